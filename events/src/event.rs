@@ -1,0 +1,63 @@
+//! The declaration of one event.
+
+use crate::{Arg, Sets};
+
+/// Number of an event inside this program. System calls have their x86_64 number; all others are above 1000.
+/// Files and filters know events by name: a capture's schema maps its ids to names, and ids may shift between versions.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(transparent)]
+pub struct EventId(pub u16);
+
+/// One entry of the catalogue.
+#[derive(Debug)]
+pub struct Event {
+    pub id: EventId,
+    /// As Tracee's users write it in a filter, such as `openat` or `sched_process_exec`.
+    pub name: &'static str,
+    pub source: Source,
+    pub sets: Sets,
+    /// In the order of Tracee's events, so that tables and JSON list them as its users know.
+    pub args: &'static [Arg],
+}
+
+/// Where an event comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Source {
+    /// The exit of a system call (its entry, for the few that may not return).
+    Syscall(SyscallNumbers),
+    /// A kernel tracepoint of this name, by BTF (`tp_btf`).
+    Tracepoint(&'static str),
+    /// A kernel function or LSM hook; where the kernel cannot carry the probe, the exit of `stand_in` calls emits it,
+    /// marked with [`crate::Marks::STAND_IN`].
+    Hook { hook: &'static str, stand_in: &'static [&'static str] },
+    /// A packet seen by the cgroup programs. Only `net_packet` itself is recorded; protocols are derived from it.
+    Packet,
+    /// Computed from other events, in replay and live alike; never in a file.
+    Derived { from: &'static [&'static str] },
+    /// Said by the recorder itself (a container that it resolved, events that were lost).
+    Recorder,
+}
+
+/// The numbers of one system call; `None` where an architecture does not have it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SyscallNumbers {
+    pub x86_64: Option<u16>,
+    /// 32-bit x86, for compat calls on a 64-bit kernel.
+    pub i386: Option<u16>,
+    pub aarch64: Option<u16>,
+}
+
+impl Event {
+    /// The argument of this name, with its position.
+    pub fn arg(&self, name: &str) -> Option<(usize, &'static Arg)> {
+        self.args.iter().enumerate().find(|(_, arg)| arg.name == name)
+    }
+
+    pub fn is_syscall(&self) -> bool {
+        matches!(self.source, Source::Syscall(_))
+    }
+
+    pub fn is_derived(&self) -> bool {
+        matches!(self.source, Source::Derived { .. })
+    }
+}

@@ -1,0 +1,20 @@
+//! What an event is. No allocation and no dependencies, so that the kernel programs can use it too.
+//!
+//! An event is declared once, in [`catalogue`]; the kernel programs, the decoder, the filter checker, the printers
+//! and the capture file's schema all read that declaration.
+#![no_std]
+
+pub mod args;
+pub mod catalogue;
+pub mod context;
+pub mod event;
+pub mod marks;
+pub mod sets;
+pub mod value;
+
+pub use args::{Arg, ArgKind, Len};
+pub use context::Context;
+pub use event::{Event, EventId, Source, SyscallNumbers};
+pub use marks::Marks;
+pub use sets::{Set, Sets};
+pub use value::{Raw, Value};

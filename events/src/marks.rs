@@ -1,0 +1,54 @@
+//! Per-event bits: what could not be captured whole, and how the event came about.
+
+/// Bits of one event. Zero is the usual case: everything was captured.
+///
+/// ```text
+///  31      24 23      16 15       8 7        0
+/// +----------+----------+----------+----------+
+/// |  spare   | cut args | lost args|  causes  |
+/// +----------+----------+----------+----------+
+/// ```
+/// `cut args` and `lost args` have a bit per argument position (0 to 7).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Marks(pub u32);
+
+impl Marks {
+    /// Memory of the task could not be read (paged out, or a bad pointer).
+    pub const FAULT: u32 = 1 << 0;
+    /// Something was longer than the recorder's bound and was cut.
+    pub const TRUNCATED: u32 = 1 << 1;
+    /// The event arrived after later ones of another CPU had been written.
+    pub const LATE: u32 = 1 << 2;
+    /// Emitted at the exit of a system call, because this kernel does not carry the hook.
+    pub const STAND_IN: u32 = 1 << 3;
+    /// Recorded only because process state needs it (fork, exec, exit under `--events`); never printed.
+    pub const STATE_ONLY: u32 = 1 << 4;
+    /// Emitted at the entry of a system call: there is no return value yet.
+    pub const AT_ENTRY: u32 = 1 << 5;
+    /// A 32-bit compat system call.
+    pub const COMPAT: u32 = 1 << 6;
+    /// The context is not known (lost before it could be read).
+    pub const NO_CONTEXT: u32 = 1 << 7;
+
+    pub const fn has(self, bit: u32) -> bool {
+        self.0 & bit != 0
+    }
+
+    /// Marks the argument at `position` as not readable.
+    pub const fn lost_arg(self, position: usize) -> Marks {
+        Marks(self.0 | Self::FAULT | (1 << (8 + (position & 7))))
+    }
+
+    /// Marks the argument at `position` as cut.
+    pub const fn cut_arg(self, position: usize) -> Marks {
+        Marks(self.0 | Self::TRUNCATED | (1 << (16 + (position & 7))))
+    }
+
+    pub const fn is_lost(self, position: usize) -> bool {
+        position < 8 && self.0 & (1 << (8 + position)) != 0
+    }
+
+    pub const fn is_cut(self, position: usize) -> bool {
+        position < 8 && self.0 & (1 << (16 + position)) != 0
+    }
+}

@@ -1,0 +1,80 @@
+//! Values of arguments: as stored, and as read by their kind.
+
+use crate::ArgKind;
+
+/// A value as the file stores it. Which kind of number or bytes it is, only the event's declaration knows.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Raw<'a> {
+    /// Not captured: a null pointer, memory that could not be read, or a field that this event did not have.
+    Missing,
+    /// A number: signed ones are sign-extended to 64 bits, unsigned ones zero-extended.
+    Number(u64),
+    Bytes(&'a [u8]),
+}
+
+/// A value read by its kind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Value<'a> {
+    Missing,
+    Signed(i64),
+    Unsigned(u64),
+    Bool(bool),
+    Pointer(u64),
+    Str(&'a [u8]),
+    /// Strings, each followed by a NUL; see [`strings`].
+    StrArray(&'a [u8]),
+    Bytes(&'a [u8]),
+    Sockaddr(&'a [u8]),
+    Struct(crate::args::StructKind, &'a [u8]),
+}
+
+impl<'a> Value<'a> {
+    /// Reads a stored value by its kind. A stored form that does not fit the kind reads as missing: files are foreign.
+    pub fn read(kind: ArgKind, raw: Raw<'a>) -> Value<'a> {
+        match (kind, raw) {
+            (_, Raw::Missing) => Value::Missing,
+            (ArgKind::I32 | ArgKind::I64 | ArgKind::Fd, Raw::Number(n)) => Value::Signed(n as i64),
+            (ArgKind::U8 | ArgKind::U16 | ArgKind::U32 | ArgKind::U64, Raw::Number(n)) => Value::Unsigned(n),
+            (ArgKind::Bool, Raw::Number(n)) => Value::Bool(n != 0),
+            (ArgKind::Pointer, Raw::Number(n)) => Value::Pointer(n),
+            (ArgKind::Str, Raw::Bytes(b)) => Value::Str(b),
+            (ArgKind::StrArray, Raw::Bytes(b)) => Value::StrArray(b),
+            (ArgKind::Bytes(_), Raw::Bytes(b)) => Value::Bytes(b),
+            (ArgKind::Sockaddr(_), Raw::Bytes(b)) => Value::Sockaddr(b),
+            (ArgKind::Struct(s), Raw::Bytes(b)) => Value::Struct(s, b),
+            // A pointer that was not followed (its memory could not be read) is still known as an address.
+            (_, Raw::Number(n)) => Value::Pointer(n),
+            (_, Raw::Bytes(_)) => Value::Missing,
+        }
+    }
+}
+
+/// The elements of a stored string array.
+pub fn strings(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let body = bytes.strip_suffix(&[0]).unwrap_or(bytes);
+    let empty = bytes.is_empty();
+    body.split(|b| *b == 0).filter(move |_| !empty)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn string_arrays_keep_empty_elements() {
+        let read = |b| strings(b).collect_into::<4>();
+        assert_eq!(read(b"ls\0--color\0"), [Some(&b"ls"[..]), Some(b"--color"), None, None]);
+        assert_eq!(read(b"sh\0\0x\0"), [Some(&b"sh"[..]), Some(b""), Some(b"x"), None]);
+        assert_eq!(read(b""), [None; 4]);
+        assert_eq!(read(b"\0"), [Some(&b""[..]), None, None, None]);
+    }
+
+    trait CollectInto<'a> {
+        fn collect_into<const N: usize>(self) -> [Option<&'a [u8]>; N];
+    }
+    impl<'a, I: Iterator<Item = &'a [u8]>> CollectInto<'a> for I {
+        fn collect_into<const N: usize>(mut self) -> [Option<&'a [u8]>; N] {
+            core::array::from_fn(|_| self.next())
+        }
+    }
+}
