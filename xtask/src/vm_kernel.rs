@@ -1,0 +1,158 @@
+//! Debian's kernels as files, fetched through a package view of our own that leaves the machine's sources alone.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::shell;
+
+/// A kernel that the project is tested on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kernel {
+    /// As the user names it: `--kernel 6.1`.
+    pub version: &'static str,
+    /// The suite whose cloud kernel this is.
+    suite: &'static str,
+    /// More for the kernel's command line.
+    pub append: &'static str,
+    /// The suite is past its life and may leave the mirror: then it is skipped, and said so.
+    pub may_be_gone: bool,
+}
+
+pub const KERNELS: &[Kernel] = &[
+    // 5.10 does not list bpf among its security modules by itself.
+    Kernel {
+        version: "5.10",
+        suite: "bullseye",
+        append: "lsm=lockdown,capability,yama,apparmor,bpf",
+        may_be_gone: true,
+    },
+    Kernel { version: "6.1", suite: "bookworm", append: "", may_be_gone: false },
+    Kernel { version: "6.12", suite: "trixie", append: "", may_be_gone: false },
+    Kernel { version: "6.18", suite: "trixie-backports", append: "", may_be_gone: false },
+];
+
+/// Packages that hold 6.18 when the suite has moved on to a newer kernel.
+const PINNED: &[(&str, &str)] = &[("6.18", "linux-image-6.18.15+deb13-cloud-amd64")];
+
+pub fn by_version(version: &str) -> Result<Kernel> {
+    KERNELS.iter().copied().find(|kernel| kernel.version == version).with_context(|| {
+        let known: Vec<_> = KERNELS.iter().map(|kernel| kernel.version).collect();
+        format!("unknown kernel {version:?}; known are {}", known.join(", "))
+    })
+}
+
+pub fn cache() -> Result<PathBuf> {
+    let dir = shell::root().join("target/vm");
+    fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    Ok(dir)
+}
+
+impl Kernel {
+    /// The path of its vmlinuz, fetched when it is not in the cache yet.
+    pub fn image(self) -> Result<PathBuf> {
+        let dir = cache()?.join(format!("linux-{}", self.version));
+        let image = dir.join("vmlinuz");
+        if image.exists() {
+            return Ok(image);
+        }
+        let apt = PrivateApt::open(&cache()?.join("apt"))?;
+        let package = self.package(&apt)?;
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir)?;
+        shell::run(apt.command("apt-get").current_dir(&dir).args(["download", "-qq", &package]))?;
+        let deb = fs::read_dir(&dir)?
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .find(|path| path.extension().is_some_and(|ext| ext == "deb"))
+            .with_context(|| format!("{package} was not downloaded"))?;
+        let partial = dir.join("vmlinuz.partial");
+        shell::run(
+            Command::new("sh")
+                .args([
+                    "-c",
+                    "dpkg-deb --fsys-tarfile \"$1\" | tar -xO --wildcards '*/vmlinuz*' > \"$2\"",
+                    "sh",
+                ])
+                .args([&deb, &partial]),
+        )?;
+        fs::remove_file(deb)?;
+        fs::write(dir.join("package"), &package)?;
+        fs::rename(partial, &image)?;
+        Ok(image)
+    }
+
+    /// The exact package: the suite's newest of this version, or the pinned one.
+    fn package(self, apt: &PrivateApt) -> Result<String> {
+        let show = shell::text(
+            apt.command("apt-cache").args(["show", &format!("linux-image-cloud-amd64/{}", self.suite)]),
+        );
+        let newest = show.ok().and_then(|text| {
+            text.lines()
+                .filter_map(|line| line.strip_prefix("Depends: "))
+                .flat_map(|list| list.split([',', ' ']))
+                .find(|name| name.starts_with("linux-image-") && name.ends_with("cloud-amd64"))
+                .map(str::to_owned)
+        });
+        let wanted = format!("linux-image-{}.", self.version);
+        match newest {
+            Some(name) if name.starts_with(&wanted) => Ok(name),
+            other => match PINNED.iter().find(|(version, _)| *version == self.version) {
+                Some((_, name)) => Ok((*name).to_owned()),
+                None => bail!("{} has no {} cloud kernel (it has {other:?})", self.suite, self.version),
+            },
+        }
+    }
+}
+
+/// `apt-get` and `apt-cache` over all suites that have one of our kernels.
+struct PrivateApt {
+    config: PathBuf,
+}
+
+impl PrivateApt {
+    fn open(dir: &Path) -> Result<PrivateApt> {
+        for sub in ["none", "lists/partial", "cache/archives/partial"] {
+            fs::create_dir_all(dir.join(sub))?;
+        }
+        let targets = shell::text(Command::new("apt-get").args([
+            "indextargets",
+            "--format",
+            "$(REPO_URI)",
+            "Created-By: Packages",
+            "Codename: bookworm",
+        ]))?;
+        let uri = targets.lines().next().context("apt knows no bookworm archive: run this on Debian 12")?;
+        fs::write(
+            dir.join("vm.sources"),
+            format!(
+                "Types: deb\nURIs: {uri}\nSuites: bullseye bookworm bookworm-backports trixie trixie-backports\n\
+                 Components: main\n"
+            ),
+        )?;
+        let at = dir.display();
+        let config = dir.join("apt.conf");
+        fs::write(
+            &config,
+            format!(
+                "Dir::Etc::sourcelist \"{at}/vm.sources\";\nDir::Etc::sourceparts \"{at}/none\";\n\
+                 Dir::Etc::preferencesparts \"{at}/none\";\nDir::State::lists \"{at}/lists\";\nDir::Cache \"{at}/cache\";\n\
+                 APT::Sandbox::User \"root\";\nAcquire::IndexTargets::deb::DEP-11::DefaultEnabled \"false\";\n"
+            ),
+        )?;
+        let apt = PrivateApt { config };
+        let stamp = dir.join("stamp");
+        if !stamp.exists() {
+            shell::run(apt.command("apt-get").args(["update", "-qq"]))?;
+            fs::write(stamp, "")?;
+        }
+        Ok(apt)
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.env("APT_CONFIG", &self.config);
+        command
+    }
+}

@@ -1,0 +1,70 @@
+//! The kernel matrix: the live tests' own program, run as the payload of a machine with each kernel.
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::{shell, vm_boot::Machine, vm_image::Image, vm_kernel};
+
+#[derive(Args)]
+pub struct Options {
+    /// Only these kernels (5.10, 6.1, 6.12, 6.18); all when none is named
+    #[arg(long)]
+    kernel: Vec<String>,
+    /// Print every console, not only those of failures
+    #[arg(long)]
+    show: bool,
+}
+
+/// Programs that the script and the live tests need.
+const PROGRAMS: &[&str] = &["sh", "ls", "id", "cat", "true", "sleep", "dd"];
+
+/// Records and replays, and judges what came out.
+const SCRIPT: &str = include_str!("vm_test.sh");
+
+pub fn run(options: &Options) -> Result<()> {
+    let kernels = if options.kernel.is_empty() {
+        vm_kernel::KERNELS.to_vec()
+    } else {
+        options.kernel.iter().map(|version| vm_kernel::by_version(version)).collect::<Result<Vec<_>>>()?
+    };
+    let mut image = Image::new()?;
+    image.copy(&shell::static_tracer()?, "usr/sbin/tracer")?;
+    for program in PROGRAMS {
+        image.program(program)?;
+    }
+    image.file("payload/run", SCRIPT.as_bytes(), 0o755)?;
+    let work = tempfile::tempdir()?;
+    let initramfs = work.path().join("initrd.gz");
+    image.pack(&initramfs)?;
+
+    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+    for kernel in kernels {
+        let out = work.path().join(kernel.version);
+        if kernel.may_be_gone
+            && let Err(error) = kernel.image()
+        {
+            println!("{}: skipped: its package cannot be had any more ({error:#})", kernel.version);
+            skipped += 1;
+            continue;
+        }
+        let verdict = Machine::new(kernel).run(&initramfs, &out)?;
+        let good = verdict.exit == Some(0);
+        let said = verdict
+            .exit
+            .map_or_else(|| "no verdict (panic, hang or time limit)".to_owned(), |n| format!("exit {n}"));
+        println!("{}: {}", kernel.version, if good { "passed" } else { &said });
+        if good {
+            passed += 1
+        } else {
+            failed += 1
+        }
+        if options.show || !good {
+            println!("{}", verdict.console);
+        }
+    }
+    println!("{passed} passed, {failed} failed, {skipped} skipped");
+    if failed > 0 {
+        bail!("{failed} kernel(s) failed");
+    }
+    Ok(())
+}
