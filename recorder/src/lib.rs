@@ -1,1 +1,3 @@
-//! See the crate's documentation.
+//! From the running kernel to a capture file.
+
+pub mod kernel;

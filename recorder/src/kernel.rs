@@ -1,0 +1,210 @@
+//! The face of the kernel side: load the programs, drain what they recorded, finish.
+//!
+//! ```no_run
+//! # struct Printer;
+//! # impl recorder::kernel::Records for Printer {
+//! #     fn context(&mut self, _: u32, _: &events::Context<'_>) {}
+//! #     fn record(&mut self, _: &recorder::kernel::Record<'_>) {}
+//! #     fn lost(&mut self, _: &recorder::kernel::Loss) {}
+//! # }
+//! # let (mut printer, done) = (Printer, false);
+//! use recorder::kernel::{Kernel, KernelOptions};
+//! let mut kernel = Kernel::load(&KernelOptions::default())?;
+//! while !done {
+//!     kernel.wait(std::time::Duration::from_millis(50))?;
+//!     kernel.drain(&mut printer)?;
+//! }
+//! kernel.finish(&mut printer)?;
+//! # Ok::<(), recorder::kernel::Error>(())
+//! ```
+
+use std::path::PathBuf;
+
+use events::{Context, EventId, Marks, Raw};
+
+/// What to load and how.
+#[derive(Clone, Debug)]
+pub struct KernelOptions {
+    /// Events to record. `sched_process_fork`, `_exec` and `_exit` come in any case, with [`Marks::STATE_ONLY`] when they
+    /// are not in this list. `None` records everything that this kernel can carry.
+    pub events: Option<Vec<EventId>>,
+    pub transport: Transport,
+    /// Bytes of the buffer of each CPU, rounded up to a power of two. `None` chooses by the number of CPUs.
+    pub buffer_bytes: Option<usize>,
+    /// Bytes of a string argument that are kept, NUL included; at most 4,096.
+    pub string_bound: usize,
+    /// Bytes of a buffer argument (`write`'s data) that are kept; at most 4,096.
+    pub buffer_bound: usize,
+    /// Bytes of a packet that are kept, from its IP header on.
+    pub snaplen: usize,
+    /// Keep the environment of an exec as well.
+    pub environment: bool,
+    /// Thread group ids whose events are not recorded, beside the recorder's own.
+    pub exclude: Vec<u32>,
+    /// Records younger than this are held back for slower CPUs, so that time order holds. See `transport.md`.
+    pub hold_back: std::time::Duration,
+}
+
+impl Default for KernelOptions {
+    fn default() -> KernelOptions {
+        KernelOptions {
+            events: None,
+            transport: Transport::Region,
+            buffer_bytes: None,
+            string_bound: 4096,
+            buffer_bound: 256,
+            snaplen: 256,
+            environment: false,
+            exclude: Vec::new(),
+            hold_back: std::time::Duration::from_millis(10),
+        }
+    }
+}
+
+/// How records come from the kernel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Transport {
+    /// A memory-mapped region per CPU: about 3 ns a record.
+    Region,
+    /// One BPF ring buffer for all CPUs: about 30 ns a record, more when CPUs contend.
+    Ringbuf,
+}
+
+/// Where drained records go. All calls of one drain come in time order.
+pub trait Records {
+    /// A context that later records refer to. Ids are dense, given once, and announced before their first record.
+    fn context(&mut self, id: u32, context: &Context<'_>);
+    fn record(&mut self, record: &Record<'_>);
+    fn lost(&mut self, loss: &Loss);
+    /// No later record refers to this context: its task is gone or has changed.
+    fn forget(&mut self, id: u32) {
+        let _ = id;
+    }
+}
+
+/// One event, as the kernel side recorded it.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    /// Boot clock.
+    pub time_ns: u64,
+    pub event: EventId,
+    pub cpu: u16,
+    /// Id of the context, as announced. With [`Marks::NO_CONTEXT`] it is [`UNKNOWN_CONTEXT`].
+    pub context: u32,
+    /// Return value of a system call; 0 for other events.
+    pub ret: i64,
+    pub marks: Marks,
+    /// One for each declared argument.
+    pub args: &'a [Raw<'a>],
+}
+
+/// The context of records whose context was lost; it is announced like any other, all fields zero or empty.
+pub const UNKNOWN_CONTEXT: u32 = 0;
+
+/// Events that did not come through, counted where it happened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Loss {
+    /// Boot clock; the loss happened between these times.
+    pub from_ns: u64,
+    pub to_ns: u64,
+    pub cpu: u16,
+    /// `None` where the kernel side could not say which.
+    pub event: Option<EventId>,
+    pub count: u64,
+    pub cause: LossCause,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LossCause {
+    /// The CPU's buffer was full.
+    BufferFull,
+    /// The event interrupted another one's recording, and the way out for that was full as well.
+    Nested,
+    /// Bytes in the buffer did not read as a record.
+    Malformed,
+}
+
+impl LossCause {
+    pub const fn name(self) -> &'static str {
+        match self {
+            LossCause::BufferFull => "buffer full",
+            LossCause::Nested => "nested",
+            LossCause::Malformed => "malformed",
+        }
+    }
+}
+
+/// A wanted event that this kernel cannot carry.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unavailable {
+    pub event: EventId,
+    /// Why, and what was tried, in words for people.
+    pub reason: String,
+}
+
+/// Why the kernel side could not be loaded or failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    #[error(
+        "recording needs the capability {capability}, which this process lacks: run it as root, or with `setcap {capability}+ep`"
+    )]
+    Capability { capability: &'static str },
+    #[error("this kernel does not describe its types: {path} is missing; it needs CONFIG_DEBUG_INFO_BTF=y")]
+    NoBtf { path: PathBuf },
+    #[error("the kernel's type information cannot be used: {reason}")]
+    Btf { reason: String },
+    #[error("this kernel lacks {feature} (kernel 5.10 or later is needed): {reason}")]
+    Feature { feature: &'static str, reason: String },
+    #[error(
+        "the kernel is locked down (confidentiality): programs may not read the arguments of system calls; boot with lockdown=integrity or none"
+    )]
+    Lockdown,
+    #[error("the kernel refused program `{program}`: {reason}")]
+    Program { program: String, reason: String },
+    #[error("cannot map the buffers of {cpus} CPUs at {bytes} bytes each ({reason}): try a smaller --buffer")]
+    Memory { cpus: usize, bytes: usize, reason: String },
+    #[error("{what}: {source}")]
+    Io { what: &'static str, source: std::io::Error },
+}
+
+/// The loaded and attached programs with their buffers. Dropping it detaches them; [`Kernel::finish`] also drains.
+#[derive(Debug)]
+pub struct Kernel {
+    unavailable: Vec<Unavailable>,
+}
+
+impl Kernel {
+    /// Resolves the kernel's types, loads and attaches. Recording runs from here on.
+    pub fn load(_options: &KernelOptions) -> Result<Kernel, Error> {
+        Err(Error::Feature {
+            feature: "a recorder",
+            reason: "the kernel programs are not part of this build".into(),
+        })
+    }
+
+    /// Wanted events that this kernel cannot carry.
+    pub fn unavailable(&self) -> &[Unavailable] {
+        &self.unavailable
+    }
+
+    /// Bytes of the buffer of each CPU, and the number of CPUs that have one.
+    pub fn buffers(&self) -> (usize, usize) {
+        (0, 0)
+    }
+
+    /// Sleeps until a buffer has filled to a quarter or the time is over.
+    pub fn wait(&mut self, _timeout: std::time::Duration) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Takes what has been recorded and is older than the hold-back, in time order. Returns the number of records.
+    pub fn drain(&mut self, _sink: &mut impl Records) -> Result<usize, Error> {
+        Ok(0)
+    }
+
+    /// Detaches, drains all that is left, and reports the last losses.
+    pub fn finish(self, _sink: &mut impl Records) -> Result<(), Error> {
+        Ok(())
+    }
+}
