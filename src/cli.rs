@@ -1,0 +1,48 @@
+//! The command line. Parsing does nothing but parse; each subcommand's file builds its run.
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::outcome::Outcome;
+use crate::{events_list, info, record, replay};
+
+/// Record kernel events once, ask any scope later.
+#[derive(Parser, Debug)]
+#[command(name = "tracer", version, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Write what the kernel does into a capture file (needs root)
+    Record(record::Options),
+    /// Ask a capture which of its events match scopes
+    Replay(replay::Options),
+    /// Say what a capture holds
+    Info(info::Options),
+    /// List the events there are
+    Events(events_list::Options),
+}
+
+impl Cli {
+    pub fn run(self) -> Result<Outcome> {
+        match self.command {
+            Command::Record(options) => record::run(options),
+            Command::Replay(options) => replay::run(options),
+            Command::Info(options) => info::run(options),
+            Command::Events(options) => events_list::run(&options),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

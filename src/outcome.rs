@@ -1,0 +1,52 @@
+//! How a run ends: exit codes, closed pipes and errors, in one place.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// What a run that went well found. Errors are exit code 2.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// Exit code 0.
+    Done,
+    #[allow(dead_code)] // until replay counts matches
+    /// Exit code 1: `verify`, `diff` and `scan` found something, or `replay --exit-code` found nothing.
+    Found,
+    /// `record -- COMMAND` passes the command's own exit code on.
+    #[allow(dead_code)] // until recording runs commands
+    Code(u8),
+}
+
+/// Turns the end of a run into an exit code, and says on stderr what went wrong, once.
+pub fn report(result: anyhow::Result<Outcome>) -> ExitCode {
+    match result {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Found) => ExitCode::from(1),
+        Ok(Outcome::Code(code)) => ExitCode::from(code),
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody is left to tell when stderr is closed too.
+            let _ = writeln!(io::stderr(), "tracer: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// `tracer replay ... | head` is not an error: the reader has seen enough.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_closed_pipe_is_found_below_other_causes() {
+        let pipe = io::Error::from(io::ErrorKind::BrokenPipe);
+        assert!(is_closed_pipe(&anyhow::Error::new(pipe).context("writing the table")));
+        let other = io::Error::from(io::ErrorKind::StorageFull);
+        assert!(!is_closed_pipe(&anyhow::Error::new(other).context("writing the table")));
+    }
+}
