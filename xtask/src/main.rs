@@ -1,6 +1,10 @@
 //! Tasks around the project that are more than one command: `cargo xtask --help`.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // a task's output is its report
 
+mod bench;
+mod bench_run;
+mod bench_table;
+mod bench_workload;
 mod fixtures;
 mod shell;
 mod vm_boot;
@@ -13,6 +17,11 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "xtask", about = "Tasks of the tracer project")]
 enum Task {
+    /// Time whole commands: recording beside other tracers, and replay
+    Bench(bench::Options),
+    /// Run one of the benchmark's workloads (used by bench itself)
+    #[command(hide = true)]
+    Workload(bench_workload::Options),
     /// Remake the captures under fixtures/, each in a fresh virtual machine
     Fixtures(fixtures::Options),
     /// Record and replay on other kernels, in virtual machines
@@ -21,6 +30,8 @@ enum Task {
 
 fn main() -> anyhow::Result<()> {
     match Task::parse() {
+        Task::Bench(options) => bench::run(&options),
+        Task::Workload(options) => bench_workload::run(&options),
         Task::Fixtures(options) => fixtures::run(&options),
         Task::VmTest(options) => vm_test::run(&options),
     }

@@ -1,0 +1,216 @@
+//! Whole commands, timed side by side: what recording costs the programs that are recorded, and how fast replay answers.
+//!
+//! All variants of a workload run in turn, round after round, so that a machine whose speed drifts does not favour one.
+//! Figures are medians with their least and greatest; ratios are of one run.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::bench_run::{Run, measure};
+use crate::bench_table::{Row, Table};
+use crate::bench_workload::{self, Workload};
+use crate::shell;
+
+#[derive(Args)]
+pub struct Options {
+    /// Rounds of every variant
+    #[arg(long, default_value_t = 5)]
+    rounds: u32,
+    /// Only workloads and questions whose name contains this
+    #[arg(long)]
+    only: Option<String>,
+    /// Leave out the other tracers
+    #[arg(long)]
+    ours: bool,
+    /// Write the figures as JSON here too
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Only recording, or only replay
+    #[arg(long, value_parser = ["record", "replay"])]
+    part: Option<String>,
+}
+
+/// A way to run a workload: a command line before the workload's own, `{out}` standing for the file to write.
+struct Tracer {
+    name: &'static str,
+    line: &'static [&'static str],
+}
+
+const TRACERS: &[Tracer] = &[
+    Tracer { name: "untraced", line: &[] },
+    Tracer { name: "tracer record", line: &["{tracer}", "record", "--force", "-o", "{out}", "--"] },
+    Tracer {
+        name: "tracer record --events openat,execve",
+        line: &["{tracer}", "record", "--force", "-o", "{out}", "--events", "openat,execve", "--"],
+    },
+    Tracer {
+        name: "tracer record --only-matched -f comm=nobody",
+        line: &["{tracer}", "record", "--force", "-o", "{out}", "--only-matched", "-f", "comm=nobody", "--"],
+    },
+    Tracer {
+        name: "tracer record --transport ringbuf",
+        line: &["{tracer}", "record", "--force", "-o", "{out}", "--transport", "ringbuf", "--"],
+    },
+    Tracer { name: "strace -f", line: &["strace", "-f", "-o", "{out}"] },
+    Tracer { name: "perf trace record", line: &["perf", "trace", "record", "-o", "{out}", "--"] },
+    Tracer {
+        name: "trace-cmd record",
+        line: &["trace-cmd", "record", "-q", "-e", "raw_syscalls", "-o", "{out}"],
+    },
+];
+
+/// A question to a capture.
+struct Question {
+    name: &'static str,
+    arguments: &'static [&'static str],
+}
+
+const QUESTIONS: &[Question] = &[
+    Question { name: "context filter, counted", arguments: &["-f", "comm=dd", "--count"] },
+    Question { name: "rare comm, counted", arguments: &["-f", "comm=true", "--count"] },
+    Question {
+        name: "argument wildcard, counted",
+        arguments: &["-f", "event=newfstatat", "-f", "newfstatat.pathname=*lib*", "--count"],
+    },
+    Question { name: "everything, counted", arguments: &["-f", "uid>=0", "--count"] },
+    Question { name: "JSON", arguments: &["-f", "uid>=0", "-o", "json"] },
+];
+
+pub fn run(options: &Options) -> Result<()> {
+    shell::run(Command::new("cargo").current_dir(shell::root()).args([
+        "build",
+        "--release",
+        "--bin",
+        "tracer",
+    ]))?;
+    let mut table = Table::default();
+    let wants = |name: &str| options.only.as_deref().is_none_or(|part| name.contains(part));
+    if options.part.as_deref() != Some("replay") {
+        for workload in bench_workload::ALL.iter().filter(|workload| wants(workload.name)) {
+            record(options, workload, &mut table)?;
+        }
+    }
+    if options.part.as_deref() != Some("record") {
+        replay(options, &wants, &mut table)?;
+    }
+    if table.is_empty() {
+        bail!("nothing is called {:?}", options.only);
+    }
+    print!("{}", table.markdown());
+    if let Some(path) = &options.json {
+        fs::write(path, table.json())?;
+    }
+    Ok(())
+}
+
+fn record(options: &Options, workload: &Workload, table: &mut Table) -> Result<()> {
+    let work = tempfile::tempdir()?;
+    workload.prepare(work.path())?;
+    let out = work.path().join("capture");
+    let tracers: Vec<&Tracer> = TRACERS
+        .iter()
+        .filter(|tracer| !options.ours || tracer.line.first().is_none_or(|program| *program == "{tracer}"))
+        .filter(|tracer| tracer.line.first().is_none_or(|program| installed(program)))
+        // strace slows a million calls to minutes: once is enough to see the size of it.
+        .collect();
+    let mut rows: Vec<Row> = tracers.iter().map(|tracer| Row::new(workload.name, tracer.name)).collect();
+    for round in 0..options.rounds {
+        for (tracer, row) in tracers.iter().zip(&mut rows) {
+            if tracer.name == "strace -f" && round > 0 {
+                continue;
+            }
+            let prefix = fill(tracer.line, &out);
+            let mut command = Command::new(prefix.first().map_or(workload_program(), String::as_str));
+            command.args(prefix.iter().skip(1));
+            if !prefix.is_empty() {
+                command.arg(workload_program());
+            }
+            let report = work.path().join("report");
+            command.args(["workload", workload.name]).arg(work.path()).arg(&report);
+            let run = measure(&mut command)?;
+            let took_s: f64 = fs::read_to_string(&report)?.trim().parse()?;
+            let bytes = fs::metadata(&out).map(|meta| meta.len()).ok();
+            let (events, lost) = if tracer.name.starts_with("tracer") { counts(&out) } else { (None, None) };
+            row.add(Run { wall_s: took_s, ..run }, bytes, events, lost);
+            let _ = fs::remove_file(&out);
+        }
+    }
+    for row in rows {
+        table.push(row, workload.calls());
+    }
+    Ok(())
+}
+
+fn replay(options: &Options, wants: &dyn Fn(&str) -> bool, table: &mut Table) -> Result<()> {
+    let questions: Vec<&Question> = QUESTIONS.iter().filter(|question| wants(question.name)).collect();
+    if questions.is_empty() {
+        return Ok(());
+    }
+    let work = tempfile::tempdir()?;
+    let capture = work.path().join("replay.trz");
+    let tracer = tracer_program();
+    let script = format!(
+        "dd if=/dev/zero of=/dev/null bs=1 count=2000000 status=none; find {0} -xdev > /dev/null; true",
+        "/usr"
+    );
+    shell::output(
+        Command::new(&tracer).args(["record", "-o"]).arg(&capture).args(["--", "sh", "-c", &script]),
+    )?;
+    let (events, _) = counts(&capture);
+    let mut rows: Vec<Row> = questions.iter().map(|question| Row::new("replay", question.name)).collect();
+    for _ in 0..options.rounds {
+        for (question, row) in questions.iter().zip(&mut rows) {
+            let mut command = Command::new(&tracer);
+            command.arg("replay").arg(&capture).args(["--threads", "1"]).args(question.arguments);
+            row.add(measure(&mut command)?, None, events, None);
+        }
+    }
+    for row in rows {
+        table.push(row, None);
+    }
+    Ok(())
+}
+
+/// Events and losses of one of our captures.
+fn counts(capture: &std::path::Path) -> (Option<u64>, Option<u64>) {
+    let said = shell::text(Command::new(tracer_program()).arg("info").arg(capture).args(["-o", "json"]));
+    let value: Option<serde_json::Value> = said.ok().and_then(|text| serde_json::from_str(&text).ok());
+    let number = |key: &str| value.as_ref().and_then(|value| value.get(key)?.as_u64());
+    (number("events"), number("lost"))
+}
+
+fn fill(line: &[&str], out: &std::path::Path) -> Vec<String> {
+    line.iter()
+        .map(|word| match *word {
+            "{tracer}" => tracer_program().display().to_string(),
+            "{out}" => out.display().to_string(),
+            other => other.to_owned(),
+        })
+        .collect()
+}
+
+fn installed(program: &str) -> bool {
+    program == "{tracer}"
+        || Command::new("sh")
+            .args(["-c", &format!("command -v {program}")])
+            .output()
+            .is_ok_and(|o| o.status.success())
+}
+
+fn tracer_program() -> PathBuf {
+    let out =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| shell::root().join("target"), PathBuf::from);
+    shell::root().join(out).join("release/tracer")
+}
+
+/// This program again: it runs the workload and reports how long that took, without the tracer's own start.
+fn workload_program() -> &'static str {
+    static SELF: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    SELF.get_or_init(|| {
+        std::env::current_exe().map_or_else(|_| "xtask".to_owned(), |path| path.display().to_string())
+    })
+}
