@@ -18,6 +18,27 @@ pub struct Event {
     pub sets: Sets,
     /// In the order of Tracee's events, so that tables and JSON list them as its users know.
     pub args: &'static [Arg],
+    /// What a return value is.
+    pub returns: Returns,
+}
+
+/// What a call's return value is, when it is not a negated errno.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Returns {
+    /// A number, a count, or zero.
+    Number,
+    /// A new descriptor.
+    Fd,
+    /// An address (`mmap`, `brk`, `shmat`).
+    Pointer,
+    /// A process or thread id, as the caller's pid namespace sees it.
+    Pid,
+    /// The number of a user or group, unsigned (`getuid`).
+    Id,
+    /// Permission bits (`umask`).
+    Mode,
+    /// The call does not return when it succeeds (`exit`), or the event is no call.
+    Nothing,
 }
 
 /// Where an event comes from.

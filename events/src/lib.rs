@@ -5,16 +5,24 @@
 #![no_std]
 
 pub mod args;
+pub mod capture;
 pub mod catalogue;
+pub mod consts;
 pub mod context;
 pub mod event;
 pub mod marks;
 pub mod sets;
+pub mod structs;
+pub mod tree;
 pub mod value;
+pub mod variants;
+pub mod vectors;
 
-pub use args::{Arg, ArgKind, Len};
+pub use args::{Arg, ArgKind, Dir, Len};
+pub use consts::Names;
 pub use context::Context;
-pub use event::{Event, EventId, Source, SyscallNumbers};
+pub use event::{Event, EventId, Returns, Source, SyscallNumbers};
 pub use marks::Marks;
 pub use sets::{Set, Sets};
+pub use structs::StructKind;
 pub use value::{Raw, Value};

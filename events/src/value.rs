@@ -1,6 +1,6 @@
 //! Values of arguments: as stored, and as read by their kind.
 
-use crate::ArgKind;
+use crate::{ArgKind, StructKind};
 
 /// A value as the file stores it. Which kind of number or bytes it is, only the event's declaration knows.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -25,7 +25,22 @@ pub enum Value<'a> {
     StrArray(&'a [u8]),
     Bytes(&'a [u8]),
     Sockaddr(&'a [u8]),
-    Struct(crate::args::StructKind, &'a [u8]),
+    Struct(StructKind, &'a [u8]),
+    /// Structures one after the other.
+    Array(StructKind, &'a [u8]),
+    /// A bit for each member, little endian.
+    Bits(&'a [u8]),
+    /// See [`crate::vectors`].
+    Iovec(&'a [u8]),
+    /// One message, or with `many` a sequence of them: see [`crate::vectors`].
+    Messages {
+        bytes: &'a [u8],
+        many: bool,
+    },
+    /// A number that may have been a pointer, and what it pointed to: see [`crate::variants`].
+    Any(u64, &'a [u8]),
+    /// See [`crate::tree`].
+    Tree(&'a [u8]),
 }
 
 impl<'a> Value<'a> {
@@ -41,7 +56,19 @@ impl<'a> Value<'a> {
             (ArgKind::StrArray, Raw::Bytes(b)) => Value::StrArray(b),
             (ArgKind::Bytes(_), Raw::Bytes(b)) => Value::Bytes(b),
             (ArgKind::Sockaddr(_), Raw::Bytes(b)) => Value::Sockaddr(b),
-            (ArgKind::Struct(s), Raw::Bytes(b)) => Value::Struct(s, b),
+            (ArgKind::Struct(s) | ArgKind::Sized(s, _), Raw::Bytes(b)) => Value::Struct(s, b),
+            (ArgKind::Array(s, _) | ArgKind::Indirect(s, _), Raw::Bytes(b)) => Value::Array(s, b),
+            (ArgKind::Bits(_), Raw::Bytes(b)) => Value::Bits(b),
+            (ArgKind::Iovec(_), Raw::Bytes(b)) => Value::Iovec(b),
+            (ArgKind::Msghdr, Raw::Bytes(bytes)) => Value::Messages { bytes, many: false },
+            (ArgKind::Mmsghdr(_), Raw::Bytes(bytes)) => Value::Messages { bytes, many: true },
+            (ArgKind::Any(_), Raw::Bytes(b)) => match b.split_first_chunk() {
+                Some((number, pointed)) => Value::Any(u64::from_le_bytes(*number), pointed),
+                None => Value::Missing,
+            },
+            (ArgKind::Any(_), Raw::Number(n)) => Value::Any(n, &[]),
+            (ArgKind::Absent, _) => Value::Missing,
+            (ArgKind::Tree, Raw::Bytes(b)) => Value::Tree(b),
             // A pointer that was not followed (its memory could not be read) is still known as an address.
             (_, Raw::Number(n)) => Value::Pointer(n),
             (_, Raw::Bytes(_)) => Value::Missing,
@@ -62,18 +89,18 @@ mod tests {
 
     #[test]
     fn string_arrays_keep_empty_elements() {
-        let read = |b| strings(b).collect_into::<4>();
+        let read = |b| strings(b).first::<4>();
         assert_eq!(read(b"ls\0--color\0"), [Some(&b"ls"[..]), Some(b"--color"), None, None]);
         assert_eq!(read(b"sh\0\0x\0"), [Some(&b"sh"[..]), Some(b""), Some(b"x"), None]);
         assert_eq!(read(b""), [None; 4]);
         assert_eq!(read(b"\0"), [Some(&b""[..]), None, None, None]);
     }
 
-    trait CollectInto<'a> {
-        fn collect_into<const N: usize>(self) -> [Option<&'a [u8]>; N];
+    trait First<'a> {
+        fn first<const N: usize>(self) -> [Option<&'a [u8]>; N];
     }
-    impl<'a, I: Iterator<Item = &'a [u8]>> CollectInto<'a> for I {
-        fn collect_into<const N: usize>(mut self) -> [Option<&'a [u8]>; N] {
+    impl<'a, I: Iterator<Item = &'a [u8]>> First<'a> for I {
+        fn first<const N: usize>(mut self) -> [Option<&'a [u8]>; N] {
             core::array::from_fn(|_| self.next())
         }
     }
