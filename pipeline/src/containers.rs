@@ -1,0 +1,53 @@
+//! Which container a cgroup belongs to.
+
+use hashbrown::HashMap;
+
+/// What is known of a container. Fields that nobody told are empty.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Container {
+    /// The runtime's full id (64 hex digits for most).
+    pub id: String,
+    pub runtime: String,
+    pub name: String,
+    pub image: String,
+    pub pod_name: String,
+    pub pod_namespace: String,
+    pub pod_uid: String,
+    /// It only holds a pod's namespaces (Kubernetes' pause container).
+    pub pod_sandbox: bool,
+    /// When its cgroup was made, boot clock ns; `None`: before the recording began.
+    pub created_ns: Option<u64>,
+    /// When its entry point was executed, boot clock ns; `None`: not seen, so before the recording began if the cgroup
+    /// is as old, and never otherwise.
+    pub started_ns: Option<u64>,
+}
+
+impl Container {
+    /// Whether its entry point had been executed by a time of the boot clock.
+    pub fn started_by(&self, time_ns: u64) -> bool {
+        match self.started_ns {
+            Some(started) => started <= time_ns,
+            None => self.created_ns.is_none(),
+        }
+    }
+}
+
+/// Containers by cgroup id.
+#[derive(Debug, Default)]
+pub struct Containers {
+    by_cgroup: HashMap<u64, Container>,
+}
+
+impl Containers {
+    pub fn insert(&mut self, cgroup_id: u64, container: Container) {
+        self.by_cgroup.insert(cgroup_id, container);
+    }
+
+    pub fn get(&self, cgroup_id: u64) -> Option<&Container> {
+        self.by_cgroup.get(&cgroup_id)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.by_cgroup.is_empty()
+    }
+}

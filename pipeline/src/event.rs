@@ -1,0 +1,57 @@
+//! One event as sinks see it: borrowed from the columns of a block, or from what was derived.
+
+use events::{Context, Event, Marks, Raw};
+
+use crate::containers::Container;
+
+/// An event that matched, with everything that printing it needs. Borrowed: valid during one call only.
+#[derive(Clone, Copy, Debug)]
+pub struct EventView<'a> {
+    /// Boot clock, ns.
+    pub time_ns: u64,
+    /// Wall clock, ns since the epoch; `time_ns` and the offset of its block's clocks.
+    pub wall_ns: i64,
+    pub event: &'static Event,
+    pub context: &'a Context<'a>,
+    /// Which context of the block it is: equal numbers are equal contexts until the next block begins.
+    pub context_index: u32,
+    /// The container of the context's cgroup.
+    pub container: Option<&'a Container>,
+    pub cpu: u16,
+    pub ret: i64,
+    /// Scopes that it matches: scope N is bit N-1.
+    pub scopes: u64,
+    /// Scopes that it matched when it was recorded. Zero for derived events: those are not recorded.
+    pub recorded: u64,
+    pub marks: Marks,
+    pub args: Args<'a>,
+}
+
+/// The arguments of an event, by position.
+#[derive(Clone, Copy, Debug)]
+pub enum Args<'a> {
+    /// Values put together for this event.
+    List(&'a [Raw<'a>]),
+}
+
+impl<'a> Args<'a> {
+    /// The value at a position of the event's declaration; missing beyond the last.
+    pub fn get(&self, position: usize) -> Raw<'a> {
+        match self {
+            Args::List(values) => values.get(position).copied().unwrap_or(Raw::Missing),
+        }
+    }
+}
+
+impl EventView<'_> {
+    /// Wall clock of a time of the boot clock, by the clocks of this event's block.
+    pub fn wall_of(&self, boot_ns: u64) -> i64 {
+        let offset = self.wall_ns.wrapping_sub(self.time_ns as i64);
+        (boot_ns as i64).wrapping_add(offset)
+    }
+
+    /// The container's entry point had started by the time of this event.
+    pub fn container_started(&self) -> bool {
+        self.container.is_some_and(|container| container.started_by(self.time_ns))
+    }
+}

@@ -1,0 +1,181 @@
+//! Tables as Tracee prints them: the widths are its, a longer value pushes the rest to the right.
+
+use pipeline::{EventView, Render};
+
+use super::clock::Hand;
+use super::{Style, digits, memo::Memo, text, values};
+
+/// Names of columns and their widths in the header. ARGS ends the line.
+type Columns = &'static [(&'static str, usize)];
+
+const PLAIN: Columns =
+    &[("TIME", 16), ("UID", 6), ("COMM", 16), ("PID", 7), ("TID", 7), ("RET", 16), ("EVENT", 25)];
+const PLAIN_CONTAINERS: Columns = &[
+    ("TIME", 16),
+    ("CONTAINER_ID", 13),
+    ("UID", 6),
+    ("COMM", 16),
+    ("PID/host", 15),
+    ("TID/host", 15),
+    ("RET", 16),
+    ("EVENT", 25),
+];
+const VERBOSE: Columns = &[
+    ("TIME", 16),
+    ("SCOPES", 17),
+    ("UTS_NAME", 17),
+    ("CONTAINER_ID", 13),
+    ("MNT_NS", 12),
+    ("PID_NS", 12),
+    ("UID", 6),
+    ("COMM", 16),
+    ("PID", 7),
+    ("TID", 7),
+    ("PPID", 7),
+    ("RET", 16),
+    ("EVENT", 25),
+];
+const VERBOSE_CONTAINERS: Columns = &[
+    ("TIME", 16),
+    ("SCOPES", 17),
+    ("UTS_NAME", 17),
+    ("CONTAINER_ID", 13),
+    ("MNT_NS", 12),
+    ("PID_NS", 12),
+    ("UID", 6),
+    ("COMM", 16),
+    ("PID/host", 15),
+    ("TID/host", 15),
+    ("PPID/host", 15),
+    ("RET", 16),
+    ("EVENT", 25),
+];
+
+const TIME: usize = 16;
+const SCOPES: usize = 17;
+const RET: usize = 16;
+const EVENT: usize = 25;
+
+/// The line above the rows.
+pub fn header(style: &Style, verbose: bool) -> Vec<u8> {
+    let columns = match (verbose, style.containers) {
+        (false, false) => PLAIN,
+        (false, true) => PLAIN_CONTAINERS,
+        (true, false) => VERBOSE,
+        (true, true) => VERBOSE_CONTAINERS,
+    };
+    let mut line = Vec::new();
+    for (name, width) in columns {
+        cell(*width, &mut line, |out| out.extend_from_slice(name.as_bytes()));
+        if *name == "CONTAINER_ID" && style.containers && style.images {
+            cell(16, &mut line, |out| out.extend_from_slice(b"IMAGE"));
+        }
+    }
+    line.extend_from_slice(b"ARGS\n");
+    line
+}
+
+/// Rows of a table.
+#[derive(Debug)]
+pub struct Table<'a> {
+    style: &'a Style,
+    verbose: bool,
+    hand: Hand<'a>,
+    /// The columns of a context, from after SCOPES to before RET.
+    contexts: Memo,
+}
+
+impl<'a> Table<'a> {
+    pub fn new(style: &'a Style, verbose: bool) -> Table<'a> {
+        Table { style, verbose, hand: Hand::new(&style.clock), contexts: Memo::default() }
+    }
+}
+
+impl Render for Table<'_> {
+    fn block(&mut self) {
+        self.contexts.clear();
+    }
+
+    fn event(&mut self, event: &EventView<'_>, out: &mut Vec<u8>) {
+        cell(TIME, out, |out| self.hand.write(event.wall_ns, out));
+        if self.verbose {
+            cell(SCOPES, out, |out| digits::hex16(event.scopes, out));
+        }
+        let (style, verbose) = (self.style, self.verbose);
+        self.contexts.append(event.context_index, out, |out| context(style, verbose, event, out));
+        cell(RET, out, |out| digits::signed(event.ret, out));
+        cell(EVENT, out, |out| {
+            let name = event.event.name.as_bytes();
+            match name.get(..22) {
+                Some(start) if !verbose && name.len() > 25 => {
+                    out.extend_from_slice(start);
+                    out.extend_from_slice(b"...");
+                }
+                _ => out.extend_from_slice(name),
+            }
+        });
+        for (position, arg) in event.event.args.iter().enumerate() {
+            if position > 0 {
+                out.extend_from_slice(b", ");
+            }
+            out.extend_from_slice(arg.name.as_bytes());
+            out.extend_from_slice(b": ");
+            values::text(event, position, !self.style.raw_arguments, out);
+        }
+        out.push(b'\n');
+    }
+}
+
+/// The columns that depend on the context only.
+fn context(style: &Style, verbose: bool, event: &EventView<'_>, out: &mut Vec<u8>) {
+    let context = event.context;
+    if verbose {
+        cell(16, out, |out| text::shown(context.uts, out));
+    }
+    if verbose || style.containers {
+        let id = event.container.map_or("", |container| &container.id);
+        let short = id.char_indices().nth(12).map_or(id, |(end, _)| &id[..end]);
+        cell(13, out, |out| text::shown(short.as_bytes(), out));
+    }
+    if style.containers && style.images {
+        let image = event.container.map_or("", |container| &container.image);
+        cell(16, out, |out| text::shown(image.as_bytes(), out));
+    }
+    if verbose {
+        number(12, context.mnt_ns, out);
+        number(12, context.pid_ns, out);
+    }
+    number(6, context.uid, out);
+    cell(16, out, |out| text::shown(context.comm, out));
+    let mut ids = |inside: u32, host: u32| {
+        if style.containers {
+            cell(7, out, |out| digits::unsigned(u64::from(inside), out));
+            // A pair is one column: the blank that ends its first half becomes the bar.
+            if let Some(last) = out.last_mut() {
+                *last = b'/';
+            }
+            number(7, host, out);
+        } else {
+            number(7, inside, out);
+        }
+    };
+    ids(context.ns_pid, context.pid);
+    ids(context.ns_tid, context.tid);
+    if verbose {
+        ids(context.ns_ppid, context.ppid);
+    }
+}
+
+fn number(width: usize, number: u32, out: &mut Vec<u8>) {
+    cell(width, out, |out| digits::unsigned(u64::from(number), out));
+}
+
+/// A value, blanks up to the width in characters, and the blank between columns.
+fn cell(width: usize, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    write(out);
+    // Bytes that continue a character take no place.
+    let shown = out[start..].iter().filter(|byte| (**byte & 0xc0) != 0x80).count();
+    let blanks = width.saturating_sub(shown) + 1;
+    out.resize(out.len() + blanks, b' ');
+}

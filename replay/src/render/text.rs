@@ -1,0 +1,56 @@
+//! Foreign strings in tables: a terminal must not obey them, and a row must stay a row.
+
+/// Appends a string from the capture. Control characters and bytes that are not UTF-8 are shown as `\xNN`, so that
+/// neither a file name nor an argument can move the cursor or begin a line.
+pub fn shown(bytes: &[u8], out: &mut Vec<u8>) {
+    if bytes.iter().all(|byte| (0x20..0x7f).contains(byte)) {
+        return out.extend_from_slice(bytes);
+    }
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            if is_unsafe(character) {
+                let mut buffer = [0; 4];
+                character.encode_utf8(&mut buffer).bytes().for_each(|byte| escaped(byte, out));
+            } else {
+                let mut buffer = [0; 4];
+                out.extend_from_slice(character.encode_utf8(&mut buffer).as_bytes());
+            }
+        }
+        chunk.invalid().iter().for_each(|byte| escaped(*byte, out));
+    }
+}
+
+/// C0 and C1 controls, line separators, and the marks that turn the direction of text around.
+fn is_unsafe(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn escaped(byte: u8, out: &mut Vec<u8>) {
+    let hex = b"0123456789abcdef";
+    out.extend_from_slice(&[b'\\', b'x', hex[usize::from(byte >> 4)], hex[usize::from(byte & 15)]]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn show(bytes: &[u8]) -> String {
+        let mut out = Vec::new();
+        shown(bytes, &mut out);
+        String::from_utf8(out).expect("escapes leave UTF-8")
+    }
+
+    #[test]
+    fn plain_and_foreign_letters_stay_as_they_are() {
+        assert_eq!(show(b"/etc/ld.so.cache"), "/etc/ld.so.cache");
+        assert_eq!(show("/tmp/Grüße 日本".as_bytes()), "/tmp/Grüße 日本");
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_spelled_out() {
+        assert_eq!(show(b"a\x1b[2Jb\n"), "a\\x1b[2Jb\\x0a");
+        assert_eq!(show("\u{202e}fdp".as_bytes()), "\\xe2\\x80\\xaefdp");
+        assert_eq!(show(b"\xff\xfe.txt"), "\\xff\\xfe.txt");
+    }
+}
