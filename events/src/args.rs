@@ -52,8 +52,12 @@ pub enum ArgKind {
     Absent,
     /// A NUL-terminated string; stored without the NUL.
     Str,
+    /// Text with a length instead of a NUL (`readlink`).
+    Text(Len),
     /// A NULL-terminated array of strings (argv); stored as each string followed by a NUL.
     StrArray,
+    /// Strings one after the other, each with its NUL (`listxattr`).
+    StrList(Len),
     /// A buffer; stored as its first bytes, up to the recorder's bound.
     Bytes(Len),
     /// A `struct sockaddr`; stored as in the kernel, at most 128 bytes.
@@ -92,6 +96,10 @@ pub enum Len {
     Return,
     /// The call's return value, but no more than the argument at this position (`getxattr` with size 0 only asks).
     ReturnWithin(u8),
+    /// As [`Len::Arg`] and 8 more (`msgsnd`, whose size leaves out the message's type).
+    ArgPlus8(u8),
+    /// As [`Len::Return`] and 8 more (`msgrcv`).
+    ReturnPlus8,
     /// Always this many.
     Fixed(u16),
     /// As many bits as the argument at this position says, in whole 64-bit words (`select`).

@@ -53,6 +53,12 @@ pub mod len {
     /// The u32 at offset 4 of the buffer.
     pub const INSIDE_AT_4: u8 = 7;
 
+    /// Register `len_arg`, plus 8.
+    pub const ARG_PLUS_8: u8 = 8;
+    /// The return value, plus 8.
+    pub const RETURN_PLUS_8: u8 = 9;
+
+    /// [`super::Capture::len_arg`] of what has none.
     pub const NO_ARG: u8 = 0xff;
 }
 
@@ -113,7 +119,9 @@ impl Capture {
         match kind {
             ArgKind::Str => Capture { op: op::STRING, ..same },
             ArgKind::StrArray => Capture { op: op::STRINGS, ..same },
-            ArgKind::Bytes(length) => Capture { op: op::BYTES, ..same }.counted(length),
+            ArgKind::Bytes(length) | ArgKind::Text(length) | ArgKind::StrList(length) => {
+                Capture { op: op::BYTES, ..same }.counted(length)
+            }
             ArgKind::Sockaddr(length) => {
                 Capture { op: op::BYTES, max: SOCKADDR_BYTES, ..same }.counted(length)
             }
@@ -157,6 +165,8 @@ impl Capture {
             Len::PagesOf(position) => (len::PAGES, position),
             Len::Inside(more) => (len::INSIDE, more),
             Len::InsideAt4 => (len::INSIDE_AT_4, len::NO_ARG),
+            Len::ArgPlus8(position) => (len::ARG_PLUS_8, position),
+            Len::ReturnPlus8 => (len::RETURN_PLUS_8, len::NO_ARG),
             Len::Fixed(count) => return Capture { size: self.size * count, len_from: len::ONE, ..self },
         };
         Capture { len_from, len_arg, ..self }

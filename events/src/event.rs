@@ -69,6 +69,11 @@ pub struct SyscallNumbers {
 }
 
 impl Event {
+    /// The same event, its result being of this kind.
+    pub const fn returns(self, returns: Returns) -> Event {
+        Event { returns, ..self }
+    }
+
     /// The argument of this name, with its position.
     pub fn arg(&self, name: &str) -> Option<(usize, &'static Arg)> {
         self.args.iter().enumerate().find(|(_, arg)| arg.name == name)

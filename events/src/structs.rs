@@ -41,6 +41,8 @@ structs! {
     Id = 4 in compat,
     /// Two descriptors: `pipe`, `socketpair`.
     FdPair = 8 in compat,
+    /// A `struct iovec` that is not followed (another process's memory).
+    Vector = 16,
     // Time.
     Timespec = 16,
     Timeval = 16,
@@ -65,6 +67,7 @@ structs! {
     XattrArgs = 16 in compat,
     FileAttr = 24 in compat,
     MntIdReq = 32 in compat,
+    NsIdReq = 32 in compat,
     CachestatRange = 16 in compat,
     Cachestat = 40 in compat,
     PollFd = 8 in compat,

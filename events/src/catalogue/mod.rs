@@ -1,25 +1,44 @@
 //! Every event there is, by family. This is THE place to add an event.
 
+mod index;
 mod process;
 mod syscalls;
 
-use crate::{Event, EventId};
+use crate::Event;
+
+pub use index::{Arch, by_id, by_name, syscall};
+
+/// Families that are no system calls.
+const OTHERS: [&[Event]; 1] = [process::EVENTS];
 
 /// The families, in the order in which `tracer events` lists them. Ids rise within each.
-const FAMILIES: &[&[Event]] = &[syscalls::EVENTS, process::EVENTS];
+const FAMILIES: [&[Event]; syscalls::FAMILIES.len() + OTHERS.len()] = {
+    let mut families: [&[Event]; syscalls::FAMILIES.len() + OTHERS.len()] =
+        [&[]; syscalls::FAMILIES.len() + OTHERS.len()];
+    let mut i = 0;
+    while i < syscalls::FAMILIES.len() {
+        families[i] = syscalls::FAMILIES[i];
+        i += 1;
+    }
+    while i < families.len() {
+        families[i] = OTHERS[i - syscalls::FAMILIES.len()];
+        i += 1;
+    }
+    families
+};
+
+/// Number of events.
+pub const COUNT: usize = {
+    let mut count = 0;
+    let mut i = 0;
+    while i < FAMILIES.len() {
+        count += FAMILIES[i].len();
+        i += 1;
+    }
+    count
+};
 
 /// All events, in order of family.
 pub fn events() -> impl Iterator<Item = &'static Event> {
     FAMILIES.iter().flat_map(|family| family.iter())
-}
-
-pub fn by_id(id: EventId) -> Option<&'static Event> {
-    FAMILIES.iter().find_map(|family| {
-        let at = family.binary_search_by_key(&id, |event| event.id).ok()?;
-        family.get(at)
-    })
-}
-
-pub fn by_name(name: &str) -> Option<&'static Event> {
-    events().find(|event| event.name == name)
 }
