@@ -3,5 +3,7 @@
 pub mod cgroups;
 pub mod containers;
 pub mod kernel;
+pub mod names;
 mod proc_files;
+pub mod runtime_state;
 pub mod snapshot;
