@@ -113,7 +113,8 @@ fn ask(socket: &Path, id: &str) -> Option<Vec<u8>> {
     let mut stream = UnixStream::connect(socket).ok()?;
     stream.set_read_timeout(Some(SOCKET_TIMEOUT)).ok()?;
     stream.set_write_timeout(Some(SOCKET_TIMEOUT)).ok()?;
-    write!(stream, "GET /containers/{id}/json HTTP/1.0\r\nHost: localhost\r\n\r\n").ok()?;
+    let request = format!("GET /containers/{id}/json HTTP/1.0\r\nHost: localhost\r\n\r\n");
+    stream.write_all(request.as_bytes()).ok()?;
     let mut answer = Vec::new();
     stream.take(ANSWER_BOUND).read_to_end(&mut answer).ok()?;
     let head = answer.windows(4).position(|w| w == b"\r\n\r\n")?;
