@@ -1,0 +1,138 @@
+//! Masks of many rows at once, over a block's columns of codes.
+//!
+//! A row's context and event are codes into the block's dictionaries, so a block costs one [`Table`] entry per distinct
+//! value and two look-ups and an AND per row. The number of scopes does not matter: all 64 are in one word.
+
+/// A mask per code of a block. Any `u16` can be looked up; codes that were not filled give 0.
+pub struct Table {
+    words: Box<[u64; CODES]>,
+    filled: usize,
+}
+
+const CODES: usize = 1 << 16;
+
+impl Default for Table {
+    fn default() -> Table {
+        Table::new()
+    }
+}
+
+impl std::fmt::Debug for Table {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Table").field("filled", &self.filled).finish_non_exhaustive()
+    }
+}
+
+impl Table {
+    /// An empty table of 512 KiB; reuse it from block to block.
+    pub fn new() -> Table {
+        let words = vec![0; CODES].into_boxed_slice();
+        match words.try_into() {
+            Ok(words) => Table { words, filled: 0 },
+            // The length is the constant above, so this arm is never taken; an array of the same size takes its place.
+            Err(_) => Table { words: Box::new([0; CODES]), filled: 0 },
+        }
+    }
+
+    /// Replaces what was there by the masks of codes 0, 1, 2 and so on; masks beyond 65,536 are ignored.
+    pub fn fill(&mut self, masks: impl IntoIterator<Item = u64>) {
+        let mut filled = 0;
+        for (word, mask) in self.words.iter_mut().zip(masks) {
+            *word = mask;
+            filled += 1;
+        }
+        if let Some(stale) = self.words.get_mut(filled..self.filled.max(filled)) {
+            stale.fill(0);
+        }
+        self.filled = filled;
+    }
+
+    pub fn get(&self, code: u16) -> u64 {
+        self.words[usize::from(code)]
+    }
+
+    /// The masks that were filled.
+    pub fn masks(&self) -> &[u64] {
+        self.words.get(..self.filled).unwrap_or(&[])
+    }
+
+    /// Scopes that any filled code has.
+    pub fn any(&self) -> u64 {
+        self.masks().iter().fold(0, |any, mask| any | mask)
+    }
+}
+
+/// Writes the mask of each row to `out`. All three slices are read up to the shortest.
+pub fn masks(contexts: &Table, events: &Table, context_codes: &[u16], event_codes: &[u16], out: &mut [u64]) {
+    for ((out, context), event) in out.iter_mut().zip(context_codes).zip(event_codes) {
+        *out = contexts.get(*context) & events.get(*event);
+    }
+}
+
+/// How many rows have any scope, without writing masks.
+pub fn count(contexts: &Table, events: &Table, context_codes: &[u16], event_codes: &[u16]) -> usize {
+    let rows = context_codes.iter().zip(event_codes);
+    rows.map(|(context, event)| usize::from(contexts.get(*context) & events.get(*event) != 0)).sum()
+}
+
+/// Appends the positions of rows that have any scope to `rows`, rising, and their masks to `found`.
+pub fn select(
+    contexts: &Table,
+    events: &Table,
+    context_codes: &[u16],
+    event_codes: &[u16],
+    rows: &mut Vec<u32>,
+    found: &mut Vec<u64>,
+) {
+    for (row, (context, event)) in (0u32..).zip(context_codes.iter().zip(event_codes)) {
+        let mask = contexts.get(*context) & events.get(*event);
+        if mask != 0 {
+            rows.push(row);
+            found.push(mask);
+        }
+    }
+}
+
+/// How many rows each scope has: `counts[N-1]` is increased for scope N.
+pub fn count_per_scope(masks: &[u64], counts: &mut [u64; 64]) {
+    for mask in masks {
+        let mut left = *mask;
+        while left != 0 {
+            if let Some(count) = counts.get_mut(left.trailing_zeros() as usize) {
+                *count += 1;
+            }
+            left &= left - 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_has_the_scopes_of_both_its_context_and_its_event() {
+        let (mut contexts, mut events) = (Table::new(), Table::new());
+        contexts.fill([0b01, 0b11, 0b00]);
+        events.fill([0b10, 0b11]);
+        let (context_codes, event_codes) = ([0, 1, 2, 1], [1, 0, 1, 1]);
+        let mut out = [9; 4];
+        masks(&contexts, &events, &context_codes, &event_codes, &mut out);
+        assert_eq!(out, [0b01, 0b10, 0, 0b11]);
+        assert_eq!(count(&contexts, &events, &context_codes, &event_codes), 3);
+        let (mut rows, mut found) = (vec![], vec![]);
+        select(&contexts, &events, &context_codes, &event_codes, &mut rows, &mut found);
+        assert_eq!((rows, found), (vec![0, 1, 3], vec![0b01, 0b10, 0b11]));
+        let mut counts = [0; 64];
+        count_per_scope(&out, &mut counts);
+        assert_eq!(counts[..3], [2, 2, 0]);
+    }
+
+    #[test]
+    fn a_refilled_table_forgets_the_block_before() {
+        let mut table = Table::new();
+        table.fill([1, 2, 3]);
+        table.fill([4]);
+        assert_eq!((table.get(0), table.get(1), table.get(2), table.get(u16::MAX)), (4, 0, 0, 0));
+    }
+}
