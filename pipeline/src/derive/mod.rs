@@ -1,0 +1,197 @@
+//! Events that are computed from other events, in replay and live alike, and never stored.
+//!
+//! To add one: declare it in the catalogue with [`events::Source::Derived`], write a function from its base event, and
+//! name both in [`RULES`].
+
+mod anti_debugging;
+mod packets;
+mod tree;
+
+use events::{Event, Raw, catalogue};
+
+use crate::event::Args;
+
+/// What is computed from one base event.
+#[derive(Debug)]
+struct Rule {
+    from: &'static str,
+    gives: &'static [&'static str],
+    derive: fn(&Base<'_>, &mut Derived),
+}
+
+const RULES: &[Rule] = &[
+    Rule { from: "ptrace", gives: &["anti_debugging"], derive: anti_debugging::derive },
+    Rule { from: packets::BASE, gives: packets::GIVES, derive: packets::derive },
+];
+
+/// A base event, before any scope's argument filters.
+#[derive(Clone, Copy, Debug)]
+pub struct Base<'a> {
+    pub event: &'static Event,
+    pub args: Args<'a>,
+    pub ret: i64,
+}
+
+impl<'a> Base<'a> {
+    /// The value of the argument of this name; missing when the event has none.
+    pub fn arg(&self, name: &str) -> Raw<'a> {
+        self.event.arg(name).map_or(Raw::Missing, |(position, _)| self.args.get(position))
+    }
+
+    /// The number in the argument of this name.
+    pub fn number(&self, name: &str) -> Option<u64> {
+        match self.arg(name) {
+            Raw::Number(number) => Some(number),
+            _ => None,
+        }
+    }
+}
+
+/// The rules that somebody wants.
+#[derive(Debug, Default)]
+pub struct Rules {
+    /// Sorted by base event.
+    active: Vec<(&'static Event, &'static Rule)>,
+    /// Events that may come out, with the scopes that want each; sorted by id.
+    wanted: Vec<(&'static Event, u64)>,
+}
+
+impl Rules {
+    /// Keeps the rules of which some scope wants an outcome; `wanted` says which scopes want an event.
+    pub fn new(wanted: impl Fn(&'static Event) -> u64) -> Rules {
+        let mut rules = Rules::default();
+        for rule in RULES {
+            let gives = rule.gives.iter().filter_map(|name| catalogue::by_name(name));
+            let gives: Vec<_> =
+                gives.map(|event| (event, wanted(event))).filter(|(_, scopes)| *scopes != 0).collect();
+            // A rule whose base the catalogue does not know cannot fire.
+            let Some(from) = catalogue::by_name(rule.from).filter(|_| !gives.is_empty()) else { continue };
+            rules.active.push((from, rule));
+            rules.wanted.extend(gives);
+        }
+        rules.active.sort_by_key(|(from, _)| from.id);
+        rules.wanted.sort_by_key(|(event, _)| event.id);
+        rules
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.active.is_empty()
+    }
+
+    /// Scopes that want something computed from this event.
+    pub fn needed(&self, base: &Event) -> u64 {
+        let rules = self.active.iter().filter(|(from, _)| from.id == base.id);
+        let gives = rules.flat_map(|(_, rule)| rule.gives);
+        gives
+            .filter_map(|name| self.wanted.iter().find(|(event, _)| event.name == *name))
+            .fold(0, |all, it| all | it.1)
+    }
+
+    /// Computes what follows from a base event, into `derived` (emptied first). `scopes`: those that the context lets
+    /// pass; nothing is computed that none of them wants.
+    pub fn derive(&self, base: &Base<'_>, scopes: u64, derived: &mut Derived) {
+        derived.clear();
+        derived.wanted.clear();
+        derived.wanted.extend(self.wanted.iter().filter(|(_, wanted)| wanted & scopes != 0));
+        for (from, rule) in &self.active {
+            if from.id == base.event.id {
+                (rule.derive)(base, derived);
+            }
+        }
+    }
+}
+
+/// What was computed from one base event. Kept and reused: its memory is that of the largest outcome.
+#[derive(Debug, Default)]
+pub struct Derived {
+    wanted: Vec<(&'static Event, u64)>,
+    events: Vec<(&'static Event, Vec<Stored>)>,
+    /// How many of `events` are in use; the others only keep their memory.
+    used: usize,
+    bytes: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Stored {
+    Missing,
+    Number(u64),
+    Bytes { start: usize, end: usize },
+}
+
+impl Derived {
+    fn clear(&mut self) {
+        self.used = 0;
+        self.bytes.clear();
+    }
+
+    /// Begins an event, all arguments missing; `false` when nobody wants it (then nothing must be said of it).
+    fn begin(&mut self, name: &str) -> bool {
+        let Some((event, _)) = self.wanted.iter().find(|(event, _)| event.name == name) else { return false };
+        let event = *event;
+        if self.used == self.events.len() {
+            self.events.push((event, Vec::new()));
+        }
+        if let Some((slot, values)) = self.events.get_mut(self.used) {
+            *slot = event;
+            values.clear();
+            values.resize(event.args.len(), Stored::Missing);
+        }
+        self.used += 1;
+        true
+    }
+
+    fn set(&mut self, name: &str, stored: Stored) {
+        let Some((event, values)) = self.used.checked_sub(1).and_then(|last| self.events.get_mut(last))
+        else {
+            return;
+        };
+        // An argument that this version of the event does not declare is left out.
+        let slot = event.arg(name).and_then(|(position, _)| values.get_mut(position));
+        if let Some(slot) = slot {
+            *slot = stored;
+        }
+    }
+
+    fn number(&mut self, name: &str, number: u64) {
+        self.set(name, Stored::Number(number));
+    }
+
+    /// A value whose bytes `write` appends.
+    fn bytes(&mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.bytes.len();
+        write(&mut self.bytes);
+        self.set(name, Stored::Bytes { start, end: self.bytes.len() });
+    }
+
+    /// A structure whose members `write` gives.
+    fn members(&mut self, name: &str, write: impl FnOnce(&mut tree::Members<'_>)) {
+        self.bytes(name, |out| tree::Tree::new(out).members(write));
+    }
+
+    fn raw(&mut self, name: &str, raw: Raw<'_>) {
+        match raw {
+            Raw::Missing => {}
+            Raw::Number(number) => self.number(name, number),
+            Raw::Bytes(bytes) => self.bytes(name, |out| out.extend_from_slice(bytes)),
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.used
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.used == 0
+    }
+
+    /// The event at an index, its values appended to `values`.
+    pub fn get<'a>(&'a self, index: usize, values: &mut Vec<Raw<'a>>) -> Option<&'static Event> {
+        let (event, stored) = self.events.get(..self.used)?.get(index)?;
+        values.extend(stored.iter().map(|stored| match stored {
+            Stored::Missing => Raw::Missing,
+            Stored::Number(number) => Raw::Number(*number),
+            Stored::Bytes { start, end } => self.bytes.get(*start..*end).map_or(Raw::Missing, Raw::Bytes),
+        }));
+        Some(event)
+    }
+}

@@ -1,0 +1,103 @@
+//! Heads of HTTP/1 messages, on whatever port.
+
+use httparse::{EMPTY_HEADER, Header, Request, Response};
+
+use super::{Derived, Packet};
+use crate::derive::tree::Members;
+
+/// Headers of one message that are read; a message with more is read up to these.
+const MAX_HEADERS: usize = 64;
+
+pub fn derive(packet: &Packet<'_>, payload: &[u8], derived: &mut Derived) {
+    // Most segments are the middle of something: told by their first bytes, before any parser runs.
+    if payload.starts_with(b"HTTP/1.") {
+        response(packet, payload, derived);
+    } else if payload.iter().take(16).take_while(|byte| **byte != b' ').all(u8::is_ascii_uppercase) {
+        request(packet, payload, derived);
+    }
+}
+
+fn request(packet: &Packet<'_>, payload: &[u8], derived: &mut Derived) {
+    let mut headers = [EMPTY_HEADER; MAX_HEADERS];
+    let mut request = Request::new(&mut headers);
+    // A head that the snap length cut is used as far as it goes, once its first line was whole.
+    let _ = request.parse(payload);
+    let (Some(method), Some(path), Some(minor)) = (request.method, request.path, request.version) else {
+        return;
+    };
+    let protocol = format!("HTTP/1.{minor}");
+    let headers = &*request.headers;
+    let write = |members: &mut Members<'_>| {
+        members
+            .text("method", method)
+            .text("protocol", &protocol)
+            .text("host", value(headers, "host"))
+            .text("uri_path", path);
+    };
+    if derived.begin("net_packet_http") {
+        packet.common(derived);
+        derived.members("proto_http", |members| {
+            members.text("direction", "request");
+            write(members);
+            members.text("status", "").number("status_code", 0u8);
+            rest(headers, members);
+        });
+    }
+    if derived.begin("net_packet_http_request") {
+        packet.common(derived);
+        derived.members("http_request", |members| {
+            write(members);
+            rest(headers, members);
+        });
+    }
+}
+
+fn response(packet: &Packet<'_>, payload: &[u8], derived: &mut Derived) {
+    let mut headers = [EMPTY_HEADER; MAX_HEADERS];
+    let mut response = Response::new(&mut headers);
+    let _ = response.parse(payload);
+    let (Some(code), Some(minor)) = (response.code, response.version) else { return };
+    let protocol = format!("HTTP/1.{minor}");
+    let status = format!("{code} {}", response.reason.unwrap_or("")).trim_end().to_owned();
+    let headers = &*response.headers;
+    if derived.begin("net_packet_http") {
+        packet.common(derived);
+        derived.members("proto_http", |members| {
+            members
+                .text("direction", "response")
+                .text("method", "")
+                .text("protocol", &protocol)
+                .text("host", "")
+                .text("uri_path", "")
+                .text("status", &status)
+                .number("status_code", code);
+            rest(headers, members);
+        });
+    }
+    if derived.begin("net_packet_http_response") {
+        packet.common(derived);
+        derived.members("http_response", |members| {
+            members.text("status", &status).number("status_code", code).text("protocol", &protocol);
+            rest(headers, members);
+        });
+    }
+}
+
+fn rest(headers: &[Header<'_>], members: &mut Members<'_>) {
+    let used = || headers.iter().filter(|header| !header.name.is_empty());
+    members.value("headers", |tree| {
+        tree.members(|members| {
+            for header in used() {
+                members.value(header.name, |tree| tree.list([header.value], |value, tree| tree.text(value)));
+            }
+        });
+    });
+    let length =
+        std::str::from_utf8(value(headers, "content-length")).ok().and_then(|text| text.trim().parse().ok());
+    members.number("content_length", length.unwrap_or(0u64));
+}
+
+fn value<'a>(headers: &[Header<'a>], name: &str) -> &'a [u8] {
+    let found = headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
+    found.map_or(&[], |header| header.value)
+}

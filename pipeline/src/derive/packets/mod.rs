@@ -1,0 +1,130 @@
+//! Protocols of a captured packet. Its bytes come from whoever sent it: everything is parsed by libraries that take
+//! hostile input, nothing is indexed unchecked, and a packet that the snap length cut gives what could still be read.
+
+mod dns;
+mod http;
+mod ip;
+
+use std::net::IpAddr;
+
+use etherparse::{LaxNetSlice, LaxSlicedPacket, TransportSlice};
+use events::Raw;
+
+use super::{Base, Derived, tree::Members};
+
+/// The recorded event that all of these come from: the packet's bytes from the IP header on.
+pub const BASE: &str = "net_packet";
+
+pub const GIVES: &[&str] = &[
+    "net_packet_ipv4",
+    "net_packet_ipv6",
+    "net_packet_tcp",
+    "net_packet_udp",
+    "net_packet_icmp",
+    "net_packet_icmpv6",
+    "net_packet_dns",
+    "net_packet_dns_request",
+    "net_packet_dns_response",
+    "net_packet_http",
+    "net_packet_http_request",
+    "net_packet_http_response",
+];
+
+/// The port that DNS servers answer on.
+const DNS_PORT: u16 = 53;
+
+/// What every packet has, once its IP header is read.
+#[derive(Clone, Copy, Debug)]
+struct Packet<'a> {
+    base: &'a Base<'a>,
+    source: IpAddr,
+    destination: IpAddr,
+    /// Zero where the protocol has no ports.
+    source_port: u16,
+    destination_port: u16,
+    /// IP protocol number.
+    protocol: u8,
+    /// Of the whole packet on the wire, as its IP header says.
+    length: u32,
+}
+
+pub fn derive(base: &Base<'_>, derived: &mut Derived) {
+    // The bytes are the event's only buffer, whatever its name.
+    let bytes = (0..base.event.args.len()).find_map(|position| match base.args.get(position) {
+        Raw::Bytes(bytes) if matches!(base.event.args[position].kind, events::ArgKind::Bytes(_)) => {
+            Some(bytes)
+        }
+        _ => None,
+    });
+    let Some(Ok(sliced)) = bytes.map(LaxSlicedPacket::from_ip) else { return };
+    let Some(net) = &sliced.net else { return };
+    let Some(mut packet) = ip::packet(base, net) else { return };
+    match &sliced.transport {
+        Some(TransportSlice::Tcp(tcp)) => {
+            (packet.source_port, packet.destination_port) = (tcp.source_port(), tcp.destination_port());
+        }
+        Some(TransportSlice::Udp(udp)) => {
+            (packet.source_port, packet.destination_port) = (udp.source_port(), udp.destination_port());
+        }
+        _ => {}
+    }
+    match net {
+        LaxNetSlice::Ipv4(header) => ip::v4(&packet, &header.header(), derived),
+        LaxNetSlice::Ipv6(header) => ip::v6(&packet, &header.header(), derived),
+        LaxNetSlice::Arp(_) => return,
+    }
+    match &sliced.transport {
+        Some(TransportSlice::Tcp(tcp)) => {
+            ip::tcp(&packet, tcp, derived);
+            let payload = tcp.payload();
+            if packet.has_port(DNS_PORT) {
+                // Over TCP a message has its length before it.
+                dns::derive(&packet, payload.get(2..).unwrap_or(&[]), derived);
+            } else {
+                http::derive(&packet, payload, derived);
+            }
+        }
+        Some(TransportSlice::Udp(udp)) => {
+            ip::udp(&packet, udp, derived);
+            if packet.has_port(DNS_PORT) {
+                dns::derive(&packet, udp.payload(), derived);
+            }
+        }
+        Some(TransportSlice::Icmpv4(icmp)) => ip::icmp(&packet, icmp, derived),
+        Some(TransportSlice::Icmpv6(icmp)) => ip::icmpv6(&packet, icmp, derived),
+        _ => {}
+    }
+}
+
+impl Packet<'_> {
+    fn has_port(&self, port: u16) -> bool {
+        self.source_port == port || self.destination_port == port
+    }
+
+    /// Fills the arguments that events of packets share; which of them an event declares is its own affair.
+    fn common(&self, derived: &mut Derived) {
+        derived.bytes("src", |out| out.extend_from_slice(self.source.to_string().as_bytes()));
+        derived.bytes("dst", |out| out.extend_from_slice(self.destination.to_string().as_bytes()));
+        derived.number("src_port", self.source_port.into());
+        derived.number("dst_port", self.destination_port.into());
+        derived.members("metadata", |members| self.metadata(members));
+    }
+
+    fn metadata(&self, members: &mut Members<'_>) {
+        members
+            .text("src_ip", self.source.to_string())
+            .text("dst_ip", self.destination.to_string())
+            .number("src_port", self.source_port)
+            .number("dst_port", self.destination_port)
+            .number("protocol", self.protocol)
+            .number("packet_len", self.length)
+            .text("iface", self.interface());
+    }
+
+    fn interface(&self) -> &[u8] {
+        match self.base.arg("iface") {
+            Raw::Bytes(name) => name,
+            _ => b"",
+        }
+    }
+}
