@@ -100,6 +100,8 @@ pub enum Len {
     ArgPlus8(u8),
     /// As [`Len::Return`] and 8 more (`msgrcv`).
     ReturnPlus8,
+    /// What the event's own probe stored: no system call's argument.
+    Probe,
     /// Always this many.
     Fixed(u16),
     /// As many bits as the argument at this position says, in whole 64-bit words (`select`).

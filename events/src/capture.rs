@@ -167,6 +167,8 @@ impl Capture {
             Len::InsideAt4 => (len::INSIDE_AT_4, len::NO_ARG),
             Len::ArgPlus8(position) => (len::ARG_PLUS_8, position),
             Len::ReturnPlus8 => (len::RETURN_PLUS_8, len::NO_ARG),
+            // Not a system call's: nothing for the loop to do.
+            Len::Probe => return Capture { op: op::NUMBER, ..self },
             Len::Fixed(count) => return Capture { size: self.size * count, len_from: len::ONE, ..self },
         };
         Capture { len_from, len_arg, ..self }

@@ -51,12 +51,16 @@ pub enum Source {
     /// A kernel function or LSM hook; where the kernel cannot carry the probe, the exit of `stand_in` calls emits it,
     /// marked with [`crate::Marks::STAND_IN`].
     Hook { hook: &'static str, stand_in: &'static [&'static str] },
+    /// The exit of these system calls, when they did what the event says.
+    Exit { of: &'static [&'static str] },
     /// A packet seen by the cgroup programs. Only `net_packet` itself is recorded; protocols are derived from it.
     Packet,
     /// Computed from other events, in replay and live alike; never in a file.
     Derived { from: &'static [&'static str] },
     /// Said by the recorder itself (a container that it resolved, events that were lost).
     Recorder,
+    /// Known by name, so that filters and imported logs can speak of it, but no probe here gives it: why.
+    Unsupported(&'static str),
 }
 
 /// The numbers of one system call; `None` where an architecture does not have it.

@@ -35,6 +35,7 @@ sets! {
     System = "system", SystemKeys = "system_keys", SystemModule = "system_module", SystemNuma = "system_numa",
     Time = "time", TimeClock = "time_clock", TimeTimer = "time_timer", TimeTod = "time_tod",
     Containers = "containers", Derived = "derived", SecurityAlert = "security_alert",
+    Signatures = "signatures", Lsm = "lsm",
 }
 
 /// Which sets an event is in: a bit per [`Set`].

@@ -1,7 +1,17 @@
 //! Every event there is, by family. This is THE place to add an event.
 
+pub mod cgroups;
+pub mod containers;
+mod declare;
+pub mod detections;
+pub mod files;
 mod index;
-mod process;
+pub mod kernel;
+pub mod memory;
+pub mod network;
+pub mod process;
+pub mod recorder;
+pub mod security;
 mod syscalls;
 
 use crate::Event;
@@ -9,7 +19,18 @@ use crate::Event;
 pub use index::{Arch, by_id, by_name, syscall};
 
 /// Families that are no system calls.
-const OTHERS: [&[Event]; 1] = [process::EVENTS];
+const OTHERS: [&[Event]; 10] = [
+    process::EVENTS,
+    cgroups::EVENTS,
+    files::EVENTS,
+    memory::EVENTS,
+    security::EVENTS,
+    network::EVENTS,
+    containers::EVENTS,
+    kernel::EVENTS,
+    detections::EVENTS,
+    recorder::EVENTS,
+];
 
 /// The families, in the order in which `tracer events` lists them. Ids rise within each.
 const FAMILIES: [&[Event]; syscalls::FAMILIES.len() + OTHERS.len()] = {

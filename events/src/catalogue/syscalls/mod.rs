@@ -21,8 +21,10 @@ mod time;
 mod waiting;
 mod xattrs;
 
-use crate::ArgKind::{Fd, I32, I64, Str, U16, U32, U64};
-use crate::{Arg, ArgKind, Event, EventId, Names, Returns, Sets, Source, StructKind, SyscallNumbers};
+use super::declare::{
+    arg, dirfd, fd, gid, int, mode, off, pid, signal, size, text as path, timespec, uid, uint, ulong,
+};
+use crate::{Arg, Event, EventId, Returns, Sets, Source, SyscallNumbers};
 
 /// The families of system calls, in the order in which they are listed.
 pub(super) const FAMILIES: [&[Event]; 16] = [
@@ -63,65 +65,4 @@ const fn compat(id: u16, name: &'static str, i386: u16, sets: Sets, args: &'stat
 
 const fn known(number: i16) -> Option<u16> {
     if number < 0 { None } else { Some(number as u16) }
-}
-
-const fn arg(name: &'static str, ctype: &'static str, kind: ArgKind) -> Arg {
-    Arg::new(name, ctype, kind)
-}
-
-const fn fd(name: &'static str) -> Arg {
-    arg(name, "int", Fd)
-}
-
-const fn dirfd(name: &'static str) -> Arg {
-    fd(name).named(Names::DirFd)
-}
-
-const fn int(name: &'static str) -> Arg {
-    arg(name, "int", I32)
-}
-
-const fn uint(name: &'static str) -> Arg {
-    arg(name, "unsigned int", U32)
-}
-
-const fn ulong(name: &'static str) -> Arg {
-    arg(name, "unsigned long", U64)
-}
-
-const fn size(name: &'static str) -> Arg {
-    arg(name, "size_t", U64)
-}
-
-const fn off(name: &'static str) -> Arg {
-    arg(name, "off_t", I64)
-}
-
-const fn path(name: &'static str) -> Arg {
-    arg(name, "const char*", Str)
-}
-
-const fn pid(name: &'static str) -> Arg {
-    arg(name, "pid_t", I32)
-}
-
-const fn uid(name: &'static str) -> Arg {
-    arg(name, "uid_t", U32)
-}
-
-const fn gid(name: &'static str) -> Arg {
-    arg(name, "gid_t", U32)
-}
-
-/// Permission bits; the kernel takes 16 of them.
-const fn mode(name: &'static str) -> Arg {
-    arg(name, "mode_t", U16).named(Names::FileMode)
-}
-
-const fn signal(name: &'static str) -> Arg {
-    int(name).named(Names::Signal)
-}
-
-const fn timespec(name: &'static str) -> Arg {
-    arg(name, "const struct timespec*", ArgKind::Struct(StructKind::Timespec))
 }
