@@ -1,1 +1,34 @@
-//! See the crate's documentation.
+//! The capture file: blocks of columns in checksummed frames, an index, and a chain of hashes over all of it.
+//!
+//! Writing: rows go into a [`BlockBuilder`], an [`Encoder`] turns a full one into an [`EncodedBlock`], and a [`Writer`]
+//! appends that. The three are apart so that a recorder can give each its own thread. Reading: a [`Capture`] says what
+//! the file holds and which blocks a question can skip; a [`Block`] decodes only the columns that are asked for.
+//!
+//! `docs/format.md` specifies the bytes.
+
+mod args;
+mod block;
+mod builder;
+mod capture;
+mod encode;
+mod error;
+mod header;
+mod index;
+pub mod limits;
+mod row;
+mod schema;
+mod side;
+mod writer;
+
+pub use args::{ArgTable, ColumnView, Dictionary, MISSING, NUMBER};
+pub use block::{Block, Contexts, Scratch};
+pub use builder::BlockBuilder;
+pub use capture::{Capture, Completeness, OpenOptions};
+pub use encode::{Compression, EncodedBlock, Encoder, Options};
+pub use error::{Error, Result};
+pub use header::{Clock, Header, Host, Recording, Unavailable};
+pub use index::{BlockInfo, EventCount, Numbers};
+pub use row::Row;
+pub use schema::{ArgSchema, EventSchema, Schema, current_schema};
+pub use side::{Cgroup, Container, Loss, Process, Side, User};
+pub use writer::{Finished, Writer};

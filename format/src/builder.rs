@@ -1,0 +1,261 @@
+//! Rows on their way into a block: columns from the start, so that pushing is appending.
+
+use events::{Context, EventId, Raw};
+use hashbrown::HashMap;
+
+use crate::{Clock, Error, Result, Row, limits};
+
+/// Collects the rows of one block. It is emptied by [`crate::Encoder::encode`] and then takes the next block's.
+#[derive(Debug)]
+pub struct BlockBuilder {
+    pub(crate) clock: Clock,
+    pub(crate) host: u16,
+    pub(crate) times: Vec<u64>,
+    pub(crate) events: Vec<u16>,
+    pub(crate) context_codes: Vec<u16>,
+    pub(crate) cpus: Vec<u16>,
+    pub(crate) rets: Vec<i64>,
+    pub(crate) scopes: Vec<u64>,
+    pub(crate) marks: Vec<u32>,
+    /// In the order in which they came first.
+    pub(crate) tables: Vec<Table>,
+    pub(crate) contexts: ContextTable,
+    /// All bytes of arguments, one value after the other.
+    pub(crate) bytes: Vec<u8>,
+    /// By event id: its place in `tables`, or [`NO_TABLE`].
+    table_of: Box<[u16]>,
+}
+
+const NO_TABLE: u16 = u16::MAX;
+
+/// The arguments of the rows of one event.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) event: EventId,
+    pub(crate) rows: usize,
+    pub(crate) columns: Vec<RawColumn>,
+}
+
+/// One argument: a tag and a word for each row.
+#[derive(Debug, Default)]
+pub(crate) struct RawColumn {
+    pub(crate) tags: Vec<u8>,
+    /// The number; or for bytes, `offset << 32 | length` in the builder's bytes.
+    pub(crate) words: Vec<u64>,
+}
+
+pub(crate) const TAG_MISSING: u8 = 0;
+pub(crate) const TAG_NUMBER: u8 = 1;
+pub(crate) const TAG_BYTES: u8 = 2;
+
+/// The distinct contexts of a block, their strings interned as well.
+#[derive(Debug, Default)]
+pub(crate) struct ContextTable {
+    pub(crate) rows: Vec<ContextRow>,
+    codes: HashMap<ContextRow, u32>,
+    pub(crate) strings: Vec<Vec<u8>>,
+    string_codes: HashMap<Vec<u8>, u32>,
+}
+
+/// A [`Context`] with its strings as codes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub(crate) struct ContextRow {
+    /// pid, tid, ppid, ns_pid, ns_tid, ns_ppid, uid, gid, mnt_ns, pid_ns, net_ns, user_ns, flags, comm, exe, uts.
+    pub(crate) numbers: [u32; 16],
+    /// cgroup_id, thread_start_ns, process_start_ns, parent_start_ns.
+    pub(crate) wide: [u64; 4],
+}
+
+impl ContextTable {
+    fn intern(&mut self, context: &Context<'_>) -> u32 {
+        let comm = self.string(context.comm);
+        let exe = self.string(context.exe);
+        let uts = self.string(context.uts);
+        let c = context;
+        let row = ContextRow {
+            numbers: [
+                c.pid, c.tid, c.ppid, c.ns_pid, c.ns_tid, c.ns_ppid, c.uid, c.gid, c.mnt_ns, c.pid_ns,
+                c.net_ns, c.user_ns, c.flags.0, comm, exe, uts,
+            ],
+            wide: [c.cgroup_id, c.thread_start_ns, c.process_start_ns, c.parent_start_ns],
+        };
+        let next = self.rows.len() as u32;
+        let code = *self.codes.entry(row).or_insert(next);
+        if code == next {
+            self.rows.push(row);
+        }
+        code
+    }
+
+    fn string(&mut self, text: &[u8]) -> u32 {
+        if let Some(code) = self.string_codes.get(text) {
+            return *code;
+        }
+        let code = self.strings.len() as u32;
+        self.strings.push(text.to_vec());
+        self.string_codes.insert(text.to_vec(), code);
+        code
+    }
+
+    fn clear(&mut self) {
+        self.rows.clear();
+        self.codes.clear();
+        self.strings.clear();
+        self.string_codes.clear();
+    }
+}
+
+impl Default for BlockBuilder {
+    fn default() -> BlockBuilder {
+        BlockBuilder::new()
+    }
+}
+
+impl BlockBuilder {
+    pub fn new() -> BlockBuilder {
+        BlockBuilder {
+            clock: Clock::default(),
+            host: 0,
+            times: Vec::new(),
+            events: Vec::new(),
+            context_codes: Vec::new(),
+            cpus: Vec::new(),
+            rets: Vec::new(),
+            scopes: Vec::new(),
+            marks: Vec::new(),
+            tables: Vec::new(),
+            contexts: ContextTable::default(),
+            bytes: Vec::new(),
+            table_of: vec![NO_TABLE; 1 << 16].into_boxed_slice(),
+        }
+    }
+
+    /// The code of a context in this block, for [`Row::context`]. Codes end with the block: intern anew after it.
+    pub fn intern(&mut self, context: &Context<'_>) -> u32 {
+        self.contexts.intern(context)
+    }
+
+    /// The clocks at about the time of the block's rows. Without it, wall times of the block are not known.
+    pub fn set_clock(&mut self, clock: Clock) {
+        self.clock = clock;
+    }
+
+    /// Index of the host that the rows are of: 0 unless captures are merged.
+    pub fn set_host(&mut self, host: u16) {
+        self.host = host;
+    }
+
+    /// Takes a row. Rows may come out of time order; encoding sorts them.
+    pub fn push(&mut self, row: &Row<'_>) -> Result<()> {
+        let refuse = |what| Err(Error::Row { event: row.event.0, what });
+        if self.times.len() >= limits::BLOCK_ROWS {
+            return refuse("the block is full");
+        }
+        if row.context as usize >= self.contexts.rows.len() || row.context > u32::from(u16::MAX) {
+            return refuse("its context was not interned in this block");
+        }
+        if row.args.len() > limits::EVENT_ARGS {
+            return refuse("it has too many arguments");
+        }
+        let mut bytes = 0;
+        for arg in row.args {
+            if let Raw::Bytes(b) = arg {
+                if b.len() > limits::VALUE_BYTES {
+                    return refuse("an argument is too long");
+                }
+                bytes += b.len();
+            }
+        }
+        if self.bytes.len() + bytes > limits::BLOCK_BYTES {
+            return refuse("the block has no room for its arguments");
+        }
+        let code = self.table(row.event);
+        self.times.push(row.time_ns);
+        self.events.push(code);
+        self.context_codes.push(row.context as u16);
+        self.cpus.push(row.cpu);
+        self.rets.push(row.ret);
+        self.scopes.push(row.scopes);
+        self.marks.push(row.marks.0);
+        if let Some(table) = self.tables.get_mut(code as usize) {
+            table.push(row.args, &mut self.bytes);
+        }
+        Ok(())
+    }
+
+    fn table(&mut self, event: EventId) -> u16 {
+        let Some(code) = self.table_of.get_mut(event.0 as usize) else { return 0 };
+        if *code == NO_TABLE {
+            // At most as many events as rows, and the block's last row has number 65,535.
+            *code = self.tables.len() as u16;
+            self.tables.push(Table { event, rows: 0, columns: Vec::new() });
+        }
+        *code
+    }
+
+    pub fn len(&self) -> usize {
+        self.times.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.times.is_empty()
+    }
+
+    /// About how much memory the rows take.
+    pub fn bytes(&self) -> usize {
+        let columns: usize = self.tables.iter().map(|t| t.rows * t.columns.len() * 9).sum();
+        self.len() * 34 + columns + self.bytes.len() + self.contexts.rows.len() * 200
+    }
+
+    /// Whether the next row belongs into another block.
+    pub fn is_full(&self) -> bool {
+        self.len() >= limits::BLOCK_ROWS
+            || self.contexts.rows.len() >= limits::BLOCK_ROWS
+            || self.bytes.len() >= limits::BLOCK_BYTES / 2
+    }
+
+    /// Forgets all rows and contexts, and keeps the memory.
+    pub fn clear(&mut self) {
+        self.clock = Clock::default();
+        self.host = 0;
+        self.times.clear();
+        self.events.clear();
+        self.context_codes.clear();
+        self.cpus.clear();
+        self.rets.clear();
+        self.scopes.clear();
+        self.marks.clear();
+        self.bytes.clear();
+        self.contexts.clear();
+        for table in self.tables.drain(..) {
+            if let Some(code) = self.table_of.get_mut(table.event.0 as usize) {
+                *code = NO_TABLE;
+            }
+        }
+    }
+}
+
+impl Table {
+    fn push(&mut self, args: &[Raw<'_>], bytes: &mut Vec<u8>) {
+        while self.columns.len() < args.len() {
+            // Rows before this one had no such argument.
+            let rows = self.rows;
+            self.columns.push(RawColumn { tags: vec![TAG_MISSING; rows], words: vec![0; rows] });
+        }
+        let mut args = args.iter();
+        for column in &mut self.columns {
+            let (tag, word) = match args.next() {
+                None | Some(Raw::Missing) => (TAG_MISSING, 0),
+                Some(Raw::Number(n)) => (TAG_NUMBER, *n),
+                Some(Raw::Bytes(b)) => {
+                    let start = bytes.len() as u64;
+                    bytes.extend_from_slice(b);
+                    (TAG_BYTES, start << 32 | b.len() as u64)
+                }
+            };
+            column.tags.push(tag);
+            column.words.push(word);
+        }
+        self.rows += 1;
+    }
+}

@@ -1,0 +1,97 @@
+//! What stands beside the events: processes that were there before, cgroups and their containers, users, losses.
+
+use events::EventId;
+
+/// A few records, in a frame of their own between blocks.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Side {
+    /// The processes that were there when recording began.
+    Processes(Vec<Process>),
+    /// A cgroup that is told of again replaces what was said of it before.
+    Cgroups(Vec<Cgroup>),
+    Losses(Vec<Loss>),
+    Users(Vec<User>),
+}
+
+/// A process as /proc showed it when recording began.
+#[derive(Clone, PartialEq, Eq, Debug, Default, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct Process {
+    /// Index of the host: 0 unless the capture was merged.
+    pub host: u16,
+    /// Thread group id on the host.
+    pub pid: u32,
+    pub ppid: u32,
+    /// Thread group id in the process's own pid namespace.
+    pub ns_pid: u32,
+    /// Since boot, ns, cut to clock ticks as /proc shows it.
+    pub start_ns: u64,
+    pub parent_start_ns: u64,
+    pub uid: u32,
+    pub gid: u32,
+    pub cgroup_id: u64,
+    pub mnt_ns: u32,
+    pub pid_ns: u32,
+    pub net_ns: u32,
+    pub user_ns: u32,
+    pub comm: Vec<u8>,
+    /// Empty for kernel threads.
+    pub exe: Vec<u8>,
+    /// Each argument followed by a NUL.
+    pub argv: Vec<u8>,
+    /// Open descriptors and what they stand for: a path, or `socket:[INODE]` and its like.
+    pub fds: Vec<(i32, Vec<u8>)>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Default, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct Cgroup {
+    pub host: u16,
+    /// Inode number in the default hierarchy.
+    pub id: u64,
+    /// From the root of the hierarchy, such as `/system.slice/docker-ID.scope`.
+    pub path: String,
+    /// Boot clock, ns; `None` when it was there before the recording.
+    pub created_ns: Option<u64>,
+    /// Boot clock, ns.
+    pub removed_ns: Option<u64>,
+    pub container: Option<Container>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Default, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct Container {
+    /// 64 hex digits, as the runtime gave it.
+    pub id: String,
+    /// `docker`, `containerd`, `crio`, `podman`; empty when unknown, like the fields below.
+    pub runtime: String,
+    pub name: String,
+    pub image: String,
+    pub image_digest: String,
+    pub pod_name: String,
+    pub pod_namespace: String,
+    pub pod_uid: String,
+    /// Boot clock, ns; `None` when it ran before the recording began, or nobody knows.
+    pub started_ns: Option<u64>,
+}
+
+/// Events that happened and are not in the file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Loss {
+    pub host: u16,
+    /// Boot clock, ns.
+    pub from_ns: u64,
+    pub to_ns: u64,
+    /// `None` when it was not on one CPU.
+    pub cpu: Option<u16>,
+    /// By the writing program's catalogue; `None` when nobody knows which.
+    pub event: Option<EventId>,
+    pub count: u64,
+    /// In words, such as `buffer full`.
+    pub cause: String,
+}
+
+/// The name of a user when recording began.
+#[derive(Clone, PartialEq, Eq, Debug, Default, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct User {
+    pub host: u16,
+    pub uid: u32,
+    pub name: String,
+}
