@@ -1,0 +1,154 @@
+//! Rows of the reference pages, character by character.
+
+use events::args::{Arg, ArgKind};
+use events::event::Returns;
+use events::{Context, Event, EventId, Marks, Raw, Sets, Source};
+use pipeline::{Args, Container, EventView, Output};
+use replay::render::clock::Clock;
+use replay::render::{Format, Printer, Style};
+
+static EXIT: Event = Event {
+    id: EventId(1002),
+    name: "sched_process_exit",
+    source: Source::Tracepoint("sched_process_exit"),
+    sets: Sets::of(&[]),
+    args: &[
+        Arg::new("exit_code", "long", ArgKind::I64),
+        Arg::new("process_group_exit", "bool", ArgKind::Bool),
+    ],
+    returns: Returns::Nothing,
+};
+
+static EXEC: Event = Event {
+    id: EventId(1001),
+    name: "security_bprm_creds_for_exec",
+    source: Source::Tracepoint("sched_process_exec"),
+    sets: Sets::of(&[]),
+    args: &[
+        Arg::new("pathname", "const char*", ArgKind::Str),
+        Arg::new("argv", "const char**", ArgKind::StrArray),
+        Arg::new("addr", "void*", ArgKind::Pointer),
+        Arg::new("env", "const char**", ArgKind::StrArray),
+    ],
+    returns: Returns::Nothing,
+};
+
+const WALL: i64 = 1_668_542_955_041_923_000;
+
+fn id() -> Context<'static> {
+    Context {
+        pid: 471_990,
+        tid: 471_991,
+        ppid: 470_503,
+        ns_pid: 471_990,
+        ns_tid: 471_991,
+        ns_ppid: 470_503,
+        uid: 1000,
+        mnt_ns: 4_026_531_841,
+        pid_ns: 4_026_531_836,
+        cgroup_id: 42,
+        thread_start_ns: 900,
+        process_start_ns: 800,
+        parent_start_ns: 700,
+        comm: b"id",
+        exe: b"/usr/bin/id",
+        uts: b"hb",
+        ..Context::default()
+    }
+}
+
+fn in_container() -> (Context<'static>, Container) {
+    let context = Context {
+        pid: 902_559,
+        ns_pid: 8,
+        tid: 902_559,
+        ns_tid: 8,
+        ns_ppid: 1,
+        uts: b"e9cf0db70635",
+        ..id()
+    };
+    let container = Container {
+        id: "e9cf0db706352b26d08bc0c10cd1d7c31b5d28ac0b8ee7d5c0d1d4bd9a2b0ee1".into(),
+        name: "pinger".into(),
+        image: "alpine:3.20".into(),
+        ..Container::default()
+    };
+    (context, container)
+}
+
+fn view<'a>(event: &'static Event, context: &'a Context<'a>, args: &'a [Raw<'a>]) -> EventView<'a> {
+    EventView {
+        time_ns: 1_000,
+        wall_ns: WALL,
+        event,
+        context,
+        context_index: 0,
+        container: None,
+        cpu: 3,
+        ret: 0,
+        scopes: 1 << 2,
+        recorded: 0,
+        marks: Marks(0),
+        args: Args::List(args),
+    }
+}
+
+fn print(format: Format, style: Style, views: &[EventView<'_>]) -> String {
+    let printer = Printer { format, style };
+    let mut out = printer.header();
+    let mut renderer = printer.renderer();
+    renderer.block();
+    views.iter().for_each(|view| renderer.event(view, &mut out));
+    String::from_utf8(out).expect("output is UTF-8")
+}
+
+fn utc() -> Style {
+    Style { clock: Clock::Utc, ..Style::default() }
+}
+
+const EXIT_ARGS: &[Raw<'static>] = &[Raw::Number(0), Raw::Number(1)];
+
+#[test]
+fn a_table_has_the_columns_of_the_reference() {
+    let context = id();
+    insta::assert_snapshot!(print(Format::Table, utc(), &[view(&EXIT, &context, EXIT_ARGS)]));
+}
+
+#[test]
+fn a_verbose_table_shows_scopes_and_namespaces() {
+    let context = id();
+    let mut event = view(&EXIT, &context, EXIT_ARGS);
+    event.scopes = 1 << 41;
+    insta::assert_snapshot!(print(Format::TableVerbose, utc(), &[event]));
+}
+
+#[test]
+fn with_containers_ids_come_in_pairs() {
+    let (context, container) = in_container();
+    let event = EventView { container: Some(&container), ..view(&EXIT, &context, EXIT_ARGS) };
+    let style = |images| Style { containers: true, images, ..utc() };
+    insta::assert_snapshot!(print(Format::Table, style(false), &[event]));
+    insta::assert_snapshot!(print(Format::TableVerbose, style(true), &[event]));
+}
+
+#[test]
+fn a_plain_table_shortens_long_event_names_and_a_verbose_one_does_not() {
+    let context = id();
+    let args = [Raw::Bytes(b"/bin/ls\n"), Raw::Bytes(b"ls\0--color=auto\0"), Raw::Number(0x10), Raw::Missing];
+    let event = view(&EXEC, &context, &args);
+    insta::assert_snapshot!(print(Format::Table, utc(), &[event]));
+    insta::assert_snapshot!(print(Format::TableVerbose, utc(), &[event]));
+}
+
+#[test]
+fn json_has_the_keys_of_the_reference_in_their_order_and_ours_after_them() {
+    let (context, container) = in_container();
+    let args = [Raw::Bytes(b"/bin/l\xff"), Raw::Bytes(b"ls\0\0"), Raw::Number(0x10), Raw::Missing];
+    let event =
+        EventView { container: Some(&container), scopes: 1 << 63 | 4, ..view(&EXEC, &context, &args) };
+    let style = Style { policies: vec![(3, "etc-writes".into()), (4, "other".into())], ..utc() };
+    let line = print(Format::Json, style, &[event]);
+    let read: serde_json::Value = serde_json::from_str(&line).expect("a line is JSON");
+    assert_eq!(read["matchedScopes"].as_u64(), Some(1 << 63 | 4));
+    insta::assert_snapshot!(serde_json::to_string_pretty(&read).expect("JSON"));
+}
