@@ -1,6 +1,7 @@
 //! Which container a cgroup belongs to.
 
 use hashbrown::HashMap;
+use scopes::ContainerFacts;
 
 /// What is known of a container. Fields that nobody told are empty.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -23,6 +24,22 @@ pub struct Container {
 }
 
 impl Container {
+    /// As filters see it.
+    pub fn facts(&self) -> ContainerFacts<'_> {
+        ContainerFacts {
+            id: &self.id,
+            name: &self.name,
+            image: &self.image,
+            pod_name: &self.pod_name,
+            pod_namespace: &self.pod_namespace,
+            pod_uid: &self.pod_uid,
+            pod_sandbox: self.pod_sandbox,
+            created_ns: self.created_ns,
+            // One that is older than the recording had started before it.
+            started_ns: self.started_ns.or(if self.created_ns.is_none() { Some(0) } else { None }),
+        }
+    }
+
     /// Whether its entry point had been executed by a time of the boot clock.
     pub fn started_by(&self, time_ns: u64) -> bool {
         match self.started_ns {

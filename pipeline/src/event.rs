@@ -1,6 +1,7 @@
 //! One event as sinks see it: borrowed from the columns of a block, or from what was derived.
 
 use events::{Context, Event, Marks, Raw};
+use format::ColumnView;
 
 use crate::containers::Container;
 
@@ -32,6 +33,8 @@ pub struct EventView<'a> {
 pub enum Args<'a> {
     /// Values put together for this event.
     List(&'a [Raw<'a>]),
+    /// A row of a block: its event's columns, and which of that event's rows it is.
+    Row { columns: &'a [ColumnView<'a>], ordinal: usize },
 }
 
 impl<'a> Args<'a> {
@@ -39,6 +42,9 @@ impl<'a> Args<'a> {
     pub fn get(&self, position: usize) -> Raw<'a> {
         match self {
             Args::List(values) => values.get(position).copied().unwrap_or(Raw::Missing),
+            Args::Row { columns, ordinal } => {
+                columns.get(position).map_or(Raw::Missing, |it| it.get(*ordinal))
+            }
         }
     }
 }

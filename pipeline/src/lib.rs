@@ -2,9 +2,23 @@
 
 pub mod containers;
 pub mod derive;
+pub mod error;
 pub mod event;
+pub mod matching;
+mod memo;
+mod order;
+mod predicates;
+pub mod run;
+mod select;
 pub mod sink;
+pub mod source;
+mod state;
+mod threads;
 
 pub use containers::{Container, Containers};
+pub use error::{Error, Result};
 pub use event::{Args, EventView};
+pub use matching::Matcher;
+pub use run::{Question, Stats};
 pub use sink::{Output, Render};
+pub use source::Source;

@@ -121,10 +121,8 @@ impl Packet<'_> {
             .text("iface", self.interface());
     }
 
-    fn interface(&self) -> &[u8] {
-        match self.base.arg("iface") {
-            Raw::Bytes(name) => name,
-            _ => b"",
-        }
+    /// The interface's number: its name is not recorded with the packet.
+    fn interface(&self) -> String {
+        self.base.number("ifindex").map(|index| index.to_string()).unwrap_or_default()
     }
 }

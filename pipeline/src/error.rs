@@ -1,0 +1,19 @@
+//! What can go wrong on the way from a capture to a sink.
+
+use std::io;
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A capture that cannot be read; `file` as the user named it.
+    #[error("{file}: {source}")]
+    Capture { file: String, source: format::Error },
+    /// A sink that does not take what it is given (a full disk, a closed pipe).
+    #[error("writing the output: {0}")]
+    Output(#[from] io::Error),
+    /// A thread ended without its result.
+    #[error("a worker thread ended early")]
+    Worker,
+}

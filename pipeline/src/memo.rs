@@ -1,0 +1,32 @@
+//! Masks of distinct values, each computed when it is first asked for.
+
+/// Masks by code.
+#[derive(Debug, Default)]
+pub struct Memo {
+    masks: Vec<u64>,
+    known: Vec<bool>,
+}
+
+impl Memo {
+    /// Forgets everything; codes below `codes` can be asked for.
+    pub fn reset(&mut self, codes: usize) {
+        self.known.clear();
+        self.known.resize(codes, false);
+        self.masks.resize(codes, 0);
+    }
+
+    /// The mask of a code; a code beyond the last is computed each time.
+    #[inline]
+    pub fn get(&mut self, code: usize, compute: impl FnOnce() -> u64) -> u64 {
+        match (self.known.get_mut(code), self.masks.get_mut(code)) {
+            (Some(known), Some(mask)) => {
+                if !*known {
+                    *known = true;
+                    *mask = compute();
+                }
+                *mask
+            }
+            _ => compute(),
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! What scopes ask of single rows of one event in one block: arguments, return value, context of this event alone.
+//! Each distinct value is judged once.
+
+use events::{Event, Raw};
+use format::{Block, ColumnView, Dictionary, MISSING, NUMBER};
+use scopes::Plan;
+use scopes::plan::RowFacts;
+
+use crate::memo::Memo;
+
+/// The predicates of one event over the columns of one block.
+#[derive(Debug)]
+pub struct Predicates<'a> {
+    plan: &'a Plan,
+    event: &'static Event,
+    /// Scopes that ask anything of a row of this event; other scopes pass by context and event alone.
+    asking: u64,
+    columns: Vec<ArgPredicate<'a>>,
+    rets: Option<&'a [i64]>,
+    last_ret: Option<(i64, u64)>,
+    rows: Option<(&'a [u64], &'a [u16])>,
+    wall_offset: u64,
+    contexts: Option<Memo>,
+}
+
+#[derive(Debug)]
+struct ArgPredicate<'a> {
+    position: usize,
+    column: ColumnView<'a>,
+    memo: Memo,
+    last_number: Option<(u64, u64)>,
+    missing: Option<u64>,
+}
+
+/// Scopes that ask something of rows of this event, beyond its name and its context.
+pub fn asking(plan: &Plan, event: &Event) -> u64 {
+    plan.has_args(event.id)
+        | plan.has_ret(event.id)
+        | plan.has_event_context(event.id)
+        | plan.has_row(event.id)
+}
+
+impl<'a> Predicates<'a> {
+    pub fn new(
+        plan: &'a Plan,
+        block: &'a Block<'_>,
+        code: u16,
+        event: &'static Event,
+    ) -> format::Result<Predicates<'a>> {
+        let id = event.id;
+        let mut columns = Vec::new();
+        if plan.has_args(id) != 0 {
+            let table = block.args(code);
+            for position in plan.arg_positions(id) {
+                columns.push(ArgPredicate::new(*position, table.column(*position)?));
+            }
+        }
+        let rets = if plan.has_ret(id) != 0 { Some(block.rets()?) } else { None };
+        let rows = if plan.has_row(id) != 0 { Some((block.times()?, block.cpus()?)) } else { None };
+        let contexts = if plan.has_event_context(id) != 0 {
+            let mut memo = Memo::default();
+            memo.reset(block.contexts()?.len());
+            Some(memo)
+        } else {
+            None
+        };
+        let wall_offset = block.clock().wall(0);
+        let asking = asking(plan, event);
+        Ok(Predicates { plan, event, asking, columns, rets, last_ret: None, rows, wall_offset, contexts })
+    }
+
+    /// The scopes of `mask` that the row passes. `ordinal`: its number among the rows of its event; `event_context`:
+    /// the answer of the plan for the row's context and this event, asked at most once for each context.
+    pub fn pass(
+        &mut self,
+        mut mask: u64,
+        row: usize,
+        ordinal: usize,
+        context: u16,
+        event_context: impl FnOnce() -> u64,
+    ) -> u64 {
+        if mask & self.asking == 0 {
+            return mask;
+        }
+        if let Some(rets) = self.rets {
+            let ret = rets.get(row).copied().unwrap_or(0);
+            mask &= match self.last_ret {
+                Some((last, answer)) if last == ret => answer,
+                _ => {
+                    let answer = self.plan.ret_mask(self.event.id, ret);
+                    self.last_ret = Some((ret, answer));
+                    answer
+                }
+            };
+        }
+        if let Some(memo) = &mut self.contexts {
+            mask &= memo.get(usize::from(context), event_context);
+        }
+        for column in &mut self.columns {
+            if mask == 0 {
+                return 0;
+            }
+            mask &= column.mask(self.plan, self.event, ordinal);
+        }
+        if let Some((times, cpus)) = self.rows {
+            let time = times.get(row).copied().unwrap_or(0);
+            let facts = RowFacts {
+                wall_ns: time.wrapping_add(self.wall_offset),
+                cpu: cpus.get(row).copied().unwrap_or(0),
+            };
+            mask &= self.plan.row_mask(self.event.id, facts);
+        }
+        mask
+    }
+}
+
+impl<'a> ArgPredicate<'a> {
+    fn new(position: usize, column: ColumnView<'a>) -> ArgPredicate<'a> {
+        let mut memo = Memo::default();
+        if let ColumnView::Bytes { dictionary, .. } | ColumnView::Mixed { dictionary, .. } = &column {
+            memo.reset(dictionary.len());
+        }
+        ArgPredicate { position, column, memo, last_number: None, missing: None }
+    }
+
+    fn mask(&mut self, plan: &Plan, event: &Event, ordinal: usize) -> u64 {
+        match self.column {
+            ColumnView::Missing { .. } => self.missing(plan, event),
+            ColumnView::Constant { rows, number } if ordinal < rows => self.number(plan, event, number),
+            ColumnView::Constant { .. } => self.missing(plan, event),
+            ColumnView::Numbers { values, missing } => match values.get(ordinal) {
+                Some(number) if !missing.get(ordinal).copied().unwrap_or(false) => {
+                    self.number(plan, event, *number)
+                }
+                _ => self.missing(plan, event),
+            },
+            ColumnView::Bytes { rows, dictionary, codes } => match codes.get(ordinal) {
+                Some(&MISSING) => self.missing(plan, event),
+                Some(code) => self.bytes(plan, event, dictionary, *code),
+                None if codes.is_empty() && ordinal < rows => self.bytes(plan, event, dictionary, 0),
+                None => self.missing(plan, event),
+            },
+            ColumnView::Mixed { values, dictionary, codes } => match codes.get(ordinal) {
+                Some(&NUMBER) => match values.get(ordinal) {
+                    Some(number) => self.number(plan, event, *number),
+                    None => self.missing(plan, event),
+                },
+                Some(&MISSING) | None => self.missing(plan, event),
+                Some(code) => self.bytes(plan, event, dictionary, *code),
+            },
+        }
+    }
+
+    fn missing(&mut self, plan: &Plan, event: &Event) -> u64 {
+        *self.missing.get_or_insert_with(|| plan.arg_mask(event.id, self.position, Raw::Missing))
+    }
+
+    fn number(&mut self, plan: &Plan, event: &Event, number: u64) -> u64 {
+        match self.last_number {
+            Some((last, answer)) if last == number => answer,
+            _ => {
+                let answer = plan.arg_mask(event.id, self.position, Raw::Number(number));
+                self.last_number = Some((number, answer));
+                answer
+            }
+        }
+    }
+
+    fn bytes(&mut self, plan: &Plan, event: &Event, dictionary: &Dictionary, code: u32) -> u64 {
+        let position = self.position;
+        self.memo.get(code as usize, || {
+            let value = dictionary.get(code).map_or(Raw::Missing, Raw::Bytes);
+            plan.arg_mask(event.id, position, value)
+        })
+    }
+}
