@@ -176,4 +176,13 @@ impl Arg {
     pub const fn named(self, names: Names) -> Arg {
         Arg { names, ..self }
     }
+
+    /// The number that a text means for this argument, as it is stored: by its names or as digits.
+    pub fn parse(&self, text: &str) -> Option<u64> {
+        let number = self.names.parse(text)?;
+        match self.kind.read_register(number) {
+            Raw::Number(number) => Some(number),
+            _ => Some(number),
+        }
+    }
 }

@@ -14,11 +14,7 @@ pub(super) const EVENTS: &[Event] = &[
         "waitpid",
         7,
         COMPAT,
-        &[
-            pid("pid"),
-            arg("status", "int*", Struct(Int)).out().named(Names::WaitStatus),
-            int("options").named(Names::WaitOptions),
-        ],
+        &[pid("pid"), arg("status", "int*", Struct(Int)).out(), int("options").named(Names::WaitOptions)],
     )
     .returns(Returns::Pid),
     compat(601, "oldfstat", 28, COMPAT, &[]),

@@ -28,7 +28,7 @@ pub(super) const EVENTS: &[Event] = &[
         "shmat",
         [397, 196],
         IPC_IPC_SHM,
-        &[int("shmid"), arg("shmaddr", "const void*", Pointer), int("shmflg").named(Names::ShmFlags)],
+        &[int("shmid"), arg("shmaddr", "const void*", Pointer), int("shmflg").named(Names::ShmatFlags)],
     )
     .returns(Returns::Pointer),
     call(

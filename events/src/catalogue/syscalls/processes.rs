@@ -51,7 +51,7 @@ pub(super) const EVENTS: &[Event] = &[
         PROC_PROC_LIFE,
         &[
             pid("pid"),
-            arg("wstatus", "int*", Struct(Int)).out().named(Names::WaitStatus),
+            arg("wstatus", "int*", Struct(Int)).out(),
             int("options").named(Names::WaitOptions),
             arg("rusage", "struct rusage*", Struct(Rusage)).out(),
         ],
@@ -149,7 +149,7 @@ pub(super) const EVENTS: &[Event] = &[
             arg("rusage", "struct rusage*", Struct(Rusage)).out(),
         ],
     ),
-    call(272, "unshare", [310, 97], PROC, &[int("flags").named(Names::CloneFlags)]),
+    call(272, "unshare", [310, 97], PROC, &[int("flags").named(Names::NamespaceFlags)]),
     call(
         302,
         "prlimit64",
@@ -162,7 +162,7 @@ pub(super) const EVENTS: &[Event] = &[
             arg("old_limit", "struct rlimit64*", Struct(Rlimit64)).out(),
         ],
     ),
-    call(308, "setns", [346, 268], DEFAULT_PROC, &[fd("fd"), int("nstype").named(Names::CloneFlags)]),
+    call(308, "setns", [346, 268], DEFAULT_PROC, &[fd("fd"), int("nstype").named(Names::NamespaceFlags)]),
     call(
         310,
         "process_vm_readv",
