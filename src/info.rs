@@ -1,18 +1,51 @@
 //! `tracer info`: what a capture holds.
 
+use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
-use clap::Args;
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use format::Capture;
 
 use crate::outcome::Outcome;
 
 #[derive(Args, Debug)]
 pub struct Options {
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    /// Captures
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// How to print it
+    #[arg(long, short, value_name = "FORMAT", default_value = "text")]
+    output: Format,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// One JSON object for each file
+    Json,
 }
 
 pub fn run(options: Options) -> Result<Outcome> {
-    bail!("{}: this build cannot read captures yet", options.file.display())
+    let mut out = BufWriter::new(io::stdout().lock());
+    for (number, path) in options.files.iter().enumerate() {
+        let name = path.display().to_string();
+        let capture = Capture::open(path).with_context(|| name.clone())?;
+        let info = replay::Info::of(name, &capture);
+        match options.output {
+            Format::Json => {
+                serde_json::to_writer_pretty(&mut out, &info).map_err(io::Error::from)?;
+                writeln!(out)?;
+            }
+            Format::Text => {
+                if number > 0 {
+                    writeln!(out)?;
+                }
+                write!(out, "{}", info.text())?;
+            }
+        }
+    }
+    out.flush()?;
+    Ok(Outcome::Done)
 }

@@ -8,7 +8,6 @@ use std::process::ExitCode;
 pub enum Outcome {
     /// Exit code 0.
     Done,
-    #[allow(dead_code)] // until replay counts matches
     /// Exit code 1: `verify`, `diff` and `scan` found something, or `replay --exit-code` found nothing.
     Found,
     /// `record -- COMMAND` passes the command's own exit code on.

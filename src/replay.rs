@@ -1,9 +1,17 @@
 //! `tracer replay`: file to answers.
 
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::path::PathBuf;
+use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
+use pipeline::{Matcher, Output, Question, Source, Stats};
+use replay::render::clock::Clock;
+use replay::render::{Destination, Printer, Style};
+use scopes::Plan;
 
 use crate::outcome::Outcome;
 
@@ -12,8 +20,145 @@ pub struct Options {
     /// Captures; several are read as one, by time
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// A format, and a file if not stdout: table, table-verbose, json, json:FILE (repeatable)
+    #[arg(long, short, value_name = "FORMAT[:FILE]", default_value = "table")]
+    output: Vec<Destination>,
+    /// Threads; all processors when not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Stop after so many events
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+    /// Print the number of matching events and nothing else
+    #[arg(long)]
+    count: bool,
+    /// Say on stderr what answering took
+    #[arg(long)]
+    stats: bool,
+    /// Exit with 1 when no event matches
+    #[arg(long)]
+    exit_code: bool,
+    /// Times in UTC instead of local time
+    #[arg(long, conflicts_with = "relative")]
+    utc: bool,
+    /// Times since the first event
+    #[arg(long)]
+    relative: bool,
+    /// Names of flags and constants in JSON too
+    #[arg(long)]
+    parse_arguments: bool,
+    /// Numbers instead of names in tables
+    #[arg(long)]
+    raw_arguments: bool,
+    /// A column with the images of containers in tables
+    #[arg(long)]
+    images: bool,
+    /// No warnings on stderr
+    #[arg(long, short)]
+    quiet: bool,
 }
 
 pub fn run(options: Options) -> Result<Outcome> {
-    bail!("{}: this build cannot replay yet", options.files[0].display())
+    let source = replay::open::open(&options.files, &format::OpenOptions::default())?;
+    if !options.quiet {
+        warn(&replay::open::warnings(&source));
+    }
+    let everything = Plan::everything();
+    let matchers = source.files().iter().map(|_| Matcher::new(&everything)).collect();
+    let threads = match options.threads {
+        Some(threads) => threads.into(),
+        None => std::thread::available_parallelism().map_or(1, |threads| threads.get()),
+    };
+    let question = Question { source: &source, matchers, threads, limit: options.limit };
+    let start = Instant::now();
+    let stats = if options.count {
+        let stats = question.count()?;
+        writeln!(io::stdout().lock(), "{}", stats.matched)?;
+        stats
+    } else {
+        print(&options, &source, &question)?
+    };
+    if options.stats {
+        report(&stats, start.elapsed().as_secs_f64());
+    }
+    Ok(if options.exit_code && stats.matched == 0 { Outcome::Found } else { Outcome::Done })
+}
+
+/// Streams the answer into all destinations.
+fn print(options: &Options, source: &Source, question: &Question<'_>) -> Result<Stats> {
+    let style = style(options, source);
+    let mut printers = Vec::new();
+    let mut sinks: Vec<(String, Box<dyn Write>)> = Vec::new();
+    for destination in &options.output {
+        printers.push(Printer { format: destination.format, style: style.clone() });
+        sinks.push(match &destination.file {
+            Some(path) => {
+                let name = path.display().to_string();
+                let file = File::create(path).with_context(|| format!("creating {name}"))?;
+                (name, Box::new(BufWriter::with_capacity(1 << 18, file)))
+            }
+            None => ("stdout".to_owned(), stdout()?),
+        });
+    }
+    for (printer, (name, sink)) in printers.iter().zip(&mut sinks) {
+        sink.write_all(&printer.header()).with_context(|| format!("writing {name}"))?;
+    }
+    let outputs: Vec<&dyn Output> = printers.iter().map(|printer| printer as &dyn Output).collect();
+    let stats = question.print(&outputs, &mut |output, bytes| match sinks.get_mut(output) {
+        Some((_, sink)) => sink.write_all(bytes),
+        None => Ok(()),
+    })?;
+    for (name, sink) in &mut sinks {
+        sink.flush().with_context(|| format!("writing {name}"))?;
+    }
+    Ok(stats)
+}
+
+/// A terminal sees lines as they come; a pipe or a file gets whole pieces, past the standard library's line buffer.
+fn stdout() -> io::Result<Box<dyn Write>> {
+    if io::stdout().is_terminal() {
+        return Ok(Box::new(io::stdout()));
+    }
+    let descriptor = io::stdout().as_fd().try_clone_to_owned()?;
+    Ok(Box::new(BufWriter::with_capacity(1 << 16, File::from(descriptor))))
+}
+
+fn style(options: &Options, source: &Source) -> Style {
+    let clock = if options.utc {
+        Clock::Utc
+    } else if options.relative {
+        Clock::Since(source.start_wall_ns().unwrap_or(0))
+    } else {
+        Clock::local()
+    };
+    Style {
+        clock,
+        containers: source.has_containers(),
+        images: options.images,
+        parse_arguments: options.parse_arguments,
+        raw_arguments: options.raw_arguments,
+        policies: Vec::new(),
+    }
+}
+
+fn warn(warnings: &[String]) {
+    let mut err = io::stderr().lock();
+    for warning in warnings {
+        let _ = writeln!(err, "tracer: warning: {warning}");
+    }
+}
+
+fn report(stats: &Stats, seconds: f64) {
+    let rate = (stats.rows_read + stats.rows_skipped) as f64 / seconds.max(1e-9);
+    let _ = writeln!(
+        io::stderr().lock(),
+        "{} matched; {} rows in {} blocks read, {} rows in {} blocks skipped; {} bytes decompressed; \
+         {seconds:.3} s, {rate:.0} events/s",
+        stats.matched,
+        stats.rows_read,
+        stats.blocks_read,
+        stats.rows_skipped,
+        stats.blocks_skipped,
+        stats.decompressed,
+    );
 }

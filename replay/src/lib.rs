@@ -1,3 +1,7 @@
-//! From capture files to answers: rendering events, reports on captures. No root, no BPF, any system.
+//! From capture files to answers: opening, rendering events, reports on captures. No root, no BPF, any system.
 
+pub mod info;
+pub mod open;
 pub mod render;
+
+pub use info::Info;

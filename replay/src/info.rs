@@ -1,0 +1,261 @@
+//! What a capture holds, from its header, index and side records alone: no block is read.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use format::{Capture, Completeness};
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// The report of `tracer info`, and its JSON.
+#[derive(Clone, Debug, Serialize)]
+pub struct Info {
+    pub file: String,
+    pub program: String,
+    pub host: String,
+    pub kernel: String,
+    pub kernel_version: String,
+    pub arch: String,
+    pub os: String,
+    pub boot_id: String,
+    pub cpus: u32,
+    /// RFC 3339 in UTC, of the first and the last event; `null` without events.
+    pub start: Option<String>,
+    pub end: Option<String>,
+    /// ns since the epoch.
+    pub start_ns: Option<u64>,
+    pub end_ns: Option<u64>,
+    pub duration_ns: u64,
+    /// Rows in the file; `by_event` adds up to this.
+    pub events: u64,
+    /// Events that happened and are not in the file.
+    pub lost: u64,
+    pub losses: Vec<LossInfo>,
+    /// By name.
+    pub by_event: BTreeMap<&'static str, u64>,
+    /// Of the file.
+    pub bytes: u64,
+    pub bytes_per_event: f64,
+    pub blocks: usize,
+    pub processes: usize,
+    pub containers: Vec<ContainerInfo>,
+    pub command_line: Vec<String>,
+    pub filters: Vec<String>,
+    /// Policy files that it was recorded with.
+    pub policies: usize,
+    /// As given with `--events`; empty: all.
+    pub recorded_events: Vec<String>,
+    pub only_matched: bool,
+    pub string_bound: u32,
+    pub buffer_bound: u32,
+    pub snaplen: u32,
+    pub transport: String,
+    pub made_from: String,
+    pub unavailable: Vec<UnavailableInfo>,
+    /// `true`: the file was finished; `false`: salvaged.
+    pub complete: bool,
+    /// What is missing of a salvaged file.
+    pub missing: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct LossInfo {
+    pub from_ns: u64,
+    pub to_ns: u64,
+    pub cpu: Option<u16>,
+    pub event: Option<&'static str>,
+    pub count: u64,
+    pub cause: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct ContainerInfo {
+    pub id: String,
+    pub name: String,
+    pub image: String,
+    pub runtime: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct UnavailableInfo {
+    pub event: String,
+    pub reason: String,
+}
+
+impl Info {
+    pub fn of(file: String, capture: &Capture) -> Info {
+        let header = capture.header();
+        let recording = &header.recording;
+        let schema = capture.schema();
+        let mut by_event = BTreeMap::new();
+        let mut events = 0u64;
+        for block in capture.blocks() {
+            events = events.saturating_add(block.rows.into());
+            for count in &block.events {
+                let name = schema.event(count.event).map_or("undeclared_event", |event| event.name);
+                *by_event.entry(name).or_insert(0u64) += u64::from(count.rows);
+            }
+        }
+        let filled = || capture.blocks().iter().filter(|block| block.rows > 0);
+        let first = filled().map(|block| block.first_ns).min();
+        let last = filled().map(|block| block.last_ns).max();
+        let wall = |boot: u64| header.clock.wall(boot);
+        let losses = capture.losses().iter().map(|loss| LossInfo {
+            from_ns: wall(loss.from_ns),
+            to_ns: wall(loss.to_ns),
+            cpu: loss.cpu,
+            event: loss.event.and_then(|id| schema.event(id)).map(|event| event.name),
+            count: loss.count,
+            cause: loss.cause.clone(),
+        });
+        let mut containers = BTreeMap::new();
+        for container in capture.cgroups().iter().filter_map(|cgroup| cgroup.container.as_ref()) {
+            let info = ContainerInfo {
+                id: container.id.clone(),
+                name: container.name.clone(),
+                image: container.image.clone(),
+                runtime: container.runtime.clone(),
+            };
+            containers.insert(container.id.clone(), info);
+        }
+        let unavailable = recording.unavailable.iter();
+        let missing = match capture.completeness() {
+            Completeness::Finished => None,
+            Completeness::Salvaged { lost_bytes, what } => Some(format!("{what} ({lost_bytes} bytes lost)")),
+        };
+        Info {
+            file,
+            program: header.program.clone(),
+            host: header.host.hostname.clone(),
+            kernel: header.host.kernel_release.clone(),
+            kernel_version: header.host.kernel_version.clone(),
+            arch: header.host.arch.clone(),
+            os: header.host.os.clone(),
+            boot_id: header.host.boot_id.clone(),
+            cpus: header.host.cpus,
+            start: first.map(wall).map(rfc3339),
+            end: last.map(wall).map(rfc3339),
+            start_ns: first.map(wall),
+            end_ns: last.map(wall),
+            duration_ns: last.unwrap_or(0).saturating_sub(first.unwrap_or(0)),
+            events,
+            lost: capture.losses().iter().fold(0, |sum, loss| sum.saturating_add(loss.count)),
+            losses: losses.collect(),
+            by_event,
+            bytes: capture.bytes(),
+            bytes_per_event: if events == 0 { 0.0 } else { capture.bytes() as f64 / events as f64 },
+            blocks: capture.blocks().len(),
+            processes: capture.processes().len(),
+            containers: containers.into_values().collect(),
+            command_line: recording.command_line.clone(),
+            filters: recording.filters.clone(),
+            policies: recording.policies.len(),
+            recorded_events: recording.events.clone(),
+            only_matched: recording.only_matched,
+            string_bound: recording.string_bound,
+            buffer_bound: recording.buffer_bound,
+            snaplen: recording.snaplen,
+            transport: recording.transport.clone(),
+            made_from: recording.made_from.clone(),
+            unavailable: unavailable
+                .map(|it| UnavailableInfo { event: it.event.clone(), reason: it.reason.clone() })
+                .collect(),
+            complete: missing.is_none(),
+            missing,
+        }
+    }
+
+    /// For people.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        let mut line = |label: &str, value: String| {
+            // Strings of a capture are foreign: no line may forge another.
+            let value: String = value.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+            let _ = writeln!(text, "{label:<14} {value}");
+        };
+        line("File", self.file.clone());
+        line("Recorded by", self.program.clone());
+        line("Host", format!("{} ({} cpus, {})", self.host, self.cpus, self.os));
+        line("Kernel", format!("{} {} {}", self.kernel, self.arch, self.kernel_version));
+        let time = |time: &Option<String>| time.clone().unwrap_or_else(|| "-".to_owned());
+        line("Start", time(&self.start));
+        line("End", time(&self.end));
+        line("Duration", format!("{:.6} s", self.duration_ns as f64 / 1e9));
+        line("Events", grouped(self.events));
+        line("Lost", grouped(self.lost));
+        line(
+            "Size",
+            format!(
+                "{} bytes, {:.2} an event, {} blocks",
+                grouped(self.bytes),
+                self.bytes_per_event,
+                self.blocks
+            ),
+        );
+        line("Complete", self.missing.clone().map_or("yes".to_owned(), |missing| format!("no: {missing}")));
+        if !self.command_line.is_empty() {
+            line("Command", self.command_line.join(" "));
+        }
+        if !self.filters.is_empty() {
+            let narrow = if self.only_matched { " (only what matched was recorded)" } else { "" };
+            line("Filters", format!("{}{narrow}", self.filters.join(" ")));
+        }
+        if !self.recorded_events.is_empty() {
+            line("Only events", self.recorded_events.join(","));
+        }
+        for container in &self.containers {
+            line(
+                "Container",
+                format!("{:.12} {} {} {}", container.id, container.name, container.image, container.runtime),
+            );
+        }
+        for it in &self.unavailable {
+            line("Not recorded", format!("{}: {}", it.event, it.reason));
+        }
+        for loss in &self.losses {
+            let event = loss.event.unwrap_or("any event");
+            let cpu = loss.cpu.map_or(String::new(), |cpu| format!(" on cpu {cpu}"));
+            let window = format!("{} to {}", rfc3339(loss.from_ns), rfc3339(loss.to_ns));
+            line("Loss", format!("{} of {event}{cpu}, {window}: {}", grouped(loss.count), loss.cause));
+        }
+        let mut by_event: Vec<_> = self.by_event.iter().collect();
+        by_event.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), **name));
+        for (place, (name, count)) in by_event.into_iter().enumerate() {
+            line(if place == 0 { "By event" } else { "" }, format!("{:>14} {name}", grouped(*count)));
+        }
+        text
+    }
+}
+
+/// A wall-clock time in UTC.
+fn rfc3339(wall_ns: u64) -> String {
+    match Timestamp::from_nanosecond(wall_ns.into()) {
+        Ok(time) => format!("{time:.9}"),
+        // Beyond what calendars say: the number is better than nothing.
+        Err(_) => format!("{wall_ns} ns"),
+    }
+}
+
+/// 1234567 as 1,234,567.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_and_times_keep_their_nanoseconds() {
+        assert_eq!([grouped(0), grouped(999), grouped(1_234_567)], ["0", "999", "1,234,567"]);
+        assert_eq!(rfc3339(1_668_542_955_041_923_001), "2022-11-15T20:09:15.041923001Z");
+    }
+}

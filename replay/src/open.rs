@@ -1,0 +1,40 @@
+//! Opening captures, and what to tell the user about them before any answer.
+
+use std::path::PathBuf;
+
+use format::{Capture, Completeness};
+use pipeline::{Error, Result, Source};
+
+/// Opens files to be read as one source.
+pub fn open(files: &[PathBuf], options: &format::OpenOptions) -> Result<Source> {
+    let open = |path: &PathBuf| {
+        let name = path.display().to_string();
+        match Capture::open_with(path, options) {
+            Ok(capture) => Ok((name, capture)),
+            Err(source) => Err(Error::Capture { file: name, source }),
+        }
+    };
+    Ok(Source::new(files.iter().map(open).collect::<Result<_>>()?))
+}
+
+/// What is missing from the files, a sentence each; empty when all is there that happened.
+pub fn warnings(source: &Source) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for file in source.files() {
+        let name = &file.name;
+        if let Completeness::Salvaged { lost_bytes, what } = file.capture.completeness() {
+            warnings.push(format!("{name}: not finished: {what}; {lost_bytes} bytes at its end are lost"));
+        }
+        let lost: u64 = file.capture.losses().iter().map(|loss| loss.count).fold(0, u64::saturating_add);
+        if lost > 0 {
+            let noun = if lost == 1 { "event was" } else { "events were" };
+            warnings.push(format!("{name}: {lost} {noun} lost while recording (tracer info says when)"));
+        }
+        let recording = &file.capture.header().recording;
+        if recording.only_matched {
+            let filters = recording.filters.join(" ");
+            warnings.push(format!("{name}: holds only what matched when it was recorded: {filters}"));
+        }
+    }
+    warnings
+}
