@@ -84,11 +84,17 @@ fn response(packet: &Packet<'_>, payload: &[u8], derived: &mut Derived) {
 }
 
 fn rest(headers: &[Header<'_>], members: &mut Members<'_>) {
-    let used = || headers.iter().filter(|header| !header.name.is_empty());
+    // A name that comes again adds to the values of its first place, in whatever letters.
+    let same = |a: &Header<'_>, b: &Header<'_>| a.name.eq_ignore_ascii_case(b.name);
     members.value("headers", |tree| {
         tree.members(|members| {
-            for header in used() {
-                members.value(header.name, |tree| tree.list([header.value], |value, tree| tree.text(value)));
+            for (place, header) in headers.iter().enumerate() {
+                let earlier = headers.iter().take(place).any(|earlier| same(earlier, header));
+                if header.name.is_empty() || earlier {
+                    continue;
+                }
+                let values = headers.iter().filter(|other| same(other, header));
+                members.value(header.name, |tree| tree.list(values, |header, tree| tree.text(header.value)));
             }
         });
     });
