@@ -3,19 +3,53 @@
 use std::io::{self, BufWriter, Write};
 
 use anyhow::{Result, bail};
-use clap::Args;
-use events::{Set, catalogue};
+use clap::{Args, ValueEnum};
+use events::{Event, Set, Source, catalogue};
+use serde_json::json;
 
 use crate::outcome::Outcome;
 
 #[derive(Args, Debug)]
 pub struct Options {
+    /// Only these events
+    #[arg(value_name = "EVENT")]
+    names: Vec<String>,
     /// Only events of this set
     #[arg(long, short, value_name = "SET")]
     set: Option<String>,
+    /// How to print it
+    #[arg(long, short, value_name = "FORMAT", default_value = "text")]
+    output: Format,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// One JSON array
+    Json,
 }
 
 pub fn run(options: &Options) -> Result<Outcome> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let chosen = choose(options)?;
+    match options.output {
+        Format::Text => {
+            for event in chosen {
+                writeln!(out, "{}", line(event))?;
+            }
+        }
+        Format::Json => {
+            let all: Vec<_> = chosen.into_iter().map(object).collect();
+            serde_json::to_writer_pretty(&mut out, &all).map_err(io::Error::from)?;
+            writeln!(out)?;
+        }
+    }
+    out.flush()?;
+    Ok(Outcome::Done)
+}
+
+fn choose(options: &Options) -> Result<Vec<&'static Event>> {
     let set = match options.set.as_deref() {
         None => None,
         Some(name) => match Set::by_name(name) {
@@ -26,11 +60,50 @@ pub fn run(options: &Options) -> Result<Outcome> {
             }
         },
     };
-    let mut out = BufWriter::new(io::stdout().lock());
-    for event in catalogue::events().filter(|event| set.is_none_or(|set| event.sets.has(set))) {
-        let sets: Vec<_> = event.sets.iter().map(Set::name).collect();
-        writeln!(out, "{:<30} {}", event.name, sets.join(","))?;
+    for name in &options.names {
+        if catalogue::by_name(name).is_none() {
+            let near = scopes::diagnostic::nearest(name, catalogue::events().map(|event| event.name));
+            let hint = near.map_or(String::new(), |near| format!("; did you mean {near:?}?"));
+            bail!("no event {name:?}{hint}");
+        }
     }
-    out.flush()?;
-    Ok(Outcome::Done)
+    let named =
+        |event: &Event| options.names.is_empty() || options.names.iter().any(|name| name == event.name);
+    let in_set = |event: &Event| set.is_none_or(|set| event.sets.has(set));
+    Ok(catalogue::events().filter(|event| named(event) && in_set(event)).collect())
+}
+
+/// `openat  syscalls,fs  (dirfd int, pathname const char*, ...)`.
+fn line(event: &'static Event) -> String {
+    let sets: Vec<_> = event.sets.iter().map(Set::name).collect();
+    let args: Vec<_> = event.args.iter().map(|arg| format!("{} {}", arg.name, arg.ctype)).collect();
+    let (kind, _) = source(event);
+    format!("{:<28} {:<10} {:<40} ({})", event.name, kind, sets.join(","), args.join(", "))
+}
+
+fn object(event: &'static Event) -> serde_json::Value {
+    let sets: Vec<_> = event.sets.iter().map(Set::name).collect();
+    let args: Vec<_> = event.args.iter().map(|arg| json!({"name": arg.name, "type": arg.ctype})).collect();
+    let (kind, detail) = source(event);
+    json!({"id": event.id.0, "name": event.name, "source": kind, "from": detail, "sets": sets, "args": args})
+}
+
+/// Where an event comes from, in a word, and the kernel's or catalogue's names for that.
+fn source(event: &Event) -> (&'static str, Vec<String>) {
+    match event.source {
+        Source::Syscall(numbers) => {
+            let numbers = [("x86_64", numbers.x86_64), ("i386", numbers.i386), ("aarch64", numbers.aarch64)];
+            let known = numbers.into_iter().filter_map(|(arch, number)| Some(format!("{arch}:{}", number?)));
+            ("syscall", known.collect())
+        }
+        Source::Tracepoint(name) => ("tracepoint", vec![name.to_owned()]),
+        Source::Hook { hook, stand_in } => {
+            ("hook", std::iter::once(&hook).chain(stand_in).map(|name| (*name).to_owned()).collect())
+        }
+        Source::Packet => ("packet", Vec::new()),
+        Source::Exit { of } => ("exit", of.iter().map(|name| (*name).to_owned()).collect()),
+        Source::Unsupported(why) => ("none", vec![why.to_owned()]),
+        Source::Derived { from } => ("derived", from.iter().map(|name| (*name).to_owned()).collect()),
+        Source::Recorder => ("recorder", Vec::new()),
+    }
 }
