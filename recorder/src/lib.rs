@@ -1,9 +1,11 @@
 //! From the running kernel to a capture file.
 
+pub mod amount;
 pub mod cgroups;
 pub mod command;
 pub mod containers;
 pub mod kernel;
+pub mod loss;
 pub mod names;
 pub mod output;
 mod proc_files;

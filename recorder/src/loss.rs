@@ -1,0 +1,108 @@
+//! Losses: counted where they happen, gathered here, written into the file.
+//!
+//! Losses of one CPU, event and cause that follow each other become one entry with the time from the first to the last,
+//! until the entries are taken to be written, which happens about once a second while there are any.
+
+use std::collections::BTreeMap;
+
+use events::EventId;
+
+/// Events that did not get into the file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LossEntry {
+    /// Boot clock; they happened between these times.
+    pub from_ns: u64,
+    pub to_ns: u64,
+    pub cpu: u16,
+    /// `None` where it cannot be said.
+    pub event: Option<EventId>,
+    pub count: u64,
+    /// For people, such as `buffer full`.
+    pub cause: &'static str,
+}
+
+/// Written when the queue to the disk was full: the disk, or the compressing, was too slow.
+pub const QUEUE_FULL: &str = "queue full";
+/// The block that the event was in could not be written: the disk was full.
+pub const DISK_FULL: &str = "disk full";
+/// The file reached `--max-size`.
+pub const FILE_FULL: &str = "file full";
+
+/// Losses that are not in the file yet, and the sum of all.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    open: BTreeMap<(u16, Option<EventId>, &'static str), (u64, u64, u64)>,
+    total: u64,
+}
+
+impl Ledger {
+    pub fn add(&mut self, loss: &LossEntry) {
+        if loss.count == 0 {
+            return;
+        }
+        self.total = self.total.saturating_add(loss.count);
+        let window =
+            self.open.entry((loss.cpu, loss.event, loss.cause)).or_insert((loss.from_ns, loss.to_ns, 0));
+        window.0 = window.0.min(loss.from_ns);
+        window.1 = window.1.max(loss.to_ns);
+        window.2 = window.2.saturating_add(loss.count);
+    }
+
+    /// Counts one event that happened at `time_ns`.
+    pub fn add_one(&mut self, time_ns: u64, cpu: u16, event: EventId, cause: &'static str) {
+        let (from_ns, to_ns) = (time_ns, time_ns);
+        self.add(&LossEntry { from_ns, to_ns, cpu, event: Some(event), count: 1, cause });
+    }
+
+    /// All events lost so far, taken or not.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// What is not in the file yet, in order of CPU, event and cause.
+    pub fn take(&mut self) -> Vec<LossEntry> {
+        std::mem::take(&mut self.open)
+            .into_iter()
+            .map(|((cpu, event, cause), (from_ns, to_ns, count))| LossEntry {
+                from_ns,
+                to_ns,
+                cpu,
+                event,
+                count,
+                cause,
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn losses_of_one_kind_become_one_entry_and_the_sum_stays() {
+        let mut ledger = Ledger::default();
+        let openat = EventId(257);
+        ledger.add_one(20, 0, openat, QUEUE_FULL);
+        ledger.add_one(10, 0, openat, QUEUE_FULL);
+        ledger.add_one(30, 1, openat, QUEUE_FULL);
+        let kernel = LossEntry { from_ns: 5, to_ns: 50, cpu: 0, event: None, count: 7, cause: "buffer full" };
+        ledger.add(&kernel);
+        ledger.add(&LossEntry { count: 0, ..kernel.clone() });
+        let taken = ledger.take();
+        let (cause, event) = (QUEUE_FULL, Some(openat));
+        let expected = [
+            kernel,
+            LossEntry { from_ns: 10, to_ns: 20, cpu: 0, event, count: 2, cause },
+            LossEntry { from_ns: 30, to_ns: 30, cpu: 1, event, count: 1, cause },
+        ];
+        assert_eq!(taken, expected);
+        assert!(ledger.is_empty() && ledger.take().is_empty());
+        ledger.add_one(40, 0, openat, QUEUE_FULL);
+        assert_eq!((ledger.total(), ledger.take().len()), (11, 1));
+    }
+}
