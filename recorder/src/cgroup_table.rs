@@ -123,7 +123,9 @@ impl CgroupTable {
     /// A runtime's answer.
     pub fn named(&mut self, named: Named) {
         let Named { cgroup_id, names } = named;
-        let Some(container) = self.known.get_mut(&cgroup_id).and_then(|c| c.container.as_mut()) else { return };
+        let Some(container) = self.known.get_mut(&cgroup_id).and_then(|c| c.container.as_mut()) else {
+            return;
+        };
         let ContainerNames { name, image, pod_name, pod_namespace, pod_uid, pod_sandbox: _, runtime } = names;
         if let Some(runtime) = runtime.filter(|_| container.runtime.is_empty()) {
             container.runtime = runtime.name().to_owned();
@@ -147,7 +149,9 @@ impl CgroupTable {
         let by_task = fs::read(format!("/proc/{}/cgroup", context.pid))
             .ok()
             .and_then(|text| crate::proc_files::unified(&text))
-            .filter(|path| fs::metadata(mount.join(path.trim_start_matches('/'))).is_ok_and(|m| m.ino() == id));
+            .filter(|path| {
+                fs::metadata(mount.join(path.trim_start_matches('/'))).is_ok_and(|m| m.ino() == id)
+            });
         match by_task {
             Some(path) => self.there(FoundCgroup { id, path }),
             None => {
@@ -252,7 +256,9 @@ mod tests {
         table.made(docker(7), 100);
         let facts = table.facts(7).unwrap();
         assert_eq!((facts.id, facts.created_ns, facts.started_ns), (ID, Some(100), None));
-        for (comm, exe) in [(&b"6"[..], &b"/memfd:runc_cloned:/proc/self/exe"[..]), (b"runc:[2:INIT]", b"/usr/sbin/runc")] {
+        for (comm, exe) in
+            [(&b"6"[..], &b"/memfd:runc_cloned:/proc/self/exe"[..]), (b"runc:[2:INIT]", b"/usr/sbin/runc")]
+        {
             table.executed(&task(7, comm, exe), 150);
             assert_eq!(table.facts(7).unwrap().started_ns, None);
         }
@@ -263,7 +269,8 @@ mod tests {
         assert!(table.version() > before);
         let requests = table.take_unnamed();
         assert_eq!(requests, [NameRequest { cgroup_id: 7, container_id: ID.to_owned() }]);
-        let names = ContainerNames { name: "web".into(), image: "alpine".into(), ..ContainerNames::default() };
+        let names =
+            ContainerNames { name: "web".into(), image: "alpine".into(), ..ContainerNames::default() };
         table.named(Named { cgroup_id: 7, names });
         let facts = table.facts(7).unwrap();
         assert_eq!((facts.name, facts.image), ("web", "alpine"));

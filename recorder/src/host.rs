@@ -89,7 +89,9 @@ mod tests {
 
     #[test]
     fn users_are_sorted_and_named_once() {
-        let users = parse_users("b:x:1000:1000::/:/bin/sh\nroot:x:0:0:root:/root:/bin/bash\ntoor:x:0:0::/:\n:x:1:\nbad\n");
+        let users = parse_users(
+            "b:x:1000:1000::/:/bin/sh\nroot:x:0:0:root:/root:/bin/bash\ntoor:x:0:0::/:\n:x:1:\nbad\n",
+        );
         let names: Vec<(u32, &str)> = users.iter().map(|u| (u.uid, u.name.as_str())).collect();
         assert_eq!(names, [(0, "root"), (1000, "b")]);
     }

@@ -1,14 +1,26 @@
 //! From the running kernel to a capture file.
 
 pub mod amount;
+pub mod assemble;
+pub mod cgroup_table;
 pub mod cgroups;
+pub mod clocks;
 pub mod command;
 pub mod containers;
+pub mod contexts;
+pub mod host;
 pub mod kernel;
+pub mod label;
+pub mod lanes;
 pub mod loss;
 pub mod names;
 pub mod output;
 mod proc_files;
+pub mod process_table;
+pub mod rotate;
 pub mod runtime_state;
+pub mod session;
 pub mod signals;
 pub mod snapshot;
+pub mod source;
+pub mod write;

@@ -25,8 +25,8 @@ pub struct LossEntry {
 pub const QUEUE_FULL: &str = "queue full";
 /// The block that the event was in could not be written: the disk was full.
 pub const DISK_FULL: &str = "disk full";
-/// The file reached `--max-size`.
-pub const FILE_FULL: &str = "file full";
+/// The file format has no room for such a row (an argument of a mebibyte).
+pub const REFUSED: &str = "refused";
 
 /// Losses that are not in the file yet, and the sum of all.
 #[derive(Debug, Default)]

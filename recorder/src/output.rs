@@ -5,7 +5,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Write},
+    io::{self, Seek, SeekFrom, Write},
     os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::{
@@ -40,6 +40,9 @@ pub struct Output {
     written: u64,
     /// Up to here the file system has promised room; `None` when it makes no promises.
     promised: Option<u64>,
+    is_file: bool,
+    /// Where the frame begins that is being written.
+    marked: u64,
     total: Arc<AtomicU64>,
 }
 
@@ -66,7 +69,8 @@ impl Output {
             }
         }
         let file = options.open(path).map_err(fail)?;
-        Ok(Output { file, path: path.to_owned(), written: 0, promised, total: Arc::default() })
+        let (is_file, total) = (promised.is_some(), Arc::default());
+        Ok(Output { file, path: path.to_owned(), written: 0, promised, is_file, marked: 0, total })
     }
 
     pub fn path(&self) -> &Path {
@@ -108,9 +112,25 @@ impl Output {
         Err(io::ErrorKind::StorageFull.into())
     }
 
-    /// Gives back what was promised and not used, and puts all on the disk.
-    pub fn close(self) -> io::Result<u64> {
-        if self.promised.is_some() {
+    /// Remembers this place for [`Output::rewind`].
+    pub fn mark(&mut self) {
+        self.marked = self.written;
+    }
+
+    /// Takes back what was written since the mark, if this is a file that can.
+    pub fn rewind(&mut self) {
+        if self.written == self.marked {
+            return;
+        }
+        if self.file.set_len(self.marked).is_ok() && self.file.seek(SeekFrom::Start(self.marked)).is_ok() {
+            self.total.fetch_sub(self.written - self.marked, Ordering::Relaxed);
+            self.written = self.marked;
+        }
+    }
+
+    /// Gives back what was promised and not used, and puts all on the disk. The file stays open.
+    pub fn settle(&mut self) -> io::Result<u64> {
+        if self.is_file {
             self.file.set_len(self.written)?;
             self.file.sync_data()?;
         }
@@ -154,7 +174,7 @@ mod tests {
         let mut output = Output::create(&path, false).unwrap();
         output.reserve(5, 100).unwrap();
         output.write_all(b"hello").unwrap();
-        assert_eq!(output.close().unwrap(), 5);
+        assert_eq!(output.settle().unwrap(), 5);
         let meta = fs::metadata(&path).unwrap();
         assert_eq!((meta.len(), meta.permissions().mode() & 0o777), (5, 0o600));
     }
@@ -169,7 +189,7 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"precious");
         let mut output = Output::create(&path, true).unwrap();
         output.write_all(b"new").unwrap();
-        output.close().unwrap();
+        output.settle().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(matches!(Output::create(dir.path(), true), Err(OutputError::NotAFile { .. })));
@@ -189,7 +209,7 @@ mod tests {
         let mut output = Output::create(Path::new("/dev/null"), false).unwrap();
         output.reserve(1 << 40, 0).unwrap();
         output.write_all(b"hello").unwrap();
-        assert_eq!(output.close().unwrap(), 5);
+        assert_eq!(output.settle().unwrap(), 5);
         Output::create(Path::new("/dev/null"), true).unwrap().remove().unwrap();
         assert!(Path::new("/dev/null").exists());
     }

@@ -38,6 +38,8 @@ pub struct ProcessState {
     /// Inode numbers; 0 when they could not be read.
     pub mnt_ns: u32,
     pub pid_ns: u32,
+    pub net_ns: u32,
+    pub user_ns: u32,
     /// Path in the unified hierarchy; empty when there is none.
     pub cgroup: String,
     pub comm: Vec<u8>,
@@ -113,6 +115,8 @@ impl Snapshot {
             gid: status.gid,
             mnt_ns: proc_files::namespace(&dir, "ns/mnt"),
             pid_ns: proc_files::namespace(&dir, "ns/pid"),
+            net_ns: proc_files::namespace(&dir, "ns/net"),
+            user_ns: proc_files::namespace(&dir, "ns/user"),
             cgroup,
             comm: stat.comm,
             exe: proc_files::executable(&dir),

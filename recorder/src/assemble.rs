@@ -1,0 +1,403 @@
+//! What the kernel recorded becomes rows of blocks, labelled with the scopes that they matched.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Receiver, Sender};
+use events::{
+    Context, EventId, Marks, Raw,
+    catalogue::{cgroups as cgroup_events, process},
+};
+use format::{BlockBuilder, Loss, Row, Side};
+
+use crate::{
+    cgroup_table::CgroupTable,
+    cgroups::FoundCgroup,
+    clocks,
+    contexts::ContextTable,
+    kernel::{self, Record, Records},
+    label::Judge,
+    lanes::{Lanes, Work},
+    loss::{self, Ledger, LossEntry},
+    names::{NameRequest, Named},
+    process_table::{Change, argument},
+};
+
+/// A block is written at the latest this long after its first row: so much a killed recorder loses.
+const BLOCK_AGE: Duration = Duration::from_secs(1);
+/// A block of this many bytes is handed over though it has few rows, so that memory stays bounded.
+const BLOCK_BYTES: usize = 16 << 20;
+/// What stands between blocks and waits for room in the queue.
+const SIDES_BOUND: usize = 1024;
+
+/// How a session labels and chooses rows.
+#[derive(Debug)]
+pub struct Choice {
+    /// Gives the recorded mask.
+    pub labels: Judge,
+    /// Rows that match nothing are left out.
+    pub only_matched: bool,
+    /// The events that were asked for; others only feed the state. `None` is all.
+    pub wanted: Option<BTreeSet<EventId>>,
+    /// What makes a flight recorder write.
+    pub trigger: Option<Judge>,
+}
+
+/// Numbers that others may read while the recording runs.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Rows taken, written or about to be.
+    pub events: AtomicU64,
+    pub lost: AtomicU64,
+    pub bytes: Arc<AtomicU64>,
+}
+
+/// Sums of a recording, from the drain's point of view.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// Records that came from the source, and those that it said it lost.
+    pub produced: u64,
+    /// Rows that were put into blocks.
+    pub rows: u64,
+    /// Left out because they matched no scope, or only told of cgroups that nobody asked for.
+    pub filtered: u64,
+    /// Lost before they were in a block.
+    pub lost: u64,
+}
+
+/// Who asks for names of containers, and where the answers come.
+#[derive(Debug)]
+pub struct NameService {
+    pub ask: Sender<NameRequest>,
+    pub answers: Receiver<Named>,
+}
+
+#[derive(Debug)]
+pub struct Assembler {
+    choice: Choice,
+    contexts: ContextTable,
+    cgroups: CgroupTable,
+    names: Option<NameService>,
+    lanes: Lanes,
+    builder: Option<Box<BlockBuilder>>,
+    /// Number of the block being filled; contexts are interned anew in each.
+    block: u64,
+    opened: Instant,
+    changes: Vec<Change>,
+    wants_changes: bool,
+    /// The queue was full when a block was to be handed over.
+    blocked: bool,
+    losses: Ledger,
+    sides: VecDeque<Side>,
+    counts: Counts,
+    progress: Arc<Progress>,
+    /// The trigger matched, or was asked for.
+    triggered: bool,
+    last_ns: u64,
+}
+
+impl Assembler {
+    pub fn new(
+        choice: Choice,
+        cgroups: CgroupTable,
+        names: Option<NameService>,
+        lanes: Lanes,
+        wants_changes: bool,
+        progress: Arc<Progress>,
+    ) -> Assembler {
+        Assembler {
+            choice,
+            contexts: ContextTable::default(),
+            cgroups,
+            names,
+            lanes,
+            builder: None,
+            block: 0,
+            opened: Instant::now(),
+            changes: Vec::new(),
+            wants_changes,
+            blocked: false,
+            losses: Ledger::default(),
+            sides: VecDeque::new(),
+            counts: Counts::default(),
+            progress,
+            triggered: false,
+            last_ns: 0,
+        }
+    }
+
+    pub fn counts(&self) -> Counts {
+        Counts { lost: self.losses.total(), ..self.counts }
+    }
+
+    pub fn is_stuck(&self) -> bool {
+        self.lanes.gauge().is_stuck()
+    }
+
+    /// Whether the trigger has matched since this was last asked.
+    pub fn take_triggered(&mut self) -> bool {
+        std::mem::take(&mut self.triggered)
+    }
+
+    /// Puts something between the blocks.
+    pub fn tell(&mut self, side: Side) {
+        if self.sides.len() < SIDES_BOUND {
+            self.sides.push_back(side);
+        }
+    }
+
+    /// Writes what is known before the first event.
+    pub fn begin(&mut self) {
+        self.gather_sides();
+        self.send_sides();
+        self.tick();
+    }
+
+    /// What is to be done now and then, between drains.
+    pub fn tick(&mut self) {
+        while let Some(named) = self.names.as_ref().and_then(|names| names.answers.try_recv().ok()) {
+            self.cgroups.named(named);
+        }
+        for request in self.cgroups.take_unnamed() {
+            // With the queue full the container keeps its id only.
+            if let Some(names) = &self.names {
+                let _ = names.ask.try_send(request);
+            }
+        }
+        let is_old = self.opened.elapsed() >= BLOCK_AGE;
+        if is_old && self.builder.as_ref().is_some_and(|builder| !builder.is_empty()) && !self.lanes.is_full()
+        {
+            self.roll();
+        }
+        if is_old && self.builder.as_ref().is_none_or(|builder| builder.is_empty()) {
+            self.opened = Instant::now();
+            self.gather_sides();
+        }
+        self.send_sides();
+        self.cgroups.forget_removed(self.last_ns);
+        self.progress.events.store(self.counts.rows, Ordering::Relaxed);
+        self.progress.lost.store(self.losses.total(), Ordering::Relaxed);
+    }
+
+    /// Everything recorded up to now is to be written, and all that follows.
+    pub fn release(&mut self) {
+        self.roll();
+        self.send_sides();
+        self.lanes.hand_over_at_last(Work::Release);
+    }
+
+    /// Hands over what is left and waits until the file is finished.
+    pub fn finish(mut self) -> (Counts, Result<crate::write::Written, format::Error>) {
+        // Names that came meanwhile still get into the file.
+        self.tick();
+        self.gather_sides();
+        for side in std::mem::take(&mut self.sides) {
+            self.lanes.hand_over_at_last(Work::Side(side));
+        }
+        if let Some(mut builder) = self.builder.take().filter(|builder| !builder.is_empty()) {
+            builder.set_clock(clocks::now());
+            let changes = std::mem::take(&mut self.changes);
+            self.lanes.hand_over_at_last(Work::Block { builder, changes });
+        }
+        let counts = self.counts();
+        self.progress.events.store(counts.rows, Ordering::Relaxed);
+        (counts, self.lanes.finish())
+    }
+
+    /// Hands the block over and begins another. Without room in the queue nothing changes.
+    fn roll(&mut self) -> bool {
+        if let Some(mut builder) = self.builder.take() {
+            if builder.is_empty() {
+                self.builder = Some(builder);
+                return true;
+            }
+            self.gather_sides();
+            self.send_sides();
+            builder.set_clock(clocks::now());
+            let changes = std::mem::take(&mut self.changes);
+            if let Err(Work::Block { builder, changes }) =
+                self.lanes.hand_over(Work::Block { builder, changes })
+            {
+                self.builder = Some(builder);
+                self.changes = changes;
+                return false;
+            }
+            self.block += 1;
+        }
+        self.opened = Instant::now();
+        self.builder = self.lanes.builder();
+        self.builder.is_some()
+    }
+
+    fn gather_sides(&mut self) {
+        let cgroups = self.cgroups.take_untold();
+        if !cgroups.is_empty() {
+            self.tell(Side::Cgroups(cgroups));
+        }
+        let losses = self.losses.take();
+        if !losses.is_empty() {
+            self.tell(Side::Losses(losses.into_iter().map(side_loss).collect()));
+        }
+    }
+
+    fn send_sides(&mut self) {
+        while !self.lanes.is_full() {
+            let Some(side) = self.sides.pop_front() else { return };
+            if let Err(Work::Side(side)) = self.lanes.hand_over(Work::Side(side)) {
+                self.sides.push_front(side);
+                return;
+            }
+        }
+    }
+
+    /// Whether a row can be taken now.
+    fn has_room(&mut self) -> bool {
+        let is_full = |builder: &BlockBuilder| builder.is_full() || builder.bytes() >= BLOCK_BYTES;
+        if self.builder.as_deref().is_some_and(|builder| !is_full(builder)) {
+            return true;
+        }
+        // Waiting for the queue once a block is enough: until it has room, rows are lost without waiting.
+        if self.blocked && self.lanes.is_full() {
+            return false;
+        }
+        self.blocked = !self.roll();
+        !self.blocked
+    }
+
+    /// Keeps what the event says about cgroups.
+    fn follow_cgroups(&mut self, record: &Record<'_>) {
+        let made = record.event == cgroup_events::CGROUP_MKDIR;
+        let number = |name| match argument(record, name) {
+            Raw::Number(n) => Some(n),
+            _ => None,
+        };
+        // Ids of the old hierarchies are numbers of their own.
+        if number("hierarchy_id").is_some_and(|hierarchy| hierarchy as u32 != 0) {
+            return;
+        }
+        let Some(id) = number("cgroup_id") else { return };
+        if !made {
+            self.cgroups.removed(id, record.time_ns);
+        } else if let Raw::Bytes(path) = argument(record, "cgroup_path") {
+            let path = String::from_utf8_lossy(path).into_owned();
+            self.cgroups.made(FoundCgroup { id, path }, record.time_ns);
+        }
+    }
+}
+
+impl Records for Assembler {
+    fn context(&mut self, id: u32, context: &Context<'_>) {
+        self.contexts.announce(id, context);
+    }
+
+    fn record(&mut self, record: &Record<'_>) {
+        self.counts.produced += 1;
+        self.last_ns = self.last_ns.max(record.time_ns);
+        let event = record.event;
+        let is_cgroups = event == cgroup_events::CGROUP_MKDIR || event == cgroup_events::CGROUP_RMDIR;
+        if is_cgroups {
+            self.follow_cgroups(record);
+        }
+        let is_wanted = self.choice.wanted.as_ref().is_none_or(|wanted| wanted.contains(&event));
+        let is_state = is_process_state(event);
+        if !is_wanted && !is_state {
+            self.counts.filtered += 1;
+            return;
+        }
+        let known = self.contexts.get(record.context);
+        let context = known.context.view();
+        if known.mask.is_none() {
+            self.cgroups.meet(&context);
+        }
+        if event == process::SCHED_PROCESS_EXEC {
+            self.cgroups.executed(&context, record.time_ns);
+        }
+        let mask = self.choice.labels.mask(record, &context, &self.cgroups, &mut known.mask);
+        if let Some(trigger) = &self.choice.trigger {
+            self.triggered |= trigger.mask(record, &context, &self.cgroups, &mut known.trigger) != 0;
+        }
+        let change = if self.wants_changes && is_state { Change::of(record, &context) } else { None };
+        let mut marks = record.marks;
+        if !is_wanted {
+            marks = Marks(marks.0 | Marks::STATE_ONLY);
+        }
+        if self.choice.only_matched && mask == 0 {
+            if !is_state {
+                self.counts.filtered += 1;
+                return;
+            }
+            marks = Marks(marks.0 | Marks::STATE_ONLY);
+        }
+        if !self.has_room() {
+            self.losses.add_one(record.time_ns, record.cpu, event, loss::QUEUE_FULL);
+            return;
+        }
+        // Borrowed again: rolling to the next block needed all of `self`.
+        let known = self.contexts.get(record.context);
+        let Some(builder) = self.builder.as_deref_mut() else { return };
+        let local = match known.local {
+            Some((block, local)) if block == self.block => local,
+            _ => {
+                let local = builder.intern(&known.context.view());
+                known.local = Some((self.block, local));
+                local
+            }
+        };
+        let row = Row {
+            time_ns: record.time_ns,
+            event,
+            cpu: record.cpu,
+            context: local,
+            ret: record.ret,
+            scopes: mask,
+            marks,
+            args: record.args,
+        };
+        match builder.push(&row) {
+            Ok(()) => {
+                self.counts.rows += 1;
+                self.changes.extend(change);
+            }
+            Err(_) => self.losses.add_one(record.time_ns, record.cpu, event, loss::REFUSED),
+        }
+    }
+
+    fn lost(&mut self, lost: &kernel::Loss) {
+        self.counts.produced += lost.count;
+        self.losses.add(&LossEntry {
+            from_ns: lost.from_ns,
+            to_ns: lost.to_ns,
+            cpu: lost.cpu,
+            event: lost.event,
+            count: lost.count,
+            cause: lost.cause.name(),
+        });
+    }
+
+    fn forget(&mut self, id: u32) {
+        self.contexts.forget(id);
+    }
+}
+
+/// Events that the process tree is made of: they are in every file.
+fn is_process_state(event: EventId) -> bool {
+    matches!(event, process::SCHED_PROCESS_FORK | process::SCHED_PROCESS_EXEC | process::SCHED_PROCESS_EXIT)
+}
+
+fn side_loss(entry: LossEntry) -> Loss {
+    Loss {
+        host: 0,
+        from_ns: entry.from_ns,
+        to_ns: entry.to_ns,
+        cpu: Some(entry.cpu),
+        event: entry.event,
+        count: entry.count,
+        cause: entry.cause.to_owned(),
+    }
+}

@@ -1,0 +1,169 @@
+//! From full builders to the disk: a thread that encodes and compresses, and one that writes, with bounded queues
+//! between.
+//!
+//! ```text
+//! drain --Work--> [3] --> encode --> [4] --> write --> file
+//!   ^---- spare builders ----'
+//! ```
+//! Whoever drains the kernel never waits for the disk: when the first queue stays full it counts losses. Memory is
+//! bounded by the builders there are and by the encoded blocks in the second queue.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use crossbeam_channel::{Receiver, SendTimeoutError, Sender, bounded};
+use format::{BlockBuilder, Encoder, Options, Side};
+
+use crate::{
+    process_table::Change,
+    write::{Sink, Written},
+};
+
+/// Builders that wait for the encoder. With the one being filled and the one being encoded there are five.
+const WORK_QUEUE: usize = 3;
+/// Encoded blocks that wait for the disk.
+const WRITE_QUEUE: usize = 4;
+/// How long handing over may wait at most: the kernel's buffers hold more than that.
+const PATIENCE: Duration = Duration::from_millis(10);
+
+/// What goes down the lanes, in order.
+#[derive(Debug)]
+pub enum Work {
+    Block {
+        builder: Box<BlockBuilder>,
+        /// What its events did to the processes there are; empty when nobody asks.
+        changes: Vec<Change>,
+    },
+    Side(Side),
+    /// What the flight recorder holds is to be written, and what follows as well.
+    Release,
+}
+
+/// An encoded block or what stands between blocks.
+#[derive(Debug)]
+pub enum Piece {
+    Block { block: format::EncodedBlock, changes: Vec<Change> },
+    Side(Side),
+    Release,
+}
+
+/// What the lanes tell while they run.
+#[derive(Debug, Default)]
+pub struct Gauge {
+    /// Bytes in all files of the recording.
+    pub bytes: Arc<AtomicU64>,
+    /// Rows that are in a file, or held by the flight recorder.
+    pub rows: AtomicU64,
+    /// The writer cannot go on: the recording should end.
+    pub stuck: AtomicBool,
+}
+
+/// The running threads.
+#[derive(Debug)]
+pub struct Lanes {
+    work: Sender<Work>,
+    spare: Receiver<Box<BlockBuilder>>,
+    builders: usize,
+    gauge: Arc<Gauge>,
+    encode: JoinHandle<Result<(), format::Error>>,
+    write: JoinHandle<Written>,
+}
+
+impl Lanes {
+    /// Starts both threads.
+    pub fn start(options: Options, sink: Sink, gauge: Arc<Gauge>) -> std::io::Result<Lanes> {
+        let (work, to_encode) = bounded(WORK_QUEUE);
+        let (spares, spare) = bounded(WORK_QUEUE + 2);
+        let (pieces, to_write) = bounded(WRITE_QUEUE);
+        let encode = thread::Builder::new()
+            .name("tracer-encode".into())
+            .spawn(move || encode(options, &to_encode, &spares, &pieces))?;
+        let write = thread::Builder::new().name("tracer-write".into()).spawn(move || sink.run(&to_write))?;
+        Ok(Lanes { work, spare, builders: 0, gauge, encode, write })
+    }
+
+    pub fn gauge(&self) -> &Gauge {
+        &self.gauge
+    }
+
+    /// An empty builder, if there is one or may be one more.
+    pub fn builder(&mut self) -> Option<Box<BlockBuilder>> {
+        if let Ok(spare) = self.spare.try_recv() {
+            return Some(spare);
+        }
+        if self.builders < WORK_QUEUE + 2 {
+            self.builders += 1;
+            return Some(Box::new(BlockBuilder::new()));
+        }
+        None
+    }
+
+    /// Hands work over; gives it back when the queue stays full.
+    pub fn hand_over(&self, work: Work) -> Result<(), Work> {
+        match self.work.send_timeout(work, PATIENCE) {
+            Ok(()) => Ok(()),
+            Err(SendTimeoutError::Timeout(work) | SendTimeoutError::Disconnected(work)) => Err(work),
+        }
+    }
+
+    /// Whether handing over would wait.
+    pub fn is_full(&self) -> bool {
+        self.work.is_full()
+    }
+
+    /// Hands over and waits as long as it takes: at the end, when nothing is drained any more.
+    pub fn hand_over_at_last(&self, work: Work) {
+        // Refused only when the encoder is gone; `finish` says why.
+        let _ = self.work.send(work);
+    }
+
+    /// Waits until everything is written and the file is finished.
+    pub fn finish(self) -> Result<Written, format::Error> {
+        drop(self.work);
+        let encoded = self.encode.join();
+        let written = self.write.join();
+        let broken = || format::Error::Io {
+            what: "finishing the capture",
+            source: std::io::Error::other("a thread of the recorder ended early"),
+        };
+        encoded.map_err(|_| broken())??;
+        written.map_err(|_| broken())
+    }
+}
+
+fn encode(
+    options: Options,
+    work: &Receiver<Work>,
+    spares: &Sender<Box<BlockBuilder>>,
+    pieces: &Sender<Piece>,
+) -> Result<(), format::Error> {
+    let mut encoder = Encoder::new(options);
+    for work in work {
+        let piece = match work {
+            Work::Block { mut builder, changes } => {
+                let block = encoder.encode(&mut builder)?;
+                let _ = spares.try_send(builder);
+                Piece::Block { block, changes }
+            }
+            Work::Side(side) => Piece::Side(side),
+            Work::Release => Piece::Release,
+        };
+        // The writer stays until this thread is gone.
+        if pieces.send(piece).is_err() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+impl Gauge {
+    pub fn is_stuck(&self) -> bool {
+        self.stuck.load(Ordering::Relaxed)
+    }
+}

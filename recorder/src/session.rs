@@ -1,0 +1,197 @@
+//! One recording from its first byte to its last.
+//!
+//! ```text
+//! kernel --drain--> label --> blocks --queue--> encode --queue--> write --> file
+//!           (this thread)                (thread)          (thread)
+//! ```
+
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use format::{Compression, Header, Options, Process, Side, User};
+
+use crate::{
+    assemble::{Assembler, Choice, NameService, Progress},
+    cgroup_table::CgroupTable,
+    kernel,
+    lanes::{Gauge, Lanes},
+    output::OutputError,
+    source::Source,
+    write::{Destination, Halt, Sink, Written},
+};
+
+/// How long a drain sleeps at most while little happens.
+const WAIT: Duration = Duration::from_millis(50);
+/// With a command to watch, its end should be seen soon.
+const SHORT_WAIT: Duration = Duration::from_millis(10);
+
+/// Everything that a session needs to know.
+#[derive(Debug)]
+pub struct Setup {
+    pub destination: Destination,
+    pub header: Header,
+    pub compression: Compression,
+    pub choice: Choice,
+    pub processes: Vec<Process>,
+    pub users: Vec<User>,
+    pub cgroups: CgroupTable,
+    pub names: Option<NameService>,
+    /// How long a flight recorder goes on after its trigger.
+    pub after: Duration,
+}
+
+/// What the one who runs a session wants next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    Go,
+    /// The same, with somebody waiting for a quick end.
+    Watch,
+    /// Write out what the flight recorder holds.
+    Trigger,
+    Stop,
+}
+
+/// What came of a recording.
+#[derive(Debug)]
+pub struct Summary {
+    /// Rows in the files.
+    pub events: u64,
+    /// Events that happened while recording and are in no file: from the kernel's full buffers to the full disk.
+    pub lost: u64,
+    /// Left out by `--only-matched`, by a flight recorder that let them go, or after `--max-size` was reached.
+    pub left_out: u64,
+    /// Events that the source produced: `events + lost + left_out`.
+    pub produced: u64,
+    pub bytes: u64,
+    pub blocks: u64,
+    pub files: Vec<PathBuf>,
+    pub took: Duration,
+    pub halt: Option<Halt>,
+    /// The source failed, and what it had given until then was written.
+    pub source_error: Option<kernel::Error>,
+    /// A flight recorder wrote what it held.
+    pub released: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    #[error("the disk is full: nothing was recorded")]
+    DiskFull,
+    #[error("cannot write the capture: {0}")]
+    Format(#[from] format::Error),
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
+}
+
+/// A recording whose file has been begun.
+#[derive(Debug)]
+pub struct Session {
+    assembler: Assembler,
+    progress: Arc<Progress>,
+    started: Instant,
+    after: Duration,
+    is_flight: bool,
+}
+
+impl Session {
+    /// Creates the file, and writes the header and the state that there is.
+    pub fn start(setup: Setup) -> Result<Session, Error> {
+        let progress = Arc::new(Progress::default());
+        let gauge = Arc::new(Gauge { bytes: Arc::clone(&progress.bytes), ..Gauge::default() });
+        let is_flight = setup.destination.flight.is_some();
+        let sink =
+            Sink::create(setup.destination, setup.header, Arc::clone(&gauge)).map_err(|halt| match halt {
+                Halt::Output(error) => Error::Output(error),
+                Halt::Failed(error) => Error::Format(error),
+                Halt::DiskFull | Halt::MaxSize => Error::DiskFull,
+            })?;
+        let wants_changes = sink.wants_changes();
+        let lanes = Lanes::start(Options::new(setup.compression), sink, gauge).map_err(Error::Thread)?;
+        let mut assembler = Assembler::new(
+            setup.choice,
+            setup.cgroups,
+            setup.names,
+            lanes,
+            wants_changes,
+            Arc::clone(&progress),
+        );
+        assembler.tell(Side::Processes(setup.processes));
+        assembler.tell(Side::Users(setup.users));
+        assembler.begin();
+        Ok(Session { assembler, progress, started: Instant::now(), after: setup.after, is_flight })
+    }
+
+    /// Numbers to show while it runs.
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
+    }
+
+    /// Records until `steer` says stop, or nothing more can be written; then takes what is left and finishes the file.
+    pub fn record<S: Source>(
+        mut self,
+        mut source: S,
+        steer: &mut dyn FnMut() -> Step,
+    ) -> Result<Summary, Error> {
+        let mut until: Option<Instant> = None;
+        let mut source_error = None;
+        loop {
+            let wait = match steer() {
+                Step::Stop => break,
+                Step::Go => WAIT,
+                Step::Watch => SHORT_WAIT,
+                Step::Trigger => {
+                    self.trigger(&mut until);
+                    WAIT
+                }
+            };
+            if self.assembler.is_stuck() || until.is_some_and(|until| until <= Instant::now()) {
+                break;
+            }
+            let drained = source.wait(wait).and_then(|()| source.drain(&mut self.assembler));
+            if let Err(error) = drained {
+                source_error = Some(error);
+                break;
+            }
+            self.assembler.tick();
+            if self.assembler.take_triggered() {
+                self.trigger(&mut until);
+            }
+        }
+        if let Err(error) = source.finish(&mut self.assembler) {
+            source_error.get_or_insert(error);
+        }
+        // What triggers at the very end is worth keeping as well.
+        if self.assembler.take_triggered() {
+            self.trigger(&mut until);
+        }
+        let took = self.started.elapsed();
+        let (counts, written) = self.assembler.finish();
+        let Written { files, bytes, rows, blocks, lost_rows, left_out_rows, halt, released } = written?;
+        Ok(Summary {
+            events: rows,
+            lost: counts.lost + lost_rows,
+            left_out: counts.filtered + left_out_rows,
+            produced: counts.produced,
+            bytes,
+            blocks,
+            files,
+            took,
+            halt,
+            source_error,
+            released,
+        })
+    }
+
+    fn trigger(&mut self, until: &mut Option<Instant>) {
+        if self.is_flight && until.is_none() {
+            self.assembler.release();
+            *until = Some(Instant::now() + self.after);
+        }
+    }
+}

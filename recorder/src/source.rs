@@ -1,0 +1,29 @@
+//! Where a session's records come from: the kernel, or a test.
+
+use std::time::Duration;
+
+use crate::kernel::{Error, Kernel, Records};
+
+/// Something that records, drained from one thread.
+pub trait Source {
+    /// Sleeps until there is much to drain, or the time is over.
+    fn wait(&mut self, timeout: Duration) -> Result<(), Error>;
+    /// Takes what there is, in time order; the number of records.
+    fn drain(&mut self, records: &mut impl Records) -> Result<usize, Error>;
+    /// Stops recording and takes the rest.
+    fn finish(self, records: &mut impl Records) -> Result<(), Error>;
+}
+
+impl Source for Kernel {
+    fn wait(&mut self, timeout: Duration) -> Result<(), Error> {
+        Kernel::wait(self, timeout)
+    }
+
+    fn drain(&mut self, records: &mut impl Records) -> Result<usize, Error> {
+        Kernel::drain(self, records)
+    }
+
+    fn finish(self, records: &mut impl Records) -> Result<(), Error> {
+        Kernel::finish(self, records)
+    }
+}
