@@ -19,6 +19,7 @@ mod proc_files;
 pub mod process_table;
 pub mod rotate;
 pub mod runtime_state;
+pub mod select;
 pub mod session;
 pub mod signals;
 pub mod snapshot;
