@@ -1,13 +1,121 @@
 //! `tracer record`: kernel to file.
 
-use anyhow::{Result, bail};
-use clap::Args;
+mod progress;
+mod run;
+mod steer;
+
+use std::{ffi::OsString, path::PathBuf, time::Duration};
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use recorder::amount::{self, Stretch};
 
 use crate::outcome::Outcome;
 
+/// Everything is recorded unless --events says otherwise; scopes (-f, -p) only label what they match, so that replay can
+/// ask for something else later. The recording ends with Ctrl-C, with COMMAND, or when a limit is reached.
 #[derive(Args, Debug)]
-pub struct Options {}
+pub struct Options {
+    /// Capture to write [default: tracer-HOST-DATE.trz]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
 
-pub fn run(_options: Options) -> Result<Outcome> {
-    bail!("this build cannot record yet")
+    /// Replace the capture if it is there
+    #[arg(long)]
+    force: bool,
+
+    /// Stop after this time (10s, 5m, 1h30m)
+    #[arg(long, value_name = "TIME", value_parser = amount::time)]
+    duration: Option<Duration>,
+
+    /// Stop before the capture is larger than this (100M, 2G)
+    #[arg(long, value_name = "SIZE", value_parser = amount::size)]
+    max_size: Option<u64>,
+
+    /// Events to record: names, globs (sched_*), sets (fs), exclusions (-read or !read); separated by commas
+    #[arg(short, long, value_name = "EVENTS", allow_hyphen_values = true)]
+    events: Vec<String>,
+
+    /// Label events that match this scope filter (9:comm=ls)
+    #[arg(short, long = "filter", value_name = "FILTER")]
+    filters: Vec<String>,
+
+    /// Label events that match the policies of a file or folder
+    #[arg(short, long = "policy", value_name = "PATH")]
+    policies: Vec<PathBuf>,
+
+    /// Record only what -f and -p match; the capture says so
+    #[arg(long)]
+    only_matched: bool,
+
+    /// How records come from the kernel
+    #[arg(long, value_enum, default_value_t = Transport::Region)]
+    transport: Transport,
+
+    /// Buffer of each CPU [default: by the number of CPUs]
+    #[arg(long, value_name = "SIZE", value_parser = amount::size)]
+    buffer: Option<u64>,
+
+    /// Bytes kept of a string argument, such as a path
+    #[arg(long, value_name = "BYTES", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(16..=4096))]
+    string_bound: u32,
+
+    /// Bytes kept of a buffer argument, such as what is written
+    #[arg(long, value_name = "BYTES", default_value_t = 256, value_parser = clap::value_parser!(u32).range(0..=4096))]
+    buffer_bound: u32,
+
+    /// Bytes kept of a packet, from its IP header on
+    #[arg(long, value_name = "BYTES", default_value_t = 320, value_parser = clap::value_parser!(u32).range(20..=65535))]
+    snaplen: u32,
+
+    /// Keep the environment of executed programs as well
+    #[arg(long)]
+    env: bool,
+
+    /// How hard to compress
+    #[arg(long, value_enum, default_value_t = Compression::Default)]
+    compression: Compression,
+
+    /// Begin the next file after this much (100M) or this long (10m): FILE.0000, FILE.0001 and so on
+    #[arg(long, value_name = "SIZE|TIME", value_parser = amount::stretch, conflicts_with = "flight")]
+    rotate: Option<Stretch>,
+
+    /// Keep this many files of a rotated set, the newest
+    #[arg(long, value_name = "N", requires = "rotate", value_parser = clap::value_parser!(u32).range(1..))]
+    keep: Option<u32>,
+
+    /// Keep the last stretch (60s or 256M) in memory, and write it on --trigger or SIGUSR1
+    #[arg(long, value_name = "SIZE|TIME", value_parser = amount::stretch)]
+    flight: Option<Stretch>,
+
+    /// Write what --flight holds when an event matches this filter
+    #[arg(long, value_name = "FILTER", requires = "flight")]
+    trigger: Vec<String>,
+
+    /// Go on this long after the trigger, then stop
+    #[arg(long, value_name = "TIME", requires = "flight", default_value = "10s", value_parser = amount::time)]
+    after: Duration,
+
+    /// Record while this command runs, and end with its exit code
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Transport {
+    /// A memory-mapped region of each CPU
+    Region,
+    /// One BPF ring buffer
+    Ringbuf,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Compression {
+    Fast,
+    Default,
+    Max,
+}
+
+pub fn run(options: Options) -> Result<Outcome> {
+    run::record(&options)
 }

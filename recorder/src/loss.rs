@@ -31,8 +31,18 @@ pub const REFUSED: &str = "refused";
 /// Losses that are not in the file yet, and the sum of all.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    open: BTreeMap<(u16, Option<EventId>, &'static str), (u64, u64, u64)>,
+    open: BTreeMap<Kind, Window>,
     total: u64,
+}
+
+/// CPU, event and cause.
+type Kind = (u16, Option<EventId>, &'static str);
+
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    from_ns: u64,
+    to_ns: u64,
+    count: u64,
 }
 
 impl Ledger {
@@ -41,11 +51,11 @@ impl Ledger {
             return;
         }
         self.total = self.total.saturating_add(loss.count);
-        let window =
-            self.open.entry((loss.cpu, loss.event, loss.cause)).or_insert((loss.from_ns, loss.to_ns, 0));
-        window.0 = window.0.min(loss.from_ns);
-        window.1 = window.1.max(loss.to_ns);
-        window.2 = window.2.saturating_add(loss.count);
+        let new = Window { from_ns: loss.from_ns, to_ns: loss.to_ns, count: 0 };
+        let window = self.open.entry((loss.cpu, loss.event, loss.cause)).or_insert(new);
+        window.from_ns = window.from_ns.min(loss.from_ns);
+        window.to_ns = window.to_ns.max(loss.to_ns);
+        window.count = window.count.saturating_add(loss.count);
     }
 
     /// Counts one event that happened at `time_ns`.
@@ -67,7 +77,7 @@ impl Ledger {
     pub fn take(&mut self) -> Vec<LossEntry> {
         std::mem::take(&mut self.open)
             .into_iter()
-            .map(|((cpu, event, cause), (from_ns, to_ns, count))| LossEntry {
+            .map(|((cpu, event, cause), Window { from_ns, to_ns, count })| LossEntry {
                 from_ns,
                 to_ns,
                 cpu,

@@ -46,6 +46,20 @@ pub struct Output {
     total: Arc<AtomicU64>,
 }
 
+/// Whether [`Output::create`] would take this path, as far as that can be told without writing anything.
+pub fn check(path: &Path, force: bool) -> Result<(), OutputError> {
+    match fs::metadata(path) {
+        Ok(meta) if is_stream(&meta) => Ok(()),
+        Ok(_) if !force => Err(OutputError::Exists { path: path.to_owned() }),
+        Ok(meta) if !meta.is_file() => Err(OutputError::NotAFile { path: path.to_owned() }),
+        _ => Ok(()),
+    }
+}
+
+fn is_stream(meta: &fs::Metadata) -> bool {
+    meta.file_type().is_char_device() || meta.file_type().is_fifo()
+}
+
 impl Output {
     /// Creates the file for its owner alone (0600). A file that is there is replaced only by `force`; a device such as
     /// `/dev/null` is written as it is.
@@ -54,17 +68,15 @@ impl Output {
         let mut promised = Some(0);
         let mut options = OpenOptions::new();
         options.write(true).mode(0o600);
+        check(path, force)?;
         match fs::metadata(path) {
-            Ok(meta) if meta.file_type().is_char_device() || meta.file_type().is_fifo() => promised = None,
-            Ok(_) if !force => return Err(OutputError::Exists { path: path.to_owned() }),
-            Ok(meta) if !meta.is_file() => return Err(OutputError::NotAFile { path: path.to_owned() }),
-            Ok(_) => {
-                // Not truncated but replaced: who has the old file open or mapped keeps it.
-                fs::remove_file(path).map_err(fail)?;
-                options.create_new(true);
-            }
-            // `create_new` refuses what appears in between, a dangling link included.
-            Err(_) => {
+            Ok(meta) if is_stream(&meta) => promised = None,
+            there => {
+                if there.is_ok() {
+                    // Not truncated but replaced: who has the old file open or mapped keeps it.
+                    fs::remove_file(path).map_err(fail)?;
+                }
+                // Refuses what appears in between, a dangling link included.
                 options.create_new(true);
             }
         }

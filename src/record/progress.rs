@@ -1,0 +1,165 @@
+//! The progress line, and the last one.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use recorder::{assemble::Progress, session::Summary};
+
+const EVERY: Duration = Duration::from_millis(250);
+
+/// A line on stderr that is written anew as the recording goes on. Only on a terminal.
+#[derive(Debug)]
+pub struct Line {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Line {
+    pub fn start(progress: Arc<Progress>) -> Line {
+        let stop = Arc::new(AtomicBool::new(false));
+        let thread = io::stderr().is_terminal().then(|| {
+            let stop = Arc::clone(&stop);
+            thread::Builder::new().name("tracer-progress".into()).spawn(move || show(&progress, &stop)).ok()
+        });
+        Line { stop, thread: thread.flatten() }
+    }
+
+    /// Takes the line away.
+    pub fn end(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread {
+            thread.thread().unpark();
+            let _ = thread.join();
+        }
+    }
+}
+
+fn show(progress: &Progress, stop: &AtomicBool) {
+    let started = Instant::now();
+    let (mut before, mut at) = (0, started);
+    while !stop.load(Ordering::Relaxed) {
+        thread::park_timeout(EVERY);
+        let events = progress.events.load(Ordering::Relaxed);
+        let rate = (events - before) as f64 / at.elapsed().as_secs_f64().max(0.001);
+        (before, at) = (events, Instant::now());
+        let line = format!(
+            "{}  {} events  {}/s  {} lost  {}",
+            clock(started.elapsed()),
+            grouped(events),
+            grouped(rate as u64),
+            grouped(progress.lost.load(Ordering::Relaxed)),
+            bytes(progress.bytes.load(Ordering::Relaxed)),
+        );
+        let _ = write!(io::stderr(), "\r{line}\x1b[K");
+    }
+    let _ = write!(io::stderr(), "\r\x1b[K");
+}
+
+/// The last line: what was recorded.
+pub fn summary(summary: &Summary) -> String {
+    let files = match summary.files.as_slice() {
+        [] => "no file".to_owned(),
+        [file] => file.display().to_string(),
+        [first, .., last] => {
+            format!("{} to {} ({} files)", first.display(), last.display(), summary.files.len())
+        }
+    };
+    let mut line = format!(
+        "{files}: {} events in {}, {} lost, {}",
+        grouped(summary.events),
+        clock(summary.took),
+        grouped(summary.lost),
+        bytes(summary.bytes),
+    );
+    if summary.events > 0 {
+        let each = summary.bytes as f64 / summary.events as f64;
+        line.push_str(&format!(" ({each:.1} bytes an event)"));
+    }
+    if summary.left_out > 0 {
+        line.push_str(&format!(", {} left out", grouped(summary.left_out)));
+    }
+    line
+}
+
+/// `12,345,678`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `12.3 MiB`.
+fn bytes(number: u64) -> String {
+    let mut value = number as f64;
+    for unit in ["B", "KiB", "MiB", "GiB"] {
+        if value < 1024.0 {
+            return if unit == "B" { format!("{number} B") } else { format!("{value:.1} {unit}") };
+        }
+        value /= 1024.0;
+    }
+    format!("{value:.1} TiB")
+}
+
+/// `01:23` or `1:02:03`; under a minute `4.2 s`.
+fn clock(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..60 => format!("{:.1} s", time.as_secs_f64()),
+        60..3600 => format!("{:02}:{:02}", seconds / 60, seconds % 60),
+        _ => format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!((grouped(0), grouped(999), grouped(1_000)), ("0".into(), "999".into(), "1,000".into()));
+        assert_eq!(grouped(12_345_678), "12,345,678");
+        assert_eq!(
+            (bytes(1023), bytes(1536), bytes(5 << 30)),
+            ("1023 B".into(), "1.5 KiB".into(), "5.0 GiB".into())
+        );
+        let clocks = [4_200, 83_000, 3_723_000].map(|ms| clock(Duration::from_millis(ms)));
+        assert_eq!(clocks, ["4.2 s", "01:23", "1:02:03"]);
+    }
+
+    #[test]
+    fn the_last_line_says_what_was_recorded_lost_and_left_out() {
+        let mut recorded = Summary {
+            events: 2_000,
+            lost: 3,
+            left_out: 0,
+            produced: 2_003,
+            bytes: 4_096,
+            blocks: 1,
+            files: vec!["c.trz".into()],
+            took: Duration::from_millis(1_500),
+            halt: None,
+            source_error: None,
+            released: false,
+        };
+        assert_eq!(summary(&recorded), "c.trz: 2,000 events in 1.5 s, 3 lost, 4.0 KiB (2.0 bytes an event)");
+        recorded.files = vec!["c.0000.trz".into(), "c.0001.trz".into()];
+        recorded.left_out = 7;
+        assert_eq!(
+            summary(&recorded),
+            "c.0000.trz to c.0001.trz (2 files): 2,000 events in 1.5 s, 3 lost, 4.0 KiB (2.0 bytes an event), 7 left out"
+        );
+    }
+}

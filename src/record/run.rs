@@ -1,0 +1,242 @@
+//! Builds the run that the options ask for, and ends it.
+
+use std::{
+    collections::BTreeSet,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    thread,
+};
+
+use anyhow::{Context as _, Result, bail};
+use events::{EventId, catalogue};
+use format::{Header, Unavailable};
+use recorder::{
+    assemble::{Choice, NameService},
+    cgroup_table::CgroupTable,
+    clocks, command,
+    command::Command,
+    host,
+    kernel::{self, Kernel, KernelOptions},
+    label::Judge,
+    names::{self, RuntimePaths},
+    output,
+    process_table::process_from,
+    rotate::{Rotation, part_path},
+    select,
+    session::{Session, Setup, Summary},
+    signals,
+    snapshot::Snapshot,
+    write::{Destination, Halt},
+};
+use scopes::Plan;
+
+use super::{Compression, Options, Transport, progress, steer::Steer};
+use crate::outcome::Outcome;
+
+/// Containers whose names may wait to be asked for.
+const NAME_QUEUE: usize = 1024;
+
+pub fn record(options: &Options) -> Result<Outcome> {
+    let wanted = select::select(&options.events)?;
+    if !options.filters.is_empty() || !options.policies.is_empty() || !options.trigger.is_empty() {
+        bail!("this build cannot label events with scopes yet");
+    }
+    if options.only_matched && options.filters.is_empty() && options.policies.is_empty() {
+        bail!("--only-matched needs filters to match (-f or -p)");
+    }
+    let path = options.output.clone().unwrap_or_else(default_path);
+    let first = if options.rotate.is_some() { part_path(&path, 0) } else { path.clone() };
+    output::check(&first, options.force)?;
+
+    let signals = signals::listen().context("cannot listen for signals")?;
+    // The slow pass over /proc goes on while the kernel side is loaded; the quick one follows when it is attached.
+    let snapshot =
+        thread::Builder::new().name("tracer-snapshot".into()).spawn(|| Snapshot::take(Path::new("/proc")))?;
+    let kernel = Kernel::load(&kernel_options(options, wanted.as_ref()))?;
+    let clock = clocks::now();
+    let mut snapshot = snapshot.join().ok().and_then(Result::ok).unwrap_or_default();
+    snapshot.refresh(Path::new("/proc")).context("cannot read the processes of /proc")?;
+    let cgroups = CgroupTable::of_host();
+
+    let unavailable = unavailable(&kernel);
+    tell_unavailable(&unavailable, wanted.is_some());
+    let header = Header {
+        program: concat!("tracer ", env!("CARGO_PKG_VERSION")).to_owned(),
+        host: host::host(),
+        clock,
+        schema: format::current_schema(),
+        recording: format::Recording {
+            command_line: std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect(),
+            filters: options.filters.clone(),
+            policies: Vec::new(),
+            events: options.events.clone(),
+            only_matched: options.only_matched,
+            start_ns: clock.boot_ns,
+            string_bound: options.string_bound,
+            buffer_bound: options.buffer_bound,
+            snaplen: options.snaplen,
+            transport: transport_name(options.transport).to_owned(),
+            unavailable,
+            ..format::Recording::default()
+        },
+        more_hosts: Vec::new(),
+    };
+    let recording = scopes::Recording {
+        start_ns: clock.boot_ns,
+        host_mnt_ns: snapshot.processes().find(|p| p.pid == 1).map(|p| p.mnt_ns),
+    };
+    let wall_offset_ns = clock.wall_ns.wrapping_sub(clock.boot_ns) as i64;
+    let processes = snapshot.processes().map(|p| process_from(p, cgroups.id_of(&p.cgroup))).collect();
+    let setup = Setup {
+        destination: Destination {
+            path,
+            force: options.force,
+            max_bytes: options.max_size,
+            rotation: options
+                .rotate
+                .map(|every| Rotation { every, keep: options.keep.map(|keep| keep as usize) }),
+            flight: options.flight,
+        },
+        header,
+        compression: match options.compression {
+            Compression::Fast => format::Compression::Fast,
+            Compression::Default => format::Compression::Default,
+            Compression::Max => format::Compression::Max,
+        },
+        choice: Choice {
+            labels: Judge::new(Plan::everything(), recording, wall_offset_ns),
+            only_matched: options.only_matched,
+            wanted,
+            trigger: None,
+        },
+        processes,
+        users: host::users(),
+        cgroups,
+        names: name_service(),
+        after: options.after,
+    };
+    let session = Session::start(setup)?;
+
+    let command = match options.command.as_slice() {
+        [] => None,
+        arguments => match Command::start(arguments) {
+            Ok(command) => Some(command),
+            Err(error) => {
+                // What was begun is finished: a capture without events.
+                session.record(kernel, &mut || recorder::session::Step::Stop)?;
+                let name =
+                    arguments.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+                let _ = writeln!(io::stderr(), "tracer: cannot start {name}: {error}");
+                return Ok(Outcome::Code(command::start_failure_code(&error)));
+            }
+        },
+    };
+    let line = progress::Line::start(session.progress());
+    let mut steer = Steer::new(signals, command, options.duration);
+    let summary = session.record(kernel, &mut || steer.step());
+    line.end();
+    let summary = summary?;
+    let _ = writeln!(io::stderr(), "{}", progress::summary(&summary));
+    outcome(summary, options, steer)
+}
+
+/// The exit code, after everything is on the disk.
+fn outcome(summary: Summary, options: &Options, steer: Steer) -> Result<Outcome> {
+    let mut stderr = io::stderr();
+    match summary.halt {
+        None => {}
+        Some(Halt::MaxSize) => {
+            let _ = writeln!(stderr, "stopped at --max-size");
+        }
+        Some(Halt::DiskFull) => {
+            bail!(
+                "the disk is full: the recording ended early, and the capture was finished with what fitted"
+            )
+        }
+        Some(Halt::Output(error)) => return Err(error.into()),
+        Some(Halt::Failed(error)) => return Err(error).context("the recording ended early"),
+    }
+    if let Some(error) = summary.source_error {
+        return Err(error).context("the recording ended early");
+    }
+    if options.flight.is_some() && !summary.released {
+        let _ = writeln!(stderr, "the flight recorder was never triggered: no events were written");
+    }
+    Ok(steer.exit_code().map_or(Outcome::Done, Outcome::Code))
+}
+
+fn kernel_options(options: &Options, wanted: Option<&BTreeSet<EventId>>) -> KernelOptions {
+    let mut events = wanted.cloned();
+    if let Some(events) = &mut events {
+        // Containers are known by them, whatever else is recorded.
+        events.extend([catalogue::cgroups::CGROUP_MKDIR, catalogue::cgroups::CGROUP_RMDIR]);
+    }
+    KernelOptions {
+        events: events.map(|events| events.into_iter().collect()),
+        transport: match options.transport {
+            Transport::Region => kernel::Transport::Region,
+            Transport::Ringbuf => kernel::Transport::Ringbuf,
+        },
+        buffer_bytes: options.buffer.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
+        string_bound: options.string_bound as usize,
+        buffer_bound: options.buffer_bound as usize,
+        snaplen: options.snaplen as usize,
+        environment: options.env,
+        ..KernelOptions::default()
+    }
+}
+
+const fn transport_name(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Region => "region",
+        Transport::Ringbuf => "ringbuf",
+    }
+}
+
+fn unavailable(kernel: &Kernel) -> Vec<Unavailable> {
+    kernel
+        .unavailable()
+        .iter()
+        .map(|missing| Unavailable {
+            event: catalogue::by_id(missing.event).map(|event| event.name).unwrap_or_default().to_owned(),
+            reason: missing.reason.clone(),
+        })
+        .collect()
+}
+
+/// Named once: with their reasons when they were asked for, else in one line.
+fn tell_unavailable(unavailable: &[Unavailable], asked_for: bool) {
+    let mut stderr = io::stderr();
+    if asked_for {
+        for missing in unavailable {
+            let _ = writeln!(stderr, "tracer: {} cannot be recorded here: {}", missing.event, missing.reason);
+        }
+    } else if !unavailable.is_empty() {
+        let names: Vec<&str> = unavailable.iter().map(|missing| missing.event.as_str()).collect();
+        let _ = writeln!(stderr, "tracer: not recorded on this kernel: {}", names.join(", "));
+    }
+}
+
+/// `tracer-HOST-20261123T212605Z.trz`.
+fn default_path() -> PathBuf {
+    let now = jiff::Timestamp::now().to_string();
+    let seconds = now.split('.').next().unwrap_or_default();
+    let date: String = seconds.chars().filter(char::is_ascii_alphanumeric).collect();
+    let host: String = host::host()
+        .hostname
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_') { c } else { '_' })
+        .collect();
+    PathBuf::from(format!("tracer-{host}-{date}Z.trz"))
+}
+
+/// Asks for names on a thread of its own; without it containers have only their ids.
+fn name_service() -> Option<NameService> {
+    let (ask, requests) = crossbeam_channel::bounded(NAME_QUEUE);
+    let (answer, answers) = crossbeam_channel::bounded(NAME_QUEUE);
+    thread::Builder::new()
+        .name("tracer-names".into())
+        .spawn(move || names::serve(&RuntimePaths::default(), &requests, &answer))
+        .ok()?;
+    Some(NameService { ask, answers })
+}
