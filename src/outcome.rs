@@ -24,10 +24,25 @@ pub fn report(result: anyhow::Result<Outcome>) -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody is left to tell when stderr is closed too.
-            let _ = writeln!(io::stderr(), "tracer: {error:#}");
+            let _ = writeln!(io::stderr(), "tracer: {}", chain(&error));
             ExitCode::from(2)
         }
     }
+}
+
+/// An error and its causes in one line; a cause that the error before it already spelled out is not said again.
+fn chain(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if !line.ends_with(&cause) {
+            if !line.is_empty() {
+                line.push_str(": ");
+            }
+            line.push_str(&cause);
+        }
+    }
+    line
 }
 
 /// `tracer replay ... | head` is not an error: the reader has seen enough.
@@ -40,6 +55,12 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let error = anyhow::anyhow!("no such device").context("opening x: no such device").context("a.trz");
+        assert_eq!(chain(&error), "a.trz: opening x: no such device");
+    }
 
     #[test]
     fn a_closed_pipe_is_found_below_other_causes() {

@@ -8,10 +8,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// A capture that cannot be read; `file` as the user named it.
-    #[error("{file}: {source}")]
+    #[error("{file}")]
     Capture { file: String, source: format::Error },
     /// A sink that does not take what it is given (a full disk, a closed pipe).
-    #[error("writing the output: {0}")]
+    #[error("writing the output")]
     Output(#[from] io::Error),
     /// A thread ended without its result.
     #[error("a worker thread ended early")]
