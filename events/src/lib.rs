@@ -12,6 +12,7 @@ pub mod context;
 pub mod event;
 pub mod marks;
 pub mod sets;
+pub mod show;
 pub mod structs;
 pub mod tree;
 pub mod value;

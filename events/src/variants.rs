@@ -3,9 +3,11 @@
 //! Stored as the register's 8 bytes, then what it points to. The kernel programs find the capture in a map keyed by
 //! [`VariantKey`]; printing finds the kind by [`kind`].
 
-use crate::args::{ArgKind, Dir};
+use crate::args::ArgKind::{Bytes, Str, Struct, Text};
+use crate::args::{ArgKind, Dir, Len};
 use crate::capture::Capture;
 use crate::event::EventId;
+use crate::structs::StructKind;
 
 /// What one argument is when the selecting argument has one value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,5 +48,161 @@ pub fn kind(event: EventId, position: usize, value: u32) -> Option<ArgKind> {
         .map(|v| v.kind)
 }
 
+const IOCTL: u16 = 16;
+const SEMCTL: u16 = 66;
+const FCNTL: u16 = 72;
+const PRCTL: u16 = 157;
+const ARCH_PRCTL: u16 = 158;
+const FUTEX: u16 = 202;
+const KEYCTL: u16 = 250;
+const SECCOMP: u16 = 317;
+const FSCONFIG: u16 = 431;
+const LANDLOCK_ADD_RULE: u16 = 445;
+
 /// All variants.
-pub const VARIANTS: &[Variant] = &[];
+pub const VARIANTS: &[Variant] = &[
+    // TCGETS
+    given(IOCTL, 2, 0x5401, Struct(StructKind::Termios), Dir::Out),
+    // TCSETS
+    given(IOCTL, 2, 0x5402, Struct(StructKind::Termios), Dir::In),
+    // TCSETSW
+    given(IOCTL, 2, 0x5403, Struct(StructKind::Termios), Dir::In),
+    // TCSETSF
+    given(IOCTL, 2, 0x5404, Struct(StructKind::Termios), Dir::In),
+    // TIOCGWINSZ
+    given(IOCTL, 2, 0x5413, Struct(StructKind::Winsize), Dir::Out),
+    // TIOCSWINSZ
+    given(IOCTL, 2, 0x5414, Struct(StructKind::Winsize), Dir::In),
+    // FIONREAD
+    given(IOCTL, 2, 0x541b, Struct(StructKind::Int), Dir::Out),
+    // TIOCGPGRP
+    given(IOCTL, 2, 0x540f, Struct(StructKind::Int), Dir::Out),
+    // TIOCGSID
+    given(IOCTL, 2, 0x5429, Struct(StructKind::Int), Dir::Out),
+    // TIOCGPTN
+    given(IOCTL, 2, 0x80045430, Struct(StructKind::Int), Dir::Out),
+    // FIONBIO
+    given(IOCTL, 2, 0x5421, Struct(StructKind::Int), Dir::In),
+    // FIOASYNC
+    given(IOCTL, 2, 0x5452, Struct(StructKind::Int), Dir::In),
+    // TIOCSPGRP
+    given(IOCTL, 2, 0x5410, Struct(StructKind::Int), Dir::In),
+    // TIOCSPTLCK
+    given(IOCTL, 2, 0x40045431, Struct(StructKind::Int), Dir::In),
+    // BLKGETSIZE64
+    given(IOCTL, 2, 0x80081272, Struct(StructKind::U64), Dir::Out),
+    // TUNSETIFF
+    given(IOCTL, 2, 0x400454ca, Bytes(Len::Fixed(40)), Dir::In),
+    // F_GETLK
+    given(FCNTL, 2, 5, Struct(StructKind::Flock), Dir::In),
+    // F_SETLK
+    given(FCNTL, 2, 6, Struct(StructKind::Flock), Dir::In),
+    // F_SETLKW
+    given(FCNTL, 2, 7, Struct(StructKind::Flock), Dir::In),
+    // F_OFD_GETLK
+    given(FCNTL, 2, 0x24, Struct(StructKind::Flock), Dir::In),
+    // F_OFD_SETLK
+    given(FCNTL, 2, 0x25, Struct(StructKind::Flock), Dir::In),
+    // F_OFD_SETLKW
+    given(FCNTL, 2, 0x26, Struct(StructKind::Flock), Dir::In),
+    // PR_SET_NAME
+    given(PRCTL, 1, 0xf, Str, Dir::In),
+    // PR_GET_NAME
+    given(PRCTL, 1, 0x10, Str, Dir::Out),
+    // PR_GET_PDEATHSIG
+    given(PRCTL, 1, 2, Struct(StructKind::Int), Dir::Out),
+    // PR_GET_TSC
+    given(PRCTL, 1, 0x19, Struct(StructKind::Int), Dir::Out),
+    // PR_GET_CHILD_SUBREAPER
+    given(PRCTL, 1, 0x25, Struct(StructKind::Int), Dir::Out),
+    // PR_GET_TID_ADDRESS
+    given(PRCTL, 1, 0x28, Struct(StructKind::Pointer), Dir::Out),
+    // PR_SET_SECCOMP
+    given(PRCTL, 2, 0x16, Struct(StructKind::SockFprog), Dir::In),
+    // PR_SET_VMA
+    given(PRCTL, 4, 0x53564d41, Str, Dir::In),
+    // ARCH_GET_FS
+    given(ARCH_PRCTL, 1, 0x1003, Struct(StructKind::Pointer), Dir::Out),
+    // ARCH_GET_GS
+    given(ARCH_PRCTL, 1, 0x1004, Struct(StructKind::Pointer), Dir::Out),
+    // ARCH_GET_XCOMP_SUPP
+    given(ARCH_PRCTL, 1, 0x1021, Struct(StructKind::Pointer), Dir::Out),
+    // ARCH_GET_XCOMP_PERM
+    given(ARCH_PRCTL, 1, 0x1022, Struct(StructKind::Pointer), Dir::Out),
+    // IPC_SET
+    given(SEMCTL, 3, 1, Struct(StructKind::SemidDs), Dir::In),
+    // IPC_STAT
+    given(SEMCTL, 3, 2, Struct(StructKind::SemidDs), Dir::Out),
+    // FUTEX_WAIT
+    given(FUTEX, 3, 0, Struct(StructKind::Timespec), Dir::In),
+    // FUTEX_WAIT, private
+    given(FUTEX, 3, 0x80, Struct(StructKind::Timespec), Dir::In),
+    // FUTEX_WAIT, real time
+    given(FUTEX, 3, 0x100, Struct(StructKind::Timespec), Dir::In),
+    // FUTEX_WAIT, private, real time
+    given(FUTEX, 3, 0x180, Struct(StructKind::Timespec), Dir::In),
+    // FUTEX_LOCK_PI
+    given(FUTEX, 3, 6, Struct(StructKind::Timespec), Dir::In),
+    // FUTEX_LOCK_PI, private
+    given(FUTEX, 3, 0x86, Struct(StructKind::Timespec), Dir::In),
+    // FUTEX_LOCK_PI, real time
+    given(FUTEX, 3, 0x106, Struct(StructKind::Timespec), Dir::In),
+    // FUTEX_LOCK_PI, private, real time
+    given(FUTEX, 3, 0x186, Struct(StructKind::Timespec), Dir::In),
+    // FUTEX_WAIT_BITSET
+    given(FUTEX, 3, 9, Struct(StructKind::Timespec), Dir::In),
+    // FUTEX_WAIT_BITSET, private
+    given(FUTEX, 3, 0x89, Struct(StructKind::Timespec), Dir::In),
+    // FUTEX_WAIT_BITSET, real time
+    given(FUTEX, 3, 0x109, Struct(StructKind::Timespec), Dir::In),
+    // FUTEX_WAIT_BITSET, private, real time
+    given(FUTEX, 3, 0x189, Struct(StructKind::Timespec), Dir::In),
+    // FUTEX_WAIT_REQUEUE_PI
+    given(FUTEX, 3, 0xb, Struct(StructKind::Timespec), Dir::In),
+    // FUTEX_WAIT_REQUEUE_PI, private
+    given(FUTEX, 3, 0x8b, Struct(StructKind::Timespec), Dir::In),
+    // FUTEX_WAIT_REQUEUE_PI, real time
+    given(FUTEX, 3, 0x10b, Struct(StructKind::Timespec), Dir::In),
+    // FUTEX_WAIT_REQUEUE_PI, private, real time
+    given(FUTEX, 3, 0x18b, Struct(StructKind::Timespec), Dir::In),
+    // FUTEX_LOCK_PI2
+    given(FUTEX, 3, 0xd, Struct(StructKind::Timespec), Dir::In),
+    // FUTEX_LOCK_PI2, private
+    given(FUTEX, 3, 0x8d, Struct(StructKind::Timespec), Dir::In),
+    // FUTEX_LOCK_PI2, real time
+    given(FUTEX, 3, 0x10d, Struct(StructKind::Timespec), Dir::In),
+    // FUTEX_LOCK_PI2, private, real time
+    given(FUTEX, 3, 0x18d, Struct(StructKind::Timespec), Dir::In),
+    // KEYCTL_JOIN_SESSION_KEYRING
+    given(KEYCTL, 1, 1, Str, Dir::In),
+    // KEYCTL_UPDATE
+    given(KEYCTL, 2, 2, Bytes(Len::Arg(3)), Dir::In),
+    // KEYCTL_DESCRIBE
+    given(KEYCTL, 2, 6, Text(Len::ReturnWithin(3)), Dir::Out),
+    // KEYCTL_SEARCH
+    given(KEYCTL, 2, 0xa, Str, Dir::In),
+    // KEYCTL_SEARCH
+    given(KEYCTL, 3, 0xa, Str, Dir::In),
+    // KEYCTL_READ
+    given(KEYCTL, 2, 0xb, Bytes(Len::ReturnWithin(3)), Dir::Out),
+    // SECCOMP_SET_MODE_FILTER
+    given(SECCOMP, 2, 1, Struct(StructKind::SockFprog), Dir::In),
+    // SECCOMP_GET_ACTION_AVAIL
+    given(SECCOMP, 2, 2, Struct(StructKind::UInt), Dir::In),
+    // FSCONFIG_SET_STRING
+    given(FSCONFIG, 3, 1, Str, Dir::In),
+    // FSCONFIG_SET_PATH
+    given(FSCONFIG, 3, 3, Str, Dir::In),
+    // FSCONFIG_SET_PATH_EMPTY
+    given(FSCONFIG, 3, 4, Str, Dir::In),
+    // FSCONFIG_SET_BINARY
+    given(FSCONFIG, 3, 2, Bytes(Len::Arg(4)), Dir::In),
+    // LANDLOCK_RULE_PATH_BENEATH
+    given(LANDLOCK_ADD_RULE, 2, 1, Bytes(Len::Fixed(12)), Dir::In),
+    // LANDLOCK_RULE_NET_PORT
+    given(LANDLOCK_ADD_RULE, 2, 2, Bytes(Len::Fixed(16)), Dir::In),
+];
+
+const fn given(event: u16, position: u8, value: u32, kind: ArgKind, dir: Dir) -> Variant {
+    Variant { event: EventId(event), position, value, kind, dir }
+}

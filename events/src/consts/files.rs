@@ -242,3 +242,19 @@ pub(super) const PIPE_FLAGS: Table = Table::flags(
     None,
     &[(0o4000, "O_NONBLOCK"), (0o40000, "O_DIRECT"), (0o200, "O_EXCL"), (0o2000000, "O_CLOEXEC")],
 );
+
+/// How `openat2` walks a path.
+pub(super) const RESOLVE_FLAGS: Table = Table::flags(
+    None,
+    &[
+        (1, "RESOLVE_NO_XDEV"),
+        (2, "RESOLVE_NO_MAGICLINKS"),
+        (4, "RESOLVE_NO_SYMLINKS"),
+        (8, "RESOLVE_BENEATH"),
+        (0x10, "RESOLVE_IN_ROOT"),
+        (0x20, "RESOLVE_CACHED"),
+    ],
+);
+
+/// A kind of record lock.
+pub(super) const LOCK_TYPE: Table = Table::values(&[(0, "F_RDLCK"), (1, "F_WRLCK"), (2, "F_UNLCK")]);

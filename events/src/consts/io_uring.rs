@@ -122,3 +122,29 @@ pub(super) const IO_URING_REGISTER_OP: Table = Table::values(&[
     (33, "IORING_REGISTER_RESIZE_RINGS"),
     (34, "IORING_REGISTER_MEM_REGION"),
 ]);
+
+/// Flags of `io_uring_setup`.
+pub(super) const IO_URING_SETUP_FLAGS: Table = Table::flags(
+    None,
+    &[
+        (1, "IORING_SETUP_IOPOLL"),
+        (2, "IORING_SETUP_SQPOLL"),
+        (4, "IORING_SETUP_SQ_AFF"),
+        (8, "IORING_SETUP_CQSIZE"),
+        (0x10, "IORING_SETUP_CLAMP"),
+        (0x20, "IORING_SETUP_ATTACH_WQ"),
+        (0x40, "IORING_SETUP_R_DISABLED"),
+        (0x80, "IORING_SETUP_SUBMIT_ALL"),
+        (0x100, "IORING_SETUP_COOP_TASKRUN"),
+        (0x200, "IORING_SETUP_TASKRUN_FLAG"),
+        (0x400, "IORING_SETUP_SQE128"),
+        (0x800, "IORING_SETUP_CQE32"),
+        (0x1000, "IORING_SETUP_SINGLE_ISSUER"),
+        (0x2000, "IORING_SETUP_DEFER_TASKRUN"),
+        (0x4000, "IORING_SETUP_NO_MMAP"),
+        (0x8000, "IORING_SETUP_REGISTERED_FD_ONLY"),
+        (0x10000, "IORING_SETUP_NO_SQARRAY"),
+        (0x20000, "IORING_SETUP_HYBRID_IOPOLL"),
+        (0x40000, "IORING_SETUP_CQE_MIXED"),
+    ],
+);

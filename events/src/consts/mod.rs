@@ -72,6 +72,8 @@ names! {
     BpfProgType = bpf::BPF_PROG_TYPE;
     /// A capability.
     Capability = processes::CAPABILITY;
+    /// A set of capabilities.
+    CapabilitySet = processes::CAPABILITY_SET;
     /// A clock.
     ClockId = time::CLOCK_ID;
     /// The signal at the end of the child, then what it shares.
@@ -138,6 +140,8 @@ names! {
     IoUringOp = io_uring::IO_URING_OP;
     /// What `io_uring_register` does.
     IoUringRegisterOp = io_uring::IO_URING_REGISTER_OP;
+    /// Flags of `io_uring_setup`.
+    IoUringSetupFlags = io_uring::IO_URING_SETUP_FLAGS;
     /// A request of `ioctl`.
     IoctlRequest = ioctl::IOCTL_REQUEST;
     /// Whose I/O priority.
@@ -162,6 +166,8 @@ names! {
     KeyctlOperation = system::KEYCTL_OPERATION;
     /// A kind of Landlock rule.
     LandlockRuleType = processes::LANDLOCK_RULE_TYPE;
+    /// A kind of record lock.
+    LockType = files::LOCK_TYPE;
     /// An attribute of a security module.
     LsmAttr = system::LSM_ATTR;
     /// Advice of `madvise`.
@@ -208,6 +214,8 @@ names! {
     PacketDirection = sockets::PACKET_DIRECTION;
     /// Flags of `perf_event_open`.
     PerfFlags = system::PERF_FLAGS;
+    /// What a perf event counts.
+    PerfType = system::PERF_TYPE;
     /// An execution domain, then its flags.
     Personality = processes::PERSONALITY;
     /// Flags of `pidfd_open`.
@@ -232,8 +240,12 @@ names! {
     RebootMagic = system::REBOOT_MAGIC;
     /// Flags of `renameat2`.
     RenameFlags = files::RENAME_FLAGS;
+    /// How `openat2` walks a path.
+    ResolveFlags = files::RESOLVE_FLAGS;
     /// A limited resource.
     Resource = processes::RESOURCE;
+    /// No limit.
+    RlimitValue = processes::RLIMIT_VALUE;
     /// Whose usage.
     RusageWho = processes::RUSAGE_WHO;
     /// Flags of `preadv2` and `pwritev2`.
@@ -252,6 +264,8 @@ names! {
     ShmatFlags = ipc::SHMAT_FLAGS;
     /// What is shut down.
     ShutdownHow = sockets::SHUTDOWN_HOW;
+    /// How a timer or queue tells.
+    SigevNotify = signals::SIGEV_NOTIFY;
     /// A signal.
     Signal = signals::SIGNAL;
     /// What became of a signal.

@@ -107,3 +107,7 @@ pub(super) const SIGNAL_RESULT: Table = Table::values(&[
     (3, "TRACE_SIGNAL_OVERFLOW_FAIL"),
     (4, "TRACE_SIGNAL_LOSE_INFO"),
 ]);
+
+/// How a timer or queue tells.
+pub(super) const SIGEV_NOTIFY: Table =
+    Table::values(&[(0, "SIGEV_SIGNAL"), (1, "SIGEV_NONE"), (2, "SIGEV_THREAD"), (4, "SIGEV_THREAD_ID")]);

@@ -163,3 +163,13 @@ pub(super) const SYSLOG_ACTION: Table = Table::values(&[
 /// Flags of `userfaultfd`.
 pub(super) const USERFAULTFD_FLAGS: Table =
     Table::flags(None, &[(1, "UFFD_USER_MODE_ONLY"), (0x800, "O_NONBLOCK"), (0x80000, "O_CLOEXEC")]);
+
+/// What a perf event counts.
+pub(super) const PERF_TYPE: Table = Table::values(&[
+    (0, "PERF_TYPE_HARDWARE"),
+    (1, "PERF_TYPE_SOFTWARE"),
+    (2, "PERF_TYPE_TRACEPOINT"),
+    (3, "PERF_TYPE_HW_CACHE"),
+    (4, "PERF_TYPE_RAW"),
+    (5, "PERF_TYPE_BREAKPOINT"),
+]);

@@ -1,0 +1,98 @@
+//! The smallest parts of values.
+
+use core::fmt::{self, Display, Formatter, Write};
+use core::net::{Ipv4Addr, Ipv6Addr};
+
+use crate::consts::Named;
+
+/// A value that has no parts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Leaf<'a> {
+    /// Not captured.
+    Nothing,
+    Signed(i64),
+    Unsigned(u64),
+    Bool(bool),
+    Pointer(u64),
+    /// Text as the kernel has it: any bytes.
+    Text(&'a [u8]),
+    /// The name of an abstract unix socket, shown with `@` before it.
+    Abstract(&'a [u8]),
+    /// A word of ours, such as an address family.
+    Word(&'static str),
+    Bytes(&'a [u8]),
+    /// A number that has names; raw output shows the number.
+    Named(Named),
+    Ipv4([u8; 4]),
+    Ipv6([u8; 16]),
+    /// A hardware address, `02:42:ac:11:00:02`.
+    Hardware(&'a [u8]),
+}
+
+impl Leaf<'_> {
+    /// The same part without names.
+    pub fn raw(self) -> Self {
+        match self {
+            Leaf::Named(named) => Leaf::Signed(named.number as i64),
+            other => other,
+        }
+    }
+
+    /// The number behind it, where there is one; signed ones sign-extended.
+    pub fn number(&self) -> Option<u64> {
+        match *self {
+            Leaf::Signed(number) => Some(number as u64),
+            Leaf::Unsigned(number) | Leaf::Pointer(number) => Some(number),
+            Leaf::Named(named) => Some(named.number),
+            Leaf::Bool(is) => Some(u64::from(is)),
+            _ => None,
+        }
+    }
+}
+
+/// As tables show it. Bytes that are no UTF-8 are shown as `\xff`.
+impl Display for Leaf<'_> {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        match *self {
+            Leaf::Nothing => out.write_str("<nil>"),
+            Leaf::Signed(number) => write!(out, "{number}"),
+            Leaf::Unsigned(number) => write!(out, "{number}"),
+            Leaf::Bool(is) => write!(out, "{is}"),
+            Leaf::Pointer(address) => write!(out, "{address:#x}"),
+            Leaf::Text(bytes) => text(bytes, out),
+            Leaf::Abstract(bytes) => {
+                out.write_char('@')?;
+                text(bytes, out)
+            }
+            Leaf::Word(word) => out.write_str(word),
+            Leaf::Bytes(bytes) => {
+                out.write_char('[')?;
+                for (at, byte) in bytes.iter().enumerate() {
+                    let blank = if at == 0 { "" } else { " " };
+                    write!(out, "{blank}{byte}")?;
+                }
+                out.write_char(']')
+            }
+            Leaf::Named(named) => named.fmt(out),
+            Leaf::Ipv4(address) => write!(out, "{}", Ipv4Addr::from(address)),
+            Leaf::Ipv6(address) => write!(out, "{}", Ipv6Addr::from(address)),
+            Leaf::Hardware(bytes) => {
+                for (at, byte) in bytes.iter().enumerate() {
+                    let colon = if at == 0 { "" } else { ":" };
+                    write!(out, "{colon}{byte:02x}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+fn text(bytes: &[u8], out: &mut Formatter<'_>) -> fmt::Result {
+    for chunk in bytes.utf8_chunks() {
+        out.write_str(chunk.valid())?;
+        for byte in chunk.invalid() {
+            write!(out, "\\x{byte:02x}")?;
+        }
+    }
+    Ok(())
+}
