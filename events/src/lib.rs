@@ -4,6 +4,7 @@
 //! and the capture file's schema all read that declaration.
 #![no_std]
 
+pub mod abi;
 pub mod args;
 pub mod capture;
 pub mod catalogue;

@@ -18,9 +18,23 @@
 //! # Ok::<(), recorder::kernel::Error>(())
 //! ```
 
-use std::path::PathBuf;
+mod clock;
+mod contexts;
+mod decode;
+mod drain;
+mod load;
+mod order;
+mod plain;
+mod region;
+mod tables;
+
+use std::{path::PathBuf, time::Duration};
 
 use events::{Context, EventId, Marks, Raw};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+};
 
 /// What to load and how.
 #[derive(Clone, Debug)]
@@ -42,7 +56,7 @@ pub struct KernelOptions {
     /// Thread group ids whose events are not recorded, beside the recorder's own.
     pub exclude: Vec<u32>,
     /// Records younger than this are held back for slower CPUs, so that time order holds. See `transport.md`.
-    pub hold_back: std::time::Duration,
+    pub hold_back: Duration,
 }
 
 impl Default for KernelOptions {
@@ -56,7 +70,7 @@ impl Default for KernelOptions {
             snaplen: 256,
             environment: false,
             exclude: Vec::new(),
-            hold_back: std::time::Duration::from_millis(10),
+            hold_back: Duration::from_millis(10),
         }
     }
 }
@@ -171,40 +185,75 @@ pub enum Error {
 /// The loaded and attached programs with their buffers. Dropping it detaches them; [`Kernel::finish`] also drains.
 #[derive(Debug)]
 pub struct Kernel {
-    unavailable: Vec<Unavailable>,
+    loaded: load::Loaded,
+    drain: drain::Drain,
+    hold_back_ns: u64,
 }
+
+/// How often the counters of lost records are looked at.
+const LOSSES_EVERY_NS: u64 = 100_000_000;
 
 impl Kernel {
     /// Resolves the kernel's types, loads and attaches. Recording runs from here on.
-    pub fn load(_options: &KernelOptions) -> Result<Kernel, Error> {
-        Err(Error::Feature {
-            feature: "a recorder",
-            reason: "the kernel programs are not part of this build".into(),
-        })
+    pub fn load(options: &KernelOptions) -> Result<Kernel, Error> {
+        let loaded = load::load(options)?;
+        let slots = loaded.tables.slots.clone();
+        let drain = drain::Drain::new(slots, loaded.regions.cpus(), clock::monotonic_ns());
+        let hold_back_ns = u64::try_from(options.hold_back.as_nanos()).unwrap_or(u64::MAX);
+        Ok(Kernel { loaded, drain, hold_back_ns })
     }
 
     /// Wanted events that this kernel cannot carry.
     pub fn unavailable(&self) -> &[Unavailable] {
-        &self.unavailable
+        &self.loaded.tables.unavailable
     }
 
     /// Bytes of the buffer of each CPU, and the number of CPUs that have one.
     pub fn buffers(&self) -> (usize, usize) {
-        (0, 0)
+        (self.loaded.regions.data_bytes(), self.loaded.regions.cpus())
     }
 
     /// Sleeps until a buffer has filled to a quarter or the time is over.
-    pub fn wait(&mut self, _timeout: std::time::Duration) -> Result<(), Error> {
+    pub fn wait(&mut self, timeout: Duration) -> Result<(), Error> {
+        if self.loaded.regions.sleep() {
+            let timeout =
+                Timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: timeout.subsec_nanos().into() };
+            let mut door = [PollFd::new(&self.loaded.door, PollFlags::IN)];
+            match poll(&mut door, Some(&timeout)) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => {
+                    return Err(Error::Io { what: "cannot wait for the kernel's bell", source: error.into() });
+                }
+            }
+        }
+        self.loaded.regions.wake();
         Ok(())
     }
 
     /// Takes what has been recorded and is older than the hold-back, in time order. Returns the number of records.
-    pub fn drain(&mut self, _sink: &mut impl Records) -> Result<usize, Error> {
-        Ok(0)
+    pub fn drain(&mut self, sink: &mut impl Records) -> Result<usize, Error> {
+        let now_ns = clock::monotonic_ns();
+        self.take();
+        let count = self.drain.release(now_ns.saturating_sub(self.hold_back_ns), sink);
+        if now_ns.saturating_sub(self.drain.losses_since_ns()) >= LOSSES_EVERY_NS {
+            self.drain.report_losses(&self.loaded.regions, now_ns, sink);
+        }
+        Ok(count)
+    }
+
+    fn take(&mut self) {
+        self.drain.take(&mut self.loaded.regions);
+        while let Some(piece) = self.loaded.door.next() {
+            self.drain.take_piece(&piece);
+        }
     }
 
     /// Detaches, drains all that is left, and reports the last losses.
-    pub fn finish(self, _sink: &mut impl Records) -> Result<(), Error> {
+    pub fn finish(mut self, sink: &mut impl Records) -> Result<(), Error> {
+        self.loaded.detach();
+        self.take();
+        self.drain.release(u64::MAX, sink);
+        self.drain.report_losses(&self.loaded.regions, clock::monotonic_ns(), sink);
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod amount;
 pub mod assemble;
+pub mod btf;
 pub mod cgroup_table;
 pub mod cgroups;
 pub mod clocks;

@@ -1,0 +1,61 @@
+//! The mapped region of a CPU: how records get from the kernel to the recorder without a copy in the kernel.
+//!
+//! ```text
+//! RING, an element per CPU:   | header, 16 KiB: head, nest, drops | data, a power of two | slack |
+//! TAILS, an element per CPU:  | tail, asleep |
+//! ```
+//! Head and tail only grow; their low bits are the place in the data. A record that starts near the end of the data runs
+//! over into the slack, so that it is never split; so do the other records of the same write (see `RecordHeader::more`).
+//! The next write starts where its place in the data is, as if the data had gone round.
+
+/// What a CPU's region starts with. The kernel writes it; the recorder maps it read-only.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct RegionHeader {
+    /// Bytes written since the start; published after the record that it covers.
+    pub head: u64,
+    /// Sum of `drops`.
+    pub dropped: u64,
+    /// Where the programs put a number to make the verifier forget what it knows of it.
+    pub forgotten: u64,
+    pub pad0: [u64; 5],
+    /// Not zero while a program of this CPU writes.
+    pub nest: u32,
+    pub pad1: [u32; 13],
+    /// Contexts that have been given an id.
+    pub contexts: u64,
+    /// Records that found no room, by slot.
+    pub drops: [u64; super::Slot::COUNT],
+}
+
+/// What the recorder tells the kernel about a CPU's region.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub struct Tail {
+    /// Bytes read since the start.
+    pub tail: u64,
+    pub pad0: [u64; 7],
+    /// 1 when the recorder waits for the bell; the kernel sets it to 0 when it rings.
+    pub asleep: u32,
+    pub pad1: [u32; 15],
+}
+
+/// Where the data starts in a region.
+pub const DATA_OFFSET: usize = 0x4000;
+const _: () = assert!(core::mem::size_of::<RegionHeader>() <= DATA_OFFSET);
+const _: () = assert!(core::mem::size_of::<Tail>() == 128);
+
+/// The most that one program writes at once: a context and a record.
+pub const LARGEST_WRITE: usize = 0x1_0000;
+/// Captures of a record stop at this offset from its start; the rest is marked as cut.
+pub const CAPTURE_LIMIT: u32 = 0xc000;
+/// Room after the data: [`LARGEST_WRITE`] and one more bounded read.
+pub const SLACK: usize = LARGEST_WRITE + 0x2000;
+
+/// Value size in the object's definition of RING, which the recorder replaces before loading.
+pub const VALUE_SIZE_MARK: u32 = 0x7ace_0001;
+
+/// Bytes of a region with so much data.
+pub const fn region_bytes(data_bytes: usize) -> usize {
+    DATA_OFFSET + data_bytes + SLACK
+}

@@ -1,0 +1,98 @@
+//! What the recorder tells the programs at load, as frozen read-only data that the verifier takes as constants.
+
+use crate::capture::{ARGUMENTS, Capture, Captures};
+
+/// Settings of a recording.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Config {
+    /// Bytes of a CPU's data, less one.
+    pub data_mask: u64,
+    /// A quarter of the ring buffer, when records go there.
+    pub quarter_bytes: u64,
+    /// The same of a CPU's data, as a power of two: passing a multiple of it rings the bell.
+    pub quarter_shift: u32,
+    /// Whether records go to the shared ring buffer instead of the regions.
+    pub ringbuf: u32,
+    /// Whether the kernel has `bpf_get_current_task_btf` and `bpf_task_pt_regs` (5.15 and later).
+    pub modern: u32,
+    /// Bytes of a string that are kept, NUL included; at most 4,096.
+    pub string_bound: u32,
+    /// Bytes of a buffer that are kept; at most 4,096.
+    pub buffer_bound: u32,
+    /// Bytes of a packet that are kept.
+    pub snaplen: u32,
+    /// Whether an exec carries its environment.
+    pub environment: u32,
+    /// Whether arguments of an exec are taken at the entry of the call (no `sched_prepare_exec`).
+    pub exec_at_entry: u32,
+    /// From a task's stack to its `pt_regs`, where there is no helper for it.
+    pub regs_offset: u32,
+    pub spare: u32,
+    /// Which hooks are wanted, a bit for each.
+    pub hooks: u64,
+    /// Thread group ids that are not recorded; 0 ends the list.
+    pub excluded: [u32; 16],
+}
+
+impl Config {
+    pub const EMPTY: Config = Config {
+        data_mask: 0,
+        quarter_bytes: 0,
+        quarter_shift: 0,
+        ringbuf: 0,
+        modern: 0,
+        string_bound: 0,
+        buffer_bound: 0,
+        snaplen: 0,
+        environment: 0,
+        exec_at_entry: 0,
+        regs_offset: 0,
+        spare: 0,
+        hooks: 0,
+        excluded: [0; 16],
+    };
+}
+
+/// What to record of one system call.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct SyscallEntry {
+    pub flags: u8,
+    /// Number of arguments.
+    pub words: u8,
+    /// A bit per argument that is followed.
+    pub followed: u8,
+    /// What the exit also stands for when the kernel lacks the hook: a `stand_in` number, 0 for nothing.
+    pub stand_in: u8,
+    pub spare: u32,
+    pub captures: Captures,
+}
+
+impl SyscallEntry {
+    pub const EMPTY: SyscallEntry = SyscallEntry {
+        flags: 0,
+        words: 0,
+        followed: 0,
+        stand_in: 0,
+        spare: 0,
+        captures: [Self::NUMBER; ARGUMENTS],
+    };
+    const NUMBER: Capture = Capture { op: 0, dir: 0, len_from: 0, len_arg: 0, size: 0, max: 0 };
+    pub const WANTED: u8 = 1;
+    /// An execve: a successful one has its arguments from elsewhere.
+    pub const EXEC: u8 = 2;
+}
+
+const _: () = assert!(core::mem::size_of::<SyscallEntry>() == 56);
+const _: () = assert!(core::mem::size_of::<Config>() == 16 + 10 * 4 + 8 + 64);
+
+/// A variant as the kernel's map holds it: see [`crate::variants`].
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct VariantEntry {
+    pub slot: u16,
+    pub position: u16,
+    pub value: u32,
+    pub capture: Capture,
+}

@@ -1,0 +1,244 @@
+//! What the arguments of a system call point to, by the captures that the catalogue gives them.
+
+use core::{mem::MaybeUninit, ptr::read_volatile};
+
+use aya_ebpf::{
+    helpers::generated::{bpf_probe_read_user, bpf_probe_read_user_str},
+    macros::map,
+    maps::HashMap,
+};
+use events::{
+    abi::{
+        bits, form,
+        tables::SyscallEntry,
+    },
+    capture::{Capture, len, op},
+    variants::VariantKey,
+};
+
+use crate::{
+    emit::{Started, Writer, config},
+};
+
+/// Most bytes of one read.
+const LARGEST_READ: u64 = 4096;
+/// Most strings of an array.
+const STRINGS: u64 = 256;
+
+#[map]
+static VARIANTS: HashMap<VariantKey, Capture> = HashMap::with_max_entries(1024, 0);
+
+/// The call whose arguments are followed.
+#[derive(Clone, Copy)]
+pub struct Call {
+    pub entry: *const SyscallEntry,
+    pub ret: i64,
+    pub slot: u16,
+    pub compat: bool,
+    pub started: Started,
+}
+
+/// What a read came to.
+enum Read {
+    Whole,
+    Cut,
+    Lost,
+    Skipped,
+}
+
+/// Reads a value of user space; `None` when it cannot be read.
+#[inline(always)]
+fn user<T: Copy>(address: u64) -> Option<T> {
+    let mut value = MaybeUninit::<T>::zeroed();
+    // SAFETY: the helper writes all of the value; T is a number.
+    unsafe {
+        (bpf_probe_read_user(value.as_mut_ptr().cast(), size_of::<T>() as u32, address as *const _) == 0)
+            .then(|| value.assume_init())
+    }
+}
+
+/// Follows all arguments that the entry names, a blob for each. Returns marks.
+#[inline(always)]
+pub fn follow(writer: &mut Writer, call: &Call) -> u32 {
+    let mut marks = 0;
+    // SAFETY: an entry of a static table.
+    let followed = unsafe { read_volatile(&raw const (*call.entry).followed) } as u32;
+    for position in 0..6u32 {
+        if followed >> position & 1 == 0 {
+            continue;
+        }
+        match argument(writer, call, position) {
+            Read::Whole | Read::Skipped => {}
+            Read::Cut => marks |= bits::TRUNCATED | 1 << (bits::CUT_ARG_SHIFT + position),
+            Read::Lost => marks |= bits::FAULT | 1 << (bits::LOST_ARG_SHIFT + position),
+        }
+    }
+    marks
+}
+
+#[inline(always)]
+fn argument(writer: &mut Writer, call: &Call, position: u32) -> Read {
+    // SAFETY: an entry of a static table; the position is at most 5.
+    let capture = unsafe {
+        read_volatile((&raw const (*call.entry).captures).cast::<Capture>().add((position & 7) as usize))
+    };
+    let direction = capture.dir & 0x7f;
+    if direction == 1 && call.ret < 0 || direction == 2 && call.ret >= 0 {
+        return Read::Skipped;
+    }
+    if call.compat && capture.dir & Capture::SAME_IN_COMPAT == 0 {
+        return Read::Skipped;
+    }
+    let pointer = writer.word(call.started, position as u64);
+    if capture.op == op::ANY {
+        return any(writer, call, capture, position, pointer);
+    }
+    if pointer == 0 {
+        return Read::Skipped;
+    }
+    if !writer.has_room() {
+        return Read::Cut;
+    }
+    match capture.op {
+        op::STRING => string(writer, position as u8, pointer, 0),
+        op::STRINGS => strings(writer, position as u8, pointer, call.compat),
+        op::BYTES => {
+            let count = count(writer, call, capture, pointer);
+            bytes(writer, position as u8, capture, pointer, count, 0)
+        }
+        _ => Read::Skipped,
+    }
+}
+
+/// A string; `before` bytes of the blob have been written already.
+#[inline(always)]
+fn string(writer: &mut Writer, arg: u8, pointer: u64, before: u64) -> Read {
+    let bound = config!(string_bound);
+    // SAFETY: the bound is at most 4,096, which the slack holds.
+    let read = unsafe { bpf_probe_read_user_str(writer.blob_bytes().add(before as usize).cast(), bound, pointer as *const _) };
+    if read <= 0 || read as u64 > LARGEST_READ {
+        return Read::Lost;
+    }
+    writer.end_blob(arg, form::PLAIN, (before + read as u64 - 1) as u32);
+    // A string that just fits looks like one that was cut: the byte in the NUL's place tells.
+    if read as u32 == bound && user::<u8>(pointer + read as u64 - 1) != Some(0) { Read::Cut } else { Read::Whole }
+}
+
+/// An array of strings, each with its NUL.
+#[inline(always)]
+fn strings(writer: &mut Writer, arg: u8, array: u64, compat: bool) -> Read {
+    let bound = config!(string_bound);
+    let start = writer.at + events::abi::BLOB_HEADER_BYTES as u64;
+    let mut length = 0u64;
+    let mut outcome = Read::Cut;
+    for i in 0..STRINGS {
+        let pointer = if compat { user::<u32>(array + i * 4).map(u64::from) } else { user::<u64>(array + i * 8) };
+        let Some(pointer) = pointer else {
+            outcome = Read::Lost;
+            break;
+        };
+        if pointer == 0 {
+            outcome = Read::Whole;
+            break;
+        }
+        if start + length > events::abi::region::CAPTURE_LIMIT as u64 {
+            break;
+        }
+        // SAFETY: as in `string`.
+        let read = unsafe { bpf_probe_read_user_str(writer.pointer(start + length).cast(), bound, pointer as *const _) };
+        if read <= 0 || read as u64 > LARGEST_READ {
+            outcome = Read::Lost;
+            break;
+        }
+        length = writer.forget(length + read as u64) & 0xffff;
+    }
+    let length = writer.forget(length) & 0xffff;
+    if matches!(outcome, Read::Lost) && length == 0 {
+        return Read::Lost;
+    }
+    writer.end_blob(arg, form::PLAIN, length as u32);
+    outcome
+}
+
+/// How many elements a buffer has.
+#[inline(always)]
+fn count(writer: &Writer, call: &Call, capture: Capture, pointer: u64) -> u64 {
+    let register = writer.word(call.started, capture.len_arg as u64);
+    match capture.len_from {
+        len::ARG => register,
+        len::POINTED => user::<u32>(register).unwrap_or(0) as u64,
+        len::RETURN => {
+            let returned = if call.ret < 0 { 0 } else { call.ret as u64 };
+            if capture.len_arg != len::NO_ARG && register < returned { register } else { returned }
+        }
+        len::BITS => (register.wrapping_add(63) / 64).wrapping_mul(8),
+        len::PAGES => register.wrapping_add(4095) / 4096,
+        len::INSIDE => user::<u32>(pointer).unwrap_or(0) as u64 + capture.len_arg as u64,
+        len::INSIDE_AT_4 => user::<u32>(pointer + 4).unwrap_or(0) as u64,
+        _ => 1,
+    }
+}
+
+/// A buffer; `before` bytes of the blob have been written already.
+#[inline(always)]
+fn bytes(writer: &mut Writer, arg: u8, capture: Capture, pointer: u64, count: u64, before: u64) -> Read {
+    let mut bound = if capture.max == 0 { config!(buffer_bound) as u64 } else { capture.max as u64 };
+    if bound > LARGEST_READ {
+        bound = LARGEST_READ;
+    }
+    // Lengths are signed in places: what is too large for a buffer is none.
+    let count = if count as u32 as u64 == count { count } else { u32::MAX as u64 };
+    let wanted = count * capture.size as u64;
+    let length = if wanted > bound { bound } else { wanted };
+    // SAFETY: at most 4,096 bytes, which the slack holds.
+    let failed = unsafe {
+        bpf_probe_read_user(writer.blob_bytes().add(before as usize).cast(), length as u32, pointer as *const _) != 0
+    };
+    if failed {
+        return Read::Lost;
+    }
+    writer.end_blob(arg, form::PLAIN, (before + length) as u32);
+    if wanted > bound { Read::Cut } else { Read::Whole }
+}
+
+/// A number, and what it points to when another argument says that it points to something.
+#[inline(always)]
+fn any(writer: &mut Writer, call: &Call, capture: Capture, position: u32, value: u64) -> Read {
+    if !writer.has_room() {
+        return Read::Cut;
+    }
+    // SAFETY: room for more than that was just found.
+    unsafe { *writer.blob_bytes().cast::<u64>() = value };
+    let key = VariantKey {
+        event: call.slot,
+        position: position as u16,
+        value: writer.word(call.started, capture.len_arg as u64) as u32,
+    };
+    // SAFETY: entries are written before the programs run.
+    if let Some(variant) = unsafe { VARIANTS.get(&key) } {
+        let variant = *variant;
+        let direction = variant.dir & 0x7f;
+        let fits = !(direction == 1 && call.ret < 0 || direction == 2 && call.ret >= 0);
+        let same = !call.compat || variant.dir & Capture::SAME_IN_COMPAT != 0;
+        if fits && same && value != 0 {
+            let read = match variant.op {
+                op::STRING => string(writer, position as u8, value, 8),
+                op::BYTES => {
+                    let count = count(writer, call, variant, value);
+                    bytes(writer, position as u8, variant, value, count, 8)
+                }
+                _ => Read::Skipped,
+            };
+            match read {
+                Read::Whole | Read::Cut => return read,
+                Read::Lost => {
+                    writer.end_blob(position as u8, form::PLAIN, 8);
+                    return read;
+                }
+                Read::Skipped => {}
+            }
+        }
+    }
+    writer.end_blob(position as u8, form::PLAIN, 8);
+    Read::Whole
+}

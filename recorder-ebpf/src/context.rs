@@ -1,0 +1,252 @@
+//! Who did it: found unchanged in a few nanoseconds, sent when it has changed.
+
+use core::ptr::{read_volatile, write_volatile};
+
+use aya_ebpf::{
+    helpers::generated::{
+        bpf_get_current_cgroup_id, bpf_get_current_task, bpf_get_current_task_btf, bpf_probe_read_kernel_str,
+    },
+    macros::map,
+    maps::Array,
+};
+use events::abi::{CONTEXT_BYTES, RecordHeader, WireContext, bits, kind};
+
+use crate::{
+    emit::Writer,
+    kernel::{Pid, Task},
+    path::{self, Outcome},
+};
+
+/// What the last context sent for a task was made from. Pointers are compared, not followed: a change of what they
+/// stand for changes them, and their reuse is caught by the start time and the rest.
+#[repr(C)]
+pub struct Known {
+    task: u64,
+    start: u64,
+    cred: u64,
+    nsproxy: u64,
+    cgroups: u64,
+    parent: u64,
+    mm: u64,
+    pub comm: [u64; 2],
+    id: u64,
+}
+
+const KNOWN: u32 = 32_768;
+
+#[map]
+static CONTEXTS: Array<Known> = Array::with_max_entries(KNOWN, 0);
+
+/// The current task, by its type where the kernel can give that.
+#[inline(always)]
+pub fn current<const TYPED: bool>() -> Task<TYPED> {
+    // SAFETY: helpers without arguments.
+    unsafe {
+        if TYPED { Task(bpf_get_current_task_btf().cast()) } else { Task(bpf_get_current_task() as *const u8) }
+    }
+}
+
+/// Whether this process is not to be recorded.
+#[inline(always)]
+fn is_excluded(tgid: u32) -> bool {
+    for i in 0..16 {
+        // SAFETY: a static of this program, and the index is within.
+        let excluded = unsafe { read_volatile((&raw const crate::emit::CONFIG.excluded).cast::<u32>().add(i)) };
+        if excluded == 0 {
+            return false;
+        }
+        if excluded == tgid {
+            return true;
+        }
+    }
+    false
+}
+
+/// The place of a task in the table of contexts.
+#[derive(Clone, Copy)]
+pub struct Place {
+    pub known: *mut Known,
+    pub is_fresh: bool,
+}
+
+impl Place {
+    /// Finds it, and whether the context that it holds is still the task's. `None`: not to be recorded.
+    #[inline(always)]
+    pub fn of<const TYPED: bool>(task: Task<TYPED>) -> Option<Place> {
+        let known = CONTEXTS.get_ptr_mut(task.pid() & (KNOWN - 1))?;
+        let is_fresh = is_fresh(known, task);
+        if !is_fresh && is_excluded(task.tgid()) {
+            return None;
+        }
+        Some(Place { known, is_fresh })
+    }
+
+    /// The id to refer to it by; sends it first when it has changed. For the current task only.
+    #[inline(always)]
+    pub fn id<const TYPED: bool>(self, writer: &mut Writer, task: Task<TYPED>) -> u64 {
+        if self.is_fresh {
+            // SAFETY: a map value.
+            return unsafe { read_volatile(&raw const (*self.known).id) };
+        }
+        let id = writer.next_context_id();
+        send(writer, id);
+        let comm = task.comm_words();
+        // SAFETY: a map value; the task is written last, so that a torn entry only causes another sending.
+        unsafe {
+            let known = self.known;
+            write_volatile(&raw mut (*known).task, 0);
+            write_volatile(&raw mut (*known).start, task.start_boottime());
+            write_volatile(&raw mut (*known).cred, task.cred().0 as u64);
+            write_volatile(&raw mut (*known).nsproxy, task.nsproxy().0 as u64);
+            write_volatile(&raw mut (*known).cgroups, task.cgroups() as u64);
+            write_volatile(&raw mut (*known).parent, task.real_parent().0 as u64);
+            write_volatile(&raw mut (*known).mm, task.mm().0 as u64);
+            write_volatile(&raw mut (*known).comm, comm);
+            write_volatile(&raw mut (*known).id, id);
+            write_volatile(&raw mut (*known).task, task.0 as u64);
+        }
+        id
+    }
+
+    /// The id, when it needs no sending; 0 otherwise. For programs that interrupt others.
+    #[inline(always)]
+    pub fn id_if_fresh(self) -> u64 {
+        // SAFETY: a map value.
+        if self.is_fresh { unsafe { read_volatile(&raw const (*self.known).id) } } else { 0 }
+    }
+
+    /// The context was not sent after all.
+    #[inline(always)]
+    pub fn forget(self) {
+        // SAFETY: a map value.
+        unsafe { write_volatile(&raw mut (*self.known).task, 0) };
+    }
+
+    /// The name of the task when its context was last sent, if that is still in its place.
+    #[inline(always)]
+    pub fn previous_comm<const TYPED: bool>(self, task: Task<TYPED>) -> Option<[u64; 2]> {
+        // SAFETY: a map value.
+        unsafe {
+            (read_volatile(&raw const (*self.known).task) == task.0 as u64)
+                .then(|| read_volatile(&raw const (*self.known).comm))
+        }
+    }
+}
+
+#[inline(always)]
+fn is_fresh<const TYPED: bool>(known: *const Known, task: Task<TYPED>) -> bool {
+    macro_rules! field {
+        ($field:ident) => {
+            // SAFETY: a map value.
+            unsafe { read_volatile(&raw const (*known).$field) }
+        };
+    }
+    if field!(task) != task.0 as u64
+        || field!(start) != task.start_boottime()
+        || field!(cred) != task.cred().0 as u64
+        || field!(cgroups) != task.cgroups() as u64
+        || field!(parent) != task.real_parent().0 as u64
+    {
+        return false;
+    }
+    // A task that exits has given these back; what was sent still holds.
+    let mm = task.mm().0 as u64;
+    let nsproxy = task.nsproxy().0 as u64;
+    if mm != field!(mm) && mm != 0 || nsproxy != field!(nsproxy) && nsproxy != 0 {
+        return false;
+    }
+    // SAFETY: a map value.
+    let [first, second] = unsafe {
+        let comm = (&raw const (*known).comm).cast::<u64>();
+        [read_volatile(comm), read_volatile(comm.add(1))]
+    };
+    let [now_first, now_second] = task.comm_words();
+    first == now_first && second == now_second
+}
+
+/// The number of a task in its own pid namespace's view, at a level of namespaces; 0 when it is not seen there.
+#[inline(always)]
+pub fn number_at(pid: Pid<false>, level: u32) -> u32 {
+    if pid.is_null() || pid.level() < level { 0 } else { pid.at_level(level).nr() }
+}
+
+/// The level of the namespace that a task sees itself in. Bounded, against what cannot be read.
+#[inline(always)]
+pub fn level_of(pid: Pid<false>) -> u32 {
+    const MAX_LEVEL: u32 = 32;
+    let level = pid.level();
+    if level > MAX_LEVEL { 0 } else { level }
+}
+
+/// Appends the current task's context as a record.
+#[inline(never)]
+fn send(writer: &mut Writer, id: u64) -> u32 {
+    let task = current::<false>();
+    let started = writer.start((CONTEXT_BYTES / 8) as u8);
+    let leader = task.group_leader();
+    let parent = task.real_parent().group_leader();
+    let cred = task.cred();
+    let thread_pid = task.thread_pid();
+    let level = level_of(thread_pid);
+    let mut wire = WireContext {
+        pid: task.tgid(),
+        tid: task.pid(),
+        ppid: parent.tgid(),
+        ns_pid: number_at(leader.thread_pid(), level),
+        ns_tid: number_at(thread_pid, level),
+        ns_ppid: number_at(parent.thread_pid(), level),
+        uid: cred.uid(),
+        gid: cred.gid(),
+        pid_ns: thread_pid.at_level(level).ns().inum(),
+        user_ns: cred.user_ns().inum(),
+        // SAFETY: a helper without arguments.
+        cgroup_id: unsafe { bpf_get_current_cgroup_id() },
+        thread_start_ns: task.start_boottime(),
+        process_start_ns: leader.start_boottime(),
+        parent_start_ns: parent.start_boottime(),
+        ..WireContext::default()
+    };
+    if task.compat() {
+        wire.flags |= bits::CONTEXT_COMPAT;
+    }
+    let [first, second] = task.comm_words();
+    let nsproxy = task.nsproxy();
+    if !nsproxy.is_null() {
+        wire.mnt_ns = nsproxy.mnt_ns().inum();
+        wire.net_ns = nsproxy.net_ns().inum();
+    }
+    let payload = writer.payload(started).cast::<WireContext>();
+    // SAFETY: room was made for it by `start`.
+    unsafe {
+        *payload = wire;
+        let comm = (&raw mut (*payload).comm).cast::<u64>();
+        *comm = first;
+        *comm.add(1) = second;
+        let uts = (&raw mut (*payload).uts).cast::<u8>();
+        if !nsproxy.is_null() {
+            bpf_probe_read_kernel_str(uts.cast(), 64, nsproxy.uts_ns().nodename().cast());
+        }
+    }
+    let mut flags = wire.flags;
+    if task.is_kernel_thread() {
+        flags |= bits::CONTEXT_KERNEL_THREAD;
+    } else {
+        let mm = task.mm();
+        let outcome = if mm.is_null() { Outcome::Lost } else { path::append(writer, 0, mm.exe_file()) };
+        match outcome {
+            Outcome::Whole => {}
+            Outcome::Cut => flags |= bits::CONTEXT_EXE_TRUNCATED,
+            Outcome::Lost => flags |= bits::CONTEXT_EXE_UNKNOWN,
+        }
+    }
+    // SAFETY: as above.
+    unsafe { (*writer.payload(started).cast::<WireContext>()).flags = flags };
+    writer.end(started, RecordHeader {
+        kind: kind::CONTEXT,
+        words: (CONTEXT_BYTES / 8) as u8,
+        context: id,
+        more: 1,
+        ..RecordHeader::default()
+    });
+    0
+}

@@ -1,0 +1,158 @@
+//! The kernel's structures as typed pointers, from the table in `events::abi::layout`.
+//!
+//! `Task<true>` is a pointer that the verifier knows by its type: fields are loaded directly. `Task<false>` is a bare
+//! address: fields are read by `bpf_probe_read_kernel`, which any address survives.
+
+use core::mem::MaybeUninit;
+
+use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
+use events::abi::layout::{ABSENT, Layout};
+
+/// Filled and frozen by the recorder before the programs are loaded.
+#[unsafe(no_mangle)]
+static LAYOUT: Layout = Layout::UNRESOLVED;
+
+/// A field's offset: volatile, or the compiler takes the zero that it sees.
+macro_rules! offset {
+    ($place:ident . $field:ident) => {
+        // SAFETY: a static of this program.
+        unsafe { core::ptr::read_volatile(&raw const LAYOUT.$place.$field) }
+    };
+}
+
+/// Reads kernel memory at any address; zero when it cannot be read.
+#[inline(always)]
+pub fn probe<T: Copy>(address: *const u8) -> T {
+    let mut value = MaybeUninit::<T>::zeroed();
+    // SAFETY: the helper writes all of the value, zeroes where the address is bad; T is a number or an address.
+    unsafe {
+        bpf_probe_read_kernel(value.as_mut_ptr().cast(), size_of::<T>() as u32, address.cast());
+        value.assume_init()
+    }
+}
+
+/// Forgets what the verifier knows of a pointer, so that arithmetic on it is allowed and reads go by [`probe`].
+#[inline(always)]
+pub fn address_of(pointer: *const u8) -> *const u8 {
+    let on_stack = pointer;
+    probe((&raw const on_stack).cast())
+}
+
+#[inline(always)]
+fn load<const TYPED: bool, T: Copy>(base: *const u8, offset: u32) -> T {
+    if TYPED {
+        // SAFETY: the verifier holds the offset against the type, and a fault reads as zero.
+        unsafe { core::ptr::read_volatile(base.add(offset as usize).cast()) }
+    } else {
+        probe(base.wrapping_add(offset as usize))
+    }
+}
+
+macro_rules! accessor {
+    (num $type:ident $place:ident $field:ident) => {
+        #[inline(always)]
+        pub fn $field(self) -> $type {
+            load::<TYPED, $type>(self.0, offset!($place.$field))
+        }
+    };
+    (low $type:ident $place:ident $field:ident) => {
+        #[inline(always)]
+        pub fn $field(self) -> $type {
+            load::<TYPED, $type>(self.0, offset!($place.$field))
+        }
+    };
+    (adr $type:ident $place:ident $field:ident) => {
+        #[inline(always)]
+        pub fn $field(self) -> *const $type {
+            load::<TYPED, *const $type>(self.0, offset!($place.$field))
+        }
+    };
+    (ptr $type:ident $place:ident $field:ident) => {
+        #[inline(always)]
+        pub fn $field(self) -> $type<TYPED> {
+            $type(load::<TYPED, *const u8>(self.0, offset!($place.$field)))
+        }
+    };
+    (at $type:ident $place:ident $field:ident) => {
+        #[inline(always)]
+        pub fn $field(self) -> *const u8 {
+            self.0.wrapping_add(offset!($place.$field) as usize)
+        }
+    };
+}
+
+macro_rules! accessors {
+    ($($type:ident $place:ident $layout:ident $of:literal {
+        $($field:ident : $kind:ident $what:ident = [$($path:literal),+] $(or $optional:ident)? ;)*
+    })*) => {
+        $(
+            #[doc = concat!("`struct ", $of, "`")]
+            #[derive(Clone, Copy)]
+            pub struct $type<const TYPED: bool>(pub *const u8);
+
+            #[allow(dead_code)]
+            impl<const TYPED: bool> $type<TYPED> {
+                #[inline(always)]
+                pub fn is_null(self) -> bool {
+                    self.0.is_null()
+                }
+
+                /// The same, no longer known to the verifier.
+                #[inline(always)]
+                pub fn untyped(self) -> $type<false> {
+                    $type(address_of(self.0))
+                }
+
+                $(accessor!($kind $what $place $field);)*
+            }
+        )*
+    };
+}
+
+events::kernel_layout!(accessors);
+
+impl<const TYPED: bool> Task<TYPED> {
+    /// `thread_info.status`, or 0 where the kernel keeps none.
+    #[inline(always)]
+    pub fn compat(self) -> bool {
+        const TS_COMPAT: u32 = 2;
+        offset!(task.status) != ABSENT && self.status() & TS_COMPAT != 0
+    }
+
+    #[inline(always)]
+    pub fn is_kernel_thread(self) -> bool {
+        const PF_KTHREAD: u32 = 0x0020_0000;
+        self.flags() & PF_KTHREAD != 0
+    }
+
+    /// The name, in two words.
+    #[inline(always)]
+    pub fn comm_words(self) -> [u64; 2] {
+        let at = offset!(task.comm);
+        [load::<TYPED, u64>(self.0, at), load::<TYPED, u64>(self.0, at + 8)]
+    }
+}
+
+impl Pid<false> {
+    /// Its number and namespace at a level, 0 being the host's. Null and 0 where it has no such level.
+    #[inline(always)]
+    pub fn at_level(self, level: u32) -> Upid<false> {
+        const UPID_BYTES: usize = 16;
+        Upid(self.numbers().wrapping_add(level as usize * UPID_BYTES))
+    }
+}
+
+impl VfsMount<false> {
+    /// The mount that it is part of.
+    #[inline(always)]
+    pub fn mount(self) -> Mount<false> {
+        Mount(self.0.wrapping_sub(offset!(mount.mnt) as usize))
+    }
+}
+
+impl Mount<false> {
+    #[inline(always)]
+    pub fn vfsmount(self) -> VfsMount<false> {
+        VfsMount(self.mnt())
+    }
+}

@@ -1,0 +1,20 @@
+//! The kernel programs of tracer. What they write and read is described in `events::abi`.
+#![no_std]
+#![no_main]
+
+mod capture;
+mod context;
+mod emit;
+mod kernel;
+mod path;
+mod probes;
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    loop {}
+}
+
+/// The helpers that the programs call are given to GPL-compatible ones only.
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

@@ -1,0 +1,96 @@
+//! Absolute paths of files, by walking up their directories and through the mounts that hold them.
+
+use aya_ebpf::helpers::generated::bpf_probe_read_kernel_str;
+use events::abi::form;
+
+use crate::{
+    emit::Writer,
+    kernel::{Dentry, File, VfsMount},
+};
+
+/// Directories and mounts that a path may go through.
+const STEPS: u32 = 64;
+/// Bytes of a component, NUL included (`NAME_MAX` + 1).
+const COMPONENT_BYTES: u32 = 256;
+const PATH_BYTES: u64 = 4096;
+/// Holds any length up to there, and one component more.
+const LENGTH_MASK: u64 = 0x1fff;
+
+/// How a walk ended, in the upper half of what [`walk`] returns.
+const WHOLE: u64 = 0;
+const PSEUDO: u64 = 1;
+const CUT: u64 = 2;
+const FAULT: u64 = 3;
+
+/// What became of a path.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Whole,
+    Cut,
+    Lost,
+}
+
+/// Appends a file's path as a blob.
+#[inline(always)]
+pub fn append(writer: &mut Writer, arg: u8, file: File<false>) -> Outcome {
+    if file.is_null() || !writer.has_room() {
+        return Outcome::Lost;
+    }
+    append_from(writer, arg, file.dentry(), file.mnt())
+}
+
+#[inline(always)]
+pub fn append_from(writer: &mut Writer, arg: u8, dentry: Dentry<false>, mnt: VfsMount<false>) -> Outcome {
+    let walked = walk(writer, dentry.0, mnt.0);
+    let walked = writer.forget(walked);
+    let length = walked & LENGTH_MASK;
+    let end = walked >> 32;
+    if end == FAULT {
+        return Outcome::Lost;
+    }
+    writer.end_blob(arg, if end == PSEUDO { form::PSEUDO_PATH } else { form::PATH }, length as u32);
+    if end == CUT { Outcome::Cut } else { Outcome::Whole }
+}
+
+/// Writes the components where the next blob's bytes go, the last one first, each with its NUL.
+/// Returns the length in the lower half and how it ended in the upper.
+#[inline(never)]
+fn walk(writer: &Writer, dentry: *const u8, mnt: *const u8) -> u64 {
+    let start = writer.at + events::abi::BLOB_HEADER_BYTES as u64;
+    let mut dentry = Dentry::<false>(dentry);
+    let mut vfsmount = VfsMount::<false>(mnt);
+    let mut length = 0u64;
+    for _ in 0..STEPS {
+        let parent = dentry.parent();
+        let root = vfsmount.root();
+        if dentry.0 == root.0 {
+            let mount = vfsmount.mount();
+            let above = mount.parent();
+            if above.0 == mount.0 || above.is_null() {
+                return WHOLE << 32 | length;
+            }
+            dentry = mount.mountpoint();
+            vfsmount = above.vfsmount();
+            continue;
+        }
+        if dentry.is_null() || parent.is_null() {
+            return FAULT << 32;
+        }
+        if length > PATH_BYTES - COMPONENT_BYTES as u64 {
+            return CUT << 32 | length;
+        }
+        // SAFETY: `pointer` is within the write, and the slack holds a component more.
+        let read = unsafe {
+            bpf_probe_read_kernel_str(writer.pointer(start + length).cast(), COMPONENT_BYTES, dentry.name().cast())
+        };
+        if read <= 0 || read > COMPONENT_BYTES as i64 {
+            return FAULT << 32;
+        }
+        length = writer.forget(length + read as u64) & LENGTH_MASK;
+        if dentry.0 == parent.0 {
+            return PSEUDO << 32 | length;
+        }
+        dentry = parent;
+    }
+    CUT << 32 | length
+}

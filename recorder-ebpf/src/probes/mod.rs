@@ -1,0 +1,4 @@
+//! The programs, one family of hooks per file.
+
+pub mod process;
+pub mod syscalls;

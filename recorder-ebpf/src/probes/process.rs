@@ -1,0 +1,227 @@
+//! Birth, change and death of processes.
+
+use aya_ebpf::{
+    helpers::generated::{bpf_probe_read_kernel_str, bpf_probe_read_user},
+    macros::btf_tracepoint,
+    programs::BtfTracePointContext,
+};
+use events::abi::{BLOB_HEADER_BYTES, RecordHeader, bits, form, hooks::Hook, kind, region::CAPTURE_LIMIT};
+
+use crate::{
+    context::{Place, current, level_of, number_at},
+    emit::{Started, Writer, config},
+    kernel::{Bprm, File, Inode, Task, probe},
+    path::{self, Outcome},
+    probes::syscalls,
+};
+
+#[inline(always)]
+pub fn is_wanted(hook: Hook) -> bool {
+    config!(hooks) & 1 << hook as u64 != 0
+}
+
+/// The header of a hook's record.
+#[inline(always)]
+pub fn header(hook: Hook, context: u64, marks: u32) -> RecordHeader {
+    RecordHeader { slot: hook.slot(), kind: kind::EVENT, words: hook.words(), context, marks, ..RecordHeader::default() }
+}
+
+#[btf_tracepoint(function = "sched_process_fork")]
+pub fn sched_process_fork(ctx: BtfTracePointContext) -> i32 {
+    let child: *const u8 = ctx.arg(1);
+    if config!(modern) != 0 { on_fork::<true>(child) } else { on_fork::<false>(child) };
+    0
+}
+
+#[inline(always)]
+fn on_fork<const TYPED: bool>(child: *const u8) -> Option<()> {
+    let task = current::<TYPED>();
+    let place = Place::of(task)?;
+    let mut writer = Writer::begin(Hook::ProcessFork.slot())?;
+    let context = place.id(&mut writer, task);
+    fork_record(&mut writer, context, Task::<true>(child).untyped().0);
+    if !writer.commit() {
+        place.forget();
+    }
+    Some(())
+}
+
+#[inline(never)]
+fn fork_record(writer: &mut Writer, context: u64, child: *const u8) -> u32 {
+    let (parent, child) = (current::<false>(), Task::<false>(child));
+    let started = writer.start(Hook::ProcessFork.words());
+    let level = level_of(parent.thread_pid());
+    writer.set_word(started, 0, parent.pid() as u64);
+    writer.set_word(started, 1, number_at(parent.thread_pid(), level) as u64);
+    writer.set_word(started, 2, parent.tgid() as u64);
+    writer.set_word(started, 3, number_at(parent.group_leader().thread_pid(), level) as u64);
+    writer.set_word(started, 4, parent.group_leader().start_boottime());
+    let level = level_of(child.thread_pid());
+    let leader = child.group_leader();
+    writer.set_word(started, 5, child.pid() as u64);
+    writer.set_word(started, 6, number_at(child.thread_pid(), level) as u64);
+    writer.set_word(started, 7, child.tgid() as u64);
+    writer.set_word(started, 8, number_at(leader.thread_pid(), level) as u64);
+    writer.set_word(started, 9, child.start_boottime());
+    writer.set_word(started, 10, leader.start_boottime());
+    writer.set_word(started, 11, 0);
+    writer.end(started, header(Hook::ProcessFork, context, 0));
+    0
+}
+
+#[btf_tracepoint(function = "sched_process_exit")]
+pub fn sched_process_exit(_ctx: BtfTracePointContext) -> i32 {
+    if config!(modern) != 0 { on_task_exit::<true>() } else { on_task_exit::<false>() };
+    0
+}
+
+#[inline(always)]
+fn on_task_exit<const TYPED: bool>() -> Option<()> {
+    let task = current::<TYPED>();
+    let place = Place::of(task)?;
+    let mut writer = Writer::begin(Hook::ProcessExit.slot())?;
+    let context = place.id(&mut writer, task);
+    syscalls::append_exit(&mut writer, task, context);
+    let started = writer.start(Hook::ProcessExit.words());
+    let code = task.exit_code();
+    writer.set_word(started, 0, (code >> 8 & 0xff) as u64);
+    writer.set_word(started, 1, (code & 0x7f) as u64);
+    writer.set_word(started, 2, (task.signal().live() == 0) as u64);
+    writer.end(started, header(Hook::ProcessExit, context, 0));
+    if !writer.commit() {
+        place.forget();
+    }
+    Some(())
+}
+
+#[btf_tracepoint(function = "sched_process_exec")]
+pub fn sched_process_exec(ctx: BtfTracePointContext) -> i32 {
+    let bprm: *const u8 = ctx.arg(2);
+    if config!(modern) != 0 { on_exec::<true>(bprm) } else { on_exec::<false>(bprm) };
+    0
+}
+
+#[inline(always)]
+fn on_exec<const TYPED: bool>(bprm: *const u8) -> Option<()> {
+    let task = current::<TYPED>();
+    let place = Place::of(task)?;
+    let previous_comm = place.previous_comm(task);
+    let mut writer = Writer::begin(Hook::ProcessExec.slot())?;
+    let context = place.id(&mut writer, task);
+    let started = writer.start(Hook::ProcessExec.words());
+    for word in 0..13 {
+        writer.set_word(started, word, 0);
+    }
+    if let Some([first, second]) = previous_comm {
+        // SAFETY: the write has room for it.
+        unsafe {
+            let bytes = writer.blob_bytes().cast::<u64>();
+            *bytes = first;
+            *bytes.add(1) = second;
+        }
+        writer.end_blob(11, form::PLAIN, 16);
+    }
+    let marks = exec_record(&mut writer, started, Bprm::<true>(bprm).untyped().0);
+    writer.end(started, header(Hook::ProcessExec, context, marks));
+    if !writer.commit() {
+        place.forget();
+    }
+    Some(())
+}
+
+/// Everything that the new program is known by. Returns marks.
+#[inline(never)]
+fn exec_record(writer: &mut Writer, started: Started, bprm: *const u8) -> u32 {
+    let (task, bprm) = (current::<false>(), Bprm::<false>(bprm));
+    let mut marks = kernel_string(writer, 0, bprm.filename());
+    let file = bprm.file();
+    marks |= marks_of(1, path::append(writer, 1, file));
+    let inode = file.inode();
+    writer.set_word(started, 2, inode.sb().dev() as u64);
+    writer.set_word(started, 3, inode.ino());
+    writer.set_word(started, 4, change_time_ns(inode));
+    writer.set_word(started, 5, inode.mode() as u64);
+    marks |= kernel_string(writer, 7, bprm.interp());
+    let mm = task.mm();
+    marks |= span(writer, 6, mm.arg_start(), mm.arg_end());
+    let stdin = File::<false>(probe(task.files().fdt().fd()));
+    if !stdin.is_null() {
+        writer.set_word(started, 8, stdin.inode().mode() as u64);
+        path::append(writer, 9, stdin);
+    }
+    writer.set_word(started, 10, task.real_parent().is_kernel_thread() as u64);
+    if config!(environment) != 0 {
+        marks |= span(writer, 12, mm.env_start(), mm.env_end());
+    }
+    marks
+}
+
+/// Time of an inode's last change, ns since 1970.
+#[inline(always)]
+pub fn change_time_ns(inode: Inode<false>) -> u64 {
+    inode.ctime_sec().wrapping_mul(1_000_000_000).wrapping_add(inode.ctime_nsec() as u64)
+}
+
+/// Marks of an argument by how its path came out.
+#[inline(always)]
+pub fn marks_of(position: u32, outcome: Outcome) -> u32 {
+    match outcome {
+        Outcome::Whole => 0,
+        Outcome::Cut => cut(position),
+        Outcome::Lost => lost(position),
+    }
+}
+
+#[inline(always)]
+pub fn cut(position: u32) -> u32 {
+    bits::TRUNCATED | if position < 8 { 1 << (bits::CUT_ARG_SHIFT + position) } else { 0 }
+}
+
+#[inline(always)]
+pub fn lost(position: u32) -> u32 {
+    bits::FAULT | if position < 8 { 1 << (bits::LOST_ARG_SHIFT + position) } else { 0 }
+}
+
+/// Appends a string of the kernel as a blob. Returns marks.
+#[inline(always)]
+pub fn kernel_string(writer: &mut Writer, arg: u8, string: *const u8) -> u32 {
+    const BOUND: u32 = 4096;
+    // SAFETY: the slack holds the bound.
+    let read = unsafe { bpf_probe_read_kernel_str(writer.blob_bytes().cast(), BOUND, string.cast()) };
+    if read <= 0 || read > BOUND as i64 {
+        return lost(arg as u32);
+    }
+    writer.end_blob(arg, form::PLAIN, read as u32 - 1);
+    0
+}
+
+/// Appends a span of the task's memory, such as its argv, as a blob. Returns marks.
+#[inline(always)]
+fn span(writer: &mut Writer, arg: u8, from: u64, to: u64) -> u32 {
+    const PIECE: u64 = 4096;
+    const PIECES: u64 = 4;
+    let whole = to.wrapping_sub(from);
+    let length = if whole > PIECE * PIECES { PIECE * PIECES } else { whole };
+    let start = writer.at + BLOB_HEADER_BYTES as u64;
+    let mut done = 0u64;
+    for _ in 0..PIECES {
+        let left = length.wrapping_sub(done);
+        if left == 0 || left > PIECE * PIECES || start + done > CAPTURE_LIMIT as u64 {
+            break;
+        }
+        let piece = if left > PIECE { PIECE } else { left };
+        // SAFETY: at most 4,096 bytes, which the slack holds.
+        let failed = unsafe {
+            bpf_probe_read_user(writer.pointer(start + done).cast(), piece as u32, from.wrapping_add(done) as *const _) != 0
+        };
+        if failed {
+            break;
+        }
+        done += piece;
+    }
+    if done == 0 && whole != 0 {
+        return lost(arg as u32);
+    }
+    writer.end_blob(arg, form::PLAIN, done as u32 & 0x7fff);
+    if done < whole { cut(arg as u32) } else { 0 }
+}

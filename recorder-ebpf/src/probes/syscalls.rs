@@ -1,0 +1,267 @@
+//! System calls: one record at the exit of each, with its arguments and result.
+
+use aya_ebpf::{
+    helpers::generated::bpf_task_pt_regs, macros::btf_tracepoint, programs::BtfTracePointContext,
+};
+use events::abi::{HEADER_BYTES, RecordHeader, Slot, bits, kind, tables::SyscallEntry};
+
+use crate::{
+    capture::{self, Call},
+    context::{Place, current},
+    emit::{Writer, config},
+    kernel::{Task, probe},
+};
+
+#[unsafe(no_mangle)]
+static SYSCALLS: [SyscallEntry; Slot::HOOK_BASE] = [SyscallEntry::EMPTY; Slot::HOOK_BASE];
+/// 1,023: a mask that the compiler cannot see through, so that it stays where the verifier needs it.
+#[unsafe(no_mangle)]
+static SLOT_MASK: u64 = 0;
+
+/// The entry of a slot, 0 to 1,023.
+#[inline(always)]
+fn entry(slot: u32) -> *const SyscallEntry {
+    // SAFETY: a static of this program.
+    let slot = slot as u64 & unsafe { core::ptr::read_volatile(&raw const SLOT_MASK) };
+    (&raw const SYSCALLS).cast::<SyscallEntry>().wrapping_add(slot as usize)
+}
+
+#[inline(always)]
+fn flags(entry: *const SyscallEntry) -> u8 {
+    // SAFETY: an entry of a static table.
+    unsafe { core::ptr::read_volatile(&raw const (*entry).flags) }
+}
+
+/// `struct pt_regs` of x86_64, whose layout is part of the kernel's interface.
+#[derive(Clone, Copy)]
+pub struct Regs<const TYPED: bool>(pub *const u8);
+
+impl<const TYPED: bool> Regs<TYPED> {
+    const BP: usize = 32;
+    const BX: usize = 40;
+    const R10: usize = 56;
+    const R9: usize = 64;
+    const R8: usize = 72;
+    const AX: usize = 80;
+    const CX: usize = 88;
+    const DX: usize = 96;
+    const SI: usize = 104;
+    const DI: usize = 112;
+    const ORIG_AX: usize = 120;
+
+    #[inline(always)]
+    fn at(self, offset: usize) -> u64 {
+        if TYPED {
+            // SAFETY: the verifier knows the type.
+            unsafe { core::ptr::read_volatile(self.0.add(offset).cast()) }
+        } else {
+            probe(self.0.wrapping_add(offset))
+        }
+    }
+
+    #[inline(always)]
+    pub fn number(self) -> i32 {
+        self.at(Self::ORIG_AX) as i32
+    }
+
+    #[inline(always)]
+    pub fn result(self) -> i64 {
+        self.at(Self::AX) as i64
+    }
+
+    #[inline(always)]
+    pub fn argument(self, position: usize, compat: bool) -> u64 {
+        if compat {
+            const ORDER: [usize; 6] = [
+                Regs::<true>::BX, Regs::<true>::CX, Regs::<true>::DX, Regs::<true>::SI, Regs::<true>::DI, Regs::<true>::BP,
+            ];
+            self.at(ORDER[position]) & 0xffff_ffff
+        } else {
+            const ORDER: [usize; 6] = [
+                Regs::<true>::DI, Regs::<true>::SI, Regs::<true>::DX, Regs::<true>::R10, Regs::<true>::R8, Regs::<true>::R9,
+            ];
+            self.at(ORDER[position])
+        }
+    }
+}
+
+/// The registers that the current task entered the kernel with.
+#[inline(always)]
+pub fn entry_registers<const TYPED: bool>() -> Regs<false> {
+    if TYPED {
+        let task = current::<true>();
+        // SAFETY: the task is the current one.
+        let regs = unsafe { bpf_task_pt_regs(task.0.cast_mut().cast()) } as *const u8;
+        Regs(crate::kernel::address_of(regs))
+    } else {
+        let task = current::<false>();
+        Regs(task.stack().wrapping_add(config!(regs_offset) as usize))
+    }
+}
+
+/// The slot of a call by its number; `None` for numbers that no call has.
+#[inline(always)]
+fn slot_of(number: i32, compat: bool, ret: i64) -> Option<u32> {
+    const ENOSYS: i64 = -38;
+    const X32: i32 = 0x4000_0000;
+    let number = if number == -1 {
+        // A return from a signal handler restores what was there, -1 for the number; a refused call has it too.
+        if ret == ENOSYS {
+            return None;
+        }
+        if compat { 173 } else { 15 }
+    } else {
+        number & !X32
+    };
+    let number = number as u32;
+    if number >= Slot::SYSCALLS as u32 {
+        return None;
+    }
+    Some(if compat { number + Slot::COMPAT_BASE as u32 } else { number })
+}
+
+/// Appends a record of a system call. `follows` is false where what the arguments point to is gone.
+#[inline(always)]
+pub fn append<const TYPED: bool>(
+    writer: &mut Writer,
+    entry: *const SyscallEntry,
+    regs: Regs<TYPED>,
+    header: RecordHeader,
+    compat: bool,
+    follows: bool,
+) {
+    // SAFETY: an entry of a static table.
+    let (words, followed) = unsafe {
+        (
+            core::ptr::read_volatile(&raw const (*entry).words) & 7,
+            core::ptr::read_volatile(&raw const (*entry).followed),
+        )
+    };
+    let started = writer.start(words);
+    writer.set_word(started, 0, regs.argument(0, compat));
+    writer.set_word(started, 1, regs.argument(1, compat));
+    writer.set_word(started, 2, regs.argument(2, compat));
+    writer.set_word(started, 3, regs.argument(3, compat));
+    writer.set_word(started, 4, regs.argument(4, compat));
+    writer.set_word(started, 5, regs.argument(5, compat));
+    let mut marks = header.marks;
+    if followed != 0 && follows {
+        let call = Call { entry, ret: header.ret, slot: header.slot, compat, started };
+        marks |= capture::follow(writer, &call);
+    }
+    writer.end(started, RecordHeader { words, marks, ..header });
+}
+
+#[btf_tracepoint(function = "sys_exit")]
+pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
+    if config!(modern) != 0 { on_exit::<true>(&ctx) } else { on_exit::<false>(&ctx) };
+    0
+}
+
+#[inline(always)]
+fn on_exit<const TYPED: bool>(ctx: &BtfTracePointContext) -> Option<()> {
+    let regs = Regs::<true>(ctx.arg(0));
+    let ret: i64 = ctx.arg(1);
+    let task = current::<TYPED>();
+    let compat = task.compat();
+    let slot = slot_of(regs.number(), compat, ret)?;
+    let entry = entry(slot);
+    let flags = flags(entry);
+    if flags & SyscallEntry::WANTED == 0 {
+        return None;
+    }
+    let place = Place::of(task)?;
+    let mut writer = Writer::begin(slot as u16)?;
+    let context = place.id(&mut writer, task);
+    let header = RecordHeader {
+        slot: slot as u16,
+        kind: kind::EVENT,
+        context,
+        ret,
+        marks: if compat { bits::COMPAT } else { 0 },
+        ..RecordHeader::default()
+    };
+    let is_done_exec = flags & SyscallEntry::EXEC != 0 && ret == 0;
+    append(&mut writer, entry, regs, header, compat, !is_done_exec);
+    if !writer.commit() {
+        place.forget();
+    }
+    Some(())
+}
+
+/// The arguments of an exec while they are still there. The record waits in the recorder for the call's exit.
+#[inline(always)]
+fn exec_entry<const TYPED: bool, const REGS: bool>(regs: Regs<REGS>) -> Option<()> {
+    let task = current::<TYPED>();
+    let compat = task.compat();
+    let slot = slot_of(regs.number(), compat, 0)?;
+    let entry = entry(slot);
+    let wanted = SyscallEntry::WANTED | SyscallEntry::EXEC;
+    if flags(entry) & wanted != wanted {
+        return None;
+    }
+    Place::of(task)?;
+    let mut writer = Writer::begin(slot as u16)?;
+    let header = RecordHeader {
+        slot: slot as u16,
+        kind: kind::ENTRY,
+        // Whose it is: the context will be another when the call returns.
+        ret: task.tgid() as i64,
+        marks: bits::AT_ENTRY | if compat { bits::COMPAT } else { 0 },
+        ..RecordHeader::default()
+    };
+    append(&mut writer, entry, regs, header, compat, true);
+    writer.commit();
+    Some(())
+}
+
+/// Past the last check of an exec, before the old memory goes (6.10 and later).
+#[btf_tracepoint(function = "sched_prepare_exec")]
+pub fn sched_prepare_exec(_ctx: BtfTracePointContext) -> i32 {
+    if config!(modern) != 0 {
+        exec_entry::<true, false>(entry_registers::<true>());
+    } else {
+        exec_entry::<false, false>(entry_registers::<false>());
+    }
+    0
+}
+
+/// The same for kernels without that tracepoint; every call of the machine pays for it.
+#[btf_tracepoint(function = "sys_enter")]
+pub fn sys_enter(ctx: BtfTracePointContext) -> i32 {
+    let regs = Regs::<true>(ctx.arg(0));
+    if config!(modern) != 0 { exec_entry::<true, true>(regs) } else { exec_entry::<false, true>(regs) };
+    0
+}
+
+/// `exit` and `exit_group` do not return: they are recorded when the task goes.
+#[inline(always)]
+pub fn append_exit<const TYPED: bool>(writer: &mut Writer, task: Task<TYPED>, context: u64) {
+    const ENOSYS: i64 = -38;
+    let regs = entry_registers::<TYPED>();
+    // The entry of a call sets the result to this; a task that dies of a fault has another number there.
+    if regs.result() != ENOSYS {
+        return;
+    }
+    let compat = task.compat();
+    let number = regs.number();
+    let is_exit = if compat { number == 1 || number == 252 } else { number == 60 || number == 231 };
+    let Some(slot) = slot_of(number, compat, 0) else { return };
+    let entry = entry(slot);
+    if !is_exit || flags(entry) & SyscallEntry::WANTED == 0 {
+        return;
+    }
+    let started = writer.start(1);
+    writer.set_word(started, 0, regs.argument(0, compat));
+    writer.end(started, RecordHeader {
+        slot: slot as u16,
+        kind: kind::EVENT,
+        words: 1,
+        context,
+        more: 1,
+        marks: bits::AT_ENTRY | if compat { bits::COMPAT } else { 0 },
+        ..RecordHeader::default()
+    });
+}
+
+const _: () = assert!(HEADER_BYTES + 48 < 128);

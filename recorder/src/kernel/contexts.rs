@@ -1,0 +1,113 @@
+//! Contexts on the wire have ids of the kernel's making; the sink gets dense ones, and is told when they are done with.
+
+use std::collections::VecDeque;
+
+use events::{
+    Context,
+    abi::{RecordHeader, WireContext},
+    context::ContextFlags,
+};
+use hashbrown::HashMap;
+
+use super::{
+    Records, UNKNOWN_CONTEXT,
+    decode::{self, until_nul},
+};
+
+/// How long the context of a task that is gone, or has changed, can still be referred to.
+const GRACE_NS: u64 = 10_000_000_000;
+
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    pub id: u32,
+    pub pid: u32,
+    pub tid: u32,
+}
+
+/// The contexts that records may refer to.
+#[derive(Debug, Default)]
+pub struct Contexts {
+    known: HashMap<u64, Known>,
+    /// The latest of each thread.
+    of_thread: HashMap<u32, u64>,
+    /// Those to be given up, with the time of their end.
+    ending: VecDeque<(u64, u64)>,
+    next_id: u32,
+    path: Vec<u8>,
+}
+
+impl Contexts {
+    /// Announces the context for what has none.
+    pub fn begin(&mut self, sink: &mut impl Records) {
+        if self.next_id == UNKNOWN_CONTEXT {
+            sink.context(UNKNOWN_CONTEXT, &Context::default());
+            self.next_id = UNKNOWN_CONTEXT + 1;
+        }
+    }
+
+    /// Takes a context record and announces it.
+    pub fn add(&mut self, header: &RecordHeader, record: &[u8], sink: &mut impl Records) {
+        let Some(wire) = decode::context(record) else { return };
+        let known = Known { id: self.next_id, pid: wire.pid, tid: wire.tid };
+        self.next_id = self.next_id.wrapping_add(1).max(UNKNOWN_CONTEXT + 1);
+        self.path.clear();
+        decode::context_path(record, header.words, &mut self.path);
+        announce(known.id, &wire, &self.path, sink);
+        self.known.insert(header.context, known);
+        if let Some(previous) = self.of_thread.insert(wire.tid, header.context) {
+            self.ending.push_back((header.time_ns, previous));
+        }
+    }
+
+    pub fn get(&self, wire_id: u64) -> Option<Known> {
+        self.known.get(&wire_id).copied()
+    }
+
+    /// The task of this context is gone.
+    pub fn end(&mut self, wire_id: u64, time_ns: u64) {
+        let Some(known) = self.known.get(&wire_id) else { return };
+        if self.of_thread.get(&known.tid) == Some(&wire_id) {
+            self.of_thread.remove(&known.tid);
+            self.ending.push_back((time_ns, wire_id));
+        }
+    }
+
+    /// Gives up those whose time is over.
+    pub fn forget_until(&mut self, now_ns: u64, sink: &mut impl Records) {
+        while let Some((time_ns, wire_id)) = self.ending.front().copied() {
+            if time_ns.saturating_add(GRACE_NS) > now_ns {
+                break;
+            }
+            self.ending.pop_front();
+            if let Some(known) = self.known.remove(&wire_id) {
+                sink.forget(known.id);
+            }
+        }
+    }
+}
+
+fn announce(id: u32, wire: &WireContext, exe: &[u8], sink: &mut impl Records) {
+    let context = Context {
+        pid: wire.pid,
+        tid: wire.tid,
+        ppid: wire.ppid,
+        ns_pid: wire.ns_pid,
+        ns_tid: wire.ns_tid,
+        ns_ppid: wire.ns_ppid,
+        uid: wire.uid,
+        gid: wire.gid,
+        mnt_ns: wire.mnt_ns,
+        pid_ns: wire.pid_ns,
+        net_ns: wire.net_ns,
+        user_ns: wire.user_ns,
+        cgroup_id: wire.cgroup_id,
+        thread_start_ns: wire.thread_start_ns,
+        process_start_ns: wire.process_start_ns,
+        parent_start_ns: wire.parent_start_ns,
+        comm: until_nul(&wire.comm),
+        exe,
+        uts: until_nul(wire.uts.as_flattened()),
+        flags: ContextFlags(wire.flags),
+    };
+    sink.context(id, &context);
+}

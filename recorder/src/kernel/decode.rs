@@ -1,0 +1,215 @@
+//! Records as bytes to records as values. The bytes are judged before they are believed, though the kernel wrote them.
+
+use std::ops::Range;
+
+use events::{
+    ArgKind, Marks, Raw,
+    abi::{
+        BLOB_HEADER_BYTES, CONTEXT_BYTES, HEADER_BYTES, RecordHeader, WireContext, form,
+        region::LARGEST_WRITE,
+    },
+};
+
+use super::tables::SlotEvent;
+
+/// Arguments of an event at most.
+pub const MAX_ARGS: usize = 32;
+
+fn number<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+    bytes.get(at..)?.first_chunk().copied()
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    number(bytes, at).map(u64::from_ne_bytes)
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    number(bytes, at).map(u32::from_ne_bytes)
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    number(bytes, at).map(u16::from_ne_bytes)
+}
+
+/// The header of the record that the bytes start with; `None` when they do not start with a whole record.
+pub fn header(bytes: &[u8]) -> Option<RecordHeader> {
+    let start: &[u8; HEADER_BYTES] = bytes.first_chunk()?;
+    let header = RecordHeader {
+        time_ns: u64_at(start, 0)?,
+        length: u32_at(start, 8)?,
+        slot: u16_at(start, 12)?,
+        kind: start[14],
+        words: start[15],
+        context: u64_at(start, 16)?,
+        ret: u64_at(start, 24)? as i64,
+        marks: u32_at(start, 32)?,
+        cpu: u16_at(start, 36)?,
+        more: u16_at(start, 38)?,
+    };
+    let length = header.length as usize;
+    let is_whole = length >= HEADER_BYTES + header.words as usize * 8
+        && length.is_multiple_of(8)
+        && length <= LARGEST_WRITE
+        && length <= bytes.len();
+    is_whole.then_some(header)
+}
+
+/// The numbers of a context record.
+pub fn context(record: &[u8]) -> Option<WireContext> {
+    let bytes: &[u8; CONTEXT_BYTES] = record.get(HEADER_BYTES..)?.first_chunk()?;
+    let word = |n: usize| u32_at(bytes, n * 4);
+    let mut uts = [[0; 8]; 8];
+    for (i, part) in uts.iter_mut().enumerate() {
+        *part = number(bytes, 104 + i * 8)?;
+    }
+    Some(WireContext {
+        pid: word(0)?,
+        tid: word(1)?,
+        ppid: word(2)?,
+        ns_pid: word(3)?,
+        ns_tid: word(4)?,
+        ns_ppid: word(5)?,
+        uid: word(6)?,
+        gid: word(7)?,
+        mnt_ns: word(8)?,
+        pid_ns: word(9)?,
+        net_ns: word(10)?,
+        user_ns: word(11)?,
+        cgroup_id: u64_at(bytes, 48)?,
+        thread_start_ns: u64_at(bytes, 56)?,
+        process_start_ns: u64_at(bytes, 64)?,
+        parent_start_ns: u64_at(bytes, 72)?,
+        flags: word(20)?,
+        spare: 0,
+        comm: number(bytes, 88)?,
+        uts,
+    })
+}
+
+/// Bytes up to the first NUL.
+pub fn until_nul(bytes: &[u8]) -> &[u8] {
+    bytes.split(|b| *b == 0).next().unwrap_or_default()
+}
+
+/// A blob: whose it is and where its bytes are.
+struct Blob {
+    arg: u8,
+    form: u8,
+    bytes: Range<usize>,
+}
+
+/// The blobs of a record, up to the first torn one.
+fn blobs(record: &[u8], words: u8) -> impl Iterator<Item = Blob> {
+    let mut at = HEADER_BYTES + words as usize * 8;
+    std::iter::from_fn(move || {
+        let length = u32_at(record, at)? as usize;
+        let (arg, form) = (*record.get(at + 4)?, *record.get(at + 5)?);
+        let start = at + BLOB_HEADER_BYTES;
+        let bytes = start..start.checked_add(length)?;
+        record.get(bytes.clone())?;
+        at = bytes.end.next_multiple_of(8);
+        Some(Blob { arg, form, bytes })
+    })
+}
+
+/// Appends the path whose components stand last first, each with a NUL.
+fn append_path(components: &[u8], is_pseudo: bool, out: &mut Vec<u8>) {
+    let components = components.strip_suffix(&[0]).unwrap_or(components);
+    if components.is_empty() {
+        out.push(b'/');
+        return;
+    }
+    for (i, component) in components.rsplit(|b| *b == 0).enumerate() {
+        if i > 0 || !is_pseudo {
+            out.push(b'/');
+        }
+        out.extend_from_slice(component);
+    }
+}
+
+/// The path in a context record; empty when it has none.
+pub fn context_path(record: &[u8], words: u8, out: &mut Vec<u8>) {
+    for blob in blobs(record, words).take(1) {
+        if let Some(bytes) = record.get(blob.bytes) {
+            append_path(bytes, blob.form == form::PSEUDO_PATH, out);
+        }
+    }
+}
+
+/// Arguments being put together; reused from record to record.
+#[derive(Debug, Default)]
+pub struct Arguments {
+    paths: Vec<u8>,
+}
+
+impl Arguments {
+    /// Reads a record's arguments and hands them over, with the marks that their absence gives.
+    pub fn read<R>(
+        &mut self,
+        slot: &SlotEvent,
+        header: &RecordHeader,
+        record: &[u8],
+        then: impl FnOnce(&[Raw<'_>], Marks) -> R,
+    ) -> R {
+        let declared = slot.event.args.get(..slot.event.args.len().min(MAX_ARGS)).unwrap_or_default();
+        let mut args = [Raw::Missing; MAX_ARGS];
+        for word in 0..header.words as usize {
+            let Some(position) = slot.position(word) else { continue };
+            let (Some(arg), Some(place)) = (declared.get(position), args.get_mut(position)) else { continue };
+            if arg.kind.is_number() {
+                *place =
+                    number_of(arg.kind, u64_at(record, HEADER_BYTES + word * 8).unwrap_or(0), slot.is_compat);
+            }
+        }
+        if record.len() == HEADER_BYTES + header.words as usize * 8 {
+            return then(args.get(..declared.len()).unwrap_or_default(), Marks(header.marks));
+        }
+        // Paths first, for they are put together elsewhere.
+        self.paths.clear();
+        let mut paths: [(u8, Range<usize>); 4] = Default::default();
+        let path_blobs = blobs(record, header.words).filter(|blob| blob.form != form::PLAIN);
+        for (place, blob) in paths.iter_mut().zip(path_blobs) {
+            let start = self.paths.len();
+            if let Some(bytes) = record.get(blob.bytes) {
+                append_path(bytes, blob.form == form::PSEUDO_PATH, &mut self.paths);
+            }
+            *place = (blob.arg, start..self.paths.len());
+        }
+        let mut next_path = paths.iter();
+        for blob in blobs(record, header.words) {
+            let bytes = if blob.form == form::PLAIN {
+                record.get(blob.bytes)
+            } else {
+                next_path.next().and_then(|(_, range)| self.paths.get(range.clone()))
+            };
+            let Some(position) = slot.position(blob.arg as usize) else { continue };
+            let (Some(arg), Some(place), Some(bytes)) =
+                (declared.get(position), args.get_mut(position), bytes)
+            else {
+                continue;
+            };
+            if !arg.kind.is_number() {
+                *place = Raw::Bytes(if arg.kind == ArgKind::Str { until_nul(bytes) } else { bytes });
+            }
+        }
+        then(args.get(..declared.len()).unwrap_or_default(), Marks(header.marks))
+    }
+}
+
+/// A register by its kind. A 32-bit task's numbers are as wide as it says, and signed where they are.
+fn number_of(kind: ArgKind, register: u64, is_compat: bool) -> Raw<'static> {
+    if is_compat && kind == ArgKind::I64 {
+        return Raw::Number(register as i32 as i64 as u64);
+    }
+    kind.read_register(register)
+}
+
+impl SlotEvent {
+    /// The position of a word or blob among the event's arguments.
+    fn position(&self, word: usize) -> Option<usize> {
+        match &self.positions {
+            None => Some(word),
+            Some(positions) => positions.get(word).copied().flatten().map(usize::from),
+        }
+    }
+}

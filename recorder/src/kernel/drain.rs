@@ -1,0 +1,276 @@
+//! From the buffers to the sink: take what is there, release it in time order, read it, and account for what was lost.
+
+use events::{
+    EventId, Marks, Raw,
+    abi::{RecordHeader, Slot, hooks::Hook, kind},
+};
+use hashbrown::HashMap;
+
+use super::{
+    Loss, LossCause, Record, Records, UNKNOWN_CONTEXT,
+    clock::BootOffset,
+    contexts::Contexts,
+    decode::{self, Arguments},
+    order::{Stream, earliest},
+    region::Regions,
+    tables::SlotEvent,
+};
+
+/// Entries of execs that wait for their exit, at most.
+const PENDING: usize = 4096;
+
+/// What reading needs to remember between drains.
+#[derive(Debug)]
+pub struct Drain {
+    slots: Vec<Option<SlotEvent>>,
+    /// One for each CPU's region, then one for each CPU's part of the ring buffer.
+    streams: Vec<Stream>,
+    cpus: usize,
+    times: Vec<Option<u64>>,
+    contexts: Contexts,
+    arguments: Arguments,
+    /// Entries of execs, by thread group id.
+    pending: HashMap<u32, Vec<u8>>,
+    offset: BootOffset,
+    released_ns: u64,
+    losses: Losses,
+}
+
+impl Drain {
+    pub fn new(slots: Vec<Option<SlotEvent>>, cpus: usize, now_ns: u64) -> Drain {
+        Drain {
+            slots,
+            streams: (0..cpus * 2).map(|_| Stream::default()).collect(),
+            cpus,
+            times: vec![None; cpus * 2],
+            contexts: Contexts::default(),
+            arguments: Arguments::default(),
+            pending: HashMap::new(),
+            offset: BootOffset::measure(),
+            released_ns: 0,
+            losses: Losses {
+                counted: vec![0; cpus],
+                by_slot: vec![0; cpus * Slot::COUNT],
+                since_ns: now_ns,
+                malformed: Vec::new(),
+            },
+        }
+    }
+
+    /// Takes all that the regions hold.
+    pub fn take(&mut self, regions: &mut Regions) {
+        for (cpu, stream) in self.streams.iter_mut().take(self.cpus).enumerate() {
+            regions.take(cpu, &mut stream.bytes);
+        }
+    }
+
+    /// Takes a piece of the ring buffer: whole records of one CPU.
+    pub fn take_piece(&mut self, piece: &[u8]) {
+        let Some(header) = decode::header(piece) else { return };
+        if let Some(stream) = self.streams.get_mut(self.cpus + header.cpu as usize) {
+            stream.bytes.extend_from_slice(piece);
+        }
+    }
+
+    /// Gives the sink all records that are older than the limit (monotonic clock), in time order.
+    pub fn release(&mut self, limit_ns: u64, sink: &mut impl Records) -> usize {
+        self.contexts.begin(sink);
+        self.offset.refresh();
+        for stream in 0..self.streams.len() {
+            self.find_next(stream);
+        }
+        let mut count = 0;
+        while let Some((stream, second_ns)) = earliest(&self.times) {
+            let until_ns = second_ns.min(limit_ns.saturating_sub(1));
+            if self.times.get(stream).copied().flatten().is_none_or(|time| time > until_ns) {
+                break;
+            }
+            count += self.release_stream(stream, until_ns, sink);
+        }
+        for stream in &mut self.streams {
+            stream.compact();
+        }
+        self.contexts.forget_until(limit_ns, sink);
+        count
+    }
+
+    /// Notes when the next record of a stream is from.
+    fn find_next(&mut self, stream: usize) {
+        let (Some(bytes), Some(time)) = (self.streams.get_mut(stream), self.times.get_mut(stream)) else {
+            return;
+        };
+        *time = match decode::header(bytes.rest()) {
+            Some(header) => Some(header.time_ns),
+            None if bytes.rest().is_empty() => None,
+            None => {
+                // No way to find where the next record starts.
+                self.losses.malformed.push((stream % self.cpus.max(1)) as u16);
+                bytes.clear();
+                None
+            }
+        };
+    }
+
+    /// Reads one stream's records up to a time.
+    fn release_stream(&mut self, stream: usize, until_ns: u64, sink: &mut impl Records) -> usize {
+        let mut count = 0;
+        let Some(mut source) = self.streams.get_mut(stream).map(std::mem::take) else { return 0 };
+        while let Some(header) = decode::header(source.rest()) {
+            if header.time_ns > until_ns {
+                break;
+            }
+            if let Some(record) = source.rest().get(..header.length as usize) {
+                count += self.read(&header, record, sink);
+            }
+            source.skip(header.length as usize);
+        }
+        if let Some(place) = self.streams.get_mut(stream) {
+            *place = source;
+        }
+        self.find_next(stream);
+        count
+    }
+
+    fn read(&mut self, header: &RecordHeader, record: &[u8], sink: &mut impl Records) -> usize {
+        match header.kind {
+            kind::CONTEXT => self.contexts.add(header, record, sink),
+            kind::ENTRY => {
+                if self.pending.len() < PENDING {
+                    self.pending.insert(header.ret as u32, record.to_vec());
+                }
+            }
+            kind::EVENT => {
+                self.event(header, record, sink);
+                return 1;
+            }
+            _ => self.losses.malformed.push(header.cpu),
+        }
+        0
+    }
+
+    fn event(&mut self, header: &RecordHeader, record: &[u8], sink: &mut impl Records) {
+        let Some(slot) = self.slots.get(header.slot as usize).and_then(Option::as_ref) else {
+            self.losses.malformed.push(header.cpu);
+            return;
+        };
+        let known = self.contexts.get(header.context);
+        let mut marks = 0;
+        if known.is_none() {
+            marks |= Marks::NO_CONTEXT;
+        }
+        if header.time_ns < self.released_ns {
+            marks |= Marks::LATE;
+        }
+        self.released_ns = self.released_ns.max(header.time_ns);
+        if slot.is_state_only {
+            marks |= Marks::STATE_ONLY;
+        }
+        let time_ns = self.offset.boot_ns(header.time_ns);
+        let context = known.map_or(UNKNOWN_CONTEXT, |known| known.id);
+        let mut give =
+            |header: &RecordHeader, slot: &SlotEvent, arguments: &mut Arguments, record: &[u8], more: u32| {
+                arguments.read(slot, header, record, |args: &[Raw<'_>], marks: Marks| {
+                    sink.record(&Record {
+                        time_ns,
+                        event: slot.event.id,
+                        cpu: header.cpu,
+                        context,
+                        ret: header.ret,
+                        marks: Marks(marks.0 | more),
+                        args,
+                    });
+                });
+            };
+        let is_exit = header.slot == Hook::ProcessExit.slot();
+        let pid = known.map(|known| known.pid);
+        if slot.is_exec
+            && let Some(entry) = pid.and_then(|pid| self.pending.remove(&pid))
+            && header.ret == 0
+            && let Some(entry_header) = decode::header(&entry)
+        {
+            // The arguments as they were before the old memory went, and the result.
+            let header = RecordHeader {
+                words: entry_header.words,
+                marks: header.marks | entry_header.marks & !Marks::AT_ENTRY,
+                ..*header
+            };
+            give(&header, slot, &mut self.arguments, &entry, marks);
+        } else {
+            if is_exit
+                && let Some(entry) = pid.and_then(|pid| self.pending.remove(&pid))
+                && let Some(entry_header) = decode::header(&entry)
+                && let Some(slot) = self.slots.get(entry_header.slot as usize).and_then(Option::as_ref)
+            {
+                // It died in the exec: there is no result.
+                let header = RecordHeader { ret: 0, cpu: header.cpu, ..entry_header };
+                give(&header, slot, &mut self.arguments, &entry, marks);
+            }
+            give(header, slot, &mut self.arguments, record, marks);
+        }
+        if is_exit {
+            self.contexts.end(header.context, header.time_ns);
+        }
+    }
+
+    /// Reports what has been lost since the last time.
+    pub fn report_losses(&mut self, regions: &Regions, now_ns: u64, sink: &mut impl Records) {
+        self.losses.report(regions, &self.slots, self.offset, now_ns, sink);
+    }
+
+    /// When losses were last looked at (monotonic clock).
+    pub fn losses_since_ns(&self) -> u64 {
+        self.losses.since_ns
+    }
+}
+
+/// Counters of lost records as last seen.
+#[derive(Debug)]
+struct Losses {
+    counted: Vec<u64>,
+    by_slot: Vec<u64>,
+    since_ns: u64,
+    /// CPUs whose bytes did not read.
+    malformed: Vec<u16>,
+}
+
+impl Losses {
+    fn report(
+        &mut self,
+        regions: &Regions,
+        slots: &[Option<SlotEvent>],
+        offset: BootOffset,
+        now_ns: u64,
+        sink: &mut impl Records,
+    ) {
+        let (from_ns, to_ns) = (offset.boot_ns(self.since_ns), offset.boot_ns(now_ns));
+        let loss = |cpu: usize, event: Option<EventId>, count, cause| Loss {
+            from_ns,
+            to_ns,
+            cpu: cpu as u16,
+            event,
+            count,
+            cause,
+        };
+        for (cpu, (counted, by_slot)) in
+            self.counted.iter_mut().zip(self.by_slot.chunks_exact_mut(Slot::COUNT)).enumerate()
+        {
+            let dropped = regions.dropped(cpu);
+            if dropped == *counted {
+                continue;
+            }
+            *counted = dropped;
+            for (slot, seen) in by_slot.iter_mut().enumerate() {
+                let now = regions.dropped_of(cpu, slot);
+                let event = slots.get(slot).and_then(Option::as_ref).map(|slot| slot.event.id);
+                if now != *seen {
+                    sink.lost(&loss(cpu, event, now.wrapping_sub(*seen), LossCause::BufferFull));
+                    *seen = now;
+                }
+            }
+        }
+        for cpu in self.malformed.drain(..) {
+            sink.lost(&loss(cpu as usize, None, 1, LossCause::Malformed));
+        }
+        self.since_ns = now_ns;
+    }
+}

@@ -1,0 +1,301 @@
+//! Loading and attaching: the object, with its tables filled for this kernel and this recording.
+
+use std::path::{Path, PathBuf};
+
+use aya::{
+    Ebpf, EbpfError, EbpfLoader,
+    maps::{HashMap, Map, MapData, RingBuf},
+    programs::{Program, ProgramError},
+};
+use events::{
+    abi::{
+        Slot,
+        hooks::Hook,
+        region::{LARGEST_WRITE, VALUE_SIZE_MARK, region_bytes},
+        tables::Config,
+    },
+    capture::Capture,
+    variants::VARIANTS,
+};
+
+use super::{Error, KernelOptions, Transport, plain::bytes_of, region::Regions, tables::Tables};
+use crate::btf::{self, Btf};
+
+/// The kernel programs, as `cargo xtask ebpf` built them.
+const OBJECT: &[u8] = include_bytes!("../../ebpf/tracer.bpf.o");
+
+const BTF_PATH: &str = "/sys/kernel/btf/vmlinux";
+
+/// The programs in the kernel. Dropping it detaches them.
+pub struct Loaded {
+    /// `None` once detached.
+    ebpf: Option<Ebpf>,
+    pub regions: Regions,
+    pub door: RingBuf<MapData>,
+    pub tables: Tables,
+}
+
+impl std::fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loaded").field("regions", &self.regions).finish_non_exhaustive()
+    }
+}
+
+/// A program: its name in the object, the tracepoint that it is attached to, and what it records.
+struct Probe {
+    program: &'static str,
+    tracepoint: &'static str,
+    hook: Option<Hook>,
+}
+
+const fn hook(program: &'static str, hook: Hook) -> Probe {
+    Probe { program, tracepoint: program, hook: Some(hook) }
+}
+
+const PROBES: &[Probe] = &[
+    hook("sched_process_fork", Hook::ProcessFork),
+    hook("sched_process_exec", Hook::ProcessExec),
+    hook("sched_process_exit", Hook::ProcessExit),
+];
+
+pub fn load(options: &KernelOptions) -> Result<Loaded, Error> {
+    let bytes = std::fs::read(BTF_PATH).map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound => Error::NoBtf { path: PathBuf::from(BTF_PATH) },
+        _ => Error::Io { what: "cannot read /sys/kernel/btf/vmlinux", source },
+    })?;
+    let btf = Btf::parse(&bytes).map_err(|error| Error::Btf { reason: error.to_string() })?;
+    let layout = btf::resolve(&btf).map_err(|error| Error::Btf { reason: error.to_string() })?;
+    let kernel_btf = aya::Btf::from_sys_fs().map_err(|error| Error::Btf { reason: error.to_string() })?;
+    refuse_lockdown()?;
+
+    let mut tables = Tables::build(options);
+    for probe in PROBES {
+        if let Some(hook) = probe.hook
+            && tables.wants(hook)
+            && !btf.has_tracepoint(probe.tracepoint)
+        {
+            tables.refuse_hook(hook, format!("this kernel has no tracepoint `{}`", probe.tracepoint));
+        }
+    }
+    let cpus =
+        aya::util::nr_cpus().map_err(|(_, source)| Error::Io { what: "cannot count the CPUs", source })?;
+    let has_prepare = btf.has_tracepoint("sched_prepare_exec");
+    let (mut ebpf, data_bytes) = create(options, &tables, &layout.to_bytes(), &btf, cpus, has_prepare)?;
+    fill_variants(&mut ebpf, &tables)?;
+
+    let door = RingBuf::try_from(take_map(&mut ebpf, "DOOR")?)
+        .map_err(|error| Error::Feature { feature: "BPF ring buffers", reason: error.to_string() })?;
+    let regions = {
+        let fd = |name| match ebpf.map(name) {
+            Some(Map::Array(data)) => Ok(data.fd()),
+            _ => Err(broken_object(name)),
+        };
+        use std::os::fd::AsFd as _;
+        let (ring, tails) = (fd("RING")?, fd("TAILS")?);
+        Regions::map(ring.as_fd(), tails.as_fd(), data_bytes, cpus).map_err(|error| Error::Memory {
+            cpus,
+            bytes: data_bytes,
+            reason: error.to_string(),
+        })?
+    };
+
+    attach(&mut ebpf, &mut tables, &kernel_btf, has_prepare)?;
+    Ok(Loaded { ebpf: Some(ebpf), regions, door, tables })
+}
+
+impl Loaded {
+    /// Detaches all programs; what they recorded stays.
+    pub fn detach(&mut self) {
+        self.ebpf = None;
+    }
+}
+
+fn attach(ebpf: &mut Ebpf, tables: &mut Tables, btf: &aya::Btf, has_prepare: bool) -> Result<(), Error> {
+    for probe in PROBES {
+        let Some(hook) = probe.hook.filter(|hook| tables.wants(*hook)) else { continue };
+        if let Err(error) = attach_one(ebpf, probe.program, probe.tracepoint, btf) {
+            tables.refuse_hook(hook, error.to_string());
+        }
+    }
+    if tables.wants_exec() {
+        let program = if has_prepare { "sched_prepare_exec" } else { "sys_enter" };
+        attach_one(ebpf, program, program, btf)?;
+    }
+    // Last, so that the exits seen belong to processes whose birth could be seen.
+    attach_one(ebpf, "sys_exit", "sys_exit", btf)
+}
+
+fn attach_one(ebpf: &mut Ebpf, name: &str, tracepoint: &str, btf: &aya::Btf) -> Result<(), Error> {
+    let Some(Program::BtfTracePoint(program)) = ebpf.program_mut(name) else {
+        return Err(broken_object(name));
+    };
+    program
+        .load(tracepoint, btf)
+        .and_then(|()| program.attach().map(drop))
+        .map_err(|error| program_error(name, error))
+}
+
+fn create(
+    options: &KernelOptions,
+    tables: &Tables,
+    layout: &[u8],
+    btf: &Btf,
+    cpus: usize,
+    has_prepare: bool,
+) -> Result<(Ebpf, usize), Error> {
+    let is_ringbuf = options.transport == Transport::Ringbuf;
+    let wanted = options.buffer_bytes.unwrap_or_else(|| default_buffer_bytes(cpus));
+    let buffer_bytes = wanted.clamp(256 << 10, 1 << 30).next_power_of_two();
+    let data_bytes = if is_ringbuf { 4096 } else { buffer_bytes };
+    let door_bytes =
+        if is_ringbuf { (buffer_bytes * cpus).next_power_of_two().min(1 << 30) } else { 256 << 10 };
+    let mut config = Config {
+        data_mask: data_bytes as u64 - 1,
+        quarter_bytes: door_bytes as u64 / 4,
+        quarter_shift: (data_bytes / 4).ilog2(),
+        ringbuf: is_ringbuf.into(),
+        modern: btf.has_enumerator("BPF_FUNC_task_pt_regs").into(),
+        string_bound: options.string_bound.clamp(8, 4096) as u32,
+        buffer_bound: options.buffer_bound.min(4096) as u32,
+        snaplen: options.snaplen.min(4096) as u32,
+        environment: options.environment.into(),
+        exec_at_entry: (!has_prepare).into(),
+        // x86_64 without FRED: 16 KiB of stack, and 21 registers at its end.
+        regs_offset: 16_384 - 168,
+        hooks: tables.hooks,
+        ..Config::EMPTY
+    };
+    let excluded = std::iter::once(std::process::id()).chain(options.exclude.iter().copied());
+    for (place, tgid) in config.excluded.iter_mut().zip(excluded) {
+        *place = tgid;
+    }
+    let object = with_region_size(OBJECT, region_bytes(data_bytes))?;
+    let write_mask = [LARGEST_WRITE as u64 - 1];
+    let slot_mask = [Slot::HOOK_BASE as u64 - 1];
+    let cpu_entries = cpus as u32;
+    let ebpf = EbpfLoader::new()
+        .override_global("LAYOUT", layout, true)
+        .override_global("CONFIG", bytes_of(&[config]), true)
+        .override_global("WRITE_MASK", bytes_of(&write_mask), true)
+        .override_global("SLOT_MASK", bytes_of(&slot_mask), true)
+        .override_global("SYSCALLS", bytes_of(&tables.syscalls), true)
+        .map_max_entries("RING", cpu_entries)
+        .map_max_entries("TAILS", cpu_entries)
+        .map_max_entries("SCRATCH", cpu_entries * 2)
+        .map_max_entries("DOOR", door_bytes as u32)
+        .load(&object)
+        .map_err(|error| load_error(error, cpus, buffer_bytes))?;
+    Ok((ebpf, data_bytes))
+}
+
+/// All CPUs together get at most 256 MiB, and each from 1 to 16.
+fn default_buffer_bytes(cpus: usize) -> usize {
+    let share = (256 << 20) / cpus.max(1);
+    (1 << share.max(1).ilog2()).clamp(1 << 20, 16 << 20)
+}
+
+/// The object with the size of RING's values in its definition: the one place where the mark stands.
+fn with_region_size(object: &[u8], bytes: usize) -> Result<Vec<u8>, Error> {
+    const ARRAY: u32 = 2;
+    let definition =
+        |size: u32| -> Vec<u8> { [ARRAY, 4, size].iter().flat_map(|n| n.to_ne_bytes()).collect() };
+    let (old, new) = (definition(VALUE_SIZE_MARK), definition(bytes as u32));
+    let mut object = object.to_vec();
+    let mut places =
+        object.windows(old.len()).enumerate().filter(|(_, window)| *window == old).map(|(at, _)| at);
+    let (Some(at), None) = (places.next(), places.next()) else { return Err(broken_object("RING")) };
+    drop(places);
+    if let Some(place) = object.get_mut(at..at + new.len()) {
+        place.copy_from_slice(&new);
+    }
+    Ok(object)
+}
+
+fn fill_variants(ebpf: &mut Ebpf, tables: &Tables) -> Result<(), Error> {
+    let map = ebpf.map_mut("VARIANTS").ok_or_else(|| broken_object("VARIANTS"))?;
+    let mut map: HashMap<_, [u8; 8], [u8; 8]> =
+        HashMap::try_from(map).map_err(|_| broken_object("VARIANTS"))?;
+    for variant in VARIANTS {
+        let slots = tables.slots.iter().enumerate().filter(|(_, slot)| {
+            slot.as_ref().is_some_and(|slot| slot.event.id == variant.event && slot.positions.is_none())
+        });
+        for (slot, _) in slots {
+            let mut key = [0; 8];
+            key[..2].copy_from_slice(&(slot as u16).to_ne_bytes());
+            key[2..4].copy_from_slice(&(variant.position as u16).to_ne_bytes());
+            key[4..].copy_from_slice(&variant.value.to_ne_bytes());
+            map.insert(key, capture_bytes(variant.capture()), 0)
+                .map_err(|error| Error::Feature { feature: "hash maps", reason: error.to_string() })?;
+        }
+    }
+    Ok(())
+}
+
+fn capture_bytes(capture: Capture) -> [u8; 8] {
+    let [size_low, size_high] = capture.size.to_ne_bytes();
+    let [max_low, max_high] = capture.max.to_ne_bytes();
+    [capture.op, capture.dir, capture.len_from, capture.len_arg, size_low, size_high, max_low, max_high]
+}
+
+fn take_map(ebpf: &mut Ebpf, name: &str) -> Result<Map, Error> {
+    ebpf.take_map(name).ok_or_else(|| broken_object(name))
+}
+
+fn broken_object(part: &str) -> Error {
+    Error::Program {
+        program: part.to_owned(),
+        reason: "it is not in the object: rebuild it with `cargo xtask ebpf`".into(),
+    }
+}
+
+fn refuse_lockdown() -> Result<(), Error> {
+    let mode = std::fs::read_to_string(Path::new("/sys/kernel/security/lockdown")).unwrap_or_default();
+    if mode.contains("[confidentiality]") { Err(Error::Lockdown) } else { Ok(()) }
+}
+
+fn load_error(error: EbpfError, cpus: usize, bytes: usize) -> Error {
+    let text = chain(&error);
+    match errno(&error) {
+        Some(1 | 13) => Error::Capability { capability: "CAP_BPF" },
+        Some(12 | 7) => Error::Memory { cpus, bytes, reason: text },
+        _ => Error::Feature { feature: "what the programs' maps need", reason: text },
+    }
+}
+
+fn program_error(program: &str, error: ProgramError) -> Error {
+    if let ProgramError::LoadError { io_error, verifier_log } = &error {
+        let log = verifier_log.to_string();
+        if io_error.raw_os_error() == Some(1) && log.trim().is_empty() {
+            return Error::Capability { capability: "CAP_PERFMON" };
+        }
+        let mut last: Vec<&str> = log.lines().rev().take(30).collect();
+        last.reverse();
+        return Error::Program {
+            program: program.to_owned(),
+            reason: format!("{io_error}\n{}", last.join("\n")),
+        };
+    }
+    Error::Program { program: program.to_owned(), reason: chain(&error) }
+}
+
+/// The message with those of its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+fn errno(error: &(dyn std::error::Error + 'static)) -> Option<i32> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(io) = error.downcast_ref::<std::io::Error>() {
+            return io.raw_os_error();
+        }
+        cause = error.source();
+    }
+    None
+}

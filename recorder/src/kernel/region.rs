@@ -1,0 +1,187 @@
+//! The mapped regions: the one module that touches memory shared with the kernel programs.
+//!
+//! The kernel writes data beyond `head` and then moves it; what lies between `tail` and `head` it leaves alone until the
+//! tail has moved. So bytes there are copied out as they are, and judged afterwards.
+
+use std::{
+    ffi::c_void,
+    os::fd::BorrowedFd,
+    ptr::NonNull,
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+};
+
+use events::abi::{
+    HEADER_BYTES, RecordHeader, Slot,
+    region::{DATA_OFFSET, RegionHeader, Tail, region_bytes},
+};
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+
+/// One shared mapping.
+#[derive(Debug)]
+struct Mapping {
+    start: NonNull<u8>,
+    bytes: usize,
+}
+
+// SAFETY: a mapping is not tied to a thread, and all access goes through atomics or copies under `&mut Regions`.
+unsafe impl Send for Mapping {}
+
+impl Mapping {
+    fn new(fd: BorrowedFd<'_>, bytes: usize, protection: ProtFlags) -> std::io::Result<Mapping> {
+        let bytes = bytes.next_multiple_of(4096);
+        // SAFETY: a new mapping at an address of the kernel's choice.
+        let start = unsafe { mmap(std::ptr::null_mut(), bytes, protection, MapFlags::SHARED, fd, 0) }?;
+        NonNull::new(start.cast())
+            .map(|start| Mapping { start, bytes })
+            .ok_or_else(|| std::io::Error::other("mapped at 0"))
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: this very mapping, of which no reference outlives `self`.
+        let _ = unsafe { munmap(self.start.as_ptr().cast::<c_void>(), self.bytes) };
+    }
+}
+
+/// The regions of all CPUs.
+#[derive(Debug)]
+pub struct Regions {
+    ring: Mapping,
+    tails: Mapping,
+    data_bytes: usize,
+    cpus: usize,
+}
+
+impl Regions {
+    /// Maps what the maps RING and TAILS hold, each with an element per CPU.
+    pub fn map(
+        ring: BorrowedFd<'_>,
+        tails: BorrowedFd<'_>,
+        data_bytes: usize,
+        cpus: usize,
+    ) -> std::io::Result<Regions> {
+        let ring = Mapping::new(ring, region_bytes(data_bytes) * cpus, ProtFlags::READ)?;
+        let tails = Mapping::new(tails, size_of::<Tail>() * cpus, ProtFlags::READ | ProtFlags::WRITE)?;
+        Ok(Regions { ring, tails, data_bytes, cpus })
+    }
+
+    pub fn cpus(&self) -> usize {
+        self.cpus
+    }
+
+    pub fn data_bytes(&self) -> usize {
+        self.data_bytes
+    }
+
+    fn header(&self, cpu: usize) -> *mut RegionHeader {
+        assert!(cpu < self.cpus);
+        // SAFETY: within the mapping, which has an element for each CPU.
+        unsafe { self.ring.start.as_ptr().add(region_bytes(self.data_bytes) * cpu).cast() }
+    }
+
+    fn tail(&self, cpu: usize) -> *mut Tail {
+        assert!(cpu < self.cpus);
+        // SAFETY: as above.
+        unsafe { self.tails.start.as_ptr().add(size_of::<Tail>() * cpu).cast() }
+    }
+
+    fn head_of(&self, cpu: usize) -> &AtomicU64 {
+        // SAFETY: aligned and mapped as long as `self`; written by the kernel, read here atomically.
+        unsafe { AtomicU64::from_ptr(&raw mut (*self.header(cpu)).head) }
+    }
+
+    fn tail_of(&self, cpu: usize) -> &AtomicU64 {
+        // SAFETY: as above.
+        unsafe { AtomicU64::from_ptr(&raw mut (*self.tail(cpu)).tail) }
+    }
+
+    fn asleep_of(&self, cpu: usize) -> &AtomicU32 {
+        // SAFETY: as above.
+        unsafe { AtomicU32::from_ptr(&raw mut (*self.tail(cpu)).asleep) }
+    }
+
+    /// Appends what a CPU has written since to `out`, and gives the room back.
+    pub fn take(&mut self, cpu: usize, out: &mut Vec<u8>) {
+        let head = self.head_of(cpu).load(Ordering::Acquire);
+        let tail = self.tail_of(cpu).load(Ordering::Relaxed);
+        let length = head.wrapping_sub(tail) as usize;
+        if length == 0 || length > self.data_bytes {
+            return;
+        }
+        let start = tail as usize & (self.data_bytes - 1);
+        // SAFETY: only the address of the data is computed.
+        let data = unsafe { self.header(cpu).cast::<u8>().add(DATA_OFFSET) };
+        let slack = events::abi::region::SLACK;
+        out.reserve(length);
+        // A write that began near the end of the data ran over into the slack, and the next one began as if it had gone
+        // round: the copy follows writes there.
+        let mut at = start;
+        let mut left = length;
+        while left > 0 {
+            let piece =
+                if at + left <= self.data_bytes { left } else { self.run_over(data, at, left, slack) };
+            // SAFETY: at + piece is within the data and its slack; the kernel does not write there before the tail moves.
+            unsafe {
+                let from = data.add(at);
+                let filled = out.len();
+                std::ptr::copy_nonoverlapping(from, out.as_mut_ptr().add(filled), piece);
+                out.set_len(filled + piece);
+            }
+            left -= piece;
+            at = (at + piece) & (self.data_bytes - 1);
+        }
+        self.tail_of(cpu).store(head, Ordering::Release);
+    }
+
+    /// How far to copy from `at` so as to end with the write that crosses the end of the data.
+    fn run_over(&self, data: *const u8, at: usize, left: usize, slack: usize) -> usize {
+        let mut end = at;
+        let mut has_more = false;
+        while (end < self.data_bytes || has_more)
+            && end - at < left
+            && end + HEADER_BYTES <= self.data_bytes + slack
+        {
+            // SAFETY: a header at `end` is within the data and its slack; it holds numbers only.
+            let header = unsafe { data.add(end).cast::<RecordHeader>().read_unaligned() };
+            if header.length == 0 {
+                break;
+            }
+            has_more = header.more != 0;
+            end = end.saturating_add(header.length as usize);
+        }
+        (end - at).clamp(1, left).min(self.data_bytes + slack - at)
+    }
+
+    /// Says that the recorder is going to wait. False when there is something to take already.
+    pub fn sleep(&mut self) -> bool {
+        for cpu in 0..self.cpus {
+            self.asleep_of(cpu).store(1, Ordering::SeqCst);
+        }
+        let quarter = self.data_bytes as u64 / 4;
+        (0..self.cpus).all(|cpu| {
+            let head = self.head_of(cpu).load(Ordering::SeqCst);
+            head.wrapping_sub(self.tail_of(cpu).load(Ordering::Relaxed)) < quarter
+        })
+    }
+
+    pub fn wake(&mut self) {
+        for cpu in 0..self.cpus {
+            self.asleep_of(cpu).store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Records of a CPU that found no room, in all.
+    pub fn dropped(&self, cpu: usize) -> u64 {
+        // SAFETY: as in `head_of`.
+        unsafe { AtomicU64::from_ptr(&raw mut (*self.header(cpu)).dropped) }.load(Ordering::Relaxed)
+    }
+
+    /// The same of one slot.
+    pub fn dropped_of(&self, cpu: usize, slot: usize) -> u64 {
+        assert!(slot < Slot::COUNT);
+        // SAFETY: as in `head_of`, and the slot is within the table.
+        unsafe { AtomicU64::from_ptr((&raw mut (*self.header(cpu)).drops).cast::<u64>().add(slot)) }
+            .load(Ordering::Relaxed)
+    }
+}

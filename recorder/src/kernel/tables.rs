@@ -1,0 +1,159 @@
+//! The catalogue as the kernel programs need it, and back: what to record of each slot, and which event a slot is.
+
+use events::{
+    Event, EventId, Source,
+    abi::{Slot, hooks::Hook, tables::SyscallEntry},
+    capture::{self, op},
+    catalogue,
+};
+
+use super::{KernelOptions, Unavailable};
+
+/// Which event a slot is, and where its words go.
+#[derive(Clone, Debug)]
+pub struct SlotEvent {
+    pub event: &'static Event,
+    pub is_compat: bool,
+    /// An exec: its arguments may have come ahead of it.
+    pub is_exec: bool,
+    /// Not asked for, and recorded because process state needs it.
+    pub is_state_only: bool,
+    /// For hooks: the position of each word among the event's arguments.
+    pub positions: Option<Vec<Option<u8>>>,
+}
+
+/// What the recorder tells the programs, and what it keeps to understand them.
+#[derive(Debug)]
+pub struct Tables {
+    pub syscalls: Vec<SyscallEntry>,
+    pub hooks: u64,
+    pub slots: Vec<Option<SlotEvent>>,
+    pub unavailable: Vec<Unavailable>,
+}
+
+/// Hooks that are recorded whether or not they were asked for.
+pub const STATE_HOOKS: [Hook; 3] = [Hook::ProcessFork, Hook::ProcessExec, Hook::ProcessExit];
+
+impl Tables {
+    pub fn build(options: &KernelOptions) -> Tables {
+        let mut tables = Tables {
+            syscalls: vec![SyscallEntry::EMPTY; Slot::HOOK_BASE],
+            hooks: 0,
+            slots: vec![None; Slot::COUNT],
+            unavailable: Vec::new(),
+        };
+        for event in catalogue::events() {
+            let is_wanted = options.events.as_ref().is_none_or(|wanted| wanted.contains(&event.id));
+            match event.source {
+                Source::Syscall(numbers) if is_wanted => {
+                    let native = if cfg!(target_arch = "aarch64") { numbers.aarch64 } else { numbers.x86_64 };
+                    let entry = syscall_entry(event, options);
+                    if let Some(number) = native {
+                        tables.set_syscall(number as usize, false, event, entry);
+                    }
+                    if let Some(number) = numbers.i386.filter(|_| cfg!(target_arch = "x86_64")) {
+                        tables.set_syscall(number as usize, true, event, entry);
+                    }
+                    if native.is_none() && numbers.i386.is_none() {
+                        tables.refuse(event.id, "this architecture has no such system call");
+                    }
+                }
+                Source::Tracepoint(_) | Source::Hook { .. } | Source::Packet => {
+                    tables.set_hook(event, is_wanted)
+                }
+                _ => {}
+            }
+        }
+        tables
+    }
+
+    fn set_syscall(&mut self, number: usize, is_compat: bool, event: &'static Event, entry: SyscallEntry) {
+        if number >= Slot::SYSCALLS {
+            return self.refuse(event.id, "its number is beyond the recorder's table");
+        }
+        let slot = if is_compat { Slot::COMPAT_BASE + number } else { number };
+        if let (Some(place), Some(slot_event)) = (self.syscalls.get_mut(slot), self.slots.get_mut(slot)) {
+            *place = entry;
+            *slot_event = Some(SlotEvent {
+                event,
+                is_compat,
+                is_exec: entry.flags & SyscallEntry::EXEC != 0,
+                is_state_only: false,
+                positions: None,
+            });
+        }
+    }
+
+    fn set_hook(&mut self, event: &'static Event, is_wanted: bool) {
+        let Some(hook) = Hook::ALL.iter().copied().find(|hook| hook.name() == event.name) else {
+            if is_wanted {
+                self.refuse(event.id, "its hook is not among those that the recorder can attach");
+            }
+            return;
+        };
+        let is_state = STATE_HOOKS.contains(&hook);
+        if !is_wanted && !is_state {
+            return;
+        }
+        self.hooks |= 1 << hook as u64;
+        let positions =
+            hook.args().iter().map(|name| event.arg(name).map(|(position, _)| position as u8)).collect();
+        if let Some(slot_event) = self.slots.get_mut(hook.slot() as usize) {
+            *slot_event = Some(SlotEvent {
+                event,
+                is_compat: false,
+                is_exec: false,
+                is_state_only: !is_wanted,
+                positions: Some(positions),
+            });
+        }
+    }
+
+    /// Says that an event cannot be recorded; the first reason stands.
+    pub fn refuse(&mut self, event: EventId, reason: impl Into<String>) {
+        if !self.unavailable.iter().any(|known| known.event == event) {
+            self.unavailable.push(Unavailable { event, reason: reason.into() });
+        }
+    }
+
+    /// Says that a hook cannot be attached.
+    pub fn refuse_hook(&mut self, hook: Hook, reason: impl Into<String>) {
+        self.hooks &= !(1 << hook as u64);
+        let slot_event = self.slots.get(hook.slot() as usize).and_then(Option::as_ref);
+        if let Some(event) = slot_event.map(|slot| slot.event.id) {
+            self.refuse(event, reason);
+        }
+    }
+
+    pub fn wants(&self, hook: Hook) -> bool {
+        self.hooks & 1 << hook as u64 != 0
+    }
+
+    /// Whether a successful exec's arguments are wanted.
+    pub fn wants_exec(&self) -> bool {
+        let wanted = SyscallEntry::WANTED | SyscallEntry::EXEC;
+        self.syscalls.iter().any(|entry| entry.flags & wanted == wanted)
+    }
+}
+
+fn syscall_entry(event: &Event, options: &KernelOptions) -> SyscallEntry {
+    let mut entry = SyscallEntry {
+        flags: SyscallEntry::WANTED,
+        words: event.args.len().min(capture::ARGUMENTS) as u8,
+        captures: capture::captures(event.args),
+        ..SyscallEntry::EMPTY
+    };
+    if matches!(event.name, "execve" | "execveat") {
+        entry.flags |= SyscallEntry::EXEC;
+    }
+    for (position, arg) in event.args.iter().take(capture::ARGUMENTS).enumerate() {
+        let is_unwanted_environment = arg.name == "envp" && !options.environment;
+        if let Some(capture) = entry.captures.get(position)
+            && capture.op != op::NUMBER
+            && !is_unwanted_environment
+        {
+            entry.followed |= 1 << position;
+        }
+    }
+    entry
+}
