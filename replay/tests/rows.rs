@@ -2,7 +2,7 @@
 
 use events::args::{Arg, ArgKind};
 use events::event::Returns;
-use events::{Context, Event, EventId, Marks, Raw, Sets, Source};
+use events::{Context, Event, EventId, Marks, Raw, Sets, Source, catalogue};
 use pipeline::{Args, Container, EventView, Output};
 use replay::render::clock::Clock;
 use replay::render::{Format, Printer, Style};
@@ -151,4 +151,76 @@ fn json_has_the_keys_of_the_reference_in_their_order_and_ours_after_them() {
     let read: serde_json::Value = serde_json::from_str(&line).expect("a line is JSON");
     assert_eq!(read["matchedScopes"].as_u64(), Some(1 << 63 | 4));
     insta::assert_snapshot!(serde_json::to_string_pretty(&read).expect("JSON"));
+}
+
+fn named(name: &str) -> &'static Event {
+    catalogue::by_name(name).expect("an event of the catalogue")
+}
+
+#[test]
+fn tables_name_flags_and_addresses_unless_asked_not_to() {
+    let context = id();
+    let open = [
+        Raw::Number(-100i64 as u64),
+        Raw::Bytes(b"/etc/ld.so.cache"),
+        Raw::Number(0x48_0000),
+        Raw::Number(0),
+    ];
+    let address = [2, 0, 0, 80, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+    let connect = [Raw::Number(3), Raw::Bytes(&address), Raw::Number(16)];
+    let trace = [Raw::Number(0), Raw::Number(0), Raw::Number(0), Raw::Number(0)];
+    let events = [
+        EventView { ret: 3, ..view(named("openat"), &context, &open) },
+        EventView { ret: -111, ..view(named("connect"), &context, &connect) },
+        view(named("anti_debugging"), &context, &trace),
+    ];
+    insta::assert_snapshot!(print(Format::Table, utc(), &events));
+    insta::assert_snapshot!(print(Format::Table, Style { raw_arguments: true, ..utc() }, &events));
+}
+
+#[test]
+fn json_has_raw_numbers_and_names_only_when_asked() {
+    let context = id();
+    let open = [Raw::Number(-100i64 as u64), Raw::Bytes(b"/x"), Raw::Number(0x48_0000), Raw::Number(0)];
+    let address = [2, 0, 0, 80, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+    let connect = [Raw::Number(3), Raw::Bytes(&address), Raw::Number(16)];
+    let mmap = [Raw::Number(0x7f00_0000), Raw::Number(4096), Raw::Number(5), Raw::Number(2)];
+    let events = [
+        view(named("openat"), &context, &open),
+        view(named("connect"), &context, &connect),
+        view(named("mmap"), &context, &mmap),
+    ];
+    let args = |style: Style| {
+        let lines = print(Format::Json, style, &events);
+        let args = lines.lines().map(|line| {
+            let read: serde_json::Value = serde_json::from_str(line).expect("a line is JSON");
+            read["args"].to_string()
+        });
+        args.collect::<Vec<_>>().join("\n")
+    };
+    insta::assert_snapshot!(args(utc()));
+    insta::assert_snapshot!(args(Style { parse_arguments: true, ..utc() }));
+}
+
+#[test]
+fn a_ping_is_told_as_in_the_reference() {
+    let packet = [
+        0x45, 0, 0, 28, 0, 0, 0, 0, 64, 1, 0, 0, 172, 17, 0, 2, 8, 8, 8, 8, // IPv4
+        8, 0, 0x95, 0x71, 0, 8, 0, 0, // echo request
+    ];
+    let base = [Raw::Bytes(&packet)];
+    let rules = pipeline::derive::Rules::new(|event| u64::from(event.name == "net_packet_icmp"));
+    let mut derived = pipeline::derive::Derived::default();
+    let base = pipeline::derive::Base { event: named("net_packet"), args: Args::List(&base), ret: 0 };
+    rules.derive(&base, 1, &mut derived);
+    let mut values = Vec::new();
+    let event = derived.get(0, &mut values).expect("a ping");
+    let (context, container) = in_container();
+    let event = EventView { container: Some(&container), ..view(event, &context, &values) };
+    let style = |format| (format, Style { containers: true, ..utc() });
+    let (format, containers) = style(Format::Table);
+    insta::assert_snapshot!(print(format, containers, &[event]));
+    let (format, containers) = style(Format::Json);
+    let line: serde_json::Value = serde_json::from_str(&print(format, containers, &[event])).expect("JSON");
+    insta::assert_snapshot!(line["args"].to_string());
 }

@@ -17,11 +17,13 @@ pub struct Json<'a> {
     contexts: Memo,
     /// From `executable` to `parentEntityId`.
     entities: Memo,
+    scratch: Vec<u8>,
 }
 
 impl<'a> Json<'a> {
     pub fn new(style: &'a Style) -> Json<'a> {
-        Json { style, starts: Memo::default(), contexts: Memo::default(), entities: Memo::default() }
+        let (starts, contexts, entities) = Default::default();
+        Json { style, starts, contexts, entities, scratch: Vec::new() }
     }
 }
 
@@ -67,7 +69,7 @@ impl Render for Json<'_> {
             out.extend_from_slice(if position == 0 { b"{\"name\":" } else { b",{\"name\":" });
             json_text::quoted(arg.name.as_bytes(), out);
             out.extend_from_slice(b",\"type\":");
-            values::json(event, position, self.style.parse_arguments, out);
+            values::json(event, position, self.style.parse_arguments, &mut self.scratch, out);
             out.push(b'}');
         }
         out.extend_from_slice(b"],\"scopes\":[");

@@ -1,85 +1,164 @@
-//! Argument values in tables and in JSON.
+//! Argument values in tables and in JSON: two listeners to the one walk over values.
 
-use events::{Value, value::strings};
+use std::fmt::{self, Write};
+
+use events::show::{Leaf, Parts, Shape, Text, argument};
+use events::{ArgKind, Raw};
 use pipeline::EventView;
 
 use super::{digits, json_text, text};
 
 /// Appends a value as tables show it; `named`: numbers as names.
-pub fn text(event: &EventView<'_>, position: usize, _named: bool, out: &mut Vec<u8>) {
-    let Some(arg) = event.event.args.get(position) else { return };
-    match Value::read(arg.kind, event.args.get(position)) {
-        Value::Missing => out.extend_from_slice(b"<nil>"),
-        Value::Signed(number) => digits::signed(number, out),
-        Value::Unsigned(number) => digits::unsigned(number, out),
-        Value::Bool(value) => out.extend_from_slice(if value { b"true" } else { b"false" }),
-        Value::Pointer(address) => pointer(address, out),
-        Value::Str(bytes) => text::shown(bytes, out),
-        Value::StrArray(bytes) => {
-            out.push(b'[');
-            for (index, element) in strings(bytes).enumerate() {
-                if index > 0 {
-                    out.push(b' ');
-                }
-                text::shown(element, out);
-            }
-            out.push(b']');
-        }
-        Value::Bytes(bytes) => list(bytes, out),
-        _ => match event.args.get(position) {
-            events::Raw::Bytes(bytes) => list(bytes, out),
-            _ => out.extend_from_slice(b"<nil>"),
-        },
+pub fn text(event: &EventView<'_>, position: usize, named: bool, out: &mut Vec<u8>) {
+    let mut safe = Safe(out);
+    let mut listener = Text::new(&mut safe, named);
+    argument(event.event, position, &|at| event.args.get(at), &mut listener);
+    // Memory takes everything.
+    let _ = listener.finish();
+}
+
+/// Takes text on its way to a terminal.
+struct Safe<'a>(&'a mut Vec<u8>);
+
+impl Write for Safe<'_> {
+    fn write_str(&mut self, written: &str) -> fmt::Result {
+        text::shown(written.as_bytes(), self.0);
+        Ok(())
     }
 }
 
-/// Appends the `"type"` and `"value"` of an argument in JSON, from after `"type":`. With `parsed`, numbers that have
-/// names become those, and the type `string`.
-pub fn json(event: &EventView<'_>, position: usize, _parsed: bool, out: &mut Vec<u8>) {
+/// Appends the type and the value of an argument in JSON, from after `"type":`. With `parsed`, numbers that have names
+/// and pointers become text, and the type `string`.
+pub fn json(event: &EventView<'_>, position: usize, parsed: bool, scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
     let Some(arg) = event.event.args.get(position) else { return };
-    json_text::quoted(arg.ctype.as_bytes(), out);
+    if !parsed {
+        json_text::quoted(arg.ctype.as_bytes(), out);
+        out.extend_from_slice(b",\"value\":");
+        if !plain(arg.kind, event.args.get(position), out) {
+            argument(event.event, position, &|at| event.args.get(at), &mut Json::new(false, out));
+        }
+        return;
+    }
+    // The type depends on what the value turns out to be.
+    scratch.clear();
+    let mut listener = Json::new(true, scratch);
+    argument(event.event, position, &|at| event.args.get(at), &mut listener);
+    let ctype = if listener.is_word { "string" } else { arg.ctype };
+    json_text::quoted(ctype.as_bytes(), out);
     out.extend_from_slice(b",\"value\":");
-    match Value::read(arg.kind, event.args.get(position)) {
-        Value::Missing => out.extend_from_slice(b"null"),
-        Value::Signed(number) => digits::signed(number, out),
-        Value::Unsigned(number) | Value::Pointer(number) => digits::unsigned(number, out),
-        Value::Bool(value) => out.extend_from_slice(if value { b"true" } else { b"false" }),
-        Value::Str(bytes) => json_text::quoted(bytes, out),
-        Value::StrArray(bytes) => {
-            out.push(b'[');
-            for (index, element) in strings(bytes).enumerate() {
-                if index > 0 {
-                    out.push(b',');
-                }
-                json_text::quoted(element, out);
+    out.extend_from_slice(scratch);
+}
+
+/// Most arguments are numbers and strings, which need no walk; `false`: it is something else.
+fn plain(kind: ArgKind, raw: Raw<'_>, out: &mut Vec<u8>) -> bool {
+    match (kind, raw) {
+        (_, Raw::Missing) => out.extend_from_slice(b"null"),
+        (ArgKind::I32 | ArgKind::I64 | ArgKind::Fd, Raw::Number(number)) => {
+            digits::signed(number as i64, out)
+        }
+        (
+            ArgKind::U8 | ArgKind::U16 | ArgKind::U32 | ArgKind::U64 | ArgKind::Pointer,
+            Raw::Number(number),
+        ) => {
+            digits::unsigned(number, out);
+        }
+        (ArgKind::Str, Raw::Bytes(bytes)) => json_text::quoted(bytes, out),
+        _ => return false,
+    }
+    true
+}
+
+/// Writes a walk as JSON.
+struct Json<'a> {
+    out: &'a mut Vec<u8>,
+    parsed: bool,
+    /// Something stands before the next part.
+    follows: bool,
+    depth: u32,
+    /// Open socket addresses, whose members are all text as in Tracee.
+    maps: u32,
+    /// The whole value is a number that became text.
+    is_word: bool,
+}
+
+impl<'a> Json<'a> {
+    fn new(parsed: bool, out: &'a mut Vec<u8>) -> Json<'a> {
+        Json { out, parsed, follows: false, depth: 0, maps: 0, is_word: false }
+    }
+
+    fn separate(&mut self) {
+        if self.follows {
+            self.out.push(b',');
+        }
+    }
+
+    /// A leaf as text in quotes.
+    fn shown(&mut self, leaf: &Leaf<'_>) {
+        self.out.push(b'"');
+        // Names, numbers and addresses: nothing of them needs escaping.
+        let _ = write!(Plain(self.out), "{leaf}");
+        self.out.push(b'"');
+    }
+}
+
+/// Takes text that is ASCII without quotes.
+struct Plain<'a>(&'a mut Vec<u8>);
+
+impl Write for Plain<'_> {
+    fn write_str(&mut self, written: &str) -> fmt::Result {
+        json_text::inner(written.as_bytes(), self.0);
+        Ok(())
+    }
+}
+
+impl Parts for Json<'_> {
+    fn leaf(&mut self, leaf: Leaf<'_>) {
+        self.separate();
+        self.follows = true;
+        let leaf = if self.parsed || self.maps > 0 { leaf } else { leaf.raw() };
+        match leaf {
+            Leaf::Nothing => self.out.extend_from_slice(b"null"),
+            Leaf::Text(bytes) => json_text::quoted(bytes, self.out),
+            Leaf::Abstract(bytes) => {
+                self.out.extend_from_slice(b"\"@");
+                json_text::inner(bytes, self.out);
+                self.out.push(b'"');
             }
-            out.push(b']');
+            Leaf::Bytes(bytes) => base64(bytes, self.out),
+            Leaf::Signed(number) if self.maps == 0 => digits::signed(number, self.out),
+            Leaf::Unsigned(number) if self.maps == 0 => digits::unsigned(number, self.out),
+            Leaf::Bool(is) if self.maps == 0 => {
+                self.out.extend_from_slice(if is { b"true" } else { b"false" })
+            }
+            Leaf::Pointer(address) if self.maps == 0 && !self.parsed => digits::unsigned(address, self.out),
+            leaf => {
+                self.is_word |= self.depth == 0 && matches!(leaf, Leaf::Named(_) | Leaf::Pointer(_));
+                self.shown(&leaf);
+            }
         }
-        _ => match event.args.get(position) {
-            events::Raw::Bytes(bytes) => base64(bytes, out),
-            _ => out.extend_from_slice(b"null"),
-        },
     }
-}
 
-fn pointer(address: u64, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"0x");
-    let digits = (64 - address.leading_zeros()).div_ceil(4).max(1);
-    for shift in (0..digits).rev() {
-        out.push(b"0123456789abcdef"[(address >> (shift * 4)) as usize & 15]);
+    fn open(&mut self, shape: Shape) {
+        self.separate();
+        self.out.push(if shape == Shape::List { b'[' } else { b'{' });
+        self.follows = false;
+        self.depth += 1;
+        self.maps += u32::from(shape == Shape::Map);
     }
-}
 
-/// Bytes as decimals in brackets.
-fn list(bytes: &[u8], out: &mut Vec<u8>) {
-    out.push(b'[');
-    for (index, byte) in bytes.iter().enumerate() {
-        if index > 0 {
-            out.push(b' ');
-        }
-        digits::unsigned(u64::from(*byte), out);
+    fn member(&mut self, name: &str) {
+        self.separate();
+        json_text::quoted(name.as_bytes(), self.out);
+        self.out.push(b':');
+        self.follows = false;
     }
-    out.push(b']');
+
+    fn close(&mut self, shape: Shape) {
+        self.out.push(if shape == Shape::List { b']' } else { b'}' });
+        self.follows = true;
+        self.depth = self.depth.saturating_sub(1);
+        self.maps = self.maps.saturating_sub(u32::from(shape == Shape::Map));
+    }
 }
 
 /// Bytes as base64 in quotes.
@@ -102,27 +181,12 @@ mod tests {
 
     #[test]
     fn base64_is_padded_as_the_standard_says() {
-        for (bytes, text) in [
-            (&b""[..], ""),
-            (b"f", "Zg=="),
-            (b"fo", "Zm8="),
-            (b"foo", "Zm9v"),
-            (b"\xff\xfe\xfd\xfc", "//79/A=="),
-        ] {
+        let cases: [(&[u8], &str); 5] =
+            [(b"", ""), (b"f", "Zg=="), (b"fo", "Zm8="), (b"foo", "Zm9v"), (b"\xff\xfe\xfd\xfc", "//79/A==")];
+        for (bytes, text) in cases {
             let mut out = Vec::new();
             base64(bytes, &mut out);
             assert_eq!(String::from_utf8_lossy(&out), format!("\"{text}\""));
-        }
-    }
-
-    #[test]
-    fn pointers_are_short_hex() {
-        for (address, text) in
-            [(0, "0x0"), (0x10, "0x10"), (u64::MAX, "0xffffffffffffffff"), (0x7ffd_0000, "0x7ffd0000")]
-        {
-            let mut out = Vec::new();
-            pointer(address, &mut out);
-            assert_eq!(String::from_utf8_lossy(&out), text);
         }
     }
 }
