@@ -8,16 +8,18 @@ const IDS: usize = 2048;
 /// System call numbers are below this, on every architecture.
 const NUMBERS: usize = 512;
 
-static BY_ID: [Option<&Event>; IDS] = {
-    let mut table: [Option<&Event>; IDS] = [None; IDS];
+/// Family and position of each id. No references: each codegen unit would get its own copies of the events.
+static BY_ID: [Option<(u8, u8)>; IDS] = {
+    let mut table = [None; IDS];
     let mut family = 0;
     while family < FAMILIES.len() {
+        let events = FAMILIES[family];
         let mut i = 0;
-        while i < FAMILIES[family].len() {
-            let event = &FAMILIES[family][i];
-            let slot = &mut table[event.id.0 as usize];
-            assert!(slot.is_none(), "two events have one id");
-            *slot = Some(event);
+        while i < events.len() {
+            let id = events[i].id.0 as usize;
+            assert!(table[id].is_none(), "two events have one id");
+            assert!(family < 256 && i < 256);
+            table[id] = Some((family as u8, i as u8));
             i += 1;
         }
         family += 1;
@@ -25,19 +27,26 @@ static BY_ID: [Option<&Event>; IDS] = {
     table
 };
 
+const fn at(id: usize) -> Option<&'static Event> {
+    match BY_ID[id] {
+        Some((family, position)) => Some(&FAMILIES[family as usize][position as usize]),
+        None => None,
+    }
+}
+
 /// Ids in the order of names.
 static BY_NAME: [EventId; COUNT] = {
     let mut sorted = [EventId(0); COUNT];
     let mut length = 0;
     let mut id = 0;
     while id < IDS {
-        if let Some(event) = BY_ID[id] {
-            let mut at = length;
-            while at > 0 && less(event.name, name_of(sorted[at - 1])) {
-                sorted[at] = sorted[at - 1];
-                at -= 1;
+        if let Some(event) = at(id) {
+            let mut to = length;
+            while to > 0 && less(event.name, name_of(sorted[to - 1])) {
+                sorted[to] = sorted[to - 1];
+                to -= 1;
             }
-            sorted[at] = event.id;
+            sorted[to] = event.id;
             length += 1;
         }
         id += 1;
@@ -46,7 +55,7 @@ static BY_NAME: [EventId; COUNT] = {
 };
 
 const fn name_of(id: EventId) -> &'static str {
-    match BY_ID[id.0 as usize] {
+    match at(id.0 as usize) {
         Some(event) => event.name,
         None => "",
     }
@@ -77,7 +86,7 @@ const fn numbering(arch: Arch) -> [Option<EventId>; NUMBERS] {
     let mut table = [None; NUMBERS];
     let mut id = 0;
     while id < IDS {
-        if let Some(Event { id: event, source: Source::Syscall(numbers), .. }) = BY_ID[id] {
+        if let Some(Event { id: event, source: Source::Syscall(numbers), .. }) = at(id) {
             let number = match arch {
                 Arch::X86_64 => numbers.x86_64,
                 Arch::I386 => numbers.i386,
@@ -99,7 +108,8 @@ static AARCH64: [Option<EventId>; NUMBERS] = numbering(Arch::Aarch64);
 
 /// The event of this id.
 pub fn by_id(id: EventId) -> Option<&'static Event> {
-    BY_ID.get(usize::from(id.0)).copied().flatten()
+    let (family, position) = BY_ID.get(usize::from(id.0)).copied().flatten()?;
+    FAMILIES.get(usize::from(family))?.get(usize::from(position))
 }
 
 /// The event of this name.

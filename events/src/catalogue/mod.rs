@@ -33,7 +33,7 @@ const OTHERS: [&[Event]; 10] = [
 ];
 
 /// The families, in the order in which `tracer events` lists them. Ids rise within each.
-const FAMILIES: [&[Event]; syscalls::FAMILIES.len() + OTHERS.len()] = {
+static FAMILIES: [&[Event]; syscalls::FAMILIES.len() + OTHERS.len()] = {
     let mut families: [&[Event]; syscalls::FAMILIES.len() + OTHERS.len()] =
         [&[]; syscalls::FAMILIES.len() + OTHERS.len()];
     let mut i = 0;
