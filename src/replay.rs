@@ -50,6 +50,9 @@ pub struct Options {
     /// Numbers instead of names in tables
     #[arg(long)]
     raw_arguments: bool,
+    /// The errno's name beside a negative result in tables
+    #[arg(long)]
+    errno: bool,
     /// A column with the images of containers in tables
     #[arg(long)]
     images: bool,
@@ -137,6 +140,7 @@ fn style(options: &Options, source: &Source) -> Style {
         images: options.images,
         parse_arguments: options.parse_arguments,
         raw_arguments: options.raw_arguments,
+        errno: options.errno,
         policies: Vec::new(),
     }
 }

@@ -222,7 +222,10 @@ impl Kernel {
             match poll(&mut door, Some(&timeout)) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => {
-                    return Err(Error::Io { what: "cannot wait for the kernel's bell", source: error.into() });
+                    return Err(Error::Io {
+                        what: "cannot wait for the kernel's bell",
+                        source: error.into(),
+                    });
                 }
             }
         }

@@ -80,6 +80,8 @@ pub struct Style {
     pub parse_arguments: bool,
     /// Numbers as numbers in tables (`--raw-arguments`).
     pub raw_arguments: bool,
+    /// The errno's name beside a negative result in tables (`--errno`).
+    pub errno: bool,
     /// Names of the policies that scopes come from: (scope number, name).
     pub policies: Vec<(u8, String)>,
 }

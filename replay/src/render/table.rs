@@ -1,5 +1,6 @@
 //! Tables as Tracee prints them: the widths are its, a longer value pushes the rest to the right.
 
+use events::consts::errno;
 use pipeline::{EventView, Render};
 
 use super::clock::Hand;
@@ -103,7 +104,15 @@ impl Render for Table<'_> {
         }
         let (style, verbose) = (self.style, self.verbose);
         self.contexts.append(event.context_index, out, |out| context(style, verbose, event, out));
-        cell(RET, out, |out| digits::signed(event.ret, out));
+        cell(RET, out, |out| {
+            digits::signed(event.ret, out);
+            let name =
+                if self.style.errno && event.event.is_syscall() { errno::of_result(event.ret) } else { None };
+            if let Some(name) = name {
+                out.push(b' ');
+                out.extend_from_slice(name.as_bytes());
+            }
+        });
         cell(EVENT, out, |out| {
             let name = event.event.name.as_bytes();
             match name.get(..22) {
