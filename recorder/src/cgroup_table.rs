@@ -18,7 +18,7 @@ use scopes::ContainerFacts;
 use crate::{
     cgroups::{self, FoundCgroup},
     containers::container_of,
-    names::{NameRequest, Named},
+    names::{NameRequest, Named, RuntimePaths},
     runtime_state::ContainerNames,
 };
 
@@ -30,6 +30,8 @@ const UNKNOWN_BOUND: usize = 65_536;
 #[derive(Debug, Default)]
 pub struct CgroupTable {
     mount: Option<PathBuf>,
+    /// Where runtimes keep their state.
+    runtimes: Option<RuntimePaths>,
     known: BTreeMap<u64, Cgroup>,
     unknown: BTreeSet<u64>,
     /// Told of in the file already, unless in here.
@@ -54,7 +56,8 @@ impl CgroupTable {
         let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
         let mount = cgroups::unified_mount(&mounts);
         let found = mount.as_deref().and_then(|mount| cgroups::walk(mount).ok()).unwrap_or_default();
-        let mut table = CgroupTable::new(mount);
+        let runtimes = Some(RuntimePaths::default());
+        let mut table = CgroupTable { mount, runtimes, ..CgroupTable::default() };
         for cgroup in found {
             table.there(cgroup);
         }
@@ -77,7 +80,6 @@ impl CgroupTable {
             return;
         }
         let container = container_of(&path).map(|named| {
-            self.unnamed.push(NameRequest { cgroup_id: id, container_id: named.id.to_owned() });
             // Cgroups inside a container (`.../init.scope`) do not start it a second time.
             let last = path.rsplit('/').next().unwrap_or_default();
             let is_own = last.contains(named.id) || last == "container";
@@ -91,10 +93,17 @@ impl CgroupTable {
                 ..Container::default()
             }
         });
+        let container_id = container.as_ref().map(|container| container.id.clone());
         self.known.insert(id, Cgroup { id, path, created_ns, container, ..Cgroup::default() });
         self.unknown.remove(&id);
         self.untold.insert(id);
         self.version += 1;
+        if let Some(container_id) = container_id {
+            match self.runtimes.as_ref().and_then(|runtimes| runtimes.on_disk(&container_id)) {
+                Some(names) => self.named(Named { cgroup_id: id, names }),
+                None => self.unnamed.push(NameRequest { cgroup_id: id, container_id }),
+            }
+        }
     }
 
     pub fn removed(&mut self, id: u64, time_ns: u64) {
