@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::outcome::Outcome;
-use crate::{events_list, info, record, replay};
+use crate::{events_list, import, info, record, replay};
 
 /// Record kernel events once, ask any scope later.
 #[derive(Parser, Debug)]
@@ -22,6 +22,8 @@ enum Command {
     Replay(replay::Options),
     /// Say what a capture holds
     Info(info::Options),
+    /// Turn a log of JSON lines into a capture
+    Import(import::Options),
     /// List the events there are
     Events(events_list::Options),
 }
@@ -32,6 +34,7 @@ impl Cli {
             Command::Record(options) => record::run(options),
             Command::Replay(options) => replay::run(options),
             Command::Info(options) => info::run(options),
+            Command::Import(options) => import::run(options),
             Command::Events(options) => events_list::run(&options),
         }
     }

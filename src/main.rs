@@ -2,6 +2,7 @@
 
 mod cli;
 mod events_list;
+mod import;
 mod info;
 mod outcome;
 mod record;

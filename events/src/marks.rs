@@ -5,7 +5,7 @@
 /// ```text
 ///  31      24 23      16 15       8 7        0
 /// +----------+----------+----------+----------+
-/// |  spare   | cut args | lost args|  causes  |
+/// |  source  | cut args | lost args|  causes  |
 /// +----------+----------+----------+----------+
 /// ```
 /// `cut args` and `lost args` have a bit per argument position (0 to 7).
@@ -29,6 +29,9 @@ impl Marks {
     pub const COMPAT: u32 = 1 << 6;
     /// The context is not known (lost before it could be read).
     pub const NO_CONTEXT: u32 = 1 << 7;
+
+    /// Imported from a log: arguments with members are stored as [`crate::tree`], as the log told them.
+    pub const IMPORTED: u32 = 1 << 24;
 
     pub const fn has(self, bit: u32) -> bool {
         self.0 & bit != 0

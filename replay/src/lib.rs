@@ -1,5 +1,6 @@
 //! From capture files to answers: opening, rendering events, reports on captures. No root, no BPF, any system.
 
+pub mod import;
 pub mod info;
 pub mod open;
 pub mod render;

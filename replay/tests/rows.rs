@@ -177,8 +177,7 @@ fn tables_name_flags_and_addresses_unless_asked_not_to() {
     insta::assert_snapshot!(print(Format::Table, utc(), &events));
     insta::assert_snapshot!(print(Format::Table, Style { raw_arguments: true, ..utc() }, &events));
     assert!(
-        print(Format::Table, Style { errno: true, ..utc() }, &events)
-            .contains("-111 ECONNREFUSED connect ")
+        print(Format::Table, Style { errno: true, ..utc() }, &events).contains("-111 ECONNREFUSED connect ")
     );
 }
 

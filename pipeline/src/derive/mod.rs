@@ -5,7 +5,7 @@
 
 mod anti_debugging;
 mod packets;
-mod tree;
+pub mod tree;
 
 use events::{Event, Raw, catalogue};
 

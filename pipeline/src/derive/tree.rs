@@ -14,6 +14,19 @@ impl<'a> Tree<'a> {
         Tree { out }
     }
 
+    pub fn nothing(&mut self) {
+        self.out.push(0);
+    }
+
+    pub fn signed(&mut self, number: i64) {
+        self.out.push(1);
+        self.out.extend_from_slice(&number.to_le_bytes());
+    }
+
+    pub fn boolean(&mut self, value: bool) {
+        self.out.extend_from_slice(&[3, u8::from(value)]);
+    }
+
     pub fn unsigned(&mut self, number: u64) {
         self.out.push(2);
         self.out.extend_from_slice(&number.to_le_bytes());

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use events::show::{Leaf, Parts, Shape, Text, argument};
-use events::{ArgKind, Raw};
+use events::{ArgKind, Marks, Raw, tree};
 use pipeline::EventView;
 
 use super::{digits, json_text, text};
@@ -12,9 +12,32 @@ use super::{digits, json_text, text};
 pub fn text(event: &EventView<'_>, position: usize, named: bool, out: &mut Vec<u8>) {
     let mut safe = Safe(out);
     let mut listener = Text::new(&mut safe, named);
-    argument(event.event, position, &|at| event.args.get(at), &mut listener);
+    walk(event, position, &mut listener);
     // Memory takes everything.
     let _ = listener.finish();
+}
+
+fn walk(event: &EventView<'_>, position: usize, parts: &mut dyn Parts) {
+    if event.marks.has(Marks::IMPORTED)
+        && let Some(arg) = event.event.args.get(position)
+        && let Raw::Bytes(bytes) = event.args.get(position)
+        && is_tree(arg.kind, bytes)
+    {
+        return tree::walk(bytes, parts);
+    }
+    argument(event.event, position, &|at| event.args.get(at), parts);
+}
+
+/// Whether an imported value is stored as a log told it, rather than as the kernel lays it out.
+fn is_tree(kind: ArgKind, bytes: &[u8]) -> bool {
+    match kind {
+        ArgKind::Str | ArgKind::Text(_) | ArgKind::StrArray | ArgKind::StrList(_) | ArgKind::Bytes(_) => {
+            false
+        }
+        // Families that were put back into bytes are 1, 2 and 10; members are tagged 7.
+        ArgKind::Sockaddr(_) => bytes.first().is_some_and(|tag| !matches!(tag, 1 | 2 | 10)),
+        kind => kind.is_bytes(),
+    }
 }
 
 /// Takes text on its way to a terminal.
@@ -35,14 +58,14 @@ pub fn json(event: &EventView<'_>, position: usize, parsed: bool, scratch: &mut 
         json_text::quoted(arg.ctype.as_bytes(), out);
         out.extend_from_slice(b",\"value\":");
         if !plain(arg.kind, event.args.get(position), out) {
-            argument(event.event, position, &|at| event.args.get(at), &mut Json::new(false, out));
+            walk(event, position, &mut Json::new(false, out));
         }
         return;
     }
     // The type depends on what the value turns out to be.
     scratch.clear();
     let mut listener = Json::new(true, scratch);
-    argument(event.event, position, &|at| event.args.get(at), &mut listener);
+    walk(event, position, &mut listener);
     let ctype = if listener.is_word { "string" } else { arg.ctype };
     json_text::quoted(ctype.as_bytes(), out);
     out.extend_from_slice(b",\"value\":");

@@ -1,0 +1,224 @@
+//! Logs of JSON lines, Tracee's or our own, as a capture.
+//!
+//! What a log does not say is missing in the capture and named in its header, never invented: its clocks are the wall
+//! clock only, a process's start is known for its main thread or from our own entity ids, and arguments are as far as
+//! their text goes. The log is read twice: the header of a capture declares events that the program does not know, so
+//! these must be known before the first row.
+
+mod line;
+mod schema;
+mod values;
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, Write};
+
+use events::{EventId, Marks, Raw};
+use format::{
+    BlockBuilder, Cgroup, Clock, Container, Encoder, Header, Host, Options, Recording, Row, Side, Writer,
+    current_schema,
+};
+
+use line::Line;
+use schema::Foreign;
+
+/// Rows of one block.
+const BLOCK_ROWS: usize = 16_384;
+/// A longer line is no event.
+const LINE_BYTES: usize = 16 << 20;
+
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    #[error("line {number}: {reason}")]
+    Line { number: u64, reason: String },
+    #[error("reading the log")]
+    Read(#[source] std::io::Error),
+    #[error("writing the capture")]
+    Write(#[from] format::Error),
+    #[error("the log holds no event")]
+    Empty,
+}
+
+/// What became of a log.
+#[derive(Clone, Debug, Default)]
+pub struct Imported {
+    pub events: u64,
+    /// Lines that were skipped: number and reason of the first of them, and how many there were.
+    pub skipped: u64,
+    pub first_skipped: Option<String>,
+}
+
+/// The first reading of a log: what its capture's header and side records must say.
+#[derive(Debug, Default)]
+pub struct Survey {
+    foreign: Foreign,
+    cgroups: BTreeMap<u64, Cgroup>,
+    hostname: String,
+    first_ns: Option<u64>,
+    imported: Imported,
+}
+
+/// Whether lines that are no events end the import.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BadLines {
+    Refuse,
+    Skip,
+}
+
+/// Reads a log for the first time.
+pub fn survey(log: impl BufRead, bad: BadLines) -> Result<Survey, Error> {
+    let mut survey = Survey::default();
+    let mut imported = each_line(log, bad, |line| {
+        survey.foreign.see(&line)?;
+        survey.first_ns = Some(survey.first_ns.unwrap_or(u64::MAX).min(line.timestamp));
+        if survey.hostname.is_empty() {
+            survey.hostname = line.host_name.clone();
+        }
+        let started = line.context_flags.container_started;
+        if !line.container_id.is_empty() {
+            let cgroup = survey.cgroups.entry(line.cgroup_id).or_insert_with(|| Cgroup {
+                id: line.cgroup_id,
+                created_ns: Some(line.timestamp),
+                container: Some(container(&line)),
+                ..Cgroup::default()
+            });
+            if let Some(container) = cgroup.container.as_mut().filter(|_| started) {
+                let first = container.started_ns.unwrap_or(u64::MAX).min(line.timestamp);
+                container.started_ns = Some(first);
+            }
+        }
+        Ok(())
+    })?;
+    if imported.events == 0 {
+        return Err(Error::Empty);
+    }
+    std::mem::swap(&mut survey.imported, &mut imported);
+    Ok(survey)
+}
+
+/// Reads a log for the second time and writes its capture.
+pub fn write<W: Write>(
+    log: impl BufRead,
+    survey: Survey,
+    program: &str,
+    out: W,
+) -> Result<(W, Imported), Error> {
+    let mut writer = Writer::create(out, &header(&survey, program))?;
+    writer.side(&Side::Cgroups(survey.cgroups.values().cloned().collect()))?;
+    let mut builder = BlockBuilder::new();
+    let mut encoder = Encoder::new(Options::default());
+    let (mut bytes, mut spans) = (Vec::new(), Vec::new());
+    let mut failed = None;
+    each_line(log, BadLines::Skip, |line| {
+        let Some((id, args)) = survey.foreign.event(&line) else {
+            return Err("an event that changed".into());
+        };
+        if builder.is_empty() {
+            builder.set_clock(wall_only(line.timestamp));
+        }
+        bytes.clear();
+        spans.clear();
+        values::encode(&line, args, &mut bytes, &mut spans);
+        let args: Vec<Raw<'_>> = spans.iter().map(|span| span.raw(&bytes)).collect();
+        let context = builder.intern(&line.context());
+        let row = Row {
+            time_ns: line.timestamp,
+            event: EventId(id),
+            cpu: line.processor_id,
+            context,
+            ret: line.return_value,
+            scopes: if line.matched_scopes == 0 { 1 } else { line.matched_scopes },
+            marks: Marks(Marks::IMPORTED | if line.context_flags.is_compat { Marks::COMPAT } else { 0 }),
+            args: &args,
+        };
+        builder.push(&row).map_err(|error| error.to_string())?;
+        if (builder.len() >= BLOCK_ROWS || builder.is_full()) && failed.is_none() {
+            failed = encoder.encode(&mut builder).and_then(|block| writer.block(&block)).err();
+        }
+        Ok(())
+    })?;
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
+    if !builder.is_empty() {
+        writer.block(&encoder.encode(&mut builder)?)?;
+    }
+    let (out, _) = writer.finish()?;
+    Ok((out, survey.imported))
+}
+
+/// The wall clock stands for all three.
+fn wall_only(wall_ns: u64) -> Clock {
+    Clock { monotonic_ns: wall_ns, boot_ns: wall_ns, wall_ns }
+}
+
+fn header(survey: &Survey, program: &str) -> Header {
+    let mut schema = current_schema();
+    schema.extend(survey.foreign.declarations());
+    Header {
+        program: program.to_owned(),
+        host: Host { hostname: survey.hostname.clone(), ..Host::default() },
+        clock: wall_only(survey.first_ns.unwrap_or(0)),
+        schema,
+        recording: Recording {
+            start_ns: survey.first_ns.unwrap_or(0),
+            made_from: MADE_FROM.to_owned(),
+            unknown_fields: UNKNOWN.iter().map(|field| (*field).to_owned()).collect(),
+            ..Recording::default()
+        },
+        ..Header::default()
+    }
+}
+
+/// What the header of an imported capture says it was made from. Nothing is derived from its events: a log that held
+/// derived events still holds them.
+pub const MADE_FROM: &str = "tracee-json";
+
+/// What such a log does not say.
+const UNKNOWN: [&str; 7] =
+    ["boot clock", "gid", "net_ns", "user_ns", "processes before the first event", "losses", "truncation"];
+
+fn container(line: &Line) -> Container {
+    Container {
+        id: line.container_id.clone(),
+        name: line.container_name.clone(),
+        image: line.container_image.clone(),
+        pod_name: line.pod_name.clone(),
+        pod_namespace: line.pod_namespace.clone(),
+        pod_uid: line.pod_uid.clone(),
+        ..Container::default()
+    }
+}
+
+/// Calls `see` with each event of a log. A line that `see` refuses is as bad as one that does not read.
+fn each_line(
+    mut log: impl BufRead,
+    bad: BadLines,
+    mut see: impl FnMut(Line) -> Result<(), String>,
+) -> Result<Imported, Error> {
+    let mut imported = Imported::default();
+    let mut text = Vec::new();
+    for number in 1.. {
+        text.clear();
+        let read = std::io::Read::take(&mut log, LINE_BYTES as u64).read_until(b'\n', &mut text);
+        match read.map_err(Error::Read)? {
+            0 => break,
+            LINE_BYTES => return Err(Error::Line { number, reason: "longer than 16 MiB".to_owned() }),
+            _ => {}
+        }
+        if text.trim_ascii().is_empty() {
+            continue;
+        }
+        let line = serde_json::from_slice::<Line>(&text).map(Line::with_bytes);
+        let seen = line.map_err(|error| error.to_string()).and_then(&mut see);
+        match seen {
+            Ok(()) => imported.events += 1,
+            Err(reason) if bad == BadLines::Skip => {
+                imported.skipped += 1;
+                imported.first_skipped.get_or_insert_with(|| format!("line {number}: {reason}"));
+            }
+            Err(reason) => return Err(Error::Line { number, reason }),
+        }
+    }
+    Ok(imported)
+}

@@ -1,0 +1,238 @@
+//! Values of a log's JSON as a capture stores them.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use events::{ArgKind, Names, Raw};
+use pipeline::derive::tree::Tree;
+use serde_json::Value;
+
+use super::line::Line;
+use super::schema::Stored;
+use crate::render::json_text;
+
+/// A value whose bytes stand elsewhere.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Span {
+    Missing,
+    Number(u64),
+    Bytes { start: usize, end: usize },
+}
+
+impl Span {
+    pub fn raw(self, bytes: &[u8]) -> Raw<'_> {
+        match self {
+            Span::Missing => Raw::Missing,
+            Span::Number(number) => Raw::Number(number),
+            Span::Bytes { start, end } => bytes.get(start..end).map_or(Raw::Missing, Raw::Bytes),
+        }
+    }
+}
+
+/// Encodes the arguments of a line in the order of its event's declaration.
+pub fn encode(line: &Line, args: Vec<(String, Stored)>, bytes: &mut Vec<u8>, spans: &mut Vec<Span>) {
+    for (name, stored) in args {
+        let value = line.args.iter().find(|argument| argument.name == name).map(|argument| &argument.value);
+        let start = bytes.len();
+        let number = match value {
+            None | Some(Value::Null) => None,
+            Some(value) => Some(one(value, stored, bytes)),
+        };
+        spans.push(match number {
+            None | Some(Outcome::Missing) => Span::Missing,
+            Some(Outcome::Number(number)) => Span::Number(number),
+            Some(Outcome::Bytes) => Span::Bytes { start, end: bytes.len() },
+        });
+    }
+}
+
+enum Outcome {
+    Missing,
+    Number(u64),
+    /// Appended.
+    Bytes,
+}
+
+fn one(value: &Value, stored: Stored, bytes: &mut Vec<u8>) -> Outcome {
+    match (stored, value) {
+        (Stored::Kind(kind, names), value) if kind.is_number() => match number(value, names) {
+            Some(number) => Outcome::Number(number),
+            None => Outcome::Missing,
+        },
+        (Stored::Signed | Stored::Unsigned, value) => match number(value, Names::None) {
+            Some(number) => Outcome::Number(number),
+            None => Outcome::Missing,
+        },
+        (Stored::Text | Stored::Kind(ArgKind::Str | ArgKind::Text(_), _), Value::String(text)) => {
+            bytes.extend(json_text::bytes_of(text));
+            Outcome::Bytes
+        }
+        (Stored::Text | Stored::Kind(ArgKind::Str | ArgKind::Text(_), _), value) => {
+            bytes.extend(value.to_string().into_bytes());
+            Outcome::Bytes
+        }
+        (Stored::Kind(ArgKind::StrArray | ArgKind::StrList(_), _), value) => {
+            let elements = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+            for element in elements {
+                bytes.extend(json_text::bytes_of(element.as_str().unwrap_or_default()));
+                bytes.push(0);
+            }
+            Outcome::Bytes
+        }
+        (Stored::Kind(ArgKind::Bytes(_), _), value) => match value.as_str().and_then(base64) {
+            Some(decoded) => {
+                bytes.extend(decoded);
+                Outcome::Bytes
+            }
+            None => Outcome::Missing,
+        },
+        (Stored::Kind(ArgKind::Sockaddr(_), _), Value::Object(members)) => {
+            let member = |name: &str| members.get(name).and_then(Value::as_str);
+            match sockaddr(&member) {
+                Some(address) => bytes.extend(address),
+                None => tree(value, bytes),
+            }
+            Outcome::Bytes
+        }
+        (_, value) => {
+            tree(value, bytes);
+            Outcome::Bytes
+        }
+    }
+}
+
+/// A number, or the text of one: decimal, hex, or names.
+fn number(value: &Value, names: Names) -> Option<u64> {
+    match value {
+        Value::Bool(is) => Some(u64::from(*is)),
+        Value::Number(number) => number.as_u64().or_else(|| number.as_i64().map(|number| number as u64)),
+        Value::String(text) => {
+            let hex = text.strip_prefix("0x").and_then(|digits| u64::from_str_radix(digits, 16).ok());
+            let signed = || text.parse::<i64>().ok().map(|number| number as u64);
+            hex.or_else(|| text.parse().ok()).or_else(signed).or_else(|| names.parse(text))
+        }
+        _ => None,
+    }
+}
+
+/// A socket address from the members that Tracee shows; `None` for families that are kept as they are shown.
+fn sockaddr<'a>(member: &dyn Fn(&str) -> Option<&'a str>) -> Option<Vec<u8>> {
+    match member("sa_family")? {
+        "AF_INET" => {
+            let address: Ipv4Addr = member("sin_addr")?.parse().ok()?;
+            let port: u16 = member("sin_port")?.parse().ok()?;
+            let mut bytes = vec![2, 0];
+            bytes.extend(port.to_be_bytes());
+            bytes.extend(address.octets());
+            bytes.extend([0; 8]);
+            Some(bytes)
+        }
+        "AF_INET6" => {
+            let address: Ipv6Addr = member("sin6_addr")?.parse().ok()?;
+            let port: u16 = member("sin6_port")?.parse().ok()?;
+            let flow: u32 = member("sin6_flowinfo").unwrap_or("0").parse().ok()?;
+            let scope: u32 = member("sin6_scopeid").unwrap_or("0").parse().ok()?;
+            let mut bytes = vec![10, 0];
+            bytes.extend(port.to_be_bytes());
+            bytes.extend(flow.to_be_bytes());
+            bytes.extend(address.octets());
+            bytes.extend(scope.to_le_bytes());
+            Some(bytes)
+        }
+        "AF_UNIX" => {
+            let path = json_text::bytes_of(member("sun_path")?);
+            let mut bytes = vec![1, 0];
+            match path.strip_prefix(b"@") {
+                Some(name) => {
+                    bytes.push(0);
+                    bytes.extend(name);
+                }
+                None => {
+                    bytes.extend(path);
+                    bytes.push(0);
+                }
+            }
+            Some(bytes)
+        }
+        _ => None,
+    }
+}
+
+/// Nesting beyond what stored trees may have ends as nothing.
+fn tree(value: &Value, bytes: &mut Vec<u8>) {
+    node(value, &mut Tree::new(bytes), events::tree::MAX_DEPTH);
+}
+
+fn node(value: &Value, tree: &mut Tree<'_>, depth: usize) {
+    match value {
+        Value::Bool(is) => tree.boolean(*is),
+        Value::Number(number) => match (number.as_u64(), number.as_i64()) {
+            (Some(number), _) => tree.unsigned(number),
+            (None, Some(number)) => tree.signed(number),
+            // Fractions have no stored form: their text does.
+            (None, None) => tree.text(number.to_string().as_bytes()),
+        },
+        Value::String(text) => tree.text(&json_text::bytes_of(text)),
+        Value::Array(elements) if depth > 0 => {
+            tree.list(elements, |element, tree| node(element, tree, depth - 1));
+        }
+        Value::Object(members) if depth > 0 => tree.members(|out| {
+            for (name, member) in members {
+                out.value(name, |tree| node(member, tree, depth - 1));
+            }
+        }),
+        _ => tree.nothing(),
+    }
+}
+
+fn base64(text: &str) -> Option<Vec<u8>> {
+    let digits = text.trim_end_matches('=').as_bytes();
+    let mut bytes = Vec::with_capacity(digits.len() * 3 / 4);
+    for chunk in digits.chunks(4) {
+        let mut word = 0u32;
+        for digit in chunk {
+            let six = match digit {
+                b'A'..=b'Z' => digit - b'A',
+                b'a'..=b'z' => digit - b'a' + 26,
+                b'0'..=b'9' => digit - b'0' + 52,
+                b'+' => 62,
+                b'/' => 63,
+                _ => return None,
+            };
+            word = word << 6 | u32::from(six);
+        }
+        word <<= 6 * (4 - chunk.len());
+        let [_, a, b, c] = word.to_be_bytes();
+        bytes.extend([a, b, c].iter().take((chunk.len() * 6) / 8));
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_reads_what_is_written() {
+        let all = [
+            ("", &b""[..]),
+            ("Zg==", b"f"),
+            ("Zm8=", b"fo"),
+            ("Zm9v", b"foo"),
+            ("//79/A==", b"\xff\xfe\xfd\xfc"),
+        ];
+        for (text, bytes) in all {
+            assert_eq!(base64(text).as_deref(), Some(bytes));
+        }
+        assert_eq!(base64("a b"), None);
+    }
+
+    #[test]
+    fn numbers_are_read_in_every_spelling() {
+        let read = |text: &str| number(&Value::String(text.into()), Names::None);
+        assert_eq!(
+            [read("7"), read("0x10"), read("-100"), read("x")],
+            [Some(7), Some(16), Some(-100i64 as u64), None]
+        );
+        assert_eq!(number(&Value::Bool(true), Names::None), Some(1));
+    }
+}
