@@ -2,6 +2,7 @@
 
 use events::{EventId, Raw};
 
+use crate::archive::key;
 use crate::{Block, Result};
 
 /// In codes of bytes: the row has no value.
@@ -13,9 +14,8 @@ pub const NUMBER: u32 = u32::MAX - 1;
 /// `ordinal`.
 #[derive(Clone, Copy, Debug)]
 pub struct ArgTable<'a> {
-    #[expect(dead_code)]
     pub(crate) block: &'a Block<'a>,
-    pub(crate) event: EventId,
+    pub(crate) code: u16,
     pub(crate) rows: usize,
 }
 
@@ -108,7 +108,7 @@ impl<'a> ColumnView<'a> {
 impl<'a> ArgTable<'a> {
     /// By the program's catalogue, or its declaration of an event of the file that it does not know.
     pub fn event(&self) -> EventId {
-        self.event
+        self.block.event_list().get(self.code as usize).copied().unwrap_or(EventId(u16::MAX))
     }
 
     /// Rows of this event in the block.
@@ -118,8 +118,27 @@ impl<'a> ArgTable<'a> {
 
     /// An argument by its position in the program's declaration, decoded when first asked for. Missing when the file's
     /// event has no argument of that name.
-    pub fn column(&self, _position: usize) -> Result<ColumnView<'a>> {
-        Ok(ColumnView::Missing { rows: self.rows })
+    pub fn column(&self, position: usize) -> Result<ColumnView<'a>> {
+        let file = self.block.file_event(self.code).and_then(|event| *event.positions.get(position)?);
+        match file {
+            Some(position) => self.block.event_column(self.code, u32::from(position)),
+            None => Ok(ColumnView::Missing { rows: self.rows }),
+        }
+    }
+
+    /// Return values, as 64 bits.
+    pub fn rets(&self) -> Result<ColumnView<'a>> {
+        self.block.event_column(self.code, key::RET)
+    }
+
+    /// Recorded scopes.
+    pub fn scopes(&self) -> Result<ColumnView<'a>> {
+        self.block.event_column(self.code, key::SCOPES)
+    }
+
+    /// [`events::Marks`].
+    pub fn marks(&self) -> Result<ColumnView<'a>> {
+        self.block.event_column(self.code, key::MARKS)
     }
 
     pub fn get(&self, ordinal: usize, position: usize) -> Result<Raw<'a>> {

@@ -1,12 +1,43 @@
 //! One block, decoded column by column when asked.
 
+use std::cell::{Cell, OnceCell, RefCell};
+
+use events::context::ContextFlags;
 use events::{Context, EventId};
 
-use crate::{ArgTable, Clock, Result};
+use crate::archive::{INLINE, column_key, key};
+use crate::args::Dictionary;
+use crate::builder::ContextRow;
+use crate::capture::Capture;
+use crate::columns::{self, Column};
+use crate::compress::Decompressor;
+use crate::directory::Directory;
+use crate::integers::{self, Integer, Torn};
+use crate::schema::FileEvent;
+use crate::{ArgTable, Clock, ColumnView, Error, Result, limits};
 
 /// Buffers that blocks decode into, reused from block to block. One for each thread, and for each block held at once.
 #[derive(Debug, Default)]
-pub struct Scratch {}
+pub struct Scratch {
+    buffers: Buffers,
+}
+
+#[derive(Debug, Default)]
+struct Buffers {
+    decompressor: Decompressor,
+    bytes: Vec<Vec<u8>>,
+    shorts: Vec<Vec<u16>>,
+    marks: Vec<Vec<u32>>,
+    longs: Vec<Vec<u64>>,
+    rets: Vec<Vec<i64>>,
+    columns: Vec<Box<Column>>,
+    contexts: Vec<(Vec<ContextRow>, Dictionary)>,
+}
+
+/// Buffers of one kind that are kept between blocks; more than a block usually takes only hold memory.
+const KEPT: usize = 64;
+/// A buffer that has grown beyond this is not kept.
+const KEPT_BYTES: usize = 4 << 20;
 
 impl Scratch {
     pub fn new() -> Scratch {
@@ -18,103 +49,437 @@ impl Scratch {
 /// error. Rows are in time order.
 #[derive(Debug)]
 pub struct Block<'a> {
-    #[expect(dead_code)]
-    scratch: &'a mut Scratch,
+    capture: &'a Capture,
+    number: usize,
+    directory: Directory,
+    /// Where the groups begin: in the file, or in `payload` when that had to be decrypted.
+    groups_at: u64,
+    payload: Option<Vec<u8>>,
+    event_list: Vec<EventId>,
+    events: Vec<&'a FileEvent>,
+    /// Where the buffers go back to.
+    home: &'a mut Scratch,
+    buffers: RefCell<Buffers>,
+    groups: Vec<OnceCell<Vec<u8>>>,
+    columns: Vec<OnceCell<Box<Column>>>,
+    event_codes: OnceCell<Vec<u16>>,
+    context_codes: OnceCell<Vec<u16>>,
+    times: OnceCell<Vec<u64>>,
+    cpus: OnceCell<Vec<u16>>,
+    rets: OnceCell<Vec<i64>>,
+    scopes: OnceCell<Vec<u64>>,
+    marks: OnceCell<Vec<u32>>,
+    contexts: OnceCell<(Vec<ContextRow>, Dictionary)>,
+    /// Bytes decompressed, and memory taken, up to now.
+    decompressed: Cell<u64>,
+    memory: Cell<usize>,
 }
 
 /// The distinct contexts of a block; [`Block::context_codes`] index it.
 #[derive(Clone, Copy, Debug)]
 pub struct Contexts<'a> {
-    #[expect(dead_code)]
-    block: &'a (),
+    rows: &'a [ContextRow],
+    strings: &'a Dictionary,
 }
 
 impl<'a> Contexts<'a> {
     pub fn len(&self) -> usize {
-        0
+        self.rows.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.rows.is_empty()
     }
 
-    pub fn get(&self, _code: u16) -> Option<Context<'a>> {
-        None
+    pub fn get(&self, code: u16) -> Option<Context<'a>> {
+        let row = self.rows.get(code as usize)?;
+        let [
+            pid,
+            tid,
+            ppid,
+            ns_pid,
+            ns_tid,
+            ns_ppid,
+            uid,
+            gid,
+            mnt_ns,
+            pid_ns,
+            net_ns,
+            user_ns,
+            flags,
+            comm,
+            exe,
+            uts,
+        ] = row.numbers;
+        let [cgroup_id, thread_start_ns, process_start_ns, parent_start_ns] = row.wide;
+        let string = |code| self.strings.get(code).unwrap_or_default();
+        Some(Context {
+            pid,
+            tid,
+            ppid,
+            ns_pid,
+            ns_tid,
+            ns_ppid,
+            uid,
+            gid,
+            mnt_ns,
+            pid_ns,
+            net_ns,
+            user_ns,
+            cgroup_id,
+            thread_start_ns,
+            process_start_ns,
+            parent_start_ns,
+            comm: string(comm),
+            exe: string(exe),
+            uts: string(uts),
+            flags: ContextFlags(flags),
+        })
     }
 
     /// By code.
-    pub fn iter(&self) -> impl Iterator<Item = Context<'a>> {
+    pub fn iter(&self) -> impl Iterator<Item = Context<'a>> + use<'a> {
         let contexts = *self;
         (0..self.len()).filter_map(move |code| contexts.get(code as u16))
     }
 }
 
-impl Block<'_> {
+/// A block's parts, as a capture hands them over.
+pub(crate) struct Parts<'a> {
+    pub(crate) directory: Directory,
+    pub(crate) events: Vec<&'a FileEvent>,
+    pub(crate) groups_at: u64,
+    pub(crate) payload: Option<Vec<u8>>,
+}
+
+impl<'a> Block<'a> {
+    pub(crate) fn new(
+        capture: &'a Capture,
+        number: usize,
+        parts: Parts<'a>,
+        home: &'a mut Scratch,
+    ) -> Block<'a> {
+        let buffers = std::mem::take(&mut home.buffers);
+        let Parts { directory, events, groups_at, payload } = parts;
+        Block {
+            capture,
+            number,
+            groups: directory.groups.iter().map(|_| OnceCell::new()).collect(),
+            columns: directory.columns.iter().map(|_| OnceCell::new()).collect(),
+            event_list: events.iter().map(|file| file.event.id).collect(),
+            directory,
+            groups_at,
+            payload,
+            events,
+            home,
+            buffers: RefCell::new(buffers),
+            event_codes: OnceCell::new(),
+            context_codes: OnceCell::new(),
+            times: OnceCell::new(),
+            cpus: OnceCell::new(),
+            rets: OnceCell::new(),
+            scopes: OnceCell::new(),
+            marks: OnceCell::new(),
+            contexts: OnceCell::new(),
+            decompressed: Cell::new(0),
+            memory: Cell::new(0),
+        }
+    }
+
     pub fn rows(&self) -> usize {
-        0
+        self.directory.rows
     }
 
     pub fn clock(&self) -> Clock {
-        Clock::default()
+        self.directory.clock
     }
 
     /// Index of the host: 0 unless the capture was merged.
     pub fn host(&self) -> u16 {
-        0
+        self.directory.host
     }
 
     /// The block's distinct events; event codes index it.
     pub fn event_list(&self) -> &[EventId] {
-        &[]
+        &self.event_list
     }
 
     /// Rows of the event with this code.
-    pub fn rows_of(&self, _event_code: u16) -> usize {
-        0
+    pub fn rows_of(&self, event_code: u16) -> usize {
+        self.directory.event_rows.get(event_code as usize).map_or(0, |rows| *rows as usize)
     }
 
     pub fn contexts(&self) -> Result<Contexts<'_>> {
-        Ok(Contexts { block: &() })
+        let (rows, strings) = get_or_try(&self.contexts, || {
+            let (mut rows, mut strings) = self.buffers.borrow_mut().contexts.pop().unwrap_or_default();
+            let count = self.directory.contexts;
+            self.take(count * size_of::<ContextRow>())?;
+            let bytes = self.column_bytes(key::CONTEXTS)?.ok_or(self.damaged("it has no contexts"))?;
+            columns::decode_contexts(bytes, count, self.memory_left(), &mut rows, &mut strings)
+                .map_err(|Torn| self.damaged("its contexts are torn"))?;
+            self.take(strings.bytes.len())?;
+            Ok((rows, strings))
+        })?;
+        Ok(Contexts { rows, strings })
     }
 
+    /// Each is an index of [`Block::event_list`].
     pub fn event_codes(&self) -> Result<&[u16]> {
-        Ok(&[])
+        get_or_try(&self.event_codes, || {
+            let codes: Vec<u16> = self.fixed(key::EVENTS, |b| &mut b.shorts)?;
+            let mut counts = vec![0u32; self.event_list.len()];
+            for code in &codes {
+                match counts.get_mut(*code as usize) {
+                    Some(count) => *count += 1,
+                    None => return Err(self.damaged("a row is of an event that the block does not have")),
+                }
+            }
+            // Tables of arguments have as many rows as the directory says.
+            if counts != self.directory.event_rows {
+                return Err(self.damaged("its events are not as many as it says"));
+            }
+            Ok(codes)
+        })
+        .map(Vec::as_slice)
     }
 
+    /// Each is an index of [`Block::contexts`].
     pub fn context_codes(&self) -> Result<&[u16]> {
-        Ok(&[])
+        get_or_try(&self.context_codes, || {
+            let codes: Vec<u16> = self.fixed(key::CONTEXT_CODES, |b| &mut b.shorts)?;
+            match codes.iter().max() {
+                Some(most) if *most as usize >= self.directory.contexts => {
+                    Err(self.damaged("a row is of a context that the block does not have"))
+                }
+                _ => Ok(codes),
+            }
+        })
+        .map(Vec::as_slice)
     }
 
     /// Boot clock, ns.
     pub fn times(&self) -> Result<&[u64]> {
-        Ok(&[])
+        get_or_try(&self.times, || self.fixed(key::TIMES, |b| &mut b.longs)).map(Vec::as_slice)
+    }
+
+    pub fn cpus(&self) -> Result<&[u16]> {
+        get_or_try(&self.cpus, || self.fixed(key::CPUS, |b| &mut b.shorts)).map(Vec::as_slice)
     }
 
     pub fn rets(&self) -> Result<&[i64]> {
-        Ok(&[])
+        get_or_try(&self.rets, || self.gather(key::RET, |b| &mut b.rets)).map(Vec::as_slice)
     }
 
-    /// Recorded scopes.
+    /// Recorded scopes: bit N-1 for scope N.
     pub fn scopes(&self) -> Result<&[u64]> {
-        Ok(&[])
+        get_or_try(&self.scopes, || self.gather(key::SCOPES, |b| &mut b.longs)).map(Vec::as_slice)
     }
 
     /// [`events::Marks`].
     pub fn marks(&self) -> Result<&[u32]> {
-        Ok(&[])
-    }
-
-    pub fn cpus(&self) -> Result<&[u16]> {
-        Ok(&[])
+        get_or_try(&self.marks, || self.gather(key::MARKS, |b| &mut b.marks)).map(Vec::as_slice)
     }
 
     /// The arguments of the event with this code.
     pub fn args(&self, event_code: u16) -> ArgTable<'_> {
-        ArgTable { block: self, event: EventId(0), rows: self.rows_of(event_code) }
+        ArgTable { block: self, code: event_code, rows: self.rows_of(event_code) }
     }
 
     /// Bytes that were decompressed for this block up to now.
     pub fn decompressed(&self) -> u64 {
-        0
+        self.decompressed.get()
     }
+
+    pub(crate) fn file_event(&self, code: u16) -> Option<&'a FileEvent> {
+        self.events.get(code as usize).copied()
+    }
+
+    /// A column of an event, by position in the file or one of [`key::RET`] and its kin.
+    pub(crate) fn event_column(&self, code: u16, position: u32) -> Result<ColumnView<'_>> {
+        let rows = self.rows_of(code);
+        let wanted = column_key(code, position);
+        let is_argument = position < key::RET;
+        let Some(at) = self.directory.find(wanted) else {
+            return Ok(if is_argument {
+                ColumnView::Missing { rows }
+            } else {
+                ColumnView::Constant { rows, number: 0 }
+            });
+        };
+        let Some(cell) = self.columns.get(at) else { return Ok(ColumnView::Missing { rows }) };
+        if cell.get().is_none() {
+            let bytes = self.bytes_at(at)?;
+            if let Some(number) = columns::constant(bytes, is_argument) {
+                return Ok(ColumnView::Constant { rows, number });
+            }
+        }
+        let column = get_or_try(cell, || {
+            let mut column = self.buffers.borrow_mut().columns.pop().unwrap_or_default();
+            // Decoded numbers take eight bytes and codes four; dictionaries are counted when their size is known.
+            self.take(rows * 13)?;
+            let bytes = self.bytes_at(at)?;
+            let torn = |Torn| self.damaged("a column of arguments is torn");
+            if is_argument {
+                column.decode(bytes, rows, self.memory_left()).map_err(torn)?;
+                self.take(column.dictionary.bytes.len())?;
+            } else {
+                column.decode_numbers(bytes, rows).map_err(torn)?;
+            }
+            Ok(column)
+        })?;
+        Ok(column.view(rows))
+    }
+
+    /// Puts what every event's table has back into the order of the block's rows.
+    fn gather<T: Integer>(
+        &self,
+        position: u32,
+        pool: fn(&mut Buffers) -> &mut Vec<Vec<T>>,
+    ) -> Result<Vec<T>> {
+        let rows = self.rows();
+        self.take(rows * size_of::<T>())?;
+        let mut out = pool(&mut self.buffers.borrow_mut()).pop().unwrap_or_default();
+        out.clear();
+        let mut views = Vec::with_capacity(self.event_list.len());
+        for code in 0..self.event_list.len() {
+            views.push(self.event_column(code as u16, position)?);
+        }
+        let constant = |view: &ColumnView<'_>| match view {
+            ColumnView::Constant { number, .. } => Some(*number),
+            _ => None,
+        };
+        let first = views.first().and_then(constant);
+        if let Some(number) = first.filter(|_| views.iter().all(|view| constant(view) == first)) {
+            out.resize(rows, T::from_word(number));
+            return Ok(out);
+        }
+        let mut next: Vec<(&[u64], T)> = views
+            .iter()
+            .map(|view| match view {
+                ColumnView::Numbers { values, .. } => (*values, T::default()),
+                view => (&[][..], T::from_word(constant(view).unwrap_or_default())),
+            })
+            .collect();
+        out.extend(self.event_codes()?.iter().map(|code| match next.get_mut(*code as usize) {
+            Some((values, constant)) => match values.split_first() {
+                Some((value, rest)) => {
+                    *values = rest;
+                    T::from_word(*value)
+                }
+                None => *constant,
+            },
+            None => T::default(),
+        }));
+        Ok(out)
+    }
+
+    /// A column of the whole block.
+    fn fixed<T: Integer>(&self, wanted: u32, pool: fn(&mut Buffers) -> &mut Vec<Vec<T>>) -> Result<Vec<T>> {
+        self.take(self.rows() * size_of::<T>())?;
+        let bytes = self.column_bytes(wanted)?.ok_or(self.damaged("a column of all rows is not there"))?;
+        let mut out = pool(&mut self.buffers.borrow_mut()).pop().unwrap_or_default();
+        match integers::decode(bytes, self.rows(), &mut out) {
+            Ok([]) => Ok(out),
+            _ => Err(self.damaged("a column of all rows is torn")),
+        }
+    }
+
+    fn column_bytes(&self, wanted: u32) -> Result<Option<&[u8]>> {
+        self.directory.find(wanted).map(|at| self.bytes_at(at)).transpose()
+    }
+
+    /// The bytes of the column at a place of the directory, decompressed.
+    fn bytes_at(&self, at: usize) -> Result<&[u8]> {
+        let torn = || self.damaged("its directory contradicts itself");
+        let column = self.directory.columns.get(at).ok_or_else(torn)?;
+        let whole = match column.group {
+            INLINE => self.directory.inline.as_slice(),
+            group => self.group(group as usize)?,
+        };
+        let start = column.offset as usize;
+        whole.get(start..start + column.length as usize).ok_or_else(torn)
+    }
+
+    fn group(&self, at: usize) -> Result<&[u8]> {
+        let cell = self.groups.get(at).ok_or(self.damaged("a column is in a group that is not there"))?;
+        get_or_try(cell, || {
+            let group = self.directory.groups.get(at).copied().unwrap_or_default();
+            self.take(group.raw as usize)?;
+            let mut buffers = self.buffers.borrow_mut();
+            let mut read = buffers.bytes.pop().unwrap_or_default();
+            let mut out = buffers.bytes.pop().unwrap_or_default();
+            let (start, length) = (self.groups_at + u64::from(group.offset), group.stored as usize);
+            let stored = match &self.payload {
+                Some(payload) => payload.get(start as usize..start as usize + length),
+                None => Some(self.capture.source().read(start, length, &mut read)?),
+            };
+            let stored = stored.ok_or(self.damaged("a column group ends outside of the block"))?;
+            if crc32fast::hash(stored) != group.crc {
+                return Err(self.damaged("a column group does not fit its checksum"));
+            }
+            buffers
+                .decompressor
+                .read(group.codec, stored, group.raw as usize, &mut out)
+                .ok_or(self.damaged("a column group cannot be decompressed"))?;
+            self.decompressed.set(self.decompressed.get() + u64::from(group.raw));
+            keep(&mut buffers.bytes, read);
+            Ok(out)
+        })
+        .map(Vec::as_slice)
+    }
+
+    fn damaged(&self, what: &'static str) -> Error {
+        Error::Block { block: self.number, what }
+    }
+
+    /// Counts memory before it is taken.
+    fn take(&self, bytes: usize) -> Result<()> {
+        if bytes > self.memory_left() {
+            return Err(self.damaged("it needs more memory than a block may take"));
+        }
+        self.memory.set(self.memory.get() + bytes);
+        Ok(())
+    }
+
+    fn memory_left(&self) -> usize {
+        limits::BLOCK_MEMORY.saturating_sub(self.memory.get())
+    }
+}
+
+impl Drop for Block<'_> {
+    fn drop(&mut self) {
+        let mut buffers = self.buffers.take();
+        for group in self.groups.drain(..) {
+            group.into_inner().into_iter().for_each(|group| keep(&mut buffers.bytes, group));
+        }
+        for cell in [&mut self.event_codes, &mut self.context_codes, &mut self.cpus] {
+            cell.take().into_iter().for_each(|codes| keep(&mut buffers.shorts, codes));
+        }
+        for cell in [&mut self.times, &mut self.scopes] {
+            cell.take().into_iter().for_each(|longs| keep(&mut buffers.longs, longs));
+        }
+        self.rets.take().into_iter().for_each(|rets| keep(&mut buffers.rets, rets));
+        self.marks.take().into_iter().for_each(|marks| keep(&mut buffers.marks, marks));
+        for column in self.columns.drain(..).filter_map(OnceCell::into_inner) {
+            if buffers.columns.len() < KEPT && column.memory() <= KEPT_BYTES {
+                buffers.columns.push(column);
+            }
+        }
+        buffers.contexts.extend(self.contexts.take());
+        self.home.buffers = buffers;
+    }
+}
+
+fn keep<T>(pool: &mut Vec<Vec<T>>, buffer: Vec<T>) {
+    if pool.len() < KEPT && buffer.capacity() * size_of::<T>() <= KEPT_BYTES {
+        pool.push(buffer);
+    }
+}
+
+fn get_or_try<T>(cell: &OnceCell<T>, value: impl FnOnce() -> Result<T>) -> Result<&T> {
+    if let Some(value) = cell.get() {
+        return Ok(value);
+    }
+    let value = value()?;
+    Ok(cell.get_or_init(|| value))
 }

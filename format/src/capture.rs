@@ -2,23 +2,45 @@
 
 use std::path::Path;
 
-use crate::schema::Schema;
-use crate::{Block, BlockInfo, Cgroup, Error, Header, Loss, Process, Result, Scratch, User};
+use events::EventId;
+
+use crate::archive::{self, ArchivedBlockV1, ArchivedIndexV1, ArchivedSideV1, SideV1};
+use crate::block::Parts;
+use crate::compress::Decompressor;
+use crate::directory::Directory;
+use crate::frame::{self, FrameHeader, HEADER_BYTES, Kind, PREAMBLE_BYTES, TRAILER_BYTES, Trailer};
+use crate::index::Index;
+use crate::salvage::{self, Found};
+use crate::schema::{FileEvent, Schema};
+use crate::source::Source;
+use crate::{Block, BlockInfo, Cgroup, Error, Header, Loss, Process, Result, Scratch, User, limits};
 
 /// A capture file. Sharing it among threads is fine: reading keeps its state in [`Scratch`].
 #[derive(Debug)]
 pub struct Capture {
+    source: Source,
     header: Header,
     schema: Schema,
+    index: Index,
+    beside: Beside,
     completeness: Completeness,
+}
+
+/// Records beside the events.
+#[derive(Debug, Default)]
+struct Beside {
+    processes: Vec<Process>,
+    cgroups: Vec<Cgroup>,
+    losses: Vec<Loss>,
+    users: Vec<User>,
+    /// Decompressed, up to now.
+    bytes: usize,
 }
 
 /// How to open a file.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct OpenOptions {
-    /// Read with `pread` even where the file could be mapped.
-    pub no_mmap: bool,
     /// Text of an age identity file, for encrypted captures.
     pub identity: Option<String>,
 }
@@ -30,11 +52,19 @@ pub enum Completeness {
     Finished,
     /// The file ends early, or its index is damaged: what could be read was found by going through it.
     Salvaged {
-        /// Bytes at the end that hold no whole frame.
+        /// Bytes that hold no whole frame.
         lost_bytes: u64,
         /// In words, such as `the file ends inside block 12`.
         what: String,
     },
+}
+
+/// A frame's header and its head, decompressed.
+pub(crate) struct Head {
+    pub(crate) frame: FrameHeader,
+    pub(crate) bytes: Vec<u8>,
+    /// The decrypted payload, of an encrypted frame.
+    pub(crate) payload: Option<Vec<u8>>,
 }
 
 impl Capture {
@@ -42,12 +72,133 @@ impl Capture {
         Capture::open_with(path, &OpenOptions::default())
     }
 
-    pub fn open_with(_path: &Path, _options: &OpenOptions) -> Result<Capture> {
-        Err(Error::NotACapture)
+    pub fn open_with(path: &Path, options: &OpenOptions) -> Result<Capture> {
+        Capture::from_source(Source::open(path)?, options)
     }
 
-    pub fn from_bytes(_bytes: Vec<u8>) -> Result<Capture> {
-        Err(Error::NotACapture)
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Capture> {
+        Capture::from_source(Source::Bytes(bytes), &OpenOptions::default())
+    }
+
+    fn from_source(source: Source, _options: &OpenOptions) -> Result<Capture> {
+        let mut buffer = Vec::new();
+        let preamble = source.read(0, PREAMBLE_BYTES, &mut buffer).map_err(|_| Error::NotACapture)?;
+        frame::check_preamble(preamble)?;
+        let start = PREAMBLE_BYTES as u64;
+        let head = read_head(&source, start, Kind::Header)?;
+        let header: Header = archive::read(&head.bytes, start)?;
+        let schema = Schema::of(&header.schema)?;
+        let mut capture = Capture {
+            source,
+            header,
+            schema,
+            index: Index::default(),
+            beside: Beside::default(),
+            completeness: Completeness::Finished,
+        };
+        match capture.read_index() {
+            Ok(true) => return Ok(capture),
+            Ok(false) => {}
+            // What is wrong with the medium will not get better by going through it.
+            Err(error @ (Error::Io { .. } | Error::TooLarge { .. })) => return Err(error),
+            Err(_) => {}
+        }
+        capture.index = Index::default();
+        capture.beside = Beside::default();
+        capture.salvage()?;
+        Ok(capture)
+    }
+
+    /// Reads the index of a finished file; `false` when the file was not finished.
+    fn read_index(&mut self) -> Result<bool> {
+        let mut buffer = Vec::new();
+        let Some(at) = self.source.len().checked_sub(TRAILER_BYTES as u64) else { return Ok(false) };
+        let Some(trailer) = Trailer::read(self.source.read(at, TRAILER_BYTES, &mut buffer)?) else {
+            return Ok(false);
+        };
+        let head = read_head(&self.source, trailer.index, Kind::Index)?;
+        let index = archive::access::<ArchivedIndexV1>(&head.bytes, trailer.index)?;
+        self.index = Index::read(index, self.source.len(), |id| self.event_id(id))?;
+        for offset in self.index.sides.clone() {
+            let head = read_head(&self.source, offset, Kind::Side)?;
+            self.take_side(&head.bytes, offset)?;
+        }
+        Ok(true)
+    }
+
+    /// Finds frames by going through the file.
+    fn salvage(&mut self) -> Result<()> {
+        let found = salvage::scan(&self.source)?;
+        for (found, offset) in &found.frames {
+            match found {
+                Found::Side(head) => self.take_side(&head.bytes, *offset)?,
+                Found::Block(head) => {
+                    let Ok((directory, _)) = self.directory(head, *offset) else { continue };
+                    let mut info = BlockInfo {
+                        offset: *offset,
+                        bytes: head.frame.frame_bytes(),
+                        rows: directory.rows as u32,
+                        first_ns: directory.first_ns,
+                        last_ns: directory.last_ns,
+                        host: directory.host,
+                        ..BlockInfo::default()
+                    };
+                    let counts = directory.event_ids.iter().zip(&directory.event_rows);
+                    info.events.extend(counts.filter_map(|(id, rows)| {
+                        Some(crate::EventCount { event: self.event_id(*id)?, rows: *rows })
+                    }));
+                    info.events.sort_unstable_by_key(|e| e.event);
+                    self.index.blocks.push(info);
+                }
+            }
+        }
+        self.completeness = Completeness::Salvaged { lost_bytes: found.lost_bytes, what: found.what };
+        Ok(())
+    }
+
+    fn take_side(&mut self, head: &[u8], offset: u64) -> Result<()> {
+        self.beside.bytes += head.len();
+        if self.beside.bytes > limits::SIDE_BYTES {
+            return Err(Error::TooLarge {
+                what: "the size of the records beside the events",
+                value: self.beside.bytes as u64,
+                limit: limits::SIDE_BYTES as u64,
+            });
+        }
+        archive::access::<ArchivedSideV1>(head, offset)?;
+        let side: SideV1 = archive::read(head, offset)?;
+        self.beside.processes.extend(side.processes);
+        self.beside.cgroups.extend(side.cgroups);
+        self.beside.users.extend(side.users);
+        let losses = side.losses.into_iter().map(|loss| Loss {
+            host: loss.host,
+            from_ns: loss.from_ns,
+            to_ns: loss.to_ns,
+            cpu: loss.cpu,
+            event: loss.event.and_then(|id| self.schema.by_file_id(id)).map(|file| file.event.id),
+            count: loss.count,
+            cause: loss.cause,
+        });
+        self.beside.losses.extend(losses);
+        Ok(())
+    }
+
+    fn event_id(&self, file_id: u16) -> Option<EventId> {
+        self.schema.by_file_id(file_id).map(|file| file.event.id)
+    }
+
+    fn directory(&self, head: &Head, offset: u64) -> Result<(Directory, Vec<&FileEvent>)> {
+        let damaged = |what| Error::Damaged { offset, what };
+        let block = archive::access::<ArchivedBlockV1>(&head.bytes, offset)?;
+        let payload = head.payload.as_ref().map_or(u64::from(head.frame.payload), |p| p.len() as u64);
+        let groups = payload.saturating_sub(u64::from(head.frame.head_stored));
+        let directory = Directory::read(block, groups).map_err(damaged)?;
+        let events = directory.event_ids.iter().map(|id| self.schema.by_file_id(*id)).collect::<Option<_>>();
+        Ok((directory, events.ok_or(damaged("a block has an event that the header does not declare"))?))
+    }
+
+    pub(crate) fn source(&self) -> &Source {
+        &self.source
     }
 
     pub fn header(&self) -> &Header {
@@ -61,29 +212,29 @@ impl Capture {
     /// In the file's order. Rows of one block may be earlier than the last ones of the block before it only where they
     /// came late, or where hosts were merged.
     pub fn blocks(&self) -> &[BlockInfo] {
-        &[]
+        &self.index.blocks
     }
 
     /// The strings that [`BlockInfo`] speaks of by index.
     pub fn strings(&self) -> &[Vec<u8>] {
-        &[]
+        &self.index.strings
     }
 
     pub fn processes(&self) -> &[Process] {
-        &[]
+        &self.beside.processes
     }
 
     /// In the file's order: the last one of an id is what was known at the end.
     pub fn cgroups(&self) -> &[Cgroup] {
-        &[]
+        &self.beside.cgroups
     }
 
     pub fn losses(&self) -> &[Loss] {
-        &[]
+        &self.beside.losses
     }
 
     pub fn users(&self) -> &[User] {
-        &[]
+        &self.beside.users
     }
 
     pub fn completeness(&self) -> &Completeness {
@@ -92,10 +243,45 @@ impl Capture {
 
     /// Bytes of the file.
     pub fn bytes(&self) -> u64 {
-        0
+        self.source.len()
     }
 
-    pub fn block<'a>(&'a self, block: usize, _scratch: &'a mut Scratch) -> Result<Block<'a>> {
-        Err(Error::NoBlock { block, blocks: self.blocks().len() })
+    /// Opens a block: reads its directory, and no column yet.
+    pub fn block<'a>(&'a self, block: usize, scratch: &'a mut Scratch) -> Result<Block<'a>> {
+        let blocks = self.blocks();
+        let info = blocks.get(block).ok_or(Error::NoBlock { block, blocks: blocks.len() })?;
+        let head = read_head(&self.source, info.offset, Kind::Block)?;
+        let (directory, events) = self.directory(&head, info.offset)?;
+        if directory.rows as u32 != info.rows {
+            return Err(Error::Block { block, what: "the index says otherwise how many rows it has" });
+        }
+        let groups_at = match head.payload {
+            Some(_) => u64::from(head.frame.head_stored),
+            None => info.offset + HEADER_BYTES as u64 + u64::from(head.frame.head_stored),
+        };
+        let parts = Parts { directory, events, groups_at, payload: head.payload };
+        Ok(Block::new(self, block, parts, scratch))
     }
+}
+
+/// Reads the frame at `offset` as far as its head.
+pub(crate) fn read_head(source: &Source, offset: u64, kind: Kind) -> Result<Head> {
+    let damaged = |what| Error::Damaged { offset, what };
+    let mut buffer = Vec::new();
+    let frame = FrameHeader::read(source.read(offset, HEADER_BYTES, &mut buffer)?, offset)?;
+    if frame.kind != kind {
+        return Err(damaged("a frame of another kind than this stands here"));
+    }
+    if frame.is_encrypted() {
+        return Err(Error::Encrypted);
+    }
+    let stored = source.read(offset + HEADER_BYTES as u64, frame.head_stored as usize, &mut buffer)?;
+    if crc32fast::hash(stored) != frame.head_crc {
+        return Err(damaged("a frame's head does not fit its checksum"));
+    }
+    let mut bytes = Vec::new();
+    Decompressor::default()
+        .read(frame.head_codec, stored, frame.head_raw as usize, &mut bytes)
+        .ok_or(damaged("a frame's head cannot be decompressed"))?;
+    Ok(Head { frame, bytes, payload: None })
 }

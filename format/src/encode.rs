@@ -1,6 +1,13 @@
 //! From rows to the bytes of a block.
 
-use crate::{BlockBuilder, Result};
+use crate::archive::{self, BlockV1, GroupV1, INLINE, column_key, key};
+use crate::builder::{TAG_BYTES, TAG_MISSING, TAG_NUMBER};
+use crate::columns::{self, ColumnBuilder};
+use crate::compress::Compressor;
+use crate::index::EventCount;
+use crate::integers::{self, Work};
+use crate::summary::Summary;
+use crate::{BlockBuilder, Error, Result, limits};
 
 /// How hard to compress.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -24,20 +31,57 @@ impl Options {
     }
 }
 
+/// Blocks with fewer rows have all their columns in one group: they are read whole anyway.
+const GROUPED_ROWS: usize = 4096;
+/// A column this long has a group of its own.
+const OWN_GROUP: usize = 2048;
+/// Shorter ones share groups of about this size.
+const SHARED_GROUP: usize = 16 << 10;
+/// A column this short stands in the head.
+const INLINE_BYTES: usize = 32;
+
 /// Turns builders into blocks. Keep one for each thread: it holds buffers and a compressor.
 #[derive(Debug)]
 pub struct Encoder {
-    #[expect(dead_code)]
-    options: Options,
+    work: Work,
+    compressor: Compressor,
+    column: ColumnBuilder,
+    words: Vec<u64>,
+    /// All columns as they are before compression, and where each is.
+    raw: Vec<u8>,
+    places: Vec<Place>,
+}
+
+/// A column in `raw`.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    key: u32,
+    start: usize,
+    length: usize,
 }
 
 /// A block, ready to be appended to a file.
 #[derive(Clone, Debug)]
 pub struct EncodedBlock {
+    /// The payload of its frame.
     pub(crate) bytes: Vec<u8>,
+    pub(crate) head: HeadPlace,
     pub(crate) rows: u32,
+    pub(crate) host: u16,
     pub(crate) first_ns: u64,
     pub(crate) last_ns: u64,
+    /// By event id.
+    pub(crate) events: Vec<EventCount>,
+    pub(crate) summary: Summary,
+}
+
+/// The head at the start of a payload.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HeadPlace {
+    pub(crate) codec: u8,
+    pub(crate) stored: u32,
+    pub(crate) raw: u32,
+    pub(crate) crc: u32,
 }
 
 impl EncodedBlock {
@@ -62,14 +106,263 @@ impl EncodedBlock {
 
 impl Encoder {
     pub fn new(options: Options) -> Encoder {
-        Encoder { options }
+        Encoder {
+            work: Work::default(),
+            compressor: Compressor::new(options.compression),
+            column: ColumnBuilder::default(),
+            words: Vec::new(),
+            raw: Vec::new(),
+            places: Vec::new(),
+        }
     }
 
     /// Encodes the builder's rows in time order (rows of one time stay in the order in which they came), and leaves the
     /// builder empty. A builder without rows gives a block without rows.
     pub fn encode(&mut self, builder: &mut BlockBuilder) -> Result<EncodedBlock> {
-        let block = EncodedBlock { bytes: Vec::new(), rows: builder.len() as u32, first_ns: 0, last_ns: 0 };
+        let block = self.encode_rows(builder);
         builder.clear();
-        Ok(block)
+        block
     }
+
+    fn encode_rows(&mut self, b: &BlockBuilder) -> Result<EncodedBlock> {
+        self.raw.clear();
+        self.places.clear();
+        let order = time_order(&b.times);
+        let at = |row: usize| order.as_ref().map_or(row, |o| o.get(row).map_or(row, |r| *r as usize));
+        let rows = b.times.len();
+        let pick = |row: usize, from: &[u16]| u64::from(from.get(at(row)).copied().unwrap_or_default());
+
+        self.put(key::EVENTS, (0..rows).map(|row| pick(row, &b.events)));
+        self.put(key::CONTEXT_CODES, (0..rows).map(|row| pick(row, &b.context_codes)));
+        self.put(key::TIMES, (0..rows).map(|row| b.times.get(at(row)).copied().unwrap_or_default()));
+        self.put(key::CPUS, (0..rows).map(|row| pick(row, &b.cpus)));
+        let start = self.raw.len();
+        columns::encode_contexts(&b.contexts, &mut self.raw, &mut self.work);
+        self.place(key::CONTEXTS, start);
+        self.put_tables(b, order.as_deref());
+
+        let first_ns = b.times.get(at(0)).copied().unwrap_or_default();
+        let last_ns = b.times.get(at(rows.saturating_sub(1))).copied().unwrap_or_default();
+        let mut events: Vec<EventCount> =
+            b.tables.iter().map(|t| EventCount { event: t.event, rows: t.rows as u32 }).collect();
+        let mut block = BlockV1 {
+            rows: rows as u32,
+            host: b.host,
+            clock: b.clock,
+            first_ns,
+            last_ns,
+            contexts: b.contexts.rows.len() as u32,
+            event_ids: events.iter().map(|e| e.event.0).collect(),
+            event_rows: events.iter().map(|e| e.rows).collect(),
+            ..BlockV1::default()
+        };
+        let groups = self.group(rows, &mut block)?;
+        let head = archive::to_bytes(&block)?;
+        if head.len() > limits::HEAD_BYTES {
+            return Err(too_large("a block's directory", head.len(), limits::HEAD_BYTES));
+        }
+        let mut bytes = Vec::with_capacity(groups.len() + head.len() / 2);
+        let codec = self.compressor.append(&head, &mut bytes)?;
+        let head = HeadPlace {
+            codec,
+            stored: bytes.len() as u32,
+            raw: head.len() as u32,
+            crc: crc32fast::hash(&bytes),
+        };
+        bytes.extend_from_slice(&groups);
+        if bytes.len() > limits::PAYLOAD_BYTES {
+            return Err(too_large("a block", bytes.len(), limits::PAYLOAD_BYTES));
+        }
+        events.sort_unstable_by_key(|e| e.event);
+        let summary = Summary::of(&b.contexts);
+        Ok(EncodedBlock { bytes, head, rows: rows as u32, host: b.host, first_ns, last_ns, events, summary })
+    }
+
+    /// The columns of each event: its return values, scopes, marks and arguments, in the order of its rows.
+    fn put_tables(&mut self, b: &BlockBuilder, order: Option<&[u32]>) {
+        // Rows by event: `starts[code]..` of each flat vector.
+        let mut next = Vec::with_capacity(b.tables.len());
+        let mut total = 0;
+        for table in &b.tables {
+            next.push(total);
+            total += table.rows;
+        }
+        let starts = next.clone();
+        let mut rets = vec![0; total];
+        let mut scopes = vec![0; total];
+        let mut marks = vec![0; total];
+        let mut ordinals = vec![0u32; if order.is_some() { total } else { 0 }];
+        let mut ordinal_of = vec![0u32; ordinals.len()];
+        if order.is_some() {
+            let mut counts = vec![0u32; b.tables.len()];
+            for (row, code) in b.events.iter().enumerate() {
+                if let (Some(count), Some(place)) = (counts.get_mut(*code as usize), ordinal_of.get_mut(row))
+                {
+                    *place = *count;
+                    *count += 1;
+                }
+            }
+        }
+        for row in 0..b.events.len() {
+            let from = order.map_or(row, |o| o.get(row).map_or(row, |r| *r as usize));
+            let (Some(code), Some(ret), Some(scope), Some(mark)) =
+                (b.events.get(from), b.rets.get(from), b.scopes.get(from), b.marks.get(from))
+            else {
+                continue;
+            };
+            let Some(place) = next.get_mut(*code as usize) else { continue };
+            if let (Some(r), Some(s), Some(m)) =
+                (rets.get_mut(*place), scopes.get_mut(*place), marks.get_mut(*place))
+            {
+                *r = *ret as u64;
+                *s = *scope;
+                *m = u64::from(*mark);
+            }
+            if let (Some(to), Some(ordinal)) = (ordinals.get_mut(*place), ordinal_of.get(from)) {
+                *to = *ordinal;
+            }
+            *place += 1;
+        }
+        for (code, (table, start)) in b.tables.iter().zip(starts).enumerate() {
+            let code = code as u16;
+            let range = start..start + table.rows;
+            let order = order.and_then(|_| ordinals.get(range.clone()));
+            for (position, column) in table.columns.iter().enumerate() {
+                self.put_argument(column_key(code, position as u32), column, order, &b.bytes);
+            }
+            for (position, numbers) in [(key::RET, &rets), (key::SCOPES, &scopes), (key::MARKS, &marks)] {
+                let numbers = numbers.get(range.clone()).unwrap_or_default();
+                // An absent column is all zeros.
+                if numbers.iter().any(|n| *n != 0) {
+                    self.put(column_key(code, position), numbers.iter().copied());
+                }
+            }
+        }
+    }
+
+    fn put_argument(
+        &mut self,
+        key: u32,
+        column: &crate::builder::RawColumn,
+        order: Option<&[u32]>,
+        bytes: &[u8],
+    ) {
+        let rows = column.tags.len();
+        self.column.clear();
+        let mut last_value: &[u8] = &[];
+        let mut last_code = None;
+        for row in 0..rows {
+            let row = order.map_or(row, |o| o.get(row).map_or(row, |r| *r as usize));
+            let (Some(tag), Some(word)) = (column.tags.get(row), column.words.get(row)) else { continue };
+            match *tag {
+                TAG_NUMBER => self.column.number(*word),
+                TAG_BYTES => {
+                    let start = (*word >> 32) as usize;
+                    let value = bytes.get(start..start + (*word as u32) as usize).unwrap_or_default();
+                    match last_code {
+                        Some(code) if value == last_value => self.column.code(code),
+                        _ => {
+                            last_code = Some(self.column.bytes(value, *word, bytes));
+                            last_value = value;
+                        }
+                    }
+                }
+                _ => {
+                    debug_assert_eq!(*tag, TAG_MISSING);
+                    self.column.missing();
+                }
+            }
+        }
+        let start = self.raw.len();
+        if self.column.encode(bytes, &mut self.raw, &mut self.work) {
+            self.place(key, start);
+        }
+    }
+
+    fn put(&mut self, key: u32, values: impl Iterator<Item = u64>) {
+        self.words.clear();
+        self.words.extend(values);
+        let start = self.raw.len();
+        integers::encode(&self.words, &mut self.raw, &mut self.work);
+        self.place(key, start);
+    }
+
+    fn place(&mut self, key: u32, start: usize) {
+        self.places.push(Place { key, start, length: self.raw.len() - start });
+    }
+
+    /// Puts columns into groups and compresses them; the block's directory says where each is.
+    fn group(&mut self, rows: usize, block: &mut BlockV1) -> Result<Vec<u8>> {
+        let grouped = rows >= GROUPED_ROWS;
+        self.places.sort_by_key(|place| place.key);
+        let mut out = Vec::new();
+        // The group that short columns go to, and the columns that wait for it.
+        let mut shared: Vec<u8> = Vec::new();
+        let mut waiting: Vec<usize> = Vec::new();
+        for place in &self.places {
+            let column = self.raw.get(place.start..place.start + place.length).unwrap_or_default();
+            block.keys.push(place.key);
+            block.lengths.push(place.length as u32);
+            if place.length <= INLINE_BYTES {
+                block.in_group.push(INLINE);
+                block.offsets.push(block.inline.len() as u32);
+                block.inline.extend_from_slice(column);
+            } else if grouped && place.length >= OWN_GROUP {
+                block.in_group.push(block.groups.len() as u16);
+                block.offsets.push(0);
+                block.groups.push(self.compressor.group(column, &mut out)?);
+            } else {
+                if grouped && shared.len() + column.len() > SHARED_GROUP {
+                    seal_shared(&mut self.compressor, &mut shared, &mut waiting, block, &mut out)?;
+                }
+                waiting.push(block.in_group.len());
+                block.in_group.push(0);
+                block.offsets.push(shared.len() as u32);
+                shared.extend_from_slice(column);
+            }
+        }
+        seal_shared(&mut self.compressor, &mut shared, &mut waiting, block, &mut out)?;
+        if block.groups.len() > limits::BLOCK_GROUPS {
+            return Err(too_large("column groups of a block", block.groups.len(), limits::BLOCK_GROUPS));
+        }
+        if block.keys.len() > limits::BLOCK_COLUMNS {
+            return Err(too_large("columns of a block", block.keys.len(), limits::BLOCK_COLUMNS));
+        }
+        Ok(out)
+    }
+}
+
+fn seal_shared(
+    compressor: &mut Compressor,
+    shared: &mut Vec<u8>,
+    waiting: &mut Vec<usize>,
+    block: &mut BlockV1,
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    if shared.is_empty() {
+        return Ok(());
+    }
+    let group: GroupV1 = compressor.group(shared, out)?;
+    for column in waiting.drain(..) {
+        if let Some(place) = block.in_group.get_mut(column) {
+            *place = block.groups.len() as u16;
+        }
+    }
+    block.groups.push(group);
+    shared.clear();
+    Ok(())
+}
+
+/// Rows by time, when they are not already.
+fn time_order(times: &[u64]) -> Option<Vec<u32>> {
+    if times.is_sorted() {
+        return None;
+    }
+    let mut order: Vec<u32> = (0..times.len() as u32).collect();
+    order.sort_by_key(|row| times.get(*row as usize));
+    Some(order)
+}
+
+fn too_large(what: &'static str, value: usize, limit: usize) -> Error {
+    Error::TooLarge { what, value: value as u64, limit: limit as u64 }
 }

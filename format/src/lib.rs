@@ -6,18 +6,30 @@
 //!
 //! `docs/format.md` specifies the bytes.
 
+mod archive;
 mod args;
 mod block;
 mod builder;
+mod bytestrings;
 mod capture;
+mod columns;
+mod compress;
+mod directory;
 mod encode;
 mod error;
+mod frame;
 mod header;
 mod index;
+mod integers;
+mod kinds;
 pub mod limits;
 mod row;
+mod salvage;
 mod schema;
+mod seal;
 mod side;
+mod source;
+mod summary;
 mod writer;
 
 pub use args::{ArgTable, ColumnView, Dictionary, MISSING, NUMBER};
@@ -31,4 +43,4 @@ pub use index::{BlockInfo, EventCount, Numbers};
 pub use row::Row;
 pub use schema::{ArgSchema, EventSchema, Schema, current_schema};
 pub use side::{Cgroup, Container, Loss, Process, Side, User};
-pub use writer::{Finished, Writer};
+pub use writer::{Finished, Output, Writer};

@@ -3,13 +3,32 @@
 
 /// Rows of one block, so that codes of contexts and events fit 16 bits.
 pub const BLOCK_ROWS: usize = 65_536;
-/// Bytes that a block's rows may take before they are compressed; a builder is full when it has more than half of them.
+/// Bytes of the arguments of one block; a builder is full when it has more than half of them.
 pub const BLOCK_BYTES: usize = 64 << 20;
-/// Bytes of one compressed column group, and of what it decompresses to.
-pub const FRAME_BYTES: usize = 128 << 20;
+/// Memory that one block may take while it is read: what its column groups decompress to, and what columns decode to.
+pub const BLOCK_MEMORY: usize = 192 << 20;
+/// Bytes of a frame's payload in the file.
+pub const PAYLOAD_BYTES: usize = 96 << 20;
+/// Bytes of a frame's head, decompressed. Heads are the header, a block's directory, the index, and records beside the
+/// events.
+pub const HEAD_BYTES: usize = 32 << 20;
+/// Bytes of all records beside the events of one file, decompressed.
+pub const SIDE_BYTES: usize = 96 << 20;
+/// Column groups of one block.
+pub const BLOCK_GROUPS: usize = 16_384;
+/// Columns of one block.
+pub const BLOCK_COLUMNS: usize = 131_072;
 /// Arguments of one event.
 pub const EVENT_ARGS: usize = 64;
 /// Events that one file's schema may declare.
 pub const SCHEMA_EVENTS: usize = 8192;
+/// Declarations of unknown events that one program may come to hold, over all the files that it opens.
+pub const FOREIGN_EVENTS: usize = 16_384;
 /// Bytes of one argument's value.
 pub const VALUE_BYTES: usize = 1 << 20;
+/// Distinct numbers of a block's contexts that the index lists; above that it only has their range.
+pub const INDEX_NUMBERS: usize = 128;
+/// Distinct strings of a block's contexts that the index lists.
+pub const INDEX_STRINGS: usize = 512;
+/// Blocks of one file.
+pub const FILE_BLOCKS: usize = 1 << 22;

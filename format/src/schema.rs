@@ -1,8 +1,11 @@
 //! The events that a file declares, and which of the program's they are.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
-use events::{Event, EventId, catalogue};
+use events::{Arg, Event, EventId, Returns, Set, Sets, Source, SyscallNumbers, catalogue};
+
+use crate::{Error, Result, kinds, limits};
 
 /// One event as the header declares it.
 #[derive(Clone, PartialEq, Eq, Debug, Default, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
@@ -21,48 +24,128 @@ pub struct ArgSchema {
     pub name: String,
     /// The C type as people see it, such as `const char*`.
     pub ctype: String,
-    /// How the stored value reads: see `docs/format.md`.
+    /// How the stored value reads, such as `str` or `struct:Stat`: see `docs/format.md`.
     pub kind: String,
 }
 
 /// The program's own events, for a new file's header.
 pub fn current_schema() -> Vec<EventSchema> {
-    catalogue::events()
-        .filter(|event| !event.is_derived())
-        .map(|event| EventSchema {
-            id: event.id.0,
-            name: event.name.to_owned(),
-            sets: event.sets.iter().map(|set| set.name().to_owned()).collect(),
-            args: event
-                .args
-                .iter()
-                .map(|arg| ArgSchema {
-                    name: arg.name.to_owned(),
-                    ctype: arg.ctype.to_owned(),
-                    kind: format!("{:?}", arg.kind),
-                })
-                .collect(),
-            syscall: event.is_syscall(),
-        })
-        .collect()
+    catalogue::events().filter(|event| !event.is_derived()).map(declaration).collect()
+}
+
+fn declaration(event: &Event) -> EventSchema {
+    EventSchema {
+        id: event.id.0,
+        name: event.name.to_owned(),
+        sets: event.sets.iter().map(|set| set.name().to_owned()).collect(),
+        args: event
+            .args
+            .iter()
+            .map(|arg| ArgSchema {
+                name: arg.name.to_owned(),
+                ctype: arg.ctype.to_owned(),
+                kind: kinds::word(arg.kind),
+            })
+            .collect(),
+        syscall: event.is_syscall(),
+    }
 }
 
 /// A file's events as the program's.
 #[derive(Debug, Default)]
 pub struct Schema {
-    /// By the file's id.
-    pub(crate) by_file_id: BTreeMap<u16, &'static Event>,
+    by_file_id: BTreeMap<u16, FileEvent>,
+}
+
+/// One event of a file.
+#[derive(Debug)]
+pub(crate) struct FileEvent {
+    pub(crate) event: &'static Event,
+    /// By the program's position of an argument: its position in the file.
+    pub(crate) positions: Vec<Option<u8>>,
 }
 
 impl Schema {
+    /// Finds the program's event for each of the file's, by name, and their arguments by name as well.
+    pub(crate) fn of(declared: &[EventSchema]) -> Result<Schema> {
+        let limit = |what, value: usize, limit: usize| match value <= limit {
+            true => Ok(()),
+            false => Err(Error::TooLarge { what, value: value as u64, limit: limit as u64 }),
+        };
+        limit("the number of events in the schema", declared.len(), limits::SCHEMA_EVENTS)?;
+        let mut by_file_id = BTreeMap::new();
+        for file in declared {
+            limit("the number of an event's arguments", file.args.len(), limits::EVENT_ARGS)?;
+            let event = match catalogue::by_name(&file.name) {
+                Some(event) => event,
+                None => foreign(file)?,
+            };
+            let position = |arg: &Arg| file.args.iter().position(|a| a.name == arg.name).map(|at| at as u8);
+            let positions = event.args.iter().map(position).collect();
+            by_file_id.insert(file.id, FileEvent { event, positions });
+        }
+        Ok(Schema { by_file_id })
+    }
+
+    pub(crate) fn by_file_id(&self, id: u16) -> Option<&FileEvent> {
+        self.by_file_id.get(&id)
+    }
+
     /// The event with this id. Events that the program does not know have ids of their own, above its catalogue's, and a
     /// declaration made from the file's.
     pub fn event(&self, id: EventId) -> Option<&'static Event> {
-        catalogue::by_id(id).or_else(|| self.by_file_id.values().copied().find(|event| event.id == id))
+        catalogue::by_id(id).or_else(|| self.events().find(|event| event.id == id))
     }
 
     /// All events that the file declares, by the file's order of ids.
     pub fn events(&self) -> impl Iterator<Item = &'static Event> {
-        self.by_file_id.values().copied()
+        self.by_file_id.values().map(|file| file.event)
     }
+
+    /// The declarations for a file that is made from this one: its rows keep the ids that the program gives them.
+    pub fn declarations(&self) -> Vec<EventSchema> {
+        self.events().map(declaration).collect()
+    }
+}
+
+/// Ids of events that the program does not know.
+const FIRST_FOREIGN_ID: u16 = 0x8000;
+
+/// A declaration, for the rest of the program's life, of an event that it does not know. The same declaration of several
+/// files is one event.
+fn foreign(file: &EventSchema) -> Result<&'static Event> {
+    static DECLARED: Mutex<Vec<(EventSchema, &'static Event)>> = Mutex::new(Vec::new());
+    let file = EventSchema { id: 0, ..file.clone() };
+    let mut declared = DECLARED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    if let Some((_, event)) = declared.iter().find(|(known, _)| *known == file) {
+        return Ok(event);
+    }
+    if declared.len() >= limits::FOREIGN_EVENTS {
+        return Err(Error::TooLarge {
+            what: "the number of unknown events in all files",
+            value: declared.len() as u64 + 1,
+            limit: limits::FOREIGN_EVENTS as u64,
+        });
+    }
+    let args: Vec<Arg> = file
+        .args
+        .iter()
+        .map(|arg| Arg::new(leak(&arg.name), leak(&arg.ctype), kinds::kind(&arg.kind)))
+        .collect();
+    let sets: Vec<Set> = file.sets.iter().filter_map(|set| Set::by_name(set)).collect();
+    let unnumbered = SyscallNumbers { x86_64: None, i386: None, aarch64: None };
+    let event: &'static Event = Box::leak(Box::new(Event {
+        id: EventId(FIRST_FOREIGN_ID + declared.len() as u16),
+        name: leak(&file.name),
+        source: if file.syscall { Source::Syscall(unnumbered) } else { Source::Recorder },
+        sets: Sets::of(&sets),
+        args: Box::leak(args.into_boxed_slice()),
+        returns: if file.syscall { Returns::Number } else { Returns::Nothing },
+    }));
+    declared.push((file, event));
+    Ok(event)
+}
+
+fn leak(text: &str) -> &'static str {
+    Box::leak(text.to_owned().into_boxed_str())
 }

@@ -1,14 +1,72 @@
 //! A capture file as it grows: every frame is whole before the next begins, so a file that ends early reads up to there.
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{self, Cursor, Seek, SeekFrom, Write};
 
-use crate::{EncodedBlock, Header, Result, Side};
+use rkyv::util::AlignedVec;
 
-/// Appends frames to `W`, which need not seek.
+use crate::archive::{self, LossV1, SealV1, SideV1};
+use crate::compress::Compressor;
+use crate::encode::HeadPlace;
+use crate::frame::{self, FrameHeader, Kind, Trailer, padding};
+use crate::index::IndexBuilder;
+use crate::seal::Chain;
+use crate::{Compression, EncodedBlock, Error, Header, Result, Side, limits};
+
+/// What a capture can be written to.
+pub trait Output: Write {
+    /// Cuts everything after `bytes` off again, when a frame could not be written whole (a full disk).
+    fn cut(&mut self, bytes: u64) -> io::Result<()>;
+}
+
+impl Output for File {
+    fn cut(&mut self, bytes: u64) -> io::Result<()> {
+        self.set_len(bytes)?;
+        self.seek(SeekFrom::Start(bytes)).map(|_| ())
+    }
+}
+
+impl Output for Vec<u8> {
+    fn cut(&mut self, bytes: u64) -> io::Result<()> {
+        self.truncate(bytes as usize);
+        Ok(())
+    }
+}
+
+impl Output for Cursor<Vec<u8>> {
+    fn cut(&mut self, bytes: u64) -> io::Result<()> {
+        self.get_mut().truncate(bytes as usize);
+        self.set_position(bytes);
+        Ok(())
+    }
+}
+
+impl<O: Output + ?Sized> Output for &mut O {
+    fn cut(&mut self, bytes: u64) -> io::Result<()> {
+        (**self).cut(bytes)
+    }
+}
+
+impl<O: Output + ?Sized> Output for Box<O> {
+    fn cut(&mut self, bytes: u64) -> io::Result<()> {
+        (**self).cut(bytes)
+    }
+}
+
+/// Appends frames to `W`.
 #[derive(Debug)]
-pub struct Writer<W: Write> {
+pub struct Writer<W: Output> {
     out: W,
+    /// Bytes of whole frames.
     bytes: u64,
+    frames: u32,
+    chain: Chain,
+    index: IndexBuilder,
+    compressor: Compressor,
+    blocks: u64,
+    rows: u64,
+    /// Bytes after the last whole frame could not be cut off: nothing can follow them.
+    torn: bool,
 }
 
 /// What a finished file amounts to.
@@ -21,33 +79,155 @@ pub struct Finished {
     pub head: [u8; 32],
 }
 
-impl<W: Write> Writer<W> {
-    /// Writes the header.
-    pub fn create(out: W, _header: &Header) -> Result<Writer<W>> {
-        Ok(Writer { out, bytes: 0 })
+impl<W: Output> Writer<W> {
+    /// Writes the header at the start of `out`, which must be empty.
+    pub fn create(mut out: W, header: &Header) -> Result<Writer<W>> {
+        let preamble = frame::preamble();
+        out.write_all(&preamble).map_err(Error::io("writing the capture"))?;
+        let mut writer = Writer {
+            out,
+            bytes: preamble.len() as u64,
+            frames: 0,
+            chain: Chain::start(&preamble),
+            index: IndexBuilder::default(),
+            compressor: Compressor::new(Compression::Default),
+            blocks: 0,
+            rows: 0,
+            torn: false,
+        };
+        writer.archived(Kind::Header, &archive::to_bytes(header)?)?;
+        Ok(writer)
     }
 
-    /// Appends a block. After an error nothing more can be appended, but [`Writer::finish`] may still be tried.
-    pub fn block(&mut self, _block: &EncodedBlock) -> Result<()> {
+    /// Appends a block. A block that cannot be written (a full disk) leaves the file as it was before, and
+    /// [`Writer::finish`] may still be tried: the index takes far less room than a block.
+    pub fn block(&mut self, block: &EncodedBlock) -> Result<()> {
+        let offset = self.bytes;
+        self.frame(Kind::Block, block.head, &block.bytes)?;
+        self.index.block(offset, self.bytes - offset, block);
+        self.blocks += 1;
+        self.rows += u64::from(block.rows);
         Ok(())
     }
 
-    /// Appends records that stand beside the events. Losses should come before the blocks after them.
-    pub fn side(&mut self, _side: &Side) -> Result<()> {
+    /// Appends records that stand beside the events.
+    pub fn side(&mut self, side: &Side) -> Result<()> {
+        // Records of one frame are read as one piece, so many go into several.
+        const RECORDS: usize = 4096;
+        match side {
+            Side::Processes(all) => all
+                .chunks(RECORDS)
+                .try_for_each(|some| self.records(&SideV1 { processes: some.to_vec(), ..SideV1::default() })),
+            Side::Cgroups(all) => all
+                .chunks(RECORDS)
+                .try_for_each(|some| self.records(&SideV1 { cgroups: some.to_vec(), ..SideV1::default() })),
+            Side::Users(all) => all
+                .chunks(RECORDS)
+                .try_for_each(|some| self.records(&SideV1 { users: some.to_vec(), ..SideV1::default() })),
+            Side::Losses(all) => all.chunks(RECORDS).try_for_each(|some| {
+                let losses = some
+                    .iter()
+                    .map(|loss| LossV1 {
+                        host: loss.host,
+                        from_ns: loss.from_ns,
+                        to_ns: loss.to_ns,
+                        cpu: loss.cpu,
+                        event: loss.event.map(|id| id.0),
+                        count: loss.count,
+                        cause: loss.cause.clone(),
+                    })
+                    .collect();
+                self.records(&SideV1 { losses, ..SideV1::default() })
+            }),
+        }
+    }
+
+    fn records(&mut self, records: &SideV1) -> Result<()> {
+        let offset = self.bytes;
+        self.archived(Kind::Side, &archive::to_bytes(records)?)?;
+        self.index.index.sides.push(offset);
         Ok(())
     }
 
-    /// Bytes written up to now.
+    /// Bytes of whole frames up to now.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
     pub fn flush(&mut self) -> Result<()> {
-        self.out.flush().map_err(crate::Error::io("writing the capture"))
+        self.out.flush().map_err(Error::io("writing the capture"))
     }
 
-    /// Writes the index and the footer.
-    pub fn finish(self) -> Result<(W, Finished)> {
-        Ok((self.out, Finished { bytes: self.bytes, blocks: 0, rows: 0, head: [0; 32] }))
+    pub fn get_ref(&self) -> &W {
+        &self.out
+    }
+
+    /// Writes the index, the seal and the footer.
+    pub fn finish(mut self) -> Result<(W, Finished)> {
+        let index = self.bytes;
+        let archived = archive::to_bytes(&self.index.index)?;
+        self.archived(Kind::Index, &archived)?;
+        let seal = self.bytes;
+        let head = self.chain.0;
+        let sealed = SealV1 { head, blocks: self.blocks, rows: self.rows, signature: None };
+        self.archived(Kind::Seal, &archive::to_bytes(&sealed)?)?;
+        self.append(&[&Trailer { index, seal }.to_bytes()])?;
+        self.flush()?;
+        Ok((self.out, Finished { bytes: self.bytes, blocks: self.blocks, rows: self.rows, head }))
+    }
+
+    /// Appends a frame that has only a head.
+    fn archived(&mut self, kind: Kind, archived: &AlignedVec) -> Result<()> {
+        if archived.len() > limits::HEAD_BYTES {
+            return Err(Error::TooLarge {
+                what: kind.name(),
+                value: archived.len() as u64,
+                limit: limits::HEAD_BYTES as u64,
+            });
+        }
+        let mut payload = Vec::new();
+        let codec = self.compressor.append(archived, &mut payload)?;
+        let head = HeadPlace {
+            codec,
+            stored: payload.len() as u32,
+            raw: archived.len() as u32,
+            crc: crc32fast::hash(&payload),
+        };
+        self.frame(kind, head, &payload)
+    }
+
+    fn frame(&mut self, kind: Kind, head: HeadPlace, payload: &[u8]) -> Result<()> {
+        let header = FrameHeader {
+            kind,
+            head_codec: head.codec,
+            flags: 0,
+            number: self.frames,
+            payload: payload.len() as u32,
+            head_stored: head.stored,
+            head_raw: head.raw,
+            head_crc: head.crc,
+            chain: self.chain.0,
+        }
+        .to_bytes();
+        let padding = [0; 8].get(..padding(payload.len())).map(<[u8]>::to_vec).unwrap_or_default();
+        self.append(&[&header, payload, &padding])?;
+        self.chain = Chain::next(&header, payload, &padding);
+        self.frames += 1;
+        Ok(())
+    }
+
+    fn append(&mut self, parts: &[&[u8]]) -> Result<()> {
+        if self.torn {
+            let source = io::Error::other("an earlier write failed in the middle of a frame");
+            return Err(Error::Io { what: "writing the capture", source });
+        }
+        for part in parts {
+            if let Err(source) = self.out.write_all(part) {
+                self.torn = self.out.cut(self.bytes).is_err();
+                return Err(Error::Io { what: "writing the capture", source });
+            }
+        }
+        self.bytes += parts.iter().map(|part| part.len() as u64).sum::<u64>();
+        Ok(())
     }
 }

@@ -1,0 +1,322 @@
+//! Columns of arguments and of contexts as bytes.
+//!
+//! ```text
+//! argument := u8 form, then
+//!   NUMBERS  column of integers, one a row
+//!   SPARSE   column of 0 and 1 (1: the row has a number), column of the numbers there are
+//!   BYTES    dictionary, column of codes; the code after the last one means missing
+//!   MIXED    dictionary, column of codes (last + 1: missing, last + 2: a number), u32 count, column of the numbers
+//! contexts := dictionary of strings, then a column of integers for each field: see `FIELDS`
+//! ```
+//! A column that is not there is missing in every row.
+
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use crate::args::{ColumnView, Dictionary, MISSING, NUMBER};
+use crate::builder::{ContextRow, ContextTable};
+use crate::bytestrings;
+use crate::integers::{self, Torn, Work};
+
+const NUMBERS: u8 = 0;
+const SPARSE: u8 = 1;
+const BYTES: u8 = 2;
+const MIXED: u8 = 3;
+
+/// Gathers one argument's values for encoding.
+#[derive(Debug, Default)]
+pub(crate) struct ColumnBuilder {
+    /// A code each, or [`MISSING`], or [`NUMBER`].
+    codes: Vec<u32>,
+    numbers: Vec<u64>,
+    /// Distinct values as `offset << 32 | length` in the builder's bytes, by code.
+    distinct: Vec<u64>,
+    missing: usize,
+    seen: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+}
+
+impl ColumnBuilder {
+    pub(crate) fn clear(&mut self) {
+        self.codes.clear();
+        self.numbers.clear();
+        self.distinct.clear();
+        self.seen.clear();
+        self.missing = 0;
+    }
+
+    pub(crate) fn number(&mut self, number: u64) {
+        self.codes.push(NUMBER);
+        self.numbers.push(number);
+    }
+
+    pub(crate) fn missing(&mut self) {
+        self.codes.push(MISSING);
+        self.missing += 1;
+    }
+
+    pub(crate) fn code(&mut self, code: u32) {
+        self.codes.push(code);
+    }
+
+    /// Takes `value`, which is `all[word >> 32..][..word as u32]`, and returns its code.
+    pub(crate) fn bytes(&mut self, value: &[u8], word: u64, all: &[u8]) -> u32 {
+        let ColumnBuilder { distinct, seen, hasher, codes, .. } = self;
+        let same = |code: &u32| distinct.get(*code as usize).is_some_and(|w| slice(all, *w) == value);
+        let hash = hasher.hash_one(value);
+        let code = match seen.find(hash, same) {
+            Some(code) => *code,
+            None => {
+                let code = distinct.len() as u32;
+                distinct.push(word);
+                seen.insert_unique(hash, code, |code| {
+                    hasher.hash_one(distinct.get(*code as usize).map_or(&[][..], |w| slice(all, *w)))
+                });
+                code
+            }
+        };
+        codes.push(code);
+        code
+    }
+
+    /// Appends the column; `false`, and nothing, when every row is missing.
+    pub(crate) fn encode(&self, all: &[u8], out: &mut Vec<u8>, work: &mut Work) -> bool {
+        let rows = self.codes.len();
+        if self.missing == rows {
+            return false;
+        }
+        if self.distinct.is_empty() {
+            if self.missing == 0 {
+                out.push(NUMBERS);
+            } else {
+                out.push(SPARSE);
+                let present: Vec<u64> = self.codes.iter().map(|c| u64::from(*c == NUMBER)).collect();
+                integers::encode(&present, out, work);
+            }
+            integers::encode(&self.numbers, out, work);
+            return true;
+        }
+        out.push(if self.numbers.is_empty() { BYTES } else { MIXED });
+        let strings: Vec<&[u8]> = self.distinct.iter().map(|word| slice(all, *word)).collect();
+        bytestrings::encode(&strings, out, work);
+        let last = self.distinct.len() as u64;
+        let code = |code: &u32| match *code {
+            MISSING => last,
+            NUMBER => last + 1,
+            code => u64::from(code),
+        };
+        let codes: Vec<u64> = self.codes.iter().map(code).collect();
+        integers::encode(&codes, out, work);
+        if !self.numbers.is_empty() {
+            out.extend_from_slice(&(self.numbers.len() as u32).to_le_bytes());
+            integers::encode(&self.numbers, out, work);
+        }
+        true
+    }
+}
+
+fn slice(all: &[u8], word: u64) -> &[u8] {
+    let start = (word >> 32) as usize;
+    all.get(start..start + (word as u32) as usize).unwrap_or_default()
+}
+
+/// One argument, decoded.
+#[derive(Debug, Default)]
+pub(crate) struct Column {
+    pub(crate) form: Form,
+    /// One a row, except for bytes.
+    pub(crate) numbers: Vec<u64>,
+    /// One a row, or empty when no row is missing.
+    pub(crate) missing: Vec<bool>,
+    /// One a row, for bytes and mixed columns.
+    pub(crate) codes: Vec<u32>,
+    pub(crate) dictionary: Dictionary,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Form {
+    #[default]
+    Missing,
+    Numbers,
+    Bytes,
+    Mixed,
+}
+
+impl Column {
+    /// What a reader of the column sees of its `rows`.
+    pub(crate) fn view(&self, rows: usize) -> ColumnView<'_> {
+        match self.form {
+            Form::Missing => ColumnView::Missing { rows },
+            Form::Numbers => ColumnView::Numbers { values: &self.numbers, missing: &self.missing },
+            Form::Bytes => ColumnView::Bytes { rows, dictionary: &self.dictionary, codes: &self.codes },
+            Form::Mixed => {
+                ColumnView::Mixed { values: &self.numbers, dictionary: &self.dictionary, codes: &self.codes }
+            }
+        }
+    }
+
+    /// Bytes that it holds on to.
+    pub(crate) fn memory(&self) -> usize {
+        self.numbers.capacity() * 8 + self.codes.capacity() * 4 + self.dictionary.bytes.capacity()
+    }
+
+    /// Decodes a bare column of integers.
+    pub(crate) fn decode_numbers(&mut self, bytes: &[u8], rows: usize) -> Result<(), Torn> {
+        self.clear();
+        self.form = Form::Numbers;
+        let rest = integers::decode(bytes, rows, &mut self.numbers)?;
+        rest.is_empty().then_some(()).ok_or(Torn)
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.form = Form::Missing;
+        self.numbers.clear();
+        self.missing.clear();
+        self.codes.clear();
+        self.dictionary.bytes.clear();
+        self.dictionary.ends.clear();
+    }
+
+    /// Decodes the column of an argument with so many rows, into no more than about `memory` bytes.
+    pub(crate) fn decode(&mut self, bytes: &[u8], rows: usize, memory: usize) -> Result<(), Torn> {
+        self.clear();
+        let (form, rest) = bytes.split_first().ok_or(Torn)?;
+        let rest = match *form {
+            NUMBERS => {
+                self.form = Form::Numbers;
+                integers::decode(rest, rows, &mut self.numbers)?
+            }
+            SPARSE => {
+                self.form = Form::Numbers;
+                let mut present: Vec<u8> = Vec::new();
+                let rest = integers::decode(rest, rows, &mut present)?;
+                let count = present.iter().filter(|p| **p != 0).count();
+                let mut dense: Vec<u64> = Vec::new();
+                let rest = integers::decode(rest, count, &mut dense)?;
+                let mut dense = dense.into_iter();
+                self.missing.extend(present.iter().map(|p| *p == 0));
+                self.numbers.extend(present.iter().map(|p| match p {
+                    0 => 0,
+                    _ => dense.next().unwrap_or_default(),
+                }));
+                rest
+            }
+            BYTES | MIXED => {
+                let mixed = *form == MIXED;
+                self.form = if mixed { Form::Mixed } else { Form::Bytes };
+                let rest = bytestrings::decode(rest, rows, memory, &mut self.dictionary)?;
+                let mut rest = match integers::constant(rest) {
+                    // Code 0 in every row goes without saying.
+                    Some((0, rest)) if !mixed && self.dictionary.len() == 1 => rest,
+                    _ => integers::decode(rest, rows, &mut self.codes)?,
+                };
+                let last = self.dictionary.len() as u32;
+                let mut numbers = 0;
+                for code in &mut self.codes {
+                    if *code >= last {
+                        *code = match *code - last {
+                            0 => MISSING,
+                            1 if mixed => NUMBER,
+                            _ => return Err(Torn),
+                        };
+                        numbers += usize::from(*code == NUMBER);
+                    }
+                }
+                if mixed {
+                    let (count, after) = rest.split_first_chunk().ok_or(Torn)?;
+                    if u32::from_le_bytes(*count) as usize != numbers {
+                        return Err(Torn);
+                    }
+                    let mut dense: Vec<u64> = Vec::new();
+                    rest = integers::decode(after, numbers, &mut dense)?;
+                    let mut dense = dense.into_iter();
+                    self.numbers.extend(self.codes.iter().map(|code| match *code {
+                        NUMBER => dense.next().unwrap_or_default(),
+                        _ => 0,
+                    }));
+                }
+                rest
+            }
+            _ => return Err(Torn),
+        };
+        rest.is_empty().then_some(()).ok_or(Torn)
+    }
+}
+
+/// The number that an argument (or with `is_argument` false, a bare column of integers) has in every row.
+pub(crate) fn constant(bytes: &[u8], is_argument: bool) -> Option<u64> {
+    let bytes = if is_argument { bytes.strip_prefix(&[NUMBERS])? } else { bytes };
+    match integers::constant(bytes) {
+        Some((number, [])) => Some(number),
+        _ => None,
+    }
+}
+
+/// The 32-bit fields whose stored numbers are the difference to another field, which comes earlier: tid to pid, ns_pid to
+/// pid, ns_tid to ns_pid, gid to uid.
+const DIFFERENCES: [(usize, usize); 4] = [(1, 0), (3, 0), (4, 3), (7, 6)];
+/// The same for the 64-bit fields: process_start_ns to thread_start_ns.
+const WIDE_DIFFERENCE: (usize, usize) = (2, 1);
+
+fn base_of(field: usize) -> Option<usize> {
+    DIFFERENCES.iter().find(|(of, _)| *of == field).map(|(_, to)| *to)
+}
+
+/// Appends the contexts of a block.
+pub(crate) fn encode_contexts(contexts: &ContextTable, out: &mut Vec<u8>, work: &mut Work) {
+    let strings: Vec<&[u8]> = contexts.strings.iter().map(Vec::as_slice).collect();
+    bytestrings::encode(&strings, out, work);
+    let mut words = Vec::with_capacity(contexts.rows.len());
+    for field in 0..ContextRow::default().numbers.len() {
+        words.clear();
+        words.extend(contexts.rows.iter().map(|row| {
+            let number = |field: usize| row.numbers.get(field).copied().unwrap_or_default();
+            u64::from(number(field).wrapping_sub(base_of(field).map_or(0, number)))
+        }));
+        integers::encode(&words, out, work);
+    }
+    for field in 0..ContextRow::default().wide.len() {
+        words.clear();
+        words.extend(contexts.rows.iter().map(|row| {
+            let base = if field == WIDE_DIFFERENCE.0 { row.wide[WIDE_DIFFERENCE.1] } else { 0 };
+            row.wide.get(field).copied().unwrap_or_default().wrapping_sub(base)
+        }));
+        integers::encode(&words, out, work);
+    }
+}
+
+/// Reads the contexts of a block, of which there are `count`.
+pub(crate) fn decode_contexts(
+    bytes: &[u8],
+    count: usize,
+    memory: usize,
+    rows: &mut Vec<ContextRow>,
+    strings: &mut Dictionary,
+) -> Result<(), Torn> {
+    let mut rest = bytestrings::decode(bytes, count.saturating_mul(3), memory, strings)?;
+    rows.clear();
+    rows.resize(count, ContextRow::default());
+    let mut numbers: Vec<u32> = Vec::new();
+    for field in 0..ContextRow::default().numbers.len() {
+        rest = integers::decode(rest, count, &mut numbers)?;
+        for (row, number) in rows.iter_mut().zip(&numbers) {
+            let base = base_of(field).and_then(|base| row.numbers.get(base)).copied().unwrap_or_default();
+            if let Some(place) = row.numbers.get_mut(field) {
+                *place = number.wrapping_add(base);
+            }
+        }
+    }
+    let mut wide: Vec<u64> = Vec::new();
+    for field in 0..ContextRow::default().wide.len() {
+        rest = integers::decode(rest, count, &mut wide)?;
+        for (row, number) in rows.iter_mut().zip(&wide) {
+            let base = if field == WIDE_DIFFERENCE.0 { row.wide[WIDE_DIFFERENCE.1] } else { 0 };
+            if let Some(place) = row.wide.get_mut(field) {
+                *place = number.wrapping_add(base);
+            }
+        }
+    }
+    let known = rows.iter().all(|row| row.numbers[13..].iter().all(|code| (*code as usize) < strings.len()));
+    (rest.is_empty() && known).then_some(()).ok_or(Torn)
+}

@@ -1,0 +1,63 @@
+//! Where a capture's bytes come from.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use crate::{Error, Result};
+
+/// The bytes of a file: in memory, or read piece by piece.
+#[derive(Debug)]
+pub(crate) enum Source {
+    Bytes(Vec<u8>),
+    /// Read with `pread`, so that a file which shrinks meanwhile is an error and no signal.
+    File {
+        file: File,
+        bytes: u64,
+    },
+}
+
+impl Source {
+    pub(crate) fn open(path: &Path) -> Result<Source> {
+        let file = File::open(path).map_err(Error::io("opening the capture"))?;
+        let metadata = file.metadata().map_err(Error::io("opening the capture"))?;
+        if metadata.is_dir() {
+            return Err(Error::NotACapture);
+        }
+        Ok(Source::File { file, bytes: metadata.len() })
+    }
+
+    /// Bytes of the file when it was opened.
+    pub(crate) fn len(&self) -> u64 {
+        match self {
+            Source::Bytes(bytes) => bytes.len() as u64,
+            Source::File { bytes, .. } => *bytes,
+        }
+    }
+
+    /// The bytes from `offset` on, exactly `length` of them, in `buffer` when they have to be read.
+    pub(crate) fn read<'a>(
+        &'a self,
+        offset: u64,
+        length: usize,
+        buffer: &'a mut Vec<u8>,
+    ) -> Result<&'a [u8]> {
+        let ends = Error::Damaged { offset, what: "the file ends before what should stand here" };
+        match offset.checked_add(length as u64) {
+            Some(end) if end <= self.len() => {}
+            _ => return Err(ends),
+        }
+        match self {
+            Source::Bytes(bytes) => bytes.get(offset as usize..offset as usize + length).ok_or(ends),
+            Source::File { file, .. } => {
+                buffer.resize(length, 0);
+                match file.read_exact_at(buffer, offset) {
+                    Ok(()) => Ok(buffer),
+                    Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(ends),
+                    Err(source) => Err(Error::Io { what: "reading the capture", source }),
+                }
+            }
+        }
+    }
+}
