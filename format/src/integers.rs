@@ -385,7 +385,8 @@ mod tests {
     fn numbers_of_every_width_come_back() {
         for width in 1..=8 {
             let top = u64::MAX >> (64 - width * 8);
-            let noise = |n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31) & top;
+            let scramble = |n: u64| (n ^ n >> 29).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let noise = |n: u64| scramble(scramble(scramble(n + 1))) & top;
             let bytes = round_trip(&(0..300).map(noise).chain([0, top]).collect::<Vec<_>>());
             assert!(bytes <= 302 * width as usize + 20, "{bytes} bytes at width {width}");
         }

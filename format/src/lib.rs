@@ -43,4 +43,4 @@ pub use index::{BlockInfo, EventCount, Numbers};
 pub use row::Row;
 pub use schema::{ArgSchema, EventSchema, Schema, current_schema};
 pub use side::{Cgroup, Container, Loss, Process, Side, User};
-pub use writer::{Finished, Output, Writer};
+pub use writer::{Finished, Writer};

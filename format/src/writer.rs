@@ -1,7 +1,6 @@
 //! A capture file as it grows: every frame is whole before the next begins, so a file that ends early reads up to there.
 
-use std::fs::File;
-use std::io::{self, Cursor, Seek, SeekFrom, Write};
+use std::io::Write;
 
 use rkyv::util::AlignedVec;
 
@@ -13,49 +12,9 @@ use crate::index::IndexBuilder;
 use crate::seal::Chain;
 use crate::{Compression, EncodedBlock, Error, Header, Result, Side, limits};
 
-/// What a capture can be written to.
-pub trait Output: Write {
-    /// Cuts everything after `bytes` off again, when a frame could not be written whole (a full disk).
-    fn cut(&mut self, bytes: u64) -> io::Result<()>;
-}
-
-impl Output for File {
-    fn cut(&mut self, bytes: u64) -> io::Result<()> {
-        self.set_len(bytes)?;
-        self.seek(SeekFrom::Start(bytes)).map(|_| ())
-    }
-}
-
-impl Output for Vec<u8> {
-    fn cut(&mut self, bytes: u64) -> io::Result<()> {
-        self.truncate(bytes as usize);
-        Ok(())
-    }
-}
-
-impl Output for Cursor<Vec<u8>> {
-    fn cut(&mut self, bytes: u64) -> io::Result<()> {
-        self.get_mut().truncate(bytes as usize);
-        self.set_position(bytes);
-        Ok(())
-    }
-}
-
-impl<O: Output + ?Sized> Output for &mut O {
-    fn cut(&mut self, bytes: u64) -> io::Result<()> {
-        (**self).cut(bytes)
-    }
-}
-
-impl<O: Output + ?Sized> Output for Box<O> {
-    fn cut(&mut self, bytes: u64) -> io::Result<()> {
-        (**self).cut(bytes)
-    }
-}
-
 /// Appends frames to `W`.
 #[derive(Debug)]
-pub struct Writer<W: Output> {
+pub struct Writer<W: Write> {
     out: W,
     /// Bytes of whole frames.
     bytes: u64,
@@ -65,8 +24,6 @@ pub struct Writer<W: Output> {
     compressor: Compressor,
     blocks: u64,
     rows: u64,
-    /// Bytes after the last whole frame could not be cut off: nothing can follow them.
-    torn: bool,
 }
 
 /// What a finished file amounts to.
@@ -79,7 +36,7 @@ pub struct Finished {
     pub head: [u8; 32],
 }
 
-impl<W: Output> Writer<W> {
+impl<W: Write> Writer<W> {
     /// Writes the header at the start of `out`, which must be empty.
     pub fn create(mut out: W, header: &Header) -> Result<Writer<W>> {
         let preamble = frame::preamble();
@@ -93,14 +50,13 @@ impl<W: Output> Writer<W> {
             compressor: Compressor::new(Compression::Default),
             blocks: 0,
             rows: 0,
-            torn: false,
         };
         writer.archived(Kind::Header, &archive::to_bytes(header)?)?;
         Ok(writer)
     }
 
-    /// Appends a block. A block that cannot be written (a full disk) leaves the file as it was before, and
-    /// [`Writer::finish`] may still be tried: the index takes far less room than a block.
+    /// Appends a block. When that fails (a full disk), part of it may stand in `out`: cut that back to
+    /// [`Writer::bytes`], and [`Writer::finish`] can still be tried, since the index takes far less room than a block.
     pub fn block(&mut self, block: &EncodedBlock) -> Result<()> {
         let offset = self.bytes;
         self.frame(Kind::Block, block.head, &block.bytes)?;
@@ -217,15 +173,8 @@ impl<W: Output> Writer<W> {
     }
 
     fn append(&mut self, parts: &[&[u8]]) -> Result<()> {
-        if self.torn {
-            let source = io::Error::other("an earlier write failed in the middle of a frame");
-            return Err(Error::Io { what: "writing the capture", source });
-        }
         for part in parts {
-            if let Err(source) = self.out.write_all(part) {
-                self.torn = self.out.cut(self.bytes).is_err();
-                return Err(Error::Io { what: "writing the capture", source });
-            }
+            self.out.write_all(part).map_err(Error::io("writing the capture"))?;
         }
         self.bytes += parts.iter().map(|part| part.len() as u64).sum::<u64>();
         Ok(())
