@@ -6,6 +6,7 @@
 use crate::args::ArgKind::{Bytes, Str, Struct, Text};
 use crate::args::{ArgKind, Dir, Len};
 use crate::capture::Capture;
+use crate::consts::Names;
 use crate::event::EventId;
 use crate::structs::StructKind;
 
@@ -58,6 +59,30 @@ const KEYCTL: u16 = 250;
 const SECCOMP: u16 = 317;
 const FSCONFIG: u16 = 431;
 const LANDLOCK_ADD_RULE: u16 = 445;
+
+/// How the number at `position` of `event` is named, when the selecting argument is `value`.
+pub fn names(event: EventId, position: usize, value: u32) -> Names {
+    let named = |known: &&(u16, u8, u32, Names)| {
+        known.0 == event.0 && usize::from(known.1) == position && known.2 == value
+    };
+    NAMED.iter().find(named).map_or(Names::None, |known| known.3)
+}
+
+/// Event, position, the selecting argument's value, names.
+const NAMED: &[(u16, u8, u32, Names)] = &[
+    // F_SETFD, F_SETFL, F_SETSIG, F_SETLEASE, F_ADD_SEALS
+    (FCNTL, 2, 2, Names::DescriptorFlags),
+    (FCNTL, 2, 4, Names::OpenFlags),
+    (FCNTL, 2, 10, Names::Signal),
+    (FCNTL, 2, 1024, Names::LockType),
+    (FCNTL, 2, 1033, Names::Seals),
+    // PR_SET_PDEATHSIG, PR_CAPBSET_READ, PR_CAPBSET_DROP
+    (PRCTL, 1, 1, Names::Signal),
+    (PRCTL, 1, 23, Names::Capability),
+    (PRCTL, 1, 24, Names::Capability),
+    // PR_CAP_AMBIENT: arg2 says what is done, arg3 with which
+    (PRCTL, 2, 47, Names::Capability),
+];
 
 /// All variants.
 pub const VARIANTS: &[Variant] = &[

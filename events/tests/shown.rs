@@ -139,6 +139,10 @@ fn a_number_or_pointer_is_what_the_request_says() {
     assert_eq!(prctl(15, &any(0x7ffd_0000, b"")), "");
     assert_eq!(prctl(4, &any(1, b"")), "1");
     assert_eq!(prctl(15, b"short"), "<nil>");
+    let nonblock = any(0o4000, b"");
+    let flags = [("cmd", Raw::Number(4)), ("arg", Raw::Bytes(&nonblock))];
+    assert_eq!(table("fcntl", "arg", &flags, true), "O_RDONLY|O_NONBLOCK");
+    assert_eq!(table("fcntl", "arg", &flags, false), "2048");
     let winsize = any(0x7ffd_0000, &[24, 0, 80, 0, 0, 0, 0, 0]);
     let ioctl = [("request", Raw::Number(0x5413)), ("arg", Raw::Bytes(&winsize))];
     assert_eq!(table("ioctl", "arg", &ioctl, true), "{ws_row:24 ws_col:80 ws_xpixel:0 ws_ypixel:0}");

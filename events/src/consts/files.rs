@@ -258,3 +258,19 @@ pub(super) const RESOLVE_FLAGS: Table = Table::flags(
 
 /// A kind of record lock.
 pub(super) const LOCK_TYPE: Table = Table::values(&[(0, "F_RDLCK"), (1, "F_WRLCK"), (2, "F_UNLCK")]);
+
+/// Flags of a descriptor.
+pub(super) const DESCRIPTOR_FLAGS: Table = Table::flags(None, &[(1, "FD_CLOEXEC")]);
+
+/// What is sealed of a memory file.
+pub(super) const SEALS: Table = Table::flags(
+    None,
+    &[
+        (1, "F_SEAL_SEAL"),
+        (2, "F_SEAL_SHRINK"),
+        (4, "F_SEAL_GROW"),
+        (8, "F_SEAL_WRITE"),
+        (16, "F_SEAL_FUTURE_WRITE"),
+        (32, "F_SEAL_EXEC"),
+    ],
+);

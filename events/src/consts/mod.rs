@@ -82,6 +82,8 @@ names! {
     CloseRangeFlags = files::CLOSE_RANGE_FLAGS;
     /// Flags of `delete_module`.
     DeleteModuleFlags = system::DELETE_MODULE_FLAGS;
+    /// Flags of a descriptor.
+    DescriptorFlags = files::DESCRIPTOR_FLAGS;
     /// A directory descriptor that is none.
     DirFd = files::DIR_FD;
     /// A family of addresses.
@@ -256,6 +258,8 @@ names! {
     SchedPolicy = processes::SCHED_POLICY;
     /// Flags of `seccomp`.
     SeccompFlags = processes::SECCOMP_FLAGS;
+    /// What is sealed of a memory file.
+    Seals = files::SEALS;
     /// What `seccomp` does.
     SeccompOperation = processes::SECCOMP_OPERATION;
     /// Flags of System V objects; the low nine bits are permissions.

@@ -74,7 +74,10 @@ pub fn argument<'a>(event: &Event, position: usize, arg: &dyn Fn(usize) -> Raw<'
                 }
                 // Empty text is no bytes at all.
                 Some(ArgKind::Str) if number != 0 => parts.leaf(Leaf::Text(b"")),
-                _ => parts.leaf(Leaf::Unsigned(number)),
+                _ => match variants::names(event.id, position, selected) {
+                    Names::None => parts.leaf(Leaf::Unsigned(number)),
+                    names => parts.leaf(Leaf::Named(names.show(number))),
+                },
             }
         }
         (_, Value::Struct(crate::StructKind::BpfAttr, bytes)) => structure::bpf(number_of(0), bytes, parts),
