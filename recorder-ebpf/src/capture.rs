@@ -23,7 +23,7 @@ use crate::{
 /// Most bytes of one read.
 const LARGEST_READ: u64 = 4096;
 /// Most strings of an array.
-const STRINGS: u64 = 256;
+const STRINGS: u64 = 128;
 
 #[map]
 static VARIANTS: HashMap<VariantKey, Capture> = HashMap::with_max_entries(1024, 0);
@@ -101,7 +101,8 @@ fn argument(writer: &mut Writer, call: &Call, position: u32) -> Read {
     }
     match capture.op {
         op::STRING => string(writer, position as u8, pointer, 0),
-        op::STRINGS => strings(writer, position as u8, pointer, call.compat),
+        // Where execve and execveat have theirs; the verifier need not follow the loop for other positions.
+        op::STRINGS if position >= 1 && position <= 3 => strings(writer, position as u8, pointer, call.compat),
         op::BYTES => {
             let count = count(writer, call, capture, pointer);
             bytes(writer, position as u8, capture, pointer, count, 0)

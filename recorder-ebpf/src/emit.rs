@@ -26,7 +26,7 @@ static RING: Array<[u8; VALUE_SIZE_MARK as usize]> = Array::with_max_entries(1, 
 #[map]
 static TAILS: Array<Tail> = Array::with_max_entries(1, MMAPABLE);
 #[map]
-static DOOR: RingBuf = RingBuf::with_byte_size(4096, 0);
+pub static DOOR: RingBuf = RingBuf::with_byte_size(4096, 0);
 /// Where records are put together that cannot be written in place; two for each CPU.
 #[map]
 static SCRATCH: Array<[u8; LARGEST_WRITE + SLACK]> = Array::with_max_entries(2, 0);
@@ -63,6 +63,8 @@ pub struct Writer {
     pub time_ns: u64,
     pub cpu: u32,
     slot: u16,
+    /// Instead of that of the current task, where not 0.
+    other_context: u64,
     /// Not in place: to the ring buffer at the end.
     copied: bool,
     nested: bool,
@@ -92,7 +94,7 @@ impl Writer {
             let head = read_volatile(&raw const (*region).head);
             if config!(ringbuf) != 0 {
                 let base = SCRATCH.get_ptr_mut(cpu * 2)?.cast();
-                return Some(Writer { base, region, tails, head, at: 0, time_ns, cpu, slot, copied: true, nested: false });
+                return Some(Writer { base, region, tails, head, at: 0, time_ns, cpu, slot, other_context: 0, copied: true, nested: false });
             }
             let mask = config!(data_mask);
             let tail = read_volatile(&raw const (*tails).tail);
@@ -103,7 +105,7 @@ impl Writer {
                 return None;
             }
             let base = (region as *mut u8).add(DATA_OFFSET).add((head & mask) as usize);
-            Some(Writer { base, region, tails, head, at: 0, time_ns, cpu, slot, copied: false, nested: false })
+            Some(Writer { base, region, tails, head, at: 0, time_ns, cpu, slot, other_context: 0, copied: false, nested: false })
         }
     }
 
@@ -127,7 +129,7 @@ impl Writer {
             write_volatile(&raw mut (*region).nest, 2);
             compiler_fence(Ordering::SeqCst);
             let time_ns = bpf_ktime_get_ns();
-            Some(Writer { base, region, tails, head: 0, at: 0, time_ns, cpu, slot, copied: true, nested: true })
+            Some(Writer { base, region, tails, head: 0, at: 0, time_ns, cpu, slot, other_context: 0, copied: true, nested: true })
         }
     }
 
@@ -135,6 +137,12 @@ impl Writer {
     pub fn pointer(&self, offset: u64) -> *mut u8 {
         // SAFETY: the mask keeps it within the write.
         unsafe { self.base.add(within(offset)) }
+    }
+
+    /// Whether this write interrupts another.
+    #[inline(always)]
+    pub fn is_nested(&self) -> bool {
+        self.nested
     }
 
     /// A number that is unique in this recording.
@@ -179,11 +187,19 @@ impl Writer {
     #[inline(always)]
     pub fn end(&mut self, started: Started, header: RecordHeader) {
         let length = (self.at - started.0) as u32;
+        let context = if self.other_context != 0 { self.other_context } else { header.context };
+        self.other_context = 0;
         // SAFETY: as above.
         unsafe {
             *self.pointer(started.0).cast::<RecordHeader>() =
-                RecordHeader { time_ns: self.time_ns, length, cpu: self.cpu as u16, ..header };
+                RecordHeader { time_ns: self.time_ns, length, cpu: self.cpu as u16, context, ..header };
         }
+    }
+
+    /// The next record that ends belongs to another context than the current task's.
+    #[inline(always)]
+    pub fn set_context(&mut self, context: u64) {
+        self.other_context = context;
     }
 
     /// Whether another blob may be begun.
@@ -244,6 +260,9 @@ impl Writer {
 
     #[inline(always)]
     unsafe fn output(&self) -> bool {
+        if self.at == 0 {
+            return true;
+        }
         const NO_WAKEUP: u64 = 1;
         const FORCE_WAKEUP: u64 = 2;
         const AVAILABLE: u64 = 0;
@@ -263,6 +282,17 @@ impl Writer {
                 count_drop(self.region, self.slot);
             }
             is_out
+        }
+    }
+}
+
+/// Counts a record of a program that has begun no write.
+#[inline(always)]
+pub fn count_lost(slot: u16) {
+    // SAFETY: a helper without arguments, and the region of this CPU.
+    unsafe {
+        if let Some(region) = RING.get_ptr_mut(bpf_get_smp_processor_id()) {
+            count_drop(region.cast(), slot);
         }
     }
 }

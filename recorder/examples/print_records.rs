@@ -62,7 +62,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         error
     })?;
     for unavailable in kernel.unavailable() {
-        println!("unavailable: {unavailable:?}");
+        let name = catalogue::by_id(unavailable.event).map_or("?", |event| event.name);
+        println!("unavailable: {name}: {}", unavailable.reason);
     }
     let mut printer = Printer::default();
     let end = Instant::now() + Duration::from_secs_f64(seconds);

@@ -24,6 +24,7 @@ mod decode;
 mod drain;
 mod load;
 mod order;
+mod packets;
 mod plain;
 mod region;
 mod tables;

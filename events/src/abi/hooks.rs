@@ -47,17 +47,13 @@ hooks! {
     ];
     ProcessExit = 2 "sched_process_exit" [exit_code, signal_code, process_group_exit];
     TaskRename = 3 "task_rename" [old_name, new_name];
-    SignalGenerate = 4 "signal_generate" [sig, si_code, pid, tid, comm, group, result];
+    SignalGenerate = 4 "signal_generate" [sig, code, target_comm, target_pid, target_tid, group, result];
     CgroupMkdir = 5 "cgroup_mkdir" [cgroup_id, cgroup_path, hierarchy_id];
     CgroupRmdir = 6 "cgroup_rmdir" [cgroup_id, cgroup_path, hierarchy_id];
-    CgroupAttachTask = 7 "cgroup_attach_task" [cgroup_path, comm, pid, cgroup_id];
-    InetSockSetState = 8 "inet_sock_set_state" [
-        family, protocol, old_state, new_state, local_addr, remote_addr, cookie,
-    ];
+    CgroupAttachTask = 7 "cgroup_attach_task" [cgroup_path, comm, pid, cgroup_id, hierarchy_id];
+    InetSockSetState = 8 "inet_sock_set_state" [old_state, new_state, protocol, local_addr, remote_addr];
     ModuleLoad = 9 "module_load" [name, version, src_version];
     ModuleFree = 10 "module_free" [name, version, src_version];
     FileOpen = 11 "security_file_open" [pathname, flags, dev, inode, ctime, syscall_pathname, inode_mode];
-    CommitCreds = 12 "commit_creds" [old_cred, new_cred];
-    SwitchTaskNs = 13 "switch_task_ns" [pid, new_mnt, new_pid, new_uts, new_ipc, new_net, new_cgroup];
-    Packet = 14 "net_packet" [direction, ifindex, protocol, length, cookie, packet];
+    Packet = 12 "net_packet" [data, length, direction, ifindex, cookie];
 }

@@ -156,7 +156,7 @@ macro_rules! kernel_layout {
             Sock sock SockLayout "sock" {
                 family: num u16 = ["__sk_common.skc_family"];
                 state: num u8 = ["__sk_common.skc_state"];
-                cookie: num u64 = ["__sk_common.skc_cookie.counter"];
+                protocol: num u16 = ["sk_protocol"];
                 num: num u16 = ["__sk_common.skc_num"];
                 dport: num u16 = ["__sk_common.skc_dport"];
                 daddr: num u32 = ["__sk_common.skc_daddr"];

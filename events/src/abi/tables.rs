@@ -63,8 +63,8 @@ pub struct SyscallEntry {
     pub words: u8,
     /// A bit per argument that is followed.
     pub followed: u8,
-    /// What the exit also stands for when the kernel lacks the hook: a `stand_in` number, 0 for nothing.
-    pub stand_in: u8,
+    /// What the exit is looked at for besides: one of [`role`].
+    pub role: u8,
     pub spare: u32,
     pub captures: Captures,
 }
@@ -74,7 +74,7 @@ impl SyscallEntry {
         flags: 0,
         words: 0,
         followed: 0,
-        stand_in: 0,
+        role: 0,
         spare: 0,
         captures: [Self::NUMBER; ARGUMENTS],
     };
@@ -87,12 +87,15 @@ impl SyscallEntry {
 const _: () = assert!(core::mem::size_of::<SyscallEntry>() == 56);
 const _: () = assert!(core::mem::size_of::<Config>() == 16 + 10 * 4 + 8 + 64);
 
-/// A variant as the kernel's map holds it: see [`crate::variants`].
-#[derive(Clone, Copy, Debug)]
-#[repr(C)]
-pub struct VariantEntry {
-    pub slot: u16,
-    pub position: u16,
-    pub value: u32,
-    pub capture: Capture,
+/// Values of [`SyscallEntry::role`].
+pub mod role {
+    pub const NONE: u8 = 0;
+    /// Returns a descriptor of the file whose path is argument 0.
+    pub const OPENS_0: u8 = 1;
+    /// The same of argument 1.
+    pub const OPENS_1: u8 = 2;
+    /// Returns a socket, which is the caller's from then on.
+    pub const GIVES_SOCKET: u8 = 3;
+    /// Uses the socket of argument 0.
+    pub const USES_SOCKET: u8 = 4;
 }

@@ -1,4 +1,10 @@
 //! The programs, one family of hooks per file.
 
+pub mod cgroups;
+pub mod files;
+pub mod modules;
+pub mod packets;
 pub mod process;
+pub mod signals;
+pub mod sockets;
 pub mod syscalls;

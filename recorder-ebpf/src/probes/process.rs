@@ -15,11 +15,6 @@ use crate::{
     probes::syscalls,
 };
 
-#[inline(always)]
-pub fn is_wanted(hook: Hook) -> bool {
-    config!(hooks) & 1 << hook as u64 != 0
-}
-
 /// The header of a hook's record.
 #[inline(always)]
 pub fn header(hook: Hook, context: u64, marks: u32) -> RecordHeader {
@@ -123,6 +118,35 @@ fn on_exec<const TYPED: bool>(bprm: *const u8) -> Option<()> {
     }
     let marks = exec_record(&mut writer, started, Bprm::<true>(bprm).untyped().0);
     writer.end(started, header(Hook::ProcessExec, context, marks));
+    if !writer.commit() {
+        place.forget();
+    }
+    Some(())
+}
+
+#[btf_tracepoint(function = "task_rename")]
+pub fn task_rename(ctx: BtfTracePointContext) -> i32 {
+    let (task, name): (*const u8, *const u8) = (ctx.arg(0), ctx.arg(1));
+    let task = Task::<true>(task).untyped();
+    record(Hook::TaskRename, |writer, _| {
+        kernel_string(writer, 0, task.comm()) | kernel_string(writer, 1, crate::kernel::address_of(name))
+    });
+    0
+}
+
+/// Records a hook in the context of the current task; `fill` sets words, appends blobs and gives marks.
+#[inline(always)]
+pub fn record(hook: Hook, fill: impl FnOnce(&mut Writer, Started) -> u32) -> Option<()> {
+    let task = current::<false>();
+    let place = Place::of(task)?;
+    let mut writer = Writer::begin_in_interrupt(hook.slot())?;
+    let context = if writer.is_nested() { place.id_if_fresh() } else { place.id(&mut writer, task) };
+    let started = writer.start(hook.words());
+    for word in 0..hook.words() as usize {
+        writer.set_word(started, word, 0);
+    }
+    let marks = fill(&mut writer, started);
+    writer.end(started, header(hook, context, marks));
     if !writer.commit() {
         place.forget();
     }

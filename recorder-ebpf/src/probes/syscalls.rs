@@ -3,13 +3,17 @@
 use aya_ebpf::{
     helpers::generated::bpf_task_pt_regs, macros::btf_tracepoint, programs::BtfTracePointContext,
 };
-use events::abi::{HEADER_BYTES, RecordHeader, Slot, bits, kind, tables::SyscallEntry};
+use events::abi::{
+    RecordHeader, Slot, bits, kind,
+    tables::{SyscallEntry, role},
+};
 
 use crate::{
     capture::{self, Call},
     context::{Place, current},
     emit::{Writer, config},
     kernel::{Task, probe},
+    probes::{files, sockets},
 };
 
 #[unsafe(no_mangle)]
@@ -167,22 +171,36 @@ fn on_exit<const TYPED: bool>(ctx: &BtfTracePointContext) -> Option<()> {
     let slot = slot_of(regs.number(), compat, ret)?;
     let entry = entry(slot);
     let flags = flags(entry);
-    if flags & SyscallEntry::WANTED == 0 {
+    // SAFETY: an entry of a static table.
+    let role = unsafe { core::ptr::read_volatile(&raw const (*entry).role) };
+    let is_wanted = flags & SyscallEntry::WANTED != 0;
+    if !is_wanted && role == role::NONE {
         return None;
     }
     let place = Place::of(task)?;
     let mut writer = Writer::begin(slot as u16)?;
     let context = place.id(&mut writer, task);
-    let header = RecordHeader {
-        slot: slot as u16,
-        kind: kind::EVENT,
-        context,
-        ret,
-        marks: if compat { bits::COMPAT } else { 0 },
-        ..RecordHeader::default()
-    };
-    let is_done_exec = flags & SyscallEntry::EXEC != 0 && ret == 0;
-    append(&mut writer, entry, regs, header, compat, !is_done_exec);
+    if role != role::NONE && ret >= 0 {
+        let argument = regs.argument(0, compat);
+        match role {
+            role::OPENS_0 => files::append_opened(&mut writer, context, ret as u32, argument),
+            role::OPENS_1 => files::append_opened(&mut writer, context, ret as u32, regs.argument(1, compat)),
+            role::GIVES_SOCKET => sockets::note_owner(ret as u32, context),
+            _ => sockets::note_owner(argument as u32, context),
+        };
+    }
+    if is_wanted {
+        let header = RecordHeader {
+            slot: slot as u16,
+            kind: kind::EVENT,
+            context,
+            ret,
+            marks: if compat { bits::COMPAT } else { 0 },
+            ..RecordHeader::default()
+        };
+        let is_done_exec = flags & SyscallEntry::EXEC != 0 && ret == 0;
+        append(&mut writer, entry, regs, header, compat, !is_done_exec);
+    }
     if !writer.commit() {
         place.forget();
     }
@@ -263,5 +281,3 @@ pub fn append_exit<const TYPED: bool>(writer: &mut Writer, task: Task<TYPED>, co
         ..RecordHeader::default()
     });
 }
-
-const _: () = assert!(HEADER_BYTES + 48 < 128);

@@ -24,12 +24,15 @@ pub struct Known {
     pub tid: u32,
 }
 
+/// Contexts of one thread that are kept: sockets refer to those in which they were made.
+const OF_THREAD: usize = 16;
+
 /// The contexts that records may refer to.
 #[derive(Debug, Default)]
 pub struct Contexts {
     known: HashMap<u64, Known>,
-    /// The latest of each thread.
-    of_thread: HashMap<u32, u64>,
+    /// Those of each thread, the latest last.
+    of_thread: HashMap<u32, VecDeque<u64>>,
     /// Those to be given up, with the time of their end.
     ending: VecDeque<(u64, u64)>,
     next_id: u32,
@@ -54,8 +57,12 @@ impl Contexts {
         decode::context_path(record, header.words, &mut self.path);
         announce(known.id, &wire, &self.path, sink);
         self.known.insert(header.context, known);
-        if let Some(previous) = self.of_thread.insert(wire.tid, header.context) {
-            self.ending.push_back((header.time_ns, previous));
+        let thread = self.of_thread.entry(wire.tid).or_default();
+        thread.push_back(header.context);
+        if thread.len() > OF_THREAD
+            && let Some(oldest) = thread.pop_front()
+        {
+            self.ending.push_back((header.time_ns, oldest));
         }
     }
 
@@ -66,10 +73,8 @@ impl Contexts {
     /// The task of this context is gone.
     pub fn end(&mut self, wire_id: u64, time_ns: u64) {
         let Some(known) = self.known.get(&wire_id) else { return };
-        if self.of_thread.get(&known.tid) == Some(&wire_id) {
-            self.of_thread.remove(&known.tid);
-            self.ending.push_back((time_ns, wire_id));
-        }
+        let ended = self.of_thread.remove(&known.tid).unwrap_or_default();
+        self.ending.extend(ended.into_iter().map(|wire_id| (time_ns, wire_id)));
     }
 
     /// Gives up those whose time is over.

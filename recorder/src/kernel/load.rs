@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use aya::{
     Ebpf, EbpfError, EbpfLoader,
     maps::{HashMap, Map, MapData, RingBuf},
-    programs::{Program, ProgramError},
+    programs::{BtfTracePoint, Program, ProgramError},
 };
 use events::{
     abi::{
@@ -56,6 +56,14 @@ const PROBES: &[Probe] = &[
     hook("sched_process_fork", Hook::ProcessFork),
     hook("sched_process_exec", Hook::ProcessExec),
     hook("sched_process_exit", Hook::ProcessExit),
+    hook("task_rename", Hook::TaskRename),
+    hook("signal_generate", Hook::SignalGenerate),
+    hook("cgroup_mkdir", Hook::CgroupMkdir),
+    hook("cgroup_rmdir", Hook::CgroupRmdir),
+    hook("cgroup_attach_task", Hook::CgroupAttachTask),
+    hook("inet_sock_set_state", Hook::InetSockSetState),
+    hook("module_load", Hook::ModuleLoad),
+    hook("module_free", Hook::ModuleFree),
 ];
 
 pub fn load(options: &KernelOptions) -> Result<Loaded, Error> {
@@ -110,29 +118,54 @@ impl Loaded {
     }
 }
 
+/// Loads every program before any is attached: the verifier takes its time, and nobody is to be seen by half of them.
 fn attach(ebpf: &mut Ebpf, tables: &mut Tables, btf: &aya::Btf, has_prepare: bool) -> Result<(), Error> {
+    let mut loaded = Vec::new();
     for probe in PROBES {
         let Some(hook) = probe.hook.filter(|hook| tables.wants(*hook)) else { continue };
-        if let Err(error) = attach_one(ebpf, probe.program, probe.tracepoint, btf) {
-            tables.refuse_hook(hook, error.to_string());
+        match load_one(ebpf, probe.program, probe.tracepoint, btf) {
+            Ok(()) => loaded.push(probe.program),
+            Err(error) => tables.refuse_hook(hook, error.to_string()),
         }
     }
     if tables.wants_exec() {
         let program = if has_prepare { "sched_prepare_exec" } else { "sys_enter" };
-        attach_one(ebpf, program, program, btf)?;
+        load_one(ebpf, program, program, btf)?;
+        loaded.push(program);
     }
-    // Last, so that the exits seen belong to processes whose birth could be seen.
-    attach_one(ebpf, "sys_exit", "sys_exit", btf)
+    if tables.wants_syscalls() {
+        load_one(ebpf, "sys_exit", "sys_exit", btf)?;
+        loaded.push("sys_exit");
+    }
+    if tables.wants(Hook::Packet)
+        && let Err(reason) = super::packets::load(ebpf)
+    {
+        tables.refuse_hook(Hook::Packet, reason);
+    }
+    for program in loaded {
+        attach_one(ebpf, program)?;
+    }
+    if tables.wants(Hook::Packet)
+        && let Err(reason) = super::packets::attach(ebpf)
+    {
+        tables.refuse_hook(Hook::Packet, reason);
+    }
+    Ok(())
 }
 
-fn attach_one(ebpf: &mut Ebpf, name: &str, tracepoint: &str, btf: &aya::Btf) -> Result<(), Error> {
-    let Some(Program::BtfTracePoint(program)) = ebpf.program_mut(name) else {
-        return Err(broken_object(name));
-    };
-    program
-        .load(tracepoint, btf)
-        .and_then(|()| program.attach().map(drop))
-        .map_err(|error| program_error(name, error))
+fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut BtfTracePoint, Error> {
+    match ebpf.program_mut(name) {
+        Some(Program::BtfTracePoint(program)) => Ok(program),
+        _ => Err(broken_object(name)),
+    }
+}
+
+fn load_one(ebpf: &mut Ebpf, name: &str, tracepoint: &str, btf: &aya::Btf) -> Result<(), Error> {
+    program(ebpf, name)?.load(tracepoint, btf).map_err(|error| program_error(name, error))
+}
+
+fn attach_one(ebpf: &mut Ebpf, name: &str) -> Result<(), Error> {
+    program(ebpf, name)?.attach().map(drop).map_err(|error| program_error(name, error))
 }
 
 fn create(
@@ -279,7 +312,7 @@ fn program_error(program: &str, error: ProgramError) -> Error {
 }
 
 /// The message with those of its causes.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

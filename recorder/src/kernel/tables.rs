@@ -2,7 +2,7 @@
 
 use events::{
     Event, EventId, Source,
-    abi::{Slot, hooks::Hook, tables::SyscallEntry},
+    abi::{Slot, hooks::Hook, tables::{SyscallEntry, role}},
     capture::{self, op},
     catalogue,
 };
@@ -64,7 +64,44 @@ impl Tables {
                 _ => {}
             }
         }
+        tables.set_roles();
         tables
+    }
+
+    /// What exits of system calls are looked at for, beside the calls themselves.
+    fn set_roles(&mut self) {
+        const SOCKETS: [&str; 9] =
+            ["socket", "accept", "accept4", "connect", "bind", "sendto", "recvfrom", "sendmsg", "recvmsg"];
+        if self.wants(Hook::FileOpen) {
+            for (name, role) in [
+                ("open", role::OPENS_0),
+                ("creat", role::OPENS_0),
+                ("openat", role::OPENS_1),
+                ("openat2", role::OPENS_1),
+            ] {
+                self.set_role(name, role);
+            }
+        }
+        if self.wants(Hook::Packet) || self.wants(Hook::InetSockSetState) {
+            for (i, name) in SOCKETS.into_iter().enumerate() {
+                self.set_role(name, if i < 3 { role::GIVES_SOCKET } else { role::USES_SOCKET });
+            }
+        }
+    }
+
+    fn set_role(&mut self, name: &str, role: u8) {
+        let Some(Source::Syscall(numbers)) = catalogue::by_name(name).map(|event| event.source) else {
+            return;
+        };
+        let native = if cfg!(target_arch = "aarch64") { numbers.aarch64 } else { numbers.x86_64 };
+        let compat = numbers.i386.filter(|_| cfg!(target_arch = "x86_64"));
+        let slots =
+            native.map(usize::from).into_iter().chain(compat.map(|n| Slot::COMPAT_BASE + usize::from(n)));
+        for slot in slots {
+            if let Some(entry) = self.syscalls.get_mut(slot) {
+                entry.role = role;
+            }
+        }
     }
 
     fn set_syscall(&mut self, number: usize, is_compat: bool, event: &'static Event, entry: SyscallEntry) {
@@ -127,6 +164,11 @@ impl Tables {
 
     pub fn wants(&self, hook: Hook) -> bool {
         self.hooks & 1 << hook as u64 != 0
+    }
+
+    /// Whether anything is taken from the exits of system calls.
+    pub fn wants_syscalls(&self) -> bool {
+        self.syscalls.iter().any(|entry| entry.flags & SyscallEntry::WANTED != 0 || entry.role != role::NONE)
     }
 
     /// Whether a successful exec's arguments are wanted.
