@@ -76,6 +76,8 @@ structs! {
     Iocb = 64 in compat,
     IoEvent = 32 in compat,
     IoUringParams = 120 in compat,
+    IoSqringOffsets = 40 in compat,
+    IoCqringOffsets = 40 in compat,
     Termios = 36 in compat,
     Winsize = 8 in compat,
     // Processes.

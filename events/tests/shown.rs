@@ -166,7 +166,8 @@ fn vectors_show_what_was_kept_of_them() {
     message.extend(inet(53, [8, 8, 8, 8]));
     assert_eq!(
         one("sendmsg", "msg", Raw::Bytes(&message)),
-        "{msg_name:map[sa_family:AF_INET sin_addr:8.8.8.8 sin_port:53] msg_namelen:16 msg_iov:[] msg_control:<nil> \
+        "{msg_name:map[sa_family:AF_INET sin_addr:8.8.8.8 sin_port:53] msg_namelen:16 msg_iov:[] \
+         msg_iovlen:0 msg_control:<nil> msg_controllen:0 \
          msg_flags:0}"
     );
 }

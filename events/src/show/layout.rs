@@ -290,6 +290,36 @@ pub(super) const fn of(kind: StructKind) -> &'static [Field] {
                     field("sq_thread_idle", 16, U32),
                     field("features", 20, U32),
                     field("wq_fd", 24, U32),
+                    field("sq_off", 40, Struct(StructKind::IoSqringOffsets)),
+                    field("cq_off", 80, Struct(StructKind::IoCqringOffsets)),
+                ]
+            }
+        }
+        StructKind::IoSqringOffsets => {
+            const {
+                &[
+                    field("head", 0, U32),
+                    field("tail", 4, U32),
+                    field("ring_mask", 8, U32),
+                    field("ring_entries", 12, U32),
+                    field("flags", 16, U32),
+                    field("dropped", 20, U32),
+                    field("array", 24, U32),
+                    field("user_addr", 32, Pointer),
+                ]
+            }
+        }
+        StructKind::IoCqringOffsets => {
+            const {
+                &[
+                    field("head", 0, U32),
+                    field("tail", 4, U32),
+                    field("ring_mask", 8, U32),
+                    field("ring_entries", 12, U32),
+                    field("overflow", 16, U32),
+                    field("cqes", 20, U32),
+                    field("flags", 24, U32),
+                    field("user_addr", 32, Pointer),
                 ]
             }
         }

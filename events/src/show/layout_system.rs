@@ -278,6 +278,16 @@ pub(super) const fn of(kind: StructKind) -> &'static [Field] {
                     field("bp_type", 52, U32),
                     field("config1", 56, U64),
                     field("config2", 64, U64),
+                    field("branch_sample_type", 72, U64),
+                    field("sample_regs_user", 80, U64),
+                    field("sample_stack_user", 88, U32),
+                    field("clockid", 92, I32),
+                    field("sample_regs_intr", 96, U64),
+                    field("aux_watermark", 104, U32),
+                    field("sample_max_stack", 108, U16),
+                    field("aux_sample_size", 112, U32),
+                    field("sig_data", 120, U64),
+                    field("config3", 128, U64),
                 ]
             }
         }

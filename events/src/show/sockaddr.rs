@@ -3,7 +3,8 @@
 use super::{Leaf, Parts, Shape};
 use crate::consts::Names;
 
-/// Walks a `struct sockaddr`. Members that the bytes do not reach are left out.
+/// Walks a `struct sockaddr`. Members that the bytes do not reach are left out; of one too short for any, what there
+/// is.
 pub(super) fn walk(bytes: &[u8], parts: &mut dyn Parts) {
     let Some(family) = number::<2>(bytes, 0).map(u16::from_le_bytes) else {
         return parts.leaf(Leaf::Nothing);
@@ -15,6 +16,9 @@ pub(super) fn walk(bytes: &[u8], parts: &mut dyn Parts) {
         None => parts.leaf(Leaf::Unsigned(u64::from(family))),
     }
     match family {
+        INET | INET6 | NETLINK | PACKET | VSOCK if bytes.len() < 4 => {
+            member("sa_data", bytes.get(2..).filter(|data| !data.is_empty()).map(Leaf::Bytes), parts);
+        }
         UNIX => unix(bytes, parts),
         INET => {
             member("sin_addr", number(bytes, 4).map(Leaf::Ipv4), parts);

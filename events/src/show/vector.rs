@@ -39,9 +39,13 @@ fn list(vectors: Vectors<'_>, parts: &mut dyn Parts) {
 }
 
 fn walk(message: &Message<'_>, length: Option<u32>, parts: &mut dyn Parts) {
-    // In struct msghdr: msg_namelen at 8, msg_flags at 48.
+    // In struct msghdr: msg_namelen at 8, msg_iovlen at 24, msg_controllen at 40, msg_flags at 48.
     let word = |at: usize| {
         message.header.get(at..).and_then(|rest| rest.first_chunk()).map(|b| u32::from_le_bytes(*b))
+    };
+    let size = |at: usize| {
+        let bytes = message.header.get(at..).and_then(|rest| rest.first_chunk());
+        Leaf::Unsigned(bytes.map_or(0, |b| u64::from_le_bytes(*b)))
     };
     parts.open(Shape::Record);
     parts.member("msg_name");
@@ -54,12 +58,16 @@ fn walk(message: &Message<'_>, length: Option<u32>, parts: &mut dyn Parts) {
     parts.leaf(Leaf::Unsigned(word(8).unwrap_or(0).into()));
     parts.member("msg_iov");
     list(message.vectors, parts);
+    parts.member("msg_iovlen");
+    parts.leaf(size(24));
     parts.member("msg_control");
     if message.control.is_empty() {
         parts.leaf(Leaf::Nothing)
     } else {
         parts.leaf(Leaf::Bytes(message.control))
     }
+    parts.member("msg_controllen");
+    parts.leaf(size(40));
     parts.member("msg_flags");
     parts.leaf(Leaf::Named(Names::MsgFlags.show(word(48).unwrap_or(0).into())));
     if let Some(length) = length {

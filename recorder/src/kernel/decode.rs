@@ -156,9 +156,12 @@ impl Arguments {
         for word in 0..header.words as usize {
             let Some(position) = slot.position(word) else { continue };
             let (Some(arg), Some(place)) = (declared.get(position), args.get_mut(position)) else { continue };
+            let register = u64_at(record, HEADER_BYTES + word * 8).unwrap_or(0);
             if arg.kind.is_number() {
-                *place =
-                    number_of(arg.kind, u64_at(record, HEADER_BYTES + word * 8).unwrap_or(0), slot.is_compat);
+                *place = number_of(arg.kind, register, slot.is_compat);
+            } else if slot.event.is_syscall() && register != 0 {
+                // Where nothing was read (the call failed, or the memory was gone), the address is what is known.
+                *place = Raw::Number(register);
             }
         }
         if record.len() == HEADER_BYTES + header.words as usize * 8 {

@@ -38,7 +38,7 @@ pub(super) const EVENTS: &[Event] = &[
         &[
             fd("sockfd"),
             arg("addr", "struct sockaddr*", Sockaddr(PointedBy(2))).out(),
-            arg("addrlen", "int*", Struct(Int)).out(),
+            arg("addrlen", "int*", Struct(Int)),
         ],
     )
     .returns(Returns::Fd),
@@ -67,7 +67,7 @@ pub(super) const EVENTS: &[Event] = &[
             size("len"),
             int("flags").named(Names::MsgFlags),
             arg("src_addr", "struct sockaddr*", Sockaddr(PointedBy(5))).out(),
-            arg("addrlen", "int*", Struct(Int)).out(),
+            arg("addrlen", "int*", Struct(Int)),
         ],
     ),
     call(
@@ -101,7 +101,7 @@ pub(super) const EVENTS: &[Event] = &[
         &[
             fd("sockfd"),
             arg("addr", "struct sockaddr*", Sockaddr(PointedBy(2))).out(),
-            arg("addrlen", "int*", Struct(Int)).out(),
+            arg("addrlen", "int*", Struct(Int)),
         ],
     ),
     call(
@@ -112,7 +112,7 @@ pub(super) const EVENTS: &[Event] = &[
         &[
             fd("sockfd"),
             arg("addr", "struct sockaddr*", Sockaddr(PointedBy(2))).out(),
-            arg("addrlen", "int*", Struct(Int)).out(),
+            arg("addrlen", "int*", Struct(Int)),
         ],
     ),
     call(
@@ -150,7 +150,7 @@ pub(super) const EVENTS: &[Event] = &[
             int("level").named(Names::SocketLevel),
             int("optname").named(Names::SocketOption),
             arg("optval", "void*", Bytes(PointedBy(4))).out(),
-            arg("optlen", "int*", Struct(Int)).out(),
+            arg("optlen", "int*", Struct(Int)),
         ],
     ),
     call(170, "sethostname", [74, 161], NET, &[arg("name", "const char*", Text(Arg(1))), size("len")]),
@@ -163,7 +163,7 @@ pub(super) const EVENTS: &[Event] = &[
         &[
             fd("sockfd"),
             arg("addr", "struct sockaddr*", Sockaddr(PointedBy(2))).out(),
-            arg("addrlen", "int*", Struct(Int)).out(),
+            arg("addrlen", "int*", Struct(Int)),
             int("flags").named(Names::SocketFlags),
         ],
     )
