@@ -1,7 +1,7 @@
 //! `tracer import`: logs of others as a capture.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufReader, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
@@ -57,8 +57,7 @@ pub fn run(options: Options) -> Result<Outcome> {
         file => file.with_context(|| format!("creating {target}"))?,
     };
     let program = concat!("tracer ", env!("CARGO_PKG_VERSION"));
-    let (mut out, imported) =
-        import::write(open()?, survey, program, BufWriter::new(file)).context(target)?;
+    let (mut out, imported) = import::write(open()?, survey, program, file).context(target)?;
     out.flush()?;
     let mut err = io::stderr().lock();
     let _ = writeln!(err, "tracer: {} events imported", imported.events);
