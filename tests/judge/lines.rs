@@ -51,7 +51,8 @@ pub fn calls(log: &str) -> Result<Vec<Call>, NotUnderstood> {
             }
             None => text.to_owned(),
         };
-        let call = call(tid, &whole).map_err(|NotUnderstood(why)| NotUnderstood(format!("{why} in {whole}")))?;
+        let call =
+            call(tid, &whole).map_err(|NotUnderstood(why)| NotUnderstood(format!("{why} in {whole}")))?;
         calls.push(call);
     }
     // What did not come back when the log ended: `exit_group` of a process with other threads.

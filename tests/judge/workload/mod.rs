@@ -3,16 +3,27 @@
 //! Deterministic, and safe for root on a real host: it works in a directory of its own, changes nothing that outlives
 //! it, and makes the calls that would (mounting, clocks, modules, reboot) in a form that the kernel refuses.
 
+#[cfg(target_arch = "x86_64")]
 mod files;
+#[cfg(target_arch = "x86_64")]
 mod ids;
+#[cfg(target_arch = "x86_64")]
 mod ipc;
+#[cfg(target_arch = "x86_64")]
 mod memory;
+#[cfg(target_arch = "x86_64")]
 mod processes;
+#[cfg(target_arch = "x86_64")]
 mod raw;
+#[cfg(target_arch = "x86_64")]
 mod signals;
+#[cfg(target_arch = "x86_64")]
 mod sockets;
+#[cfg(target_arch = "x86_64")]
 mod system;
+#[cfg(target_arch = "x86_64")]
 mod tree;
+#[cfg(target_arch = "x86_64")]
 mod waiting;
 
 /// First argument: run in the directory that the second argument names.
@@ -21,6 +32,7 @@ pub const RUN: &str = "--make-every-call-in";
 pub const LEAVE: &str = "--leave-at-once";
 
 /// Makes the calls, in `directory`.
+#[cfg(target_arch = "x86_64")]
 pub fn run(directory: &str) -> std::io::Result<()> {
     std::env::set_current_dir(directory)?;
     files::run();
@@ -34,4 +46,9 @@ pub fn run(directory: &str) -> std::io::Result<()> {
     system::run();
     processes::run();
     Ok(())
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+pub fn run(_directory: &str) -> std::io::Result<()> {
+    Err(std::io::ErrorKind::Unsupported.into())
 }

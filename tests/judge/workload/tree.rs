@@ -155,7 +155,7 @@ fn mounts() {
     let mut answer = [0u64; 64];
     numbered!(457, &request, &mut answer, 512, 0);
     numbered!(458, &request, &mut answer, 8, 0);
-    call!(SYS_quotactl, 0x80_0007_00_u32, c"/dev/absent", 0, NULL);
+    call!(SYS_quotactl, 0x8000_0700_u32, c"/dev/absent", 0, NULL);
     call!(SYS_quotactl_fd, -1, 0x8000_0700_u32, 0, NULL);
     call!(SYS_swapon, c"absent swap", 0x8000);
     call!(SYS_swapoff, c"absent swap");

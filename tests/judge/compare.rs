@@ -1,0 +1,278 @@
+//! Is what strace shows the same as what the capture holds?
+
+use std::fmt;
+
+use crate::held::Held;
+use crate::shown::Shown;
+
+/// One place where the two do not say the same.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// Argument and members: `msg.msg_iov.0.iov_base`.
+    pub place: String,
+    pub what: Kind,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kind {
+    /// Both have it, and it is not the same.
+    Different { shown: String, held: String },
+    /// strace shows it, and the capture has no such thing.
+    Missing { shown: String },
+    /// strace shows what was there before the call too; the capture has it as the call left it.
+    Before { shown: String },
+    /// strace shows an address where the capture holds what is there.
+    AddressOnly,
+    /// The capture has bytes where strace shows members.
+    NoMembers,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = &self.place;
+        match &self.what {
+            Kind::Different { shown, held } => {
+                write!(out, "{place}: strace shows {shown}, the capture has {held}")
+            }
+            Kind::Missing { shown } => write!(out, "{place}: strace shows {shown}, the capture has nothing"),
+            Kind::Before { shown } => write!(out, "{place}: {shown} before the call"),
+            Kind::AddressOnly => write!(out, "{place}: strace shows the address only"),
+            Kind::NoMembers => write!(out, "{place}: bytes, not members"),
+        }
+    }
+}
+
+/// The bounds of a recording: values of such a length may be the start of longer ones.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    pub string: usize,
+    pub buffer: usize,
+}
+
+/// Collects what differs in one call.
+#[derive(Debug)]
+pub struct Comparison {
+    pub bounds: Bounds,
+    pub findings: Vec<Finding>,
+}
+
+impl Comparison {
+    pub fn new(bounds: Bounds) -> Comparison {
+        Comparison { bounds, findings: Vec::new() }
+    }
+
+    fn find(&mut self, place: &str, what: Kind) {
+        self.findings.push(Finding { place: place.to_owned(), what });
+    }
+
+    fn different(&mut self, place: &str, shown: &Shown, held: &Held) {
+        self.find(place, Kind::Different { shown: brief(shown), held: brief(held) });
+    }
+
+    /// Compares a value, and all that is inside it.
+    pub fn value(&mut self, place: &str, shown: &Shown, held: &Held) {
+        match (shown, held) {
+            (Shown::Nothing, _) => {}
+            (Shown::Change(before, after), _) => self.change(place, before, after, held),
+            (Shown::Null, Held::Missing | Held::Number(0)) => {}
+            (Shown::List(elements), Held::Missing) if elements.is_empty() => {}
+            (Shown::Text { bytes, .. }, Held::Missing) if bytes.is_empty() => {}
+            (_, Held::Missing) => self.find(place, Kind::Missing { shown: brief(shown) }),
+            (Shown::Or(parts), Held::Number(number)) => {
+                self.number(place, parts.iter().fold(0, |all, part| all | part), *number);
+            }
+            (Shown::Or(parts), Held::List(elements)) => {
+                // Words of a wider mask.
+                let parts: Vec<Shown> = parts.iter().map(|part| Shown::Number(*part)).collect();
+                self.list(place, &parts, elements);
+            }
+            (Shown::Number(shown), Held::Number(held)) => self.number(place, *shown, *held),
+            (Shown::Number(_), Held::Bytes(_) | Held::List(_) | Held::Members(_)) => {
+                self.find(place, Kind::AddressOnly);
+            }
+            (Shown::Text { bytes, is_cut }, Held::Bytes(held)) => self.text(place, bytes, *is_cut, held),
+            (Shown::Text { bytes, .. }, Held::Number(number)) => {
+                self.wire_number(place, bytes, *number, shown, held)
+            }
+            (Shown::Members(members), Held::Members(held)) => self.members(place, members, held),
+            // A pointer to one structure or number stands in brackets.
+            (Shown::List(elements), Held::Members(_)) if elements.len() == 1 => {
+                self.value(place, &elements[0], held);
+            }
+            (Shown::List(elements), Held::Number(number)) if elements.len() == 1 && !is_signals(place) => {
+                self.value(place, &elements[0], &Held::Number(*number));
+            }
+            (Shown::List(elements), Held::Number(mask)) => self.set(place, elements, *mask, shown, held),
+            (Shown::AllBut(elements), Held::Number(mask)) => {
+                let all = (1i128 << 64) - 1;
+                // SIGKILL and SIGSTOP cannot be blocked: strace leaves them out of what it lists.
+                self.set(place, elements, (all ^ mask) & all, shown, held);
+            }
+            (Shown::List(elements), Held::List(held)) => self.list(place, elements, held),
+            (Shown::Members(_), Held::List(held)) if held.len() == 1 => {
+                self.value(place, shown, &held[0]);
+            }
+            (Shown::Status(status), _) => self.status(place, status, held),
+            (Shown::Made(name, arguments), _) => self.made(place, name, arguments, shown, held),
+            (Shown::Members(_) | Shown::List(_), Held::Bytes(_)) => self.find(place, Kind::NoMembers),
+            _ => self.different(place, shown, held),
+        }
+    }
+
+    fn change(&mut self, place: &str, before: &Shown, after: &Shown, held: &Held) {
+        self.find(place, Kind::Before { shown: brief(before) });
+        self.value(place, after, held);
+    }
+
+    /// Equal in the width that strace prints: it shows `uid_t` -1 as -1, and a `size_t` that the kernel takes as an int
+    /// as 32 bits.
+    fn number(&mut self, place: &str, shown: i128, held: i128) {
+        let wide = (shown - held).rem_euclid(1 << 64) == 0;
+        let narrow = |number: i128| (-(1 << 31)..1 << 32).contains(&number);
+        let held_signed = if held >= 1 << 63 { held - (1 << 64) } else { held };
+        let same_32 = narrow(shown) && narrow(held_signed) && (shown - held).rem_euclid(1 << 32) == 0;
+        if !wide && !same_32 {
+            let (shown, held) = (format!("{shown} ({shown:#x})"), format!("{held} ({held:#x})"));
+            self.find(place, Kind::Different { shown, held });
+        }
+    }
+
+    fn text(&mut self, place: &str, shown: &[u8], is_cut: bool, held: &[u8]) {
+        let is_bound = [self.bounds.string, self.bounds.string - 1, self.bounds.buffer].contains(&held.len());
+        let same = shown == held
+            || (is_bound && shown.starts_with(held))
+            || (is_cut && held.starts_with(shown))
+            // An address in words stands for its bytes.
+            || self.is_address(shown, held);
+        if !same {
+            let at = shown.iter().zip(held).position(|(a, b)| a != b).unwrap_or(shown.len().min(held.len()));
+            let part = |bytes: &[u8]| {
+                let start = at.saturating_sub(8).min(bytes.len());
+                let end = (at + 24).min(bytes.len());
+                format!("{} bytes, at {at} {:?}", bytes.len(), String::from_utf8_lossy(&bytes[start..end]))
+            };
+            self.find(place, Kind::Different { shown: part(shown), held: part(held) });
+        }
+    }
+
+    fn is_address(&self, shown: &[u8], held: &[u8]) -> bool {
+        let Ok(text) = std::str::from_utf8(held) else { return false };
+        match text.parse::<std::net::IpAddr>() {
+            Ok(std::net::IpAddr::V4(address)) => address.octets() == shown,
+            Ok(std::net::IpAddr::V6(address)) => address.octets() == shown,
+            Err(_) => false,
+        }
+    }
+
+    /// Ports and flow labels: strace shows their bytes on the wire.
+    fn wire_number(&mut self, place: &str, bytes: &[u8], number: i128, shown: &Shown, held: &Held) {
+        let big_endian = bytes.iter().fold(0i128, |value, byte| value << 8 | i128::from(*byte));
+        if bytes.len() > 8 || big_endian != number {
+            self.different(place, shown, held);
+        }
+    }
+
+    fn members(&mut self, place: &str, shown: &[(String, Shown)], held: &[(String, Held)]) {
+        for (name, value) in shown {
+            if matches!(value, Shown::Nothing) {
+                continue;
+            }
+            let place = if name.is_empty() { format!("{place}.?") } else { format!("{place}.{name}") };
+            match held.iter().find(|(known, _)| known == name) {
+                Some((_, held)) => self.value(&place, value, held),
+                None => self.find(&place, Kind::Missing { shown: brief(value) }),
+            }
+        }
+    }
+
+    fn list(&mut self, place: &str, shown: &[Shown], held: &[Held]) {
+        if shown.len() != held.len() {
+            let (shown, held) = (format!("{} elements", shown.len()), format!("{} elements", held.len()));
+            self.find(place, Kind::Different { shown, held });
+            return;
+        }
+        for (index, (shown, held)) in shown.iter().zip(held).enumerate() {
+            self.value(&format!("{place}.{index}"), shown, held);
+        }
+    }
+
+    /// Signals as a mask: bit n - 1 is signal n.
+    fn set(&mut self, place: &str, elements: &[Shown], mask: i128, shown: &Shown, held: &Held) {
+        let numbers: Vec<i128> =
+            elements.iter().filter_map(|e| if let Shown::Number(n) = e { Some(*n) } else { None }).collect();
+        if numbers.len() != elements.len() || mask_of(&numbers) != Some(mask) {
+            self.different(place, shown, held);
+        }
+    }
+
+    fn status(&mut self, place: &str, status: &str, held: &Held) {
+        let mut number = None;
+        for part in status.split(" && ") {
+            let value = part.split_once("== ").map(|(_, value)| value.trim()).unwrap_or_default();
+            if part.starts_with("WEXITSTATUS") {
+                number = value.parse::<i128>().ok().map(|code| code << 8);
+            } else if part.starts_with("WTERMSIG") {
+                number = signal(value);
+            } else if part.starts_with("WCOREDUMP") {
+                number = number.map(|number| number | 0x80);
+            }
+        }
+        match (number, held) {
+            (Some(number), Held::Number(held)) => self.number(place, number, *held),
+            _ => self.find(place, Kind::Different { shown: status.to_owned(), held: brief(held) }),
+        }
+    }
+
+    fn made(&mut self, place: &str, name: &str, arguments: &[Shown], shown: &Shown, held: &Held) {
+        match (name, arguments, held) {
+            ("htons", [Shown::Number(port)], Held::Number(register)) => {
+                let swapped = u16::try_from(*port).unwrap_or_default().to_be();
+                self.number(place, swapped.into(), *register);
+            }
+            _ => self.different(place, shown, held),
+        }
+    }
+}
+
+/// Whether a place holds a set of signals, by the names that such places have.
+fn is_signals(place: &str) -> bool {
+    let last = place.rsplit('.').next().unwrap_or_default();
+    ["mask", "sigmask", "sigset"].iter().any(|ending| last.ends_with(ending))
+        || ["set", "nset", "oset", "oldset", "uthese", "uset"].contains(&last)
+}
+
+fn mask_of(numbers: &[i128]) -> Option<i128> {
+    let mut mask = 0i128;
+    for number in numbers {
+        let bit = u32::try_from(*number - 1).ok().filter(|bit| *bit < 64)?;
+        mask |= 1 << bit;
+    }
+    Some(mask)
+}
+
+/// The number of a signal that strace names even when it shows raw numbers.
+fn signal(name: &str) -> Option<i128> {
+    const NAMES: &[(&str, i128)] = &[
+        ("SIGHUP", 1),
+        ("SIGINT", 2),
+        ("SIGILL", 4),
+        ("SIGABRT", 6),
+        ("SIGKILL", 9),
+        ("SIGUSR1", 10),
+        ("SIGSEGV", 11),
+        ("SIGUSR2", 12),
+        ("SIGPIPE", 13),
+        ("SIGALRM", 14),
+        ("SIGTERM", 15),
+    ];
+    NAMES.iter().find(|(known, _)| *known == name).map(|(_, number)| *number)
+}
+
+/// Enough of a value for a message.
+fn brief(value: &impl fmt::Debug) -> String {
+    let text = format!("{value:?}");
+    match text.char_indices().nth(160) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text,
+    }
+}

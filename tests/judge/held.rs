@@ -1,0 +1,86 @@
+//! What the capture holds of a call, as `tracer replay -o json` prints it.
+
+use std::collections::{HashMap, HashSet};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use events::ArgKind;
+use serde_json::Value;
+
+/// A value of the capture.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Held {
+    Missing,
+    Number(i128),
+    Bytes(Vec<u8>),
+    List(Vec<Held>),
+    Members(Vec<(String, Held)>),
+}
+
+/// One recorded system call.
+#[derive(Clone, Debug)]
+pub struct Row {
+    pub name: String,
+    pub result: i64,
+    pub event: &'static events::Event,
+    pub arguments: Vec<Held>,
+}
+
+/// The system calls of each of these threads, in the order of time.
+pub fn rows(json: &str, tids: &HashSet<u32>) -> Result<HashMap<u32, Vec<Row>>, String> {
+    let mut threads: HashMap<u32, Vec<Row>> = HashMap::new();
+    for line in json.lines() {
+        // Only a few lines of a busy machine are worth reading whole.
+        if !tid(line).is_some_and(|tid| tids.contains(&tid)) {
+            continue;
+        }
+        let value: Value = serde_json::from_str(line).map_err(|error| format!("{error} in {line}"))?;
+        let name = value.get("eventName").and_then(Value::as_str).unwrap_or_default();
+        let Some(event) = events::catalogue::by_name(name) else { continue };
+        if !event.is_syscall() {
+            continue;
+        }
+        let number = |key: &str| value.get(key).and_then(Value::as_i64).ok_or(format!("no {key} in {line}"));
+        let tid = u32::try_from(number("hostThreadId")?).map_err(|error| error.to_string())?;
+        let arguments = value.get("args").and_then(Value::as_array).cloned().unwrap_or_default();
+        let arguments = event
+            .args
+            .iter()
+            .zip(&arguments)
+            .map(|(arg, json)| held(arg.kind, json.get("value").unwrap_or(&Value::Null)));
+        let row = Row {
+            name: name.to_owned(),
+            result: number("returnValue")?,
+            event,
+            arguments: arguments.collect(),
+        };
+        threads.entry(tid).or_default().push(row);
+    }
+    Ok(threads)
+}
+
+/// The thread of a line, without reading the line whole.
+fn tid(line: &str) -> Option<u32> {
+    let (_, rest) = line.split_once("\"hostThreadId\":")?;
+    rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+fn held(kind: ArgKind, value: &Value) -> Held {
+    match value {
+        Value::Null => Held::Missing,
+        Value::Bool(truth) => Held::Number(i128::from(*truth)),
+        Value::Number(number) => Held::Number(number.as_i128().unwrap_or_default()),
+        Value::String(text) => match kind {
+            ArgKind::Str | ArgKind::Text(_) | ArgKind::StrArray | ArgKind::StrList(_) => {
+                Held::Bytes(replay::render::json_text::bytes_of(text))
+            }
+            _ => BASE64_STANDARD
+                .decode(text)
+                .map_or_else(|_| Held::Bytes(replay::render::json_text::bytes_of(text)), Held::Bytes),
+        },
+        Value::Array(elements) => Held::List(elements.iter().map(|element| held(kind, element)).collect()),
+        Value::Object(members) => {
+            Held::Members(members.iter().map(|(name, value)| (name.clone(), held(kind, value))).collect())
+        }
+    }
+}
