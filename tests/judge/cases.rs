@@ -19,7 +19,7 @@ pub const CASES: &[(&str, fn())] = &[
     ("a_wrong_member_is_found", a_wrong_member_is_found),
     ("a_cut_value_is_equal_only_at_the_bound", a_cut_value_is_equal_only_at_the_bound),
     ("addresses_and_ports_are_compared_with_their_bytes", addresses_and_ports_are_compared_with_their_bytes),
-    ("signals_are_a_mask", signals_are_a_mask),
+    ("signals_are_sets", signals_are_sets),
     ("wait_statuses_are_numbers", wait_statuses_are_numbers),
 ];
 
@@ -140,7 +140,7 @@ fn numbers_are_equal_in_the_width_that_is_shown() {
     assert_eq!(findings("0x100000001", Held::Number(1)).len(), 1);
     assert_eq!(findings("NULL", Held::Missing), []);
     assert_eq!(findings("0x7ffc", Held::Missing).len(), 1);
-    assert_eq!(findings("0x7ffc", Held::Bytes(vec![1])), [Kind::AddressOnly]);
+    assert_eq!(findings("0x7ffc", Held::List(vec![])), [Kind::AddressOnly]);
 }
 
 fn a_wrong_member_is_found() {
@@ -164,17 +164,19 @@ fn a_cut_value_is_equal_only_at_the_bound() {
 }
 
 fn addresses_and_ports_are_compared_with_their_bytes() {
-    assert_eq!(findings(r#""\x7f\x00\x00\x01""#, Held::Bytes(b"127.0.0.1".to_vec())), []);
-    assert_eq!(findings(r#""\x7f\x00\x00\x01""#, Held::Bytes(b"127.0.0.2".to_vec())).len(), 1);
+    assert_eq!(findings(r#""\x7f\x00\x00\x01""#, Held::Text("127.0.0.1".to_owned())), []);
+    assert_eq!(findings(r#""\x7f\x00\x00\x01""#, Held::Text("127.0.0.2".to_owned())).len(), 1);
     assert_eq!(findings(r#""\x00\x50""#, Held::Number(80)), []);
     assert_eq!(findings(r#""\x00\x50""#, Held::Number(0x5000)).len(), 1);
 }
 
-fn signals_are_a_mask() {
-    assert_eq!(findings_at("sa_mask", "[2 15]", Held::Number(0x4002)), []);
-    assert_eq!(findings_at("sa_mask", "[3]", Held::Number(4)), []);
-    assert_eq!(findings_at("sa_mask", "[3]", Held::Number(3)).len(), 1);
-    assert_eq!(findings_at("sa_mask", "~[33]", Held::Number(!(1i64 << 32) as u64 as i128)), []);
+fn signals_are_sets() {
+    let set = |numbers: &[i128]| Held::List(numbers.iter().copied().map(Held::Number).collect());
+    assert_eq!(findings_at("sa_mask", "[2 15]", set(&[15, 2])), []);
+    assert_eq!(findings_at("sa_mask", "[2 15]", set(&[2])).len(), 1);
+    let most: Vec<i128> = (1..=64).filter(|signal| *signal != 33).collect();
+    assert_eq!(findings_at("sa_mask", "~[33]", set(&most)), []);
+    assert_eq!(findings_at("sa_mask", "~[33]", set(&most[1..])).len(), 1);
     assert_eq!(findings_at("uid", "[3]", Held::Number(3)), []);
 }
 

@@ -1,8 +1,12 @@
 //! Is what strace shows the same as what the capture holds?
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::net::IpAddr;
 
 use crate::held::Held;
+use crate::layouts;
+use crate::members;
 use crate::shown::Shown;
 
 /// One place where the two do not say the same.
@@ -78,43 +82,39 @@ impl Comparison {
             (Shown::List(elements), Held::Missing) if elements.is_empty() => {}
             (Shown::Text { bytes, .. }, Held::Missing) if bytes.is_empty() => {}
             (_, Held::Missing) => self.find(place, Kind::Missing { shown: brief(shown) }),
-            (Shown::Or(parts), Held::Number(number)) => {
-                self.number(place, parts.iter().fold(0, |all, part| all | part), *number);
-            }
-            (Shown::Or(parts), Held::List(elements)) => {
-                // Words of a wider mask.
-                let parts: Vec<Shown> = parts.iter().map(|part| Shown::Number(*part)).collect();
-                self.list(place, &parts, elements);
-            }
-            (Shown::Number(shown), Held::Number(held)) => self.number(place, *shown, *held),
-            (Shown::Number(_), Held::Bytes(_) | Held::List(_) | Held::Members(_)) => {
-                self.find(place, Kind::AddressOnly);
-            }
-            (Shown::Text { bytes, is_cut }, Held::Bytes(held)) => self.text(place, bytes, *is_cut, held),
-            (Shown::Text { bytes, .. }, Held::Number(number)) => {
-                self.wire_number(place, bytes, *number, shown, held)
-            }
-            (Shown::Members(members), Held::Members(held)) => self.members(place, members, held),
-            // A pointer to one structure or number stands in brackets.
-            (Shown::List(elements), Held::Members(_)) if elements.len() == 1 => {
-                self.value(place, &elements[0], held);
-            }
-            (Shown::List(elements), Held::Number(number)) if elements.len() == 1 && !is_signals(place) => {
-                self.value(place, &elements[0], &Held::Number(*number));
-            }
-            (Shown::List(elements), Held::Number(mask)) => self.set(place, elements, *mask, shown, held),
-            (Shown::AllBut(elements), Held::Number(mask)) => {
-                let all = (1i128 << 64) - 1;
-                // SIGKILL and SIGSTOP cannot be blocked: strace leaves them out of what it lists.
-                self.set(place, elements, (all ^ mask) & all, shown, held);
-            }
-            (Shown::List(elements), Held::List(held)) => self.list(place, elements, held),
-            (Shown::Members(_), Held::List(held)) if held.len() == 1 => {
-                self.value(place, shown, &held[0]);
-            }
+            (Shown::At(name, value), _) => self.value(&format!("{place}.{name}"), value, held),
             (Shown::Status(status), _) => self.status(place, status, held),
             (Shown::Made(name, arguments), _) => self.made(place, name, arguments, shown, held),
-            (Shown::Members(_) | Shown::List(_), Held::Bytes(_)) => self.find(place, Kind::NoMembers),
+            (Shown::Or(parts), Held::Number(number)) => self.or(place, parts, *number),
+            (Shown::Number(shown), Held::Number(held)) => self.number(place, *shown, *held),
+            (Shown::Number(number), Held::Text(text)) if same_number(place, *number, text) => {}
+            (Shown::Number(_), Held::Text(_) | Held::Bytes(_) | Held::List(_) | Held::Members(_)) => {
+                self.find(place, Kind::AddressOnly);
+            }
+            (Shown::Text { bytes, is_cut }, Held::Text(_) | Held::Bytes(_)) => {
+                self.text(place, bytes, *is_cut, held);
+            }
+            (Shown::Text { bytes, .. }, Held::Number(number)) => {
+                self.wire_number(place, bytes, *number, shown, held);
+            }
+            (Shown::Members(members), Held::Members(held)) => self.members(place, members, held),
+            (Shown::List(elements), Held::List(held)) if is_set(place) => {
+                self.set(place, elements, held, false);
+            }
+            (Shown::AllBut(elements), Held::List(held)) => self.set(place, elements, held, true),
+            (Shown::List(elements), Held::List(held)) => self.list(place, elements, held),
+            // A pointer to one structure or number stands in brackets.
+            (Shown::List(elements), Held::Members(_) | Held::Number(_)) if elements.len() == 1 => {
+                self.value(place, &elements[0], held);
+            }
+            (Shown::Members(_), Held::List(held)) if held.len() == 1 => self.value(place, shown, &held[0]),
+            (Shown::Members(_) | Shown::List(_), Held::Text(_) | Held::Bytes(_)) => {
+                let read = held.meanings().iter().find_map(|bytes| layouts::read(shown, bytes));
+                match read {
+                    Some(read) => self.value(place, shown, &read),
+                    None => self.find(place, Kind::NoMembers),
+                }
+            }
             _ => self.different(place, shown, held),
         }
     }
@@ -137,31 +137,51 @@ impl Comparison {
         }
     }
 
-    fn text(&mut self, place: &str, shown: &[u8], is_cut: bool, held: &[u8]) {
-        let is_bound = [self.bounds.string, self.bounds.string - 1, self.bounds.buffer].contains(&held.len());
-        let same = shown == held
-            || (is_bound && shown.starts_with(held))
-            || (is_cut && held.starts_with(shown))
-            // An address in words stands for its bytes.
-            || self.is_address(shown, held);
-        if !same {
-            let at = shown.iter().zip(held).position(|(a, b)| a != b).unwrap_or(shown.len().min(held.len()));
-            let part = |bytes: &[u8]| {
-                let start = at.saturating_sub(8).min(bytes.len());
-                let end = (at + 24).min(bytes.len());
-                format!("{} bytes, at {at} {:?}", bytes.len(), String::from_utf8_lossy(&bytes[start..end]))
-            };
-            self.find(place, Kind::Different { shown: part(shown), held: part(held) });
+    /// Flags in two words: strace joins the low and the high half with a bar, where a set has more than 32.
+    fn or(&mut self, place: &str, parts: &[i128], held: i128) {
+        let last = place.rsplit('.').next().unwrap_or_default();
+        match parts {
+            [low, high] if ["effective", "permitted", "inheritable"].contains(&last) => {
+                self.number(place, high << 32 | low, held);
+            }
+            _ => self.number(place, parts.iter().fold(0, |all, part| all | part), held),
         }
     }
 
-    fn is_address(&self, shown: &[u8], held: &[u8]) -> bool {
-        let Ok(text) = std::str::from_utf8(held) else { return false };
-        match text.parse::<std::net::IpAddr>() {
-            Ok(std::net::IpAddr::V4(address)) => address.octets() == shown,
-            Ok(std::net::IpAddr::V6(address)) => address.octets() == shown,
-            Err(_) => false,
+    fn text(&mut self, place: &str, shown: &[u8], is_cut: bool, held: &Held) {
+        let bounds = [self.bounds.string, self.bounds.string - 1, self.bounds.buffer];
+        let meanings = held.meanings();
+        let is_same = |held: &Vec<u8>| {
+            shown == held
+                || (bounds.contains(&held.len()) && shown.starts_with(held))
+                || (is_cut && held.starts_with(shown))
+                // The name of an abstract socket.
+                || (held.first() == Some(&b'@') && shown.first() == Some(&0) && shown.get(1..) == held.get(1..))
+                || is_address(shown, held)
+        };
+        if meanings.iter().any(is_same) {
+            return;
         }
+        if let Held::Text(text) = held
+            && let Ok(number) = text.parse()
+        {
+            // A port or a flow label, in a map of strings.
+            return self.wire_number(
+                place,
+                shown,
+                number,
+                &Shown::Text { bytes: shown.to_vec(), is_cut },
+                held,
+            );
+        }
+        let held = meanings.first().cloned().unwrap_or_default();
+        let at = shown.iter().zip(&held).position(|(a, b)| a != b).unwrap_or(shown.len().min(held.len()));
+        let part = |bytes: &[u8]| {
+            let start = at.saturating_sub(8).min(bytes.len());
+            let end = (at + 24).min(bytes.len());
+            format!("{} bytes, at {at} {:?}", bytes.len(), String::from_utf8_lossy(&bytes[start..end]))
+        };
+        self.find(place, Kind::Different { shown: part(shown), held: part(&held) });
     }
 
     /// Ports and flow labels: strace shows their bytes on the wire.
@@ -177,10 +197,13 @@ impl Comparison {
             if matches!(value, Shown::Nothing) {
                 continue;
             }
-            let place = if name.is_empty() { format!("{place}.?") } else { format!("{place}.{name}") };
-            match held.iter().find(|(known, _)| known == name) {
-                Some((_, held)) => self.value(&place, value, held),
-                None => self.find(&place, Kind::Missing { shown: brief(value) }),
+            let inside = if name.is_empty() { format!("{place}.?") } else { format!("{place}.{name}") };
+            match members::find(name, value, held) {
+                members::Found::Member(held) => self.value(&inside, value, held),
+                members::Found::Made(held) => self.value(&inside, value, &held),
+                // strace nests what the capture's structure has side by side.
+                members::Found::Same => self.value(&inside, value, &Held::Members(held.to_vec())),
+                members::Found::None => self.find(&inside, Kind::Missing { shown: brief(value) }),
             }
         }
     }
@@ -196,12 +219,20 @@ impl Comparison {
         }
     }
 
-    /// Signals as a mask: bit n - 1 is signal n.
-    fn set(&mut self, place: &str, elements: &[Shown], mask: i128, shown: &Shown, held: &Held) {
-        let numbers: Vec<i128> =
-            elements.iter().filter_map(|e| if let Shown::Number(n) = e { Some(*n) } else { None }).collect();
-        if numbers.len() != elements.len() || mask_of(&numbers) != Some(mask) {
-            self.different(place, shown, held);
+    /// Small numbers in any order; `but`: strace lists the signals that are not in it.
+    fn set(&mut self, place: &str, shown: &[Shown], held: &[Held], but: bool) {
+        let numbers = |all: &mut dyn Iterator<Item = Option<i128>>| all.collect::<Option<BTreeSet<i128>>>();
+        let listed =
+            numbers(&mut shown.iter().map(|e| if let Shown::Number(n) = e { Some(*n) } else { None }));
+        let held_set =
+            numbers(&mut held.iter().map(|e| if let Held::Number(n) = e { Some(*n) } else { None }));
+        let listed = if but {
+            listed.map(|listed| (1..=64).filter(|n| !listed.contains(n)).collect())
+        } else {
+            listed
+        };
+        if listed.is_none() || listed != held_set {
+            self.find(place, Kind::Different { shown: brief(&shown), held: brief(&held) });
         }
     }
 
@@ -234,20 +265,33 @@ impl Comparison {
     }
 }
 
-/// Whether a place holds a set of signals, by the names that such places have.
-fn is_signals(place: &str) -> bool {
+/// Whether a place holds a set, by the names that such places have.
+fn is_set(place: &str) -> bool {
     let last = place.rsplit('.').next().unwrap_or_default();
-    ["mask", "sigmask", "sigset"].iter().any(|ending| last.ends_with(ending))
-        || ["set", "nset", "oset", "oldset", "uthese", "uset"].contains(&last)
+    last.ends_with("mask")
+        || last.ends_with("set")
+        || last.ends_with("fds")
+        || last.ends_with("user_mask_ptr")
 }
 
-fn mask_of(numbers: &[i128]) -> Option<i128> {
-    let mut mask = 0i128;
-    for number in numbers {
-        let bit = u32::try_from(*number - 1).ok().filter(|bit| *bit < 64)?;
-        mask |= 1 << bit;
+/// An address in words stands for its bytes.
+fn is_address(shown: &[u8], held: &[u8]) -> bool {
+    match std::str::from_utf8(held).ok().and_then(|text| text.parse::<IpAddr>().ok()) {
+        Some(IpAddr::V4(address)) => address.octets() == shown,
+        Some(IpAddr::V6(address)) => address.octets() == shown,
+        None => false,
     }
-    Some(mask)
+}
+
+/// A number in a map of strings: in digits, or an address family by its name.
+fn same_number(place: &str, number: i128, text: &str) -> bool {
+    if let Ok(held) = text.parse::<i128>() {
+        return held == number;
+    }
+    let family = u64::try_from(number).ok().filter(|_| place.ends_with("sa_family"));
+    family.is_some_and(|family| {
+        events::Names::Domain.table().and_then(|table| table.name(family)) == Some(text)
+    })
 }
 
 /// The number of a signal that strace names even when it shows raw numbers.

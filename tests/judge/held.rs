@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use events::ArgKind;
 use serde_json::Value;
 
 /// A value of the capture.
@@ -12,6 +11,9 @@ use serde_json::Value;
 pub enum Held {
     Missing,
     Number(i128),
+    /// A string of the JSON: text, bytes in base64, or a name.
+    Text(String),
+    /// Bytes that were read out of others.
     Bytes(Vec<u8>),
     List(Vec<Held>),
     Members(Vec<(String, Held)>),
@@ -43,11 +45,7 @@ pub fn rows(json: &str, tids: &HashSet<u32>) -> Result<HashMap<u32, Vec<Row>>, S
         let number = |key: &str| value.get(key).and_then(Value::as_i64).ok_or(format!("no {key} in {line}"));
         let tid = u32::try_from(number("hostThreadId")?).map_err(|error| error.to_string())?;
         let arguments = value.get("args").and_then(Value::as_array).cloned().unwrap_or_default();
-        let arguments = event
-            .args
-            .iter()
-            .zip(&arguments)
-            .map(|(arg, json)| held(arg.kind, json.get("value").unwrap_or(&Value::Null)));
+        let arguments = arguments.iter().map(|json| held(json.get("value").unwrap_or(&Value::Null)));
         let row = Row {
             name: name.to_owned(),
             result: number("returnValue")?,
@@ -65,22 +63,30 @@ fn tid(line: &str) -> Option<u32> {
     rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-fn held(kind: ArgKind, value: &Value) -> Held {
+impl Held {
+    /// What a string may stand for: what it is in base64, and its text as bytes. Only strings have such meanings.
+    pub fn meanings(&self) -> Vec<Vec<u8>> {
+        match self {
+            Held::Bytes(bytes) => vec![bytes.clone()],
+            Held::Text(text) => {
+                let mut meanings: Vec<Vec<u8>> = BASE64_STANDARD.decode(text).into_iter().collect();
+                meanings.push(replay::render::json_text::bytes_of(text));
+                meanings
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn held(value: &Value) -> Held {
     match value {
         Value::Null => Held::Missing,
         Value::Bool(truth) => Held::Number(i128::from(*truth)),
         Value::Number(number) => Held::Number(number.as_i128().unwrap_or_default()),
-        Value::String(text) => match kind {
-            ArgKind::Str | ArgKind::Text(_) | ArgKind::StrArray | ArgKind::StrList(_) => {
-                Held::Bytes(replay::render::json_text::bytes_of(text))
-            }
-            _ => BASE64_STANDARD
-                .decode(text)
-                .map_or_else(|_| Held::Bytes(replay::render::json_text::bytes_of(text)), Held::Bytes),
-        },
-        Value::Array(elements) => Held::List(elements.iter().map(|element| held(kind, element)).collect()),
+        Value::String(text) => Held::Text(text.clone()),
+        Value::Array(elements) => Held::List(elements.iter().map(held).collect()),
         Value::Object(members) => {
-            Held::Members(members.iter().map(|(name, value)| (name.clone(), held(kind, value))).collect())
+            Held::Members(members.iter().map(|(name, value)| (name.clone(), held(value))).collect())
         }
     }
 }
