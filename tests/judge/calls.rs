@@ -56,10 +56,22 @@ pub fn compare(call: &Call, row: &Row, bounds: Bounds) -> Vec<Finding> {
             continue;
         };
         match (row.event.args.get(position), row.arguments.get(position)) {
-            (Some(arg), Some(held)) => comparison.value(arg.name, shown, held),
+            (Some(arg), Some(held)) if is_known_to_strace(call) => comparison.value(arg.name, shown, held),
+            (Some(arg), Some(held)) => {
+                comparison.register(arg.name, shown, held, !arg.kind.is_number());
+            }
             // Registers past the arguments of a call that strace does not know.
             _ if !is_known_to_strace(call) => {}
             _ => comparison.value(&format!("argument {index}"), shown, &Held::Missing),
+        }
+    }
+    // `{flags=...} => {parent_tid=[7]}`: the number of the child, which is the result too.
+    if let Some((_, Shown::Change(_, after))) = call.arguments.first()
+        && row.name == "clone3"
+        && let Shown::Members(written) = after.as_ref()
+    {
+        for (name, value) in written.iter().filter(|(name, _)| name == "parent_tid") {
+            comparison.value(name, value, &Held::Number(row.result.into()));
         }
     }
     result(call, row, &mut comparison);

@@ -69,6 +69,17 @@ impl Comparison {
         self.findings.push(Finding { place: place.to_owned(), what });
     }
 
+    /// strace shows a register, whatever the argument is.
+    pub fn register(&mut self, place: &str, shown: &Shown, held: &Held, is_pointer: bool) {
+        match (shown, held) {
+            (Shown::Number(0), Held::Missing) => {}
+            (Shown::Number(shown), Held::Number(held)) if is_pointer && shown != held => {
+                self.find(place, Kind::AddressOnly);
+            }
+            _ => self.value(place, shown, held),
+        }
+    }
+
     fn different(&mut self, place: &str, shown: &Shown, held: &Held) {
         self.find(place, Kind::Different { shown: brief(shown), held: brief(held) });
     }
@@ -98,11 +109,30 @@ impl Comparison {
                 self.wire_number(place, bytes, *number, shown, held);
             }
             (Shown::Members(members), Held::Members(held)) => self.members(place, members, held),
-            (Shown::List(elements), Held::List(held)) if is_set(place) => {
+            (Shown::List(elements), Held::List(held)) if place.contains("node") => {
+                self.nodes(place, elements, held);
+            }
+            (Shown::List(elements), Held::List(held))
+                if is_set(place) && elements.iter().all(|element| matches!(element, Shown::Number(_))) =>
+            {
                 self.set(place, elements, held, false);
             }
             (Shown::AllBut(elements), Held::List(held)) => self.set(place, elements, held, true),
             (Shown::List(elements), Held::List(held)) => self.list(place, elements, held),
+            (Shown::Text { bytes, is_cut }, Held::List(held)) => {
+                // Strings that stand one after the other.
+                let joined = held.iter().filter_map(|held| held.meanings().pop()).flat_map(|mut text| {
+                    text.push(0);
+                    text
+                });
+                self.text(place, bytes, *is_cut, &Held::Bytes(joined.collect()));
+            }
+            // A structure with one member.
+            (Shown::List(elements), Held::Members(held))
+                if matches!((&elements[..], &held[..]), ([Shown::Number(_)], [_])) =>
+            {
+                self.value(place, &elements[0], &held[0].1);
+            }
             // A pointer to one structure or number stands in brackets.
             (Shown::List(elements), Held::Members(_) | Held::Number(_)) if elements.len() == 1 => {
                 self.value(place, &elements[0], held);
@@ -120,6 +150,10 @@ impl Comparison {
     }
 
     fn change(&mut self, place: &str, before: &Shown, after: &Shown, held: &Held) {
+        if place == "cl_args" {
+            // What clone3 wrote stands where its arguments point; the arguments are as they were.
+            return self.value(place, before, held);
+        }
         self.find(place, Kind::Before { shown: brief(before) });
         self.value(place, after, held);
     }
@@ -234,6 +268,18 @@ impl Comparison {
         if listed.is_none() || listed != held_set {
             self.find(place, Kind::Different { shown: brief(&shown), held: brief(&held) });
         }
+    }
+
+    /// Nodes of memory: strace shows words of 64 bits.
+    fn nodes(&mut self, place: &str, shown: &[Shown], held: &[Held]) {
+        let mut nodes = Vec::new();
+        for (index, word) in shown.iter().enumerate() {
+            let Shown::Number(word) = word else { continue };
+            nodes.extend(
+                (0..64).filter(|bit| word >> bit & 1 == 1).map(|bit| Shown::Number(index as i128 * 64 + bit)),
+            );
+        }
+        self.set(place, &nodes, held, false);
     }
 
     fn status(&mut self, place: &str, status: &str, held: &Held) {

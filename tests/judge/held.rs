@@ -1,6 +1,7 @@
 //! What the capture holds of a call, as `tracer replay -o json` prints it.
 
 use std::collections::{HashMap, HashSet};
+use std::io::BufRead;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -29,14 +30,15 @@ pub struct Row {
 }
 
 /// The system calls of each of these threads, in the order of time.
-pub fn rows(json: &str, tids: &HashSet<u32>) -> Result<HashMap<u32, Vec<Row>>, String> {
+pub fn rows(json: impl BufRead, tids: &HashSet<u32>) -> Result<HashMap<u32, Vec<Row>>, String> {
     let mut threads: HashMap<u32, Vec<Row>> = HashMap::new();
     for line in json.lines() {
+        let line = line.map_err(|error| error.to_string())?;
         // Only a few lines of a busy machine are worth reading whole.
-        if !tid(line).is_some_and(|tid| tids.contains(&tid)) {
+        if !tid(&line).is_some_and(|tid| tids.contains(&tid)) {
             continue;
         }
-        let value: Value = serde_json::from_str(line).map_err(|error| format!("{error} in {line}"))?;
+        let value: Value = serde_json::from_str(&line).map_err(|error| format!("{error} in {line}"))?;
         let name = value.get("eventName").and_then(Value::as_str).unwrap_or_default();
         let Some(event) = events::catalogue::by_name(name) else { continue };
         if !event.is_syscall() {

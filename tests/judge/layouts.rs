@@ -14,11 +14,18 @@ pub fn read(shown: &Shown, bytes: &[u8]) -> Option<Held> {
                 Some(Held::List(vec![one]))
             }
             Some(Shown::Number(_)) => numbers(elements.len(), bytes),
+            Some(Shown::At(..)) => {
+                elements.iter().map(|element| at(element, bytes)).collect::<Option<_>>().map(Held::List)
+            }
+            None if bytes.is_empty() => Some(Held::List(Vec::new())),
             _ => None,
         },
         Shown::Members(members) if has(members, "mtext") => {
             let kind = word(bytes, 0)?;
             Some(named([("mtype", Held::Number(kind)), ("mtext", raw(bytes.get(8..)?))]))
+        }
+        Shown::Members(members) if has(members, "allowed_access") => {
+            Some(named([("allowed_access", Held::Number(word(bytes, 0)?)), ("parent_fd", half(bytes, 8)?)]))
         }
         Shown::Members(members) if has(members, "l_onoff") => {
             Some(named([("l_onoff", half(bytes, 0)?), ("l_linger", half(bytes, 4)?)]))
@@ -45,6 +52,17 @@ fn word(bytes: &[u8], at: usize) -> Option<i128> {
 
 fn half(bytes: &[u8], at: usize) -> Option<Held> {
     bytes.get(at..)?.first_chunk().map(|b| Held::Number(u32::from_le_bytes(*b).into()))
+}
+
+/// `[VEOF]=0x4` or `[17]=0`: a byte at a place that may have a name.
+fn at(element: &Shown, bytes: &[u8]) -> Option<Held> {
+    const NAMES: [&str; 17] = [
+        "VINTR", "VQUIT", "VERASE", "VKILL", "VEOF", "VTIME", "VMIN", "VSWTC", "VSTART", "VSTOP", "VSUSP",
+        "VEOL", "VREPRINT", "VDISCARD", "VWERASE", "VLNEXT", "VEOL2",
+    ];
+    let Shown::At(place, _) = element else { return None };
+    let index = NAMES.iter().position(|name| name == place).or_else(|| place.parse().ok())?;
+    bytes.get(index).map(|byte| Held::Number((*byte).into()))
 }
 
 /// An array of as many numbers as strace shows, of whatever width makes them that many.

@@ -1,8 +1,8 @@
 //! strace as the judge: one program that makes nearly every system call runs under strace and under a recording at
 //! once, and every call, argument and result that strace shows must be in the capture and equal.
 //!
-//! This executable is the test, and the program too: see [`workload`]. With `JUDGE_KEEP=DIRECTORY` the log, the capture,
-//! its rows and the report are left there.
+//! This executable is the test, and the program too: see [`workload`]. With `JUDGE_KEEP=DIRECTORY` the log, the capture
+//! and the report are left there.
 
 mod calls;
 mod cases;

@@ -15,7 +15,8 @@ pub enum Found<'a> {
 }
 
 /// strace's name, the capture's name.
-const NAMES: &[(&str, &str)] = &[("sin6_scope_id", "sin6_scopeid")];
+const NAMES: &[(&str, &str)] =
+    &[("sin6_scope_id", "sin6_scopeid"), ("sigmask", "ss"), ("sigsetsize", "ss_len")];
 
 /// Flags of `struct perf_event_attr` that strace shows one by one, from the lowest bit on; one has two bits.
 const PERF_FLAGS: &[(&str, u32)] = &[

@@ -1,12 +1,15 @@
 //! One run of the workload under strace, itself under `tracer record`: both see the same calls of the same processes.
 
+use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::io::BufReader;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use libtest_mimic::Failed;
 
 use crate::compare::Bounds;
+use crate::held::Row;
 use crate::verdict::Verdict;
 use crate::workload;
 use crate::{held, lines};
@@ -44,6 +47,21 @@ fn run(command: &mut Command) -> Result<Output, Failed> {
     if output.status.success() { Ok(output) } else { Err(format!("{command:?}: {}", text(&output)).into()) }
 }
 
+/// What the capture has of these threads.
+fn rows(capture: &Path, tids: &HashSet<u32>) -> Result<HashMap<u32, Vec<Row>>, Failed> {
+    let mut replay = Command::new(TRACER)
+        .arg("replay")
+        .arg(capture)
+        .args(["--output", "json"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let Some(json) = replay.stdout.take() else { return Err("replay has no output".into()) };
+    let rows = held::rows(BufReader::with_capacity(1 << 18, json), tids)?;
+    let status = replay.wait()?;
+    if status.success() { Ok(rows) } else { Err(format!("tracer replay: {status}").into()) }
+}
+
 /// Records, replays, compares.
 pub fn judge() -> Result<(), Failed> {
     let directory = tempfile::tempdir()?;
@@ -52,7 +70,7 @@ pub fn judge() -> Result<(), Failed> {
     let (capture, log) = (directory.path().join("judge.trz"), directory.path().join("strace.log"));
     let own = std::env::current_exe()?;
     run(Command::new(TRACER)
-        .args(["record", "--force", "-o"])
+        .args(["record", "--force", "--env", "-o"])
         .arg(&capture)
         .args([
             "--",
@@ -77,13 +95,11 @@ pub fn judge() -> Result<(), Failed> {
         .arg(&work))?;
     let log = fs::read_to_string(&log)?;
     let calls = lines::calls(&log).map_err(|error| error.0)?;
-    let json = run(Command::new(TRACER).arg("replay").arg(&capture).args(["-o", "json"]))?;
     let tids = calls.iter().map(|call| call.tid).collect();
-    let rows = held::rows(&String::from_utf8_lossy(&json.stdout), &tids)?;
-    let verdict = Verdict::of(&calls, &rows, Bounds { string: 4096, buffer: 4096 });
+    let rows = rows(&capture, &tids)?;
+    let verdict = Verdict::of(&calls, &rows, Bounds { string: 4096, buffer: 256 });
     if let Some(keep) = std::env::var_os("JUDGE_KEEP") {
         fs::write(Path::new(&keep).join("strace.log"), &log)?;
-        fs::write(Path::new(&keep).join("replay.json"), &json.stdout)?;
         fs::write(Path::new(&keep).join("report.txt"), verdict.report())?;
         fs::copy(&capture, Path::new(&keep).join("judge.trz"))?;
     }

@@ -164,6 +164,10 @@ impl<'a> Reader<'a> {
         if self.take("[") {
             return Ok(Shown::List(self.elements()?));
         }
+        if self.take("...") {
+            // More than strace knows.
+            return Ok(Shown::Nothing);
+        }
         if self.take("<") {
             // `<... resuming interrupted nanosleep ...>`
             let end = self.text.find('>').map_or(self.text.len(), |at| at + 1);

@@ -49,7 +49,7 @@ fn messages() {
     let mut state = [0u64; 15];
     call!(SYS_msgctl, id, IPC_STAT, &mut state);
     let mut into = [0u8; 8 + 16];
-    call!(SYS_msgrcv, id, &mut into, 16, 42, 0);
+    call!(SYS_msgrcv, id, &mut into, 8, 42, 0);
     call!(SYS_msgrcv, id, &mut into, 16, 0, IPC_NOWAIT);
     call!(SYS_msgctl, id, IPC_RMID, NULL);
     call!(SYS_msgsnd, -1, &message, 8, 0);
