@@ -9,11 +9,26 @@
 //! distinct value, whatever the number of scopes.
 
 pub mod batch;
+mod check;
+mod contradiction;
 pub mod diagnostic;
+pub mod filter;
+pub mod key;
+pub mod lineage;
+pub mod pattern;
 pub mod plan;
+mod policy;
+mod predicate;
+mod selection;
+pub mod set;
 pub mod subject;
+pub mod syntax;
+mod values;
 pub mod words;
 
 pub use diagnostic::{Diagnostic, Severity};
+pub use filter::Filter;
+pub use lineage::Lineage;
 pub use plan::Plan;
+pub use set::{Scope, ScopeSet};
 pub use subject::{ContainerFacts, LineageBits, Recording, Subject};

@@ -1,13 +1,33 @@
 //! Scopes compiled to shared predicates: the only evaluator there is.
 
-use events::{EventId, Raw};
+use std::collections::BTreeMap;
 
+use events::{EventId, Raw, Source, catalogue};
+
+use crate::filter::{Filter, Target};
+use crate::key::Field;
+use crate::predicate::argument::ArgKey;
+use crate::predicate::context::{ContextKeys, Key};
+use crate::predicate::number::Numbers;
+use crate::predicate::{Asked, gate};
+use crate::selection::{Selection, bases};
+use crate::set::ScopeSet;
 use crate::subject::Subject;
+use crate::words::bit;
 
 /// Everything that a set of scopes asks, ready to be asked of contexts, events, arguments and return values.
 #[derive(Debug)]
 pub struct Plan {
     scopes: u64,
+    names: Vec<(u8, String)>,
+    pub(crate) context: ContextKeys,
+    follow: u64,
+    pub(crate) tree: TreeRoots,
+    /// By event id.
+    events: Box<[EventWords]>,
+    /// Scopes that print events of which the catalogue knows nothing.
+    unknown: u64,
+    details: Vec<Detail>,
 }
 
 /// What a plan needs to be told of a capture; the rest need not be decoded.
@@ -29,10 +49,160 @@ pub struct RowFacts {
     pub cpu: u16,
 }
 
+/// The processes that `tree` names, of all scopes.
+#[derive(Debug, Default)]
+pub(crate) struct TreeRoots {
+    /// Pid, start (for pinned ones), and the scopes that have or exclude it.
+    pub roots: Vec<(u32, Option<u64>, crate::words::Words)>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct EventWords {
+    wanted: u64,
+    needed: u64,
+    /// Position in the details, plus one.
+    detail: u32,
+}
+
+/// What is asked of one event alone.
+#[derive(Debug, Default)]
+struct Detail {
+    has_args: u64,
+    args: Vec<ArgKey>,
+    positions: Vec<usize>,
+    ret: Option<Numbers>,
+    has_context: u64,
+    context: ContextKeys,
+    has_row: u64,
+    row: Vec<(Field, Numbers)>,
+}
+
 impl Plan {
     /// Scope 1 matches every recorded event.
     pub fn everything() -> Plan {
-        Plan { scopes: 1 }
+        let scope = crate::set::Scope { number: 1, name: None, filters: Vec::new() };
+        let mut set = ScopeSet::default();
+        set.insert(scope);
+        Plan::compile(&set)
+    }
+
+    pub fn compile(set: &ScopeSet) -> Plan {
+        let mut fields: BTreeMap<Field, Vec<Asked<'_>>> = BTreeMap::new();
+        let mut by_event: BTreeMap<EventId, BTreeMap<&Target, Vec<Asked<'_>>>> = BTreeMap::new();
+        let mut plan = Plan {
+            scopes: set.mask(),
+            names: set.names().map(|(number, name)| (number, name.to_owned())).collect(),
+            context: ContextKeys::default(),
+            follow: 0,
+            tree: TreeRoots::default(),
+            events: Box::default(),
+            unknown: 0,
+            details: Vec::new(),
+        };
+        for scope in set.scopes() {
+            let bit = bit(scope.number);
+            for filter in &scope.filters {
+                match (&filter.target, filter.target.event()) {
+                    (Target::Field(field), _) => ask(fields.entry(*field).or_default(), bit, filter),
+                    (Target::Follow, _) => plan.follow |= bit,
+                    (target, Some(event)) => {
+                        ask(by_event.entry(event).or_default().entry(target).or_default(), bit, filter);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        if let Some(asked) = fields.get(&Field::Tree) {
+            plan.tree = TreeRoots::new(asked);
+        }
+        plan.context = ContextKeys::new(&fields, None);
+        plan.select(set);
+        for (id, targets) in by_event {
+            plan.add_detail(id, &targets);
+        }
+        plan
+    }
+
+    fn select(&mut self, set: &ScopeSet) {
+        let length = catalogue::events().map(|event| usize::from(event.id.0) + 1).max().unwrap_or(0);
+        let mut events = vec![EventWords::default(); length].into_boxed_slice();
+        for scope in set.scopes() {
+            let selection = Selection::of(scope);
+            let bit = bit(scope.number);
+            if selection.unknown {
+                self.unknown |= bit;
+            }
+            for event in catalogue::events().filter(|event| selection.has(event.id)) {
+                if let Some(words) = events.get_mut(usize::from(event.id.0)) {
+                    words.wanted |= bit;
+                }
+            }
+        }
+        // What a derived event needs, its bases are needed for, through any number of steps.
+        loop {
+            let mut changed = false;
+            for event in catalogue::events() {
+                let Some(words) = events.get(usize::from(event.id.0)) else { continue };
+                let asked = if event.is_derived() { words.wanted | words.needed } else { 0 };
+                for base in bases(event).iter().filter_map(|name| catalogue::by_name(name)) {
+                    if let Some(words) = events.get_mut(usize::from(base.id.0)) {
+                        changed |= words.needed | asked != words.needed;
+                        words.needed |= asked;
+                    }
+                }
+            }
+            if !changed {
+                break;
+            }
+        }
+        self.events = events;
+    }
+
+    fn add_detail(&mut self, id: EventId, targets: &BTreeMap<&Target, Vec<Asked<'_>>>) {
+        let Some(event) = catalogue::by_id(id) else { return };
+        let mut detail = Detail::default();
+        let mut fields: BTreeMap<Field, Vec<Asked<'_>>> = BTreeMap::new();
+        for (target, asked) in targets {
+            let scopes = gate(asked).used;
+            match target {
+                Target::Arg { position, member, .. } => {
+                    detail.has_args |= scopes;
+                    detail.args.extend(ArgKey::new(event, *position, member, asked));
+                    detail.positions.push(*position);
+                }
+                Target::Ret(_) => detail.ret = Some(Numbers::new(asked)),
+                Target::EventField(_, field) if field.is_of_row() => {
+                    detail.has_row |= scopes;
+                    detail.row.push((*field, Numbers::new(asked)));
+                }
+                Target::EventField(_, field) => {
+                    detail.has_context |= scopes;
+                    let copied = asked.iter().map(|one| Asked { bit: one.bit, filters: one.filters.clone() });
+                    fields.insert(*field, copied.collect());
+                }
+                Target::Events | Target::Follow | Target::Global | Target::Field(_) => {}
+            }
+        }
+        detail.positions.sort_unstable();
+        detail.positions.dedup();
+        let syscall = matches!(event.source, Source::Syscall(_)).then_some(event.name);
+        detail.context = ContextKeys::new(&fields, syscall);
+        self.details.push(detail);
+        if let Some(words) = self.events.get_mut(usize::from(id.0)) {
+            words.detail = u32::try_from(self.details.len()).unwrap_or(0);
+        }
+    }
+
+    fn words(&self, event: EventId) -> EventWords {
+        self.events
+            .get(usize::from(event.0))
+            .copied()
+            .unwrap_or(EventWords { wanted: self.unknown, ..EventWords::default() })
+    }
+
+    fn detail(&self, event: EventId) -> Option<&Detail> {
+        let at = usize::try_from(self.words(event).detail).ok()?.checked_sub(1)?;
+        self.details.get(at)
     }
 
     /// All scopes of the plan.
@@ -40,67 +210,129 @@ impl Plan {
         self.scopes
     }
 
-    pub fn needs(&self) -> Needs {
-        Needs::default()
+    /// Numbers and names of the scopes that have a name.
+    pub fn names(&self) -> &[(u8, String)] {
+        &self.names
     }
 
-    /// Scopes that print this event when everything else about it matches.
-    pub fn event_mask(&self, _event: EventId) -> u64 {
-        self.scopes
+    pub fn needs(&self) -> Needs {
+        let all = || std::iter::once(&self.context).chain(self.details.iter().map(|detail| &detail.context));
+        let asks = |what: fn(&Key) -> bool| all().any(|keys| keys.asks(what));
+        Needs {
+            lineage: self.follow != 0 || asks(|key| matches!(key, Key::Tree(_))),
+            containers: asks(|key| {
+                let fields = |field: &Field| {
+                    matches!(
+                        field,
+                        Field::ContainerId
+                            | Field::ContainerImage
+                            | Field::ContainerName
+                            | Field::PodName
+                            | Field::PodNamespace
+                            | Field::PodUid
+                    )
+                };
+                match key {
+                    Key::Container(_) | Key::Flag(..) => true,
+                    Key::Text(field, _) => fields(field),
+                    _ => false,
+                }
+            }),
+            started: asks(|key| matches!(key, Key::Container(container) if container.asks_started())),
+        }
+    }
+
+    /// Scopes with `follow`.
+    pub fn follow(&self) -> u64 {
+        self.follow
+    }
+
+    /// Scopes that print this event when everything else about it matches. For an event that the catalogue does not
+    /// know: those that ask for all events.
+    pub fn event_mask(&self, event: EventId) -> u64 {
+        match catalogue::by_id(event) {
+            Some(_) => self.words(event).wanted,
+            None => self.unknown,
+        }
     }
 
     /// Scopes that print something derived from this event. Only visible rows need [`Plan::event_mask`].
-    pub fn needed(&self, _event: EventId) -> u64 {
-        0
+    pub fn needed(&self, event: EventId) -> u64 {
+        self.words(event).needed
     }
 
     /// Scopes that a context passes: all process keys, with `follow` over them. Once per distinct context.
-    pub fn context_mask(&self, _subject: &Subject<'_>) -> u64 {
-        self.scopes
+    pub fn context_mask(&self, subject: &Subject<'_>) -> u64 {
+        (self.context.mask(subject) | (self.follow & subject.lineage.follow)) & self.scopes
+    }
+
+    /// Scopes with `follow` that the process itself matches, whatever its ancestors did: its children will follow.
+    pub fn seeds(&self, subject: &Subject<'_>) -> u64 {
+        if self.follow == 0 { 0 } else { self.context.mask(subject) & self.follow }
     }
 
     /// Scopes that constrain arguments of this event.
-    pub fn has_args(&self, _event: EventId) -> u64 {
-        0
+    pub fn has_args(&self, event: EventId) -> u64 {
+        self.detail(event).map_or(0, |detail| detail.has_args)
     }
 
     /// Positions of the arguments of this event that some scope constrains, rising.
-    pub fn arg_positions(&self, _event: EventId) -> &[usize] {
-        &[]
+    pub fn arg_positions(&self, event: EventId) -> &[usize] {
+        self.detail(event).map_or(&[], |detail| &detail.positions)
     }
 
     /// Scopes that an argument's value passes. Once per distinct value; all of them for an unconstrained argument.
-    pub fn arg_mask(&self, _event: EventId, _position: usize, _value: Raw<'_>) -> u64 {
-        u64::MAX
+    pub fn arg_mask(&self, event: EventId, position: usize, value: Raw<'_>) -> u64 {
+        let Some(detail) = self.detail(event) else { return u64::MAX };
+        let keys = detail.args.iter().filter(|key| key.position == position);
+        keys.fold(u64::MAX, |mask, key| mask & key.mask(value))
     }
 
     /// Scopes that constrain the return value of this event.
-    pub fn has_ret(&self, _event: EventId) -> u64 {
-        0
+    pub fn has_ret(&self, event: EventId) -> u64 {
+        self.detail(event).and_then(|detail| detail.ret.as_ref()).map_or(0, |ret| ret.gate.used)
     }
 
     /// Scopes that a return value passes.
-    pub fn ret_mask(&self, _event: EventId, _ret: i64) -> u64 {
-        u64::MAX
+    pub fn ret_mask(&self, event: EventId, ret: i64) -> u64 {
+        match self.detail(event).and_then(|detail| detail.ret.as_ref()) {
+            Some(numbers) => numbers.mask(Some(ret.into())),
+            None => u64::MAX,
+        }
     }
 
     /// Scopes that constrain the context of this event alone (`openat.context.comm=ls`).
-    pub fn has_event_context(&self, _event: EventId) -> u64 {
-        0
+    pub fn has_event_context(&self, event: EventId) -> u64 {
+        self.detail(event).map_or(0, |detail| detail.has_context)
     }
 
     /// Scopes that a context passes for this event alone; to be ANDed with [`Plan::context_mask`].
-    pub fn event_context_mask(&self, _event: EventId, _subject: &Subject<'_>) -> u64 {
-        u64::MAX
+    pub fn event_context_mask(&self, event: EventId, subject: &Subject<'_>) -> u64 {
+        self.detail(event).map_or(u64::MAX, |detail| detail.context.mask(subject))
     }
 
     /// Scopes that constrain this event's time or CPU.
-    pub fn has_row(&self, _event: EventId) -> u64 {
-        0
+    pub fn has_row(&self, event: EventId) -> u64 {
+        self.detail(event).map_or(0, |detail| detail.has_row)
     }
 
     /// Scopes that a row's own facts pass.
-    pub fn row_mask(&self, _event: EventId, _row: RowFacts) -> u64 {
-        u64::MAX
+    pub fn row_mask(&self, event: EventId, row: RowFacts) -> u64 {
+        let Some(detail) = self.detail(event) else { return u64::MAX };
+        detail.row.iter().fold(u64::MAX, |mask, (field, numbers)| {
+            let number = match field {
+                Field::Timestamp => i128::from(row.wall_ns),
+                _ => i128::from(row.cpu),
+            };
+            mask & numbers.mask(Some(number))
+        })
+    }
+}
+
+/// Adds a filter to its scope's filters on the same key.
+fn ask<'a>(asked: &mut Vec<Asked<'a>>, bit: u64, filter: &'a Filter) {
+    match asked.iter_mut().find(|known| known.bit == bit) {
+        Some(known) => known.filters.push(filter),
+        None => asked.push(Asked { bit, filters: vec![filter] }),
     }
 }

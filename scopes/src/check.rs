@@ -1,0 +1,335 @@
+//! Names and types of filters against the catalogue.
+
+use std::ops::Range;
+
+use events::{Event, EventId, Set, catalogue};
+
+use crate::diagnostic::{Diagnostic, Severity, nearest};
+use crate::filter::{Filter, Target, Value};
+use crate::key::{self, Field, Key};
+use crate::pattern::Pattern;
+use crate::syntax::{self, Op, Parts, Piece};
+use crate::values;
+
+/// A filter's text and where it was written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Site<'a> {
+    pub flag: &'a str,
+    pub text: &'a str,
+}
+
+pub(crate) type Checked<T> = Result<T, Box<Diagnostic>>;
+
+impl Site<'_> {
+    pub fn message(&self, severity: Severity, span: Range<usize>, message: String) -> Diagnostic {
+        Diagnostic {
+            severity,
+            flag: self.flag.to_owned(),
+            text: self.text.to_owned(),
+            span,
+            message,
+            suggestion: None,
+            allowed: None,
+        }
+    }
+
+    /// An error about `span`, with what may stand there.
+    pub fn error<T>(
+        &self,
+        span: Range<usize>,
+        message: impl Into<String>,
+        allowed: impl Into<String>,
+    ) -> Checked<T> {
+        let error = self.message(Severity::Error, span, message.into());
+        Err(Box::new(Diagnostic { allowed: Some(allowed.into()), ..error }))
+    }
+
+    /// An error about a name that is none of `known`.
+    pub fn unknown<'n, T>(
+        &self,
+        span: Range<usize>,
+        message: String,
+        given: &str,
+        known: impl Iterator<Item = &'n str>,
+        allowed: impl Into<String>,
+    ) -> Checked<T> {
+        let error = self.message(Severity::Error, span, message);
+        let suggestion = nearest(given, known).map(str::to_owned);
+        Err(Box::new(Diagnostic { suggestion, allowed: Some(allowed.into()), ..error }))
+    }
+
+    pub fn split(&self) -> Checked<Parts<'_>> {
+        syntax::split(self.text).or_else(|wrong| self.error(wrong.span, wrong.message, wrong.allowed))
+    }
+}
+
+/// Checks one `-f`.
+pub(crate) fn filter(site: Site<'_>, warnings: &mut Vec<Diagnostic>) -> Checked<Filter> {
+    let parts = site.split()?;
+    let scope = match &parts.scope {
+        None => 1,
+        Some(piece) => scope_number(&site, piece)?,
+    };
+    with_scope(site, scope, parts, warnings)
+}
+
+/// Checks a filter of a policy's scope, which has no number of its own.
+pub(crate) fn scope_filter(site: Site<'_>, scope: u8, warnings: &mut Vec<Diagnostic>) -> Checked<Filter> {
+    let parts = unnumbered(&site)?;
+    let filter = with_scope(site, scope, parts, warnings)?;
+    if filter.target == Target::Events || filter.target.event().is_some() {
+        let end = filter.span.end.max(1);
+        return site.error(
+            0..end,
+            "events are chosen by rules, not by the policy's scope",
+            "keys of processes, or global",
+        );
+    }
+    Ok(filter)
+}
+
+/// Checks a filter of a policy's rule: it constrains `event` alone.
+pub(crate) fn rule_filter(
+    site: Site<'_>,
+    scope: u8,
+    event: &'static Event,
+    warnings: &mut Vec<Diagnostic>,
+) -> Checked<Filter> {
+    let parts = unnumbered(&site)?;
+    let key = parts.key.clone();
+    let target = match key.text.split_once('.') {
+        None if key.text == "retval" => Target::Ret(event.id),
+        None => match key::context_field(key.text) {
+            Some(field) => Target::EventField(event.id, field),
+            None => arg_or_unknown(&site, event, &key)?,
+        },
+        Some(_) => event_target(&site, event, &key)?,
+    };
+    finish(site, scope, target, parts, warnings)
+}
+
+fn unnumbered<'a>(site: &'a Site<'_>) -> Checked<Parts<'a>> {
+    let parts = site.split()?;
+    match &parts.scope {
+        Some(piece) => site.error(
+            piece.span.clone(),
+            "a policy's filter has no scope number",
+            "KEY OP VALUE; the policy is the scope",
+        ),
+        None => Ok(parts),
+    }
+}
+
+fn scope_number(site: &Site<'_>, piece: &Piece<'_>) -> Checked<u8> {
+    let span = piece.span.start..piece.span.end.max(1);
+    match piece.text.parse::<u64>() {
+        Ok(number @ 1..=64) => Ok(number as u8),
+        Ok(number) => site.error(span, format!("scope {number} does not exist"), "1 to 64"),
+        Err(_) if !piece.text.is_empty() && piece.text.bytes().all(|b| b.is_ascii_digit()) => {
+            site.error(span, format!("scope {} does not exist", piece.text), "1 to 64")
+        }
+        Err(_) => site.error(
+            span,
+            format!("scope {:?} is not a number", piece.text),
+            "1 to 64, before the first `:`",
+        ),
+    }
+}
+
+fn with_scope(
+    site: Site<'_>,
+    scope: u8,
+    parts: Parts<'_>,
+    warnings: &mut Vec<Diagnostic>,
+) -> Checked<Filter> {
+    let key = &parts.key;
+    let target = match key.text.split_once('.') {
+        Some((name, _)) => {
+            let event = event_named(&site, name, key.span.start..key.span.start + name.len())?;
+            let start = key.span.start + name.len() + 1;
+            let rest = Piece { text: &key.text[name.len() + 1..], span: start..key.span.end };
+            event_target(&site, event, &rest)?
+        }
+        None if key.text == key::NOT_CONTAINER && parts.op == Op::Is => {
+            let parts = Parts { op: Op::IsNot, ..parts };
+            return finish(site, scope, Target::Field(Field::Container), parts, warnings);
+        }
+        None => match key::key(key.text) {
+            Some(Key::Event | Key::Set) => Target::Events,
+            Some(Key::Follow) => Target::Follow,
+            Some(Key::Global) => Target::Global,
+            Some(Key::Field(field)) => Target::Field(field),
+            None => {
+                let allowed: Vec<&str> = key::key_names().collect();
+                let allowed =
+                    format!("{}, EVENT.args.NAME, EVENT.retval, EVENT.context.FIELD", allowed.join(", "));
+                let message = format!("unknown filter key {:?}", key.text);
+                return site.unknown(key.span.clone(), message, key.text, key::key_names(), allowed);
+            }
+        },
+    };
+    finish(site, scope, target, parts, warnings)
+}
+
+/// The event of exactly this name.
+pub(crate) fn event_named(site: &Site<'_>, name: &str, span: Range<usize>) -> Checked<&'static Event> {
+    match catalogue::by_name(name) {
+        Some(event) => Ok(event),
+        None => site.unknown(
+            span,
+            format!("unknown event {name:?}"),
+            name,
+            catalogue::events().map(|event| event.name),
+            "an event's name (see `tracer events`)",
+        ),
+    }
+}
+
+/// What stands behind `EVENT.`
+fn event_target(site: &Site<'_>, event: &'static Event, rest: &Piece<'_>) -> Checked<Target> {
+    let (first, behind) = match rest.text.split_once('.') {
+        Some((first, behind)) => (first, Some(behind)),
+        None => (rest.text, None),
+    };
+    let after = || Piece {
+        text: behind.unwrap_or_default(),
+        span: (rest.span.start + first.len() + 1).min(rest.span.end)..rest.span.end,
+    };
+    match (first, behind) {
+        ("retval", None) => Ok(Target::Ret(event.id)),
+        ("retval", Some(_)) => site.error(after().span, "nothing stands behind retval", "EVENT.retval"),
+        ("args" | "data", Some(_)) => arg_target(site, event, &after()),
+        ("context" | "scope", Some(name)) => match key::context_field(name) {
+            Some(field) => Ok(Target::EventField(event.id, field)),
+            None => {
+                let allowed: Vec<&str> = key::context_field_names().collect();
+                let message = format!("unknown context field {name:?}");
+                site.unknown(after().span, message, name, key::context_field_names(), allowed.join(", "))
+            }
+        },
+        ("args" | "data" | "context" | "scope", None) => {
+            let message = format!("{first} of {} without a name", event.name);
+            site.error(rest.span.clone(), message, format!("{}.{first}.NAME", event.name))
+        }
+        _ => arg_target(site, event, rest),
+    }
+}
+
+fn arg_target(site: &Site<'_>, event: &'static Event, path: &Piece<'_>) -> Checked<Target> {
+    let (name, member) = path.text.split_once('.').unwrap_or((path.text, ""));
+    if let Some((position, _)) = event.arg(name) {
+        return Ok(Target::Arg { event: event.id, position, member: member.to_owned() });
+    }
+    let known: Vec<&str> = event.args.iter().map(|arg| arg.name).collect();
+    let allowed = match known.as_slice() {
+        [] => format!("{} has no arguments; retval, context.FIELD", event.name),
+        known => format!("{}; retval, context.FIELD", known.join(", ")),
+    };
+    let span = path.span.start..path.span.start + name.len();
+    site.unknown(
+        span,
+        format!("{} has no argument {name:?}", event.name),
+        name,
+        known.iter().copied(),
+        allowed,
+    )
+}
+
+fn arg_or_unknown(site: &Site<'_>, event: &'static Event, key: &Piece<'_>) -> Checked<Target> {
+    if event.arg(key.text).is_some() {
+        return arg_target(site, event, key);
+    }
+    let fields = key::context_field_names();
+    let known: Vec<&str> = fields.chain(event.args.iter().map(|arg| arg.name)).chain(["retval"]).collect();
+    let args: Vec<String> = event.args.iter().map(|arg| format!("data.{}", arg.name)).collect();
+    let allowed = format!("retval, {}, or a context field", args.join(", "));
+    let message = format!("unknown filter key {:?} for {}", key.text, event.name);
+    site.unknown(key.span.clone(), message, key.text, known.into_iter(), allowed)
+}
+
+fn finish(
+    site: Site<'_>,
+    scope: u8,
+    target: Target,
+    parts: Parts<'_>,
+    warnings: &mut Vec<Diagnostic>,
+) -> Checked<Filter> {
+    let allowed = values::operators(&target);
+    if !allowed.contains(&parts.op) {
+        let span = match parts.op {
+            Op::Is | Op::IsNot => parts.key.span.clone(),
+            _ => parts.op_span.clone(),
+        };
+        let message = match parts.op {
+            Op::Is => format!("{:?} needs an operator and a value", parts.key.text),
+            Op::IsNot => format!("{:?} cannot be denied by `!`", parts.key.text),
+            op => format!("operator `{op}` does not fit {:?}", parts.key.text),
+        };
+        return site.error(span, message, syntax::list(allowed));
+    }
+    let mut found = Vec::new();
+    for piece in &parts.values {
+        if Pattern::parse(piece.text).is_lone_wildcard() {
+            return site.error(
+                piece.span.clone(),
+                "a lone `*` filters nothing",
+                "leave the filter out, or write more than `*`",
+            );
+        }
+        match target {
+            Target::Events => {
+                let sets = matches!(key::key(parts.key.text), Some(Key::Set));
+                let events = if sets { set_events(&site, piece)? } else { events_like(&site, piece)? };
+                found.push(Value::Events(events));
+            }
+            _ => values::read(&site, &target, parts.op, piece, &mut found, warnings)?,
+        }
+    }
+    let span = match (parts.values.first(), parts.values.last()) {
+        (Some(first), Some(last)) => first.span.start..last.span.end,
+        _ => parts.key.span.clone(),
+    };
+    Ok(Filter {
+        scope,
+        flag: site.flag.to_owned(),
+        text: site.text.to_owned(),
+        target,
+        op: parts.op,
+        span,
+        values: found,
+    })
+}
+
+/// The events of a name or glob.
+pub(crate) fn events_like(site: &Site<'_>, piece: &Piece<'_>) -> Checked<Vec<EventId>> {
+    let pattern = Pattern::parse(piece.text);
+    if pattern.is_exact() {
+        return event_named(site, piece.text, piece.span.clone()).map(|event| vec![event.id]);
+    }
+    let matches = |event: &&Event| pattern.matches(event.name.as_bytes());
+    let events: Vec<EventId> = catalogue::events().filter(matches).map(|event| event.id).collect();
+    if events.is_empty() {
+        let message = format!("no event is like {:?}", piece.text);
+        return site.error(
+            piece.span.clone(),
+            message,
+            "an event's name, or a part of one with `*` (see `tracer events`)",
+        );
+    }
+    Ok(events)
+}
+
+fn set_events(site: &Site<'_>, piece: &Piece<'_>) -> Checked<Vec<EventId>> {
+    let Some(set) = Set::by_name(piece.text) else {
+        let names: Vec<&str> = Set::ALL.iter().map(|set| set.name()).collect();
+        let message = format!("unknown event set {:?}", piece.text);
+        return site.unknown(
+            piece.span.clone(),
+            message,
+            piece.text,
+            names.iter().copied(),
+            names.join(", "),
+        );
+    };
+    Ok(catalogue::events().filter(|event| event.sets.has(set)).map(|event| event.id).collect())
+}

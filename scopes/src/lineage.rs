@@ -1,0 +1,166 @@
+//! Who descends from whom: the bits of `tree` and `follow`, from the processes at the start and every fork after it.
+//!
+//! Both are constant for a process from its fork on: `tree` because ancestry is, `follow` because a child takes what its
+//! parent had or was at that moment. So a process costs one entry of 32 bytes, and an event a look-up.
+//!
+//! Memory: an entry per live process. Those that ended stay until [`Lineage::forget`] says that nothing older than a
+//! time will be asked any more: rows of one block are judged after its forks were told and before its exits are.
+
+use std::collections::VecDeque;
+
+use events::Context;
+use events::context::Entity;
+use hashbrown::HashMap;
+
+use crate::filter::Value;
+use crate::plan::{Plan, TreeRoots};
+use crate::predicate::text::word;
+use crate::predicate::{Asked, id};
+use crate::subject::{LineageBits, Subject};
+use crate::words::Words;
+
+impl TreeRoots {
+    pub(crate) fn new(asked: &[Asked<'_>]) -> TreeRoots {
+        let mut roots = TreeRoots::default();
+        for Asked { bit, filters } in asked {
+            for filter in filters {
+                let words = word(*bit, filter.is_positive());
+                for value in &filter.values {
+                    match *value {
+                        Value::Number(pid) => {
+                            roots.roots.push((u32::try_from(pid).unwrap_or(0), None, words))
+                        }
+                        Value::Pin(pid, start) => roots.roots.push((pid, Some(start), words)),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        roots
+    }
+}
+
+/// The state of `tree` and `follow`. Tell it the processes at the start, then forks and exits in order of time.
+#[derive(Debug)]
+pub struct Lineage {
+    roots: HashMap<u32, Vec<(Option<u64>, Words)>>,
+    processes: HashMap<(u32, u64), LineageBits>,
+    ended: VecDeque<(u64, (u32, u64))>,
+}
+
+impl Lineage {
+    pub fn new(plan: &Plan) -> Lineage {
+        let mut roots: HashMap<u32, Vec<(Option<u64>, Words)>> = HashMap::new();
+        for (pid, start, words) in &plan.tree.roots {
+            roots.entry(*pid).or_default().push((*start, *words));
+        }
+        Lineage { roots, processes: HashMap::new(), ended: VecDeque::new() }
+    }
+
+    /// The processes that were there when the recording began, in any order. Their parents are taken to have been at
+    /// their fork what they are now: the only thing that is known of forks before the recording.
+    pub fn snapshot(&mut self, plan: &Plan, processes: &[Subject<'_>]) {
+        let by_pid: HashMap<u32, usize> =
+            processes.iter().enumerate().map(|(at, subject)| (subject.context.pid, at)).collect();
+        let mut told = vec![false; processes.len()];
+        let mut chain = Vec::new();
+        for at in 0..processes.len() {
+            // Ancestors first. A damaged snapshot may hold circles: each process is told once.
+            let mut next = Some(at);
+            while let Some(at) = next.filter(|at| told.get(*at) == Some(&false)) {
+                if let Some(told) = told.get_mut(at) {
+                    *told = true;
+                }
+                chain.push(at);
+                next = processes.get(at).and_then(|subject| by_pid.get(&subject.context.ppid)).copied();
+            }
+            while let Some(subject) = chain.pop().and_then(|at| processes.get(at)) {
+                let parent = by_pid.get(&subject.context.ppid).and_then(|at| processes.get(*at));
+                let bits = match parent {
+                    Some(parent) if parent.context.pid != subject.context.pid => {
+                        let above = self.bits(parent.context);
+                        let parent = Subject { lineage: above, ..*parent };
+                        LineageBits { follow: above.follow | plan.seeds(&parent), ..above }
+                    }
+                    _ => LineageBits::default(),
+                };
+                let entity = subject.context.process();
+                self.insert(entity, bits);
+            }
+        }
+    }
+
+    /// A process was forked. `parent` is the forking task as it was then; its `lineage` is looked up here. New threads
+    /// of the parent's own process are no forks and change nothing.
+    pub fn fork(&mut self, plan: &Plan, parent: &Subject<'_>, child: Entity) {
+        if child.pid == parent.context.pid {
+            return;
+        }
+        let above = self.bits(parent.context);
+        let parent = Subject { lineage: above, ..*parent };
+        self.insert(child, LineageBits { follow: above.follow | plan.seeds(&parent), ..above });
+    }
+
+    fn insert(&mut self, entity: Entity, above: LineageBits) {
+        let bits = self.named(entity, above);
+        self.processes.insert(id::pin(entity.pid, entity.start_ns), bits);
+    }
+
+    /// What a process has of its ancestors, and of being named itself: the nearest named one decides.
+    fn named(&self, entity: Entity, above: LineageBits) -> LineageBits {
+        let (pid, tick) = id::pin(entity.pid, entity.start_ns);
+        let mut own = Words::default();
+        for (start, words) in self.roots.get(&pid).map_or(&[][..], Vec::as_slice) {
+            if start.is_none_or(|start| id::pin(pid, start).1 == tick) {
+                own.add(*words);
+            }
+        }
+        let mentioned = own.equal | own.not;
+        LineageBits {
+            tree: (above.tree & !mentioned) | (own.equal & !own.not),
+            named: above.named | mentioned,
+            follow: above.follow,
+        }
+    }
+
+    /// The last thread of a process ended at this time (boot clock).
+    pub fn exit(&mut self, entity: Entity, time_ns: u64) {
+        self.ended.push_back((time_ns, id::pin(entity.pid, entity.start_ns)));
+    }
+
+    /// Forgets processes that ended before this time. Nothing older may be asked afterwards.
+    pub fn forget(&mut self, before_ns: u64) {
+        while let Some((time, key)) = self.ended.front().copied() {
+            if time >= before_ns {
+                break;
+            }
+            self.processes.remove(&key);
+            self.ended.pop_front();
+        }
+    }
+
+    /// What a task has of its ancestors. A process whose fork was lost is judged by its parent.
+    pub fn bits(&self, context: &Context<'_>) -> LineageBits {
+        let entity = context.process();
+        if let Some(bits) = self.processes.get(&id::pin(entity.pid, entity.start_ns)) {
+            return *bits;
+        }
+        let parent = context.parent();
+        let above = match self.processes.get(&id::pin(parent.pid, parent.start_ns)) {
+            Some(bits) => *bits,
+            // Of an unknown parent at least its number can be named.
+            None if context.ppid != 0 => self.named(parent, LineageBits::default()),
+            None => LineageBits::default(),
+        };
+        self.named(entity, above)
+    }
+
+    /// Processes that are remembered.
+    pub fn len(&self) -> usize {
+        self.processes.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.processes.is_empty()
+    }
+}

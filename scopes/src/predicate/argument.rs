@@ -1,0 +1,136 @@
+//! Arguments of events: compared as printed, and numbers as numbers.
+
+use std::fmt::Write;
+
+use events::{ArgKind, Event, Raw, show};
+
+use crate::filter::{Filter, Value};
+use crate::predicate::number::{Intervals, ranges};
+use crate::predicate::text::{Texts, word};
+use crate::predicate::{Asked, gate};
+use crate::syntax::Op;
+use crate::values::is_plain_number;
+use crate::words::{Gate, Words};
+
+/// All filters on one argument of one event, or on one member inside it.
+#[derive(Debug)]
+pub(crate) struct ArgKey {
+    event: &'static Event,
+    pub position: usize,
+    member: String,
+    gate: Gate,
+    shape: Shape,
+    numbers: Intervals,
+    texts: Texts,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Shape {
+    /// A number whose sign the kind says; texts are compared with its names.
+    Number {
+        signed: bool,
+    },
+    Text,
+    /// Anything else: each of its parts, and all of it as printed.
+    Parts,
+}
+
+impl ArgKey {
+    pub fn new(event: &'static Event, position: usize, member: &str, asked: &[Asked<'_>]) -> Option<ArgKey> {
+        let arg = event.args.get(position)?;
+        let shape = match arg.kind {
+            _ if is_plain_number(arg, member) => Shape::Number { signed: arg.kind.is_signed() },
+            ArgKind::Str if member.is_empty() => Shape::Text,
+            _ => Shape::Parts,
+        };
+        let mut texts = Texts::default();
+        for Asked { bit, filters } in asked {
+            for filter in filters {
+                add_texts(&mut texts, filter, *bit);
+            }
+        }
+        let numbers = Intervals::new(&ranges(asked, true));
+        Some(ArgKey { event, position, member: member.to_owned(), gate: gate(asked), shape, numbers, texts })
+    }
+
+    pub fn mask(&self, raw: Raw<'_>) -> u64 {
+        match self.words(raw) {
+            Some(words) => self.gate.close(words),
+            None => !self.gate.used,
+        }
+    }
+
+    /// `None`: there is no such value in this event.
+    fn words(&self, raw: Raw<'_>) -> Option<Words> {
+        match (self.shape, raw) {
+            (_, Raw::Missing) => None,
+            (Shape::Number { signed }, Raw::Number(number)) => {
+                let value = if signed { i128::from(number as i64) } else { i128::from(number) };
+                let mut words = self.numbers.words(value);
+                if !self.texts.is_empty() {
+                    words.add(self.texts.words(self.printed(raw).as_bytes()));
+                }
+                Some(words)
+            }
+            (Shape::Text, Raw::Bytes(bytes)) => Some(self.texts.words(bytes)),
+            _ => self.parts(raw),
+        }
+    }
+
+    fn parts(&self, raw: Raw<'_>) -> Option<Words> {
+        let mut words = Words::default();
+        let (mut parts, mut nothing, mut text) = (0_usize, 0_usize, String::new());
+        self.each_part(raw, &mut |part| {
+            parts += 1;
+            if let Some(number) = number_of(&part) {
+                words.add(self.numbers.words(number));
+            }
+            match part {
+                show::Leaf::Nothing => nothing += 1,
+                show::Leaf::Text(bytes) => words.add(self.texts.words(bytes)),
+                _ if self.texts.is_empty() => {}
+                part => {
+                    text.clear();
+                    // Writing to a string does not fail.
+                    let _ = write!(text, "{part}");
+                    words.add(self.texts.words(text.as_bytes()));
+                }
+            }
+        });
+        if parts == nothing && (parts > 0 || !self.member.is_empty()) {
+            return None;
+        }
+        if self.member.is_empty() && !self.texts.is_empty() && parts != 1 {
+            words.add(self.texts.words(self.printed(raw).as_bytes()));
+        }
+        Some(words)
+    }
+
+    fn each_part(&self, raw: Raw<'_>, found: &mut dyn FnMut(show::Leaf<'_>)) {
+        let value = |at: usize| if at == self.position { raw } else { Raw::Missing };
+        show::find(self.event, self.position, &value, &self.member, found);
+    }
+
+    fn printed(&self, raw: Raw<'_>) -> String {
+        let value = |at: usize| if at == self.position { raw } else { Raw::Missing };
+        show::shown(self.event, self.position, &value, true).to_string()
+    }
+}
+
+fn add_texts(texts: &mut Texts, filter: &Filter, bit: u64) {
+    if matches!(filter.op, Op::Equal | Op::NotEqual) {
+        for value in &filter.values {
+            if let Value::Text(pattern) = value {
+                texts.add(pattern, word(bit, filter.is_positive()));
+            }
+        }
+    }
+}
+
+fn number_of(part: &show::Leaf<'_>) -> Option<i128> {
+    let number = part.number()?;
+    match part {
+        show::Leaf::Unsigned(_) | show::Leaf::Pointer(_) => Some(i128::from(number)),
+        _ => Some(i128::from(number as i64)),
+    }
+}

@@ -1,0 +1,100 @@
+//! Process and thread ids, with `new` and with processes pinned by their start.
+
+use hashbrown::HashMap;
+
+use crate::filter::Value;
+use crate::key::Field;
+use crate::predicate::number::{Intervals, ranges};
+use crate::predicate::text::word;
+use crate::predicate::{Asked, gate};
+use crate::subject::Subject;
+use crate::words::{Gate, Words};
+
+/// Starts of processes are told apart by this: what `/proc` shows of them (a hundredth of a second).
+const TICK_NS: u64 = 10_000_000;
+
+/// A process or thread, told apart from later ones with its number.
+pub(crate) fn pin(id: u32, start_ns: u64) -> (u32, u64) {
+    (id, start_ns / TICK_NS)
+}
+
+#[derive(Debug)]
+pub(crate) struct Ids {
+    field: Field,
+    gate: Gate,
+    numbers: Intervals,
+    /// Of `pid`: what single numbers say of a thread's id. Bounds are about processes.
+    threads: Intervals,
+    pins: HashMap<(u32, u64), Words>,
+    new: Words,
+}
+
+impl Ids {
+    pub fn new(field: Field, asked: &[Asked<'_>]) -> Ids {
+        let (mut pins, mut new) = (HashMap::new(), Words::default());
+        for Asked { bit, filters } in asked {
+            for filter in filters {
+                let word = word(*bit, filter.is_positive());
+                for value in &filter.values {
+                    match value {
+                        Value::New => new.add(word),
+                        Value::Pin(id, start) => {
+                            pins.entry(pin(*id, *start)).or_insert_with(Words::default).add(word);
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
+        let threads = if field == Field::Pid { ranges(asked, false) } else { Vec::new() };
+        Ids {
+            field,
+            gate: gate(asked),
+            numbers: Intervals::new(&ranges(asked, true)),
+            threads: Intervals::new(&threads),
+            pins,
+            new,
+        }
+    }
+
+    pub fn mask(&self, subject: &Subject<'_>) -> u64 {
+        let context = subject.context;
+        let (id, start) = match self.field {
+            Field::Tid => (context.tid, context.thread_start_ns),
+            Field::Ppid => (context.ppid, context.parent_start_ns),
+            _ => (context.pid, context.process_start_ns),
+        };
+        let mut words = self.numbers.words(id.into());
+        if self.field == Field::Pid {
+            words.add(self.threads.words(context.tid.into()));
+        }
+        if !self.pins.is_empty() {
+            words.add(self.pins.get(&pin(id, start)).copied().unwrap_or_default());
+            if self.field == Field::Pid {
+                let thread = pin(context.tid, context.thread_start_ns);
+                words.add(self.pins.get(&thread).copied().unwrap_or_default());
+            }
+        }
+        if start >= subject.recording.start_ns {
+            words.add(self.new);
+        }
+        self.gate.close(words)
+    }
+
+    pub fn gate(&self) -> Gate {
+        self.gate
+    }
+
+    /// Whether the table of numbers says all, without pins, threads and starts.
+    pub fn numbers(&self) -> &Intervals {
+        &self.numbers
+    }
+
+    /// Scopes whose answer depends on more than the number itself.
+    pub fn beyond_numbers(&self) -> Words {
+        self.pins.values().fold(self.new, |mut all, words| {
+            all.add(*words);
+            all
+        })
+    }
+}

@@ -1,0 +1,152 @@
+//! The scopes of a command line: checked filters by scope.
+
+use std::collections::BTreeMap;
+
+use crate::check::{self, Site};
+use crate::contradiction;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::filter::{Filter, Value};
+use crate::policy;
+use crate::words::bit;
+
+/// One scope: its filters are ANDed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Scope {
+    /// 1 to 64.
+    pub number: u8,
+    /// A policy's name.
+    pub name: Option<String>,
+    /// In the order in which they were given.
+    pub filters: Vec<Filter>,
+}
+
+impl Scope {
+    /// As `9`, or `9 (etc-writes)`.
+    pub fn title(&self) -> String {
+        match &self.name {
+            Some(name) => format!("{} ({name})", self.number),
+            None => self.number.to_string(),
+        }
+    }
+}
+
+/// Checked scopes; they are ORed.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ScopeSet {
+    scopes: BTreeMap<u8, Scope>,
+    warnings: Vec<Diagnostic>,
+}
+
+impl ScopeSet {
+    /// Checks the values of `-f`. All that is wrong with any of them is returned at once.
+    ///
+    /// ```
+    /// let scopes = scopes::ScopeSet::parse(&["9:comm=ls", "9:event=openat,close", "uid>=1000"]).unwrap();
+    /// assert_eq!(scopes.mask(), 0b1_0000_0001);
+    /// ```
+    pub fn parse<S: AsRef<str>>(filters: &[S]) -> Result<ScopeSet, Vec<Diagnostic>> {
+        ScopeSet::with_policies::<S, &str, &str>(filters, &[])
+    }
+
+    /// Checks the values of `-f` and policy files, as pairs of name and text. Policies take the free scope numbers in
+    /// the order in which they are given.
+    pub fn with_policies<S, N, T>(filters: &[S], policies: &[(N, T)]) -> Result<ScopeSet, Vec<Diagnostic>>
+    where
+        S: AsRef<str>,
+        N: AsRef<str>,
+        T: AsRef<str>,
+    {
+        let (mut set, mut errors) = (ScopeSet::default(), Vec::new());
+        for text in filters {
+            match check::filter(Site { flag: "-f", text: text.as_ref() }, &mut set.warnings) {
+                Ok(filter) => set.add(filter),
+                Err(error) => errors.push(*error),
+            }
+        }
+        for (file, text) in policies {
+            policy::read(file.as_ref(), text.as_ref(), &mut set, &mut errors);
+        }
+        for scope in set.scopes.values() {
+            errors.extend(contradiction::find(scope));
+        }
+        if errors.is_empty() { Ok(set) } else { Err(errors) }
+    }
+
+    fn add(&mut self, filter: Filter) {
+        let scope = self.scopes.entry(filter.scope);
+        let number = *scope.key();
+        scope.or_insert_with(|| Scope { number, name: None, filters: Vec::new() }).filters.push(filter);
+    }
+
+    /// A policy's scope.
+    pub(crate) fn insert(&mut self, scope: Scope) {
+        self.scopes.insert(scope.number, scope);
+    }
+
+    pub(crate) fn warnings_mut(&mut self) -> &mut Vec<Diagnostic> {
+        &mut self.warnings
+    }
+
+    /// The lowest number that no scope has.
+    pub(crate) fn free_number(&self) -> Option<u8> {
+        (1..=64).find(|number| !self.scopes.contains_key(number))
+    }
+
+    /// What was changed or is suspicious, though it can be run.
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.warnings
+    }
+
+    /// The scopes, by number.
+    pub fn scopes(&self) -> impl Iterator<Item = &Scope> {
+        self.scopes.values()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.scopes.is_empty()
+    }
+
+    /// A bit for each scope.
+    pub fn mask(&self) -> u64 {
+        self.scopes.keys().fold(0, |mask, number| mask | bit(*number))
+    }
+
+    /// Numbers and names of the scopes that have a name.
+    pub fn names(&self) -> impl Iterator<Item = (u8, &str)> {
+        self.scopes.values().filter_map(|scope| Some((scope.number, scope.name.as_deref()?)))
+    }
+
+    /// Whether any filter names a user: then [`ScopeSet::resolve_users`] must be called before compiling.
+    pub fn names_users(&self) -> bool {
+        self.scopes
+            .values()
+            .flat_map(|scope| &scope.filters)
+            .any(|filter| filter.values.iter().any(|value| matches!(value, Value::User(_))))
+    }
+
+    /// Replaces users' names by their numbers, as `lookup` knows them: those of the recorded host, not of this one.
+    pub fn resolve_users(&mut self, lookup: impl Fn(&str) -> Option<u32>) -> Result<(), Vec<Diagnostic>> {
+        let mut errors = Vec::new();
+        for filter in self.scopes.values_mut().flat_map(|scope| &mut scope.filters) {
+            for value in &mut filter.values {
+                let Value::User(name) = value else { continue };
+                match lookup(name) {
+                    Some(uid) => *value = Value::Number(uid.into()),
+                    None => errors.push(Diagnostic {
+                        severity: Severity::Error,
+                        flag: filter.flag.clone(),
+                        text: filter.text.clone(),
+                        span: filter.span.clone(),
+                        message: format!("no user {name:?} was known when recording"),
+                        suggestion: None,
+                        allowed: Some("a number, or a name of the recorded host".into()),
+                    }),
+                }
+            }
+        }
+        if errors.is_empty() {
+            errors.extend(self.scopes.values().filter_map(contradiction::find));
+        }
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+}

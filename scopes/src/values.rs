@@ -1,0 +1,378 @@
+//! Values of filters, read by what the filter is about.
+
+use events::{Arg, ArgKind, catalogue, consts::errno};
+
+use crate::check::{Checked, Site};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::filter::{Namespace, Target, Value};
+use crate::key::{Class, Field};
+use crate::pattern::Pattern;
+use crate::syntax::{Op, Piece};
+
+/// Bytes of a comm that the kernel keeps.
+const COMM_BYTES: usize = 15;
+
+const EQUALITY: &[Op] = &[Op::Equal, Op::NotEqual];
+const ORDER: &[Op] = &[Op::Equal, Op::NotEqual, Op::Less, Op::Greater, Op::LessOrEqual, Op::GreaterOrEqual];
+
+/// The operators that a target takes.
+pub(crate) fn operators(target: &Target) -> &'static [Op] {
+    match target {
+        Target::Events => EQUALITY,
+        Target::Follow | Target::Global => &[Op::Is],
+        Target::Field(field) | Target::EventField(_, field) => field.class().operators(),
+        Target::Ret(_) => ORDER,
+        Target::Arg { .. } => match arg(target) {
+            Some((arg, _)) if matches!(arg.kind, ArgKind::Str | ArgKind::StrArray | ArgKind::Bool) => {
+                EQUALITY
+            }
+            _ => ORDER,
+        },
+    }
+}
+
+/// The declaration of the argument that a target means, and the member inside it.
+pub(crate) fn arg(target: &Target) -> Option<(&'static Arg, &str)> {
+    let Target::Arg { event, position, member } = target else { return None };
+    let event = catalogue::by_id(*event)?;
+    event.args.get(*position).map(|arg| (arg, member.as_str()))
+}
+
+/// Reads one value into one or more of `found`: any of them is meant.
+pub(crate) fn read(
+    site: &Site<'_>,
+    target: &Target,
+    op: Op,
+    piece: &Piece<'_>,
+    found: &mut Vec<Value>,
+    warnings: &mut Vec<Diagnostic>,
+) -> Checked<()> {
+    match target {
+        Target::Events | Target::Follow | Target::Global => {}
+        Target::Field(field) | Target::EventField(_, field) => {
+            found.push(field_value(site, *field, op, piece, warnings)?);
+        }
+        Target::Ret(_) => found.push(Value::Number(result(site, piece)?)),
+        Target::Arg { .. } => {
+            if let Some((declared, member)) = arg(target) {
+                argument(site, declared, member, op, piece, found)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn field_value(
+    site: &Site<'_>,
+    field: Field,
+    op: Op,
+    piece: &Piece<'_>,
+    warnings: &mut Vec<Diagnostic>,
+) -> Checked<Value> {
+    let class = field.class();
+    let wrong = |message: String| site.error(piece.span.clone(), message, class.values());
+    match class {
+        Class::Text if field == Field::Comm => comm(site, piece, warnings).map(Value::Text),
+        Class::Text => Ok(Value::Text(Pattern::parse(piece.text))),
+        Class::Path => path(site, piece),
+        Class::Container => Ok(match piece.text {
+            "new" => Value::New,
+            "started" => Value::Started,
+            _ => Value::Text(Pattern::parse(piece.text)),
+        }),
+        Class::Flag => match piece.text {
+            "true" | "1" => Ok(Value::Flag(true)),
+            "false" | "0" => Ok(Value::Flag(false)),
+            text => wrong(format!("{text:?} is neither true nor false")),
+        },
+        Class::Number { max, .. } => fitting(site, piece, max, class.values()),
+        Class::User => match piece.text.bytes().all(|b| b.is_ascii_digit() || b == b'-') || op.is_bound() {
+            true => fitting(site, piece, u64::from(u32::MAX), class.values()),
+            false if number(piece.text).is_some() => {
+                fitting(site, piece, u64::from(u32::MAX), class.values())
+            }
+            false if is_user_name(piece.text) => Ok(Value::User(piece.text.to_owned())),
+            false => wrong(format!("{:?} is neither a number nor a user's name", piece.text)),
+        },
+        Class::Id { new, pin } => match piece.text {
+            "new" if new && !op.is_bound() => Ok(Value::New),
+            "new" if new => wrong(format!("`new` cannot be compared by `{op}`")),
+            _ => id(site, piece, pin && !op.is_bound(), class.values()),
+        },
+        Class::Tree => id(site, piece, true, class.values()),
+    }
+}
+
+fn is_user_name(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b"_-.$".contains(&b))
+}
+
+/// A decimal or hexadecimal number with a sign at will.
+pub(crate) fn number(text: &str) -> Option<i128> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text),
+    };
+    let starts_well = digits.bytes().next().is_some_and(|b| b.is_ascii_digit());
+    let magnitude = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+        _ if !starts_well => None,
+        Some(hex) if !hex.starts_with(['+', '-']) => i128::from_str_radix(hex, 16).ok(),
+        Some(_) => None,
+        None => digits.parse().ok(),
+    }?;
+    Some(if negative { -magnitude } else { magnitude })
+}
+
+fn looks_numeric(text: &str) -> bool {
+    text.trim_start_matches('-').bytes().next().is_some_and(|b| b.is_ascii_digit())
+}
+
+fn fitting(site: &Site<'_>, piece: &Piece<'_>, max: u64, allowed: &str) -> Checked<Value> {
+    match number(piece.text) {
+        Some(number) if (0..=i128::from(max)).contains(&number) => Ok(Value::Number(number)),
+        None if !looks_numeric(piece.text)
+            || !piece.text.trim_start_matches('-').bytes().all(|b| b.is_ascii_digit()) =>
+        {
+            site.error(piece.span.clone(), format!("{:?} is not a number", piece.text), allowed)
+        }
+        _ => site.error(piece.span.clone(), format!("{} does not fit", piece.text), allowed),
+    }
+}
+
+fn id(site: &Site<'_>, piece: &Piece<'_>, pin: bool, allowed: &str) -> Checked<Value> {
+    let max = u64::from(u32::MAX);
+    match piece.text.split_once('@') {
+        Some((pid, start)) if pin => {
+            let pid_piece = Piece { text: pid, span: piece.span.start..piece.span.start + pid.len() };
+            let start_piece = Piece { text: start, span: piece.span.start + pid.len() + 1..piece.span.end };
+            let pid = fitting(site, &pid_piece, max, allowed)?;
+            let start = fitting(site, &start_piece, u64::MAX, "the start of the process: ns since boot")?;
+            match (pid, start) {
+                (Value::Number(pid), Value::Number(start)) => Ok(Value::Pin(pid as u32, start as u64)),
+                _ => site.error(piece.span.clone(), "not a process", allowed),
+            }
+        }
+        _ => fitting(site, piece, max, allowed),
+    }
+}
+
+fn comm(site: &Site<'_>, piece: &Piece<'_>, warnings: &mut Vec<Diagnostic>) -> Checked<Pattern> {
+    let pattern = Pattern::parse(piece.text);
+    let pieces = pattern.pieces();
+    let first = pieces.first().copied().unwrap_or_default();
+    if first.len() > COMM_BYTES {
+        let cut = first.get(..COMM_BYTES).unwrap_or(first).to_vec();
+        let message = format!(
+            "the kernel keeps {COMM_BYTES} bytes of a comm: {:?} is read as {:?}",
+            piece.text,
+            String::from_utf8_lossy(&cut)
+        );
+        warnings.push(site.message(Severity::Warning, piece.span.clone(), message));
+        return Ok(Pattern::exact(cut));
+    }
+    let needed: usize = pieces.iter().map(|piece| piece.len()).sum();
+    if needed > COMM_BYTES {
+        let message = format!("{:?} is longer than any comm and can never match", piece.text);
+        return site.error(piece.span.clone(), message, "at most 15 bytes beside the wildcards");
+    }
+    Ok(pattern)
+}
+
+fn path(site: &Site<'_>, piece: &Piece<'_>) -> Checked<Value> {
+    let allowed = Class::Path.values();
+    let (namespace, path) = match piece.text.split_once(':') {
+        Some((before, path)) if !before.starts_with(['/', '*']) => match (before, number(before)) {
+            ("host", _) => (Namespace::Host, path),
+            (_, Some(number)) if (0..=i128::from(u32::MAX)).contains(&number) => {
+                (Namespace::Is(number as u32), path)
+            }
+            _ => {
+                let span = piece.span.start..piece.span.start + before.len();
+                let message = format!("{before:?} is neither `host` nor a mount namespace's number");
+                return site.error(span, message, allowed);
+            }
+        },
+        _ => (Namespace::Any, piece.text),
+    };
+    let pattern = Pattern::parse(path);
+    let span = piece.span.end - path.len()..piece.span.end;
+    if path.is_empty() {
+        return site.error(piece.span.clone(), "no path behind the `:`", allowed);
+    }
+    if pattern.is_lone_wildcard() {
+        return site.error(
+            span,
+            "a lone `*` filters nothing",
+            "an absolute path; mntns=NUMBER for a whole namespace",
+        );
+    }
+    if !path.starts_with(['/', '*']) {
+        return site.error(span, format!("{path:?} is a relative path"), allowed);
+    }
+    Ok(Value::Path(namespace, pattern))
+}
+
+fn result(site: &Site<'_>, piece: &Piece<'_>) -> Checked<i128> {
+    const ALLOWED: &str =
+        "a number from -9223372036854775808 to 9223372036854775807, or an errno's name (EACCES means -13)";
+    if let Some(number) = number(piece.text) {
+        return match i64::try_from(number) {
+            Ok(_) => Ok(number),
+            // Addresses are returned too: hexadecimal means the bits.
+            Err(_) => match u64::try_from(number) {
+                Ok(bits) if piece.text.starts_with("0x") => Ok(i128::from(bits as i64)),
+                _ => site.error(piece.span.clone(), format!("{} does not fit", piece.text), ALLOWED),
+            },
+        };
+    }
+    let name = piece.text.strip_prefix('-').unwrap_or(piece.text);
+    match errno::number(name) {
+        Some(errno) => Ok(-i128::from(errno)),
+        None if looks_numeric(piece.text) => {
+            site.error(piece.span.clone(), format!("{:?} is not a number", piece.text), ALLOWED)
+        }
+        None => {
+            let message = format!("{name:?} is neither a number nor an errno");
+            site.unknown(piece.span.clone(), message, name, errno::names(), ALLOWED)
+        }
+    }
+}
+
+/// Whether an argument's values are known to be one number.
+pub(crate) fn is_plain_number(arg: &Arg, member: &str) -> bool {
+    member.is_empty() && arg.kind.is_number() && arg.kind != ArgKind::Absent
+}
+
+fn argument(
+    site: &Site<'_>,
+    arg: &'static Arg,
+    member: &str,
+    op: Op,
+    piece: &Piece<'_>,
+    found: &mut Vec<Value>,
+) -> Checked<()> {
+    let text = piece.text;
+    let pattern = Pattern::parse(text);
+    if matches!(arg.kind, ArgKind::Str | ArgKind::StrArray) {
+        found.push(Value::Text(pattern));
+        return Ok(());
+    }
+    if is_plain_number(arg, member) {
+        return plain_number(site, arg, op, piece, pattern, found);
+    }
+    // What it is shows only in the event: numbers compare as numbers, everything as printed.
+    match number(text) {
+        Some(number) => found.push(Value::Number(number)),
+        None if op.is_bound() => {
+            return site.error(
+                piece.span.clone(),
+                format!("{text:?} is not a number"),
+                "a number after an order operator",
+            );
+        }
+        None => {
+            if let Some(number) = arg.names.parse(text).filter(|_| member.is_empty()) {
+                found.push(Value::Number(i128::from(number as i64)));
+            }
+        }
+    }
+    if !op.is_bound() {
+        found.push(Value::Text(pattern));
+    }
+    Ok(())
+}
+
+fn plain_number(
+    site: &Site<'_>,
+    arg: &'static Arg,
+    op: Op,
+    piece: &Piece<'_>,
+    pattern: Pattern,
+    found: &mut Vec<Value>,
+) -> Checked<()> {
+    let text = piece.text;
+    let (low, high) = range(arg.kind);
+    if arg.kind == ArgKind::Bool && matches!(text, "true" | "false") {
+        found.push(Value::Number(i128::from(text == "true")));
+        return Ok(());
+    }
+    if let Some(number) = number(text) {
+        let unsigned_width = 2 * high + 1;
+        let fits = (low..=high).contains(&number);
+        // Hexadecimal means the bits of a signed number.
+        let bits =
+            arg.kind.is_signed() && text.starts_with("0x") && (high + 1..=unsigned_width).contains(&number);
+        return match (fits, bits) {
+            (true, _) => {
+                found.push(Value::Number(number));
+                Ok(())
+            }
+            (_, true) => {
+                found.push(Value::Number(number - unsigned_width - 1));
+                Ok(())
+            }
+            _ => {
+                let message = format!("{text} does not fit {} of type {}", arg.name, arg.ctype);
+                site.error(piece.span.clone(), message, format!("a number from {low} to {high}"))
+            }
+        };
+    }
+    if !pattern.is_exact() && !op.is_bound() {
+        found.push(Value::Text(pattern));
+        return Ok(());
+    }
+    if let Some(stored) = arg.parse(text) {
+        let signed = arg.kind.is_signed();
+        found.push(Value::Number(if signed { i128::from(stored as i64) } else { i128::from(stored) }));
+        return Ok(());
+    }
+    let part = text.split('|').find(|part| arg.names.parse(part).is_none()).unwrap_or(text);
+    let start = piece.span.start + text.find(part).unwrap_or(0);
+    let span = start..start + part.len();
+    let known: Vec<&str> = known_names(arg);
+    let allowed = match known.as_slice() {
+        [] => format!("a number from {low} to {high}"),
+        few if few.len() <= 12 => format!("a number, or of {}", few.join(", ")),
+        many => format!("a number, or names such as {}", many.get(..8).unwrap_or(many).join(", ")),
+    };
+    let message = match known.is_empty() {
+        true => format!("{part:?} is not a number"),
+        false => format!("{part:?} is no name that {} knows", arg.name),
+    };
+    site.unknown(span, message, part, known.iter().copied(), allowed)
+}
+
+fn known_names(arg: &Arg) -> Vec<&'static str> {
+    let tables = std::iter::once(&arg.names).chain(arg.names.choices());
+    tables.filter_map(|names| names.table()).flat_map(|table| table.names()).collect()
+}
+
+fn range(kind: ArgKind) -> (i128, i128) {
+    match kind {
+        ArgKind::I32 | ArgKind::Fd => (i128::from(i32::MIN), i128::from(i32::MAX)),
+        ArgKind::I64 => (i128::from(i64::MIN), i128::from(i64::MAX)),
+        ArgKind::U32 => (0, i128::from(u32::MAX)),
+        ArgKind::U16 => (0, i128::from(u16::MAX)),
+        ArgKind::U8 => (0, i128::from(u8::MAX)),
+        ArgKind::Bool => (0, 1),
+        _ => (0, i128::from(u64::MAX)),
+    }
+}
+
+/// The numbers that a target's values can be; `None` when it is not one plain number.
+pub(crate) fn domain(target: &Target) -> Option<(i128, i128)> {
+    match target {
+        Target::Ret(_) => Some((i128::from(i64::MIN), i128::from(i64::MAX))),
+        Target::Field(field) | Target::EventField(_, field) => match field.class() {
+            Class::Number { max, .. } => Some((0, i128::from(max))),
+            Class::Id { .. } | Class::User => Some((0, i128::from(u32::MAX))),
+            _ => None,
+        },
+        Target::Arg { .. } => {
+            arg(target).filter(|(arg, member)| is_plain_number(arg, member)).map(|(arg, _)| range(arg.kind))
+        }
+        _ => None,
+    }
+}
