@@ -55,6 +55,7 @@ fn numbers_are_shown_by_name_or_raw() {
     assert_eq!(both("sched_process_exec", "stdin_type", 0o20000), pair("S_IFCHR", "8192"));
     assert_eq!(both("sched_process_exit", "process_group_exit", 1), pair("true", "true"));
     assert_eq!(both("kill", "sig", 9), pair("SIGKILL", "9"));
+    assert_eq!(both("ioctl", "request", 0x541b), pair("FIONREAD", "21531"));
     assert_eq!(both("inet_sock_set_state", "new_state", 10), pair("TCP_LISTEN", "10"));
     assert_eq!(both("access", "mode", 0), pair("F_OK", "0"));
     assert_eq!(both("faccessat", "flags", 7), pair("<nil>", "<nil>"));

@@ -78,7 +78,7 @@ pub(super) const IOCTL_REQUEST: Table = Table::values(&[
     (0x5418, "TIOCMSET"),
     (0x5419, "TIOCGSOFTCAR"),
     (0x541a, "TIOCSSOFTCAR"),
-    (0x541b, "TIOCINQ"),
+    (0x541b, "FIONREAD"),
     (0x541c, "TIOCLINUX"),
     (0x541d, "TIOCCONS"),
     (0x541e, "TIOCGSERIAL"),
