@@ -164,7 +164,7 @@ impl Sink {
     fn open(&mut self) -> Result<(), Halt> {
         let mut output = Output::create(&self.path(), self.destination.force).map_err(Halt::Output)?;
         output.count_into(Arc::clone(&self.gauge.bytes));
-        output.reserve(1 << 20, END_BYTES).map_err(|_| Halt::DiskFull)?;
+        output.reserve(64 << 10, END_BYTES).map_err(|_| Halt::DiskFull)?;
         let output = Shared(Arc::new(Mutex::new(output)));
         self.header.recording.part = self.part;
         self.header.recording.previous_head = self.previous_head;

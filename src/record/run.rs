@@ -140,9 +140,10 @@ pub fn record(options: &Options) -> Result<Outcome> {
     outcome(summary, options, steer)
 }
 
-/// The exit code, after everything is on the disk.
+/// The exit code, after everything is on the disk. A command that outlives its recording is waited for first.
 fn outcome(summary: Summary, options: &Options, steer: Steer) -> Result<Outcome> {
     let mut stderr = io::stderr();
+    let code = steer.exit_code();
     match summary.halt {
         None => {}
         Some(Halt::MaxSize) => {
@@ -162,7 +163,7 @@ fn outcome(summary: Summary, options: &Options, steer: Steer) -> Result<Outcome>
     if options.flight.is_some() && !summary.released {
         let _ = writeln!(stderr, "the flight recorder was never triggered: no events were written");
     }
-    Ok(steer.exit_code().map_or(Outcome::Done, Outcome::Code))
+    Ok(code.map_or(Outcome::Done, Outcome::Code))
 }
 
 fn kernel_options(options: &Options, wanted: Option<&BTreeSet<EventId>>) -> KernelOptions {
