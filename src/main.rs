@@ -7,6 +7,7 @@ mod info;
 mod outcome;
 mod record;
 mod replay;
+mod scope_options;
 
 use std::process::ExitCode;
 

@@ -10,7 +10,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use recorder::amount::{self, Stretch};
 
-use crate::outcome::Outcome;
+use crate::{outcome::Outcome, scope_options::ScopeOptions};
 
 /// Everything is recorded unless --events says otherwise; scopes (-f, -p) only label what they match, so that replay can
 /// ask for something else later. The recording ends with Ctrl-C, with COMMAND, or when a limit is reached.
@@ -36,13 +36,8 @@ pub struct Options {
     #[arg(short, long, value_name = "EVENTS", allow_hyphen_values = true)]
     events: Vec<String>,
 
-    /// Label events that match this scope filter (9:comm=ls)
-    #[arg(short, long = "filter", value_name = "FILTER")]
-    filters: Vec<String>,
-
-    /// Label events that match the policies of a file or folder
-    #[arg(short, long = "policy", value_name = "PATH")]
-    policies: Vec<PathBuf>,
+    #[command(flatten)]
+    scopes: ScopeOptions,
 
     /// Record only what -f and -p match; the capture says so
     #[arg(long)]

@@ -322,6 +322,12 @@ impl Records for Assembler {
         if let Some(trigger) = &self.choice.trigger {
             self.triggered |= trigger.mask(record, &context, &self.cgroups, &mut known.trigger) != 0;
         }
+        if is_state {
+            self.choice.labels.follow(record, &context, &self.cgroups);
+            if let Some(trigger) = &mut self.choice.trigger {
+                trigger.follow(record, &context, &self.cgroups);
+            }
+        }
         let change = if self.wants_changes && is_state { Change::of(record, &context) } else { None };
         let mut marks = record.marks;
         if !is_wanted {

@@ -1,12 +1,22 @@
 //! Which scopes an event matched: the recorded mask.
 //!
-//! The answer of a context is kept with the context until a fact about containers changes; a row then costs the words of
-//! its event, and a look at its arguments only where a scope asks for them.
+//! The answer of a context is kept with the context until a fact about containers changes (what a process has of its
+//! ancestors never does); a row then costs the words of its event, and a look at its arguments only where a scope asks
+//! for them.
 
-use events::{Context, EventId};
-use scopes::{LineageBits, Plan, Recording, Subject, plan::RowFacts};
+use events::{Context, EventId, catalogue::process, context::Entity};
+use format::Process;
+use scopes::{Lineage, LineageBits, Plan, Recording, Subject, plan::RowFacts};
 
-use crate::{cgroup_table::CgroupTable, kernel::Record};
+use crate::{
+    cgroup_table::CgroupTable,
+    kernel::Record,
+    process_table::{Fork, ends_process},
+};
+
+/// Processes that ended are remembered this long: records of other CPUs may still be on the way.
+const REMEMBER_NS: u64 = 10_000_000_000;
+
 
 /// An answer and the version of the facts that it was given with.
 pub type Remembered = Option<(u64, u64)>;
@@ -19,16 +29,58 @@ pub struct Judge {
     needs: scopes::plan::Needs,
     /// Boot to wall clock.
     wall_offset_ns: i64,
+    /// Kept only when a scope asks for ancestors.
+    lineage: Option<Lineage>,
 }
 
 impl Judge {
     pub fn new(plan: Plan, recording: Recording, wall_offset_ns: i64) -> Judge {
         let needs = plan.needs();
-        Judge { plan, recording, needs, wall_offset_ns }
+        let lineage = needs.lineage.then(|| Lineage::new(&plan));
+        Judge { plan, recording, needs, wall_offset_ns, lineage }
     }
 
-    pub fn needs_containers(&self) -> bool {
-        self.needs.containers
+    /// The processes that are there when the recording begins.
+    pub fn snapshot(&mut self, processes: &[Process], cgroups: &CgroupTable) {
+        let Some(lineage) = &mut self.lineage else { return };
+        let contexts: Vec<Context<'_>> = processes.iter().map(context_of).collect();
+        let facts: Vec<_> = contexts.iter().map(|context| cgroups.facts(context.cgroup_id)).collect();
+        let subjects: Vec<Subject<'_>> = contexts
+            .iter()
+            .zip(&facts)
+            .map(|(context, facts)| Subject {
+                context,
+                container: facts.as_ref(),
+                lineage: LineageBits::default(),
+                recording: self.recording,
+                time_ns: self.recording.start_ns,
+            })
+            .collect();
+        lineage.snapshot(&self.plan, &subjects);
+    }
+
+    /// Keeps what a fork or exit changes. To be told after [`Judge::mask`] was asked about the record itself.
+    pub fn follow(&mut self, record: &Record<'_>, context: &Context<'_>, cgroups: &CgroupTable) {
+        let Some(lineage) = &mut self.lineage else { return };
+        match record.event {
+            process::SCHED_PROCESS_FORK => {
+                let Some(child) = Fork::read(record) else { return };
+                let facts = cgroups.facts(context.cgroup_id);
+                let parent = Subject {
+                    context,
+                    container: facts.as_ref(),
+                    lineage: LineageBits::default(),
+                    recording: self.recording,
+                    time_ns: record.time_ns,
+                };
+                lineage.fork(&self.plan, &parent, Entity { pid: child.pid, start_ns: child.start_ns });
+            }
+            process::SCHED_PROCESS_EXIT if ends_process(record, context) => {
+                lineage.exit(context.process(), record.time_ns);
+                lineage.forget(record.time_ns.saturating_sub(REMEMBER_NS));
+            }
+            _ => {}
+        }
     }
 
     /// The scopes that this record matches.
@@ -93,9 +145,33 @@ impl Judge {
         question(&Subject {
             context,
             container: facts.as_ref(),
-            lineage: LineageBits::default(),
+            lineage: self.lineage.as_ref().map(|lineage| lineage.bits(context)).unwrap_or_default(),
             recording: self.recording,
             time_ns,
         })
+    }
+}
+
+/// A process of the snapshot as filters see it: the context that its main thread would have.
+fn context_of(process: &Process) -> Context<'_> {
+    Context {
+        pid: process.pid,
+        tid: process.pid,
+        ppid: process.ppid,
+        ns_pid: process.ns_pid,
+        ns_tid: process.ns_pid,
+        uid: process.uid,
+        gid: process.gid,
+        mnt_ns: process.mnt_ns,
+        pid_ns: process.pid_ns,
+        net_ns: process.net_ns,
+        user_ns: process.user_ns,
+        cgroup_id: process.cgroup_id,
+        thread_start_ns: process.start_ns,
+        process_start_ns: process.start_ns,
+        parent_start_ns: process.parent_start_ns,
+        comm: &process.comm,
+        exe: &process.exe,
+        ..Context::default()
     }
 }

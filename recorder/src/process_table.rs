@@ -55,12 +55,8 @@ impl Change {
                 Some(Change::Exec(Process { argv, ..process_of(context) }))
             }
             process::SCHED_PROCESS_EXIT => {
-                // Every thread has its exit; the process ends with the last of them.
-                let whole = match argument(record, "process_group_exit") {
-                    Raw::Number(whole) => whole != 0,
-                    _ => context.tid == context.pid,
-                };
-                whole.then_some(Change::Exit { pid: context.pid, start_ns: context.process_start_ns })
+                let (pid, start_ns) = (context.pid, context.process_start_ns);
+                ends_process(record, context).then_some(Change::Exit { pid, start_ns })
             }
             _ => None,
         }
@@ -91,6 +87,14 @@ impl Fork {
             ns_pid: number("child_ns_pid").map_or(pid, |n| n as u32),
             start_ns: number("start_time").unwrap_or(record.time_ns),
         })
+    }
+}
+
+/// Every thread has its exit event; the process ends with the last of them.
+pub fn ends_process(record: &Record<'_>, context: &Context<'_>) -> bool {
+    match argument(record, "process_group_exit") {
+        Raw::Number(whole) => whole != 0,
+        _ => context.tid == context.pid,
     }
 }
 

@@ -113,8 +113,13 @@ impl Session {
             })?;
         let wants_changes = sink.wants_changes();
         let lanes = Lanes::start(Options::new(setup.compression), sink, gauge).map_err(Error::Thread)?;
+        let mut choice = setup.choice;
+        choice.labels.snapshot(&setup.processes, &setup.cgroups);
+        if let Some(trigger) = &mut choice.trigger {
+            trigger.snapshot(&setup.processes, &setup.cgroups);
+        }
         let mut assembler = Assembler::new(
-            setup.choice,
+            choice,
             setup.cgroups,
             setup.names,
             lanes,

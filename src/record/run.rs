@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use events::{EventId, catalogue};
-use format::{Header, Unavailable};
+use format::{Header, Unavailable, User};
 use recorder::{
     assemble::{Choice, NameService},
     cgroup_table::CgroupTable,
@@ -28,22 +28,31 @@ use recorder::{
     snapshot::Snapshot,
     write::{Destination, Halt},
 };
-use scopes::Plan;
+use scopes::{Plan, ScopeSet};
 
 use super::{Compression, Options, Transport, progress, steer::Steer};
-use crate::outcome::Outcome;
+use crate::{
+    outcome::Outcome, scope_options};
 
 /// Containers whose names may wait to be asked for.
 const NAME_QUEUE: usize = 1024;
 
 pub fn record(options: &Options) -> Result<Outcome> {
     let wanted = select::select(&options.events)?;
-    if !options.filters.is_empty() || !options.policies.is_empty() || !options.trigger.is_empty() {
-        bail!("this build cannot label events with scopes yet");
-    }
-    if options.only_matched && options.filters.is_empty() && options.policies.is_empty() {
+    if options.only_matched && options.scopes.is_empty() {
         bail!("--only-matched needs filters to match (-f or -p)");
     }
+    let users = host::users();
+    let policies = options.scopes.policy_texts()?;
+    let plan = if options.scopes.is_empty() {
+        Plan::everything()
+    } else {
+        compile(options.scopes.scopes(&policies)?, &users)?
+    };
+    let trigger = match options.trigger.as_slice() {
+        [] => None,
+        filters => Some(compile(ScopeSet::parse(filters).map_err(|errors| scope_options::all(&errors))?, &users)?),
+    };
     let path = options.output.clone().unwrap_or_else(default_path);
     let first = if options.rotate.is_some() { part_path(&path, 0) } else { path.clone() };
     output::check(&first, options.force)?;
@@ -67,8 +76,8 @@ pub fn record(options: &Options) -> Result<Outcome> {
         schema: format::current_schema(),
         recording: format::Recording {
             command_line: std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect(),
-            filters: options.filters.clone(),
-            policies: Vec::new(),
+            filters: options.scopes.filters.clone(),
+            policies: policies.into_iter().map(|(_, text)| text).collect(),
             events: options.events.clone(),
             only_matched: options.only_matched,
             start_ns: clock.boot_ns,
@@ -104,13 +113,13 @@ pub fn record(options: &Options) -> Result<Outcome> {
             Compression::Max => format::Compression::Max,
         },
         choice: Choice {
-            labels: Judge::new(Plan::everything(), recording, wall_offset_ns),
+            labels: Judge::new(plan, recording, wall_offset_ns),
             only_matched: options.only_matched,
             wanted,
-            trigger: None,
+            trigger: trigger.map(|plan| Judge::new(plan, recording, wall_offset_ns)),
         },
         processes,
-        users: host::users(),
+        users,
         cgroups,
         names: name_service(),
         after: options.after,
@@ -138,6 +147,13 @@ pub fn record(options: &Options) -> Result<Outcome> {
     let summary = summary?;
     let _ = writeln!(io::stderr(), "{}", progress::summary(&summary));
     outcome(summary, options, steer)
+}
+
+/// Filters name users as this host does.
+fn compile(mut scopes: ScopeSet, users: &[User]) -> Result<Plan> {
+    let number = |name: &str| users.iter().find(|user| user.name == name).map(|user| user.uid);
+    scopes.resolve_users(number).map_err(|errors| scope_options::all(&errors))?;
+    Ok(Plan::compile(&scopes))
 }
 
 /// The exit code, after everything is on the disk. A command that outlives its recording is waited for first.
