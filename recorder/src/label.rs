@@ -17,7 +17,6 @@ use crate::{
 /// Processes that ended are remembered this long: records of other CPUs may still be on the way.
 const REMEMBER_NS: u64 = 10_000_000_000;
 
-
 /// An answer and the version of the facts that it was given with.
 pub type Remembered = Option<(u64, u64)>;
 

@@ -48,7 +48,7 @@ pub enum Work {
 /// An encoded block or what stands between blocks.
 #[derive(Debug)]
 pub enum Piece {
-    Block { block: format::EncodedBlock, changes: Vec<Change> },
+    Block { block: Box<format::EncodedBlock>, changes: Vec<Change> },
     Side(Side),
     Release,
 }
@@ -149,7 +149,7 @@ fn encode(
             Work::Block { mut builder, changes } => {
                 let block = encoder.encode(&mut builder)?;
                 let _ = spares.try_send(builder);
-                Piece::Block { block, changes }
+                Piece::Block { block: Box::new(block), changes }
             }
             Work::Side(side) => Piece::Side(side),
             Work::Release => Piece::Release,

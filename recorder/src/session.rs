@@ -118,14 +118,8 @@ impl Session {
         if let Some(trigger) = &mut choice.trigger {
             trigger.snapshot(&setup.processes, &setup.cgroups);
         }
-        let mut assembler = Assembler::new(
-            choice,
-            setup.cgroups,
-            setup.names,
-            lanes,
-            wants_changes,
-            Arc::clone(&progress),
-        );
+        let mut assembler =
+            Assembler::new(choice, setup.cgroups, setup.names, lanes, wants_changes, Arc::clone(&progress));
         assembler.tell(Side::Processes(setup.processes));
         assembler.tell(Side::Users(setup.users));
         assembler.begin();

@@ -97,7 +97,7 @@ struct OpenFile {
 /// A block that the flight recorder holds.
 #[derive(Debug)]
 struct Held {
-    block: EncodedBlock,
+    block: Box<EncodedBlock>,
     changes: Vec<Change>,
 }
 
@@ -321,7 +321,7 @@ impl Sink {
         Ok(())
     }
 
-    fn hold(&mut self, block: EncodedBlock, changes: Vec<Change>) {
+    fn hold(&mut self, block: Box<EncodedBlock>, changes: Vec<Change>) {
         if block.rows() == 0 {
             return;
         }

@@ -31,8 +31,7 @@ use recorder::{
 use scopes::{Plan, ScopeSet};
 
 use super::{Compression, Options, Transport, progress, steer::Steer};
-use crate::{
-    outcome::Outcome, scope_options};
+use crate::{outcome::Outcome, scope_options};
 
 /// Containers whose names may wait to be asked for.
 const NAME_QUEUE: usize = 1024;
@@ -51,7 +50,9 @@ pub fn record(options: &Options) -> Result<Outcome> {
     };
     let trigger = match options.trigger.as_slice() {
         [] => None,
-        filters => Some(compile(ScopeSet::parse(filters).map_err(|errors| scope_options::all(&errors))?, &users)?),
+        filters => {
+            Some(compile(ScopeSet::parse(filters).map_err(|errors| scope_options::all(&errors))?, &users)?)
+        }
     };
     let path = options.output.clone().unwrap_or_else(default_path);
     let first = if options.rotate.is_some() { part_path(&path, 0) } else { path.clone() };

@@ -2,7 +2,11 @@
 
 use events::{
     Event, EventId, Source,
-    abi::{Slot, hooks::Hook, tables::{SyscallEntry, role}},
+    abi::{
+        Slot,
+        hooks::Hook,
+        tables::{SyscallEntry, role},
+    },
     capture::{self, op},
     catalogue,
 };

@@ -1,4 +1,5 @@
 //! A source that plays a script, and the set-up of a session around it.
+#![allow(dead_code)] // each test program uses its part
 
 use std::{collections::VecDeque, path::Path, time::Duration};
 
