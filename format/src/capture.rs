@@ -13,12 +13,15 @@ use crate::index::Index;
 use crate::salvage::{self, Found};
 use crate::schema::{FileEvent, Schema};
 use crate::source::Source;
-use crate::{Block, BlockInfo, Cgroup, Error, Header, Loss, Process, Result, Scratch, User, limits};
+use crate::{
+    Block, BlockInfo, Cgroup, Error, Header, Identity, Loss, Process, Result, Scratch, User, limits,
+};
 
 /// A capture file. Sharing it among threads is fine: reading keeps its state in [`Scratch`].
 #[derive(Debug)]
 pub struct Capture {
     source: Source,
+    identity: Option<Identity>,
     header: Header,
     schema: Schema,
     index: Index,
@@ -41,8 +44,8 @@ struct Beside {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct OpenOptions {
-    /// Text of an age identity file, for encrypted captures.
-    pub identity: Option<String>,
+    /// For encrypted captures.
+    pub identity: Option<Identity>,
 }
 
 /// Whether all is there that was written.
@@ -80,16 +83,18 @@ impl Capture {
         Capture::from_source(Source::Bytes(bytes), &OpenOptions::default())
     }
 
-    fn from_source(source: Source, _options: &OpenOptions) -> Result<Capture> {
+    fn from_source(source: Source, options: &OpenOptions) -> Result<Capture> {
         let mut buffer = Vec::new();
         let preamble = source.read(0, PREAMBLE_BYTES, &mut buffer).map_err(|_| Error::NotACapture)?;
         frame::check_preamble(preamble)?;
         let start = PREAMBLE_BYTES as u64;
-        let head = read_head(&source, start, Kind::Header)?;
+        let identity = options.identity.clone();
+        let head = read_head(&source, start, Kind::Header, identity.as_ref())?;
         let header: Header = archive::read(&head.bytes, start)?;
         let schema = Schema::of(&header.schema)?;
         let mut capture = Capture {
             source,
+            identity,
             header,
             schema,
             index: Index::default(),
@@ -116,11 +121,11 @@ impl Capture {
         let Some(trailer) = Trailer::read(self.source.read(at, TRAILER_BYTES, &mut buffer)?) else {
             return Ok(false);
         };
-        let head = read_head(&self.source, trailer.index, Kind::Index)?;
+        let head = self.head(trailer.index, Kind::Index)?;
         let index = archive::access::<ArchivedIndexV1>(&head.bytes, trailer.index)?;
         self.index = Index::read(index, self.source.len(), |id| self.event_id(id))?;
         for offset in self.index.sides.clone() {
-            let head = read_head(&self.source, offset, Kind::Side)?;
+            let head = self.head(offset, Kind::Side)?;
             self.take_side(&head.bytes, offset)?;
         }
         Ok(true)
@@ -128,7 +133,7 @@ impl Capture {
 
     /// Finds frames by going through the file.
     fn salvage(&mut self) -> Result<()> {
-        let found = salvage::scan(&self.source)?;
+        let found = salvage::scan(&self.source, self.identity.as_ref())?;
         for (found, offset) in &found.frames {
             match found {
                 Found::Side(head) => self.take_side(&head.bytes, *offset)?,
@@ -181,6 +186,10 @@ impl Capture {
         });
         self.beside.losses.extend(losses);
         Ok(())
+    }
+
+    fn head(&self, offset: u64, kind: Kind) -> Result<Head> {
+        read_head(&self.source, offset, kind, self.identity.as_ref())
     }
 
     fn event_id(&self, file_id: u16) -> Option<EventId> {
@@ -250,7 +259,7 @@ impl Capture {
     pub fn block<'a>(&'a self, block: usize, scratch: &'a mut Scratch) -> Result<Block<'a>> {
         let blocks = self.blocks();
         let info = blocks.get(block).ok_or(Error::NoBlock { block, blocks: blocks.len() })?;
-        let head = read_head(&self.source, info.offset, Kind::Block)?;
+        let head = self.head(info.offset, Kind::Block)?;
         let (directory, events) = self.directory(&head, info.offset)?;
         if directory.rows as u32 != info.rows {
             return Err(Error::Block { block, what: "the index says otherwise how many rows it has" });
@@ -264,18 +273,34 @@ impl Capture {
     }
 }
 
-/// Reads the frame at `offset` as far as its head.
-pub(crate) fn read_head(source: &Source, offset: u64, kind: Kind) -> Result<Head> {
+/// Reads the frame at `offset` as far as its head; all of it when it is encrypted.
+pub(crate) fn read_head(
+    source: &Source,
+    offset: u64,
+    kind: Kind,
+    identity: Option<&Identity>,
+) -> Result<Head> {
     let damaged = |what| Error::Damaged { offset, what };
     let mut buffer = Vec::new();
     let frame = FrameHeader::read(source.read(offset, HEADER_BYTES, &mut buffer)?, offset)?;
     if frame.kind != kind {
         return Err(damaged("a frame of another kind than this stands here"));
     }
-    if frame.is_encrypted() {
-        return Err(Error::Encrypted);
-    }
-    let stored = source.read(offset + HEADER_BYTES as u64, frame.head_stored as usize, &mut buffer)?;
+    let start = offset + HEADER_BYTES as u64;
+    let payload = match (frame.is_encrypted(), identity) {
+        (false, _) => None,
+        (true, None) => return Err(Error::Encrypted),
+        (true, Some(identity)) => {
+            let stored = source.read(start, frame.payload as usize, &mut buffer)?;
+            Some(identity.decrypt(stored, offset)?)
+        }
+    };
+    let stored = match &payload {
+        Some(payload) => payload
+            .get(..frame.head_stored as usize)
+            .ok_or(damaged("a frame's head says it is larger than its frame"))?,
+        None => source.read(start, frame.head_stored as usize, &mut buffer)?,
+    };
     if crc32fast::hash(stored) != frame.head_crc {
         return Err(damaged("a frame's head does not fit its checksum"));
     }
@@ -283,5 +308,5 @@ pub(crate) fn read_head(source: &Source, offset: u64, kind: Kind) -> Result<Head
     Decompressor::default()
         .read(frame.head_codec, stored, frame.head_raw as usize, &mut bytes)
         .ok_or(damaged("a frame's head cannot be decompressed"))?;
-    Ok(Head { frame, bytes, payload: None })
+    Ok(Head { frame, bytes, payload })
 }

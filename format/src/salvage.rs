@@ -8,7 +8,7 @@ use crate::capture::{Head, read_head};
 use crate::directory::Directory;
 use crate::frame::{FrameHeader, HEADER_BYTES, Kind, PREAMBLE_BYTES};
 use crate::source::Source;
-use crate::{Error, Result};
+use crate::{Error, Identity, Result};
 
 /// What a scan came to.
 pub(crate) struct Salvage {
@@ -27,7 +27,7 @@ pub(crate) enum Found {
 const STRETCH: usize = 1 << 20;
 
 /// Goes through a file whose first frame, the header, is known to be whole.
-pub(crate) fn scan(source: &Source) -> Result<Salvage> {
+pub(crate) fn scan(source: &Source, identity: Option<&Identity>) -> Result<Salvage> {
     let mut salvage = Salvage { frames: Vec::new(), lost_bytes: 0, what: String::new() };
     let mut notes: Vec<String> = Vec::new();
     let mut offset = PREAMBLE_BYTES as u64;
@@ -35,7 +35,7 @@ pub(crate) fn scan(source: &Source) -> Result<Salvage> {
     let mut blocks = 0;
     let mut finished = false;
     while offset < source.len() {
-        match whole_frame(source, offset) {
+        match whole_frame(source, offset, identity) {
             Ok((header, found)) => {
                 if header.number != number {
                     notes.push(format!("frames {number} to {} are missing", header.number.wrapping_sub(1)));
@@ -56,7 +56,7 @@ pub(crate) fn scan(source: &Source) -> Result<Salvage> {
                 break;
             }
             Err(_) => {
-                let next = next_frame(source, offset + 8)?;
+                let next = next_frame(source, offset + 8, identity)?;
                 let end = next.unwrap_or(source.len());
                 salvage.lost_bytes += end - offset;
                 notes.push(match next {
@@ -81,14 +81,18 @@ pub(crate) fn scan(source: &Source) -> Result<Salvage> {
 }
 
 /// The frame at `offset`, when all of it is there as it was written.
-fn whole_frame(source: &Source, offset: u64) -> Result<(FrameHeader, Option<Found>)> {
+fn whole_frame(
+    source: &Source,
+    offset: u64,
+    identity: Option<&Identity>,
+) -> Result<(FrameHeader, Option<Found>)> {
     let mut buffer = Vec::new();
     let header = FrameHeader::read(source.read(offset, HEADER_BYTES, &mut buffer)?, offset)?;
     let end = offset + header.frame_bytes();
     if end > source.len() {
         return Err(Error::Damaged { offset, what: "the file ends inside a frame" });
     }
-    let head = read_head(source, offset, header.kind)?;
+    let head = read_head(source, offset, header.kind, identity)?;
     let found = match header.kind {
         Kind::Block => {
             check_groups(source, offset, &head)?;
@@ -121,7 +125,7 @@ fn check_groups(source: &Source, offset: u64, head: &Head) -> Result<()> {
 }
 
 /// The next place from `from` on where a whole frame begins.
-fn next_frame(source: &Source, from: u64) -> Result<Option<u64>> {
+fn next_frame(source: &Source, from: u64, identity: Option<&Identity>) -> Result<Option<u64>> {
     let mut start = from.next_multiple_of(8);
     let mut buffer = Vec::new();
     while start < source.len() {
@@ -134,7 +138,7 @@ fn next_frame(source: &Source, from: u64) -> Result<Option<u64>> {
             .map(|(at, _)| at)
             .collect();
         for at in likely {
-            match whole_frame(source, at) {
+            match whole_frame(source, at, identity) {
                 Ok(_) => return Ok(Some(at)),
                 Err(error @ Error::Io { .. }) => return Err(error),
                 Err(_) => {}

@@ -10,7 +10,7 @@ use crate::encode::HeadPlace;
 use crate::frame::{self, FrameHeader, Kind, Trailer, padding};
 use crate::index::IndexBuilder;
 use crate::seal::Chain;
-use crate::{Compression, EncodedBlock, Error, Header, Result, Side, limits};
+use crate::{Compression, EncodedBlock, Error, Header, Recipients, Result, Side, SigningKey, limits};
 
 /// Appends frames to `W`.
 #[derive(Debug)]
@@ -24,6 +24,7 @@ pub struct Writer<W: Write> {
     compressor: Compressor,
     blocks: u64,
     rows: u64,
+    options: WriterOptions,
 }
 
 /// What a finished file amounts to.
@@ -36,9 +37,22 @@ pub struct Finished {
     pub head: [u8; 32],
 }
 
+/// How a file is sealed.
+#[derive(Clone, Debug, Default)]
+pub struct WriterOptions {
+    /// Signs the chain of hashes at the end.
+    pub sign: Option<SigningKey>,
+    /// Encrypts every frame.
+    pub encrypt: Option<Recipients>,
+}
+
 impl<W: Write> Writer<W> {
     /// Writes the header at the start of `out`, which must be empty.
-    pub fn create(mut out: W, header: &Header) -> Result<Writer<W>> {
+    pub fn create(out: W, header: &Header) -> Result<Writer<W>> {
+        Writer::create_with(out, header, WriterOptions::default())
+    }
+
+    pub fn create_with(mut out: W, header: &Header, options: WriterOptions) -> Result<Writer<W>> {
         let preamble = frame::preamble();
         out.write_all(&preamble).map_err(Error::io("writing the capture"))?;
         let mut writer = Writer {
@@ -50,6 +64,7 @@ impl<W: Write> Writer<W> {
             compressor: Compressor::new(Compression::Default),
             blocks: 0,
             rows: 0,
+            options,
         };
         writer.archived(Kind::Header, &archive::to_bytes(header)?)?;
         Ok(writer)
@@ -125,7 +140,10 @@ impl<W: Write> Writer<W> {
         self.archived(Kind::Index, &archived)?;
         let seal = self.bytes;
         let head = self.chain.0;
-        let sealed = SealV1 { head, blocks: self.blocks, rows: self.rows, signature: None };
+        let mut sealed = SealV1 { head, blocks: self.blocks, rows: self.rows, signature: None };
+        if let Some(key) = &self.options.sign {
+            key.sign(&mut sealed);
+        }
         self.archived(Kind::Seal, &archive::to_bytes(&sealed)?)?;
         self.append(&[&Trailer { index, seal }.to_bytes()])?;
         self.flush()?;
@@ -153,10 +171,17 @@ impl<W: Write> Writer<W> {
     }
 
     fn frame(&mut self, kind: Kind, head: HeadPlace, payload: &[u8]) -> Result<()> {
+        // The seal says nothing about what was recorded, and can be checked without an identity.
+        let encrypted = match &self.options.encrypt {
+            Some(recipients) if kind != Kind::Seal => Some(recipients.encrypt(payload)?),
+            _ => None,
+        };
+        let flags = if encrypted.is_some() { frame::ENCRYPTED } else { 0 };
+        let payload = encrypted.as_deref().unwrap_or(payload);
         let header = FrameHeader {
             kind,
             head_codec: head.codec,
-            flags: 0,
+            flags,
             number: self.frames,
             payload: payload.len() as u32,
             head_stored: head.stored,

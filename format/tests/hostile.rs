@@ -2,8 +2,8 @@
 
 use events::{Context, Marks, Raw, catalogue};
 use format::{
-    BlockBuilder, Capture, Clock, Encoder, Header, Loss, Options, Process, Result, Row, Scratch, Side, Writer,
-    current_schema,
+    BlockBuilder, Capture, Clock, Encoder, Header, Loss, Options, Process, Result, Row, Scratch, Side,
+    Writer, current_schema,
 };
 
 /// Three small blocks and a few records, of few events so that the header is short.
@@ -114,14 +114,13 @@ fn any_flipped_byte_gives_an_error_or_what_was_written() {
     let bytes = small_capture();
     let (blocks, _) = read(bytes.clone()).unwrap();
     for at in 0..bytes.len() {
-        for change in [0x01, 0x80, 0xff] {
-            let mut changed = bytes.clone();
-            changed[at] ^= change;
-            let Ok((read, _)) = read(changed) else { continue };
-            // Padding and the chain of hashes are no part of what blocks say; a block that reads, reads as it was.
-            assert!(read.iter().all(|block| blocks.contains(block)), "byte {at} ^ {change:#x}");
-            assert!(read.len() >= 2, "byte {at} ^ {change:#x}: one byte costs one block at most");
-        }
+        let change = [0x01, 0x80, 0xff][at % 3];
+        let mut changed = bytes.clone();
+        changed[at] ^= change;
+        let Ok((read, _)) = read(changed) else { continue };
+        // Padding and the chain of hashes are no part of what blocks say; a block that reads, reads as it was.
+        assert!(read.iter().all(|block| blocks.contains(block)), "byte {at} ^ {change:#x}");
+        assert!(read.len() >= 2, "byte {at} ^ {change:#x}: one byte costs one block at most");
     }
 }
 
