@@ -1,0 +1,325 @@
+//! From captures to a capture: rows are copied block by block, and changed or left out on the way.
+
+use std::io::Write;
+
+use events::context::ContextFlags;
+use events::{Context, Event, Marks, Raw};
+
+use crate::{
+    Block, BlockBuilder, Capture, Cgroup, Clock, Encoder, Error, Loss, Options, Process, Result, Row,
+    Scratch, Side, User, Writer, limits,
+};
+
+/// A row that is about to be copied.
+#[derive(Clone, Copy, Debug)]
+pub struct Copied<'a> {
+    pub event: &'static Event,
+    pub context: &'a Context<'a>,
+    /// In the block.
+    pub row: usize,
+    /// Among the rows of its event in the block.
+    pub ordinal: usize,
+    pub time_ns: u64,
+}
+
+/// What becomes of a row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fate {
+    Keep,
+    /// It stays, but only so that the state of processes can be followed; nobody sees it.
+    StateOnly,
+    Drop,
+}
+
+/// What becomes of an argument.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Change {
+    Keep,
+    Missing,
+    Number(u64),
+    Bytes(Vec<u8>),
+}
+
+/// What a text of a context or a process is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Text {
+    Comm,
+    /// A path of an executable, or what a descriptor stands for.
+    Path,
+    /// A node name.
+    Host,
+    /// Strings, each followed by a NUL.
+    Argv,
+}
+
+/// Changes made on the way; by default none.
+pub trait Edit {
+    fn row(&mut self, _row: &Copied<'_>) -> Fate {
+        Fate::Keep
+    }
+
+    fn argument(&mut self, _row: &Copied<'_>, _position: usize, _value: Raw<'_>) -> Change {
+        Change::Keep
+    }
+
+    /// The text that takes the place of this one; `None` leaves it.
+    fn text(&mut self, _what: Text, _text: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+}
+
+/// Nothing is changed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AsItIs;
+
+impl Edit for AsItIs {}
+
+/// How a capture goes into another: which host it becomes, and by how much its boot clock is moved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Place {
+    /// Added to the host's index.
+    pub host: u16,
+    /// Added to every time of the boot clock, wrapping.
+    pub shift_ns: u64,
+}
+
+impl Place {
+    fn time(&self, time_ns: u64) -> u64 {
+        time_ns.wrapping_add(self.shift_ns)
+    }
+
+    /// A start that is not known stays unknown.
+    fn start(&self, start_ns: u64) -> u64 {
+        if start_ns == 0 { 0 } else { self.time(start_ns) }
+    }
+}
+
+/// Copies blocks into a writer.
+#[derive(Debug)]
+pub struct Copier {
+    encoder: Encoder,
+    builder: BlockBuilder,
+    scratch: Scratch,
+    /// Rows that were copied.
+    pub rows: u64,
+}
+
+impl Copier {
+    pub fn new(options: Options) -> Copier {
+        Copier {
+            encoder: Encoder::new(options),
+            builder: BlockBuilder::new(),
+            scratch: Scratch::new(),
+            rows: 0,
+        }
+    }
+
+    /// Copies the records beside the events.
+    pub fn sides(
+        &mut self,
+        capture: &Capture,
+        writer: &mut Writer<impl Write>,
+        edit: &mut dyn Edit,
+        place: Place,
+    ) -> Result<()> {
+        let edited =
+            |edit: &mut dyn Edit, what, text: &[u8]| edit.text(what, text).unwrap_or_else(|| text.to_vec());
+        let processes = capture.processes().iter().map(|process| Process {
+            host: process.host.wrapping_add(place.host),
+            start_ns: place.start(process.start_ns),
+            parent_start_ns: place.start(process.parent_start_ns),
+            comm: edited(edit, Text::Comm, &process.comm),
+            exe: edited(edit, Text::Path, &process.exe),
+            argv: edited(edit, Text::Argv, &process.argv),
+            fds: process.fds.iter().map(|(fd, text)| (*fd, edited(edit, Text::Path, text))).collect(),
+            ..process.clone()
+        });
+        let processes: Vec<Process> = processes.collect();
+        let cgroups = capture.cgroups().iter().map(|cgroup| {
+            let container = cgroup.container.clone().map(|container| crate::Container {
+                started_ns: container.started_ns.map(|time| place.time(time)),
+                ..container
+            });
+            Cgroup {
+                host: cgroup.host.wrapping_add(place.host),
+                created_ns: cgroup.created_ns.map(|time| place.time(time)),
+                removed_ns: cgroup.removed_ns.map(|time| place.time(time)),
+                container,
+                ..cgroup.clone()
+            }
+        });
+        let losses = capture.losses().iter().map(|loss| Loss {
+            host: loss.host.wrapping_add(place.host),
+            from_ns: place.time(loss.from_ns),
+            to_ns: place.time(loss.to_ns),
+            ..loss.clone()
+        });
+        let users = capture
+            .users()
+            .iter()
+            .map(|user| User { host: user.host.wrapping_add(place.host), ..user.clone() });
+        writer.side(&Side::Processes(processes))?;
+        writer.side(&Side::Cgroups(cgroups.collect()))?;
+        writer.side(&Side::Users(users.collect()))?;
+        writer.side(&Side::Losses(losses.collect()))
+    }
+
+    /// Copies one block, or what the edit leaves of it.
+    pub fn block(
+        &mut self,
+        capture: &Capture,
+        number: usize,
+        writer: &mut Writer<impl Write>,
+        edit: &mut dyn Edit,
+        place: Place,
+    ) -> Result<()> {
+        let Copier { encoder, builder, scratch, rows } = self;
+        let block = capture.block(number, scratch)?;
+        let mut copy = BlockCopy {
+            capture,
+            block: &block,
+            place,
+            codes: vec![None; block.contexts()?.len()],
+            ordinals: vec![0; block.event_list().len()],
+            encoder,
+            builder,
+        };
+        copy.begin();
+        *rows += copy.rows(writer, edit)?;
+        Ok(())
+    }
+}
+
+struct BlockCopy<'a> {
+    capture: &'a Capture,
+    block: &'a Block<'a>,
+    place: Place,
+    /// By context code: its code in the builder, once a row has needed it.
+    codes: Vec<Option<u32>>,
+    ordinals: Vec<usize>,
+    encoder: &'a mut Encoder,
+    builder: &'a mut BlockBuilder,
+}
+
+impl BlockCopy<'_> {
+    fn begin(&mut self) {
+        let clock = self.block.clock();
+        self.builder.clear();
+        self.builder.set_clock(Clock { boot_ns: self.place.time(clock.boot_ns), ..clock });
+        self.builder.set_host(self.block.host().wrapping_add(self.place.host));
+        self.codes.fill(None);
+    }
+
+    fn rows(&mut self, writer: &mut Writer<impl Write>, edit: &mut dyn Edit) -> Result<u64> {
+        let block = self.block;
+        let (contexts, codes) = (block.contexts()?, block.event_codes()?);
+        let (context_codes, times, rets) = (block.context_codes()?, block.times()?, block.rets()?);
+        let (scopes, marks, cpus) = (block.scopes()?, block.marks()?, block.cpus()?);
+        let damaged = || Error::Damaged { offset: 0, what: "a block contradicts itself" };
+        let mut copied = 0;
+        let mut changed: Vec<Change> = Vec::new();
+        for row in 0..block.rows() {
+            let code = *codes.get(row).ok_or_else(damaged)?;
+            let context_code = *context_codes.get(row).ok_or_else(damaged)?;
+            let context = contexts.get(context_code).ok_or_else(damaged)?;
+            let id = *block.event_list().get(code as usize).ok_or_else(damaged)?;
+            let event = self.capture.schema().event(id).ok_or_else(damaged)?;
+            let ordinal = match self.ordinals.get_mut(code as usize) {
+                Some(next) => std::mem::replace(next, *next + 1),
+                None => return Err(damaged()),
+            };
+            let time_ns = times.get(row).copied().unwrap_or_default();
+            let this = Copied { event, context: &context, row, ordinal, time_ns };
+            let mut row_marks = marks.get(row).copied().unwrap_or_default();
+            match edit.row(&this) {
+                Fate::Keep => {}
+                Fate::StateOnly => row_marks |= Marks::STATE_ONLY,
+                Fate::Drop => continue,
+            }
+            let table = block.args(code);
+            let mut values = Vec::with_capacity(event.args.len());
+            changed.clear();
+            for (position, arg) in event.args.iter().enumerate() {
+                let mut value = table.get(ordinal, position)?;
+                if let (true, Raw::Number(start)) = (is_time(arg.name), value) {
+                    value = Raw::Number(self.place.start(start));
+                }
+                changed.push(edit.argument(&this, position, value));
+                values.push(value);
+            }
+            let args: Vec<Raw<'_>> = values
+                .iter()
+                .zip(&changed)
+                .map(|(value, change)| match change {
+                    Change::Keep => *value,
+                    Change::Missing => Raw::Missing,
+                    Change::Number(number) => Raw::Number(*number),
+                    Change::Bytes(bytes) => Raw::Bytes(bytes),
+                })
+                .collect();
+            if self.builder.is_full() {
+                self.flush(writer)?;
+                self.begin();
+            }
+            let context = self.context(context_code, &context, edit)?;
+            let row = Row {
+                time_ns: self.place.time(time_ns),
+                event: id,
+                cpu: cpus.get(row).copied().unwrap_or_default(),
+                context,
+                ret: rets.get(row).copied().unwrap_or_default(),
+                scopes: scopes.get(row).copied().unwrap_or_default(),
+                marks: Marks(row_marks),
+                args: &args,
+            };
+            self.builder.push(&row)?;
+            copied += 1;
+        }
+        self.flush(writer)?;
+        Ok(copied)
+    }
+
+    fn context(&mut self, code: u16, context: &Context<'_>, edit: &mut dyn Edit) -> Result<u32> {
+        let place = self.place;
+        let Some(known) = self.codes.get_mut(code as usize) else {
+            return Err(Error::TooLarge {
+                what: "a context",
+                value: u64::from(code),
+                limit: limits::BLOCK_ROWS as u64,
+            });
+        };
+        if let Some(known) = known {
+            return Ok(*known);
+        }
+        let (comm, exe, uts) = (
+            edit.text(Text::Comm, context.comm),
+            edit.text(Text::Path, context.exe),
+            edit.text(Text::Host, context.uts),
+        );
+        let moved = Context {
+            thread_start_ns: place.start(context.thread_start_ns),
+            process_start_ns: place.start(context.process_start_ns),
+            parent_start_ns: place.start(context.parent_start_ns),
+            comm: comm.as_deref().unwrap_or(context.comm),
+            exe: exe.as_deref().unwrap_or(context.exe),
+            uts: uts.as_deref().unwrap_or(context.uts),
+            flags: ContextFlags(context.flags.0),
+            ..*context
+        };
+        let code = self.builder.intern(&moved);
+        *known = Some(code);
+        Ok(code)
+    }
+
+    fn flush(&mut self, writer: &mut Writer<impl Write>) -> Result<()> {
+        if self.builder.is_empty() {
+            return Ok(());
+        }
+        writer.block(&self.encoder.encode(self.builder)?)
+    }
+}
+
+/// Whether an argument is a time of the boot clock.
+fn is_time(name: &str) -> bool {
+    matches!(name, "start_time" | "parent_start_time")
+}
