@@ -56,7 +56,10 @@ pub fn compare(call: &Call, row: &Row, bounds: Bounds) -> Vec<Finding> {
             continue;
         };
         match (row.event.args.get(position), row.arguments.get(position)) {
-            (Some(arg), Some(held)) if is_known_to_strace(call) => comparison.value(arg.name, shown, held),
+            (Some(arg), Some(held)) if is_known_to_strace(call) => match moved(row, arg.name, shown, held) {
+                Some(before) => comparison.value(arg.name, &before, held),
+                None => comparison.value(arg.name, shown, held),
+            },
             (Some(arg), Some(held)) => {
                 comparison.register(arg.name, shown, held, !arg.kind.is_number());
             }
@@ -79,6 +82,42 @@ pub fn compare(call: &Call, row: &Row, bounds: Bounds) -> Vec<Finding> {
     comparison.findings
 }
 
+/// The judge judged: arguments that could be wrong in the capture without [`compare`] finding it.
+pub fn unnoticed(call: &Call, row: &Row, bounds: Bounds) -> Vec<&'static str> {
+    let mut names = Vec::new();
+    for (index, (_, shown)) in call.arguments.iter().enumerate() {
+        let Some(position) = position(call, index, row) else { continue };
+        let Some(wrong) = row.arguments.get(position).and_then(Held::wrong) else { continue };
+        let mut row = row.clone();
+        if let Some(argument) = row.arguments.get_mut(position) {
+            *argument = wrong;
+        }
+        if *shown != Shown::Nothing && compare(call, &row, bounds).is_empty() {
+            names.extend(row.event.args.get(position).map(|arg| arg.name));
+        }
+    }
+    names
+}
+
+/// Calls that copy move their offsets by as much as they copied, which is their result: what strace shows as it was
+/// before the call, as it is after it. `None` where that is not so.
+fn moved(row: &Row, name: &str, shown: &Shown, held: &Held) -> Option<Shown> {
+    let copies = ["sendfile", "copy_file_range", "splice"].contains(&row.name.as_str());
+    let Held::Number(after) = held else { return None };
+    let before = Shown::List(vec![Shown::Number(after - i128::from(row.result))]);
+    let after = Shown::List(vec![Shown::Number(*after)]);
+    let is_offset = copies && name.starts_with("off") && row.result >= 0;
+    let is_same = match shown {
+        Shown::Change(shown, _) => **shown == before,
+        _ => *shown == before,
+    };
+    match shown {
+        Shown::Change(_, shown_after) if is_offset && is_same => Some((**shown_after).clone()),
+        _ if is_offset && is_same => Some(after),
+        _ => None,
+    }
+}
+
 fn result(call: &Call, row: &Row, comparison: &mut Comparison) {
     let held = Held::Number(row.result.into());
     match call.result {
@@ -90,7 +129,7 @@ fn result(call: &Call, row: &Row, comparison: &mut Comparison) {
 
 /// What strace adds after the result: descriptors that are ready, and the time that is left.
 fn note(call: &Call, row: &Row, comparison: &mut Comparison) {
-    let Some(note) = &call.note else { return };
+    let (Some(note), Outcome::Value(_)) = (&call.note, call.result) else { return };
     match row.name.as_str() {
         "poll" | "ppoll" => polled(note, row, comparison),
         "select" | "pselect6" => selected(call, note, row, comparison),

@@ -91,7 +91,8 @@ impl Comparison {
             (Shown::Change(before, after), _) => self.change(place, before, after, held),
             (Shown::Null, Held::Missing | Held::Number(0)) => {}
             (Shown::List(elements), Held::Missing) if elements.is_empty() => {}
-            (Shown::Text { bytes, .. }, Held::Missing) if bytes.is_empty() => {}
+            // No bytes are the same wherever they are.
+            (Shown::Text { bytes, .. }, Held::Missing | Held::Number(_)) if bytes.is_empty() => {}
             (_, Held::Missing) => self.find(place, Kind::Missing { shown: brief(shown) }),
             (Shown::At(name, value), _) => self.value(&format!("{place}.{name}"), value, held),
             (Shown::Status(status), _) => self.status(place, status, held),

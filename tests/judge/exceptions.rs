@@ -29,12 +29,6 @@ pub static EXCEPTIONS: &[Exception] = &[
         why: "arguments are read once, at the exit of the call: what it changed in place is kept as it left it",
     },
     Exception {
-        calls: &["copy_file_range", "splice"],
-        place: "off_",
-        what: What::Different,
-        why: "strace shows the offsets before the call only; the capture has them as the call left them",
-    },
-    Exception {
         calls: &["capset"],
         place: "hdrp.version",
         what: What::Different,

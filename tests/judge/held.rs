@@ -66,6 +66,31 @@ fn tid(line: &str) -> Option<u32> {
 }
 
 impl Held {
+    /// The same with another value in every place; `None` where there is no value.
+    pub fn wrong(&self) -> Option<Held> {
+        match self {
+            Held::Missing => None,
+            Held::Number(number) => Some(Held::Number(number + 1)),
+            Held::Text(_) | Held::Bytes(_) => {
+                let mut bytes = self.meanings().into_iter().next().unwrap_or_default();
+                match bytes.first_mut() {
+                    Some(first) => *first ^= 0xff,
+                    None => bytes.push(b'?'),
+                }
+                Some(Held::Bytes(bytes))
+            }
+            Held::List(elements) => {
+                let wrong: Vec<Held> = elements.iter().filter_map(Held::wrong).collect();
+                (!wrong.is_empty()).then_some(Held::List(wrong))
+            }
+            Held::Members(members) => {
+                let wrong = |(name, value): &(String, Held)| Some((name.clone(), value.wrong()?));
+                let wrong: Vec<(String, Held)> = members.iter().filter_map(wrong).collect();
+                (!wrong.is_empty()).then_some(Held::Members(wrong))
+            }
+        }
+    }
+
     /// What a string may stand for: what it is in base64, and its text as bytes. Only strings have such meanings.
     pub fn meanings(&self) -> Vec<Vec<u8>> {
         match self {

@@ -23,6 +23,8 @@ pub struct Verdict {
     pub excepted: BTreeMap<usize, BTreeSet<String>>,
     /// Calls that strace saw and the capture does not have.
     pub absent: Vec<String>,
+    /// Arguments that could be wrong in the capture without being found.
+    pub unnoticed: BTreeSet<String>,
     /// Rows of the capture, between calls that strace saw, that strace did not see.
     pub surplus: Vec<String>,
 }
@@ -72,7 +74,12 @@ impl Verdict {
 
     fn call(&mut self, call: &Call, row: &Row, bounds: Bounds) {
         *self.compared.entry(row.name.clone()).or_default() += 1;
-        for finding in calls::compare(call, row, bounds) {
+        let findings = calls::compare(call, row, bounds);
+        if findings.is_empty() {
+            let unnoticed = calls::unnoticed(call, row, bounds);
+            self.unnoticed.extend(unnoticed.iter().map(|name| format!("{name}: {}", call.line)));
+        }
+        for finding in findings {
             let exception = exceptions::of(&row.name, &finding)
                 .and_then(|found| EXCEPTIONS.iter().position(|exception| std::ptr::eq(exception, found)));
             match exception {
@@ -102,6 +109,7 @@ impl Verdict {
         self.different.is_empty()
             && self.absent.is_empty()
             && self.surplus.is_empty()
+            && self.unnoticed.is_empty()
             && self.equal().len() >= WANTED
     }
 
@@ -128,6 +136,9 @@ impl Verdict {
             for difference in differences {
                 let _ = writeln!(text, "    {difference}");
             }
+        }
+        for argument in &self.unnoticed {
+            let _ = writeln!(text, "would not be missed: {argument}");
         }
         for line in &self.absent {
             let _ = writeln!(text, "not in the capture: {line}");

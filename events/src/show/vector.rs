@@ -27,10 +27,11 @@ pub(super) fn messages(bytes: &[u8], many: bool, parts: &mut dyn Parts) {
 
 fn list(vectors: Vectors<'_>, parts: &mut dyn Parts) {
     parts.open(Shape::List);
-    for Vector { length, data, .. } in vectors.iter() {
+    for Vector { address, length, data } in vectors.iter() {
         parts.open(Shape::Record);
         parts.member("iov_base");
-        parts.leaf(Leaf::Bytes(data));
+        // Where nothing was kept, the address is what is known.
+        parts.leaf(if data.is_empty() && length > 0 { Leaf::Pointer(address) } else { Leaf::Bytes(data) });
         parts.member("iov_len");
         parts.leaf(Leaf::Unsigned(length));
         parts.close(Shape::Record);

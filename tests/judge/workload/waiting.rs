@@ -33,6 +33,10 @@ fn polling() {
     let (mut readable, mut writable) = (bit(ends[0]), bit(ends[1]));
     let mut timeout = [0u64; 2];
     call!(SYS_select, ends[1] + 1, &mut readable, &mut writable, NULL, &mut timeout);
+    // Not ready to read: the call takes it out of the set.
+    let mut both = bit(ends[0]);
+    both[ends[1] as usize / 64] |= 1 << (ends[1] % 64);
+    call!(SYS_select, ends[1] + 1, &mut both, NULL, NULL, &mut timeout);
     let argument = [NULL, 8];
     call!(SYS_pselect6, ends[1] + 1, &mut readable, NULL, NULL, &[0u64, 0], &argument);
     call!(SYS_select, 5, NULL, NULL, NULL, &[0i64, -1]);
