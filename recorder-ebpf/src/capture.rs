@@ -10,20 +10,20 @@ use aya_ebpf::{
 use events::{
     abi::{
         bits, form,
-        tables::SyscallEntry,
+        tables::{SyscallEntry, VariantKey},
     },
     capture::{Capture, len, op},
-    variants::VariantKey,
 };
 
 use crate::{
     emit::{Started, Writer, config},
+    gather,
 };
 
 /// Most bytes of one read.
 const LARGEST_READ: u64 = 4096;
 /// Most strings of an array.
-const STRINGS: u64 = 128;
+const STRINGS: u64 = 100;
 
 #[map]
 static VARIANTS: HashMap<VariantKey, Capture> = HashMap::with_max_entries(1024, 0);
@@ -39,7 +39,7 @@ pub struct Call {
 }
 
 /// What a read came to.
-enum Read {
+pub enum Read {
     Whole,
     Cut,
     Lost,
@@ -48,7 +48,7 @@ enum Read {
 
 /// Reads a value of user space; `None` when it cannot be read.
 #[inline(always)]
-fn user<T: Copy>(address: u64) -> Option<T> {
+pub fn user<T: Copy>(address: u64) -> Option<T> {
     let mut value = MaybeUninit::<T>::zeroed();
     // SAFETY: the helper writes all of the value; T is a number.
     unsafe {
@@ -57,9 +57,9 @@ fn user<T: Copy>(address: u64) -> Option<T> {
     }
 }
 
-/// Follows all arguments that the entry names, a blob for each. Returns marks.
+/// Follows all arguments that the entry names, a blob for each; without `ALL`, only what an exec has. Returns marks.
 #[inline(always)]
-pub fn follow(writer: &mut Writer, call: &Call) -> u32 {
+pub fn follow<const ALL: bool>(writer: &mut Writer, call: &Call) -> u32 {
     let mut marks = 0;
     // SAFETY: an entry of a static table.
     let followed = unsafe { read_volatile(&raw const (*call.entry).followed) } as u32;
@@ -67,7 +67,7 @@ pub fn follow(writer: &mut Writer, call: &Call) -> u32 {
         if followed >> position & 1 == 0 {
             continue;
         }
-        match argument(writer, call, position) {
+        match argument::<ALL>(writer, call, position) {
             Read::Whole | Read::Skipped => {}
             Read::Cut => marks |= bits::TRUNCATED | 1 << (bits::CUT_ARG_SHIFT + position),
             Read::Lost => marks |= bits::FAULT | 1 << (bits::LOST_ARG_SHIFT + position),
@@ -77,7 +77,7 @@ pub fn follow(writer: &mut Writer, call: &Call) -> u32 {
 }
 
 #[inline(always)]
-fn argument(writer: &mut Writer, call: &Call, position: u32) -> Read {
+fn argument<const ALL: bool>(writer: &mut Writer, call: &Call, position: u32) -> Read {
     // SAFETY: an entry of a static table; the position is at most 5.
     let capture = unsafe {
         read_volatile((&raw const (*call.entry).captures).cast::<Capture>().add((position & 7) as usize))
@@ -90,7 +90,7 @@ fn argument(writer: &mut Writer, call: &Call, position: u32) -> Read {
         return Read::Skipped;
     }
     let pointer = writer.word(call.started, position as u64);
-    if capture.op == op::ANY {
+    if ALL && capture.op == op::ANY {
         return any(writer, call, capture, position, pointer);
     }
     if pointer == 0 {
@@ -101,11 +101,23 @@ fn argument(writer: &mut Writer, call: &Call, position: u32) -> Read {
     }
     match capture.op {
         op::STRING => string(writer, position as u8, pointer, 0),
-        // Where execve and execveat have theirs; the verifier need not follow the loop for other positions.
+        // Loops are for the positions where calls have such arguments; the verifier need not follow them elsewhere.
         op::STRINGS if position >= 1 && position <= 3 => strings(writer, position as u8, pointer, call.compat),
-        op::BYTES => {
+        op::BYTES if ALL => {
             let count = count(writer, call, capture, pointer);
             bytes(writer, position as u8, capture, pointer, count, 0)
+        }
+        op::INDIRECT if ALL && position == 2 => {
+            let count = count(writer, call, capture, pointer);
+            gather::indirect(writer, position as u8, capture, pointer, count)
+        }
+        op::IOVEC if ALL && position == 1 => {
+            let count = count(writer, call, capture, pointer);
+            gather::vectors(writer, position as u8, capture, pointer, count, call.ret)
+        }
+        op::MSGHDR if ALL && position == 1 => {
+            let count = if capture.len_from == len::ONE { 1 } else { count(writer, call, capture, pointer) };
+            gather::messages(writer, position as u8, capture, pointer, count, call.ret)
         }
         _ => Read::Skipped,
     }
@@ -165,7 +177,7 @@ fn strings(writer: &mut Writer, arg: u8, array: u64, compat: bool) -> Read {
 #[inline(always)]
 fn count(writer: &Writer, call: &Call, capture: Capture, pointer: u64) -> u64 {
     let register = writer.word(call.started, capture.len_arg as u64);
-    match capture.len_from {
+    let count = match capture.len_from {
         len::ARG => register,
         len::POINTED => user::<u32>(register).unwrap_or(0) as u64,
         len::RETURN => {
@@ -177,7 +189,9 @@ fn count(writer: &Writer, call: &Call, capture: Capture, pointer: u64) -> u64 {
         len::INSIDE => user::<u32>(pointer).unwrap_or(0) as u64 + capture.len_arg as u64,
         len::INSIDE_AT_4 => user::<u32>(pointer + 4).unwrap_or(0) as u64,
         _ => 1,
-    }
+    };
+    // However it came out: one number to go on with.
+    writer.forget(count)
 }
 
 /// A buffer; `before` bytes of the blob have been written already.
@@ -190,7 +204,9 @@ fn bytes(writer: &mut Writer, arg: u8, capture: Capture, pointer: u64, count: u6
     // Lengths are signed in places: what is too large for a buffer is none.
     let count = if count as u32 as u64 == count { count } else { u32::MAX as u64 };
     let wanted = count * capture.size as u64;
-    let length = if wanted > bound { bound } else { wanted };
+    let is_cut = wanted > bound;
+    let length = writer.forget(if is_cut { bound } else { wanted }) & 0x1fff;
+    let length = if length > LARGEST_READ { LARGEST_READ } else { length };
     // SAFETY: at most 4,096 bytes, which the slack holds.
     let failed = unsafe {
         bpf_probe_read_user(writer.blob_bytes().add(before as usize).cast(), length as u32, pointer as *const _) != 0
@@ -199,7 +215,7 @@ fn bytes(writer: &mut Writer, arg: u8, capture: Capture, pointer: u64, count: u6
         return Read::Lost;
     }
     writer.end_blob(arg, form::PLAIN, (before + length) as u32);
-    if wanted > bound { Read::Cut } else { Read::Whole }
+    if is_cut { Read::Cut } else { Read::Whole }
 }
 
 /// A number, and what it points to when another argument says that it points to something.
@@ -211,7 +227,7 @@ fn any(writer: &mut Writer, call: &Call, capture: Capture, position: u32, value:
     // SAFETY: room for more than that was just found.
     unsafe { *writer.blob_bytes().cast::<u64>() = value };
     let key = VariantKey {
-        event: call.slot,
+        slot: call.slot,
         position: position as u16,
         value: writer.word(call.started, capture.len_arg as u64) as u32,
     };

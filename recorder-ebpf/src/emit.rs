@@ -38,10 +38,12 @@ pub static CONFIG: Config = Config::EMPTY;
 static WRITE_MASK: u64 = 0;
 
 macro_rules! config {
-    ($field:ident) => {
+    ($field:ident) => {{
         // SAFETY: a static of this program.
-        unsafe { core::ptr::read_volatile(&raw const crate::emit::CONFIG.$field) }
-    };
+        #[allow(unused_unsafe)]
+        let value = unsafe { core::ptr::read_volatile(&raw const crate::emit::CONFIG.$field) };
+        value
+    }};
 }
 pub(crate) use config;
 

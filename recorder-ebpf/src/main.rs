@@ -5,6 +5,7 @@
 mod capture;
 mod context;
 mod emit;
+mod gather;
 mod kernel;
 mod path;
 mod probes;

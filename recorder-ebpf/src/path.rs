@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Directories and mounts that a path may go through.
-const STEPS: u32 = 64;
+const STEPS: u32 = 48;
 /// Bytes of a component, NUL included (`NAME_MAX` + 1).
 const COMPONENT_BYTES: u32 = 256;
 const PATH_BYTES: u64 = 4096;

@@ -5,6 +5,7 @@ mod bench;
 mod bench_run;
 mod bench_table;
 mod bench_workload;
+mod ebpf;
 mod fixtures;
 mod shell;
 mod vm_boot;
@@ -22,6 +23,8 @@ enum Task {
     /// Run one of the benchmark's workloads (used by bench itself)
     #[command(hide = true)]
     Workload(bench_workload::Options),
+    /// Build the kernel programs into recorder/ebpf (with --check: compare)
+    Ebpf(ebpf::Options),
     /// Remake the captures under fixtures/, each in a fresh virtual machine
     Fixtures(fixtures::Options),
     /// Record and replay on other kernels, in virtual machines
@@ -32,6 +35,7 @@ fn main() -> anyhow::Result<()> {
     match Task::parse() {
         Task::Bench(options) => bench::run(&options),
         Task::Workload(options) => bench_workload::run(&options),
+        Task::Ebpf(options) => ebpf::run(&options),
         Task::Fixtures(options) => fixtures::run(&options),
         Task::VmTest(options) => vm_test::run(&options),
     }

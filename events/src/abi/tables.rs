@@ -99,3 +99,13 @@ pub mod role {
     /// Uses the socket of argument 0.
     pub const USES_SOCKET: u8 = 4;
 }
+
+/// The key of the map of variants: which argument, and the value of the one that says what it is. See
+/// [`crate::variants`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct VariantKey {
+    pub slot: u16,
+    pub position: u16,
+    pub value: u32,
+}

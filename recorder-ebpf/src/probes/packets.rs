@@ -67,7 +67,8 @@ fn packet(ctx: &SkBuffContext, direction: u64) {
         let cut = if whole > bound { bits::TRUNCATED | 1 << bits::CUT_ARG_SHIFT } else { 0 };
         *record.cast::<RecordHeader>() = RecordHeader {
             time_ns: bpf_ktime_get_ns(),
-            length: room as u32,
+            // What was reserved beyond it was never written.
+            length: FIXED as u32 + (kept + 7 & !7),
             slot: Hook::Packet.slot(),
             kind: kind::EVENT,
             words: WORDS as u8,

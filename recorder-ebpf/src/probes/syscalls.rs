@@ -126,7 +126,7 @@ fn slot_of(number: i32, compat: bool, ret: i64) -> Option<u32> {
 
 /// Appends a record of a system call. `follows` is false where what the arguments point to is gone.
 #[inline(always)]
-pub fn append<const TYPED: bool>(
+pub fn append<const TYPED: bool, const ALL: bool>(
     writer: &mut Writer,
     entry: *const SyscallEntry,
     regs: Regs<TYPED>,
@@ -151,7 +151,7 @@ pub fn append<const TYPED: bool>(
     let mut marks = header.marks;
     if followed != 0 && follows {
         let call = Call { entry, ret: header.ret, slot: header.slot, compat, started };
-        marks |= capture::follow(writer, &call);
+        marks |= capture::follow::<ALL>(writer, &call);
     }
     writer.end(started, RecordHeader { words, marks, ..header });
 }
@@ -199,7 +199,7 @@ fn on_exit<const TYPED: bool>(ctx: &BtfTracePointContext) -> Option<()> {
             ..RecordHeader::default()
         };
         let is_done_exec = flags & SyscallEntry::EXEC != 0 && ret == 0;
-        append(&mut writer, entry, regs, header, compat, !is_done_exec);
+        append::<true, true>(&mut writer, entry, regs, header, compat, !is_done_exec);
     }
     if !writer.commit() {
         place.forget();
@@ -228,7 +228,7 @@ fn exec_entry<const TYPED: bool, const REGS: bool>(regs: Regs<REGS>) -> Option<(
         marks: bits::AT_ENTRY | if compat { bits::COMPAT } else { 0 },
         ..RecordHeader::default()
     };
-    append(&mut writer, entry, regs, header, compat, true);
+    append::<REGS, false>(&mut writer, entry, regs, header, compat, true);
     writer.commit();
     Some(())
 }

@@ -64,11 +64,18 @@ impl Drain {
         }
     }
 
-    /// Takes a piece of the ring buffer: whole records of one CPU.
+    /// Takes a piece of the ring buffer: the records of one write, and what was reserved beyond them.
     pub fn take_piece(&mut self, piece: &[u8]) {
-        let Some(header) = decode::header(piece) else { return };
-        if let Some(stream) = self.streams.get_mut(self.cpus + header.cpu as usize) {
-            stream.bytes.extend_from_slice(piece);
+        let mut rest = piece;
+        while let Some(header) = decode::header(rest) {
+            let (record, after) = rest.split_at_checked(header.length as usize).unwrap_or((rest, &[]));
+            if let Some(stream) = self.streams.get_mut(self.cpus + header.cpu as usize) {
+                stream.bytes.extend_from_slice(record);
+            }
+            if header.more == 0 {
+                break;
+            }
+            rest = after;
         }
     }
 

@@ -161,7 +161,8 @@ fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut BtfTracePoint, 
 }
 
 fn load_one(ebpf: &mut Ebpf, name: &str, tracepoint: &str, btf: &aya::Btf) -> Result<(), Error> {
-    program(ebpf, name)?.load(tracepoint, btf).map_err(|error| program_error(name, error))
+    program(ebpf, name)?.load(tracepoint, btf).map_err(|error| program_error(name, error))?;
+    Ok(())
 }
 
 fn attach_one(ebpf: &mut Ebpf, name: &str) -> Result<(), Error> {

@@ -1,0 +1,142 @@
+//! Builds the kernel programs and commits them to `recorder/ebpf`, or checks that what is there is what they build to.
+
+#[path = "../../recorder/ebpf/digest.rs"]
+mod digest;
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, bail, ensure};
+
+const OBJECT: &str = "recorder/ebpf/tracer.bpf.o";
+const DIGEST: &str = "recorder/ebpf/tracer.bpf.digest";
+const TARGET: &str = "bpfel-unknown-none";
+
+#[derive(clap::Args)]
+pub struct Options {
+    /// Compare with the committed object instead of replacing it
+    #[arg(long)]
+    check: bool,
+    /// A cargo whose compiler has the source of `core` beside it
+    #[arg(long, env = "EBPF_CARGO", default_value = "/usr/bin/cargo")]
+    cargo: PathBuf,
+    /// The compiler that goes with it
+    #[arg(long, env = "EBPF_RUSTC", default_value = "/usr/bin/rustc")]
+    rustc: PathBuf,
+    /// Where the tools of the compiler's LLVM are
+    #[arg(long, env = "EBPF_LLVM", default_value = "/usr/lib/llvm-22/bin")]
+    llvm: PathBuf,
+}
+
+pub fn run(options: &Options) -> anyhow::Result<()> {
+    let root = workspace_root()?;
+    check_tools(options)?;
+    build(&root, options)?;
+    let built = strip(&root, options)?;
+    let (bytes, digest) = (std::fs::read(&built)?, digest::of_sources(&root)?);
+    let (object, digest_file) = (root.join(OBJECT), root.join(DIGEST));
+    if options.check {
+        let committed = std::fs::read(&object).with_context(|| format!("cannot read {OBJECT}"))?;
+        let noted = std::fs::read_to_string(&digest_file).with_context(|| format!("cannot read {DIGEST}"))?;
+        ensure!(
+            noted.trim() == digest,
+            "{DIGEST} says {}, the sources give {digest}: run `cargo xtask ebpf`",
+            noted.trim()
+        );
+        ensure!(
+            committed == bytes,
+            "{OBJECT} ({} bytes) is not what its sources build to ({} bytes, {}): run `cargo xtask ebpf`",
+            committed.len(),
+            bytes.len(),
+            built.display()
+        );
+        println!("{OBJECT} is what its sources build to ({} bytes, digest {digest})", bytes.len());
+    } else {
+        std::fs::write(&object, &bytes)?;
+        std::fs::write(&digest_file, format!("{digest}\n"))?;
+        println!("{OBJECT}: {} bytes, digest {digest}", bytes.len());
+    }
+    Ok(())
+}
+
+fn workspace_root() -> anyhow::Result<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask is in no workspace")?;
+    Ok(root.to_owned())
+}
+
+fn check_tools(options: &Options) -> anyhow::Result<()> {
+    let version = Command::new(&options.rustc).arg("-vV").output().with_context(|| {
+        format!(
+            "{} is missing: on Debian, install rustc-web, cargo-web and rust-web-src, or name a compiler with --rustc",
+            options.rustc.display()
+        )
+    })?;
+    let version = String::from_utf8_lossy(&version.stdout).into_owned();
+    let llvm = version.lines().find_map(|line| line.strip_prefix("LLVM version: ")).unwrap_or("?");
+    let major = llvm.split('.').next().unwrap_or("?");
+    if !options.llvm.to_string_lossy().contains(&format!("llvm-{major}")) {
+        bail!(
+            "the compiler is built on LLVM {llvm}, the tools are {}: the majors must be the same",
+            options.llvm.display()
+        );
+    }
+    ensure!(
+        options.llvm.join("llvm-objcopy").exists(),
+        "{} has no llvm-objcopy: install llvm-{major}",
+        options.llvm.display()
+    );
+    Command::new("bpf-linker").arg("--version").env("PATH", path(options)).output().with_context(|| {
+        format!("bpf-linker is missing: cargo install bpf-linker@0.13.0 --no-default-features --features llvm-{major}")
+    })?;
+    Ok(())
+}
+
+/// The search path with LLVM's tools and cargo's first.
+fn path(options: &Options) -> String {
+    let old = std::env::var("PATH").unwrap_or_default();
+    let home = cargo_home().join("bin");
+    format!("{}:{}:{old}", options.llvm.display(), home.display())
+}
+
+fn cargo_home() -> PathBuf {
+    let home = || PathBuf::from(std::env::var("HOME").unwrap_or_default()).join(".cargo");
+    std::env::var_os("CARGO_HOME").map_or_else(home, PathBuf::from)
+}
+
+fn build(root: &Path, options: &Options) -> anyhow::Result<()> {
+    // The same object wherever it is built: no path of this machine in it.
+    let mut prefixes = vec![(root.to_owned(), "tracer")];
+    for registry in std::fs::read_dir(cargo_home().join("registry/src")).into_iter().flatten() {
+        prefixes.push((registry?.path(), "registry"));
+    }
+    let flags: Vec<String> = prefixes
+        .iter()
+        .map(|(from, to)| format!("\"--remap-path-prefix={}={to}\"", from.display()))
+        .collect();
+    let status = Command::new(&options.cargo)
+        .args(["build", "--release", "--locked", "--config"])
+        .arg(format!("target.{TARGET}.rustflags=[{}]", flags.join(",")))
+        .current_dir(root.join("recorder-ebpf"))
+        .env("RUSTC", &options.rustc)
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env("PATH", path(options))
+        .env_remove("RUSTUP_TOOLCHAIN")
+        .env_remove("CARGO")
+        .env_remove("RUSTFLAGS")
+        .status()
+        .with_context(|| format!("cannot run {}", options.cargo.display()))?;
+    ensure!(status.success(), "building the kernel programs failed");
+    Ok(())
+}
+
+/// Drops the debug sections and keeps BTF.
+fn strip(root: &Path, options: &Options) -> anyhow::Result<PathBuf> {
+    let folder = root.join("recorder-ebpf/target").join(TARGET).join("release");
+    let (from, to) = (folder.join("tracer-ebpf"), folder.join("tracer.bpf.o"));
+    let status =
+        Command::new(options.llvm.join("llvm-objcopy")).arg("--strip-debug").args([&from, &to]).status()?;
+    ensure!(status.success(), "stripping {} failed", from.display());
+    Ok(to)
+}
