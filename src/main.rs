@@ -2,6 +2,7 @@
 
 mod cli;
 mod events_list;
+mod filters;
 mod import;
 mod info;
 mod outcome;

@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use crate::filters::Diagnostics;
+
 /// What a run that went well found. Errors are exit code 2.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outcome {
@@ -22,6 +24,11 @@ pub fn report(result: anyhow::Result<Outcome>) -> ExitCode {
         Ok(Outcome::Found) => ExitCode::from(1),
         Ok(Outcome::Code(code)) => ExitCode::from(code),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) if error.is::<Diagnostics>() => {
+            // They say of themselves what they are, and where.
+            let _ = writeln!(io::stderr(), "{error}");
+            ExitCode::from(2)
+        }
         Err(error) => {
             // Nobody is left to tell when stderr is closed too.
             let _ = writeln!(io::stderr(), "tracer: {}", chain(&error));

@@ -8,11 +8,12 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use pipeline::{Matcher, Output, Question, Source, Stats};
+use pipeline::{Output, Question, Source, Stats};
+use replay::Asked;
 use replay::render::clock::Clock;
 use replay::render::{Destination, Printer, Style};
-use scopes::Plan;
 
+use crate::filters::{Diagnostics, FilterOptions};
 use crate::outcome::Outcome;
 
 #[derive(Args, Debug)]
@@ -20,6 +21,8 @@ pub struct Options {
     /// Captures; several are read as one, by time
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    scopes: FilterOptions,
     /// A format, and a file if not stdout: table, table-verbose, json, json:FILE (repeatable)
     #[arg(long, short, value_name = "FORMAT[:FILE]", default_value = "table")]
     output: Vec<Destination>,
@@ -63,11 +66,8 @@ pub struct Options {
 
 pub fn run(options: Options) -> Result<Outcome> {
     let source = replay::open::open(&options.files, &format::OpenOptions::default())?;
-    if !options.quiet {
-        warn(&replay::open::warnings(&source));
-    }
-    let everything = Plan::everything();
-    let matchers = source.files().iter().map(|_| Matcher::new(&everything)).collect();
+    let asked = ask(&options, &source)?;
+    let matchers = asked.matchers(&source);
     let threads = match options.threads {
         Some(threads) => threads.into(),
         None => std::thread::available_parallelism().map_or(1, |threads| threads.get()),
@@ -79,7 +79,7 @@ pub fn run(options: Options) -> Result<Outcome> {
         writeln!(io::stdout().lock(), "{}", stats.matched)?;
         stats
     } else {
-        print(&options, &source, &question)?
+        print(&options, style(&options, &source, &asked), &question)?
     };
     if options.stats {
         report(&stats, start.elapsed().as_secs_f64());
@@ -87,9 +87,28 @@ pub fn run(options: Options) -> Result<Outcome> {
     Ok(if options.exit_code && stats.matched == 0 { Outcome::Found } else { Outcome::Done })
 }
 
+/// The question, and on stderr what there is to know before its answer.
+fn ask(options: &Options, source: &Source) -> Result<Asked> {
+    let mut warnings = replay::open::warnings(source);
+    let asked = if options.scopes.is_empty() {
+        Asked::recorded(source)
+    } else {
+        let set = options.scopes.scopes()?;
+        warnings.extend(set.warnings().iter().map(ToString::to_string));
+        Asked::given(set, source).map_err(Diagnostics)?
+    };
+    if !options.quiet {
+        warn(&warnings);
+        let mut err = io::stderr().lock();
+        for (number, name) in asked.names() {
+            let _ = writeln!(err, "tracer: scope {number} is {name}");
+        }
+    }
+    Ok(asked)
+}
+
 /// Streams the answer into all destinations.
-fn print(options: &Options, source: &Source, question: &Question<'_>) -> Result<Stats> {
-    let style = style(options, source);
+fn print(options: &Options, style: Style, question: &Question<'_>) -> Result<Stats> {
     let mut printers = Vec::new();
     let mut sinks: Vec<(String, Box<dyn Write>)> = Vec::new();
     for destination in &options.output {
@@ -126,7 +145,7 @@ fn stdout() -> io::Result<Box<dyn Write>> {
     Ok(Box::new(BufWriter::with_capacity(1 << 16, File::from(descriptor))))
 }
 
-fn style(options: &Options, source: &Source) -> Style {
+fn style(options: &Options, source: &Source, asked: &Asked) -> Style {
     let clock = if options.utc {
         Clock::Utc
     } else if options.relative {
@@ -141,7 +160,7 @@ fn style(options: &Options, source: &Source) -> Style {
         parse_arguments: options.parse_arguments,
         raw_arguments: options.raw_arguments,
         errno: options.errno,
-        policies: Vec::new(),
+        policies: asked.names(),
     }
 }
 

@@ -208,3 +208,188 @@ fn captures_of_one_boot_are_read_as_one_by_time() {
     assert_eq!((times.len(), times[0], times[99]), (100, "00:00:00:000000", "00:00:00:099000"));
     assert!(times.is_sorted());
 }
+
+/// The mask and the command of each row of a verbose table.
+fn masks(file: &str, filters: &[&str]) -> Vec<(u64, String)> {
+    let mut arguments = vec!["replay", file, "--utc", "-o", "table-verbose"];
+    filters.iter().for_each(|filter| arguments.extend(["-f", *filter]));
+    let table = printed(&arguments);
+    let row = |row: &&str| {
+        let columns: Vec<&str> = row.split_whitespace().collect();
+        // TIME SCOPES UTS_NAME (no container) MNT_NS PID_NS UID COMM
+        (u64::from_str_radix(columns[1], 16).expect("a mask"), columns[6].to_owned())
+    };
+    rows(&table).iter().map(row).collect()
+}
+
+fn of(mask: u64, comm: &str) -> (u64, String) {
+    (mask, comm.to_owned())
+}
+
+#[test]
+fn detached_scopes_have_masks_of_their_own() {
+    let folder = Folder::new();
+    let file = folder.capture("id-ls.trz", id_and_ls());
+    let exits = ["3:event=sched_process_exit", "3:comm=id", "9:event=sched_process_exit", "9:comm=ls"];
+    assert_eq!(masks(&file, &exits), [of(4, "id"), of(256, "ls")]);
+}
+
+#[test]
+fn intertwined_scopes_share_rows() {
+    let folder = Folder::new();
+    let file = folder.capture("id-ls.trz", id_and_ls());
+    let exits = ["3:event=sched_process_exit", "3:comm=id", "9:event=sched_process_exit"];
+    assert_eq!(masks(&file, &exits), [of(260, "id"), of(256, "ls")]);
+    let exec = ["42:event=sched_process_exec", "42:binary=/usr/bin/ls"];
+    assert_eq!(masks(&file, &exec), [of(0x0000_0200_0000_0000, "ls")]);
+}
+
+#[test]
+fn arguments_and_results_constrain_their_own_event_only() {
+    let folder = Folder::new();
+    let mut made = Made::new();
+    let shell = process(500, 1, 1000, "bash", "/usr/bin/bash");
+    for (at, path, ret) in
+        [(1, "/etc/passwd", 3), (2, "/tmp/x", 3), (3, "/etc/shadow", -13), (4, "/etc/hosts", 4)]
+    {
+        let args = [("pathname", Raw::Bytes(path.as_bytes()))];
+        made.push(&Event { ret, ..event(at, "openat", shell, &args) });
+    }
+    made.push(&event(5, "close", shell, &[]));
+    let file = folder.capture("opens.trz", made);
+    let count = |filters: &[&str]| masks(&file, filters).len();
+    assert_eq!(count(&["event=openat,close", "openat.args.pathname=/etc/*"]), 4);
+    assert_eq!(count(&["openat.args.pathname=/etc/*"]), 3);
+    assert_eq!(count(&["openat.args.pathname=/etc/*", "openat.retval<0"]), 1);
+    assert_eq!(count(&["openat.retval=EACCES"]), 1);
+    assert_eq!(count(&["openat.args.pathname!=/etc/*"]), 1);
+    let both = ["2:openat.args.pathname=*s*w*", "5:openat.retval>=0", "5:openat.args.pathname=/etc/*"];
+    assert_eq!(masks(&file, &both), [of(0b1_0010, "bash"), of(0b10, "bash"), of(0b1_0000, "bash")]);
+    let printed_count = printed(&["replay", &file, "--count", "-f", "openat.retval<0"]);
+    assert_eq!(printed_count, "1\n");
+}
+
+#[test]
+fn derived_events_take_the_scopes_that_ask_for_them() {
+    let folder = Folder::new();
+    let mut made = Made::new();
+    let strace = process(500, 1, 1000, "strace", "/usr/bin/strace");
+    let traceme = [("request", Raw::Number(0)), ("pid", Raw::Number(0))];
+    let attach = [("request", Raw::Number(16)), ("pid", Raw::Number(7))];
+    made.push(&event(1, "ptrace", strace, &traceme));
+    made.push(&event(2, "ptrace", strace, &attach));
+    let file = folder.capture("ptrace.trz", made);
+    let apart = ["3:event=anti_debugging", "5:event=net_packet_icmp", "5:comm=ping", "9:event=ptrace"];
+    assert_eq!(masks(&file, &apart), [of(256, "strace"), of(4, "strace"), of(256, "strace")]);
+    let shared =
+        ["3:event=anti_debugging,ptrace", "5:event=net_packet_icmp", "5:comm=ping", "9:event=ptrace"];
+    assert_eq!(masks(&file, &shared), [of(260, "strace"), of(4, "strace"), of(260, "strace")]);
+    // The base stays unseen, and a filter on its arguments does not reach what is derived from it.
+    assert_eq!(masks(&file, &["3:event=anti_debugging"]), [of(4, "strace")]);
+    let filtered = ["3:event=anti_debugging", "9:event=ptrace", "9:ptrace.args.pid=7"];
+    assert_eq!(masks(&file, &filtered), [of(4, "strace"), of(256, "strace")]);
+}
+
+/// A shell forks 510, which forks 511, which forks 512; a stranger beside them; small blocks, so that state crosses them.
+fn tree() -> Made {
+    let mut made = Made::new();
+    made.rows_per_block = 2;
+    let init = process(1, 0, 0, "init", "/sbin/init");
+    let shell = process(500, 1, 1000, "bash", "/usr/bin/bash");
+    let stranger = process(600, 1, 1000, "cron", "/usr/sbin/cron");
+    made.sides.push(synthetic::snapshot(&[init, shell, stranger]));
+    let names = [(500, 510, "make"), (510, 511, "sh"), (511, 512, "cc1")];
+    for (parent, pid, comm) in names {
+        let of_parent = match parent {
+            500 => shell,
+            510 => process(510, 500, 1000, "make", "/usr/bin/make"),
+            _ => process(511, 510, 1000, "sh", "/usr/bin/sh"),
+        };
+        let at = u64::from(pid) * 1_000_000;
+        let forked = [
+            ("child_pid", Raw::Number(u64::from(pid))),
+            ("child_tid", Raw::Number(u64::from(pid))),
+            ("start_time", Raw::Number(synthetic::BOOT + at)),
+        ];
+        made.push(&event(at, "sched_process_fork", of_parent, &forked));
+        made.push(&event(at + 10, "close", process(pid, parent, 1000, comm, "/usr/bin/x"), &[]));
+    }
+    made.push(&event(520_000_000, "close", stranger, &[]));
+    // 510 ends; its grandchild goes on.
+    let make = process(510, 500, 1000, "make", "/usr/bin/make");
+    made.push(&event(530_000_000, "sched_process_exit", make, &[("process_group_exit", Raw::Number(1))]));
+    for at in 1..5 {
+        made.push(&event(530_000_000 + at, "close", process(512, 511, 1000, "cc1", "/usr/bin/x"), &[]));
+    }
+    made
+}
+
+#[test]
+fn trees_are_followed_over_the_death_of_their_members() {
+    let folder = Folder::new();
+    let file = folder.capture("tree.trz", tree());
+    let closes = |filter: &str| {
+        let found = masks(&file, &["event=close", filter]);
+        found.into_iter().map(|(_, comm)| comm).collect::<Vec<_>>()
+    };
+    assert_eq!(closes("tree=500"), ["make", "sh", "cc1", "cc1", "cc1", "cc1", "cc1"]);
+    assert_eq!(closes("tree=511"), ["sh", "cc1", "cc1", "cc1", "cc1", "cc1"]);
+    assert_eq!(closes("tree!=510"), ["cron"]);
+    let follow = masks(&file, &["7:event=close", "7:comm=make", "7:follow"]);
+    assert_eq!(follow.iter().map(|(_, comm)| comm.as_str()).collect::<Vec<_>>(), closes("tree=510"));
+    for threads in ["1", "4"] {
+        let arguments =
+            ["replay", &file, "--threads", threads, "--count", "-f", "event=close", "-f", "tree=510"];
+        assert_eq!(printed(&arguments), "7\n");
+    }
+}
+
+#[test]
+fn containers_are_shown_and_asked_for() {
+    let folder = Folder::new();
+    let mut made = Made::new();
+    made.sides.push(synthetic::container());
+    let inside = Context {
+        cgroup_id: synthetic::CONTAINER_CGROUP,
+        ns_pid: 8,
+        ns_tid: 8,
+        ns_ppid: 1,
+        ..process(902_559, 899_413, 0, "ping", "/bin/ping")
+    };
+    made.push(&event(10, "close", inside, &[]));
+    made.push(&event(11, "close", process(500, 1, 0, "bash", "/usr/bin/bash"), &[]));
+    let file = folder.capture("container.trz", made);
+    insta::assert_snapshot!("replay_containers", printed(&["replay", &file, "--utc", "-f", "3:container"]));
+    let count = |filter: &str| printed(&["replay", &file, "--count", "-f", filter]);
+    assert_eq!((count("container"), count("!container")), ("1\n".into(), "1\n".into()));
+    assert_eq!((count("container=e9cf0db"), count("container=pinger")), ("1\n".into(), "1\n".into()));
+    assert_eq!(count("container!=pinger"), "1\n");
+}
+
+#[test]
+fn without_filters_the_recorded_scopes_are_shown() {
+    let folder = Folder::new();
+    let mut made = Made::new();
+    made.header.recording.filters = vec!["3:comm=id".into(), "9:event=anti_debugging".into()];
+    let id = process(510, 500, 1000, "id", "/usr/bin/id");
+    made.push(&Event { scopes: 4, ..event(1, "close", id, &[]) });
+    made.push(&Event { scopes: 0, ..event(2, "close", process(511, 500, 1000, "ls", "/usr/bin/ls"), &[]) });
+    made.push(&Event { scopes: 4, ..event(3, "ptrace", id, &[("request", Raw::Number(0))]) });
+    let file = folder.capture("recorded.trz", made);
+    assert_eq!(masks(&file, &[]), [of(4, "id"), of(4, "id"), of(256, "id")]);
+    assert_eq!(printed(&["replay", &file, "--count"]), "3\n");
+    // Asked anew with the same filters, the answer is the same; asked with others, it is theirs.
+    assert_eq!(masks(&file, &["3:comm=id", "9:event=anti_debugging"]), masks(&file, &[]));
+    assert_eq!(masks(&file, &["2:comm=ls"]), [of(2, "ls")]);
+}
+
+#[test]
+fn all_mistakes_in_filters_are_told_at_once() {
+    let folder = Folder::new();
+    let file = folder.capture("id-ls.trz", id_and_ls());
+    let output = tracer(&["replay", &file, "-f", "65:comm=ls", "-f", "com=ls", "-f", "openat.args.path=/x"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{said}");
+    assert_eq!(said.matches("error: ").count(), 3, "{said}");
+    assert!(said.contains("did you mean \"comm\"?") && said.contains("did you mean \"pathname\"?"), "{said}");
+}

@@ -83,6 +83,11 @@ impl<'p> Matcher<'p> {
         Matcher { recorded: true, ..Matcher::new(plan) }
     }
 
+    /// Derives nothing: the source holds what was derived.
+    pub fn without_derived(self) -> Matcher<'p> {
+        Matcher { rules: Rules::default(), ..self }
+    }
+
     pub fn plan(&self) -> &'p Plan {
         self.plan
     }

@@ -1,0 +1,91 @@
+//! What is asked of captures: the user's scopes, or where there are none, the recorded ones.
+
+use format::Capture;
+use pipeline::{Matcher, Source};
+use scopes::{Diagnostic, Plan, ScopeSet};
+
+use crate::import;
+
+/// Plans for the files of a source.
+#[derive(Debug)]
+pub enum Asked {
+    /// The user's scopes, the same for all files.
+    Given(Plan),
+    /// What each file was recorded with.
+    Recorded(Vec<Recorded>),
+}
+
+/// The question that a file itself asks.
+#[derive(Debug)]
+pub struct Recorded {
+    plan: Plan,
+    /// Masks are those of the file; otherwise everything is in scope 1.
+    has_masks: bool,
+    is_imported: bool,
+}
+
+impl Asked {
+    /// Compiles the user's scopes. Names of users are those of the recorded hosts.
+    pub fn given(mut set: ScopeSet, source: &Source) -> Result<Asked, Vec<Diagnostic>> {
+        if set.names_users() {
+            let users = || source.files().iter().flat_map(|file| file.capture.users());
+            set.resolve_users(|name| users().find(|user| user.name == name).map(|user| user.uid))?;
+        }
+        Ok(Asked::Given(Plan::compile(&set)))
+    }
+
+    pub fn recorded(source: &Source) -> Asked {
+        Asked::Recorded(source.files().iter().map(|file| Recorded::of(&file.capture)).collect())
+    }
+
+    /// Matchers by file of the source.
+    pub fn matchers(&self, source: &Source) -> Vec<Matcher<'_>> {
+        match self {
+            Asked::Given(plan) => {
+                let matcher = |file: &pipeline::source::File| {
+                    let matcher = Matcher::new(plan);
+                    if is_imported(&file.capture) { matcher.without_derived() } else { matcher }
+                };
+                source.files().iter().map(matcher).collect()
+            }
+            Asked::Recorded(files) => files.iter().map(Recorded::matcher).collect(),
+        }
+    }
+
+    /// Numbers and names of scopes that have a name.
+    pub fn names(&self) -> Vec<(u8, String)> {
+        let mut names = match self {
+            Asked::Given(plan) => plan.names().to_vec(),
+            Asked::Recorded(files) => files.iter().flat_map(|file| file.plan.names().to_vec()).collect(),
+        };
+        names.sort();
+        names.dedup();
+        names
+    }
+}
+
+impl Recorded {
+    fn of(capture: &Capture) -> Recorded {
+        let recording = &capture.header().recording;
+        let has_masks =
+            !recording.filters.is_empty() || !recording.policies.is_empty() || is_imported(capture);
+        let policies: Vec<(String, &String)> =
+            (1..).zip(&recording.policies).map(|(number, text)| (format!("policy {number}"), text)).collect();
+        // A later program's filters may not be ours: the recorded masks hold all the same, and only what is derived
+        // is not known to be wanted.
+        let set = ScopeSet::with_policies(&recording.filters, &policies).ok();
+        let set = set.filter(|set| !set.is_empty() && !set.names_users());
+        let plan = set.map_or_else(Plan::everything, |set| Plan::compile(&set));
+        Recorded { plan, has_masks, is_imported: is_imported(capture) }
+    }
+
+    fn matcher(&self) -> Matcher<'_> {
+        let matcher = if self.has_masks { Matcher::recorded(&self.plan) } else { Matcher::new(&self.plan) };
+        if self.is_imported { matcher.without_derived() } else { matcher }
+    }
+}
+
+/// A log that held derived events still holds them: they are not derived a second time.
+fn is_imported(capture: &Capture) -> bool {
+    capture.header().recording.made_from == import::MADE_FROM
+}
