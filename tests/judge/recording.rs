@@ -69,7 +69,7 @@ pub fn judge() -> Result<(), Failed> {
     fs::create_dir(&work)?;
     let (capture, log) = (directory.path().join("judge.trz"), directory.path().join("strace.log"));
     let own = std::env::current_exe()?;
-    run(Command::new(TRACER)
+    let recorded = run(Command::new(TRACER)
         .args(["record", "--force", "--env", "-o"])
         .arg(&capture)
         .args([
@@ -107,7 +107,8 @@ pub fn judge() -> Result<(), Failed> {
         println(&verdict.report());
         Ok(())
     } else {
-        Err(verdict.report().into())
+        let said = String::from_utf8_lossy(&recorded.stderr);
+        Err(format!("{}\nthe recording said:\n{said}", verdict.report()).into())
     }
 }
 
