@@ -77,7 +77,7 @@ pub fn find<'a>(name: &str, shown: &Shown, held: &'a [(String, Held)]) -> Found<
             None => Found::Made(Held::Members(halves(*seconds))),
         },
         (Some(held), _) => Found::Member(held),
-        (None, Shown::Members(_)) if name.ends_with("_perm") => Found::Same,
+        (None, Shown::Members(_)) if name.ends_with("_perm") || name == "msg_hdr" => Found::Same,
         (None, _) => {
             let made = match name {
                 "loads" => ["load1", "load5", "load15"]
