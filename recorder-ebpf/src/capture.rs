@@ -61,6 +61,7 @@ pub fn user<T: Copy>(address: u64) -> Option<T> {
 #[inline(always)]
 pub fn follow<const ALL: bool>(writer: &mut Writer, call: &Call) -> u32 {
     let mut marks = 0;
+    writer.at = writer.forget(writer.at);
     // SAFETY: an entry of a static table.
     let followed = unsafe { read_volatile(&raw const (*call.entry).followed) } as u32;
     for position in 0..6u32 {
@@ -82,11 +83,15 @@ fn argument<const ALL: bool>(writer: &mut Writer, call: &Call, position: u32) ->
     let capture = unsafe {
         read_volatile((&raw const (*call.entry).captures).cast::<Capture>().add((position & 7) as usize))
     };
+    // Fresh copies for each argument: else the verifier follows each way that the last one's checks went.
+    let ret = writer.forget(call.ret as u64) as i64;
+    let compat = writer.forget(call.compat as u64) != 0;
+    let call = &Call { ret, compat, ..*call };
     let direction = capture.dir & 0x7f;
-    if direction == 1 && call.ret < 0 || direction == 2 && call.ret >= 0 {
+    if direction == 1 && ret < 0 || direction == 2 && ret >= 0 {
         return Read::Skipped;
     }
-    if call.compat && capture.dir & Capture::SAME_IN_COMPAT == 0 {
+    if compat && capture.dir & Capture::SAME_IN_COMPAT == 0 {
         return Read::Skipped;
     }
     let pointer = writer.word(call.started, position as u64);
@@ -102,7 +107,7 @@ fn argument<const ALL: bool>(writer: &mut Writer, call: &Call, position: u32) ->
     match capture.op {
         op::STRING => string(writer, position as u8, pointer, 0),
         // Loops are for the positions where calls have such arguments; the verifier need not follow them elsewhere.
-        op::STRINGS if position >= 1 && position <= 3 => strings(writer, position as u8, pointer, call.compat),
+        op::STRINGS if position >= 1 && position <= 3 => strings(writer, position as u8, pointer, compat),
         op::BYTES if ALL => {
             let count = count(writer, call, capture, pointer);
             bytes(writer, position as u8, capture, pointer, count, 0)

@@ -54,6 +54,11 @@ pub fn header(bytes: &[u8]) -> Option<RecordHeader> {
     is_whole.then_some(header)
 }
 
+/// An argument word of a record.
+pub fn word(record: &[u8], index: usize) -> Option<u64> {
+    u64_at(record, HEADER_BYTES + index * 8)
+}
+
 /// The numbers of a context record.
 pub fn context(record: &[u8]) -> Option<WireContext> {
     let bytes: &[u8; CONTEXT_BYTES] = record.get(HEADER_BYTES..)?.first_chunk()?;

@@ -203,7 +203,9 @@ impl Drain {
             };
             give(&header, slot, &mut self.arguments, &entry, marks);
         } else {
+            // Other threads of a process end while one of them execs; only the last one's end is that of the exec.
             if is_exit
+                && decode::word(record, 2).is_some_and(|is_last| is_last != 0)
                 && let Some(entry) = pid.and_then(|pid| self.pending.remove(&pid))
                 && let Some(entry_header) = decode::header(&entry)
                 && let Some(slot) = self.slots.get(entry_header.slot as usize).and_then(Option::as_ref)
