@@ -81,7 +81,7 @@ fn id_and_ls() -> Made {
 #[test]
 fn the_count_is_a_number_and_nothing_else() {
     let folder = Folder::new();
-    let file = folder.capture("busy.trz", busy(50_000));
+    let file = folder.capture("busy.trz", busy(50_000, 16_384));
     assert_eq!(printed(&["replay", &file, "--count"]), "50000\n");
     assert_eq!(printed(&["replay", &file, "--count", "--limit", "7"]), "7\n");
 }
@@ -89,9 +89,7 @@ fn the_count_is_a_number_and_nothing_else() {
 #[test]
 fn the_answer_is_the_same_whatever_the_number_of_threads() {
     let folder = Folder::new();
-    let mut made = busy(60_000);
-    made.rows_per_block = 1000;
-    let file = folder.capture("busy.trz", made);
+    let file = folder.capture("busy.trz", busy(60_000, 1000));
     for format in ["json", "table-verbose"] {
         let one = printed(&["replay", &file, "--utc", "--threads", "1", "-o", format]);
         assert!(one.lines().count() >= 60_000);
@@ -105,7 +103,7 @@ fn the_answer_is_the_same_whatever_the_number_of_threads() {
 #[test]
 fn a_limit_gives_the_first_events_in_order_of_time() {
     let folder = Folder::new();
-    let file = folder.capture("busy.trz", busy(40_000));
+    let file = folder.capture("busy.trz", busy(40_000, 16_384));
     let all = printed(&["replay", &file, "--utc"]);
     let some = printed(&["replay", &file, "--utc", "--limit", "20000"]);
     assert_eq!(some.lines().count(), 20_001);
@@ -117,7 +115,7 @@ fn a_limit_gives_the_first_events_in_order_of_time() {
 #[test]
 fn a_reader_that_has_seen_enough_ends_it_quietly() {
     let folder = Folder::new();
-    let file = folder.capture("busy.trz", busy(100_000));
+    let file = folder.capture("busy.trz", busy(100_000, 16_384));
     for format in ["json", "table"] {
         let mut child = Command::new(env!("CARGO_BIN_EXE_tracer"))
             .args(["replay", &file, "-o", format])
@@ -392,4 +390,24 @@ fn all_mistakes_in_filters_are_told_at_once() {
     assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{said}");
     assert_eq!(said.matches("error: ").count(), 3, "{said}");
     assert!(said.contains("did you mean \"comm\"?") && said.contains("did you mean \"pathname\"?"), "{said}");
+}
+
+#[test]
+fn blocks_that_cannot_match_are_skipped() {
+    let folder = Folder::new();
+    let file = folder.capture("busy.trz", busy(40_000, 1000));
+    let asked = |filter: &str| {
+        let output = tracer(&["replay", &file, "--count", "--stats", "--threads", "1", "-f", filter]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let blocks = said
+            .split(" blocks read")
+            .next()
+            .and_then(|start| start.split(' ').next_back().map(str::to_owned));
+        (String::from_utf8_lossy(&output.stdout).trim().to_owned(), blocks.expect("blocks"))
+    };
+    assert_eq!(asked("comm=rare"), ("1".to_owned(), "1".to_owned()));
+    assert_eq!(asked("comm=nobody"), ("0".to_owned(), "0".to_owned()));
+    assert_eq!(asked("event=ptrace"), ("0".to_owned(), "0".to_owned()));
+    assert_eq!(asked("uid=1").1, "0");
+    assert_eq!(asked("uid=500").1, "40");
 }

@@ -92,9 +92,14 @@ impl<'p> Matcher<'p> {
         self.plan
     }
 
-    /// Whether rows of this event can match or lead to something that does.
-    pub fn wants(&self, event: &Event) -> bool {
-        self.recorded || self.plan.event_mask(event.id) != 0 || self.rules.needed(event) != 0
+    /// Masks are those of the recording.
+    pub fn is_recorded(&self) -> bool {
+        self.recorded
+    }
+
+    /// Scopes that rows of this event can match or lead to something that does.
+    pub fn wants(&self, event: &Event) -> u64 {
+        if self.recorded { u64::MAX } else { self.plan.event_mask(event.id) | self.rules.needed(event) }
     }
 
     /// Calls `emit` with each event that matches, in order of rows, and returns how many there were. Without `emit`,

@@ -8,6 +8,7 @@ use format::{Block, Scratch};
 
 use crate::matching::{Buffers, Facts, Matcher};
 use crate::order::{Order, Part};
+use crate::select::Selector;
 use crate::source::{BlockRef, File, Source};
 use crate::state::State;
 use crate::{Error, EventView, Output, Render, Result, threads};
@@ -114,12 +115,11 @@ impl<'a> Question<'a> {
     fn choose(&self) -> (Vec<BlockRef>, Stats) {
         let mut stats = Stats::default();
         let mut chosen = Vec::new();
+        let files = self.source.files().iter().zip(&self.matchers);
+        let mut selectors: Vec<_> = files.map(|(file, matcher)| Selector::new(matcher, file)).collect();
         for block in self.source.blocks() {
             let Some(info) = self.source.info(*block) else { continue };
-            let may_match = match (self.source.file(*block), self.matchers.get(block.file)) {
-                (Some(file), Some(matcher)) => matcher.may_match(file, info),
-                _ => false,
-            };
+            let may_match = selectors.get_mut(block.file).is_some_and(|selector| selector.may_match(info));
             if may_match {
                 chosen.push(*block);
             } else {

@@ -22,6 +22,7 @@ mod predicate;
 mod selection;
 pub mod set;
 pub mod subject;
+pub mod summary;
 pub mod syntax;
 mod values;
 pub mod words;

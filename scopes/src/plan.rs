@@ -205,6 +205,10 @@ impl Plan {
         self.details.get(at)
     }
 
+    pub(crate) fn context_keys(&self) -> &ContextKeys {
+        &self.context
+    }
+
     /// All scopes of the plan.
     pub fn scopes(&self) -> u64 {
         self.scopes

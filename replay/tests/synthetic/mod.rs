@@ -216,8 +216,8 @@ pub fn snapshot(processes: &[Context<'_>]) -> Side {
 
 /// A busy host: `count` system calls of 64 processes, one of them `rare` and only once in `count` rows. About the mix of a
 /// build: opens of 2,000 paths, reads and writes, closes, now and then an exec.
-pub fn busy(count: usize) -> Made {
-    let mut made = Made::new();
+pub fn busy(count: usize, rows_per_block: usize) -> Made {
+    let mut made = Made { rows_per_block, ..Made::new() };
     let names = ["cc1", "as", "ld", "make", "sh", "ls", "grep", "python3"];
     let processes: Vec<(String, String)> =
         (0..64).map(|n| (names[n % 8].to_owned(), format!("/usr/bin/{}", names[n % 8]))).collect();

@@ -218,6 +218,11 @@ impl BinaryKey {
         self.gate.close(words)
     }
 
+    /// What is asked in certain mount namespaces only.
+    pub fn in_namespaces(&self) -> impl Iterator<Item = &Texts> {
+        std::iter::once(&self.host).chain(self.inside.iter().map(|(_, texts)| texts))
+    }
+
     /// Whether every path is asked for in any namespace.
     pub fn is_plain(&self) -> bool {
         self.host.is_empty() && self.inside.is_empty()

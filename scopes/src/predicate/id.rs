@@ -81,6 +81,19 @@ impl Ids {
         self.gate.close(words)
     }
 
+    pub fn field(&self) -> Field {
+        self.field
+    }
+
+    /// Scopes that a process or thread with this number may pass, whatever its start.
+    pub fn may(&self, number: u64) -> u64 {
+        let mut words = self.numbers.words(number.into());
+        words.add(self.threads.words(number.into()));
+        words.add(self.beyond_numbers());
+        // What excludes a process need not exclude all of its threads, nor all processes that had its number.
+        self.gate.close(Words { not: 0, ..words })
+    }
+
     pub fn gate(&self) -> Gate {
         self.gate
     }
