@@ -10,23 +10,20 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender};
-use events::{
-    Context, EventId, Marks, Raw,
-    catalogue::{cgroups as cgroup_events, process},
-};
-use format::{BlockBuilder, Loss, Row, Side};
+use events::{Context, EventId, Marks, catalogue::process};
+use format::{BlockBuilder, Cgroup, Loss, Row, Side};
 
 use crate::{
     cgroup_table::CgroupTable,
-    cgroups::FoundCgroup,
     clocks,
+    container_events::{self, Happened},
     contexts::ContextTable,
     kernel::{self, Record, Records},
     label::Judge,
     lanes::{Lanes, Work},
     loss::{self, Ledger, LossEntry},
     names::{NameRequest, Named},
-    process_table::{Change, argument},
+    process_table::Change,
 };
 
 /// A block is written at the latest this long after its first row: so much a killed recorder loses.
@@ -35,6 +32,9 @@ const BLOCK_AGE: Duration = Duration::from_secs(1);
 const BLOCK_BYTES: usize = 16 << 20;
 /// What stands between blocks and waits for room in the queue.
 const SIDES_BOUND: usize = 1024;
+
+/// The context of what the recorder says of the time before it; the kernel side gives low numbers.
+const NOBODY: u32 = u32::MAX;
 
 /// How a session labels and chooses rows.
 #[derive(Debug)]
@@ -153,7 +153,11 @@ impl Assembler {
     }
 
     /// Writes what is known before the first event.
-    pub fn begin(&mut self) {
+    pub fn begin(&mut self, start_ns: u64) {
+        self.contexts.announce(NOBODY, &Context::default());
+        for cgroup in self.cgroups.containers() {
+            self.say(Happened::Existing, &cgroup, start_ns, 0, NOBODY, Marks(Marks::NO_CONTEXT));
+        }
         self.gather_sides();
         self.send_sides();
         self.tick();
@@ -270,24 +274,22 @@ impl Assembler {
         !self.blocked
     }
 
-    /// Keeps what the event says about cgroups.
-    fn follow_cgroups(&mut self, record: &Record<'_>) {
-        let made = record.event == cgroup_events::CGROUP_MKDIR;
-        let number = |name| match argument(record, name) {
-            Raw::Number(n) => Some(n),
-            _ => None,
-        };
-        // Ids of the old hierarchies are numbers of their own.
-        if number("hierarchy_id").is_some_and(|hierarchy| hierarchy as u32 != 0) {
-            return;
-        }
-        let Some(id) = number("cgroup_id") else { return };
-        if !made {
-            self.cgroups.removed(id, record.time_ns);
-        } else if let Raw::Bytes(path) = argument(record, "cgroup_path") {
-            let path = String::from_utf8_lossy(path).into_owned();
-            self.cgroups.made(FoundCgroup { id, path }, record.time_ns);
-        }
+    /// Says what happened to a container, as an event of the task that it happened to.
+    fn say(
+        &mut self,
+        happened: Happened,
+        cgroup: &Cgroup,
+        time_ns: u64,
+        cpu: u16,
+        context: u32,
+        marks: Marks,
+    ) {
+        let Some(container) = &cgroup.container else { return };
+        let wall_ns = cgroup.created_ns.map(|made_ns| clocks::now().wall(made_ns));
+        let args = container_events::arguments(happened, cgroup, container, wall_ns);
+        let event = happened.event();
+        self.counts.produced += 1;
+        self.place(&Record { time_ns, event, cpu, context, ret: 0, marks, args: &args });
     }
 }
 
@@ -299,11 +301,34 @@ impl Records for Assembler {
     fn record(&mut self, record: &Record<'_>) {
         self.counts.produced += 1;
         self.last_ns = self.last_ns.max(record.time_ns);
-        let event = record.event;
-        let is_cgroups = event == cgroup_events::CGROUP_MKDIR || event == cgroup_events::CGROUP_RMDIR;
-        if is_cgroups {
-            self.follow_cgroups(record);
+        let happened = container_events::follow(&mut self.cgroups, record);
+        self.place(record);
+        if let Some((happened, cgroup)) = happened {
+            self.say(happened, &cgroup, record.time_ns, record.cpu, record.context, record.marks);
         }
+    }
+
+    fn lost(&mut self, lost: &kernel::Loss) {
+        self.counts.produced += lost.count;
+        self.losses.add(&LossEntry {
+            from_ns: lost.from_ns,
+            to_ns: lost.to_ns,
+            cpu: lost.cpu,
+            event: lost.event,
+            count: lost.count,
+            cause: lost.cause.name(),
+        });
+    }
+
+    fn forget(&mut self, id: u32) {
+        self.contexts.forget(id);
+    }
+}
+
+impl Assembler {
+    /// Labels a record and puts it into the block, or leaves it out.
+    fn place(&mut self, record: &Record<'_>) {
+        let event = record.event;
         let is_wanted = self.choice.wanted.as_ref().is_none_or(|wanted| wanted.contains(&event));
         let is_state = is_process_state(event);
         if !is_wanted && !is_state {
@@ -372,22 +397,6 @@ impl Records for Assembler {
             }
             Err(_) => self.losses.add_one(record.time_ns, record.cpu, event, loss::REFUSED),
         }
-    }
-
-    fn lost(&mut self, lost: &kernel::Loss) {
-        self.counts.produced += lost.count;
-        self.losses.add(&LossEntry {
-            from_ns: lost.from_ns,
-            to_ns: lost.to_ns,
-            cpu: lost.cpu,
-            event: lost.event,
-            count: lost.count,
-            cause: lost.cause.name(),
-        });
-    }
-
-    fn forget(&mut self, id: u32) {
-        self.contexts.forget(id);
     }
 }
 

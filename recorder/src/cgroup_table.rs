@@ -69,9 +69,17 @@ impl CgroupTable {
         self.insert(found, None);
     }
 
-    /// A cgroup that was made while recording.
-    pub fn made(&mut self, found: FoundCgroup, time_ns: u64) {
+    /// A cgroup that was made while recording; given back when it is a container's own.
+    pub fn made(&mut self, found: FoundCgroup, time_ns: u64) -> Option<Cgroup> {
+        let id = found.id;
+        let known = self.known.contains_key(&id);
         self.insert(found, Some(time_ns));
+        self.known.get(&id).filter(|cgroup| !known && is_own(cgroup)).cloned()
+    }
+
+    /// The containers that are there, each once.
+    pub fn containers(&self) -> Vec<Cgroup> {
+        self.known.values().filter(|cgroup| is_own(cgroup)).cloned().collect()
     }
 
     fn insert(&mut self, found: FoundCgroup, created_ns: Option<u64>) {
@@ -106,13 +114,14 @@ impl CgroupTable {
         }
     }
 
-    pub fn removed(&mut self, id: u64, time_ns: u64) {
-        if let Some(cgroup) = self.known.get_mut(&id) {
-            cgroup.removed_ns = Some(time_ns);
-            self.removed.insert(id);
-            self.untold.insert(id);
-            self.starting.remove(&id);
-        }
+    /// A cgroup that was removed; given back when it was a container's own.
+    pub fn removed(&mut self, id: u64, time_ns: u64) -> Option<Cgroup> {
+        let cgroup = self.known.get_mut(&id)?;
+        cgroup.removed_ns = Some(time_ns);
+        self.removed.insert(id);
+        self.untold.insert(id);
+        self.starting.remove(&id);
+        Some(&*cgroup).filter(|cgroup| is_own(cgroup)).cloned()
     }
 
     /// A task executed a program: the first one in a new container that is not the runtime's is its entry point.
@@ -230,6 +239,12 @@ impl CgroupTable {
             keep
         });
     }
+}
+
+/// Whether the cgroup is the container's own, and not one inside it.
+fn is_own(cgroup: &Cgroup) -> bool {
+    let last = cgroup.path.rsplit('/').next().unwrap_or_default();
+    cgroup.container.as_ref().is_some_and(|container| last.contains(&container.id))
 }
 
 /// Whether the program is the runtime's own, on its way to the entry point: `runc init` executes itself, from a

@@ -7,6 +7,7 @@ pub mod cgroup_table;
 pub mod cgroups;
 pub mod clocks;
 pub mod command;
+pub mod container_events;
 pub mod containers;
 pub mod contexts;
 pub mod host;

@@ -105,6 +105,7 @@ impl Session {
         let progress = Arc::new(Progress::default());
         let gauge = Arc::new(Gauge { bytes: Arc::clone(&progress.bytes), ..Gauge::default() });
         let is_flight = setup.destination.flight.is_some();
+        let start_ns = setup.header.recording.start_ns;
         let sink =
             Sink::create(setup.destination, setup.header, Arc::clone(&gauge)).map_err(|halt| match halt {
                 Halt::Output(error) => Error::Output(error),
@@ -122,7 +123,7 @@ impl Session {
             Assembler::new(choice, setup.cgroups, setup.names, lanes, wants_changes, Arc::clone(&progress));
         assembler.tell(Side::Processes(setup.processes));
         assembler.tell(Side::Users(setup.users));
-        assembler.begin();
+        assembler.begin(start_ns);
         Ok(Session { assembler, progress, started: Instant::now(), after: setup.after, is_flight })
     }
 
