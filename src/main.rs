@@ -8,7 +8,6 @@ mod info;
 mod outcome;
 mod record;
 mod replay;
-mod scope_options;
 
 use std::process::ExitCode;
 

@@ -2,6 +2,7 @@
 
 mod progress;
 mod run;
+mod seal;
 mod steer;
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
@@ -10,7 +11,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use recorder::amount::{self, Stretch};
 
-use crate::{outcome::Outcome, scope_options::ScopeOptions};
+use crate::{filters::FilterOptions, outcome::Outcome};
 
 /// Everything is recorded unless --events says otherwise; scopes (-f, -p) only label what they match, so that replay can
 /// ask for something else later. The recording ends with Ctrl-C, with COMMAND, or when a limit is reached.
@@ -37,7 +38,7 @@ pub struct Options {
     events: Vec<String>,
 
     #[command(flatten)]
-    scopes: ScopeOptions,
+    scopes: FilterOptions,
 
     /// Record only what -f and -p match; the capture says so
     #[arg(long)]
@@ -90,6 +91,14 @@ pub struct Options {
     /// Go on this long after the trigger, then stop
     #[arg(long, value_name = "TIME", requires = "flight", default_value = "10s", value_parser = amount::time)]
     after: Duration,
+
+    /// Sign the capture with the key of this file (ed25519); a file that is not there is made, with a new key
+    #[arg(long, value_name = "FILE")]
+    sign_key: Option<PathBuf>,
+
+    /// Encrypt the capture to this age recipient (age1...); repeatable
+    #[arg(long, value_name = "RECIPIENT")]
+    encrypt_to: Vec<String>,
 
     /// Record while this command runs, and end with its exit code
     #[arg(last = true, value_name = "COMMAND")]

@@ -109,6 +109,7 @@ fn record(load: Load, plan: Plan, only_matched: bool) -> u64 {
             max_bytes: None,
             rotation: None,
             flight: None,
+            seal: format::WriterOptions::default(),
         },
         header: Header { schema: format::current_schema(), ..Header::default() },
         compression: Compression::Default,

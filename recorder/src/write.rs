@@ -10,7 +10,7 @@ use std::{
 };
 
 use crossbeam_channel::Receiver;
-use format::{Cgroup, EncodedBlock, Finished, Header, Loss, Side, User, Writer};
+use format::{Cgroup, EncodedBlock, Finished, Header, Loss, Side, User, Writer, WriterOptions};
 
 use crate::{
     amount::Stretch,
@@ -36,6 +36,8 @@ pub struct Destination {
     pub rotation: Option<Rotation>,
     /// Keep this much in memory and write only when released.
     pub flight: Option<Stretch>,
+    /// Signature and encryption.
+    pub seal: WriterOptions,
 }
 
 /// Why writing ended before the recording did.
@@ -168,7 +170,8 @@ impl Sink {
         let output = Shared(Arc::new(Mutex::new(output)));
         self.header.recording.part = self.part;
         self.header.recording.previous_head = self.previous_head;
-        let writer = Writer::create(output.clone(), &self.header).map_err(halt)?;
+        let writer =
+            Writer::create_with(output.clone(), &self.header, self.destination.seal.clone()).map_err(halt)?;
         self.file = Some(OpenFile { writer, output, blocks: 0, rows: 0, first_ns: None });
         Ok(())
     }

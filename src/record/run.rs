@@ -30,8 +30,11 @@ use recorder::{
 };
 use scopes::{Plan, ScopeSet};
 
-use super::{Compression, Options, Transport, progress, steer::Steer};
-use crate::{outcome::Outcome, scope_options};
+use super::{Compression, Options, Transport, progress, seal, steer::Steer};
+use crate::{
+    filters::{Diagnostics, read_policies},
+    outcome::Outcome,
+};
 
 /// Containers whose names may wait to be asked for.
 const NAME_QUEUE: usize = 1024;
@@ -42,21 +45,24 @@ pub fn record(options: &Options) -> Result<Outcome> {
         bail!("--only-matched needs filters to match (-f or -p)");
     }
     let users = host::users();
-    let policies = options.scopes.policy_texts()?;
+    let policies = read_policies(&options.scopes.policies)?;
     let plan = if options.scopes.is_empty() {
         Plan::everything()
     } else {
-        compile(options.scopes.scopes(&policies)?, &users)?
+        let scopes = options.scopes.scopes()?;
+        for warning in scopes.warnings() {
+            let _ = writeln!(io::stderr(), "{warning}");
+        }
+        compile(scopes, &users)?
     };
     let trigger = match options.trigger.as_slice() {
         [] => None,
-        filters => {
-            Some(compile(ScopeSet::parse(filters).map_err(|errors| scope_options::all(&errors))?, &users)?)
-        }
+        filters => Some(compile(ScopeSet::parse(filters).map_err(|errors| Diagnostics(errors))?, &users)?),
     };
     let path = options.output.clone().unwrap_or_else(default_path);
     let first = if options.rotate.is_some() { part_path(&path, 0) } else { path.clone() };
     output::check(&first, options.force)?;
+    let seal = seal::options(options.sign_key.as_deref(), &options.encrypt_to)?;
 
     let signals = signals::listen().context("cannot listen for signals")?;
     // The slow pass over /proc goes on while the kernel side is loaded; the quick one follows when it is attached.
@@ -106,6 +112,7 @@ pub fn record(options: &Options) -> Result<Outcome> {
                 .rotate
                 .map(|every| Rotation { every, keep: options.keep.map(|keep| keep as usize) }),
             flight: options.flight,
+            seal,
         },
         header,
         compression: match options.compression {
@@ -153,7 +160,7 @@ pub fn record(options: &Options) -> Result<Outcome> {
 /// Filters name users as this host does.
 fn compile(mut scopes: ScopeSet, users: &[User]) -> Result<Plan> {
     let number = |name: &str| users.iter().find(|user| user.name == name).map(|user| user.uid);
-    scopes.resolve_users(number).map_err(|errors| scope_options::all(&errors))?;
+    scopes.resolve_users(number).map_err(|errors| Diagnostics(errors))?;
     Ok(Plan::compile(&scopes))
 }
 

@@ -155,6 +155,7 @@ pub fn setup(path: &Path) -> Setup {
             max_bytes: None,
             rotation: None,
             flight: None,
+            seal: format::WriterOptions::default(),
         },
         header: Header {
             program: "tracer test".into(),
