@@ -5,6 +5,7 @@ mod events_list;
 mod filters;
 mod import;
 mod info;
+mod narrow;
 mod outcome;
 mod record;
 mod replay;

@@ -14,6 +14,7 @@ use replay::render::clock::Clock;
 use replay::render::{Destination, Printer, Style};
 
 use crate::filters::{Diagnostics, FilterOptions};
+use crate::narrow;
 use crate::outcome::Outcome;
 
 #[derive(Args, Debug)]
@@ -98,6 +99,9 @@ fn ask(options: &Options, source: &Source) -> Result<Asked> {
         Asked::given(set, source).map_err(Diagnostics)?
     };
     if !options.quiet {
+        if let Some(plan) = asked.plan() {
+            warnings.extend(narrow::warnings(source, plan, &options.scopes));
+        }
         warn(&warnings);
         let mut err = io::stderr().lock();
         for (number, name) in asked.names() {

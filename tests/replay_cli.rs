@@ -411,3 +411,122 @@ fn blocks_that_cannot_match_are_skipped() {
     assert_eq!(asked("uid=1").1, "0");
     assert_eq!(asked("uid=500").1, "40");
 }
+
+/// What is said on stderr.
+fn said(arguments: &[&str]) -> String {
+    String::from_utf8_lossy(&tracer(arguments).stderr).into_owned()
+}
+
+#[test]
+fn what_a_capture_cannot_answer_is_said() {
+    let folder = Folder::new();
+    let shell = process(500, 1, 1000, "bash", "/usr/bin/bash");
+    let capture = |name: &str, narrow: &dyn Fn(&mut format::Recording)| {
+        let mut made = Made::new();
+        narrow(&mut made.header.recording);
+        made.push(&event(1, "openat", shell, &[]));
+        folder.capture(name, made)
+    };
+    let whole = capture("whole.trz", &|_| {});
+    assert_eq!(said(&["replay", &whole, "-f", "event=ptrace"]), "");
+    let few = capture("few.trz", &|recording| recording.events = vec!["openat,close".into()]);
+    assert_eq!(said(&["replay", &few, "-f", "event=openat"]), "");
+    assert!(
+        said(&["replay", &few, "-f", "event=ptrace"])
+            .contains("ptrace: not among the events of the recording")
+    );
+    assert!(said(&["replay", &few, "-f", "event=anti_debugging"]).contains("anti_debugging: not among"));
+    assert!(
+        said(&["replay", &few, "-f", "comm=ls"]).contains("only these events were recorded: openat,close")
+    );
+    assert_eq!(said(&["replay", &few, "-f", "event=ptrace", "--quiet"]), "");
+    let lacking = format::Unavailable { event: "ptrace".into(), reason: "no such hook".into() };
+    let lacking = capture("lacking.trz", &|recording| recording.unavailable = vec![lacking.clone()]);
+    assert!(said(&["replay", &lacking, "-f", "event=ptrace"]).contains("not recorded: ptrace: no such hook"));
+    let matched = capture("matched.trz", &|recording| {
+        (recording.only_matched, recording.filters) = (true, vec!["3:comm=bash".into()]);
+    });
+    assert_eq!(said(&["replay", &matched, "-f", "3:comm=bash"]), "");
+    assert!(
+        said(&["replay", &matched, "-f", "uid=0"]).contains("holds only what matched when it was recorded")
+    );
+}
+
+#[test]
+fn losses_and_missing_ends_are_said() {
+    let folder = Folder::new();
+    let mut made = id_and_ls();
+    made.sides.push(format::Side::Losses(vec![format::Loss {
+        host: 0,
+        from_ns: synthetic::BOOT,
+        to_ns: synthetic::BOOT + 1,
+        cpu: None,
+        event: None,
+        count: 12,
+        cause: "buffer full".into(),
+    }]));
+    let file = folder.capture("lossy.trz", made);
+    assert!(said(&["replay", &file]).contains("12 events were lost while recording"));
+    let bytes = std::fs::read(&file).expect("the capture");
+    let cut = folder.path("cut.trz");
+    std::fs::write(&cut, &bytes[..bytes.len() - 40]).expect("a file");
+    let output = tracer(&["replay", &text(&cut), "--count"]);
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).trim()),
+        (Some(0), "8"),
+        "{err}"
+    );
+    assert!(err.contains("cut.trz: not finished"), "{err}");
+}
+
+#[test]
+fn a_log_of_json_lines_comes_back_as_the_same_lines() {
+    let folder = Folder::new();
+    let mut made = id_and_ls();
+    made.sides.push(synthetic::container());
+    let address = [2, 0, 0, 80, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+    let connect = [("sockfd", Raw::Number(3)), ("addr", Raw::Bytes(&address)), ("addrlen", Raw::Number(16))];
+    let inside = Context {
+        cgroup_id: synthetic::CONTAINER_CGROUP,
+        ns_pid: 8,
+        ..process(700, 1, 0, "p\u{ff}ng", "/bin/ping")
+    };
+    made.push(&Event { ret: -111, ..event(5_000_000, "connect", inside, &connect) });
+    let time = [("req", Raw::Bytes(&[1, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0]))];
+    made.push(&event(5_000_001, "nanosleep", inside, &time));
+    let bytes = [("fd", Raw::Number(1)), ("buf", Raw::Bytes(b"\xff\0hello")), ("count", Raw::Number(7))];
+    made.push(&event(5_000_002, "write", inside, &bytes));
+    made.push(&event(5_000_003, "openat", inside, &[("pathname", Raw::Bytes(b"/tmp/\xff\xfe"))]));
+    let file = folder.capture("first.trz", made);
+    let lines = printed(&["replay", &file, "-o", "json"]);
+    let log = folder.path("log.json");
+    std::fs::write(&log, &lines).expect("a log");
+    let imported = text(&folder.path("imported.trz"));
+    printed(&["import", "--from", "tracee-json", &text(&log), "-o", &imported]);
+    assert_eq!(printed(&["replay", &imported, "-o", "json"]), lines);
+    assert_eq!(printed(&["replay", &imported, "--count", "-f", "connect.retval<0"]), "1\n");
+    assert_eq!(printed(&["replay", &imported, "--count", "-f", "container=pinger", "-f", "uid=0"]), "4\n");
+}
+
+#[test]
+fn logs_with_events_of_others_are_imported_and_bad_lines_are_named() {
+    let folder = Folder::new();
+    let log = folder.path("log.json");
+    let lines = concat!(
+        "{\"timestamp\":1,\"eventName\":\"new_event\",\"processName\":\"ls\",\"args\":",
+        "[{\"name\":\"path\",\"type\":\"string\",\"value\":\"/x\"},{\"name\":\"deep\",\"type\":\"any\",\"value\":{\"a\":[1,-2,null]}}]}\n",
+        "not json\n",
+    );
+    std::fs::write(&log, lines).expect("a log");
+    let target = text(&folder.path("c.trz"));
+    let refused = tracer(&["import", &text(&log), "-o", &target]);
+    let err = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.code() == Some(2) && err.contains("line 2: "), "{err}");
+    let err = said(&["import", &text(&log), "-o", &target, "--skip-bad"]);
+    assert!(err.contains("1 lines skipped; the first: line 2"), "{err}");
+    let json = printed(&["replay", &target, "-o", "json"]);
+    assert!(json.contains("\"eventName\":\"new_event\""), "{json}");
+    assert!(json.contains("\"value\":\"/x\"") && json.contains("\"value\":{\"a\":[1,-2,null]}"), "{json}");
+    assert_eq!(printed(&["replay", &target, "--count", "-f", "comm=ls"]), "1\n");
+}

@@ -52,6 +52,14 @@ impl Asked {
         }
     }
 
+    /// The user's scopes, where there are any.
+    pub fn plan(&self) -> Option<&Plan> {
+        match self {
+            Asked::Given(plan) => Some(plan),
+            Asked::Recorded(_) => None,
+        }
+    }
+
     /// Numbers and names of scopes that have a name.
     pub fn names(&self) -> Vec<(u8, String)> {
         let mut names = match self {

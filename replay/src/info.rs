@@ -209,8 +209,12 @@ impl Info {
                 format!("{:.12} {} {} {}", container.id, container.name, container.image, container.runtime),
             );
         }
+        let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for it in &self.unavailable {
-            line("Not recorded", format!("{}: {}", it.event, it.reason));
+            by_reason.entry(&it.reason).or_default().push(&it.event);
+        }
+        for (reason, events) in by_reason {
+            line("Not recorded", format!("{}: {reason}", events.join(", ")));
         }
         for loss in &self.losses {
             let event = loss.event.unwrap_or("any event");

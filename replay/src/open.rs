@@ -30,11 +30,6 @@ pub fn warnings(source: &Source) -> Vec<String> {
             let noun = if lost == 1 { "event was" } else { "events were" };
             warnings.push(format!("{name}: {lost} {noun} lost while recording (tracer info says when)"));
         }
-        let recording = &file.capture.header().recording;
-        if recording.only_matched {
-            let filters = recording.filters.join(" ");
-            warnings.push(format!("{name}: holds only what matched when it was recorded: {filters}"));
-        }
     }
     warnings
 }
