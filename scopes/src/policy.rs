@@ -1,16 +1,339 @@
 //! Policy files: YAML or JSON, one scope each.
+//!
+//! Both forms are read: Kubernetes' (`apiVersion`, `kind`, `metadata`, `spec`) and the older plain one (`type: policy`
+//! with everything at the top). A file may hold several documents.
 
-use crate::diagnostic::{Diagnostic, Severity};
-use crate::set::ScopeSet;
+use std::collections::BTreeMap;
 
-pub(crate) fn read(file: &str, _text: &str, _set: &mut ScopeSet, errors: &mut Vec<Diagnostic>) {
-    errors.push(Diagnostic {
-        severity: Severity::Error,
-        flag: file.to_owned(),
-        text: String::new(),
-        span: 0..0,
-        message: "policy files are not read by this build".to_owned(),
-        suggestion: None,
-        allowed: None,
-    });
+use events::{Event, EventId, Set, catalogue};
+use serde::Deserialize;
+use serde_saphyr::{Location, Spanned};
+
+use crate::check::{self, Site};
+use crate::diagnostic::{Diagnostic, Severity, nearest};
+use crate::filter::{Filter, Target, Value};
+use crate::set::{Scope, ScopeSet};
+use crate::syntax::{self, Op, Piece};
+
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Document {
+    api_version: Option<Spanned<String>>,
+    kind: Option<Spanned<String>>,
+    metadata: Option<Metadata>,
+    spec: Option<Spec>,
+    #[serde(rename = "type")]
+    form: Option<Spanned<String>>,
+    name: Option<Spanned<String>>,
+    #[serde(rename = "description")]
+    _description: Option<String>,
+    scope: Option<Vec<Spanned<String>>>,
+    #[serde(default)]
+    default_actions: Vec<Spanned<String>>,
+    rules: Option<Vec<Rule>>,
+}
+
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+struct Metadata {
+    name: Spanned<String>,
+    #[serde(default, rename = "annotations")]
+    _annotations: BTreeMap<String, String>,
+    #[serde(default, rename = "labels")]
+    _labels: BTreeMap<String, String>,
+    #[serde(rename = "namespace")]
+    _namespace: Option<String>,
+}
+
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Spec {
+    scope: Option<Vec<Spanned<String>>>,
+    #[serde(default)]
+    default_actions: Vec<Spanned<String>>,
+    rules: Option<Vec<Rule>>,
+}
+
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+struct Rule {
+    event: Spanned<String>,
+    #[serde(default)]
+    filters: Vec<Spanned<String>>,
+    #[serde(default)]
+    actions: Vec<Spanned<String>>,
+}
+
+/// Adds each policy of a file to `set` as a scope of its own.
+pub(crate) fn read(file: &str, text: &str, set: &mut ScopeSet, errors: &mut Vec<Diagnostic>) {
+    let options = serde_saphyr::options! { with_snippet: false };
+    match serde_saphyr::from_multiple_with_options::<Document>(text, options) {
+        Ok(documents) if documents.is_empty() => {
+            errors.push(Reader::new(file).fail(None, "no policy in this file"))
+        }
+        Ok(documents) => documents.into_iter().for_each(|document| policy(file, document, set, errors)),
+        Err(error) => errors.push(malformed(file, error.without_snippet())),
+    }
+}
+
+fn malformed(file: &str, error: &serde_saphyr::Error) -> Diagnostic {
+    let reader = Reader::new(file);
+    let location = error.location();
+    if let serde_saphyr::Error::SerdeUnknownField { field, expected, .. } = error {
+        let unknown = reader.fail(location.as_ref(), format!("unknown field {field:?}"));
+        return Diagnostic {
+            suggestion: nearest(field, expected.iter().copied()).map(str::to_owned),
+            allowed: Some(expected.join(", ")),
+            ..unknown
+        };
+    }
+    let message = error.to_string();
+    let first = message.lines().next().unwrap_or_default();
+    reader.fail(location.as_ref(), format!("not a policy: {first}"))
+}
+
+/// Says where in a file something stands.
+struct Reader<'a> {
+    file: &'a str,
+}
+
+impl<'a> Reader<'a> {
+    fn new(file: &'a str) -> Reader<'a> {
+        Reader { file }
+    }
+
+    fn place(&self, location: Option<&Location>) -> String {
+        match location {
+            Some(at) if at.line() > 0 => format!("{}:{}:{}", self.file, at.line(), at.column()),
+            _ => self.file.to_owned(),
+        }
+    }
+
+    fn fail(&self, location: Option<&Location>, message: impl Into<String>) -> Diagnostic {
+        Diagnostic {
+            severity: Severity::Error,
+            flag: self.place(location),
+            text: String::new(),
+            span: 0..0,
+            message: message.into(),
+            suggestion: None,
+            allowed: None,
+        }
+    }
+
+    fn about(&self, what: &Spanned<String>, message: impl Into<String>, allowed: &str) -> Diagnostic {
+        let text = what.value.clone();
+        let failed = self.fail(Some(&what.referenced), message);
+        Diagnostic { span: 0..text.len(), text, allowed: Some(allowed.to_owned()), ..failed }
+    }
+}
+
+fn policy(file: &str, document: Document, set: &mut ScopeSet, errors: &mut Vec<Diagnostic>) {
+    let reader = Reader::new(file);
+    let (name, scope, actions, rules) = match parts(&reader, document) {
+        Ok(parts) => parts,
+        Err(error) => return errors.push(error),
+    };
+    if name.value.trim().is_empty() {
+        errors.push(reader.fail(Some(&name.referenced), "the policy's name is empty"));
+    }
+    if set.names().any(|(_, known)| known == name.value) {
+        errors.push(reader.about(
+            &name,
+            "another policy has this name",
+            "a name that is unique among all policies",
+        ));
+        return;
+    }
+    for action in actions.iter().chain(rules.iter().flat_map(|rule| &rule.actions)) {
+        if action.value != "log" {
+            errors.push(reader.about(action, format!("action {:?} is not supported", action.value), "log"));
+        }
+    }
+    let Some(number) = set.free_number() else {
+        errors.push(reader.fail(Some(&name.referenced), "more than 64 scopes"));
+        return;
+    };
+    let mut policy = Policy { reader, number, filters: Vec::new(), errors, warnings: set.warnings_mut() };
+    for filter in &scope {
+        policy.scope(filter);
+    }
+    let mut seen: Vec<EventId> = Vec::new();
+    for rule in &rules {
+        policy.rule(rule, &mut seen);
+    }
+    let filters = policy.filters;
+    set.insert(Scope { number, name: Some(name.value), filters });
+}
+
+type Parts = (Spanned<String>, Vec<Spanned<String>>, Vec<Spanned<String>>, Vec<Rule>);
+
+/// The same parts of both forms.
+fn parts(reader: &Reader<'_>, document: Document) -> Result<Parts, Diagnostic> {
+    let fail = |message: &str| reader.fail(None, message);
+    let (name, scope, actions, rules) = match (&document.form, &document.kind) {
+        (Some(form), None) if form.value == "policy" => {
+            let name = document.name.ok_or_else(|| fail("the policy has no name"))?;
+            (name, document.scope, document.default_actions, document.rules)
+        }
+        (Some(form), _) => {
+            return Err(reader.about(form, "not a policy", "type: policy, or apiVersion and kind: Policy"));
+        }
+        (None, Some(kind)) if kind.value == "Policy" => {
+            if let Some(version) =
+                document.api_version.filter(|version| !version.value.starts_with("tracee.aquasec.com/"))
+            {
+                return Err(reader.about(&version, "unknown apiVersion", "tracee.aquasec.com/v1beta1"));
+            }
+            let metadata =
+                document.metadata.ok_or_else(|| fail("the policy has no metadata with its name"))?;
+            let spec = document.spec.ok_or_else(|| fail("the policy has no spec"))?;
+            (metadata.name, spec.scope, spec.default_actions, spec.rules)
+        }
+        (None, Some(kind)) => return Err(reader.about(kind, "not a policy", "kind: Policy")),
+        (None, None) => return Err(fail("not a policy: neither `type: policy` nor `kind: Policy`")),
+    };
+    let no_scope = "the policy has no scope; `scope: [global]` is everything";
+    let scope = scope.filter(|scope| !scope.is_empty()).ok_or_else(|| fail(no_scope))?;
+    let rules = rules.filter(|rules| !rules.is_empty()).ok_or_else(|| fail("the policy has no rules"))?;
+    Ok((name, scope, actions, rules))
+}
+
+/// One policy on its way to being a scope.
+struct Policy<'a> {
+    reader: Reader<'a>,
+    number: u8,
+    filters: Vec<Filter>,
+    errors: &'a mut Vec<Diagnostic>,
+    warnings: &'a mut Vec<Diagnostic>,
+}
+
+impl Policy<'_> {
+    fn keep(&mut self, checked: check::Checked<Filter>) {
+        match checked {
+            Ok(filter) => self.filters.push(filter),
+            Err(error) => self.errors.push(*error),
+        }
+    }
+
+    fn scope(&mut self, filter: &Spanned<String>) {
+        let flag = self.reader.place(Some(&filter.referenced));
+        let checked =
+            check::scope_filter(Site { flag: &flag, text: &filter.value }, self.number, self.warnings);
+        self.keep(checked);
+    }
+
+    fn rule(&mut self, rule: &Rule, seen: &mut Vec<EventId>) {
+        let flag = self.reader.place(Some(&rule.event.referenced));
+        let text = rule.event.value.as_str();
+        let site = Site { flag: &flag, text };
+        let (op, name) = match text.strip_prefix('-') {
+            Some(name) => (Op::NotEqual, name),
+            None => (Op::Equal, text),
+        };
+        let start = text.len() - name.len();
+        let events = match self.events(&site, Piece { text: name, span: start..text.len() }) {
+            Ok(events) => events,
+            Err(error) => return self.errors.push(*error),
+        };
+        if op == Op::NotEqual && !rule.filters.is_empty() {
+            let message = "an excluded event has no filters";
+            self.errors.push(self.reader.about(&rule.event, message, "filters of events that are wanted"));
+            return;
+        }
+        if let [id] = events.as_slice() {
+            if seen.contains(id) {
+                let message = format!("two rules of this policy are about {name}");
+                let allowed = "one rule for each event: more filters in it, or another policy";
+                self.errors.push(self.reader.about(&rule.event, message, allowed));
+                return;
+            }
+            seen.push(*id);
+        }
+        for event in events.iter().filter_map(|id| catalogue::by_id(*id)) {
+            if !self.rule_filters(rule, event) {
+                break;
+            }
+        }
+        self.filters.push(Filter {
+            scope: self.number,
+            flag,
+            text: format!("event{op}{name}"),
+            target: Target::Events,
+            op,
+            span: 0..0,
+            values: vec![Value::Events(events)],
+        });
+    }
+
+    /// Whether all filters fit this event; of a set of events, the first that does not is enough to say so.
+    fn rule_filters(&mut self, rule: &Rule, event: &'static Event) -> bool {
+        let before = self.errors.len();
+        for filter in &rule.filters {
+            let flag = self.reader.place(Some(&filter.referenced));
+            let site = Site { flag: &flag, text: &filter.value };
+            let checked = check::rule_filter(site, self.number, event, self.warnings);
+            self.keep(checked);
+        }
+        self.errors.len() == before
+    }
+
+    /// The events of a rule: a name, a glob, a set, or a property.
+    fn events(&mut self, site: &Site<'_>, name: Piece<'_>) -> check::Checked<Vec<EventId>> {
+        if let Ok(parts) = syntax::split(name.text)
+            && parts.op != Op::Is
+        {
+            return self.property(site, &name);
+        }
+        if catalogue::by_name(name.text).is_none()
+            && let Some(set) = Set::by_name(name.text)
+        {
+            return Ok(in_set(set));
+        }
+        if name.text == "*" {
+            return site.error(name.span, "a lone `*` filters nothing", "events, sets, or an exclusion");
+        }
+        check::events_like(site, &name)
+    }
+
+    fn property(&mut self, site: &Site<'_>, name: &Piece<'_>) -> check::Checked<Vec<EventId>> {
+        const PROPERTIES: [&str; 7] = [
+            "tag",
+            "threat.severity",
+            "threat.name",
+            "threat.description",
+            "threat.mitre.tactic",
+            "threat.mitre.technique",
+            "threat.mitre.name",
+        ];
+        let end = name.text.find(['=', '!', '<', '>']).unwrap_or(name.text.len());
+        let (key, value) = name.text.split_at(end);
+        let value = value.trim_start_matches(['=', '!', '<', '>']);
+        let span = name.span.start..name.span.start + end;
+        match key {
+            "tag" => match Set::by_name(value) {
+                Some(set) => Ok(in_set(set)),
+                None => {
+                    let names = Set::ALL.iter().map(|set| set.name());
+                    let allowed: Vec<&str> = names.clone().collect();
+                    let span = name.span.end - value.len()..name.span.end;
+                    site.unknown(span, format!("unknown tag {value:?}"), value, names, allowed.join(", "))
+                }
+            },
+            key if PROPERTIES.contains(&key) => {
+                let message =
+                    format!("no event of this version has the property {key}: nothing is chosen by it");
+                self.warnings.push(site.message(Severity::Warning, span, message));
+                Ok(Vec::new())
+            }
+            key => {
+                let message = format!("unknown property {key:?}");
+                site.unknown(span, message, key, PROPERTIES.into_iter(), PROPERTIES.join(", "))
+            }
+        }
+    }
+}
+
+fn in_set(set: Set) -> Vec<EventId> {
+    catalogue::events().filter(|event| event.sets.has(set)).map(|event| event.id).collect()
 }

@@ -98,7 +98,19 @@ impl Ids {
         self.gate
     }
 
-    /// Whether the table of numbers says all, without pins, threads and starts.
+    pub fn field(&self) -> Field {
+        self.field
+    }
+
+    /// What single numbers may say of a thread, whatever its process is.
+    pub fn thread_words(&self) -> Words {
+        self.threads.iter().fold(Words::default(), |mut all, (_, words)| {
+            all.add(words);
+            all
+        })
+    }
+
+    /// The table of numbers, without pins, threads and starts.
     pub fn numbers(&self) -> &Intervals {
         &self.numbers
     }

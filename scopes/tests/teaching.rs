@@ -1,0 +1,140 @@
+//! Malformed filters: what is said, and where the caret stands.
+
+use scopes::ScopeSet;
+
+fn error(filter: &str) -> String {
+    let errors = ScopeSet::parse(&[filter]).unwrap_err();
+    assert_eq!(errors.len(), 1, "{filter}: {errors:#?}");
+    errors[0].to_string()
+}
+
+#[track_caller]
+fn says(filter: &str, caret: &str, parts: &[&str]) {
+    let error = error(filter);
+    for part in parts {
+        assert!(error.contains(part), "{filter}: no {part:?} in\n{error}");
+    }
+    let line = error.lines().nth(2).unwrap_or_default();
+    let under: String = line.chars().skip(5).collect();
+    assert_eq!(under, caret, "{error}");
+}
+
+#[test]
+fn names_that_do_not_exist_get_the_nearest_one() {
+    says(
+        "9:com=ls",
+        "  ^^^",
+        &["unknown filter key \"com\" in -f 9:com=ls; did you mean \"comm\"?", "allowed: event, set"],
+    );
+    says("event=opnat", "      ^^^^^", &["unknown event \"opnat\"", "did you mean \"openat\"?"]);
+    says(
+        "set=fss",
+        "    ^^^",
+        &["unknown event set \"fss\"", "did you mean \"fs\"?", "allowed: default, syscalls"],
+    );
+    says("opnat.retval=0", "^^^^^", &["unknown event", "did you mean \"openat\"?"]);
+    says(
+        "openat.args.pathnam=x",
+        "            ^^^^^^^",
+        &["openat has no argument", "did you mean \"pathname\"?", "dirfd, pathname, flags, mode"],
+    );
+    says("openat.context.com=x", "               ^^^", &["unknown context field", "did you mean \"comm\"?"]);
+    says("openat.retval=EACCESS", "              ^^^^^^^", &["did you mean \"EACCES\"?"]);
+    says(
+        "openat.flags=O_CREATE",
+        "             ^^^^^^^^",
+        &["no name that flags knows", "did you mean \"O_CREAT\"?"],
+    );
+}
+
+#[test]
+fn shapes_that_are_wrong_say_what_is_allowed() {
+    says("comm=", "    ^", &["operator without a value"]);
+    says("comm=a,,b", "       ^", &["empty value"]);
+    says("=a", "^", &["filter without a key"]);
+    says("comm", "^^^^", &["needs an operator and a value", "allowed: = !="]);
+    says("comm<a", "    ^", &["operator `<` does not fit", "allowed: = !="]);
+    says("follow=1", "      ^", &["operator `=` does not fit \"follow\""]);
+    says("!comm", " ^^^^", &["cannot be denied"]);
+    says("mntns>5", "     ^", &["operator `>` does not fit"]);
+    says("comm=*", "     ^", &["a lone `*` filters nothing"]);
+    says("event=*", "      ^", &["a lone `*` filters nothing"]);
+    says("openat.args=x", "       ^^^^", &["args of openat without a name"]);
+}
+
+#[test]
+fn scopes_are_numbers_from_1_to_64() {
+    says("0:comm=ls", "^", &["scope 0 does not exist", "allowed: 1 to 64"]);
+    says("65:comm=ls", "^^", &["scope 65 does not exist"]);
+    says("99999999999999999999999:comm=ls", "^^^^^^^^^^^^^^^^^^^^^^^", &["does not exist"]);
+    says("x:comm=ls", "^", &["scope \"x\" is not a number"]);
+    says(":comm=ls", "^", &["is not a number"]);
+}
+
+#[test]
+fn numbers_must_be_numbers_and_fit() {
+    says("uid=4294967296", "    ^^^^^^^^^^", &["4294967296 does not fit", "0 to 4294967295"]);
+    says("pid=x", "    ^", &["\"x\" is not a number"]);
+    says("pid=-1", "    ^^", &["-1 does not fit"]);
+    says("uid=12x", "    ^^^", &["12x"]);
+    says("openat.dirfd=3000000000", "             ^^^^^^^^^^", &["does not fit dirfd of type int"]);
+    says("openat.retval=99999999999999999999", "              ^^^^^^^^^^^^^^^^^^^^", &["does not fit"]);
+    says("pid>new", "    ^^^", &["`new` cannot be compared"]);
+}
+
+#[test]
+fn binaries_are_absolute() {
+    says("binary=ls", "       ^^", &["\"ls\" is a relative path"]);
+    says("binary=host:ls", "            ^^", &["\"ls\" is a relative path"]);
+    says("binary=hst:/ls", "       ^^^", &["neither `host` nor a mount namespace's number"]);
+}
+
+#[test]
+fn scopes_that_can_never_match_are_refused() {
+    for filters in [
+        &["comm=ls", "comm!=ls"][..],
+        &["comm=ls,lsof", "comm!=ls*"],
+        &["uid>5", "uid<5"],
+        &["uid<0"],
+        &["uid>=0", "uid<=0", "uid!=0"],
+        &["pid=new", "pid!=new"],
+        &["container", "!container"],
+        &["!container", "container=abc"],
+        &["event=openat", "event!=open*"],
+        &["event=openat", "set!=fs"],
+        &["openat.retval<0", "event!=openat"],
+        &["openat.retval<0", "openat.retval>0"],
+        &["openat.pathname=/etc", "openat.pathname!=/etc"],
+        &["tree=5", "tree!=5"],
+        &["binary=host:/bin/ls", "binary!=/bin/*"],
+    ] {
+        let errors = ScopeSet::parse(filters).unwrap_err();
+        assert_eq!(errors.len(), 1, "{filters:?}");
+        assert!(errors[0].message.contains("can never match"), "{}", errors[0]);
+    }
+    for filters in [
+        &["comm=ls*", "comm!=ls"][..],
+        &["uid=0", "uid>=1000"],
+        &["uid>=5", "uid<=5"],
+        &["1:comm=ls", "2:comm!=ls"],
+        &["event=open*", "event!=openat"],
+        &["container", "container!=abc"],
+        &["binary=/bin/ls", "binary!=host:/bin/ls"],
+    ] {
+        assert!(ScopeSet::parse(filters).is_ok(), "{filters:?}");
+    }
+}
+
+#[test]
+fn all_errors_of_a_command_line_are_told_at_once() {
+    assert_eq!(ScopeSet::parse(&["com=ls", "uid=x y", "comm=ok", "0:pid=1"]).unwrap_err().len(), 3);
+}
+
+#[test]
+fn users_names_become_numbers_of_the_recorded_host() {
+    let mut set = ScopeSet::parse(&["uid=root,1000"]).unwrap();
+    assert!(set.names_users());
+    assert!(set.clone().resolve_users(|_| None).unwrap_err()[0].to_string().contains("no user \"root\""));
+    set.resolve_users(|name| (name == "root").then_some(0)).unwrap();
+    assert!(!set.names_users());
+}
