@@ -98,10 +98,6 @@ impl Ids {
         self.gate
     }
 
-    pub fn field(&self) -> Field {
-        self.field
-    }
-
     /// What single numbers may say of a thread, whatever its process is.
     pub fn thread_words(&self) -> Words {
         self.threads.iter().fold(Words::default(), |mut all, (_, words)| {
