@@ -1,10 +1,12 @@
 //! `tracer events`: the catalogue.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
-use events::{Event, Set, Source, catalogue};
+use events::{Event, EventId, Set, Source, catalogue};
+use recorder::kernel::{Kernel, KernelOptions};
 use serde_json::json;
 
 use crate::outcome::Outcome;
@@ -17,10 +19,16 @@ pub struct Options {
     /// Only events of this set
     #[arg(long, short, value_name = "SET")]
     set: Option<String>,
+    /// Which of them this host can record, and why not (needs root: the probes are tried)
+    #[arg(long)]
+    available: bool,
     /// How to print it
     #[arg(long, short, value_name = "FORMAT", default_value = "text")]
     output: Format,
 }
+
+/// Why this host cannot record an event; those that are not here it can.
+type Lacking = BTreeMap<EventId, String>;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 enum Format {
@@ -33,14 +41,18 @@ enum Format {
 pub fn run(options: &Options) -> Result<Outcome> {
     let mut out = BufWriter::new(io::stdout().lock());
     let chosen = choose(options)?;
+    let lacking = if options.available { Some(lacking()?) } else { None };
     match options.output {
         Format::Text => {
             for event in chosen {
-                writeln!(out, "{}", line(event))?;
+                match &lacking {
+                    Some(lacking) => writeln!(out, "{:<28} {}", event.name, verdict(event, lacking))?,
+                    None => writeln!(out, "{}", line(event))?,
+                }
             }
         }
         Format::Json => {
-            let all: Vec<_> = chosen.into_iter().map(object).collect();
+            let all: Vec<_> = chosen.into_iter().map(|event| object(event, lacking.as_ref())).collect();
             serde_json::to_writer_pretty(&mut out, &all).map_err(io::Error::from)?;
             writeln!(out)?;
         }
@@ -81,11 +93,35 @@ fn line(event: &'static Event) -> String {
     format!("{:<28} {:<10} {:<40} ({})", event.name, kind, sets.join(","), args.join(", "))
 }
 
-fn object(event: &'static Event) -> serde_json::Value {
+/// Loads the probes and takes them away again.
+fn lacking() -> Result<Lacking> {
+    let kernel = Kernel::load(&KernelOptions::default())?;
+    Ok(kernel.unavailable().iter().map(|it| (it.event, it.reason.clone())).collect())
+}
+
+/// `yes`, or `no:` and the reason. A derived event is as available as what it is derived from.
+fn verdict(event: &Event, lacking: &Lacking) -> String {
+    let bases = match event.source {
+        Source::Derived { from } => from.iter().filter_map(|name| catalogue::by_name(name)).collect(),
+        _ => vec![event],
+    };
+    match bases.iter().find_map(|base| lacking.get(&base.id)) {
+        Some(reason) => format!("no: {reason}"),
+        None => "yes".to_owned(),
+    }
+}
+
+fn object(event: &'static Event, lacking: Option<&Lacking>) -> serde_json::Value {
     let sets: Vec<_> = event.sets.iter().map(Set::name).collect();
     let args: Vec<_> = event.args.iter().map(|arg| json!({"name": arg.name, "type": arg.ctype})).collect();
     let (kind, detail) = source(event);
-    json!({"id": event.id.0, "name": event.name, "source": kind, "from": detail, "sets": sets, "args": args})
+    let mut object = json!({"id": event.id.0, "name": event.name, "source": kind, "from": detail, "sets": sets, "args": args});
+    if let Some(lacking) = lacking {
+        let verdict = verdict(event, lacking);
+        object["available"] = json!(verdict == "yes");
+        object["reason"] = json!(verdict.strip_prefix("no: "));
+    }
+    object
 }
 
 /// Where an event comes from, in a word, and the kernel's or catalogue's names for that.
