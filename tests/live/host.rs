@@ -1,0 +1,92 @@
+//! What the tests share: whether this host can record, and running `tracer` with errors that show what it said.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use libtest_mimic::Failed;
+use serde_json::Value;
+
+pub const TRACER: &str = env!("CARGO_BIN_EXE_tracer");
+
+/// Why this host cannot record, if it cannot.
+pub fn obstacle() -> Option<String> {
+    if !rustix::process::geteuid().is_root() {
+        return Some("not root".to_owned());
+    }
+    if !Path::new("/sys/kernel/btf/vmlinux").exists() {
+        return Some("this kernel has no BTF (/sys/kernel/btf/vmlinux)".to_owned());
+    }
+    None
+}
+
+/// A folder for one test's captures.
+pub fn scratch() -> Result<tempfile::TempDir, Failed> {
+    Ok(tempfile::tempdir()?)
+}
+
+/// Runs `tracer` and gives back what it said, whatever its exit code.
+pub fn tracer(arguments: &[&str]) -> Result<Output, Failed> {
+    Ok(Command::new(TRACER).args(arguments).output()?)
+}
+
+/// Runs `tracer`, which must succeed, and gives back its standard output.
+pub fn tracer_ok(arguments: &[&str]) -> Result<String, Failed> {
+    let output = tracer(arguments)?;
+    if !output.status.success() {
+        return Err(describe(arguments, &output).into());
+    }
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+fn describe(arguments: &[&str], output: &Output) -> String {
+    format!(
+        "tracer {} ended with {}\nstdout: {}\nstderr: {}",
+        arguments.join(" "),
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+/// Records while `command` runs, and returns the capture's path.
+pub fn record(dir: &Path, options: &[&str], command: &[&str]) -> Result<PathBuf, Failed> {
+    let file = dir.join("c.trz");
+    let name = path(&file)?;
+    let mut arguments = vec!["record", "--force", "-o", name];
+    arguments.extend(options);
+    arguments.push("--");
+    arguments.extend(command);
+    tracer_ok(&arguments)?;
+    Ok(file)
+}
+
+pub fn path(file: &Path) -> Result<&str, Failed> {
+    file.to_str().ok_or_else(|| "a path that is not UTF-8".into())
+}
+
+/// Replays and returns the events as JSON.
+pub fn events(file: &Path, options: &[&str]) -> Result<Vec<Value>, Failed> {
+    let mut arguments = vec!["replay", path(file)?, "-o", "json"];
+    arguments.extend(options);
+    tracer_ok(&arguments)?.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
+}
+
+/// The number of events that match.
+pub fn count(file: &Path, options: &[&str]) -> Result<u64, Failed> {
+    let mut arguments = vec!["replay", path(file)?, "--count"];
+    arguments.extend(options);
+    Ok(tracer_ok(&arguments)?.trim().parse()?)
+}
+
+pub fn info(file: &Path) -> Result<Value, Failed> {
+    Ok(serde_json::from_str(&tracer_ok(&["info", path(file)?, "-o", "json"])?)?)
+}
+
+/// Fails with what was expected unless `holds`.
+pub fn ensure(holds: bool, expectation: impl FnOnce() -> String) -> Result<(), Failed> {
+    if holds { Ok(()) } else { Err(expectation().into()) }
+}
+
+pub fn same<T: PartialEq + std::fmt::Debug>(what: &str, actual: T, expected: T) -> Result<(), Failed> {
+    ensure(actual == expected, || format!("{what}: expected {expected:?}, got {actual:?}"))
+}
