@@ -27,6 +27,7 @@ mod order;
 mod packets;
 mod plain;
 mod region;
+mod stand_in;
 mod tables;
 
 use std::{path::PathBuf, time::Duration};

@@ -56,4 +56,6 @@ hooks! {
     ModuleFree = 10 "module_free" [name, version, src_version];
     FileOpen = 11 "security_file_open" [pathname, flags, dev, inode, ctime, syscall_pathname, inode_mode];
     Packet = 12 "net_packet" [data, length, direction, ifindex, cookie];
+    SwitchNamespaces = 13 "switch_task_ns" [pid, new_mnt, new_pid, new_uts, new_ipc, new_net, new_cgroup];
+    CommitCreds = 14 "commit_creds" [old_cred, new_cred];
 }

@@ -98,6 +98,10 @@ pub mod role {
     pub const GIVES_SOCKET: u8 = 3;
     /// Uses the socket of argument 0.
     pub const USES_SOCKET: u8 = 4;
+    /// May have moved the task to other namespaces.
+    pub const SWITCHES_NAMESPACES: u8 = 5;
+    /// May have changed the task's credentials.
+    pub const CHANGES_CREDENTIALS: u8 = 6;
 }
 
 /// The key of the map of variants: which argument, and the value of the one that says what it is. See

@@ -1,6 +1,7 @@
 //! The programs, one family of hooks per file.
 
 pub mod cgroups;
+pub mod credentials;
 pub mod files;
 pub mod modules;
 pub mod packets;

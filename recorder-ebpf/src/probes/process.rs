@@ -34,7 +34,8 @@ fn on_fork<const TYPED: bool>(child: *const u8) -> Option<()> {
     let place = Place::of(task)?;
     let mut writer = Writer::begin(Hook::ProcessFork.slot())?;
     let context = place.id(&mut writer, task);
-    fork_record(&mut writer, context, Task::<true>(child).untyped().0);
+    let flags = syscalls::clone_flags::<TYPED>();
+    fork_record(&mut writer, context, Task::<true>(child).untyped().0, flags);
     if !writer.commit() {
         place.forget();
     }
@@ -42,7 +43,7 @@ fn on_fork<const TYPED: bool>(child: *const u8) -> Option<()> {
 }
 
 #[inline(never)]
-fn fork_record(writer: &mut Writer, context: u64, child: *const u8) -> u32 {
+fn fork_record(writer: &mut Writer, context: u64, child: *const u8, flags: u64) -> u32 {
     let (parent, child) = (current::<false>(), Task::<false>(child));
     let started = writer.start(Hook::ProcessFork.words());
     let level = level_of(parent.thread_pid());
@@ -59,7 +60,7 @@ fn fork_record(writer: &mut Writer, context: u64, child: *const u8) -> u32 {
     writer.set_word(started, 8, number_at(leader.thread_pid(), level) as u64);
     writer.set_word(started, 9, child.start_boottime());
     writer.set_word(started, 10, leader.start_boottime());
-    writer.set_word(started, 11, 0);
+    writer.set_word(started, 11, flags);
     writer.end(started, header(Hook::ProcessFork, context, 0));
     0
 }

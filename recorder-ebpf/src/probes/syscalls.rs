@@ -9,11 +9,11 @@ use events::abi::{
 };
 
 use crate::{
-    capture::{self, Call},
+    capture::{self, Call, user},
     context::{Place, current},
     emit::{Writer, config},
     kernel::{Task, probe},
-    probes::{files, sockets},
+    probes::{credentials, files, sockets},
 };
 
 #[unsafe(no_mangle)]
@@ -103,6 +103,26 @@ pub fn entry_registers<const TYPED: bool>() -> Regs<false> {
     }
 }
 
+/// The flags and exit signal with which the current call makes a task; 0 where that is no call of the task's own.
+#[inline(always)]
+pub fn clone_flags<const TYPED: bool>() -> u64 {
+    const SIGCHLD: u64 = 17;
+    const CLONE_VM_VFORK: u64 = 0x4100;
+    let regs = entry_registers::<TYPED>();
+    let compat = current::<false>().compat();
+    match (regs.number(), compat) {
+        (56, false) | (120, true) => regs.argument(0, compat),
+        (57, false) | (2, true) => SIGCHLD,
+        (58, false) | (190, true) => CLONE_VM_VFORK | SIGCHLD,
+        (435, _) => {
+            let arguments = regs.argument(0, compat);
+            let exit_signal = user::<u64>(arguments.wrapping_add(32)).unwrap_or(0);
+            user::<u64>(arguments).unwrap_or(0) | exit_signal & 0xff
+        }
+        _ => 0,
+    }
+}
+
 /// The slot of a call by its number; `None` for numbers that no call has.
 #[inline(always)]
 fn slot_of(number: i32, compat: bool, ret: i64) -> Option<u32> {
@@ -185,6 +205,8 @@ fn on_exit<const TYPED: bool>(ctx: &BtfTracePointContext) -> Option<()> {
         match role {
             role::OPENS_0 => files::append_opened(&mut writer, context, ret as u32, argument),
             role::OPENS_1 => files::append_opened(&mut writer, context, ret as u32, regs.argument(1, compat)),
+            role::SWITCHES_NAMESPACES => credentials::append_namespaces(&mut writer, context),
+            role::CHANGES_CREDENTIALS => credentials::append_credentials(&mut writer, context),
             role::GIVES_SOCKET => sockets::note_owner(ret as u32, context),
             _ => sockets::note_owner(argument as u32, context),
         };

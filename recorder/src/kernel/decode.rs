@@ -170,7 +170,7 @@ impl Arguments {
             }
         }
         if record.len() == HEADER_BYTES + header.words as usize * 8 {
-            return then(args.get(..declared.len()).unwrap_or_default(), Marks(header.marks));
+            return then(args.get(..declared.len()).unwrap_or_default(), slot.marks(header.marks));
         }
         // Paths first, for they are put together elsewhere.
         self.paths.clear();
@@ -200,7 +200,7 @@ impl Arguments {
                 *place = Raw::Bytes(if arg.kind == ArgKind::Str { until_nul(bytes) } else { bytes });
             }
         }
-        then(args.get(..declared.len()).unwrap_or_default(), Marks(header.marks))
+        then(args.get(..declared.len()).unwrap_or_default(), slot.marks(header.marks))
     }
 }
 
@@ -213,11 +213,136 @@ fn number_of(kind: ArgKind, register: u64, is_compat: bool) -> Raw<'static> {
 }
 
 impl SlotEvent {
+    /// The marks with their bits of arguments where the event has those arguments.
+    fn marks(&self, wire: u32) -> Marks {
+        const OF_ARGUMENTS: u32 = 0x00ff_ff00;
+        if self.positions.is_none() || wire & OF_ARGUMENTS == 0 {
+            return Marks(wire);
+        }
+        let mut marks = Marks(wire & !OF_ARGUMENTS);
+        for word in 0..8 {
+            let Some(position) = self.position(word).filter(|position| *position < 8) else { continue };
+            if Marks(wire).is_lost(word) {
+                marks = marks.lost_arg(position);
+            }
+            if Marks(wire).is_cut(word) {
+                marks = marks.cut_arg(position);
+            }
+        }
+        marks
+    }
+
     /// The position of a word or blob among the event's arguments.
     fn position(&self, word: usize) -> Option<usize> {
         match &self.positions {
             None => Some(word),
             Some(positions) => positions.get(word).copied().flatten().map(usize::from),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use events::catalogue;
+
+    use super::*;
+
+    fn slot(name: &str) -> SlotEvent {
+        SlotEvent {
+            event: catalogue::by_name(name).expect("an event of the catalogue"),
+            is_compat: false,
+            is_exec: false,
+            is_state_only: false,
+            is_hidden: false,
+            stand_ins: Vec::new(),
+            positions: None,
+        }
+    }
+
+    /// A record of so many words, and blobs of (argument, form, bytes).
+    fn record(words: &[u64], blobs: &[(u8, u8, &[u8])], marks: u32) -> Vec<u8> {
+        let mut bytes = vec![0; HEADER_BYTES];
+        bytes[15] = words.len() as u8;
+        bytes[32..36].copy_from_slice(&marks.to_ne_bytes());
+        bytes.extend(words.iter().flat_map(|word| word.to_ne_bytes()));
+        for (arg, form, blob) in blobs {
+            bytes.extend((blob.len() as u32).to_ne_bytes());
+            bytes.extend([*arg, *form, 0, 0]);
+            bytes.extend_from_slice(blob);
+            bytes.resize(bytes.len().next_multiple_of(8), 0);
+        }
+        let length = bytes.len() as u32;
+        bytes[8..12].copy_from_slice(&length.to_ne_bytes());
+        bytes
+    }
+
+    fn read(slot: &SlotEvent, record: &[u8]) -> (Vec<String>, Marks) {
+        let header = header(record).expect("a whole record");
+        Arguments::default().read(slot, &header, record, |args, marks| {
+            (args.iter().map(|arg| format!("{arg:?}")).collect(), marks)
+        })
+    }
+
+    #[test]
+    fn numbers_are_read_by_their_kind_and_strings_from_their_blob() {
+        let at_fdcwd = u64::from((-100_i32) as u32);
+        let bytes = record(&[at_fdcwd, 0x7ffc_0000, 0o102, 0o644], &[(1, form::PLAIN, b"/etc/passwd")], 0);
+        let (args, _) = read(&slot("openat"), &bytes);
+        assert_eq!(args[0], format!("Number({})", -100_i64 as u64));
+        assert_eq!(args[1], format!("Bytes({:?})", b"/etc/passwd"));
+        assert_eq!(args[2], "Number(66)");
+    }
+
+    #[test]
+    fn what_was_not_captured_is_missing() {
+        let (args, marks) = read(&slot("openat"), &record(&[3, 0x10, 0, 0], &[], Marks(0).lost_arg(1).0));
+        assert_eq!(args[1], "Missing");
+        assert!(marks.is_lost(1) && marks.has(Marks::FAULT));
+    }
+
+    #[test]
+    fn a_path_comes_last_component_first() {
+        let bytes = record(&[0; 4], &[(1, form::PATH, b"passwd\0etc\0"), (0, form::PLAIN, b"")], 0);
+        assert_eq!(read(&slot("openat"), &bytes).0[1], format!("Bytes({:?})", b"/etc/passwd"));
+        let root = record(&[0; 4], &[(1, form::PATH, b"")], 0);
+        assert_eq!(read(&slot("openat"), &root).0[1], format!("Bytes({:?})", b"/"));
+        let memfd = record(&[0; 4], &[(1, form::PSEUDO_PATH, b"memfd:x\0")], 0);
+        assert_eq!(read(&slot("openat"), &memfd).0[1], format!("Bytes({:?})", b"memfd:x"));
+    }
+
+    #[test]
+    fn a_hooks_words_and_marks_go_where_the_catalogue_has_them() {
+        let mut slot = slot("openat");
+        slot.positions = Some(vec![Some(2), None, Some(1)]);
+        let bytes = record(&[7, 8, 0], &[(2, form::PLAIN, b"name\0rest")], Marks(0).cut_arg(2).0);
+        let (args, marks) = read(&slot, &bytes);
+        assert_eq!(
+            args,
+            ["Missing".into(), format!("Bytes({:?})", b"name"), "Number(7)".into(), "Missing".to_owned()]
+        );
+        assert!(marks.is_cut(1) && !marks.is_cut(2));
+    }
+
+    #[test]
+    fn a_torn_record_is_none_and_a_torn_blob_ends_the_blobs() {
+        let whole = record(&[1, 2, 3, 4], &[(1, form::PLAIN, b"/a/path/that/is/cut")], 0);
+        for end in 0..whole.len() {
+            assert!(header(&whole[..end]).is_none(), "{end}");
+        }
+        for at in 8..whole.len() {
+            for value in [0, 1, 0x7f, 0xff] {
+                let mut bytes = whole.clone();
+                bytes[at] = value;
+                if header(&bytes).is_some() {
+                    read(&slot("openat"), &bytes);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_32_bit_tasks_numbers_are_signed_as_it_means_them() {
+        assert_eq!(number_of(ArgKind::I64, 0xffff_ffff, true), Raw::Number(u64::MAX));
+        assert_eq!(number_of(ArgKind::I64, 0xffff_ffff, false), Raw::Number(0xffff_ffff));
     }
 }

@@ -10,7 +10,7 @@ use super::{
     Loss, LossCause, Record, Records, UNKNOWN_CONTEXT,
     clock::BootOffset,
     contexts::Contexts,
-    decode::{self, Arguments},
+    decode::{self, Arguments, MAX_ARGS},
     order::{Stream, earliest},
     region::Regions,
     tables::SlotEvent,
@@ -177,15 +177,26 @@ impl Drain {
         let mut give =
             |header: &RecordHeader, slot: &SlotEvent, arguments: &mut Arguments, record: &[u8], more: u32| {
                 arguments.read(slot, header, record, |args: &[Raw<'_>], marks: Marks| {
-                    sink.record(&Record {
+                    let marks = Marks(marks.0 | more);
+                    let record = Record {
                         time_ns,
                         event: slot.event.id,
                         cpu: header.cpu,
                         context,
                         ret: header.ret,
-                        marks: Marks(marks.0 | more),
+                        marks,
                         args,
-                    });
+                    };
+                    if !slot.is_hidden {
+                        sink.record(&record);
+                    }
+                    for stand_in in slot.stand_ins.iter().filter(|_| header.ret >= 0) {
+                        let mut own = [Raw::Missing; MAX_ARGS];
+                        let count = stand_in.args.len().min(MAX_ARGS);
+                        let marks = stand_in.fill(args, header.ret, marks, &mut own);
+                        let args = own.get(..count).unwrap_or_default();
+                        sink.record(&Record { event: stand_in.event.id, ret: 0, marks, args, ..record });
+                    }
                 });
             };
         let is_exit = header.slot == Hook::ProcessExit.slot();

@@ -11,7 +11,10 @@ use events::{
     catalogue,
 };
 
-use super::{KernelOptions, Unavailable};
+use super::{
+    KernelOptions, Unavailable,
+    stand_in::{self, StandIn},
+};
 
 /// Which event a slot is, and where its words go.
 #[derive(Clone, Debug)]
@@ -22,6 +25,10 @@ pub struct SlotEvent {
     pub is_exec: bool,
     /// Not asked for, and recorded because process state needs it.
     pub is_state_only: bool,
+    /// Wanted only for what it stands in for.
+    pub is_hidden: bool,
+    /// The hooks that it stands in for.
+    pub stand_ins: Vec<StandIn>,
     /// For hooks: the position of each word among the event's arguments.
     pub positions: Option<Vec<Option<u8>>>,
 }
@@ -46,29 +53,33 @@ impl Tables {
             slots: vec![None; Slot::COUNT],
             unavailable: Vec::new(),
         };
+        let is_wanted = |event: EventId| options.events.as_ref().is_none_or(|wanted| wanted.contains(&event));
         for event in catalogue::events() {
-            let is_wanted = options.events.as_ref().is_none_or(|wanted| wanted.contains(&event.id));
+            let stand_ins = stand_in::of_call(event, is_wanted);
+            let is_hidden = !is_wanted(event.id) && !stand_ins.is_empty();
+            let is_wanted = is_wanted(event.id);
             match event.source {
-                Source::Syscall(numbers) if is_wanted => {
+                Source::Syscall(numbers) if is_wanted || is_hidden => {
                     let native = if cfg!(target_arch = "aarch64") { numbers.aarch64 } else { numbers.x86_64 };
                     let entry = syscall_entry(event, options);
                     if let Some(number) = native {
-                        tables.set_syscall(number as usize, false, event, entry);
+                        tables.set_syscall(number as usize, false, event, entry, is_hidden, &stand_ins);
                     }
                     if let Some(number) = numbers.i386.filter(|_| cfg!(target_arch = "x86_64")) {
-                        tables.set_syscall(number as usize, true, event, entry);
+                        tables.set_syscall(number as usize, true, event, entry, is_hidden, &stand_ins);
                     }
                     if native.is_none() && numbers.i386.is_none() {
                         tables.refuse(event.id, "this architecture has no such system call");
                     }
                 }
-                Source::Tracepoint(_) | Source::Hook { .. } | Source::Packet => {
-                    tables.set_hook(event, is_wanted)
+                Source::Tracepoint(_) | Source::Hook { .. } | Source::Exit { .. } | Source::Packet => {
+                    tables.set_hook(event, is_wanted, stand_ins)
                 }
                 _ => {}
             }
         }
         tables.set_roles();
+        tables.set_task_roles();
         tables
     }
 
@@ -93,6 +104,30 @@ impl Tables {
         }
     }
 
+    fn set_task_roles(&mut self) {
+        const CREDENTIALS: [&str; 10] = [
+            "setuid",
+            "setgid",
+            "setreuid",
+            "setregid",
+            "setresuid",
+            "setresgid",
+            "setfsuid",
+            "setfsgid",
+            "setgroups",
+            "capset",
+        ];
+        if self.wants(Hook::SwitchNamespaces) {
+            self.set_role("setns", role::SWITCHES_NAMESPACES);
+            self.set_role("unshare", role::SWITCHES_NAMESPACES);
+        }
+        if self.wants(Hook::CommitCreds) {
+            for name in CREDENTIALS {
+                self.set_role(name, role::CHANGES_CREDENTIALS);
+            }
+        }
+    }
+
     fn set_role(&mut self, name: &str, role: u8) {
         let Some(Source::Syscall(numbers)) = catalogue::by_name(name).map(|event| event.source) else {
             return;
@@ -108,7 +143,15 @@ impl Tables {
         }
     }
 
-    fn set_syscall(&mut self, number: usize, is_compat: bool, event: &'static Event, entry: SyscallEntry) {
+    fn set_syscall(
+        &mut self,
+        number: usize,
+        is_compat: bool,
+        event: &'static Event,
+        entry: SyscallEntry,
+        is_hidden: bool,
+        stand_ins: &[StandIn],
+    ) {
         if number >= Slot::SYSCALLS {
             return self.refuse(event.id, "its number is beyond the recorder's table");
         }
@@ -120,14 +163,16 @@ impl Tables {
                 is_compat,
                 is_exec: entry.flags & SyscallEntry::EXEC != 0,
                 is_state_only: false,
+                is_hidden,
+                stand_ins: stand_ins.to_vec(),
                 positions: None,
             });
         }
     }
 
-    fn set_hook(&mut self, event: &'static Event, is_wanted: bool) {
+    fn set_hook(&mut self, event: &'static Event, is_wanted: bool, stand_ins: Vec<StandIn>) {
         let Some(hook) = Hook::ALL.iter().copied().find(|hook| hook.name() == event.name) else {
-            if is_wanted {
+            if is_wanted && !stand_in::covers(event) {
                 self.refuse(event.id, "its hook is not among those that the recorder can attach");
             }
             return;
@@ -145,6 +190,8 @@ impl Tables {
                 is_compat: false,
                 is_exec: false,
                 is_state_only: !is_wanted,
+                is_hidden: false,
+                stand_ins,
                 positions: Some(positions),
             });
         }
