@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::outcome::Outcome;
-use crate::{events_list, import, info, record, replay};
+use crate::{cut, events_list, import, info, merge, record, recover, redact, replay, verify};
 
 /// Record kernel events once, ask any scope later.
 #[derive(Parser, Debug)]
@@ -24,6 +24,18 @@ enum Command {
     Info(info::Options),
     /// Turn a log of JSON lines into a capture
     Import(import::Options),
+    /// Say whether captures are what was written, and name the first bad block
+    Verify(verify::Options),
+    /// Make a key that signs captures
+    Keygen(verify::KeyOptions),
+    /// Make a clean capture of what is left of a damaged one
+    Recover(recover::Options),
+    /// Take part of a capture: a stretch of time, what matches, some arguments
+    Cut(cut::Options),
+    /// Make captures of several hosts one, by wall clock
+    Merge(merge::Options),
+    /// Hash or leave out what must not be given away
+    Redact(redact::Options),
     /// List the events there are
     Events(events_list::Options),
 }
@@ -35,6 +47,12 @@ impl Cli {
             Command::Replay(options) => replay::run(options),
             Command::Info(options) => info::run(options),
             Command::Import(options) => import::run(options),
+            Command::Verify(options) => verify::run(&options),
+            Command::Keygen(options) => verify::generate(&options),
+            Command::Recover(options) => recover::run(&options),
+            Command::Cut(options) => cut::run(&options),
+            Command::Merge(options) => merge::run(&options),
+            Command::Redact(options) => redact::run(&options),
             Command::Events(options) => events_list::run(&options),
         }
     }

@@ -1,14 +1,20 @@
 //! The `tracer` command: records what the kernel did, and asks captures which of it matches a scope.
 
 mod cli;
+mod cut;
 mod events_list;
 mod filters;
 mod import;
 mod info;
+mod merge;
 mod narrow;
 mod outcome;
 mod record;
+mod recover;
+mod redact;
 mod replay;
+mod rewritten;
+mod verify;
 
 use std::process::ExitCode;
 

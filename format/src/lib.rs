@@ -24,6 +24,7 @@ mod index;
 mod integers;
 mod kinds;
 pub mod limits;
+pub mod redact;
 pub mod rewrite;
 mod row;
 mod salvage;

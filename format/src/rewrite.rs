@@ -48,6 +48,10 @@ pub enum Text {
     Path,
     /// A node name.
     Host,
+    /// The name of a user.
+    User,
+    /// The name or image of a container or pod.
+    Container,
     /// Strings, each followed by a NUL.
     Argv,
 }
@@ -136,9 +140,15 @@ impl Copier {
         });
         let processes: Vec<Process> = processes.collect();
         let cgroups = capture.cgroups().iter().map(|cgroup| {
-            let container = cgroup.container.clone().map(|container| crate::Container {
-                started_ns: container.started_ns.map(|time| place.time(time)),
-                ..container
+            let container = cgroup.container.clone().map(|mut container| {
+                container.started_ns = container.started_ns.map(|time| place.time(time));
+                let names = [&mut container.name, &mut container.image, &mut container.pod_name];
+                for name in names.into_iter().chain([&mut container.pod_namespace]) {
+                    if let Some(text) = edit.text(Text::Container, name.as_bytes()) {
+                        *name = String::from_utf8_lossy(&text).into_owned();
+                    }
+                }
+                container
             });
             Cgroup {
                 host: cgroup.host.wrapping_add(place.host),

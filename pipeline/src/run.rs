@@ -165,6 +165,11 @@ impl<'a> Question<'a> {
     /// Calls `see` with each event that matches, block by block in order of their first rows, on this thread. Within a
     /// block events are in order of time; blocks of several hosts may overlap.
     pub fn each(&self, see: &mut dyn FnMut(&File, &EventView<'_>)) -> Result<Stats> {
+        self.each_in_block(&mut |file, _, view| see(file, view))
+    }
+
+    /// The same, with the block that the event is in.
+    pub fn each_in_block(&self, see: &mut dyn FnMut(&File, BlockRef, &EventView<'_>)) -> Result<Stats> {
         let (chosen, mut stats) = self.choose();
         let mut state = State::new(self.source, &self.matchers);
         let (mut scratch, mut buffers) = (Scratch::new(), Buffers::default());
@@ -179,7 +184,7 @@ impl<'a> Question<'a> {
             let block: Block<'_> = file.capture.block(reference.block, &mut scratch).map_err(damaged)?;
             let Some(host) = file.host(block.host()) else { continue };
             let facts = Facts { file, host, lineage: &lineage };
-            let mut emit = |view: &EventView<'_>| see(file, view);
+            let mut emit = |view: &EventView<'_>| see(file, reference, view);
             stats.matched += matcher.block(&block, facts, &mut buffers, Some(&mut emit)).map_err(damaged)?;
             stats.blocks_read += 1;
             stats.rows_read += block.rows() as u64;

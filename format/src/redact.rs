@@ -1,0 +1,357 @@
+//! Taking out of a capture what must not leave the house, so that it can still be asked.
+//!
+//! A value is dropped, or replaced by a hash under a key: the same value gets the same hash everywhere in the capture, so
+//! that filters on equality and shared directories keep their meaning, and nobody without the key can try values.
+
+use events::{ArgKind, Event, Raw, Source, value};
+
+use crate::rewrite::{Change, Copied, Edit, Text};
+use crate::{Error, Header, Result};
+
+/// What kind of value a rule is about.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Subject {
+    /// Arguments of commands, also those in the header.
+    Argv,
+    /// Environments.
+    Env,
+    /// Every string that an event has as an argument, executables, and what descriptors stand for.
+    Paths,
+    /// Socket addresses. Packets are dropped.
+    Addresses,
+    /// Node names, and the host's name in the header.
+    Hosts,
+    Comm,
+    /// Buffers of reads, writes, messages and requests.
+    Data,
+    Users,
+    /// Names and images of containers and pods.
+    Containers,
+    /// One argument, such as `openat.pathname`; either part may be `*`.
+    Argument {
+        event: String,
+        name: String,
+    },
+}
+
+/// What becomes of a value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Treatment {
+    Drop,
+    Hash,
+}
+
+/// A rule: values of a kind, and when `glob` is given, only those that it fits (`*` stands for any bytes).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rule {
+    pub subject: Subject,
+    pub treatment: Treatment,
+    pub glob: Option<String>,
+}
+
+impl Rule {
+    /// Reads `WHAT` or `WHAT=GLOB`, as in `paths=/home/*`.
+    pub fn parse(text: &str, treatment: Treatment) -> Result<Rule> {
+        let (what, glob) = match text.split_once('=') {
+            Some((what, glob)) => (what, Some(glob.to_owned())),
+            None => (text, None),
+        };
+        let subject = match what {
+            "argv" => Subject::Argv,
+            "env" => Subject::Env,
+            "paths" => Subject::Paths,
+            "addresses" => Subject::Addresses,
+            "hosts" => Subject::Hosts,
+            "comm" => Subject::Comm,
+            "data" => Subject::Data,
+            "users" => Subject::Users,
+            "containers" => Subject::Containers,
+            _ => match what.split_once('.') {
+                Some((event, name)) => Subject::Argument { event: event.to_owned(), name: name.to_owned() },
+                None => {
+                    return Err(Error::Key {
+                        what: format!(
+                            "`{what}` cannot be redacted: argv, env, paths, addresses, hosts, comm, data, users, containers or EVENT.ARGUMENT can"
+                        ),
+                    });
+                }
+            },
+        };
+        Ok(Rule { subject, treatment, glob })
+    }
+}
+
+/// Applies rules; the first that fits a value decides.
+#[derive(Debug)]
+pub struct Redactor {
+    rules: Vec<Rule>,
+    key: [u8; 32],
+}
+
+impl Redactor {
+    /// Captures that are redacted with the same secret get the same hashes.
+    pub fn new(rules: Vec<Rule>, secret: &[u8]) -> Redactor {
+        Redactor { rules, key: blake3::derive_key("tracer capture redaction 1", secret) }
+    }
+
+    /// What the header says of the host and the command line.
+    pub fn header(&self, header: &mut Header) {
+        for host in std::iter::once(&mut header.host).chain(&mut header.more_hosts) {
+            self.string(&Subject::Hosts, &mut host.hostname);
+        }
+        for word in &mut header.recording.command_line {
+            self.string(&Subject::Argv, word);
+        }
+    }
+
+    fn string(&self, subject: &Subject, text: &mut String) {
+        if let Some(treatment) = self.treatment(subject, text.as_bytes()) {
+            *text = String::from_utf8_lossy(&self.treated(treatment, text.as_bytes())).into_owned();
+        }
+    }
+
+    fn treatment(&self, subject: &Subject, value: &[u8]) -> Option<Treatment> {
+        let fits = |rule: &&Rule| {
+            rule.subject == *subject && rule.glob.as_ref().is_none_or(|g| fits(g.as_bytes(), value))
+        };
+        self.rules.iter().find(fits).map(|rule| rule.treatment)
+    }
+
+    fn treated(&self, treatment: Treatment, value: &[u8]) -> Vec<u8> {
+        match treatment {
+            Treatment::Drop => Vec::new(),
+            Treatment::Hash => self.hash_text(value),
+        }
+    }
+
+    /// Eight hex digits for each part between slashes.
+    fn hash_text(&self, text: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(text.len());
+        for (at, part) in text.split(|b| *b == b'/').enumerate() {
+            if at > 0 {
+                out.push(b'/');
+            }
+            if matches!(part, b"" | b"." | b"..") {
+                out.extend_from_slice(part);
+            } else {
+                let hash = blake3::keyed_hash(&self.key, part).to_hex();
+                out.extend_from_slice(hash.as_bytes().get(..8).unwrap_or_default());
+            }
+        }
+        out
+    }
+
+    fn strings(&self, subject: &Subject, bytes: &[u8]) -> Option<Vec<u8>> {
+        let mut out = Vec::new();
+        for string in value::strings(bytes) {
+            match self.treatment(subject, string) {
+                Some(treatment) => out.extend_from_slice(&self.treated(treatment, string)),
+                None => out.extend_from_slice(string),
+            }
+            out.push(0);
+        }
+        (out != bytes).then_some(out)
+    }
+
+    /// A socket address of the same family: ports stay, hosts become hashes in private ranges.
+    fn address(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut out = bytes.to_vec();
+        let family = out.first_chunk().map_or(0, |family| u16::from_le_bytes(*family));
+        let hashed = |range: std::ops::Range<usize>, prefix: u8, out: &mut Vec<u8>| {
+            if let Some(host) = out.get_mut(range) {
+                let hash = blake3::keyed_hash(&self.key, host);
+                for (to, from) in host.iter_mut().zip(hash.as_bytes()) {
+                    *to = *from;
+                }
+                if let Some(first) = host.first_mut() {
+                    *first = prefix;
+                }
+            }
+        };
+        match family {
+            1 => {
+                let path = out.split_off(2.min(out.len()));
+                let end = path.iter().skip(1).position(|b| *b == 0).map_or(path.len(), |end| end + 1);
+                out.extend(self.hash_text(path.get(..end).unwrap_or_default()));
+            }
+            2 => hashed(4..8, 10, &mut out),
+            10 => hashed(8..24, 0xfd, &mut out),
+            _ => out.truncate(2),
+        }
+        out
+    }
+
+    fn named(&self, event: &Event, name: &str, value: &[u8]) -> Option<Treatment> {
+        let fits = |rule: &&Rule| {
+            let Subject::Argument { event: of, name: called } = &rule.subject else { return false };
+            fits(of.as_bytes(), event.name.as_bytes())
+                && fits(called.as_bytes(), name.as_bytes())
+                && rule.glob.as_ref().is_none_or(|glob| fits(glob.as_bytes(), value))
+        };
+        self.rules.iter().find(fits).map(|rule| rule.treatment)
+    }
+}
+
+impl Edit for Redactor {
+    fn argument(&mut self, row: &Copied<'_>, position: usize, value: Raw<'_>) -> Change {
+        let Some(arg) = row.event.args.get(position) else { return Change::Keep };
+        let bytes = match value {
+            Raw::Missing => return Change::Keep,
+            Raw::Number(number) => {
+                return match self.named(row.event, arg.name, number.to_string().as_bytes()) {
+                    Some(Treatment::Drop) => Change::Missing,
+                    Some(Treatment::Hash) => {
+                        let hash = blake3::keyed_hash(&self.key, &number.to_le_bytes());
+                        Change::Number(hash.as_bytes().first_chunk().map_or(0, |b| u64::from_le_bytes(*b)))
+                    }
+                    None => Change::Keep,
+                };
+            }
+            Raw::Bytes(bytes) => bytes,
+        };
+        if let Some(treatment) = self.named(row.event, arg.name, bytes) {
+            return self.change(treatment, arg.kind, bytes);
+        }
+        let is_env = matches!(arg.name, "envp" | "env");
+        let subject = match arg.kind {
+            ArgKind::StrArray | ArgKind::StrList(_) => {
+                let subject = if is_env { Subject::Env } else { Subject::Argv };
+                return self.strings(&subject, bytes).map_or(Change::Keep, Change::Bytes);
+            }
+            ArgKind::Str | ArgKind::Text(_) => Subject::Paths,
+            ArgKind::Sockaddr(_) => Subject::Addresses,
+            _ if matches!(row.event.source, Source::Packet) => Subject::Addresses,
+            ArgKind::Tree => Subject::Data,
+            ArgKind::Bytes(_) | ArgKind::Iovec(_) | ArgKind::Msghdr | ArgKind::Mmsghdr(_) => Subject::Data,
+            _ => return Change::Keep,
+        };
+        match self.treatment(&subject, bytes) {
+            Some(treatment) => self.change(treatment, arg.kind, bytes),
+            None => Change::Keep,
+        }
+    }
+
+    fn text(&mut self, what: Text, text: &[u8]) -> Option<Vec<u8>> {
+        let subject = match what {
+            Text::Comm => Subject::Comm,
+            Text::Path => Subject::Paths,
+            Text::Host => Subject::Hosts,
+            Text::User => Subject::Users,
+            Text::Container => Subject::Containers,
+            Text::Argv => return self.strings(&Subject::Argv, text),
+        };
+        if text.is_empty() {
+            return None;
+        }
+        self.treatment(&subject, text).map(|treatment| self.treated(treatment, text))
+    }
+}
+
+impl Redactor {
+    fn change(&self, treatment: Treatment, kind: ArgKind, bytes: &[u8]) -> Change {
+        match (treatment, kind) {
+            (Treatment::Drop, _) => Change::Missing,
+            (Treatment::Hash, ArgKind::Str | ArgKind::Text(_)) => Change::Bytes(self.hash_text(bytes)),
+            (Treatment::Hash, ArgKind::Sockaddr(_)) => Change::Bytes(self.address(bytes)),
+            (Treatment::Hash, ArgKind::StrArray | ArgKind::StrList(_)) => {
+                let strings = value::strings(bytes).map(|s| [self.hash_text(s).as_slice(), b"\0"].concat());
+                Change::Bytes(strings.collect::<Vec<_>>().concat())
+            }
+            (Treatment::Hash, ArgKind::Bytes(_)) => Change::Bytes(
+                self.hash_text(b"data")
+                    .into_iter()
+                    .chain(blake3::keyed_hash(&self.key, bytes).to_hex().bytes().take(8))
+                    .collect(),
+            ),
+            // Their insides cannot be hashed one by one.
+            (Treatment::Hash, _) => Change::Missing,
+        }
+    }
+}
+
+/// Whether a text fits a pattern in which `*` stands for any bytes.
+pub fn fits(glob: &[u8], text: &[u8]) -> bool {
+    let mut parts = glob.split(|b| *b == b'*');
+    let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else { return false };
+    let mut parts = parts.peekable();
+    if parts.peek().is_none() {
+        return rest.is_empty();
+    }
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            return rest.ends_with(part);
+        }
+        let found = (0..=rest.len()).find(|at| rest.get(*at..).is_some_and(|rest| rest.starts_with(part)));
+        match found.and_then(|at| rest.get(at + part.len()..)) {
+            Some(after) => rest = after,
+            None => return false,
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn redactor(rules: &[(&str, Treatment)]) -> Redactor {
+        let rules = rules.iter().map(|(text, treatment)| Rule::parse(text, *treatment).unwrap()).collect();
+        Redactor::new(rules, b"secret")
+    }
+
+    #[test]
+    fn paths_keep_their_shape_and_equal_parts_stay_equal() {
+        let mut redactor = redactor(&[("paths=/home/*", Treatment::Hash)]);
+        assert_eq!(redactor.text(Text::Path, b"/etc/passwd"), None);
+        let one = redactor.text(Text::Path, b"/home/alice/notes.txt").unwrap();
+        let two = redactor.text(Text::Path, b"/home/alice/../alice").unwrap();
+        assert_eq!(one.len(), 3 * 9);
+        assert_eq!(one[..19], two[..19]);
+        assert_eq!(two[19..21], *b"..");
+        assert!(!one.windows(5).any(|w| w == b"alice"));
+    }
+
+    #[test]
+    fn addresses_keep_family_and_port() {
+        let redactor = redactor(&[]);
+        let address = [2, 0, 0, 53, 8, 8, 8, 8, 0, 0, 0, 0, 0, 0, 0, 0];
+        let changed = redactor.address(&address);
+        assert_eq!((&changed[..5], &changed[8..]), (&[2, 0, 0, 53, 10][..], &address[8..]));
+        assert_ne!(changed[5..8], address[5..8]);
+        assert_eq!(redactor.address(&address), changed);
+        for end in 0..address.len() {
+            assert!(redactor.address(&address[..end]).len() <= end);
+        }
+    }
+
+    #[test]
+    fn arguments_are_treated_one_by_one() {
+        let mut redactor = redactor(&[("argv=--password*", Treatment::Drop), ("argv=*@*", Treatment::Hash)]);
+        let changed = redactor.text(Text::Argv, b"mail\0--password=x\0a@b\0").unwrap();
+        assert!(changed.starts_with(b"mail\0\0"), "{changed:?}");
+        assert_eq!(changed.len(), 5 + 1 + 9);
+        assert_eq!(redactor.text(Text::Argv, b"ls\0-l\0"), None);
+    }
+
+    #[test]
+    fn globs_fit_as_in_shells() {
+        for (glob, text, yes) in [
+            ("*", "", true),
+            ("a*", "abc", true),
+            ("*c", "abc", true),
+            ("a*b*c", "a__b__c", true),
+            ("a*a", "a", false),
+            ("abc", "abcd", false),
+            ("*b*", "abc", true),
+            ("*x*", "abc", false),
+        ] {
+            assert_eq!(fits(glob.as_bytes(), text.as_bytes()), yes, "{glob} {text}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_kind_is_refused_with_what_there_is() {
+        let error = Rule::parse("everything", Treatment::Drop).unwrap_err().to_string();
+        assert!(error.contains("argv, env, paths"), "{error}");
+    }
+}

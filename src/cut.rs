@@ -1,0 +1,232 @@
+//! `tracer cut`: part of a capture: a stretch of time, what matches a filter, some of the arguments.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use events::catalogue::process::{SCHED_PROCESS_EXEC, SCHED_PROCESS_EXIT, SCHED_PROCESS_FORK};
+use events::{EventId, Raw};
+use format::redact::fits;
+use format::rewrite::{Change, Copied, Copier, Edit, Fate, Place};
+use format::{BlockInfo, Capture, Writer};
+use pipeline::{Args as Arguments, Matcher, Question, Source};
+use scopes::{Plan, ScopeSet};
+
+use crate::outcome::Outcome;
+use crate::rewritten::{self, Target};
+
+#[derive(Args, Debug)]
+pub struct Options {
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    target: Target,
+    /// From this time on: 2026-07-01T12:00:00Z, or +10s after the first event
+    #[arg(long, value_name = "TIME")]
+    from: Option<String>,
+    /// Up to this time, and not including it
+    #[arg(long, value_name = "TIME")]
+    to: Option<String>,
+    /// What a scope matches (repeatable, as in replay); forks, execs and exits stay for the state of processes
+    #[arg(long, short, value_name = "FILTER")]
+    filter: Vec<String>,
+    /// Keep only these arguments, such as openat.pathname or *.fd
+    #[arg(long, value_name = "EVENT.ARGUMENT", value_delimiter = ',', conflicts_with = "drop")]
+    keep: Vec<String>,
+    /// Leave these arguments out
+    #[arg(long, value_name = "EVENT.ARGUMENT", value_delimiter = ',')]
+    drop: Vec<String>,
+}
+
+const STATE_EVENTS: [EventId; 3] = [SCHED_PROCESS_FORK, SCHED_PROCESS_EXEC, SCHED_PROCESS_EXIT];
+
+pub fn run(options: &Options) -> Result<Outcome> {
+    let name = options.file.display().to_string();
+    let capture = rewritten::open(&options.file)?;
+    let mut header = rewritten::header(&capture, "cut");
+    let range = (
+        options.from.as_deref().map_or(Ok(0), |text| boot_time(text, &capture))?,
+        options.to.as_deref().map_or(Ok(u64::MAX), |text| boot_time(text, &capture))?,
+    );
+    let columns = Columns { keep: patterns(&options.keep)?, drop: patterns(&options.drop)? };
+    let plan = match options.filter.is_empty() {
+        true => None,
+        false => Some(plan(&options.filter)?),
+    };
+    if plan.is_some() {
+        header.recording.only_matched = true;
+        header.recording.filters.extend(options.filter.iter().cloned());
+    }
+    let mut writer = options.target.create(&header, &[&options.file])?;
+    let source = Source::new(vec![(name.clone(), capture)]);
+    let Some(file) = source.files().first() else { bail!("{name}: it cannot be read") };
+    let mut copier = rewritten::copier();
+    let cut = Cut { columns: &columns, range, matched: None };
+    copier.sides(&file.capture, &mut writer, &mut { cut }, Place::default())?;
+    let done = vec![false; file.capture.blocks().len()];
+    let mut run = Run { capture: &file.capture, columns: &columns, range, copier, writer, done };
+    if let Some(plan) = &plan {
+        run.matched(&source, plan)?;
+    }
+    run.up_to(usize::MAX, plan.is_some())?;
+    options.target.finish(run.writer)?;
+    Ok(Outcome::Done)
+}
+
+/// The copying, block by block.
+struct Run<'a> {
+    capture: &'a Capture,
+    columns: &'a Columns,
+    range: (u64, u64),
+    copier: Copier,
+    writer: Writer<File>,
+    done: Vec<bool>,
+}
+
+impl Run<'_> {
+    /// Copies the blocks in which the plan matches something, and those before each.
+    fn matched(&mut self, source: &Source, plan: &Plan) -> Result<()> {
+        let question = Question { source, matchers: vec![Matcher::new(plan)], threads: 1, limit: None };
+        let mut current: Option<(usize, HashSet<(EventId, usize)>)> = None;
+        let mut failed = None;
+        question.each_in_block(&mut |_, reference, view| {
+            if failed.is_some() {
+                return;
+            }
+            if current.as_ref().is_none_or(|(block, _)| *block != reference.block) {
+                let before = current.replace((reference.block, HashSet::new()));
+                failed = before.and_then(|(block, rows)| self.block(block, Some(rows)).err());
+            }
+            // A derived event is not in the file; what it was derived from matches by itself or is not asked for.
+            if let (Arguments::Row { ordinal, .. }, Some((_, rows))) = (view.args, &mut current) {
+                rows.insert((view.event.id, ordinal));
+            }
+        })?;
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        match current {
+            Some((block, rows)) => self.block(block, Some(rows)),
+            None => Ok(()),
+        }
+    }
+
+    /// Copies the blocks before `block` that were not; with `filtered`, nothing in them matched.
+    fn up_to(&mut self, block: usize, filtered: bool) -> Result<()> {
+        for earlier in 0..block.min(self.done.len()) {
+            if self.done.get(earlier) == Some(&false) {
+                self.copy(earlier, filtered.then(HashSet::new))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn block(&mut self, block: usize, matched: Option<HashSet<(EventId, usize)>>) -> Result<()> {
+        self.up_to(block, true)?;
+        self.copy(block, matched)
+    }
+
+    fn copy(&mut self, block: usize, matched: Option<HashSet<(EventId, usize)>>) -> Result<()> {
+        if let Some(done) = self.done.get_mut(block) {
+            *done = true;
+        }
+        let Some(info) = self.capture.blocks().get(block) else { return Ok(()) };
+        let outside = info.last_ns < self.range.0 || info.first_ns >= self.range.1;
+        let unmatched = matched.as_ref().is_some_and(HashSet::is_empty);
+        // What came before the stretch still says who was whose child.
+        if info.first_ns >= self.range.1 || ((outside || unmatched) && !has_state(info)) {
+            return Ok(());
+        }
+        let mut cut = Cut { columns: self.columns, range: self.range, matched };
+        self.copier
+            .block(self.capture, block, &mut self.writer, &mut cut, Place::default())
+            .with_context(|| format!("block {block}"))
+    }
+}
+
+fn has_state(info: &BlockInfo) -> bool {
+    STATE_EVENTS.iter().any(|event| info.rows_of(*event) > 0)
+}
+
+/// What of one block stays.
+struct Cut<'a> {
+    columns: &'a Columns,
+    range: (u64, u64),
+    /// Rows that a filter matched, by event and ordinal; `None` without a filter.
+    matched: Option<HashSet<(EventId, usize)>>,
+}
+
+impl Edit for Cut<'_> {
+    fn row(&mut self, row: &Copied<'_>) -> Fate {
+        let matched = self.matched.as_ref().is_none_or(|rows| rows.contains(&(row.event.id, row.ordinal)));
+        let in_range = (self.range.0..self.range.1).contains(&row.time_ns);
+        match matched && in_range {
+            true => Fate::Keep,
+            false if STATE_EVENTS.contains(&row.event.id) && row.time_ns < self.range.1 => Fate::StateOnly,
+            false => Fate::Drop,
+        }
+    }
+
+    fn argument(&mut self, row: &Copied<'_>, position: usize, _value: Raw<'_>) -> Change {
+        let Some(arg) = row.event.args.get(position) else { return Change::Keep };
+        // State is read from the arguments of these.
+        if STATE_EVENTS.contains(&row.event.id) || self.columns.keeps(row.event.name, arg.name) {
+            Change::Keep
+        } else {
+            Change::Missing
+        }
+    }
+}
+
+/// Which arguments stay.
+struct Columns {
+    keep: Vec<(String, String)>,
+    drop: Vec<(String, String)>,
+}
+
+impl Columns {
+    fn keeps(&self, event: &str, argument: &str) -> bool {
+        let any = |patterns: &[(String, String)]| {
+            patterns.iter().any(|(of, name)| {
+                fits(of.as_bytes(), event.as_bytes()) && fits(name.as_bytes(), argument.as_bytes())
+            })
+        };
+        (self.keep.is_empty() || any(&self.keep)) && !any(&self.drop)
+    }
+}
+
+fn patterns(texts: &[String]) -> Result<Vec<(String, String)>> {
+    let pattern = |text: &String| match text.split_once('.') {
+        Some((event, argument)) => Ok((event.to_owned(), argument.to_owned())),
+        None => bail!("`{text}` is no column: columns are EVENT.ARGUMENT, such as openat.pathname or *.buf"),
+    };
+    texts.iter().map(pattern).collect()
+}
+
+fn plan(filters: &[String]) -> Result<Plan> {
+    match ScopeSet::parse(filters) {
+        Ok(set) => Ok(Plan::compile(&set)),
+        Err(errors) => {
+            let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            bail!("{}", errors.join("\n"))
+        }
+    }
+}
+
+/// A time of the capture's boot clock.
+fn boot_time(text: &str, capture: &Capture) -> Result<u64> {
+    let first = capture.blocks().iter().map(|block| block.first_ns).min().unwrap_or_default();
+    if let Some(after) = text.strip_prefix('+') {
+        let span: jiff::SignedDuration =
+            after.parse().with_context(|| format!("`{text}` is no time after the start"))?;
+        return Ok(first.saturating_add(u64::try_from(span.as_nanos()).unwrap_or_default()));
+    }
+    let time: jiff::Timestamp = text.parse().with_context(|| {
+        format!("`{text}` is no time: 2026-07-01T12:00:00Z, or +10s for ten seconds after the first event")
+    })?;
+    let clock = capture.header().clock;
+    let wall = u64::try_from(time.as_nanosecond()).unwrap_or_default();
+    Ok(wall.saturating_sub(clock.wall_ns.saturating_sub(clock.boot_ns)))
+}

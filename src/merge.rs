@@ -1,0 +1,81 @@
+//! `tracer merge`: captures of several hosts as one, by wall clock, each event with its host.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use format::rewrite::{AsItIs, Place};
+use format::{Capture, Clock, Header};
+
+use crate::outcome::Outcome;
+use crate::rewritten::{self, Target};
+
+#[derive(Args, Debug)]
+pub struct Options {
+    #[arg(required = true, num_args = 2.., value_name = "FILE")]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    target: Target,
+}
+
+pub fn run(options: &Options) -> Result<Outcome> {
+    let captures: Vec<Capture> =
+        options.files.iter().map(|file| rewritten::open(file)).collect::<Result<_>>()?;
+    let (header, places) = join(&captures)?;
+    let sources: Vec<&Path> = options.files.iter().map(PathBuf::as_path).collect();
+    let mut writer = options.target.create(&header, &sources)?;
+    let mut copier = rewritten::copier();
+    let mut blocks = Vec::new();
+    for (file, (capture, place)) in captures.iter().zip(&places).enumerate() {
+        copier.sides(capture, &mut writer, &mut AsItIs, *place).context("writing")?;
+        let firsts = capture.blocks().iter().enumerate();
+        blocks.extend(firsts.map(|(block, info)| (info.first_ns.wrapping_add(place.shift_ns), file, block)));
+    }
+    blocks.sort_unstable();
+    for (_, file, block) in blocks {
+        if let (Some(capture), Some(place), Some(name)) =
+            (captures.get(file), places.get(file), options.files.get(file))
+        {
+            copier
+                .block(capture, block, &mut writer, &mut AsItIs, *place)
+                .with_context(|| name.display().to_string())?;
+        }
+    }
+    options.target.finish(writer)?;
+    Ok(Outcome::Done)
+}
+
+/// The header of the whole, and what becomes of each file. Boot clocks of different hosts have nothing to do with each
+/// other, so in the merged capture every "boot clock" counts from 1970, like the wall clock.
+fn join(captures: &[Capture]) -> Result<(Header, Vec<Place>)> {
+    let Some(first) = captures.first() else { bail!("nothing to merge") };
+    let mut header = rewritten::header(first, "merge");
+    let wall_of = |capture: &Capture| {
+        let clock = capture.header().clock;
+        clock.wall_ns.wrapping_sub(clock.boot_ns)
+    };
+    let (mut places, mut hosts) = (Vec::new(), Vec::new());
+    for capture in captures {
+        let own = capture.header();
+        places.push(Place { host: hosts.len() as u16, shift_ns: wall_of(capture) });
+        hosts.push(own.host.clone());
+        hosts.extend(own.more_hosts.iter().cloned());
+        for event in capture.schema().declarations() {
+            if !header.schema.iter().any(|known| known.id == event.id) {
+                header.schema.push(event);
+            }
+        }
+        header.recording.only_matched |= own.recording.only_matched;
+        let starts = [header.recording.start_ns, own.recording.start_ns.wrapping_add(wall_of(capture))];
+        header.recording.start_ns = if places.len() == 1 { starts[1] } else { starts[0].min(starts[1]) };
+    }
+    if hosts.len() > usize::from(u16::MAX) {
+        bail!("{} hosts are too many for one capture", hosts.len());
+    }
+    let wall = captures.iter().map(|capture| capture.header().clock.wall_ns).min().unwrap_or_default();
+    header.clock = Clock { monotonic_ns: 0, boot_ns: wall, wall_ns: wall };
+    let mut hosts = hosts.into_iter();
+    header.host = hosts.next().unwrap_or_default();
+    header.more_hosts = hosts.collect();
+    Ok((header, places))
+}

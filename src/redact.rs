@@ -1,0 +1,57 @@
+//! `tracer redact`: a capture that can be given away.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use format::redact::{Redactor, Rule, Treatment};
+use format::rewrite::Place;
+
+use crate::outcome::Outcome;
+use crate::rewritten::{self, Target};
+
+/// WHAT is argv, env, paths, addresses, hosts, comm, data, users, containers, or EVENT.ARGUMENT (openat.pathname, *.buf);
+/// WHAT=GLOB means only the values that fit (paths=/home/*). The first rule that fits decides, drops before hashes.
+#[derive(Args, Debug)]
+pub struct Options {
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    target: Target,
+    /// Replace values by hashes: equal values stay equal, paths keep their shape
+    #[arg(long, value_name = "WHAT[=GLOB]", value_delimiter = ',')]
+    hash: Vec<String>,
+    /// Leave values out
+    #[arg(long, value_name = "WHAT[=GLOB]", value_delimiter = ',')]
+    drop: Vec<String>,
+    /// Hash with what this file holds, so that several captures get equal hashes; otherwise with a secret nobody keeps
+    #[arg(long, value_name = "FILE")]
+    secret: Option<PathBuf>,
+}
+
+pub fn run(options: &Options) -> Result<Outcome> {
+    let drops = options.drop.iter().map(|text| Rule::parse(text, Treatment::Drop));
+    let hashes = options.hash.iter().map(|text| Rule::parse(text, Treatment::Hash));
+    let rules: Vec<Rule> = drops.chain(hashes).collect::<Result<_, _>>()?;
+    if rules.is_empty() {
+        bail!("nothing to redact: give --hash or --drop, such as --hash paths,argv,addresses,hosts");
+    }
+    let secret = match &options.secret {
+        Some(path) => std::fs::read(path).with_context(|| format!("reading {}", path.display()))?,
+        None => format::SigningKey::generate()?.to_text().into_bytes(),
+    };
+    let capture = rewritten::open(&options.file)?;
+    let mut redactor = Redactor::new(rules, &secret);
+    let mut header = rewritten::header(&capture, "redact");
+    redactor.header(&mut header);
+    let mut writer = options.target.create(&header, &[&options.file])?;
+    let mut copier = rewritten::copier();
+    copier.sides(&capture, &mut writer, &mut redactor, Place::default())?;
+    for block in 0..capture.blocks().len() {
+        copier
+            .block(&capture, block, &mut writer, &mut redactor, Place::default())
+            .with_context(|| options.file.display().to_string())?;
+    }
+    options.target.finish(writer)?;
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,86 @@
+//! Captures that are made from captures: what `cut`, `merge`, `redact` and `recover` share.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use format::{Capture, Compression, Header, SigningKey, Writer, WriterOptions};
+
+/// Where the new capture goes.
+#[derive(Args, Debug)]
+pub struct Target {
+    /// The capture to write
+    #[arg(long, short, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Overwrite it when it is there
+    #[arg(long)]
+    pub force: bool,
+    /// Sign it with this key
+    #[arg(long, value_name = "KEY")]
+    pub sign_key: Option<PathBuf>,
+}
+
+impl Target {
+    /// Begins the new capture. It must be none of those that it is made from.
+    pub fn create(&self, header: &Header, sources: &[&Path]) -> Result<Writer<File>> {
+        let name = self.output.display();
+        let same = |source: &&Path| match (source.canonicalize(), self.output.canonicalize()) {
+            (Ok(a), Ok(b)) => a == b,
+            _ => false,
+        };
+        if sources.iter().any(same) {
+            bail!("{name}: the new capture cannot take the place of what it is made from");
+        }
+        let mut open = OpenOptions::new();
+        open.write(true).mode(0o600);
+        if self.force {
+            open.create(true).truncate(true)
+        } else {
+            open.create_new(true)
+        };
+        let file =
+            open.open(&self.output).with_context(|| format!("creating {name} (--force overwrites)"))?;
+        let mut options = WriterOptions::default();
+        if let Some(key) = &self.sign_key {
+            let text = std::fs::read_to_string(key).with_context(|| format!("reading {}", key.display()))?;
+            options.sign = Some(SigningKey::from_text(&text).with_context(|| key.display().to_string())?);
+        }
+        Ok(Writer::create_with(file, header, options)?)
+    }
+
+    /// Ends it, and says on stderr what it amounts to.
+    pub fn finish(&self, writer: Writer<File>) -> Result<()> {
+        let (file, finished) = writer.finish().with_context(|| self.output.display().to_string())?;
+        file.sync_all().with_context(|| self.output.display().to_string())?;
+        let _ = writeln!(
+            std::io::stderr().lock(),
+            "{}: {} events in {} blocks, {} bytes",
+            self.output.display(),
+            finished.rows,
+            finished.blocks,
+            finished.bytes
+        );
+        Ok(())
+    }
+}
+
+/// The header of a capture that is made from this one.
+pub fn header(capture: &Capture, made_by: &str) -> Header {
+    let mut header = capture.header().clone();
+    header.schema = capture.schema().declarations();
+    let before = std::mem::take(&mut header.recording.made_from);
+    header.recording.made_from =
+        if before.is_empty() { made_by.to_owned() } else { format!("{made_by}, {before}") };
+    header
+}
+
+pub fn copier() -> format::rewrite::Copier {
+    format::rewrite::Copier::new(format::Options::new(Compression::Default))
+}
+
+pub fn open(path: &Path) -> Result<Capture> {
+    Capture::open(path).with_context(|| path.display().to_string())
+}

@@ -1,0 +1,230 @@
+//! The tools that make captures from captures, on the command line.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use events::{Context, Marks, Raw, catalogue};
+use format::{
+    BlockBuilder, Capture, Clock, Encoder, Header, Host, Options, Process, Row, Scratch, Side, Writer,
+    current_schema,
+};
+
+/// Three blocks of openat, close and exec by `ls` and `cat`, 100 ns apart from boot time 1,000,000 on.
+fn make(path: &Path, host: &str, boot_wall: u64) {
+    let header = Header {
+        program: "test".into(),
+        schema: current_schema(),
+        host: Host { hostname: host.into(), boot_id: host.into(), ..Host::default() },
+        clock: Clock { monotonic_ns: 0, boot_ns: 1_000_000, wall_ns: boot_wall + 1_000_000 },
+        ..Header::default()
+    };
+    let mut writer = Writer::create(std::fs::File::create(path).unwrap(), &header).unwrap();
+    let process =
+        Process { pid: 10, comm: b"ls".to_vec(), argv: b"ls\0/home/alice\0".to_vec(), ..Process::default() };
+    writer.side(&Side::Processes(vec![process])).unwrap();
+    let mut builder = BlockBuilder::new();
+    let mut encoder = Encoder::new(Options::default());
+    let id = |name| catalogue::by_name(name).unwrap().id;
+    for block in 0..3u64 {
+        builder.set_clock(header.clock);
+        let contexts = [(10, &b"ls"[..]), (11, b"cat")].map(|(pid, comm)| {
+            builder.intern(&Context {
+                pid,
+                tid: pid,
+                comm,
+                exe: b"/usr/bin/x",
+                uts: host.as_bytes(),
+                ..Context::default()
+            })
+        });
+        for n in 0..30 {
+            let path = format!("/home/alice/file{n}");
+            let (event, args) = match n % 3 {
+                0 => (id("openat"), [Raw::Number(3), Raw::Bytes(path.as_bytes())]),
+                1 => (id("close"), [Raw::Number(3), Raw::Missing]),
+                _ => (id("sched_process_exec"), [Raw::Bytes(path.as_bytes()), Raw::Missing]),
+            };
+            let row = Row {
+                time_ns: 1_000_000 + block * 3000 + n * 100,
+                event,
+                cpu: 0,
+                context: contexts[(n % 2) as usize],
+                ret: 0,
+                scopes: 1,
+                marks: Marks(0),
+                args: &args,
+            };
+            builder.push(&row).unwrap();
+        }
+        writer.block(&encoder.encode(&mut builder).unwrap()).unwrap();
+    }
+    writer.finish().unwrap();
+}
+
+fn tracer(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tracer")).args(args).output().unwrap()
+}
+
+/// Runs it and expects an exit code; returns what it said.
+fn told(args: &[&str], code: i32) -> String {
+    let output = tracer(args);
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{args:?}\n{out}\n{err}");
+    format!("{out}{err}")
+}
+
+/// Event, comm, path and marks of every row.
+fn rows(path: &str) -> Vec<(u64, &'static str, String, String, u32)> {
+    let capture = Capture::open(path.as_ref()).unwrap();
+    let mut scratch = Scratch::new();
+    let mut rows = Vec::new();
+    for at in 0..capture.blocks().len() {
+        let block = capture.block(at, &mut scratch).unwrap();
+        let mut ordinals = vec![0; block.event_list().len()];
+        for row in 0..block.rows() {
+            let code = block.event_codes().unwrap()[row];
+            let event = capture.schema().event(block.event_list()[code as usize]).unwrap();
+            let position = if event.name == "openat" { 1 } else { 0 };
+            let path = match block.args(code).get(ordinals[code as usize], position).unwrap() {
+                Raw::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+                other => format!("{other:?}"),
+            };
+            ordinals[code as usize] += 1;
+            let context = block.contexts().unwrap().get(block.context_codes().unwrap()[row]).unwrap();
+            let comm = String::from_utf8_lossy(context.comm).into_owned();
+            rows.push((block.times().unwrap()[row], event.name, comm, path, block.marks().unwrap()[row]));
+        }
+    }
+    rows
+}
+
+struct Dir(tempfile::TempDir);
+
+impl Dir {
+    fn new() -> Dir {
+        Dir(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    fn capture(&self, name: &str) -> String {
+        let path = self.path(name);
+        make(&PathBuf::from(&path), name.trim_end_matches(".trz"), 1_700_000_000_000_000_000);
+        path
+    }
+}
+
+#[test]
+fn verify_names_the_first_bad_block_and_whose_signature_it_is() {
+    let dir = Dir::new();
+    let file = dir.capture("a.trz");
+    assert!(told(&["verify", &file], 0).contains("good, 3 blocks, 90 events"));
+    let block = Capture::open(file.as_ref()).unwrap().blocks()[1].clone();
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[(block.offset + block.bytes / 2) as usize] ^= 1;
+    std::fs::write(dir.path("bad.trz"), bytes).unwrap();
+    let bad = told(&["verify", &dir.path("bad.trz")], 1);
+    assert!(bad.contains("BAD") && bad.contains("block 1: "), "{bad}");
+
+    let key = dir.path("key");
+    let public = told(&["keygen", &key], 0);
+    let signed = dir.path("signed.trz");
+    told(&["cut", &file, "-o", &signed, "--sign-key", &key], 0);
+    let good = told(&["verify", "--key", public.trim(), &signed], 0);
+    assert!(good.contains(&format!("signed by {public}")), "{good}");
+    told(&["verify", "--key", &format!("{key}.pub"), &signed], 0);
+    let unsigned = told(&["verify", "--key", public.trim(), &file], 1);
+    assert!(unsigned.contains("not signed"), "{unsigned}");
+    told(&["verify", &dir.path("nothing.trz")], 2);
+}
+
+#[test]
+fn recover_makes_a_clean_capture_of_a_torn_one() {
+    let dir = Dir::new();
+    let file = dir.capture("a.trz");
+    let block = Capture::open(file.as_ref()).unwrap().blocks()[2].clone();
+    let bytes = std::fs::read(&file).unwrap();
+    std::fs::write(dir.path("torn.trz"), &bytes[..(block.offset + 100) as usize]).unwrap();
+    let said = told(&["recover", &dir.path("torn.trz"), "-o", &dir.path("clean.trz")], 0);
+    assert!(
+        said.contains("the recording was not finished") && said.contains("60 events in 2 blocks"),
+        "{said}"
+    );
+    told(&["verify", &dir.path("clean.trz")], 0);
+    assert_eq!(rows(&dir.path("clean.trz")), rows(&file)[..60]);
+}
+
+#[test]
+fn cut_takes_a_stretch_of_time_a_filter_and_columns() {
+    let dir = Dir::new();
+    let file = dir.capture("a.trz");
+    let all = rows(&file);
+    let out = dir.path("cut.trz");
+    let cut = |args: &[&str]| {
+        told(&[&["cut", &file, "-o", &out, "--force"], args].concat(), 0);
+        rows(&out)
+    };
+    assert_eq!(cut(&[]), all);
+    let shown = |rows: Vec<(u64, &'static str, String, String, u32)>| -> Vec<_> {
+        rows.into_iter().filter(|row| row.4 & Marks::STATE_ONLY == 0).collect()
+    };
+    let expected: Vec<_> = all.iter().filter(|r| (1_001_000..1_004_000).contains(&r.0)).cloned().collect();
+    assert_eq!(shown(cut(&["--from", "+1us", "--to", "+4us"])), expected);
+    let expected: Vec<_> = all.iter().filter(|r| r.1 == "openat" && r.2 == "cat").cloned().collect();
+    let filtered = cut(&["-f", "event=openat", "-f", "comm=cat"]);
+    assert_eq!(filtered.iter().filter(|r| r.1 == "sched_process_exec").count(), 30, "state stays");
+    assert_eq!(shown(filtered), expected);
+    assert!(cut(&["--drop", "openat.pathname"]).iter().all(|r| r.1 != "openat" || r.3 == "Missing"));
+    assert!(cut(&["--keep", "close.*"]).iter().all(|r| r.1 != "close" || r.3 == "Number(3)"));
+    told(&["cut", &file, "-o", &file, "--force"], 2);
+    told(&["cut", &file, "-o", &out], 2);
+}
+
+#[test]
+fn merge_keeps_hosts_apart_and_orders_by_wall_clock() {
+    let dir = Dir::new();
+    let (one, two) = (dir.path("one.trz"), dir.path("two.trz"));
+    make(one.as_ref(), "one", 1_700_000_000_000_000_000);
+    make(two.as_ref(), "two", 1_700_000_000_000_001_000);
+    let out = dir.path("both.trz");
+    told(&["merge", &one, &two, "-o", &out], 0);
+    told(&["verify", &out], 0);
+    let capture = Capture::open(out.as_ref()).unwrap();
+    assert_eq!(capture.header().host.hostname, "one");
+    assert_eq!(capture.header().more_hosts[0].hostname, "two");
+    let blocks: Vec<_> = capture.blocks().iter().map(|b| (b.host, b.first_ns)).collect();
+    let start = 1_700_000_000_001_000_000;
+    let expected: Vec<_> =
+        (0..3).flat_map(|n| [(0, start + n * 3000), (1, start + n * 3000 + 1000)]).collect();
+    assert_eq!(blocks, expected);
+    let mut scratch = Scratch::new();
+    let block = capture.block(1, &mut scratch).unwrap();
+    assert_eq!(block.clock().wall(block.times().unwrap()[0]), start + 1000);
+    assert_eq!(capture.processes().iter().map(|p| p.host).collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(told(&["replay", &out, "--count"], 0).trim(), "180");
+}
+
+#[test]
+fn redact_leaves_nothing_of_what_it_hashes() {
+    let dir = Dir::new();
+    let file = dir.capture("secrethost.trz");
+    let out = dir.path("out.trz");
+    told(&["redact", &file, "-o", &out, "--hash", "paths=/home/*,argv=/home/*,hosts"], 0);
+    let (before, after) = (rows(&file), rows(&out));
+    assert_eq!(before.len(), after.len());
+    for (b, a) in before.iter().zip(&after) {
+        assert_eq!((b.0, b.1, &b.2), (a.0, a.1, &a.2));
+        assert_eq!(b.3.starts_with("/home"), a.3.starts_with('/') && !a.3.contains("alice"));
+    }
+    let same = |rows: &[(u64, &str, String, String, u32)], at: usize| rows[at].3 == rows[at + 30].3;
+    assert!((0..60).all(|at| same(&after, at)), "equal paths have equal hashes");
+    let capture = Capture::open(out.as_ref()).unwrap();
+    let everything = format!("{:?} {:?}", capture.header(), capture.processes());
+    assert!(!everything.contains("secrethost") && capture.processes()[0].argv.starts_with(b"ls\0/"));
+    let mut scratch = Scratch::new();
+    let block = capture.block(0, &mut scratch).unwrap();
+    assert!(block.contexts().unwrap().iter().all(|c| c.uts != b"secrethost" && c.exe == b"/usr/bin/x"));
+    assert!(told(&["redact", &file, "-o", &out, "--force"], 2).contains("nothing to redact"));
+}
