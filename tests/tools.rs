@@ -14,7 +14,7 @@ fn make(path: &Path, host: &str, boot_wall: u64) {
     let header = Header {
         program: "test".into(),
         schema: current_schema(),
-        host: Host { hostname: host.into(), boot_id: host.into(), ..Host::default() },
+        host: Host { hostname: host.into(), boot_id: host.chars().rev().collect(), ..Host::default() },
         clock: Clock { monotonic_ns: 0, boot_ns: 1_000_000, wall_ns: boot_wall + 1_000_000 },
         ..Header::default()
     };

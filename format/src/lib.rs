@@ -19,6 +19,8 @@ mod encode;
 mod encrypt;
 mod error;
 mod frame;
+#[doc(hidden)]
+pub mod fuzzing;
 mod header;
 mod index;
 mod integers;

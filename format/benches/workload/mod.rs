@@ -5,6 +5,7 @@ use events::{Context, EventId, Marks, Raw, catalogue};
 use format::{BlockBuilder, Row};
 
 /// A row that owns its arguments.
+#[derive(Debug)]
 pub struct Event {
     pub time_ns: u64,
     pub event: EventId,
@@ -14,12 +15,14 @@ pub struct Event {
     pub args: Vec<Value>,
 }
 
+#[derive(Debug)]
 pub enum Value {
     Number(u64),
     Bytes(Vec<u8>),
     Missing,
 }
 
+#[derive(Debug)]
 pub struct Workload {
     pub name: &'static str,
     pub events: Vec<Event>,

@@ -1,0 +1,138 @@
+//! Entrances for bytes that nobody has checked: each must come back, whatever it is given.
+
+use crate::archive::{self, ArchivedBlockV1, ArchivedIndexV1, ArchivedSideV1};
+use crate::args::Dictionary;
+use crate::columns::{self, Column};
+use crate::directory::Directory;
+use crate::frame::{FrameHeader, Trailer};
+use crate::index::Index;
+use crate::{Block, Capture, Header, Result, Scratch, bytestrings, integers};
+
+/// Reads a file as far as it goes.
+pub fn capture(bytes: &[u8]) {
+    drop(crate::verify_bytes(bytes.to_vec(), None));
+    let Ok(capture) = Capture::from_bytes(bytes.to_vec()) else { return };
+    let mut scratch = Scratch::new();
+    for at in 0..capture.blocks().len() {
+        if let Ok(block) = capture.block(at, &mut scratch) {
+            drop(whole_block(&block));
+        }
+    }
+}
+
+fn whole_block(block: &Block<'_>) -> Result<()> {
+    let contexts = block.contexts()?;
+    let codes = block.event_codes()?;
+    assert!(codes.iter().all(|code| (*code as usize) < block.event_list().len()));
+    assert!(block.context_codes()?.iter().all(|code| contexts.get(*code).is_some()));
+    let lengths = [block.times()?.len(), block.rets()?.len(), block.scopes()?.len(), block.marks()?.len()];
+    assert!(lengths.iter().all(|length| *length == block.rows()) && block.cpus()?.len() == block.rows());
+    for code in 0..block.event_list().len() as u16 {
+        for position in 0..16 {
+            let column = block.args(code).column(position)?;
+            assert_eq!(column.rows(), block.rows_of(code));
+            assert!((0..column.rows()).all(|ordinal| column.get(ordinal) == column.get(ordinal)));
+        }
+    }
+    Ok(())
+}
+
+/// Reads bytes as one part of a file, which `part` chooses.
+pub fn part(part: u8, rows: usize, bytes: &[u8]) {
+    const MEMORY: usize = 1 << 20;
+    match part % 10 {
+        0 => drop(FrameHeader::read(bytes, 0)),
+        1 => drop(archive::read::<Header>(bytes, 0).and_then(|header| crate::Schema::of(&header.schema))),
+        2 => {
+            if let Ok(block) = archive::access::<ArchivedBlockV1>(bytes, 0) {
+                drop(Directory::read(block, 1 << 20));
+            }
+        }
+        3 => {
+            if let Ok(index) = archive::access::<ArchivedIndexV1>(bytes, 0) {
+                drop(Index::read(index, 1 << 40, |id| Some(events::EventId(id))));
+            }
+        }
+        4 => {
+            drop(archive::access::<ArchivedSideV1>(bytes, 0));
+            drop(archive::read::<crate::archive::SideV1>(bytes, 0));
+        }
+        5 => drop(integers::decode::<u64>(bytes, rows, &mut Vec::new())),
+        6 => {
+            let mut dictionary = Dictionary::default();
+            if bytestrings::decode(bytes, rows, MEMORY, &mut dictionary).is_ok() {
+                assert_eq!(dictionary.iter().count(), dictionary.len());
+            }
+        }
+        7 => {
+            let mut column = Column::default();
+            if column.decode(bytes, rows, MEMORY).is_ok() {
+                let view = column.view(rows);
+                assert!((0..rows).all(|row| view.get(row) == view.get(row)));
+            }
+        }
+        8 => drop(columns::decode_contexts(bytes, rows, MEMORY, &mut Vec::new(), &mut Dictionary::default())),
+        _ => drop(Trailer::read(bytes)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What fuzzing does, for as long as a test may take: random bytes, and mutations of what encoders write.
+    #[test]
+    fn no_bytes_make_a_part_panic() {
+        let mut seed = 0x1234_5678_9abc_def1u64;
+        let mut random = move || {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            seed
+        };
+        let mut work = integers::Work::default();
+        let mut good: Vec<(u8, Vec<u8>)> = Vec::new();
+        let mut column = |part: u8, write: &mut dyn FnMut(&mut Vec<u8>)| {
+            let mut bytes = Vec::new();
+            write(&mut bytes);
+            good.push((part, bytes));
+        };
+        let values: Vec<u64> = (0..40).map(|n| n * n).collect();
+        column(5, &mut |out| integers::encode(&values, out, &mut work));
+        let few: Vec<u64> = (0..40).map(|n| [1 << 40, 7 << 50, 3][n % 3]).collect();
+        column(5, &mut |out| integers::encode(&few, out, &mut work));
+        let strings: Vec<Vec<u8>> = (0..40u64).map(|n| (n * 77).to_le_bytes().to_vec()).collect();
+        let strings: Vec<&[u8]> = strings.iter().map(Vec::as_slice).collect();
+        column(6, &mut |out| bytestrings::encode(&strings, out, &mut work));
+        column(6, &mut |out| bytestrings::encode(&[b"/usr/lib/a", b"/usr/lib/b", b"/usr"], out, &mut work));
+        let schema = crate::current_schema().into_iter().take(5).collect();
+        let header = Header { schema, program: "x".into(), ..Header::default() };
+        column(1, &mut |out| out.extend_from_slice(&archive::to_bytes(&header).unwrap()));
+        let block = crate::archive::BlockV1 {
+            rows: 1,
+            event_ids: vec![1],
+            event_rows: vec![1],
+            ..Default::default()
+        };
+        column(2, &mut |out| out.extend_from_slice(&archive::to_bytes(&block).unwrap()));
+        let index = crate::archive::IndexV1 { offsets: vec![1], sides: vec![2], ..Default::default() };
+        column(3, &mut |out| out.extend_from_slice(&archive::to_bytes(&index).unwrap()));
+        for _ in 0..20_000 {
+            let (kind, mut bytes) = good[random() as usize % good.len()].clone();
+            for _ in 0..random() % 4 {
+                let at = random() as usize % bytes.len();
+                bytes[at] = random() as u8;
+            }
+            if random() % 8 == 0 {
+                bytes.truncate(random() as usize % bytes.len());
+            }
+            part(kind, random() as usize % 64, &bytes);
+            part(kind, 40, &bytes);
+            // A dictionary is most of an argument, and a beginning of contexts.
+            part(7, 40, &[&[random() as u8 % 5], bytes.as_slice()].concat());
+            part(8, 40, &bytes);
+            let noise: Vec<u8> = (0..random() % 80).map(|_| random() as u8).collect();
+            part(random() as u8, random() as usize % 256, &noise);
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! A capture of format version 1 that every later version reads: `fixtures/format-v1.trz`.
+//!
+//! Made once, by `MAKE_FIXTURE=1 cargo test -p tracer-format --test version_1`; making it anew would defeat its purpose.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use events::context::ContextFlags;
+use events::{Context, Marks, Raw, catalogue};
+use format::{
+    BlockBuilder, Capture, Cgroup, Clock, Completeness, Container, Encoder, Header, Host, Loss, Options,
+    Process, Recording, Row, Scratch, Side, SigningKey, User, Writer, WriterOptions, current_schema,
+};
+
+const EVENTS: [&str; 4] = ["openat", "read", "close", "sched_process_exec"];
+const CLOCK: Clock =
+    Clock { monotonic_ns: 90_000_000_000, boot_ns: 95_000_000_000, wall_ns: 1_780_000_000_000_000_000 };
+/// Not secret: it signs nothing else.
+const KEY: &str = "tracer-secret-key-1:0000000000000000000000000000000000000000000000000000000000000001";
+
+fn path() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fixtures/format-v1.trz")
+}
+
+/// Rows that take every scheme and layout that columns have.
+fn rows(builder: &mut BlockBuilder, block: u64) {
+    builder.set_clock(CLOCK);
+    let contexts: Vec<u32> = (0..12u32)
+        .map(|n| {
+            builder.intern(&Context {
+                pid: 700 + n,
+                tid: 700 + n,
+                ppid: 1,
+                ns_pid: 2 + n,
+                ns_tid: 2 + n,
+                uid: 1000,
+                gid: 1000,
+                mnt_ns: 0xf000_0000,
+                cgroup_id: 77,
+                thread_start_ns: 94_000_000_000 + u64::from(n),
+                process_start_ns: 94_000_000_000 + u64::from(n),
+                comm: if n % 2 == 0 { b"ls" } else { b"cat" },
+                exe: b"/usr/bin/coreutils",
+                uts: b"v1",
+                flags: ContextFlags(0),
+                ..Context::default()
+            })
+        })
+        .collect();
+    let mut seed = 0x9e37_79b9_7f4a_7c15u64;
+    for n in 0..400u64 {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        let path = format!("/usr/share/doc/package{}/file{}", n % 9, n % 31);
+        let word = [b"alpha", b"beta_", b"gamma"][(n % 3) as usize];
+        let structure = [n.to_le_bytes(), 7u64.to_le_bytes(), (n * n).to_le_bytes()].concat();
+        let name = EVENTS[(n % 4) as usize];
+        let args = match name {
+            "openat" => [
+                Raw::Number(-100i64 as u64),
+                if n % 40 == 0 { Raw::Number(0x7ffc_0000) } else { Raw::Bytes(path.as_bytes()) },
+                if n % 8 == 0 { Raw::Missing } else { Raw::Number(0x80000) },
+            ],
+            "read" => [
+                Raw::Number(3 + n % 2),
+                Raw::Bytes(&structure),
+                Raw::Number(0x7f00_0000_0000 + seed % 3 * 0x1234_5678),
+            ],
+            "close" => [Raw::Number(seed), Raw::Missing, Raw::Missing],
+            _ => [Raw::Bytes(word), Raw::Bytes(path.as_bytes()), Raw::Missing],
+        };
+        let row = Row {
+            time_ns: 95_000_000_000 + block * 1_000_000_000 + n * 400 + seed % 300,
+            event: catalogue::by_name(name).unwrap().id,
+            cpu: (n % 2) as u16,
+            context: contexts[(n % 12) as usize],
+            ret: if n % 10 == 0 { -2 } else { (n % 7) as i64 },
+            scopes: 1 << (n % 3),
+            marks: Marks(if n % 50 == 0 { Marks::TRUNCATED } else { 0 }),
+            args: &args,
+        };
+        builder.push(&row).unwrap();
+    }
+}
+
+fn make() -> Vec<u8> {
+    let known = |event: &format::EventSchema| EVENTS.contains(&event.name.as_str());
+    let header = Header {
+        program: "tracer 0.1.0".into(),
+        host: Host {
+            hostname: "v1".into(),
+            kernel_release: "6.18.5".into(),
+            arch: "x86_64".into(),
+            ..Host::default()
+        },
+        clock: CLOCK,
+        schema: current_schema().into_iter().filter(known).collect(),
+        recording: Recording { filters: vec!["9:comm=ls".into()], ..Recording::default() },
+        more_hosts: Vec::new(),
+    };
+    let sign = Some(SigningKey::from_text(KEY).unwrap());
+    let mut writer =
+        Writer::create_with(Vec::new(), &header, WriterOptions { sign, ..WriterOptions::default() }).unwrap();
+    let process = Process {
+        pid: 1,
+        comm: b"init".to_vec(),
+        fds: vec![(0, b"/dev/null".to_vec())],
+        ..Process::default()
+    };
+    let container = Container { id: "ab".repeat(32), name: "web".into(), ..Container::default() };
+    let cgroup = Cgroup { id: 77, path: "/docker".into(), container: Some(container), ..Cgroup::default() };
+    writer.side(&Side::Processes(vec![process])).unwrap();
+    writer.side(&Side::Cgroups(vec![cgroup])).unwrap();
+    writer.side(&Side::Users(vec![User { host: 0, uid: 1000, name: "someone".into() }])).unwrap();
+    let mut builder = BlockBuilder::new();
+    let mut encoder = Encoder::new(Options::default());
+    for block in 0..2 {
+        rows(&mut builder, block);
+        writer.block(&encoder.encode(&mut builder).unwrap()).unwrap();
+    }
+    let loss = Loss {
+        host: 0,
+        from_ns: 1,
+        to_ns: 2,
+        cpu: Some(1),
+        event: None,
+        count: 5,
+        cause: "buffer full".into(),
+    };
+    writer.side(&Side::Losses(vec![loss])).unwrap();
+    writer.finish().unwrap().0
+}
+
+/// All that a capture says.
+fn text(capture: &Capture) -> String {
+    let mut text = format!("{:?}\n", capture.header());
+    let beside = (capture.processes(), capture.cgroups(), capture.losses(), capture.users());
+    writeln!(text, "{beside:?}").unwrap();
+    let mut scratch = Scratch::new();
+    for at in 0..capture.blocks().len() {
+        let block = capture.block(at, &mut scratch).unwrap();
+        let contexts = block.contexts().unwrap();
+        let mut ordinals = vec![0; block.event_list().len()];
+        for row in 0..block.rows() {
+            let code = block.event_codes().unwrap()[row];
+            let event = capture.schema().event(block.event_list()[code as usize]).unwrap();
+            let args = block.args(code);
+            let ordinal = ordinals[code as usize];
+            ordinals[code as usize] += 1;
+            let values: Vec<Raw<'_>> =
+                (0..event.args.len()).map(|position| args.get(ordinal, position).unwrap()).collect();
+            let context = contexts.get(block.context_codes().unwrap()[row]).unwrap();
+            let fixed = (block.times().unwrap()[row], block.cpus().unwrap()[row], block.rets().unwrap()[row]);
+            let bits = (block.scopes().unwrap()[row], block.marks().unwrap()[row]);
+            writeln!(text, "{} {fixed:?} {bits:?} {context:?} {values:?}", event.name).unwrap();
+        }
+    }
+    text
+}
+
+#[test]
+fn captures_of_version_1_read_as_they_were_written() {
+    let made = make();
+    if std::env::var_os("MAKE_FIXTURE").is_some() {
+        std::fs::write(path(), &made).unwrap();
+    }
+    let capture = Capture::open(&path()).unwrap();
+    assert_eq!(*capture.completeness(), Completeness::Finished);
+    let rows: u32 = capture.blocks().iter().map(|block| block.rows).sum();
+    assert_eq!(rows, 800);
+    // What the fixture says is what its maker would write today, with the schema that it has itself.
+    let (then, now) = (text(&capture), text(&Capture::from_bytes(made).unwrap()));
+    let rows_of = |text: &str| text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(rows_of(&then), rows_of(&now));
+    let key = SigningKey::from_text(KEY).unwrap().public();
+    let verdict = format::verify(&path(), Some(&key)).unwrap();
+    assert_eq!((verdict.fault, verdict.signed_by), (None, Some(key)));
+}
