@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use events::catalogue;
+
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::filter::{Filter, Namespace, Target, Value};
 use crate::predicate::Asked;
@@ -18,8 +20,12 @@ pub(crate) fn find(scope: &Scope) -> Option<Diagnostic> {
         by_target.entry(&filter.target).or_default().push(filter);
     }
     let broken = by_target.into_iter().find(|(target, filters)| leaves_nothing(target, filters));
-    if let Some((_, filters)) = broken {
-        return Some(message(scope, &filters));
+    if let Some((target, filters)) = broken {
+        // What is about one event leaves the scope its others, but it is as much of a mistake.
+        let event = target.event().and_then(catalogue::by_id);
+        let what = event
+            .map_or_else(|| scope_named(scope), |event| format!("{} in {}", event.name, scope_named(scope)));
+        return Some(message(&what, &filters));
     }
     if Selection::of(scope).is_empty() {
         let filters: Vec<&Filter> = scope
@@ -27,12 +33,16 @@ pub(crate) fn find(scope: &Scope) -> Option<Diagnostic> {
             .iter()
             .filter(|filter| filter.target == Target::Events || filter.target.event().is_some())
             .collect();
-        return Some(message(scope, &filters));
+        return Some(message(&scope_named(scope), &filters));
     }
     None
 }
 
-fn message(scope: &Scope, filters: &[&Filter]) -> Diagnostic {
+fn scope_named(scope: &Scope) -> String {
+    format!("scope {}", scope.title())
+}
+
+fn message(what: &str, filters: &[&Filter]) -> Diagnostic {
     let texts: Vec<&str> = filters.iter().map(|filter| filter.without_scope()).collect();
     let (flag, text, span) = match filters.last() {
         Some(last) => (last.flag.clone(), last.text.clone(), last.span.clone()),
@@ -44,11 +54,7 @@ fn message(scope: &Scope, filters: &[&Filter]) -> Diagnostic {
         flag,
         text,
         span,
-        message: format!(
-            "scope {} can never match: nothing passes {}{together}",
-            scope.title(),
-            texts.join(" and ")
-        ),
+        message: format!("{what} can never match: nothing passes {}{together}", texts.join(" and ")),
         suggestion: None,
         allowed: None,
     }

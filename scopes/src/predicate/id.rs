@@ -70,10 +70,6 @@ impl Ids {
         }
         if !self.pins.is_empty() {
             words.add(self.pins.get(&pin(id, start)).copied().unwrap_or_default());
-            if self.field == Field::Pid {
-                let thread = pin(context.tid, context.thread_start_ns);
-                words.add(self.pins.get(&thread).copied().unwrap_or_default());
-            }
         }
         if start >= subject.recording.start_ns {
             words.add(self.new);

@@ -1,0 +1,242 @@
+//! An evaluator written straight from the reference's sentences: one filter, one value, one scope at a time, with no
+//! words, tables or intervals. Slow and plain, to hold the plan against.
+
+/// One filter as the tests make them.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    pub scope: u8,
+    pub key: &'static str,
+    pub op: &'static str,
+    pub values: Vec<String>,
+}
+
+impl Filter {
+    pub fn text(&self) -> String {
+        if self.op == "!" {
+            return format!("{}:!{}", self.scope, self.key);
+        }
+        format!("{}:{}{}{}", self.scope, self.key, self.op, self.values.join(","))
+    }
+}
+
+/// One event with all that is known around it.
+#[derive(Clone, Debug, Default)]
+pub struct World {
+    pub event: &'static str,
+    pub comm: &'static str,
+    pub exe: &'static str,
+    pub uts: &'static str,
+    pub pid: u32,
+    pub tid: u32,
+    pub ppid: u32,
+    pub ns_pid: u32,
+    pub uid: u32,
+    pub mnt_ns: u32,
+    pub start: u64,
+    pub container: Option<Container>,
+    /// Pids of the process and its ancestors, nearest first.
+    pub line: Vec<u32>,
+    /// Arguments of `openat`.
+    pub pathname: Option<&'static str>,
+    pub flags: Option<u32>,
+    pub ret: i64,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Container {
+    pub id: &'static str,
+    pub name: &'static str,
+    pub created: Option<u64>,
+    pub started: Option<u64>,
+}
+
+/// When the recording of all worlds began, when their events happened, and the host's mount namespace.
+pub const BEGAN: u64 = 50_000_000_000;
+pub const NOW: u64 = 90_000_000_000;
+pub const HOST_MNT_NS: u32 = 1;
+
+/// Whether one scope's filters let an event pass.
+pub fn scope_matches(filters: &[&Filter], world: &World) -> bool {
+    event_is_chosen(filters, world) && keys(filters).into_iter().all(|key| key_passes(key, filters, world))
+}
+
+fn keys(filters: &[&Filter]) -> Vec<&'static str> {
+    let mut keys: Vec<_> =
+        filters.iter().map(|filter| filter.key).filter(|key| !["event", "set"].contains(key)).collect();
+    keys.dedup();
+    keys
+}
+
+fn event_is_chosen(filters: &[&Filter], world: &World) -> bool {
+    let is_it = |filter: &Filter| {
+        filter.values.iter().any(|value| match filter.key {
+            "set" => events::catalogue::by_name(world.event)
+                .unwrap()
+                .sets
+                .has(events::Set::by_name(value).unwrap()),
+            _ => like(value, world.event),
+        })
+    };
+    let choosers = || filters.iter().filter(|f| ["event", "set"].contains(&f.key));
+    let about_events = filters.iter().any(|f| f.key.starts_with("openat."));
+    let positive = choosers().any(|f| f.op == "=");
+    let chosen = if positive || about_events {
+        choosers().any(|f| f.op == "=" && is_it(f)) || (about_events && world.event == "openat")
+    } else {
+        !events::catalogue::by_name(world.event).unwrap().is_derived()
+    };
+    chosen && !choosers().any(|f| f.op == "!=" && is_it(f))
+}
+
+/// "A value passes if it equals any positive value (or there is none), and lies within all bounds, and equals no negative
+/// value"; with equalities and bounds, one of the two is enough.
+fn key_passes(key: &str, filters: &[&Filter], world: &World) -> bool {
+    let mine: Vec<&&Filter> = filters.iter().filter(|filter| filter.key == key).collect();
+    if key.starts_with("openat.") && world.event != "openat" {
+        return true;
+    }
+    let missing = match key {
+        "openat.pathname" => world.pathname.is_none(),
+        "openat.flags" => world.flags.is_none(),
+        "openat.context.containerName" => world.container.as_ref().is_none_or(|c| c.name.is_empty()),
+        _ => false,
+    };
+    if missing {
+        return false;
+    }
+    if key == "tree" {
+        return tree_passes(&mine, world);
+    }
+    if key == "container" {
+        let bare = |op: &str| mine.iter().any(|f| f.op == op);
+        let asks_age =
+            mine.iter().any(|f| f.op == "!=" && f.values.iter().any(|v| v == "new" || v == "started"));
+        if (bare("") || asks_age) && world.container.is_none() || bare("!") && world.container.is_some() {
+            return false;
+        }
+    }
+    let equals = |op: &str| mine.iter().any(|f| f.op == op && f.values.iter().any(|v| equal(key, v, world)));
+    let bounds: Vec<bool> = mine
+        .iter()
+        .filter(|f| f.op.starts_with(['<', '>']))
+        .flat_map(|f| f.values.iter().map(|v| bound(key, f.op, v, world)))
+        .collect();
+    let has_equalities = mine.iter().any(|f| f.op == "=");
+    let included = match (has_equalities, bounds.is_empty()) {
+        (false, true) => true,
+        (true, true) => equals("="),
+        (false, false) => bounds.iter().all(|within| *within),
+        (true, false) => equals("=") || bounds.iter().all(|within| *within),
+    };
+    included && !equals("!=")
+}
+
+/// "The nearest named ancestor decides."
+fn tree_passes(filters: &[&&Filter], world: &World) -> bool {
+    let names =
+        |op: &str, pid: u32| filters.iter().any(|f| f.op == op && f.values.contains(&pid.to_string()));
+    for pid in &world.line {
+        match (names("=", *pid), names("!=", *pid)) {
+            (_, true) => return false,
+            (true, _) => return true,
+            _ => {}
+        }
+    }
+    !filters.iter().any(|f| f.op == "=")
+}
+
+fn number(key: &str, world: &World) -> i128 {
+    match key {
+        "uid" => world.uid.into(),
+        "pid" => world.pid.into(),
+        "tid" => world.tid.into(),
+        "ppid" => world.ppid.into(),
+        "nsPid" | "openat.context.pid" => world.ns_pid.into(),
+        "mntns" => world.mnt_ns.into(),
+        "openat.retval" => world.ret.into(),
+        "openat.flags" => world.flags.unwrap_or(0).into(),
+        other => panic!("{other}"),
+    }
+}
+
+fn bound(key: &str, op: &str, value: &str, world: &World) -> bool {
+    let (number, value): (i128, i128) = (number(key, world), value.parse().unwrap());
+    match op {
+        "<" => number < value,
+        "<=" => number <= value,
+        ">" => number > value,
+        _ => number >= value,
+    }
+}
+
+fn equal(key: &str, value: &str, world: &World) -> bool {
+    match key {
+        "comm" | "openat.context.comm" => like(value, world.comm),
+        "uts" => like(value, world.uts),
+        "binary" => match value.split_once(':') {
+            Some(("host", path)) => world.mnt_ns == HOST_MNT_NS && like(path, world.exe),
+            Some((namespace, path)) => world.mnt_ns.to_string() == namespace && like(path, world.exe),
+            None => like(value, world.exe),
+        },
+        "openat.pathname" => like(value, world.pathname.unwrap()),
+        "openat.context.containerName" => like(value, world.container.as_ref().unwrap().name),
+        "container" => world.container.as_ref().is_some_and(|container| match value {
+            "new" => container.created.is_some_and(|created| created >= BEGAN),
+            "started" => container.started.is_some_and(|started| started <= NOW),
+            value => {
+                container.id.starts_with(value) || (!container.name.is_empty() && like(value, container.name))
+            }
+        }),
+        "pid" if value == "new" => world.start >= BEGAN,
+        "pid" => match value.split_once('@') {
+            Some((pid, start)) => world.pid.to_string() == pid && world.start.to_string() == start,
+            None => value == world.pid.to_string() || value == world.tid.to_string(),
+        },
+        "openat.flags" => flags_equal(value, world.flags.unwrap()),
+        "openat.retval" => match value {
+            "EACCES" => world.ret == -13,
+            "ENOENT" => world.ret == -2,
+            value => world.ret.to_string() == value,
+        },
+        key => number(key, world).to_string() == value,
+    }
+}
+
+/// The names of the flags that the tests use.
+fn flags_equal(value: &str, flags: u32) -> bool {
+    let mut names = vec![match flags & 3 {
+        0 => "O_RDONLY",
+        1 => "O_WRONLY",
+        _ => "O_RDWR",
+    }];
+    names.extend(
+        [(0o100, "O_CREAT"), (0o200, "O_EXCL"), (0o2000000, "O_CLOEXEC")]
+            .iter()
+            .filter(|(bit, _)| flags & bit != 0)
+            .map(|(_, name)| *name),
+    );
+    if value.contains('*') {
+        return like(value, &names.join("|"));
+    }
+    if let Ok(number) = value.parse::<u32>() {
+        return number == flags;
+    }
+    let mut wanted: Vec<&str> = value.split('|').collect();
+    // O_RDONLY is no bit: it is there when no other access mode is.
+    if !wanted.iter().any(|name| ["O_RDONLY", "O_WRONLY", "O_RDWR"].contains(name)) {
+        wanted.push("O_RDONLY");
+    }
+    wanted.sort_unstable();
+    names.sort_unstable();
+    wanted == names
+}
+
+/// `*` stands for any text, also none.
+pub fn like(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((before, after)) => text.strip_prefix(before).is_some_and(|rest| {
+            (0..=rest.len()).filter(|at| rest.is_char_boundary(*at)).any(|at| like(after, &rest[at..]))
+        }),
+    }
+}

@@ -1,0 +1,251 @@
+//! The plan against the naive evaluator: random filter sets over random events, hundreds of thousands of pairs.
+
+mod naive;
+
+use events::context::Entity;
+use events::{Context, Raw, catalogue};
+use naive::{BEGAN, Container, Filter, HOST_MNT_NS, NOW, World};
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+use scopes::{ContainerFacts, Lineage, Lowered, Plan, Recording, ScopeSet, Subject};
+
+const COMMS: &[&str] = &["ls", "lsof", "less", "cat", "a:b=c", "bash", ""];
+const PATHS: &[&str] = &["/bin/ls", "/bin/less", "/usr/bin/ls", "/etc/passwd", "/etc", ""];
+
+fn texts() -> impl Strategy<Value = Vec<String>> {
+    let text = select(&["ls", "l*", "*s", "*a*", "l*s", "cat", "a:b=c", "bash", "web", "*b*", "db"][..]);
+    proptest::collection::vec(text.prop_map(String::from), 1..3)
+}
+
+fn paths() -> impl Strategy<Value = Vec<String>> {
+    let path = select(&["/bin/ls", "/bin/*", "*/ls", "/etc/*", "*ss*", "/usr/*/ls", "/etc"][..]);
+    proptest::collection::vec(path.prop_map(String::from), 1..3)
+}
+
+fn binaries() -> impl Strategy<Value = Vec<String>> {
+    let place = select(&["", "host:", "7:", "1:"][..]);
+    let path = select(&["/bin/ls", "/bin/*", "*/ls", "/usr/*/ls"][..]);
+    proptest::collection::vec((place, path).prop_map(|(place, path)| format!("{place}{path}")), 1..3)
+}
+
+fn few() -> impl Strategy<Value = Vec<String>> {
+    proptest::collection::vec((0u32..6).prop_map(|number| number.to_string()), 1..3)
+}
+
+fn with(
+    key: &'static str,
+    ops: &'static [&'static str],
+    values: impl Strategy<Value = Vec<String>> + 'static,
+) -> BoxedStrategy<Filter> {
+    (1u8..=6, select(ops), values)
+        .prop_map(move |(scope, op, values)| Filter { scope, key, op, values })
+        .boxed()
+}
+
+const EQUALITY: &[&str] = &["=", "!="];
+const ORDER: &[&str] = &["=", "!=", "<", ">", "<=", ">="];
+
+fn filters() -> impl Strategy<Value = Vec<Filter>> {
+    let words = |words: &'static [&'static str]| {
+        proptest::collection::vec(select(words).prop_map(String::from), 1..3)
+    };
+    let one = prop_oneof![
+        with("comm", EQUALITY, texts()),
+        with("uts", EQUALITY, texts()),
+        with("binary", EQUALITY, binaries()),
+        with("uid", ORDER, few()),
+        with("pid", ORDER, few()),
+        with("tid", ORDER, few()),
+        with("ppid", ORDER, few()),
+        with("nsPid", ORDER, few()),
+        with("mntns", EQUALITY, few()),
+        with("tree", EQUALITY, few()),
+        with("pid", EQUALITY, words(&["new", "3@60000000000", "4@60000000000", "2"])),
+        with("container", &["", "!"], Just(Vec::new())),
+        with("container", EQUALITY, words(&["abc", "abd", "web", "new", "started", "w*"])),
+        with("event", EQUALITY, words(&["openat", "close", "open*", "*e*", "sched_*"])),
+        with("set", EQUALITY, words(&["fs", "proc", "fs_read_write"])),
+        with("openat.pathname", EQUALITY, paths()),
+        with(
+            "openat.flags",
+            EQUALITY,
+            words(&["O_RDONLY", "O_WRONLY|O_CREAT", "O_CREAT|O_WRONLY", "*O_CREAT*", "0", "64", "O_CLOEXEC"])
+        ),
+        with("openat.retval", ORDER, few()),
+        with("openat.retval", EQUALITY, words(&["EACCES", "ENOENT", "-13", "3"])),
+        with("openat.context.comm", EQUALITY, texts()),
+        with("openat.context.pid", ORDER, few()),
+        with("openat.context.containerName", EQUALITY, texts()),
+    ];
+    proptest::collection::vec(one, 1..14)
+}
+
+fn container() -> impl Strategy<Value = Option<Container>> {
+    let age = || proptest::option::of(select(&[0, BEGAN - 1, BEGAN, NOW, NOW + 1][..]));
+    let one = (select(&["abcdef", "abd", "fff"][..]), select(&["web", "db", ""][..]), age(), age());
+    proptest::option::of(one.prop_map(|(id, name, created, started)| Container {
+        id,
+        name,
+        created,
+        started,
+    }))
+}
+
+fn world() -> impl Strategy<Value = World> {
+    let who = (select(COMMS), select(PATHS), select(COMMS), 0u32..6, 1u32..6, 0u32..6, 1u32..4);
+    let line = subsequence(vec![1u32, 2, 4, 5], 0..=4).prop_shuffle();
+    let args = (
+        proptest::option::of(select(PATHS)),
+        proptest::option::of(select(&[0u32, 1, 2, 0o100, 0o101, 0o102, 0o2000000, 0o2000101][..])),
+        select(&[-13i64, -2, 0, 1, 3, 5, i64::MIN, i64::MAX][..]),
+    );
+    let event =
+        select(&["openat", "open", "close", "read", "execve", "sched_process_exec", "anti_debugging"][..]);
+    let start = select(&[0, BEGAN - 1, BEGAN, 60_000_000_000][..]);
+    (event, who, (0u32..6, select(&[1u32, 7, 3][..]), start), container(), line, args).prop_map(
+        |(
+            event,
+            (comm, exe, uts, uid, pid, ns_pid, tid_offset),
+            (ppid, mnt_ns, start),
+            container,
+            line,
+            (pathname, flags, ret),
+        )| {
+            let mut ancestors = vec![pid];
+            ancestors.extend(line.into_iter().filter(|ancestor| *ancestor != pid));
+            World {
+                event,
+                comm,
+                exe,
+                uts,
+                pid,
+                ppid,
+                ns_pid,
+                uid,
+                mnt_ns,
+                start,
+                container,
+                pathname,
+                flags,
+                ret,
+                tid: if tid_offset == 1 { pid } else { pid + tid_offset },
+                line: ancestors,
+            }
+        },
+    )
+}
+
+/// The mask of one event, put together as replay and recorder do.
+fn mask(plan: &Plan, lowered: &Lowered, world: &World) -> u64 {
+    let event = catalogue::by_name(world.event).unwrap();
+    let context = Context {
+        pid: world.pid,
+        tid: world.tid,
+        ppid: world.ppid,
+        ns_pid: world.ns_pid,
+        uid: world.uid,
+        mnt_ns: world.mnt_ns,
+        process_start_ns: world.start,
+        thread_start_ns: world.start + 1,
+        comm: world.comm.as_bytes(),
+        exe: world.exe.as_bytes(),
+        uts: world.uts.as_bytes(),
+        ..Context::default()
+    };
+    let facts = world.container.as_ref().map(|container| ContainerFacts {
+        id: container.id,
+        name: container.name,
+        created_ns: container.created,
+        started_ns: container.started,
+        ..ContainerFacts::default()
+    });
+    let recording = Recording { start_ns: BEGAN, host_mnt_ns: Some(HOST_MNT_NS) };
+    let subject = Subject {
+        context: &context,
+        container: facts.as_ref(),
+        recording,
+        time_ns: NOW,
+        ..Subject::of(&context)
+    };
+    let subject = Subject { lineage: lineage(plan, world, &context), ..subject };
+    let mut mask = plan.event_mask(event.id) & plan.context_mask(&subject);
+    assert_eq!(mask & !plan.scopes(), 0);
+    if plan.has_event_context(event.id) != 0 {
+        mask &= plan.event_context_mask(event.id, &subject);
+    }
+    if plan.has_ret(event.id) != 0 {
+        mask &= plan.ret_mask(event.id, world.ret);
+    }
+    for position in plan.arg_positions(event.id) {
+        let value = match event.args[*position].name {
+            "pathname" => world.pathname.map_or(Raw::Missing, |path| Raw::Bytes(path.as_bytes())),
+            _ => world.flags.map_or(Raw::Missing, |flags| Raw::Number(flags.into())),
+        };
+        mask &= plan.arg_mask(event.id, *position, value);
+    }
+    let known = lowered.events.iter().find(|(id, _)| *id == event.id).map_or(0, |(_, mask)| *mask);
+    assert!(event.is_derived() || mask & !known == 0, "the kernel would drop {}", world.event);
+    for kept in [&lowered.comm, &lowered.binary].into_iter().flatten() {
+        let text = if Some(kept) == lowered.comm.as_ref() { context.comm } else { context.exe };
+        assert_eq!(mask & !kept.mask(text), 0, "the kernel would drop {text:?}");
+    }
+    mask
+}
+
+/// Forks from the oldest ancestor down to the process.
+fn lineage(plan: &Plan, world: &World, context: &Context<'_>) -> scopes::LineageBits {
+    let mut lineage = Lineage::new(plan);
+    let oldest_first: Vec<u32> = world.line.iter().rev().copied().collect();
+    if let [oldest, ..] = oldest_first.as_slice() {
+        let start = if *oldest == world.pid { world.start } else { 0 };
+        let root = Context { pid: *oldest, tid: *oldest, process_start_ns: start, ..Context::default() };
+        lineage.snapshot(plan, &[Subject::of(&root)]);
+    }
+    for pair in oldest_first.windows(2) {
+        let parent = Context { pid: pair[0], tid: pair[0], ..Context::default() };
+        let start_ns = if pair[1] == world.pid { world.start } else { 0 };
+        lineage.fork(plan, &Subject::of(&parent), Entity { pid: pair[1], start_ns });
+    }
+    lineage.bits(context)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// 4,000 filter sets over 64 events each: 256,000 pairs, six scopes at once.
+    #[test]
+    fn every_random_filter_set_gives_the_naive_answer(filters in filters(), worlds in proptest::collection::vec(world(), 64)) {
+        // Scopes that can never match are refused as a whole: the others are asked without them.
+        let mut kept = filters;
+        let set = loop {
+            let texts: Vec<String> = kept.iter().map(Filter::text).collect();
+            match ScopeSet::parse(&texts) {
+                Ok(set) => break set,
+                Err(errors) => {
+                    for error in &errors {
+                        prop_assert!(error.message.contains("can never match"), "{}", error);
+                    }
+                    let refused: Vec<u8> = errors.iter().map(|error| error.text.split(':').next().unwrap().parse().unwrap()).collect();
+                    for scope in &refused {
+                        let filters: Vec<&Filter> = kept.iter().filter(|filter| filter.scope == *scope).collect();
+                        let about_openat = errors.iter().any(|error| error.message.starts_with("openat in"));
+                        for world in worlds.iter().filter(|world| world.event == "openat" || !about_openat) {
+                            prop_assert!(!naive::scope_matches(&filters, world), "refused, but matches {:?}: {:?}", world, filters);
+                        }
+                    }
+                    kept.retain(|filter| !refused.contains(&filter.scope));
+                }
+            }
+        };
+        let plan = Plan::compile(&set);
+        let lowered = plan.lower();
+        for world in &worlds {
+            let mask = mask(&plan, &lowered, world);
+            for scope in 1..=6u8 {
+                let filters: Vec<&Filter> = kept.iter().filter(|filter| filter.scope == scope).collect();
+                let expected = !filters.is_empty() && naive::scope_matches(&filters, world);
+                prop_assert_eq!(mask >> (scope - 1) & 1 == 1, expected, "scope {} of {:?} over {:?}", scope, filters, world);
+            }
+        }
+    }
+}
