@@ -294,9 +294,10 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_captured_is_missing() {
+    fn what_could_not_be_read_is_an_address_and_a_null_pointer_is_missing() {
         let (args, marks) = read(&slot("openat"), &record(&[3, 0x10, 0, 0], &[], Marks(0).lost_arg(1).0));
-        assert_eq!(args[1], "Missing");
+        assert_eq!(args[1], "Number(16)");
+        assert_eq!(read(&slot("openat"), &record(&[3, 0, 0, 0], &[], 0)).0[1], "Missing");
         assert!(marks.is_lost(1) && marks.has(Marks::FAULT));
     }
 
