@@ -15,7 +15,11 @@ pub const TESTS: &[Test] = &[
 
 fn a_million_writes() -> Result<(), Failed> {
     let dir = scratch()?;
-    let file = record(dir.path(), &[], &["dd", "if=/dev/zero", "of=/dev/null", "bs=1", "count=1000000", "status=none"])?;
+    let file = record(
+        dir.path(),
+        &[],
+        &["dd", "if=/dev/zero", "of=/dev/null", "bs=1", "count=1000000", "status=none"],
+    )?;
     let lost = info(&file)?["lost"].as_u64().ok_or("no number of lost events")?;
     for event in ["read", "write"] {
         let named = format!("event={event}");

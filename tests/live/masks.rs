@@ -33,8 +33,16 @@ fn masks(file: &Path, options: &[&str], event: &str) -> Result<BTreeMap<String, 
 fn detached_scopes() -> Result<(), Failed> {
     let dir = scratch()?;
     let file = record(dir.path(), &[], SHELL)?;
-    let options =
-        ["-f", "3:event=sched_process_exit", "-f", "3:comm=id", "-f", "9:event=sched_process_exit", "-f", "9:comm=ls"];
+    let options = [
+        "-f",
+        "3:event=sched_process_exit",
+        "-f",
+        "3:comm=id",
+        "-f",
+        "9:event=sched_process_exit",
+        "-f",
+        "9:comm=ls",
+    ];
     let found = masks(&file, &options, "sched_process_exit")?;
     same("id", found.get("id").cloned(), Some(vec![4]))?;
     same("ls", found.get("ls").cloned(), Some(vec![256]))?;
@@ -105,10 +113,32 @@ fn same_answer() -> Result<(), Failed> {
 fn sixty_four_scopes() -> Result<(), Failed> {
     let me = std::process::id();
     let shapes = [
-        "comm=ls", "comm=id", "comm=sh", "comm!=ls", "uid=0", "uid!=0", "uid>=65534", "follow", "pid=new", "pid!=new",
-        "binary=/usr/bin/ls", "binary!=/usr/bin/ls", "event=openat", "event=open*", "event!=openat", "set=fs",
-        "set!=fs", "openat.pathname=/etc/*", "openat.pathname=*.so*", "openat.flags=*O_CLOEXEC*", "openat.retval<0",
-        "openat.retval=EACCES", "container", "!container", "comm=s*", "comm=*d",
+        "comm=ls",
+        "comm=id",
+        "comm=sh",
+        "comm!=ls",
+        "uid=0",
+        "uid!=0",
+        "uid>=65534",
+        "follow",
+        "pid=new",
+        "pid!=new",
+        "binary=/usr/bin/ls",
+        "binary!=/usr/bin/ls",
+        "event=openat",
+        "event=open*",
+        "event!=openat",
+        "set=fs",
+        "set!=fs",
+        "openat.pathname=/etc/*",
+        "openat.pathname=*.so*",
+        "openat.flags=*O_CLOEXEC*",
+        "openat.retval<0",
+        "openat.retval=EACCES",
+        "container",
+        "!container",
+        "comm=s*",
+        "comm=*d",
     ];
     let mut filters = Vec::new();
     for scope in 1..=64_usize {
@@ -125,7 +155,10 @@ fn sixty_four_scopes() -> Result<(), Failed> {
 
 /// What tells one event from all others, without its time: two recordings of the same run have their own clocks.
 fn identity(row: &Value) -> String {
-    format!("{} {} {} {} {}", row["timestamp"], row["hostThreadId"], row["eventName"], row["returnValue"], row["args"])
+    format!(
+        "{} {} {} {} {}",
+        row["timestamp"], row["hostThreadId"], row["eventName"], row["returnValue"], row["args"]
+    )
 }
 
 fn only_matched() -> Result<(), Failed> {
@@ -133,16 +166,28 @@ fn only_matched() -> Result<(), Failed> {
     let broad_dir = scratch()?;
     let narrow_dir = scratch()?;
     let narrow_file = narrow_dir.path().join("n.trz");
-    let filters =
-        ["-f", "1:comm=ls", "-f", "2:event=openat", "-f", "2:openat.retval<0", "-f", "2:uid=65534", "-f", "3:binary=/usr/bin/id"];
-    let mut narrow = vec![crate::host::TRACER, "record", "--only-matched", "-o", crate::host::path(&narrow_file)?];
+    let filters = [
+        "-f",
+        "1:comm=ls",
+        "-f",
+        "2:event=openat",
+        "-f",
+        "2:openat.retval<0",
+        "-f",
+        "2:uid=65534",
+        "-f",
+        "3:binary=/usr/bin/id",
+    ];
+    let mut narrow =
+        vec![crate::host::TRACER, "record", "--only-matched", "-o", crate::host::path(&narrow_file)?];
     narrow.extend(filters);
     narrow.extend(["--", "sh", "-c", MIXED]);
     let broad_file = record(broad_dir.path(), &[], &narrow)?;
     let in_run = |rows: Vec<Value>| -> Vec<String> { rows.iter().map(identity).collect() };
     let narrow_rows = in_run(events(&narrow_file, &[])?);
     ensure(narrow_rows.len() > 20, || format!("only {} events matched", narrow_rows.len()))?;
-    let broad_rows: std::collections::BTreeSet<_> = in_run(events(&broad_file, &filters)?).into_iter().collect();
+    let broad_rows: std::collections::BTreeSet<_> =
+        in_run(events(&broad_file, &filters)?).into_iter().collect();
     // Clock readings of two probes differ by some nanoseconds, so times are left out of the comparison.
     let without_time = |row: &String| row.split_once(' ').map(|(_, rest)| rest.to_owned());
     let mut broad: BTreeMap<String, i64> = BTreeMap::new();

@@ -24,7 +24,9 @@ fn ls_is_seen_whole() -> Result<(), Failed> {
     let dir = scratch()?;
     let file = record(dir.path(), &[], &["ls", "/"])?;
     let table = tracer_ok(&["replay", path(&file)?, "-f", "9:comm=ls", "-o", "table-verbose"])?;
-    for wanted in ["openat", "sched_process_exec", "sched_process_exit", "/etc/ld.so.cache", "O_RDONLY|O_CLOEXEC"] {
+    for wanted in
+        ["openat", "sched_process_exec", "sched_process_exit", "/etc/ld.so.cache", "O_RDONLY|O_CLOEXEC"]
+    {
         ensure(table.contains(wanted), || format!("no {wanted} in\n{table}"))?;
     }
     let rows = table.lines().skip(1);
@@ -65,8 +67,10 @@ fn capture_is_private() -> Result<(), Failed> {
 fn events_narrows() -> Result<(), Failed> {
     let dir = scratch()?;
     let file = record(dir.path(), &["--events", "openat,close"], &["ls", "/"])?;
-    let names: BTreeSet<_> =
-        events(&file, &[])?.iter().filter_map(|event| event["eventName"].as_str().map(str::to_owned)).collect();
+    let names: BTreeSet<_> = events(&file, &[])?
+        .iter()
+        .filter_map(|event| event["eventName"].as_str().map(str::to_owned))
+        .collect();
     same("events", names, BTreeSet::from(["close".to_owned(), "openat".to_owned()]))
 }
 
