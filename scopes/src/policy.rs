@@ -132,7 +132,7 @@ fn policy(file: &str, document: Document, set: &mut ScopeSet, errors: &mut Vec<D
     let reader = Reader::new(file);
     let (name, scope, actions, rules) = match parts(&reader, document) {
         Ok(parts) => parts,
-        Err(error) => return errors.push(error),
+        Err(error) => return errors.push(*error),
     };
     if name.value.trim().is_empty() {
         errors.push(reader.fail(Some(&name.referenced), "the policy's name is empty"));
@@ -169,28 +169,30 @@ fn policy(file: &str, document: Document, set: &mut ScopeSet, errors: &mut Vec<D
 type Parts = (Spanned<String>, Vec<Spanned<String>>, Vec<Spanned<String>>, Vec<Rule>);
 
 /// The same parts of both forms.
-fn parts(reader: &Reader<'_>, document: Document) -> Result<Parts, Diagnostic> {
-    let fail = |message: &str| reader.fail(None, message);
+fn parts(reader: &Reader<'_>, document: Document) -> Result<Parts, Box<Diagnostic>> {
+    let fail = |message: &str| Box::new(reader.fail(None, message));
+    let about =
+        |at: &Spanned<String>, message: &str, allowed: &str| Box::new(reader.about(at, message, allowed));
     let (name, scope, actions, rules) = match (&document.form, &document.kind) {
         (Some(form), None) if form.value == "policy" => {
             let name = document.name.ok_or_else(|| fail("the policy has no name"))?;
             (name, document.scope, document.default_actions, document.rules)
         }
         (Some(form), _) => {
-            return Err(reader.about(form, "not a policy", "type: policy, or apiVersion and kind: Policy"));
+            return Err(about(form, "not a policy", "type: policy, or apiVersion and kind: Policy"));
         }
         (None, Some(kind)) if kind.value == "Policy" => {
             if let Some(version) =
                 document.api_version.filter(|version| !version.value.starts_with("tracee.aquasec.com/"))
             {
-                return Err(reader.about(&version, "unknown apiVersion", "tracee.aquasec.com/v1beta1"));
+                return Err(about(&version, "unknown apiVersion", "tracee.aquasec.com/v1beta1"));
             }
             let metadata =
                 document.metadata.ok_or_else(|| fail("the policy has no metadata with its name"))?;
             let spec = document.spec.ok_or_else(|| fail("the policy has no spec"))?;
             (metadata.name, spec.scope, spec.default_actions, spec.rules)
         }
-        (None, Some(kind)) => return Err(reader.about(kind, "not a policy", "kind: Policy")),
+        (None, Some(kind)) => return Err(about(kind, "not a policy", "kind: Policy")),
         (None, None) => return Err(fail("not a policy: neither `type: policy` nor `kind: Policy`")),
     };
     let no_scope = "the policy has no scope; `scope: [global]` is everything";
