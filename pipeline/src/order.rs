@@ -25,6 +25,13 @@ impl Part {
         self.ends.extend(self.bytes.iter().map(Vec::len));
     }
 
+    /// Empties it and keeps its memory.
+    fn clear(&mut self) {
+        self.bytes.iter_mut().for_each(Vec::clear);
+        self.times.clear();
+        self.ends.clear();
+    }
+
     fn size(&self) -> usize {
         self.bytes.iter().map(Vec::len).sum::<usize>() + self.times.len() * 16
     }
@@ -46,6 +53,8 @@ pub struct Order {
     waiting: VecDeque<Waiting>,
     size: usize,
     left: u64,
+    /// Parts that were handed on, for their memory.
+    spare: Vec<Part>,
 }
 
 #[derive(Debug)]
@@ -61,12 +70,20 @@ const MAX_WAITING_BYTES: usize = 64 << 20;
 impl Order {
     /// Hands on no more than `limit` events.
     pub fn new(limit: Option<u64>) -> Order {
-        Order { waiting: VecDeque::new(), size: 0, left: limit.unwrap_or(u64::MAX) }
+        Order { waiting: VecDeque::new(), size: 0, left: limit.unwrap_or(u64::MAX), spare: Vec::new() }
     }
 
     /// Whether all is handed on that may be.
     pub fn is_full(&self) -> bool {
         self.left == 0
+    }
+
+    /// Emptied parts that were handed on since the last call.
+    pub fn spare(&mut self) -> impl Iterator<Item = Part> + '_ {
+        self.spare.drain(..).map(|mut part| {
+            part.clear();
+            part
+        })
     }
 
     /// Takes the next part. `next`: the first time of the block after it, `None` for the last one.
@@ -115,7 +132,7 @@ impl Order {
             self.left -= run as u64;
             if to >= waiting.part.times.len() {
                 self.size -= waiting.part.size();
-                self.waiting.remove(at);
+                self.spare.extend(self.waiting.remove(at).map(|waiting| waiting.part));
             }
         }
         Ok(())

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::ops::ControlFlow;
+use std::sync::{Mutex, PoisonError};
 
 use format::{Block, Scratch};
 
@@ -75,6 +76,7 @@ impl<'a> Question<'a> {
         let (chosen, mut stats) = self.choose();
         let mut order = Order::new(self.limit);
         let mut state = State::new(self.source, &self.matchers);
+        let spare = Mutex::new(Vec::new());
         let worker = || Worker {
             scratch: Scratch::new(),
             buffers: Buffers::default(),
@@ -89,7 +91,11 @@ impl<'a> Question<'a> {
             },
             worker,
             |worker, job, lineage| match chosen.get(job) {
-                Some(block) => self.read(*block, &lineage, worker),
+                Some(block) => {
+                    let used = spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
+                    let part = used.unwrap_or_else(|| Part::new(outputs.len()));
+                    self.read(*block, &lineage, worker, part)
+                }
                 None => Err(Error::Worker),
             },
             |job, answer| {
@@ -102,6 +108,7 @@ impl<'a> Question<'a> {
                 }
                 let next = chosen.get(job + 1).map(|block| block.first);
                 order.push(answer.part, next, &mut |output, bytes| deliver(output, bytes))?;
+                spare.lock().unwrap_or_else(PoisonError::into_inner).extend(order.spare());
                 Ok(if order.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
             },
         )?;
@@ -135,6 +142,7 @@ impl<'a> Question<'a> {
         chosen: BlockRef,
         lineage: &[scopes::LineageBits],
         worker: &mut Worker<'_>,
+        mut part: Part,
     ) -> Result<Answer> {
         let (Some(file), Some(matcher)) = (self.source.file(chosen), self.matchers.get(chosen.file)) else {
             return Err(Error::Worker);
@@ -145,7 +153,6 @@ impl<'a> Question<'a> {
         let host_number = block.host();
         let Some(host) = file.host(host_number) else { return Err(Error::Worker) };
         let facts = Facts { file, host, lineage };
-        let mut part = Part::new(renders.len());
         let matched = if renders.is_empty() {
             matcher.block(&block, facts, buffers, None)
         } else {
