@@ -130,6 +130,26 @@ fn read_arguments(bencher: Bencher<'_, '_>, name: &str) {
     });
 }
 
+/// A capture of ten million events, as a file: 160 blocks or, flushed each second, 1200.
+#[divan::bench(args = [160, 1200], sample_count = 20)]
+fn open_file(bencher: Bencher<'_, '_>, blocks: usize) {
+    let path = std::env::temp_dir().join(format!("tracer-bench-{}-{blocks}.trz", std::process::id()));
+    let header = Header { schema: current_schema(), ..Header::default() };
+    let file = std::fs::File::create(&path).expect("the temporary directory takes it");
+    let mut writer = Writer::create(file, &header).expect("the disk takes it");
+    let rows = 10_000_000 / blocks;
+    let mut builder = BlockBuilder::new();
+    let mut encoder = Encoder::new(Options::default());
+    push(&mut builder, &workload("forks").events[..rows.min(ROWS)]);
+    let block = encoder.encode(&mut builder).expect("blocks encode");
+    for _ in 0..blocks {
+        writer.block(&block).expect("the disk takes it");
+    }
+    writer.finish().expect("the disk takes it");
+    bencher.bench_local(|| Capture::open(&path).expect("it reads").blocks().len());
+    std::fs::remove_file(&path).expect("it is there");
+}
+
 fn main() {
     if std::env::args().any(|arg| arg == "--bench") {
         println!("{:<20} {:>10} {:>10} {:>10}   bytes an event", "", "fast", "default", "max");

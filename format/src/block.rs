@@ -30,6 +30,7 @@ struct Buffers {
     marks: Vec<Vec<u32>>,
     longs: Vec<Vec<u64>>,
     rets: Vec<Vec<i64>>,
+    #[allow(clippy::vec_box)] // cells hold boxes, and get them back from here
     columns: Vec<Box<Column>>,
     contexts: Vec<(Vec<ContextRow>, Dictionary)>,
 }
@@ -55,6 +56,7 @@ pub struct Block<'a> {
     /// Where the groups begin: in the file, or in `payload` when that had to be decrypted.
     groups_at: u64,
     payload: Option<Vec<u8>>,
+    head_bytes: u64,
     event_list: Vec<EventId>,
     events: Vec<&'a FileEvent>,
     /// Where the buffers go back to.
@@ -144,12 +146,19 @@ impl<'a> Contexts<'a> {
     }
 }
 
+impl Scratch {
+    pub(crate) fn decompressor(&mut self) -> &mut Decompressor {
+        &mut self.buffers.decompressor
+    }
+}
+
 /// A block's parts, as a capture hands them over.
 pub(crate) struct Parts<'a> {
     pub(crate) directory: Directory,
     pub(crate) events: Vec<&'a FileEvent>,
     pub(crate) groups_at: u64,
     pub(crate) payload: Option<Vec<u8>>,
+    pub(crate) head_bytes: u64,
 }
 
 impl<'a> Block<'a> {
@@ -160,7 +169,7 @@ impl<'a> Block<'a> {
         home: &'a mut Scratch,
     ) -> Block<'a> {
         let buffers = std::mem::take(&mut home.buffers);
-        let Parts { directory, events, groups_at, payload } = parts;
+        let Parts { directory, events, groups_at, payload, head_bytes } = parts;
         Block {
             capture,
             number,
@@ -170,6 +179,7 @@ impl<'a> Block<'a> {
             directory,
             groups_at,
             payload,
+            head_bytes,
             events,
             home,
             buffers: RefCell::new(buffers),
@@ -288,6 +298,14 @@ impl<'a> Block<'a> {
     /// Bytes that were decompressed for this block up to now.
     pub fn decompressed(&self) -> u64 {
         self.decompressed.get()
+    }
+
+    pub(crate) fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    pub(crate) fn head_bytes(&self) -> u64 {
+        self.head_bytes
     }
 
     pub(crate) fn file_event(&self, code: u16) -> Option<&'a FileEvent> {

@@ -44,6 +44,9 @@ struct Beside {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct OpenOptions {
+    /// Map the file instead of reading it piece by piece. A mapped file that another program cuts short ends this one by
+    /// a signal, so this is for files that are known to be finished.
+    pub mmap: bool,
     /// For encrypted captures.
     pub identity: Option<Identity>,
 }
@@ -76,7 +79,7 @@ impl Capture {
     }
 
     pub fn open_with(path: &Path, options: &OpenOptions) -> Result<Capture> {
-        Capture::from_source(Source::open(path)?, options)
+        Capture::from_source(Source::open(path, options.mmap)?, options)
     }
 
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Capture> {
@@ -259,7 +262,8 @@ impl Capture {
     pub fn block<'a>(&'a self, block: usize, scratch: &'a mut Scratch) -> Result<Block<'a>> {
         let blocks = self.blocks();
         let info = blocks.get(block).ok_or(Error::NoBlock { block, blocks: blocks.len() })?;
-        let head = self.head(info.offset, Kind::Block)?;
+        let identity = self.identity.as_ref();
+        let head = read_head_with(&self.source, info.offset, Kind::Block, identity, scratch.decompressor())?;
         let (directory, events) = self.directory(&head, info.offset)?;
         if directory.rows as u32 != info.rows {
             return Err(Error::Block { block, what: "the index says otherwise how many rows it has" });
@@ -268,7 +272,8 @@ impl Capture {
             Some(_) => u64::from(head.frame.head_stored),
             None => info.offset + HEADER_BYTES as u64 + u64::from(head.frame.head_stored),
         };
-        let parts = Parts { directory, events, groups_at, payload: head.payload };
+        let head_bytes = u64::from(head.frame.head_stored);
+        let parts = Parts { directory, events, groups_at, payload: head.payload, head_bytes };
         Ok(Block::new(self, block, parts, scratch))
     }
 }
@@ -279,6 +284,16 @@ pub(crate) fn read_head(
     offset: u64,
     kind: Kind,
     identity: Option<&Identity>,
+) -> Result<Head> {
+    read_head_with(source, offset, kind, identity, &mut Decompressor::default())
+}
+
+fn read_head_with(
+    source: &Source,
+    offset: u64,
+    kind: Kind,
+    identity: Option<&Identity>,
+    decompressor: &mut Decompressor,
 ) -> Result<Head> {
     let damaged = |what| Error::Damaged { offset, what };
     let mut buffer = Vec::new();
@@ -305,7 +320,7 @@ pub(crate) fn read_head(
         return Err(damaged("a frame's head does not fit its checksum"));
     }
     let mut bytes = Vec::new();
-    Decompressor::default()
+    decompressor
         .read(frame.head_codec, stored, frame.head_raw as usize, &mut bytes)
         .ok_or(damaged("a frame's head cannot be decompressed"))?;
     Ok(Head { frame, bytes, payload })

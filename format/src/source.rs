@@ -5,12 +5,14 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use crate::map::Map;
 use crate::{Error, Result};
 
 /// The bytes of a file: in memory, or read piece by piece.
 #[derive(Debug)]
 pub(crate) enum Source {
     Bytes(Vec<u8>),
+    Map(Map),
     /// Read with `pread`, so that a file which shrinks meanwhile is an error and no signal.
     File {
         file: File,
@@ -19,11 +21,14 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    pub(crate) fn open(path: &Path) -> Result<Source> {
+    pub(crate) fn open(path: &Path, mmap: bool) -> Result<Source> {
         let file = File::open(path).map_err(Error::io("opening the capture"))?;
         let metadata = file.metadata().map_err(Error::io("opening the capture"))?;
         if metadata.is_dir() {
             return Err(Error::NotACapture);
+        }
+        if mmap && metadata.len() > 0 {
+            return Map::of(&file).map(Source::Map);
         }
         Ok(Source::File { file, bytes: metadata.len() })
     }
@@ -32,6 +37,7 @@ impl Source {
     pub(crate) fn len(&self) -> u64 {
         match self {
             Source::Bytes(bytes) => bytes.len() as u64,
+            Source::Map(map) => map.bytes().len() as u64,
             Source::File { bytes, .. } => *bytes,
         }
     }
@@ -50,6 +56,7 @@ impl Source {
         }
         match self {
             Source::Bytes(bytes) => bytes.get(offset as usize..offset as usize + length).ok_or(ends),
+            Source::Map(map) => map.bytes().get(offset as usize..offset as usize + length).ok_or(ends),
             Source::File { file, .. } => {
                 buffer.resize(length, 0);
                 match file.read_exact_at(buffer, offset) {

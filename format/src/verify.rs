@@ -37,7 +37,7 @@ pub struct Fault {
 
 /// Verifies a file, and that it was signed with `key` when one is given. An error means that the file could not be read.
 pub fn verify(path: &Path, key: Option<&PublicKey>) -> Result<Verdict> {
-    verify_source(&Source::open(path)?, key)
+    verify_source(&Source::open(path, false)?, key)
 }
 
 /// Verifies a capture in memory.

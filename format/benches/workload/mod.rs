@@ -75,8 +75,8 @@ fn context(task: u32) -> Context<'static> {
         thread_start_ns: start,
         process_start_ns: start,
         parent_start_ns: 880_000_000_000,
-        comm: if task % 2 == 0 { b"bash" } else { b"true" },
-        exe: if task % 2 == 0 { b"/usr/bin/bash" } else { b"/usr/bin/true" },
+        comm: if task.is_multiple_of(2) { b"bash" } else { b"true" },
+        exe: if task.is_multiple_of(2) { b"/usr/bin/bash" } else { b"/usr/bin/true" },
         uts: b"host",
         flags: Default::default(),
     }
@@ -173,7 +173,7 @@ pub fn find(count: usize, contents: bool) -> Workload {
         dirents.truncate(256);
         let stat = stat_of(&path);
         let fd = 3 + depth;
-        let statbuf = |yes: bool| if yes { b(&stat) } else { n(0x7ffd_1234_5670) };
+        let statbuf = |yes: bool| if yes { b(stat) } else { n(0x7ffd_1234_5670) };
         make.event(1, "newfstatat", 700, 0, vec![n(fd - 1), b(&name), statbuf(contents), n(0x100)]);
         make.event(1, "openat", 1500, fd as i64, vec![n(fd - 1), b(&name), n(0x2_b0900), n(0)]);
         make.event(1, "newfstatat", 500, 0, vec![n(fd), b(""), statbuf(contents), n(0x1000)]);
