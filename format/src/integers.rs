@@ -404,7 +404,7 @@ mod tests {
     #[test]
     fn few_distinct_wide_numbers_become_a_dictionary() {
         let values: Vec<u64> =
-            (0..5000).map(|n: u64| 0x7f00_0000_0000 + (n * n % 13) * 0x12_3456_789a).collect();
+            (0..5000).map(|n: u64| 0x7f00_0000_0000 + (n * n % 13) * 0x0012_3456_789a).collect();
         assert!(round_trip(&values) < 5200);
     }
 }
