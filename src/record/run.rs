@@ -57,7 +57,7 @@ pub fn record(options: &Options) -> Result<Outcome> {
     };
     let trigger = match options.trigger.as_slice() {
         [] => None,
-        filters => Some(compile(ScopeSet::parse(filters).map_err(|errors| Diagnostics(errors))?, &users)?),
+        filters => Some(compile(ScopeSet::parse(filters).map_err(Diagnostics)?, &users)?),
     };
     let path = options.output.clone().unwrap_or_else(default_path);
     let first = if options.rotate.is_some() { part_path(&path, 0) } else { path.clone() };
@@ -160,7 +160,7 @@ pub fn record(options: &Options) -> Result<Outcome> {
 /// Filters name users as this host does.
 fn compile(mut scopes: ScopeSet, users: &[User]) -> Result<Plan> {
     let number = |name: &str| users.iter().find(|user| user.name == name).map(|user| user.uid);
-    scopes.resolve_users(number).map_err(|errors| Diagnostics(errors))?;
+    scopes.resolve_users(number).map_err(Diagnostics)?;
     Ok(Plan::compile(&scopes))
 }
 
