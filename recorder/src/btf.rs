@@ -4,6 +4,9 @@
 //! Type ids count from 1; 0 is `void`.
 
 mod layout;
+#[cfg(test)]
+#[allow(clippy::print_stdout)]
+mod tests;
 mod types;
 
 pub use layout::{Resolved, resolve};

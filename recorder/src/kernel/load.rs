@@ -88,7 +88,8 @@ pub fn load(options: &KernelOptions) -> Result<Loaded, Error> {
     let cpus =
         aya::util::nr_cpus().map_err(|(_, source)| Error::Io { what: "cannot count the CPUs", source })?;
     let has_prepare = btf.has_tracepoint("sched_prepare_exec");
-    let (mut ebpf, data_bytes) = create(options, &tables, &layout.to_bytes(), &btf, cpus, has_prepare)?;
+    let (mut ebpf, data_bytes) =
+        create_fitting(options, &tables, &layout.to_bytes(), &btf, cpus, has_prepare)?;
     fill_variants(&mut ebpf, &tables)?;
 
     let door = RingBuf::try_from(take_map(&mut ebpf, "DOOR")?)
@@ -167,6 +168,26 @@ fn load_one(ebpf: &mut Ebpf, name: &str, tracepoint: &str, btf: &aya::Btf) -> Re
 
 fn attach_one(ebpf: &mut Ebpf, name: &str) -> Result<(), Error> {
     program(ebpf, name)?.attach().map(drop).map_err(|error| program_error(name, error))
+}
+
+/// Creates the maps with the buffers asked for, or the largest that this kernel takes: before 5.11 an element has at
+/// most 4 MiB, and memory may be short.
+fn create_fitting(
+    options: &KernelOptions,
+    tables: &Tables,
+    layout: &[u8],
+    btf: &Btf,
+    cpus: usize,
+    has_prepare: bool,
+) -> Result<(Ebpf, usize), Error> {
+    const LEAST: usize = 1 << 20;
+    let mut options = options.clone();
+    loop {
+        match create(&options, tables, layout, btf, cpus, has_prepare) {
+            Err(Error::Memory { bytes, .. }) if bytes / 2 >= LEAST => options.buffer_bytes = Some(bytes / 2),
+            result => return result,
+        }
+    }
 }
 
 fn create(
