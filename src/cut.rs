@@ -15,6 +15,7 @@ use pipeline::{Args as Arguments, Matcher, Question, Source};
 use scopes::{Plan, ScopeSet};
 
 use crate::outcome::Outcome;
+use crate::reading::Reading;
 use crate::rewritten::{self, Target};
 
 #[derive(Args, Debug)]
@@ -23,6 +24,8 @@ pub struct Options {
     file: PathBuf,
     #[command(flatten)]
     target: Target,
+    #[command(flatten)]
+    reading: Reading,
     /// From this time on: 2026-07-01T12:00:00Z, or +10s after the first event
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
@@ -44,7 +47,7 @@ const STATE_EVENTS: [EventId; 3] = [SCHED_PROCESS_FORK, SCHED_PROCESS_EXEC, SCHE
 
 pub fn run(options: &Options) -> Result<Outcome> {
     let name = options.file.display().to_string();
-    let capture = rewritten::open(&options.file)?;
+    let capture = options.reading.open(&options.file)?;
     let mut header = rewritten::header(&capture, "cut");
     let range = (
         options.from.as_deref().map_or(Ok(0), |text| boot_time(text, &capture))?,

@@ -3,17 +3,19 @@
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, ValueEnum};
-use format::Capture;
 
 use crate::outcome::Outcome;
+use crate::reading::Reading;
 
 #[derive(Args, Debug)]
 pub struct Options {
     /// Captures
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    reading: Reading,
     /// How to print it
     #[arg(long, short, value_name = "FORMAT", default_value = "text")]
     output: Format,
@@ -31,7 +33,7 @@ pub fn run(options: Options) -> Result<Outcome> {
     let mut out = BufWriter::new(io::stdout().lock());
     for (number, path) in options.files.iter().enumerate() {
         let name = path.display().to_string();
-        let capture = Capture::open(path).with_context(|| name.clone())?;
+        let capture = options.reading.open(path)?;
         let info = replay::Info::of(name, &capture);
         match options.output {
             Format::Json => {

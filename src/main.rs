@@ -9,6 +9,7 @@ mod info;
 mod merge;
 mod narrow;
 mod outcome;
+mod reading;
 mod record;
 mod recover;
 mod redact;

@@ -8,6 +8,7 @@ use format::rewrite::{AsItIs, Place};
 use format::{Capture, Clock, Header};
 
 use crate::outcome::Outcome;
+use crate::reading::Reading;
 use crate::rewritten::{self, Target};
 
 #[derive(Args, Debug)]
@@ -16,11 +17,13 @@ pub struct Options {
     files: Vec<PathBuf>,
     #[command(flatten)]
     target: Target,
+    #[command(flatten)]
+    reading: Reading,
 }
 
 pub fn run(options: &Options) -> Result<Outcome> {
     let captures: Vec<Capture> =
-        options.files.iter().map(|file| rewritten::open(file)).collect::<Result<_>>()?;
+        options.files.iter().map(|file| options.reading.open(file)).collect::<Result<_>>()?;
     let (header, places) = join(&captures)?;
     let sources: Vec<&Path> = options.files.iter().map(PathBuf::as_path).collect();
     let mut writer = options.target.create(&header, &sources)?;

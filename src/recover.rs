@@ -9,6 +9,7 @@ use format::Completeness;
 use format::rewrite::{AsItIs, Place};
 
 use crate::outcome::Outcome;
+use crate::reading::Reading;
 use crate::rewritten::{self, Target};
 
 #[derive(Args, Debug)]
@@ -17,11 +18,13 @@ pub struct Options {
     file: PathBuf,
     #[command(flatten)]
     target: Target,
+    #[command(flatten)]
+    reading: Reading,
 }
 
 pub fn run(options: &Options) -> Result<Outcome> {
     let name = options.file.display();
-    let capture = rewritten::open(&options.file)?;
+    let capture = options.reading.open(&options.file)?;
     let mut err = std::io::stderr().lock();
     match capture.completeness() {
         Completeness::Finished => {

@@ -8,6 +8,7 @@ use format::redact::{Redactor, Rule, Treatment};
 use format::rewrite::Place;
 
 use crate::outcome::Outcome;
+use crate::reading::Reading;
 use crate::rewritten::{self, Target};
 
 /// WHAT is argv, env, paths, addresses, hosts, comm, data, users, containers, or EVENT.ARGUMENT (openat.pathname, *.buf);
@@ -18,6 +19,8 @@ pub struct Options {
     file: PathBuf,
     #[command(flatten)]
     target: Target,
+    #[command(flatten)]
+    reading: Reading,
     /// Replace values by hashes: equal values stay equal, paths keep their shape
     #[arg(long, value_name = "WHAT[=GLOB]", value_delimiter = ',')]
     hash: Vec<String>,
@@ -40,7 +43,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
         Some(path) => std::fs::read(path).with_context(|| format!("reading {}", path.display()))?,
         None => format::SigningKey::generate()?.to_text().into_bytes(),
     };
-    let capture = rewritten::open(&options.file)?;
+    let capture = options.reading.open(&options.file)?;
     let mut redactor = Redactor::new(rules, &secret);
     let mut header = rewritten::header(&capture, "redact");
     redactor.header(&mut header);

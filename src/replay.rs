@@ -16,12 +16,15 @@ use replay::render::{Destination, Printer, Style};
 use crate::filters::{Diagnostics, FilterOptions};
 use crate::narrow;
 use crate::outcome::Outcome;
+use crate::reading::Reading;
 
 #[derive(Args, Debug)]
 pub struct Options {
     /// Captures; several are read as one, by time
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    reading: Reading,
     #[command(flatten)]
     scopes: FilterOptions,
     /// A format, and a file if not stdout: table, table-verbose, json, json:FILE (repeatable)
@@ -66,7 +69,7 @@ pub struct Options {
 }
 
 pub fn run(options: Options) -> Result<Outcome> {
-    let source = replay::open::open(&options.files, &format::OpenOptions::default())?;
+    let source = replay::open::open(&options.files, &options.reading.options()?)?;
     let asked = ask(&options, &source)?;
     let matchers = asked.matchers(&source);
     let threads = match options.threads {

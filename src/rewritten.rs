@@ -80,7 +80,3 @@ pub fn header(capture: &Capture, made_by: &str) -> Header {
 pub fn copier() -> format::rewrite::Copier {
     format::rewrite::Copier::new(format::Options::new(Compression::Default))
 }
-
-pub fn open(path: &Path) -> Result<Capture> {
-    Capture::open(path).with_context(|| path.display().to_string())
-}
