@@ -530,3 +530,17 @@ fn logs_with_events_of_others_are_imported_and_bad_lines_are_named() {
     assert!(json.contains("\"value\":\"/x\"") && json.contains("\"value\":{\"a\":[1,-2,null]}"), "{json}");
     assert_eq!(printed(&["replay", &target, "--count", "-f", "comm=ls"]), "1\n");
 }
+
+#[test]
+fn real_captures_come_back_from_their_own_json() {
+    let folder = Folder::new();
+    for name in ["ls", "ptrace", "threads", "denied", "tree"] {
+        let fixture = format!("{}/fixtures/{name}.trz", env!("CARGO_MANIFEST_DIR"));
+        let lines = printed(&["replay", &fixture, "-o", "json"]);
+        let log = folder.path("log.json");
+        std::fs::write(&log, &lines).expect("a log");
+        let imported = text(&folder.path(&format!("{name}.trz")));
+        printed(&["import", &text(&log), "-o", &imported]);
+        assert!(printed(&["replay", &imported, "-o", "json"]) == lines, "{name} differs after its import");
+    }
+}

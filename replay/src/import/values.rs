@@ -62,6 +62,11 @@ fn one(value: &Value, stored: Stored, bytes: &mut Vec<u8>) -> Outcome {
             Some(number) => Outcome::Number(number),
             None => Outcome::Missing,
         },
+        // What could not be read is known by its address.
+        (Stored::Kind(..), Value::Number(address)) => match address.as_u64() {
+            Some(address) => Outcome::Number(address),
+            None => Outcome::Missing,
+        },
         (Stored::Text | Stored::Kind(ArgKind::Str | ArgKind::Text(_), _), Value::String(text)) => {
             bytes.extend(json_text::bytes_of(text));
             Outcome::Bytes
