@@ -179,7 +179,7 @@ pub fn level_of(pid: Pid<false>) -> u32 {
 }
 
 /// Appends the current task's context as a record.
-#[inline(never)]
+#[inline(always)]
 fn send(writer: &mut Writer, id: u64) -> u32 {
     let task = current::<false>();
     let started = writer.start((CONTEXT_BYTES / 8) as u8);

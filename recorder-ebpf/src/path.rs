@@ -54,7 +54,7 @@ pub fn append_from(writer: &mut Writer, arg: u8, dentry: Dentry<false>, mnt: Vfs
 
 /// Writes the components where the next blob's bytes go, the last one first, each with its NUL.
 /// Returns the length in the lower half and how it ended in the upper.
-#[inline(never)]
+#[inline(always)]
 fn walk(writer: &Writer, dentry: *const u8, mnt: *const u8) -> u64 {
     let start = writer.at + events::abi::BLOB_HEADER_BYTES as u64;
     let mut dentry = Dentry::<false>(dentry);

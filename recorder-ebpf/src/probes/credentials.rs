@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Appends a record of the namespaces that the task is in now.
-#[inline(never)]
+#[inline(always)]
 pub fn append_namespaces(writer: &mut Writer, context: u64) -> u32 {
     let task = current::<false>();
     let namespaces = task.nsproxy();
@@ -29,7 +29,7 @@ pub fn append_namespaces(writer: &mut Writer, context: u64) -> u32 {
 }
 
 /// Appends a record of the credentials that the task has now. What it had before is gone.
-#[inline(never)]
+#[inline(always)]
 pub fn append_credentials(writer: &mut Writer, context: u64) -> u32 {
     const SLIM_CRED_BYTES: u32 = 80;
     let started = writer.start(Hook::CommitCreds.words());

@@ -22,7 +22,7 @@ pub fn of_descriptor(fd: u32) -> File<false> {
 }
 
 /// Appends a record of the file behind a descriptor.
-#[inline(never)]
+#[inline(always)]
 pub fn append_opened(writer: &mut Writer, context: u64, fd: u32, pathname: u64) -> u32 {
     let file = of_descriptor(fd);
     if file.is_null() {

@@ -42,7 +42,7 @@ fn on_fork<const TYPED: bool>(child: *const u8) -> Option<()> {
     Some(())
 }
 
-#[inline(never)]
+#[inline(always)]
 fn fork_record(writer: &mut Writer, context: u64, child: *const u8, flags: u64) -> u32 {
     let (parent, child) = (current::<false>(), Task::<false>(child));
     let started = writer.start(Hook::ProcessFork.words());
@@ -155,7 +155,7 @@ pub fn record(hook: Hook, fill: impl FnOnce(&mut Writer, Started) -> u32) -> Opt
 }
 
 /// Everything that the new program is known by. Returns marks.
-#[inline(never)]
+#[inline(always)]
 fn exec_record(writer: &mut Writer, started: Started, bprm: *const u8) -> u32 {
     let (task, bprm) = (current::<false>(), Bprm::<false>(bprm));
     let mut marks = kernel_string(writer, 0, bprm.filename());
