@@ -13,7 +13,6 @@ pub enum Outcome {
     /// Exit code 1: `verify`, `diff` and `scan` found something, or `replay --exit-code` found nothing.
     Found,
     /// `record -- COMMAND` passes the command's own exit code on.
-    #[allow(dead_code)] // until recording runs commands
     Code(u8),
 }
 
