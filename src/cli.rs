@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::outcome::Outcome;
-use crate::{cut, events_list, import, info, merge, record, recover, redact, replay, verify};
+use crate::{cut, diff, events_list, explain, import, info, merge, record, recover, redact, replay, verify};
 
 /// Record kernel events once, ask any scope later.
 #[derive(Parser, Debug)]
@@ -36,6 +36,10 @@ enum Command {
     Merge(merge::Options),
     /// Hash or leave out what must not be given away
     Redact(redact::Options),
+    /// Say why scopes match or do not: filter by filter for one event, or in numbers for a whole capture
+    Explain(explain::Options),
+    /// Show what two sets of scopes see differently; exit code 1 when they do
+    Diff(diff::Options),
     /// List the events there are
     Events(events_list::Options),
 }
@@ -53,6 +57,8 @@ impl Cli {
             Command::Cut(options) => cut::run(&options),
             Command::Merge(options) => merge::run(&options),
             Command::Redact(options) => redact::run(&options),
+            Command::Explain(options) => explain::run(options),
+            Command::Diff(options) => diff::run(options),
             Command::Events(options) => events_list::run(&options),
         }
     }

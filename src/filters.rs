@@ -30,6 +30,14 @@ impl FilterOptions {
     }
 }
 
+/// How many threads to answer with: all processors where none are asked for.
+pub fn threads(asked: Option<u16>) -> usize {
+    match asked {
+        Some(threads) => threads.into(),
+        None => std::thread::available_parallelism().map_or(1, |threads| threads.get()),
+    }
+}
+
 /// Names and texts of policy files; of a folder, those directly in it, in order of name.
 pub fn read_policies(paths: &[PathBuf]) -> Result<Vec<(String, String)>> {
     let mut policies = Vec::new();

@@ -2,7 +2,9 @@
 
 mod cli;
 mod cut;
+mod diff;
 mod events_list;
+mod explain;
 mod filters;
 mod import;
 mod info;

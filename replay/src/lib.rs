@@ -1,6 +1,9 @@
 //! From capture files to answers: opening, rendering events, reports on captures. No root, no BPF, any system.
 
 pub mod asked;
+pub mod diff;
+pub mod explain;
+pub mod frames;
 pub mod import;
 pub mod info;
 pub mod open;

@@ -1,0 +1,141 @@
+//! `tracer diff`: what two sets of scopes see differently in the same capture.
+
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Parser};
+use replay::diff::Difference;
+use replay::render::clock::Clock;
+use replay::render::{Format, Printer, Style};
+use scopes::ScopeSet;
+
+use crate::filters::FilterOptions;
+use crate::outcome::Outcome;
+
+#[derive(Args, Debug)]
+pub struct Options {
+    /// Captures; several are read as one, by time
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The scopes as they were: "-f 9:comm=ls -p policies/", or a policy file or folder (repeatable)
+    #[arg(long, value_name = "SCOPES", required = true, allow_hyphen_values = true)]
+    before: Vec<String>,
+    /// The scopes as they are to be
+    #[arg(long, value_name = "SCOPES", required = true, allow_hyphen_values = true)]
+    after: Vec<String>,
+    /// Print no more rows than this; counts are always of all
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+    /// Print the counts only
+    #[arg(long)]
+    count: bool,
+    /// Threads; all processors when not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Times in UTC instead of local time
+    #[arg(long)]
+    utc: bool,
+}
+
+/// One side's words, read as a command line of their own.
+#[derive(Parser, Debug)]
+#[command(no_binary_name = true, disable_help_flag = true)]
+struct Side {
+    #[command(flatten)]
+    scopes: FilterOptions,
+    /// Policy files and folders without a flag before them
+    paths: Vec<PathBuf>,
+}
+
+pub fn run(options: Options) -> Result<Outcome> {
+    let before = side("--before", &options.before)?;
+    let after = side("--after", &options.after)?;
+    let source = replay::open::open(&options.files, &format::OpenOptions::default())?;
+    let threads = crate::filters::threads(options.threads);
+    let differences = replay::diff::count(&source, &before, &after, threads)?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    for difference in &differences {
+        tell(difference, &mut out)?;
+    }
+    let differs = differences.iter().any(Difference::differs);
+    if differs && !options.count {
+        let clock = if options.utc { Clock::Utc } else { Clock::local() };
+        let style = Style { clock, containers: source.has_containers(), ..Style::default() };
+        let printer = Printer { format: Format::Table, style };
+        write!(out, "\n  SCOPE  ")?;
+        out.write_all(&printer.header())?;
+        replay::diff::rows(&source, (&before, &after), threads, options.limit, &printer, &mut out)?;
+    }
+    out.flush()?;
+    Ok(if differs { Outcome::Found } else { Outcome::Done })
+}
+
+fn tell(difference: &Difference, out: &mut impl Write) -> io::Result<()> {
+    let Difference { title, is_new, is_gone, gained, lost, same } = difference;
+    let note = match (is_new, is_gone) {
+        (true, _) => "  (only after)",
+        (_, true) => "  (only before)",
+        _ => "",
+    };
+    writeln!(out, "scope {title}: +{gained} -{lost} ={same}{note}")
+}
+
+fn side(flag: &str, texts: &[String]) -> Result<ScopeSet> {
+    let mut words = Vec::new();
+    for text in texts {
+        words.extend(split(text).with_context(|| format!("{flag} {text}"))?);
+    }
+    let side = Side::try_parse_from(&words).map_err(|error| {
+        anyhow::anyhow!("{flag}: {}", error.to_string().trim_start_matches("error: ").trim_end())
+    })?;
+    let mut scopes = side.scopes;
+    scopes.policies.extend(side.paths);
+    if scopes.is_empty() {
+        bail!("{flag} names no filters and no policies");
+    }
+    scopes.scopes().with_context(|| flag.to_owned())
+}
+
+/// Words as a shell would make them: blanks part them, but not within quotes; a backslash outside of quotes makes a quote
+/// or blank ordinary, and is itself one before anything else (filters escape with it too).
+fn split(text: &str) -> Result<Vec<String>> {
+    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (None, '\'' | '"') => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (None, c) if c.is_whitespace() => words.extend(word.take()),
+            (None, '\\') => {
+                let next = chars.next_if(|next| next.is_whitespace() || matches!(next, '\'' | '"'));
+                word.get_or_insert_default().push(next.unwrap_or(c));
+            }
+            (_, c) => word.get_or_insert_default().push(c),
+        }
+    }
+    if quote.is_some() {
+        bail!("a quote is not closed");
+    }
+    words.extend(word);
+    Ok(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_side_is_read_as_a_command_line() {
+        let words = split(r#"-f 9:comm=ls  -f 'comm=a b' -f "uid>0" -f comm=a\,b"#).expect("words");
+        assert_eq!(words, ["-f", "9:comm=ls", "-f", "comm=a b", "-f", "uid>0", "-f", r"comm=a\,b"]);
+        assert!(split("-f 'x").is_err());
+        let set = side("--before", &["-f 9:comm=ls -f !container".into()]).expect("scopes");
+        assert_eq!(set.mask(), 0b1_0000_0001);
+        assert!(side("--after", &["-f com=ls".into()]).is_err());
+        assert!(side("--after", &["".into()]).is_err());
+    }
+}
