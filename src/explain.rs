@@ -93,11 +93,11 @@ fn tell(funnel: &Funnel, out: &mut impl Write) -> io::Result<()> {
 
 /// A time of the wall clock, ns since the epoch.
 fn wall_ns(text: &str, source: &Source) -> Result<i64> {
-    if let Some(seconds) = text.strip_prefix('+') {
+    if let Some(after) = text.strip_prefix('+') {
         let start = source.start_wall_ns().unwrap_or(0);
-        let seconds: f64 =
-            seconds.parse().with_context(|| format!("--at {text}: not a number of seconds"))?;
-        return Ok(start.saturating_add((seconds * 1e9) as i64));
+        let span: jiff::SignedDuration =
+            after.parse().with_context(|| format!("--at {text}: no time after the start, such as +1.5s"))?;
+        return Ok(start.saturating_add(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)));
     }
     if let Ok(ns) = text.parse() {
         return Ok(ns);

@@ -67,7 +67,10 @@ fn each_filter_says_what_it_saw_of_an_event() {
     ] {
         assert!(lines.iter().any(|known| known == line), "no {line:?} in\n{told}");
     }
-    let (_, by_time) = tracer(&[&["explain", &file, "--at", "+0.0000005s", "--utc"], &filters[..]].concat());
+    let (_, by_time) = tracer(
+        &[&["explain", &file, "--at", &(synthetic::WALL + 1_005).to_string(), "--utc"], &filters[..]]
+            .concat(),
+    );
     assert!(by_time.starts_with("event 2\n"), "{by_time}");
     assert_eq!(tracer(&[&["explain", &file, "--event", "99"], &filters[..]].concat()).0, 2);
 }
