@@ -57,6 +57,17 @@ pub fn user<T: Copy>(address: u64) -> Option<T> {
     }
 }
 
+/// A value of the task's memory; zero when it cannot be read. Without a branch, of which the verifier would follow both.
+#[inline(always)]
+pub fn user_or_zero<T: Copy>(address: u64) -> T {
+    let mut value = MaybeUninit::<T>::zeroed();
+    // SAFETY: the helper writes all of the value, zeroes where the address is bad; T is a number.
+    unsafe {
+        bpf_probe_read_user(value.as_mut_ptr().cast(), size_of::<T>() as u32, address as *const _);
+        value.assume_init()
+    }
+}
+
 /// Follows all arguments that the entry names, a blob for each; without `ALL`, only what an exec has. Returns marks.
 #[inline(always)]
 pub fn follow<const ALL: bool>(writer: &mut Writer, call: &Call) -> u32 {
@@ -150,11 +161,16 @@ fn strings(writer: &mut Writer, arg: u8, array: u64, compat: bool) -> Read {
     let mut length = 0u64;
     let mut outcome = Read::Cut;
     for i in 0..STRINGS {
-        let pointer = if compat { user::<u32>(array + i * 4).map(u64::from) } else { user::<u64>(array + i * 8) };
-        let Some(pointer) = pointer else {
+        let size = if compat { 4u64 } else { 8 };
+        let mut pointer = 0u64;
+        // SAFETY: at most the eight bytes of the pointer are written.
+        let failed = unsafe {
+            bpf_probe_read_user((&raw mut pointer).cast(), size as u32, array.wrapping_add(i * size) as *const _) != 0
+        };
+        if failed {
             outcome = Read::Lost;
             break;
-        };
+        }
         if pointer == 0 {
             outcome = Read::Whole;
             break;
@@ -184,15 +200,15 @@ fn count(writer: &Writer, call: &Call, capture: Capture, pointer: u64) -> u64 {
     let register = writer.word(call.started, capture.len_arg as u64);
     let count = match capture.len_from {
         len::ARG => register,
-        len::POINTED => user::<u32>(register).unwrap_or(0) as u64,
+        len::POINTED => user_or_zero::<u32>(register) as u64,
         len::RETURN => {
             let returned = if call.ret < 0 { 0 } else { call.ret as u64 };
             if capture.len_arg != len::NO_ARG && register < returned { register } else { returned }
         }
         len::BITS => (register.wrapping_add(63) / 64).wrapping_mul(8),
         len::PAGES => register.wrapping_add(4095) / 4096,
-        len::INSIDE => user::<u32>(pointer).unwrap_or(0) as u64 + capture.len_arg as u64,
-        len::INSIDE_AT_4 => user::<u32>(pointer + 4).unwrap_or(0) as u64,
+        len::INSIDE => user_or_zero::<u32>(pointer) as u64 + capture.len_arg as u64,
+        len::INSIDE_AT_4 => user_or_zero::<u32>(pointer + 4) as u64,
         _ => 1,
     };
     // However it came out: one number to go on with.

@@ -4,13 +4,11 @@
 //! What has been written is read back from the task rather than from the record: the verifier then has no offsets to
 //! follow but those that [`Writer::forget`] has made plain.
 
-use core::mem::MaybeUninit;
-
 use aya_ebpf::helpers::generated::bpf_probe_read_user;
 use events::{abi::form, capture::Capture};
 
 use crate::{
-    capture::{Read, user},
+    capture::{Read, user, user_or_zero},
     emit::{Writer, config},
 };
 
@@ -34,17 +32,6 @@ fn least(a: u64, b: u64) -> u64 {
 #[inline(always)]
 fn bounded(writer: &Writer, value: u64, bound: u64) -> u64 {
     writer.forget(least(value, bound)) & 0x1fff
-}
-
-/// A value of the task's memory; zero when it cannot be read. Without a branch, of which the verifier would follow both.
-#[inline(always)]
-fn user_or_zero<T: Copy>(address: u64) -> T {
-    let mut value = MaybeUninit::<T>::zeroed();
-    // SAFETY: the helper writes all of the value, zeroes where the address is bad; T is a number.
-    unsafe {
-        bpf_probe_read_user(value.as_mut_ptr().cast(), size_of::<T>() as u32, address as *const _);
-        value.assume_init()
-    }
 }
 
 /// Copies a piece of the task's memory into the blob, `at` bytes from its start. False when it cannot be read.
