@@ -30,6 +30,8 @@ use crate::{
 const BLOCK_AGE: Duration = Duration::from_secs(1);
 /// A block of this many bytes is handed over though it has few rows, so that memory stays bounded.
 const BLOCK_BYTES: usize = 16 << 20;
+/// Rows between two looks at the bytes of a block.
+const BYTES_EVERY: usize = 256;
 /// What stands between blocks and waits for room in the queue.
 const SIDES_BOUND: usize = 1024;
 
@@ -78,9 +80,30 @@ pub struct NameService {
     pub answers: Receiver<Named>,
 }
 
+/// A set of events that is asked for each row.
+#[derive(Debug)]
+struct EventBits(Box<[u64]>);
+
+impl EventBits {
+    fn of(events: &BTreeSet<EventId>) -> EventBits {
+        let mut bits = vec![0; (1 << 16) / 64].into_boxed_slice();
+        for event in events {
+            if let Some(word) = bits.get_mut(usize::from(event.0) / 64) {
+                *word |= 1 << (event.0 % 64);
+            }
+        }
+        EventBits(bits)
+    }
+
+    fn has(&self, event: EventId) -> bool {
+        self.0.get(usize::from(event.0) / 64).is_some_and(|word| word & (1 << (event.0 % 64)) != 0)
+    }
+}
+
 #[derive(Debug)]
 pub struct Assembler {
     choice: Choice,
+    wanted: Option<EventBits>,
     contexts: ContextTable,
     cgroups: CgroupTable,
     names: Option<NameService>,
@@ -112,6 +135,7 @@ impl Assembler {
         progress: Arc<Progress>,
     ) -> Assembler {
         Assembler {
+            wanted: choice.wanted.as_ref().map(EventBits::of),
             choice,
             contexts: ContextTable::default(),
             cgroups,
@@ -262,7 +286,10 @@ impl Assembler {
 
     /// Whether a row can be taken now.
     fn has_room(&mut self) -> bool {
-        let is_full = |builder: &BlockBuilder| builder.is_full() || builder.bytes() >= BLOCK_BYTES;
+        // Adding the bytes up takes a look at every table: not for each row.
+        let is_full = |builder: &BlockBuilder| {
+            builder.is_full() || (builder.len().is_multiple_of(BYTES_EVERY) && builder.bytes() >= BLOCK_BYTES)
+        };
         if self.builder.as_deref().is_some_and(|builder| !is_full(builder)) {
             return true;
         }
@@ -329,7 +356,7 @@ impl Assembler {
     /// Labels a record and puts it into the block, or leaves it out.
     fn place(&mut self, record: &Record<'_>) {
         let event = record.event;
-        let is_wanted = self.choice.wanted.as_ref().is_none_or(|wanted| wanted.contains(&event));
+        let is_wanted = self.wanted.as_ref().is_none_or(|wanted| wanted.has(event));
         let is_state = is_process_state(event);
         if !is_wanted && !is_state {
             self.counts.filtered += 1;
