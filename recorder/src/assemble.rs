@@ -385,7 +385,8 @@ impl Assembler {
         if !is_wanted {
             marks = Marks(marks.0 | Marks::STATE_ONLY);
         }
-        if self.choice.only_matched && mask == 0 {
+        // What is derived from an event passes the filters itself: its base stays.
+        if self.choice.only_matched && mask == 0 && !self.choice.labels.derives_from(event) {
             if !is_state {
                 self.counts.filtered += 1;
                 return;

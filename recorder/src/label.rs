@@ -82,6 +82,11 @@ impl Judge {
         }
     }
 
+    /// Whether some scope asks for something that is derived from this event.
+    pub fn derives_from(&self, event: EventId) -> bool {
+        self.plan.needed(event) != 0
+    }
+
     /// The scopes that this record matches.
     pub fn mask(
         &self,

@@ -40,7 +40,7 @@ use crate::{
 const NAME_QUEUE: usize = 1024;
 
 pub fn record(options: &Options) -> Result<Outcome> {
-    let wanted = select::select(&options.events)?;
+    let mut wanted = select::select(&options.events)?;
     if options.only_matched && options.scopes.is_empty() {
         bail!("--only-matched needs filters to match (-f or -p)");
     }
@@ -55,6 +55,14 @@ pub fn record(options: &Options) -> Result<Outcome> {
         }
         compile(scopes, &users)?
     };
+    if options.only_matched {
+        // Events that no scope asks for are not even recorded by the kernel.
+        let asked_for = |id: EventId| plan.event_mask(id) | plan.needed(id) != 0;
+        let all = || catalogue::events().filter(|event| !event.is_derived()).map(|event| event.id).collect();
+        let mut narrow: BTreeSet<EventId> = wanted.take().unwrap_or_else(all);
+        narrow.retain(|id| asked_for(*id));
+        wanted = Some(narrow);
+    }
     let trigger = match options.trigger.as_slice() {
         [] => None,
         filters => Some(compile(ScopeSet::parse(filters).map_err(Diagnostics)?, &users)?),
