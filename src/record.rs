@@ -92,7 +92,7 @@ pub struct Options {
     #[arg(long, value_name = "TIME", requires = "flight", default_value = "10s", value_parser = amount::time)]
     after: Duration,
 
-    /// Sign the capture with the key of this file (ed25519); a file that is not there is made, with a new key
+    /// Sign the capture with the key of this file (ed25519, made by `tracer keygen`)
     #[arg(long, value_name = "FILE")]
     sign_key: Option<PathBuf>,
 

@@ -1,16 +1,11 @@
 //! Signing and encrypting a capture while it is written.
 
-use std::{
-    fs,
-    io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
-};
+use std::{fs, io, path::Path};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use format::{Recipients, SigningKey, WriterOptions};
 
-/// Reads the key, or makes one, and the recipients.
+/// Reads the key and the recipients.
 pub fn options(sign_key: Option<&Path>, encrypt_to: &[String]) -> Result<WriterOptions> {
     let sign = sign_key.map(key).transpose()?;
     let encrypt = match encrypt_to {
@@ -25,21 +20,7 @@ fn key(path: &Path) -> Result<SigningKey> {
     match fs::read_to_string(path) {
         Ok(text) => SigningKey::from_text(&text).with_context(name),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let key = SigningKey::generate().with_context(name)?;
-            let mut file = fs::OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(path)
-                .with_context(name)?;
-            file.write_all(key.to_text().as_bytes()).with_context(name)?;
-            let _ = writeln!(
-                io::stderr(),
-                "made a new signing key, {}; captures are verified with its public key:\n{}",
-                path.display(),
-                key.public()
-            );
-            Ok(key)
+            bail!("{}: there is no such file; `tracer keygen` makes a key", name())
         }
         Err(error) => Err(error).with_context(name),
     }
@@ -47,20 +28,20 @@ fn key(path: &Path) -> Result<SigningKey> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     #[test]
-    fn a_key_is_made_once_for_its_owner_alone_and_then_read() {
+    fn a_key_is_read_and_what_is_none_is_refused_with_the_way_to_one() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("key");
-        let public = |path| options(Some(path), &[]).unwrap().sign.unwrap().public().to_string();
-        let made = public(&path);
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(public(&path), made);
+        let fail = |path| options(Some(path), &[]).unwrap_err().to_string();
+        assert!(fail(&path).contains("tracer keygen"));
+        let key = SigningKey::generate().unwrap();
+        fs::write(&path, key.to_text()).unwrap();
+        let read = options(Some(&path), &[]).unwrap().sign.unwrap();
+        assert_eq!(read.public().to_string(), key.public().to_string());
         fs::write(&path, "no key").unwrap();
-        assert!(options(Some(&path), &[]).unwrap_err().to_string().contains("--sign-key"));
+        assert!(fail(&path).contains("--sign-key"));
     }
 
     #[test]
