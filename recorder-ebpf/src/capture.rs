@@ -150,7 +150,7 @@ fn string(writer: &mut Writer, arg: u8, pointer: u64, before: u64) -> Read {
     }
     writer.end_blob(arg, form::PLAIN, (before + read as u64 - 1) as u32);
     // A string that just fits looks like one that was cut: the byte in the NUL's place tells.
-    if read as u32 == bound && user::<u8>(pointer + read as u64 - 1) != Some(0) { Read::Cut } else { Read::Whole }
+    if read as u32 == bound && user_or_zero::<u8>(pointer + read as u64 - 1) != 0 { Read::Cut } else { Read::Whole }
 }
 
 /// An array of strings, each with its NUL.

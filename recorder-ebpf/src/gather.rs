@@ -8,7 +8,7 @@ use aya_ebpf::helpers::generated::bpf_probe_read_user;
 use events::{abi::form, capture::Capture};
 
 use crate::{
-    capture::{Read, user, user_or_zero},
+    capture::{Read, user_or_zero},
     emit::{Writer, config},
 };
 
@@ -169,7 +169,7 @@ pub fn indirect(writer: &mut Writer, arg: u8, capture: Capture, pointer: u64, co
             is_whole = false;
             break;
         }
-        let Some(address) = user::<u64>(pointer + i * 8) else { return Read::Lost };
+        let address = user_or_zero::<u64>(pointer + i * 8);
         if !copy(writer, at, address, size) {
             return Read::Lost;
         }
