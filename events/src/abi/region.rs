@@ -50,7 +50,7 @@ pub const LARGEST_WRITE: usize = 0x1_0000;
 /// Captures of a record stop at this offset from its start; the rest is marked as cut.
 pub const CAPTURE_LIMIT: u32 = 0xc000;
 /// Room after the data: [`LARGEST_WRITE`] and one more bounded read.
-pub const SLACK: usize = LARGEST_WRITE + 0x2000;
+pub const SLACK: usize = LARGEST_WRITE + 0x3000;
 
 /// Value size in the object's definition of RING, which the recorder replaces before loading.
 pub const VALUE_SIZE_MARK: u32 = 0x7ace_0001;
