@@ -30,6 +30,8 @@ pub struct Known {
     mm: u64,
     pub comm: [u64; 2],
     id: u64,
+    /// Not zero once the thread has gone.
+    gone: u64,
 }
 
 const KNOWN: u32 = 32_768;
@@ -48,7 +50,7 @@ pub fn current<const TYPED: bool>() -> Task<TYPED> {
 
 /// Whether this process is not to be recorded.
 #[inline(always)]
-fn is_excluded(tgid: u32) -> bool {
+pub fn is_excluded(tgid: u32) -> bool {
     for i in 0..16 {
         // SAFETY: a static of this program, and the index is within.
         let excluded = unsafe { read_volatile((&raw const crate::emit::CONFIG.excluded).cast::<u32>().add(i)) };
@@ -103,6 +105,7 @@ impl Place {
             write_volatile(&raw mut (*known).mm, task.mm().0 as u64);
             write_volatile(&raw mut (*known).comm, comm);
             write_volatile(&raw mut (*known).id, id);
+            write_volatile(&raw mut (*known).gone, 0);
             write_volatile(&raw mut (*known).task, task.0 as u64);
         }
         id
@@ -122,6 +125,13 @@ impl Place {
         unsafe { write_volatile(&raw mut (*self.known).task, 0) };
     }
 
+    /// The thread goes: what was sent for it stays true of what it did.
+    #[inline(always)]
+    pub fn set_gone(self) {
+        // SAFETY: a map value.
+        unsafe { write_volatile(&raw mut (*self.known).gone, 1) };
+    }
+
     /// The name of the task when its context was last sent, if that is still in its place.
     #[inline(always)]
     pub fn previous_comm<const TYPED: bool>(self, task: Task<TYPED>) -> Option<[u64; 2]> {
@@ -130,6 +140,19 @@ impl Place {
             (read_volatile(&raw const (*self.known).task) == task.0 as u64)
                 .then(|| read_volatile(&raw const (*self.known).comm))
         }
+    }
+}
+
+/// The context last sent for a thread, 0 for none, and whether the thread is still there.
+#[inline(always)]
+pub fn last_sent(tid: u32, start_ns: u64) -> (u64, bool) {
+    let Some(known) = CONTEXTS.get_ptr(tid & (KNOWN - 1)) else { return (0, false) };
+    // SAFETY: a map value.
+    unsafe {
+        if start_ns == 0 || read_volatile(&raw const (*known).start) != start_ns {
+            return (0, false);
+        }
+        (read_volatile(&raw const (*known).id), read_volatile(&raw const (*known).gone) == 0)
     }
 }
 
@@ -183,51 +206,9 @@ pub fn level_of(pid: Pid<false>) -> u32 {
 fn send(writer: &mut Writer, id: u64) -> u32 {
     let task = current::<false>();
     let started = writer.start((CONTEXT_BYTES / 8) as u8);
-    let leader = task.group_leader();
-    let parent = task.real_parent().group_leader();
-    let cred = task.cred();
-    let thread_pid = task.thread_pid();
-    let level = level_of(thread_pid);
-    let mut wire = WireContext {
-        pid: task.tgid(),
-        tid: task.pid(),
-        ppid: parent.tgid(),
-        ns_pid: number_at(leader.thread_pid(), level),
-        ns_tid: number_at(thread_pid, level),
-        ns_ppid: number_at(parent.thread_pid(), level),
-        uid: cred.uid(),
-        gid: cred.gid(),
-        pid_ns: thread_pid.at_level(level).ns().inum(),
-        user_ns: cred.user_ns().inum(),
-        // SAFETY: a helper without arguments.
-        cgroup_id: unsafe { bpf_get_current_cgroup_id() },
-        thread_start_ns: task.start_boottime(),
-        process_start_ns: leader.start_boottime(),
-        parent_start_ns: parent.start_boottime(),
-        ..WireContext::default()
-    };
-    if task.compat() {
-        wire.flags |= bits::CONTEXT_COMPAT;
-    }
-    let [first, second] = task.comm_words();
-    let nsproxy = task.nsproxy();
-    if !nsproxy.is_null() {
-        wire.mnt_ns = nsproxy.mnt_ns().inum();
-        wire.net_ns = nsproxy.net_ns().inum();
-    }
-    let payload = writer.payload(started).cast::<WireContext>();
-    // SAFETY: room was made for it by `start`.
-    unsafe {
-        *payload = wire;
-        let comm = (&raw mut (*payload).comm).cast::<u64>();
-        *comm = first;
-        *comm.add(1) = second;
-        let uts = (&raw mut (*payload).uts).cast::<u8>();
-        if !nsproxy.is_null() {
-            bpf_probe_read_kernel_str(uts.cast(), 64, nsproxy.uts_ns().nodename().cast());
-        }
-    }
-    let mut flags = wire.flags;
+    // SAFETY: a helper without arguments, and room that `start` made.
+    let mut flags =
+        unsafe { describe(task, bpf_get_current_cgroup_id(), writer.payload(started).cast::<WireContext>()) };
     if task.is_kernel_thread() {
         flags |= bits::CONTEXT_KERNEL_THREAD;
     } else {
@@ -249,4 +230,55 @@ fn send(writer: &mut Writer, id: u64) -> u32 {
         ..RecordHeader::default()
     });
     0
+}
+
+/// Writes what a context says, but for the executable and `flags`, which it returns.
+///
+/// # Safety
+/// There is room for it.
+#[inline(always)]
+pub unsafe fn describe(task: Task<false>, cgroup_id: u64, payload: *mut WireContext) -> u32 {
+    let leader = task.group_leader();
+    let parent = task.real_parent().group_leader();
+    let cred = task.cred();
+    let thread_pid = task.thread_pid();
+    let level = level_of(thread_pid);
+    let mut wire = WireContext {
+        pid: task.tgid(),
+        tid: task.pid(),
+        ppid: parent.tgid(),
+        ns_pid: number_at(leader.thread_pid(), level),
+        ns_tid: number_at(thread_pid, level),
+        ns_ppid: number_at(parent.thread_pid(), level),
+        uid: cred.uid(),
+        gid: cred.gid(),
+        pid_ns: thread_pid.at_level(level).ns().inum(),
+        user_ns: cred.user_ns().inum(),
+        cgroup_id,
+        thread_start_ns: task.start_boottime(),
+        process_start_ns: leader.start_boottime(),
+        parent_start_ns: parent.start_boottime(),
+        ..WireContext::default()
+    };
+    if task.compat() {
+        wire.flags |= bits::CONTEXT_COMPAT;
+    }
+    let [first, second] = task.comm_words();
+    let nsproxy = task.nsproxy();
+    if !nsproxy.is_null() {
+        wire.mnt_ns = nsproxy.mnt_ns().inum();
+        wire.net_ns = nsproxy.net_ns().inum();
+    }
+    // SAFETY: by the caller's word.
+    unsafe {
+        *payload = wire;
+        let comm = (&raw mut (*payload).comm).cast::<u64>();
+        *comm = first;
+        *comm.add(1) = second;
+        let uts = (&raw mut (*payload).uts).cast::<u8>();
+        if !nsproxy.is_null() {
+            bpf_probe_read_kernel_str(uts.cast(), 64, nsproxy.uts_ns().nodename().cast());
+        }
+    }
+    wire.flags
 }

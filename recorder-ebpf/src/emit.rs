@@ -26,7 +26,7 @@ static RING: Array<[u8; VALUE_SIZE_MARK as usize]> = Array::with_max_entries(1, 
 #[map]
 static TAILS: Array<Tail> = Array::with_max_entries(1, MMAPABLE);
 #[map]
-pub static DOOR: RingBuf = RingBuf::with_byte_size(4096, 0);
+static DOOR: RingBuf = RingBuf::with_byte_size(4096, 0);
 /// Where records are put together that cannot be written in place; two for each CPU.
 #[map]
 static SCRATCH: Array<[u8; LARGEST_WRITE + SLACK]> = Array::with_max_entries(2, 0);
@@ -285,6 +285,20 @@ impl Writer {
             }
             is_out
         }
+    }
+}
+
+/// Whether the recorder waits for the bell; who asks must ring it.
+#[inline(always)]
+pub fn is_asleep() -> bool {
+    // SAFETY: a helper without arguments, and a map value.
+    unsafe {
+        let Some(tails) = TAILS.get_ptr_mut(bpf_get_smp_processor_id()) else { return false };
+        let asleep = read_volatile(&raw const (*tails).asleep) != 0;
+        if asleep {
+            write_volatile(&raw mut (*tails).asleep, 0);
+        }
+        asleep
     }
 }
 

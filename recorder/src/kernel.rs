@@ -27,6 +27,7 @@ mod order;
 mod packets;
 mod plain;
 mod region;
+mod socket_list;
 mod stand_in;
 mod tables;
 
@@ -51,7 +52,7 @@ pub struct KernelOptions {
     pub string_bound: usize,
     /// Bytes of a buffer argument (`write`'s data) that are kept; at most 4,096.
     pub buffer_bound: usize,
-    /// Bytes of a packet that are kept, from its IP header on.
+    /// Bytes of a packet that are kept after its IP and transport headers; at most 60,000.
     pub snaplen: usize,
     /// Keep the environment of an exec as well.
     pub environment: bool,
@@ -198,9 +199,10 @@ const LOSSES_EVERY_NS: u64 = 100_000_000;
 impl Kernel {
     /// Resolves the kernel's types, loads and attaches. Recording runs from here on.
     pub fn load(options: &KernelOptions) -> Result<Kernel, Error> {
-        let loaded = load::load(options)?;
+        let mut loaded = load::load(options)?;
         let slots = loaded.tables.slots.clone();
-        let drain = drain::Drain::new(slots, loaded.regions.cpus(), clock::monotonic_ns());
+        let owners = std::mem::take(&mut loaded.owners);
+        let drain = drain::Drain::new(slots, loaded.regions.cpus(), clock::monotonic_ns(), owners);
         let hold_back_ns = u64::try_from(options.hold_back.as_nanos()).unwrap_or(u64::MAX);
         Ok(Kernel { loaded, drain, hold_back_ns })
     }
@@ -220,8 +222,11 @@ impl Kernel {
         if self.loaded.regions.sleep() {
             let timeout =
                 Timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: timeout.subsec_nanos().into() };
-            let mut door = [PollFd::new(&self.loaded.door, PollFlags::IN)];
-            match poll(&mut door, Some(&timeout)) {
+            let mut doors = [
+                PollFd::new(&self.loaded.door, PollFlags::IN),
+                PollFd::new(&self.loaded.packets, PollFlags::IN),
+            ];
+            match poll(&mut doors, Some(&timeout)) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => {
                     return Err(Error::Io {
@@ -250,6 +255,9 @@ impl Kernel {
         self.drain.take(&mut self.loaded.regions);
         while let Some(piece) = self.loaded.door.next() {
             self.drain.take_piece(&piece);
+        }
+        while let Some(packet) = self.loaded.packets.next() {
+            self.drain.take_packet(&packet);
         }
     }
 

@@ -51,7 +51,9 @@ hooks! {
     CgroupMkdir = 5 "cgroup_mkdir" [cgroup_id, cgroup_path, hierarchy_id];
     CgroupRmdir = 6 "cgroup_rmdir" [cgroup_id, cgroup_path, hierarchy_id];
     CgroupAttachTask = 7 "cgroup_attach_task" [cgroup_path, comm, pid, cgroup_id, hierarchy_id];
-    InetSockSetState = 8 "inet_sock_set_state" [old_state, new_state, protocol, local_addr, remote_addr];
+    InetSockSetState = 8 "inet_sock_set_state" [
+        old_state, new_state, protocol, local_addr, remote_addr, conn_direction, cookie,
+    ];
     ModuleLoad = 9 "module_load" [name, version, src_version];
     ModuleFree = 10 "module_free" [name, version, src_version];
     FileOpen = 11 "security_file_open" [pathname, flags, dev, inode, ctime, syscall_pathname, inode_mode];

@@ -147,6 +147,9 @@ macro_rules! kernel_layout {
                 root: ptr CgroupRoot = ["root"];
                 kn: ptr KernfsNode = ["kn"];
             }
+            CssSet css_set CssSetLayout "css_set" {
+                dfl_cgrp: ptr Cgroup = ["dfl_cgrp"];
+            }
             CgroupRoot cgroup_root CgroupRootLayout "cgroup_root" {
                 hierarchy_id: num u32 = ["hierarchy_id"];
             }
@@ -157,6 +160,8 @@ macro_rules! kernel_layout {
                 family: num u16 = ["__sk_common.skc_family"];
                 state: num u8 = ["__sk_common.skc_state"];
                 protocol: num u16 = ["sk_protocol"];
+                cookie: num u64 = ["__sk_common.skc_cookie.counter"];
+                net: adr u8 = ["__sk_common.skc_net.net"];
                 num: num u16 = ["__sk_common.skc_num"];
                 dport: num u16 = ["__sk_common.skc_dport"];
                 daddr: num u32 = ["__sk_common.skc_daddr"];

@@ -52,6 +52,9 @@ pub const CAPTURE_LIMIT: u32 = 0xc000;
 /// Room after the data: [`LARGEST_WRITE`] and one more bounded read.
 pub const SLACK: usize = LARGEST_WRITE + 0x3000;
 
+/// Room for the headers of a packet, beside the snap length: the longest of IP (60) and TCP (60).
+pub const PACKET_HEADERS: u32 = 120;
+
 /// Value size in the object's definition of RING, which the recorder replaces before loading.
 pub const VALUE_SIZE_MARK: u32 = 0x7ace_0001;
 

@@ -36,6 +36,8 @@ pub(super) const EVENTS: &[Event] = &[
             arg("protocol", "u16", U16).named(Names::IpProtocol),
             sockaddr("local_addr"),
             sockaddr("remote_addr"),
+            arg("conn_direction", "u8", U8).named(Names::ConnDirection),
+            u64("cookie"),
         ],
     ),
     event(
@@ -176,7 +178,7 @@ pub(super) const EVENTS: &[Event] = &[
     event(
         NET_FLOW_TCP_BEGIN,
         "net_flow_tcp_begin",
-        Source::Derived { from: &["net_packet"] },
+        Source::Derived { from: &["inet_sock_set_state"] },
         &[Set::NetworkEvents, Set::Flows],
         &[
             text("conn_direction"),
@@ -191,7 +193,7 @@ pub(super) const EVENTS: &[Event] = &[
     event(
         NET_FLOW_TCP_END,
         "net_flow_tcp_end",
-        Source::Derived { from: &["net_packet"] },
+        Source::Derived { from: &["inet_sock_set_state"] },
         &[Set::NetworkEvents, Set::Flows],
         &[
             text("conn_direction"),

@@ -212,6 +212,8 @@ names! {
     OpenFlagsOnly = files::OPEN_FLAGS_ONLY;
     /// Flags of `open_tree`.
     OpenTreeFlags = mounts::OPEN_TREE_FLAGS;
+    /// Who asked for a connection.
+    ConnDirection = sockets::CONN_DIRECTION;
     /// Which way a packet went.
     PacketDirection = sockets::PACKET_DIRECTION;
     /// Flags of `perf_event_open`.

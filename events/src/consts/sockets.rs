@@ -151,5 +151,8 @@ pub(super) const TCP_STATE: Table = Table::values(&[
     (12, "TCP_NEW_SYN_RECV"),
 ]);
 
+/// Who asked for a connection, as seen from the socket; 0 where it stood before the recording.
+pub(super) const CONN_DIRECTION: Table = Table::values(&[(0, "unknown"), (1, "outgoing"), (2, "incoming")]);
+
 /// Which way a packet went.
 pub(super) const PACKET_DIRECTION: Table = Table::values(&[(0, "ingress"), (1, "egress")]);

@@ -4,6 +4,7 @@
 //! name both in [`RULES`].
 
 mod anti_debugging;
+mod flows;
 mod packets;
 pub mod tree;
 
@@ -21,6 +22,7 @@ struct Rule {
 
 const RULES: &[Rule] = &[
     Rule { from: "ptrace", gives: &["anti_debugging"], derive: anti_debugging::derive },
+    Rule { from: flows::BASE, gives: flows::GIVES, derive: flows::derive },
     Rule { from: packets::BASE, gives: packets::GIVES, derive: packets::derive },
 ];
 

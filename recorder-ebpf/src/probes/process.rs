@@ -87,6 +87,7 @@ fn on_task_exit<const TYPED: bool>() -> Option<()> {
     if !writer.commit() {
         place.forget();
     }
+    place.set_gone();
     Some(())
 }
 

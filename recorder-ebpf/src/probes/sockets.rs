@@ -1,103 +1,94 @@
-//! Sockets: whose they are, and how TCP's change state.
+//! States of TCP's sockets.
 
-use aya_ebpf::{
-    macros::{btf_tracepoint, map},
-    maps::LruHashMap,
-    programs::BtfTracePointContext,
+use aya_ebpf::{helpers::generated::bpf_get_socket_cookie, macros::btf_tracepoint, programs::BtfTracePointContext};
+use events::abi::{form, hooks::Hook, owners::state};
+
+use super::{
+    owners::{self, Known},
+    process::header,
 };
-use events::abi::{form, hooks::Hook};
-
-use super::{files, process::record};
 use crate::{
-    emit::Writer,
-    kernel::{Sock, Socket, probe},
+    emit::{Writer, config},
+    kernel::{Sock, probe},
 };
-
-/// The context of a socket's last user, by the address of its `struct sock`. Packets are seen where the current task is
-/// anyone's, so this is written where it is the owner.
-#[map]
-pub static OWNERS: LruHashMap<u64, u64> = LruHashMap::with_max_entries(65_536, 0);
-
-const S_IFMT: u16 = 0o170_000;
-const S_IFSOCK: u16 = 0o140_000;
-
-/// The socket behind a descriptor belongs to this context.
-#[inline(always)]
-pub fn note_owner(fd: u32, context: u64) -> u32 {
-    let file = files::of_descriptor(fd);
-    if file.is_null() || file.inode().mode() & S_IFMT != S_IFSOCK {
-        return 0;
-    }
-    let sock = Socket::<false>(file.private_data()).sk().0 as u64;
-    // SAFETY: read at once.
-    let known = unsafe { OWNERS.get(&sock) }.copied();
-    if sock != 0 && known != Some(context) {
-        let _ = OWNERS.insert(&sock, &context, 0);
-    }
-    0
-}
 
 #[btf_tracepoint(function = "inet_sock_set_state")]
 pub fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
-    const TCP_CLOSE: u64 = 7;
-    let sock: *const u8 = ctx.arg(0);
-    let (old, new): (u64, u64) = (ctx.arg(1), ctx.arg(2));
-    let sock = Sock::<true>(sock).untyped();
-    let address = sock.0 as u64;
-    // SAFETY: read at once.
-    let owner = unsafe { OWNERS.get(&address) }.copied();
-    record_for(owner, |writer, started| {
-        writer.set_word(started, 0, old);
-        writer.set_word(started, 1, new);
-        writer.set_word(started, 2, sock.protocol() as u64);
-        addresses(writer, sock);
-        0
-    });
-    if new == TCP_CLOSE {
-        let _ = OWNERS.remove(&address);
+    let typed: *const u8 = ctx.arg(0);
+    let (old, new): (i32, i32) = (ctx.arg(1), ctx.arg(2));
+    let cookie = if config!(modern) != 0 {
+        // Gives the socket one, if it has none: those that come of listening sockets.
+        // SAFETY: a socket that the tracepoint vouches for.
+        unsafe { bpf_get_socket_cookie(typed.cast_mut().cast()) }
+    } else {
+        Sock::<true>(typed).cookie()
+    };
+    changed(Sock::<true>(typed).untyped().0, cookie, old as u64, new as u64);
+    0
+}
+
+#[inline(never)]
+fn changed(sock: *const u8, cookie: u64, old: u64, new: u64) -> u32 {
+    let sock = Sock::<false>(sock);
+    if cookie != 0 {
+        match (old, new) {
+            (_, state::LISTEN) => owners::listens(cookie, sock),
+            (state::LISTEN, state::SYN_RECV) => owners::arrives(cookie, sock),
+            (state::LISTEN, _) => owners::listens_no_more(sock),
+            (state::SYN_SENT, state::ESTABLISHED) => owners::connects(cookie),
+            _ => {}
+        }
+    }
+    if config!(hooks) & 1 << Hook::InetSockSetState as u64 != 0
+        && let Some(owner) = owners::of(cookie)
+    {
+        record(sock, cookie, old, new, owner);
     }
     0
 }
 
-/// As `record`, with another context where that is known.
 #[inline(always)]
-fn record_for(owner: Option<u64>, fill: impl FnOnce(&mut Writer, crate::emit::Started) -> u32) {
-    record(Hook::InetSockSetState, |writer, started| {
-        let marks = fill(writer, started);
-        if let Some(owner) = owner {
-            writer.set_context(owner);
-        }
-        marks
-    });
+fn record(sock: Sock<false>, cookie: u64, old: u64, new: u64, owner: Known) -> Option<()> {
+    // Also from interrupts, whatever task they interrupt.
+    let mut writer = Writer::begin_in_interrupt(Hook::InetSockSetState.slot())?;
+    let started = writer.start(Hook::InetSockSetState.words());
+    writer.set_word(started, 0, old);
+    writer.set_word(started, 1, new);
+    writer.set_word(started, 2, sock.protocol() as u64);
+    writer.set_word(started, 3, 0);
+    writer.set_word(started, 4, 0);
+    writer.set_word(started, 5, owner.flags as u64);
+    writer.set_word(started, 6, cookie);
+    let family = sock.family();
+    address(&mut writer, 3, family, sock.num().to_be(), sock.rcv_saddr(), sock.v6_rcv_saddr());
+    address(&mut writer, 4, family, sock.dport(), sock.daddr(), sock.v6_daddr());
+    writer.end(started, header(Hook::InetSockSetState, owner.context, 0));
+    writer.commit();
+    Some(())
 }
 
-/// Appends `struct sockaddr_in` or `sockaddr_in6` of both ends.
+/// Appends a `struct sockaddr_in` or `sockaddr_in6`. The port is in network byte order.
 #[inline(always)]
-fn addresses(writer: &mut Writer, sock: Sock<false>) {
+fn address(writer: &mut Writer, arg: u8, family: u16, port: u16, v4: u32, v6: *const u8) {
     const AF_INET: u16 = 2;
     const AF_INET6: u16 = 10;
-    let family = sock.family();
-    let (local_port, remote_port) = (sock.num().to_be(), sock.dport());
-    for (arg, port) in [(3u8, local_port), (4u8, remote_port)] {
-        let bytes = writer.blob_bytes();
-        if family == AF_INET {
-            let address = if arg == 3 { sock.rcv_saddr() } else { sock.daddr() };
-            // SAFETY: the write has room for a blob.
-            unsafe {
-                *bytes.cast::<u64>() = AF_INET as u64 | (port as u64) << 16 | (address as u64) << 32;
-                *bytes.add(8).cast::<u64>() = 0;
-            }
-            writer.end_blob(arg, form::PLAIN, 16);
-        } else if family == AF_INET6 {
-            let address: [u64; 2] = probe(if arg == 3 { sock.v6_rcv_saddr() } else { sock.v6_daddr() });
-            // SAFETY: as above.
-            unsafe {
-                *bytes.cast::<u64>() = AF_INET6 as u64 | (port as u64) << 16;
-                *bytes.add(8).cast::<u64>() = address[0];
-                *bytes.add(16).cast::<u64>() = address[1];
-                *bytes.add(24).cast::<u32>() = 0;
-            }
-            writer.end_blob(arg, form::PLAIN, 28);
+    let bytes = writer.blob_bytes();
+    if family == AF_INET {
+        // SAFETY: the write has room for a blob.
+        unsafe {
+            *bytes.cast::<u64>() = AF_INET as u64 | (port as u64) << 16 | (v4 as u64) << 32;
+            *bytes.add(8).cast::<u64>() = 0;
         }
+        writer.end_blob(arg, form::PLAIN, 16);
+    } else if family == AF_INET6 {
+        let (first, second): (u64, u64) = (probe(v6), probe(v6.wrapping_add(8)));
+        // SAFETY: as above.
+        unsafe {
+            *bytes.cast::<u64>() = AF_INET6 as u64 | (port as u64) << 16;
+            *bytes.add(8).cast::<u64>() = first;
+            *bytes.add(16).cast::<u64>() = second;
+            *bytes.add(24).cast::<u32>() = 0;
+        }
+        writer.end_blob(arg, form::PLAIN, 28);
     }
 }

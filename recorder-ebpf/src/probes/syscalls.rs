@@ -13,7 +13,7 @@ use crate::{
     context::{Place, current},
     emit::{Writer, config},
     kernel::{Task, probe},
-    probes::{credentials, files, sockets},
+    probes::{credentials, files, owners},
 };
 
 #[unsafe(no_mangle)]
@@ -207,8 +207,8 @@ fn on_exit<const TYPED: bool>(ctx: &BtfTracePointContext) -> Option<()> {
             role::OPENS_1 => files::append_opened(&mut writer, context, ret as u32, regs.argument(1, compat)),
             role::SWITCHES_NAMESPACES => credentials::append_namespaces(&mut writer, context),
             role::CHANGES_CREDENTIALS => credentials::append_credentials(&mut writer, context),
-            role::GIVES_SOCKET => sockets::note_owner(ret as u32, context),
-            _ => sockets::note_owner(argument as u32, context),
+            role::GIVES_SOCKET => owners::note_user(ret as u32),
+            _ => owners::note_user(argument as u32),
         };
     }
     if is_wanted {

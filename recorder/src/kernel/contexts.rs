@@ -12,6 +12,7 @@ use hashbrown::HashMap;
 use super::{
     Records, UNKNOWN_CONTEXT,
     decode::{self, until_nul},
+    socket_list::SocketOwner,
 };
 
 /// How long the context of a task that is gone, or has changed, can still be referred to.
@@ -64,6 +65,14 @@ impl Contexts {
         {
             self.ending.push_back((header.time_ns, oldest));
         }
+    }
+
+    /// Announces who had a socket when the recording began. Sockets refer to it as long as they are there.
+    pub fn add_owner(&mut self, owner: &SocketOwner, sink: &mut impl Records) {
+        let known = Known { id: self.next_id, pid: owner.context.pid, tid: owner.context.tid };
+        self.next_id = self.next_id.wrapping_add(1).max(UNKNOWN_CONTEXT + 1);
+        announce(known.id, &owner.context, &owner.exe, sink);
+        self.known.insert(owner.id, known);
     }
 
     pub fn get(&self, wire_id: u64) -> Option<Known> {

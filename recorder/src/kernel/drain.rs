@@ -13,6 +13,7 @@ use super::{
     decode::{self, Arguments, MAX_ARGS},
     order::{Stream, earliest},
     region::Regions,
+    socket_list::SocketOwner,
     tables::SlotEvent,
 };
 
@@ -23,11 +24,13 @@ const PENDING: usize = 4096;
 #[derive(Debug)]
 pub struct Drain {
     slots: Vec<Option<SlotEvent>>,
-    /// One for each CPU's region, then one for each CPU's part of the ring buffer.
+    /// One for each CPU's region, then one for each CPU's part of the ring buffer, then of that of packets.
     streams: Vec<Stream>,
     cpus: usize,
     times: Vec<Option<u64>>,
     contexts: Contexts,
+    /// To be announced before all others.
+    owners: Vec<SocketOwner>,
     arguments: Arguments,
     /// Entries of execs, by thread group id.
     pending: HashMap<u32, Vec<u8>>,
@@ -37,13 +40,14 @@ pub struct Drain {
 }
 
 impl Drain {
-    pub fn new(slots: Vec<Option<SlotEvent>>, cpus: usize, now_ns: u64) -> Drain {
+    pub fn new(slots: Vec<Option<SlotEvent>>, cpus: usize, now_ns: u64, owners: Vec<SocketOwner>) -> Drain {
         Drain {
             slots,
-            streams: (0..cpus * 2).map(|_| Stream::default()).collect(),
+            streams: (0..cpus * 3).map(|_| Stream::default()).collect(),
             cpus,
-            times: vec![None; cpus * 2],
+            times: vec![None; cpus * 3],
             contexts: Contexts::default(),
+            owners,
             arguments: Arguments::default(),
             pending: HashMap::new(),
             offset: BootOffset::measure(),
@@ -79,9 +83,21 @@ impl Drain {
         }
     }
 
+    /// Takes a packet's record: it stands in room for the largest.
+    pub fn take_packet(&mut self, piece: &[u8]) {
+        let Some(header) = decode::header(piece) else { return };
+        let stream = self.streams.get_mut(self.cpus * 2 + header.cpu as usize);
+        if let (Some(stream), Some(record)) = (stream, piece.get(..header.length as usize)) {
+            stream.bytes.extend_from_slice(record);
+        }
+    }
+
     /// Gives the sink all records that are older than the limit (monotonic clock), in time order.
     pub fn release(&mut self, limit_ns: u64, sink: &mut impl Records) -> usize {
         self.contexts.begin(sink);
+        for owner in self.owners.drain(..) {
+            self.contexts.add_owner(&owner, sink);
+        }
         self.offset.refresh();
         for stream in 0..self.streams.len() {
             self.find_next(stream);

@@ -18,7 +18,10 @@ use events::{
     variants::VARIANTS,
 };
 
-use super::{Error, KernelOptions, Transport, plain::bytes_of, region::Regions, tables::Tables};
+use super::{
+    Error, KernelOptions, Transport, packets, plain::bytes_of, region::Regions, socket_list::SocketOwner,
+    tables::Tables,
+};
 use crate::btf::{self, Btf};
 
 /// The kernel programs, as `cargo xtask ebpf` built them.
@@ -32,6 +35,9 @@ pub struct Loaded {
     ebpf: Option<Ebpf>,
     pub regions: Regions,
     pub door: RingBuf<MapData>,
+    pub packets: RingBuf<MapData>,
+    /// Who had sockets when the recording began.
+    pub owners: Vec<SocketOwner>,
     pub tables: Tables,
 }
 
@@ -92,8 +98,8 @@ pub fn load(options: &KernelOptions) -> Result<Loaded, Error> {
         create_fitting(options, &tables, &layout.to_bytes(), &btf, cpus, has_prepare)?;
     fill_variants(&mut ebpf, &tables)?;
 
-    let door = RingBuf::try_from(take_map(&mut ebpf, "DOOR")?)
-        .map_err(|error| Error::Feature { feature: "BPF ring buffers", reason: error.to_string() })?;
+    let door = ring_buffer(&mut ebpf, "DOOR")?;
+    let packets = ring_buffer(&mut ebpf, "PACKETS")?;
     let regions = {
         let fd = |name| match ebpf.map(name) {
             Some(Map::Array(data)) => Ok(data.fd()),
@@ -108,8 +114,8 @@ pub fn load(options: &KernelOptions) -> Result<Loaded, Error> {
         })?
     };
 
-    attach(&mut ebpf, &mut tables, &kernel_btf, has_prepare)?;
-    Ok(Loaded { ebpf: Some(ebpf), regions, door, tables })
+    let owners = attach(&mut ebpf, &mut tables, &kernel_btf, has_prepare)?;
+    Ok(Loaded { ebpf: Some(ebpf), regions, door, packets, owners, tables })
 }
 
 impl Loaded {
@@ -120,10 +126,15 @@ impl Loaded {
 }
 
 /// Loads every program before any is attached: the verifier takes its time, and nobody is to be seen by half of them.
-fn attach(ebpf: &mut Ebpf, tables: &mut Tables, btf: &aya::Btf, has_prepare: bool) -> Result<(), Error> {
+fn attach(
+    ebpf: &mut Ebpf,
+    tables: &mut Tables,
+    btf: &aya::Btf,
+    has_prepare: bool,
+) -> Result<Vec<SocketOwner>, Error> {
     let mut loaded = Vec::new();
     for probe in PROBES {
-        let Some(hook) = probe.hook.filter(|hook| tables.wants(*hook)) else { continue };
+        let Some(hook) = probe.hook.filter(|hook| tables.needs(*hook)) else { continue };
         match load_one(ebpf, probe.program, probe.tracepoint, btf) {
             Ok(()) => loaded.push(probe.program),
             Err(error) => tables.refuse_hook(hook, error.to_string()),
@@ -139,19 +150,32 @@ fn attach(ebpf: &mut Ebpf, tables: &mut Tables, btf: &aya::Btf, has_prepare: boo
         loaded.push("sys_exit");
     }
     if tables.wants(Hook::Packet)
-        && let Err(reason) = super::packets::load(ebpf)
+        && let Err(reason) = packets::load(ebpf)
     {
         tables.refuse_hook(Hook::Packet, reason);
     }
     for program in loaded {
         attach_one(ebpf, program)?;
     }
+    if !tables.wants_owners() {
+        return Ok(Vec::new());
+    }
+    // Owners before packets: new sockets by their making, older ones by a look at all processes.
+    let owners = packets::know_owners(ebpf, btf).unwrap_or_else(|reason| {
+        tables.refuse(packets::EVENT, format!("recorded, but not always with its process: {reason}"));
+        Vec::new()
+    });
     if tables.wants(Hook::Packet)
-        && let Err(reason) = super::packets::attach(ebpf)
+        && let Err(reason) = packets::attach(ebpf)
     {
         tables.refuse_hook(Hook::Packet, reason);
     }
-    Ok(())
+    Ok(owners)
+}
+
+fn ring_buffer(ebpf: &mut Ebpf, name: &str) -> Result<RingBuf<MapData>, Error> {
+    RingBuf::try_from(take_map(ebpf, name)?)
+        .map_err(|error| Error::Feature { feature: "BPF ring buffers", reason: error.to_string() })
 }
 
 fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut BtfTracePoint, Error> {
@@ -212,7 +236,7 @@ fn create(
         modern: btf.has_enumerator("BPF_FUNC_task_pt_regs").into(),
         string_bound: options.string_bound.clamp(8, 4096) as u32,
         buffer_bound: options.buffer_bound.min(4096) as u32,
-        snaplen: options.snaplen.min(4096) as u32,
+        snaplen: options.snaplen.min(packets::LARGEST_SNAPLEN) as u32,
         environment: options.environment.into(),
         exec_at_entry: (!has_prepare).into(),
         // x86_64 without FRED: 16 KiB of stack, and 21 registers at its end.
@@ -228,6 +252,8 @@ fn create(
     let write_mask = [LARGEST_WRITE as u64 - 1];
     let slot_mask = [Slot::HOOK_BASE as u64 - 1];
     let cpu_entries = cpus as u32;
+    let packet_bytes = if tables.wants(Hook::Packet) { packets::RING_BYTES } else { 4096 };
+    let (sockets, listeners) = if tables.wants_owners() { packets::OWNERS } else { (64, 64) };
     let ebpf = EbpfLoader::new()
         .override_global("LAYOUT", layout, true)
         .override_global("CONFIG", bytes_of(&[config]), true)
@@ -235,6 +261,9 @@ fn create(
         .override_global("SLOT_MASK", bytes_of(&slot_mask), true)
         .override_global("SYSCALLS", bytes_of(&tables.syscalls), true)
         .map_max_entries("RING", cpu_entries)
+        .map_max_entries("PACKETS", packet_bytes)
+        .map_max_entries("OWNERS", sockets)
+        .map_max_entries("LISTENERS", listeners)
         .map_max_entries("TAILS", cpu_entries)
         .map_max_entries("SCRATCH", cpu_entries * 2)
         .map_max_entries("DOOR", door_bytes as u32)

@@ -85,8 +85,10 @@ impl Tables {
 
     /// What exits of system calls are looked at for, beside the calls themselves.
     fn set_roles(&mut self) {
-        const SOCKETS: [&str; 9] =
-            ["socket", "accept", "accept4", "connect", "bind", "sendto", "recvfrom", "sendmsg", "recvmsg"];
+        const SOCKETS: [&str; 11] = [
+            "socket", "accept", "accept4", "connect", "bind", "sendto", "recvfrom", "sendmsg", "recvmsg",
+            "sendmmsg", "recvmmsg",
+        ];
         if self.wants(Hook::FileOpen) {
             for (name, role) in [
                 ("open", role::OPENS_0),
@@ -97,7 +99,7 @@ impl Tables {
                 self.set_role(name, role);
             }
         }
-        if self.wants(Hook::Packet) || self.wants(Hook::InetSockSetState) {
+        if self.wants_owners() {
             for (i, name) in SOCKETS.into_iter().enumerate() {
                 self.set_role(name, if i < 3 { role::GIVES_SOCKET } else { role::USES_SOCKET });
             }
@@ -215,6 +217,16 @@ impl Tables {
 
     pub fn wants(&self, hook: Hook) -> bool {
         self.hooks & 1 << hook as u64 != 0
+    }
+
+    /// Whether it has to be known whose sockets are.
+    pub fn wants_owners(&self) -> bool {
+        self.wants(Hook::Packet) || self.wants(Hook::InetSockSetState)
+    }
+
+    /// Whether a hook's program has work, be it for other events: owners follow the states of sockets.
+    pub fn needs(&self, hook: Hook) -> bool {
+        self.wants(hook) || hook == Hook::InetSockSetState && self.wants(Hook::Packet)
     }
 
     /// Whether anything is taken from the exits of system calls.
