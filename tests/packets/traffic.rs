@@ -1,0 +1,100 @@
+//! Programs that send on the loopback interface. This executable plays them, so that each is a process of its own.
+
+use std::io::{Error, Read as _, Result, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::thread;
+
+type Role = fn(&[String]) -> Result<()>;
+
+/// The program of this name.
+pub fn role(name: &str) -> Option<Role> {
+    match name {
+        "exchange" => Some(exchange),
+        "receive" => Some(receive),
+        "send" => Some(send),
+        "ask" => Some(ask),
+        _ => None,
+    }
+}
+
+/// Addresses that only these tests use, so that nobody else's packets are counted.
+pub const V4: &str = "127.0.0.81";
+pub const V6: &str = "::1";
+pub const TCP_PORTS: [u16; 2] = [40_871, 40_872];
+pub const UDP_PORTS: [u16; 2] = [40_873, 40_874];
+
+/// TCP and UDP, over IPv4 and IPv6: messages of many sizes, and more than one connection.
+fn exchange(_: &[String]) -> Result<()> {
+    for (ip, tcp, udp) in [(V4, TCP_PORTS[0], UDP_PORTS[0]), (V6, TCP_PORTS[1], UDP_PORTS[1])] {
+        let ip = ip.parse().map_err(Error::other)?;
+        for _ in 0..3 {
+            connection(SocketAddr::new(ip, tcp))?;
+        }
+        datagrams(SocketAddr::new(ip, udp))?;
+    }
+    Ok(())
+}
+
+fn connection(address: SocketAddr) -> Result<()> {
+    let listener = TcpListener::bind(address)?;
+    let server = thread::spawn(move || -> Result<()> {
+        let (mut stream, _) = listener.accept()?;
+        let mut buffer = [0; 4096];
+        loop {
+            match stream.read(&mut buffer)? {
+                0 => return Ok(()),
+                n => stream.write_all(&buffer[..n])?,
+            }
+        }
+    });
+    let mut client = TcpStream::connect(address)?;
+    client.set_nodelay(true)?;
+    for size in [1, 100, 999, 4096] {
+        client.write_all(&vec![b'x'; size])?;
+        client.read_exact(&mut vec![0; size])?;
+    }
+    drop(client);
+    server.join().map_err(|_| Error::other("the server panicked"))?
+}
+
+fn datagrams(address: SocketAddr) -> Result<()> {
+    let receiver = UdpSocket::bind(address)?;
+    let sender = UdpSocket::bind(SocketAddr::new(address.ip(), 0))?;
+    let mut buffer = [0; 2048];
+    for i in 0..100usize {
+        sender.send_to(&vec![b'y'; i * 10], address)?;
+        receiver.recv_from(&mut buffer)?;
+    }
+    Ok(())
+}
+
+/// Takes one datagram at an address, says what port that is, and stays.
+fn receive(arguments: &[String]) -> Result<()> {
+    let socket = UdpSocket::bind(first(arguments)?)?;
+    println!("{}", socket.local_addr()?.port());
+    let mut buffer = [0; 64];
+    loop {
+        socket.recv_from(&mut buffer)?;
+    }
+}
+
+/// Sends three datagrams to an address.
+fn send(arguments: &[String]) -> Result<()> {
+    let socket = UdpSocket::bind((V4, 0))?;
+    (0..3).try_for_each(|_| socket.send_to(b"hello", first(arguments)?).map(drop))
+}
+
+/// Asks a server for the address of `a.tracer.test`.
+fn ask(arguments: &[String]) -> Result<()> {
+    let socket = UdpSocket::bind((V4, 0))?;
+    socket.set_read_timeout(Some(std::time::Duration::from_secs(5)))?;
+    socket.send_to(&QUERY, first(arguments)?)?;
+    socket.recv_from(&mut [0; 512]).map(drop)
+}
+
+/// The address of `a.tracer.test`, please.
+pub const QUERY: [u8; 31] = *b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x01a\x06tracer\x04test\0\0\x01\0\x01";
+
+fn first(arguments: &[String]) -> Result<SocketAddr> {
+    arguments.first().ok_or_else(|| Error::other("an address is missing"))?.parse().map_err(Error::other)
+}
