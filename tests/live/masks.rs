@@ -191,7 +191,11 @@ fn only_matched() -> Result<(), Failed> {
     narrow.extend(filters);
     narrow.extend(["--", "sh", "-c", MIXED]);
     let broad_file = record(broad_dir.path(), &[], &narrow)?;
-    let in_run = |rows: Vec<Value>| -> Vec<String> { rows.iter().map(identity).collect() };
+    // An exec renames the task while its executable changes: whether that row's context has the old path or the new one
+    // depends on when the context was last read, which differs between two recorders.
+    let in_run = |rows: Vec<Value>| -> Vec<String> {
+        rows.iter().filter(|row| row["eventName"] != "task_rename").map(identity).collect()
+    };
     let narrow_rows = in_run(events(&narrow_file, &[])?);
     ensure(narrow_rows.len() > 20, || format!("only {} events matched", narrow_rows.len()))?;
     let broad_rows: std::collections::BTreeSet<_> =
