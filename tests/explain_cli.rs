@@ -1,4 +1,5 @@
 //! `tracer explain` and `tracer diff` as a user meets them.
+#![allow(clippy::print_stderr)] // a failing command shows what it said
 
 #[path = "../replay/tests/synthetic/mod.rs"]
 mod synthetic;
