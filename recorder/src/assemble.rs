@@ -1,5 +1,7 @@
 //! What the kernel recorded becomes rows of blocks, labelled with the scopes that they matched.
 
+mod holding;
+
 use std::{
     collections::{BTreeSet, VecDeque},
     sync::{
@@ -10,7 +12,7 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender};
-use events::{Context, EventId, Marks, catalogue::process};
+use events::{EventId, Marks, catalogue::process};
 use format::{BlockBuilder, Cgroup, Loss, Row, Side};
 
 use crate::{
@@ -18,7 +20,8 @@ use crate::{
     clocks,
     container_events::{self, Happened},
     contexts::ContextTable,
-    kernel::{self, Record, Records},
+    held::Waiting,
+    kernel::Record,
     label::Judge,
     lanes::{Lanes, Work},
     loss::{self, Ledger, LossEntry},
@@ -71,6 +74,8 @@ pub struct Counts {
     pub filtered: u64,
     /// Lost before they were in a block.
     pub lost: u64,
+    /// Containers whose names came after masks had been given without them.
+    pub late_names: u64,
 }
 
 /// Who asks for names of containers, and where the answers come.
@@ -107,6 +112,9 @@ pub struct Assembler {
     contexts: ContextTable,
     cgroups: CgroupTable,
     names: Option<NameService>,
+    /// Some scope, or the trigger, asks for what only a container's runtime tells.
+    asks_names: bool,
+    waiting: Waiting,
     lanes: Lanes,
     builder: Option<Box<BlockBuilder>>,
     /// Number of the block being filled; contexts are interned anew in each.
@@ -136,6 +144,8 @@ impl Assembler {
     ) -> Assembler {
         Assembler {
             wanted: choice.wanted.as_ref().map(EventBits::of),
+            asks_names: choice.labels.asks_names() || choice.trigger.as_ref().is_some_and(Judge::asks_names),
+            waiting: Waiting::default(),
             choice,
             contexts: ContextTable::default(),
             cgroups,
@@ -157,7 +167,7 @@ impl Assembler {
     }
 
     pub fn counts(&self) -> Counts {
-        Counts { lost: self.losses.total(), ..self.counts }
+        Counts { lost: self.losses.total(), late_names: self.cgroups.late_names(), ..self.counts }
     }
 
     pub fn is_stuck(&self) -> bool {
@@ -176,28 +186,10 @@ impl Assembler {
         }
     }
 
-    /// Writes what is known before the first event.
-    pub fn begin(&mut self, start_ns: u64) {
-        self.contexts.announce(NOBODY, &Context::default());
-        for cgroup in self.cgroups.containers() {
-            self.say(Happened::Existing, &cgroup, start_ns, 0, NOBODY, Marks(Marks::NO_CONTEXT));
-        }
-        self.gather_sides();
-        self.send_sides();
-        self.tick();
-    }
-
     /// What is to be done now and then, between drains.
     pub fn tick(&mut self) {
-        while let Some(named) = self.names.as_ref().and_then(|names| names.answers.try_recv().ok()) {
-            self.cgroups.named(named);
-        }
-        for request in self.cgroups.take_unnamed() {
-            // With the queue full the container keeps its id only.
-            if let Some(names) = &self.names {
-                let _ = names.ask.try_send(request);
-            }
-        }
+        self.hear_names();
+        self.release_held();
         let is_old = self.opened.elapsed() >= BLOCK_AGE;
         if is_old && self.builder.as_ref().is_some_and(|builder| !builder.is_empty()) && !self.lanes.is_full()
         {
@@ -223,6 +215,7 @@ impl Assembler {
     /// Hands over what is left and waits until the file is finished.
     pub fn finish(mut self) -> (Counts, Result<crate::write::Written, format::Error>) {
         // Names that came meanwhile still get into the file.
+        self.settle();
         self.tick();
         self.gather_sides();
         for side in std::mem::take(&mut self.sides) {
@@ -320,14 +313,9 @@ impl Assembler {
     }
 }
 
-impl Records for Assembler {
-    fn context(&mut self, id: u32, context: &Context<'_>) {
-        self.contexts.announce(id, context);
-    }
-
-    fn record(&mut self, record: &Record<'_>) {
-        self.counts.produced += 1;
-        self.last_ns = self.last_ns.max(record.time_ns);
+impl Assembler {
+    /// Takes a record whose turn it is.
+    fn take(&mut self, record: &Record<'_>) {
         let happened = container_events::follow(&mut self.cgroups, record);
         self.place(record);
         if let Some((happened, cgroup)) = happened {
@@ -335,24 +323,6 @@ impl Records for Assembler {
         }
     }
 
-    fn lost(&mut self, lost: &kernel::Loss) {
-        self.counts.produced += lost.count;
-        self.losses.add(&LossEntry {
-            from_ns: lost.from_ns,
-            to_ns: lost.to_ns,
-            cpu: lost.cpu,
-            event: lost.event,
-            count: lost.count,
-            cause: lost.cause.name(),
-        });
-    }
-
-    fn forget(&mut self, id: u32) {
-        self.contexts.forget(id);
-    }
-}
-
-impl Assembler {
     /// Labels a record and puts it into the block, or leaves it out.
     fn place(&mut self, record: &Record<'_>) {
         let event = record.event;

@@ -18,7 +18,8 @@ use scopes::ContainerFacts;
 use crate::{
     cgroups::{self, FoundCgroup},
     containers::container_of,
-    names::{NameRequest, Named, RuntimePaths},
+    names::NameRequest,
+    runtime_paths::RuntimePaths,
     runtime_state::ContainerNames,
 };
 
@@ -39,6 +40,9 @@ pub struct CgroupTable {
     removed: BTreeSet<u64>,
     /// Containers whose names nobody has asked for yet.
     unnamed: Vec<NameRequest>,
+    /// Containers that were judged without names: these stay as they are.
+    nameless: BTreeSet<u64>,
+    late_names: u64,
     /// Containers whose entry point has not been executed yet.
     starting: BTreeSet<u64>,
     /// Rises with each change that an answer about a container may depend on.
@@ -72,6 +76,19 @@ impl CgroupTable {
     /// A cgroup that was made while recording; given back when it is a container's own.
     pub fn made(&mut self, found: FoundCgroup, time_ns: u64) -> Option<Cgroup> {
         let id = found.id;
+        let was_found = |known: &&mut Cgroup| {
+            known.path == found.path && known.created_ns.is_none() && known.removed_ns.is_none()
+        };
+        if let Some(known) = self.known.get_mut(&id).filter(was_found) {
+            // The walk at the start was later than the event, and found it already.
+            known.created_ns = Some(time_ns);
+            if is_own(known) {
+                self.starting.insert(id);
+            }
+            self.untold.insert(id);
+            self.version += 1;
+            return None;
+        }
         let known = self.known.contains_key(&id);
         self.insert(found, Some(time_ns));
         self.known.get(&id).filter(|cgroup| !known && is_own(cgroup)).cloned()
@@ -87,7 +104,8 @@ impl CgroupTable {
         if self.known.get(&id).is_some_and(|known| known.path == path && known.removed_ns.is_none()) {
             return;
         }
-        let container = container_of(&path).map(|named| {
+        let by_bundle = || self.runtimes.as_ref().and_then(|runtimes| runtimes.bundle_of(&path));
+        let container = container_of(&path).or_else(by_bundle).map(|named| {
             // Cgroups inside a container (`.../init.scope`) do not start it a second time.
             let last = path.rsplit('/').next().unwrap_or_default();
             let is_own = last.contains(named.id) || last == "container";
@@ -108,7 +126,7 @@ impl CgroupTable {
         self.version += 1;
         if let Some(container_id) = container_id {
             match self.runtimes.as_ref().and_then(|runtimes| runtimes.on_disk(&container_id)) {
-                Some(names) => self.named(Named { cgroup_id: id, names }),
+                Some(names) => self.named(id, names),
                 None => self.unnamed.push(NameRequest { cgroup_id: id, container_id }),
             }
         }
@@ -138,9 +156,22 @@ impl CgroupTable {
         }
     }
 
+    /// From now on masks are given that the container's names, if any come, must not change.
+    pub fn settle(&mut self, cgroup_id: u64) {
+        self.nameless.insert(cgroup_id);
+    }
+
+    /// Containers whose names came after [`CgroupTable::settle`].
+    pub fn late_names(&self) -> u64 {
+        self.late_names
+    }
+
     /// A runtime's answer.
-    pub fn named(&mut self, named: Named) {
-        let Named { cgroup_id, names } = named;
+    pub fn named(&mut self, cgroup_id: u64, names: ContainerNames) {
+        if self.nameless.remove(&cgroup_id) {
+            self.late_names += 1;
+            return;
+        }
         let Some(container) = self.known.get_mut(&cgroup_id).and_then(|c| c.container.as_mut()) else {
             return;
         };
@@ -229,12 +260,13 @@ impl CgroupTable {
 
     /// Forgets cgroups that were removed a while before `time_ns` and that the file knows of.
     pub fn forget_removed(&mut self, time_ns: u64) {
-        let (known, untold) = (&mut self.known, &self.untold);
+        let (known, untold, nameless) = (&mut self.known, &self.untold, &mut self.nameless);
         self.removed.retain(|id| {
             let gone = known.get(id).and_then(|c| c.removed_ns);
             let keep = untold.contains(id) || gone.is_some_and(|at| at + FORGET_AFTER_NS > time_ns);
             if !keep {
                 known.remove(id);
+                nameless.remove(id);
             }
             keep
         });
@@ -248,13 +280,15 @@ fn is_own(cgroup: &Cgroup) -> bool {
 }
 
 /// Whether the program is the runtime's own, on its way to the entry point: `runc init` executes itself, from a
-/// sealed copy, with the number of its stage as comm.
+/// sealed copy with the number of its stage as comm, or from a mount of itself alone that is detached then: its path has
+/// nothing but the root.
 fn is_runtime(context: &Context<'_>) -> bool {
     let name = context.exe.rsplit(|b| *b == b'/').next().unwrap_or_default();
     let name = name.strip_prefix(b"memfd:").unwrap_or(name);
     [&b"runc"[..], b"crun", b"youki", b"kata", b"conmon", b"containerd-shim"]
         .iter()
         .any(|program| name.starts_with(program))
+        || context.exe == b"/"
         || context.exe.starts_with(b"/memfd:runc")
         || context.exe.starts_with(b"memfd:runc")
         || context.comm.starts_with(b"runc:[")
@@ -280,9 +314,11 @@ mod tests {
         table.made(docker(7), 100);
         let facts = table.facts(7).unwrap();
         assert_eq!((facts.id, facts.created_ns, facts.started_ns), (ID, Some(100), None));
-        for (comm, exe) in
-            [(&b"6"[..], &b"/memfd:runc_cloned:/proc/self/exe"[..]), (b"runc:[2:INIT]", b"/usr/sbin/runc")]
-        {
+        for (comm, exe) in [
+            (&b"6"[..], &b"/memfd:runc_cloned:/proc/self/exe"[..]),
+            (b"runc:[2:INIT]", b"/usr/sbin/runc"),
+            (b"exe", b"/"),
+        ] {
             table.executed(&task(7, comm, exe), 150);
             assert_eq!(table.facts(7).unwrap().started_ns, None);
         }
@@ -295,7 +331,7 @@ mod tests {
         assert_eq!(requests, [NameRequest { cgroup_id: 7, container_id: ID.to_owned() }]);
         let names =
             ContainerNames { name: "web".into(), image: "alpine".into(), ..ContainerNames::default() };
-        table.named(Named { cgroup_id: 7, names });
+        table.named(7, names);
         let facts = table.facts(7).unwrap();
         assert_eq!((facts.name, facts.image), ("web", "alpine"));
         let told = table.take_untold();

@@ -82,6 +82,11 @@ impl Judge {
         }
     }
 
+    /// Whether some scope asks for what only a container's runtime tells.
+    pub fn asks_names(&self) -> bool {
+        self.needs.container_names
+    }
+
     /// Whether some scope asks for something that is derived from this event.
     pub fn derives_from(&self, event: EventId) -> bool {
         self.plan.needed(event) != 0

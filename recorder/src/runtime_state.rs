@@ -45,6 +45,35 @@ pub fn docker(json: &[u8]) -> Option<ContainerNames> {
     (!names.is_empty()).then_some(names)
 }
 
+/// The container in Docker's answer to `GET /containers/json`, which podman gives too.
+pub fn docker_list(json: &[u8], id: &str) -> Option<ContainerNames> {
+    let root: Value = serde_json::from_slice(json).ok()?;
+    let found = root.as_array()?.iter().find(|c| c.get("Id").map(text).as_deref() == Some(id))?;
+    let label = |key: &str| found.get("Labels").and_then(|l| l.get(key)).map(text).unwrap_or_default();
+    let mut all = found.get("Names")?.as_array()?.iter().map(text);
+    // A link from another container is a name as well: `/other/alias`.
+    let name = all.find_map(|name| {
+        let name = name.trim_start_matches('/');
+        (!name.contains('/')).then(|| name.to_owned())
+    });
+    let names = ContainerNames {
+        name: name.unwrap_or_default(),
+        image: found.get("Image").map(text).unwrap_or_default(),
+        pod_name: label("io.kubernetes.pod.name"),
+        pod_namespace: label("io.kubernetes.pod.namespace"),
+        pod_uid: label("io.kubernetes.pod.uid"),
+        pod_sandbox: label("io.kubernetes.docker.type") == "podsandbox",
+        runtime: Some(Runtime::Docker),
+    };
+    (!names.is_empty()).then_some(names)
+}
+
+/// Where `/etc/docker/daemon.json` puts Docker's state.
+pub fn docker_data_root(json: &[u8]) -> Option<String> {
+    let root: Value = serde_json::from_slice(json).ok()?;
+    root.get("data-root").or_else(|| root.get("graph")).map(text).filter(|path| path.starts_with('/'))
+}
+
 /// A bundle's `config.json` (OCI runtime specification) with the annotations of containerd's CRI plug-in, of CRI-O or
 /// of nerdctl.
 pub fn bundle(json: &[u8]) -> Option<ContainerNames> {
@@ -140,6 +169,7 @@ mod tests {
     fn other_json_names_nothing() {
         for json in [&b""[..], b"{}", b"[]", b"null", b"{\"annotations\":{}}", b"{\"Name\":3}", b"\xff"] {
             assert_eq!((docker(json), bundle(json), podman(json, "aa")), (None, None, None));
+            assert_eq!((docker_list(json, "aa"), docker_data_root(json)), (None, None));
         }
     }
 }

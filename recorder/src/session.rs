@@ -74,6 +74,8 @@ pub struct Summary {
     pub source_error: Option<kernel::Error>,
     /// A flight recorder wrote what it held.
     pub released: bool,
+    /// Containers of which the file has the id only, since their names came after masks had been given without them.
+    pub late_names: u64,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -114,16 +116,17 @@ impl Session {
             })?;
         let wants_changes = sink.wants_changes();
         let lanes = Lanes::start(Options::new(setup.compression), sink, gauge).map_err(Error::Thread)?;
-        let mut choice = setup.choice;
-        choice.labels.snapshot(&setup.processes, &setup.cgroups);
-        if let Some(trigger) = &mut choice.trigger {
-            trigger.snapshot(&setup.processes, &setup.cgroups);
-        }
-        let mut assembler =
-            Assembler::new(choice, setup.cgroups, setup.names, lanes, wants_changes, Arc::clone(&progress));
-        assembler.tell(Side::Processes(setup.processes));
+        let mut assembler = Assembler::new(
+            setup.choice,
+            setup.cgroups,
+            setup.names,
+            lanes,
+            wants_changes,
+            Arc::clone(&progress),
+        );
+        assembler.tell(Side::Processes(setup.processes.clone()));
         assembler.tell(Side::Users(setup.users));
-        assembler.begin(start_ns);
+        assembler.begin(setup.processes, start_ns);
         Ok(Session { assembler, progress, started: Instant::now(), after: setup.after, is_flight })
     }
 
@@ -166,6 +169,7 @@ impl Session {
         if let Err(error) = source.finish(&mut self.assembler) {
             source_error.get_or_insert(error);
         }
+        self.assembler.settle();
         // What triggers at the very end is worth keeping as well.
         if self.assembler.take_triggered() {
             self.trigger(&mut until);
@@ -185,6 +189,7 @@ impl Session {
             halt,
             source_error,
             released,
+            late_names: counts.late_names,
         })
     }
 

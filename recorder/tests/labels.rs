@@ -7,7 +7,10 @@ use std::path::Path;
 use events::{Marks, catalogue};
 use format::{Capture, Process, Scratch};
 use recorder::{
+    assemble::NameService,
     cgroups::FoundCgroup,
+    names::{NameRequest, Named},
+    runtime_state::ContainerNames,
     session::{Session, Setup, Step},
 };
 use scopes::{Plan, ScopeSet};
@@ -196,6 +199,124 @@ fn a_container_is_known_from_its_first_event_on() {
     let capture = Capture::open(&path).unwrap();
     let told = capture.cgroups().iter().find(|cgroup| cgroup.id == 7).unwrap();
     assert_eq!((told.created_ns, told.container.as_ref().unwrap().started_ns), (Some(20), Some(40)));
+}
+
+/// Answers every request for names with these, one after the other, each after a pause.
+fn runtime_that_says(answers: Vec<Option<&'static str>>) -> NameService {
+    let (ask, requests) = crossbeam_channel::bounded::<NameRequest>(4);
+    let (answer, heard) = crossbeam_channel::bounded(4);
+    std::thread::spawn(move || {
+        for request in requests {
+            for name in &answers {
+                std::thread::sleep(std::time::Duration::from_millis(30));
+                let names = name.map(|name| ContainerNames { name: name.into(), ..Default::default() });
+                let _ = answer.send(Named { cgroup_id: request.cgroup_id, names });
+            }
+        }
+    });
+    NameService { ask, answers: heard }
+}
+
+fn made(time_ns: u64, context: u32, cgroup_id: u64, path: &str) -> Said {
+    spoken(
+        "cgroup_mkdir",
+        time_ns,
+        context,
+        &[
+            ("cgroup_id", Value::Number(cgroup_id)),
+            ("cgroup_path", Value::Bytes(path.as_bytes().to_vec())),
+            ("hierarchy_id", Value::Number(0)),
+        ],
+    )
+}
+
+fn inside(id: u32, cgroup_id: u64) -> Said {
+    Said::Context(id, events::Context { cgroup_id, ..task(id, "sh") })
+}
+
+#[test]
+fn a_container_s_first_events_wait_for_the_name_that_only_its_runtime_knows() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("c.trz");
+    let mut setup = labelled(&path, &["7:container=web", "8:container=old", "9:container=web", "9:follow"]);
+    setup.cgroups.there(FoundCgroup { id: 5, path: format!("/docker/{}", "a".repeat(64)) });
+    setup.names = Some(runtime_that_says(vec![Some("web")]));
+    let said = vec![
+        inside(1, 1),
+        inside(2, 5),
+        Said::Record(openat(10, 2, "/x", 3)),
+        made(20, 1, 7, &format!("/docker/{ID}")),
+        inside(3, 7),
+        Said::Record(openat(30, 3, "/x", 3)),
+        fork(40, 3, 4),
+        // The child leaves the container, and is followed for what its parent was.
+        inside(4, 1),
+        Said::Record(openat(50, 4, "/x", 3)),
+        Said::Record(openat(60, 1, "/x", 3)),
+    ];
+    let summary = record(setup, Script::of(said));
+    let rows = masks(&path);
+    let times: Vec<u64> = rows.iter().map(|row| row.0).filter(|time| *time > 0).collect();
+    assert_eq!(times, [10, 20, 20, 30, 40, 50, 60]);
+    let found: Vec<(u64, u64)> =
+        rows.iter().filter(|row| !row.1.contains("container")).map(|row| (row.0, row.2)).collect();
+    let (web, follow) = (1 << 6, 1 << 8);
+    let both = web | follow;
+    assert_eq!(found, [(10, both), (20, 0), (30, both), (40, both), (50, follow), (60, 0)]);
+    assert_eq!((summary.late_names, summary.lost, summary.left_out), (0, 0, 0));
+    let capture = Capture::open(&path).unwrap();
+    let names: Vec<_> =
+        capture.cgroups().iter().filter_map(|c| c.container.as_ref()).map(|c| c.name.as_str()).collect();
+    assert_eq!(names, ["web", "web"]);
+}
+
+#[test]
+fn a_name_that_comes_after_masks_were_given_without_it_is_left_out_of_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    for (filter, expected) in [("7:container=web", ("", 1)), ("7:container", ("web", 0))] {
+        let path = dir.path().join(expected.0);
+        let path = path.with_extension("trz");
+        let mut setup = labelled(&path, &[filter]);
+        setup.names = Some(runtime_that_says(vec![None, Some("web")]));
+        let said = vec![
+            inside(1, 1),
+            made(20, 1, 7, &format!("/docker/{ID}")),
+            inside(3, 7),
+            Said::Record(openat(30, 3, "/x", 3)),
+        ];
+        let mut steps = 0;
+        let summary = Session::start(setup)
+            .unwrap()
+            .record(Script::of(said), &mut || {
+                steps += 1;
+                std::thread::sleep(std::time::Duration::from_millis(10));
+                if steps < 30 { Step::Go } else { Step::Stop }
+            })
+            .unwrap();
+        let capture = Capture::open(&path).unwrap();
+        let told = capture.cgroups().iter().find(|cgroup| cgroup.id == 7).unwrap();
+        let name = told.container.as_ref().unwrap().name.as_str();
+        assert_eq!((name, summary.late_names), expected, "{filter}");
+    }
+}
+
+#[test]
+fn a_cgroup_that_the_walk_at_the_start_found_before_its_event_came_is_new() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("c.trz");
+    let mut setup = labelled(&path, &["1:container=new", "2:container=started"]);
+    setup.cgroups.there(FoundCgroup { id: 7, path: format!("/docker/{ID}") });
+    let said = vec![
+        inside(1, 1),
+        made(20, 1, 7, &format!("/docker/{ID}")),
+        inside(3, 7),
+        Said::Record(openat(30, 3, "/x", 3)),
+        spoken("sched_process_exec", 40, 3, &[]),
+    ];
+    record(setup, Script::of(said));
+    let found: Vec<(u64, u64)> =
+        masks(&path).into_iter().filter(|row| row.0 >= 30).map(|row| (row.0, row.2)).collect();
+    assert_eq!(found, [(30, 1), (40, 3)]);
 }
 
 #[test]

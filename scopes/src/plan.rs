@@ -37,6 +37,8 @@ pub struct Needs {
     pub lineage: bool,
     /// Containers: [`Subject::container`] must be filled.
     pub containers: bool,
+    /// What only a container's runtime tells (its name, image, pod) may decide.
+    pub container_names: bool,
     /// `container=started`: [`Subject::time_ns`] must be filled.
     pub started: bool,
 }
@@ -241,6 +243,19 @@ impl Plan {
                     Key::Text(field, _) => fields(field),
                     _ => false,
                 }
+            }),
+            container_names: asks(|key| match key {
+                Key::Container(container) => container.asks_texts(),
+                Key::Text(field, _) => matches!(
+                    field,
+                    Field::ContainerImage
+                        | Field::ContainerName
+                        | Field::PodName
+                        | Field::PodNamespace
+                        | Field::PodUid
+                ),
+                Key::Flag(field, _) => matches!(field, Field::PodSandbox),
+                _ => false,
             }),
             started: asks(|key| matches!(key, Key::Container(container) if container.asks_started())),
         }

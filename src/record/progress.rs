@@ -85,7 +85,18 @@ pub fn summary(summary: &Summary) -> String {
     if summary.left_out > 0 {
         line.push_str(&format!(", {} left out", grouped(summary.left_out)));
     }
+    if summary.late_names > 0 {
+        line.push_str(&format!(
+            ", {} known by id only: their names came after the filters had been applied",
+            plural(summary.late_names, "container")
+        ));
+    }
     line
+}
+
+/// `1 container`, `2 containers`.
+fn plural(count: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
 /// `12,345,678`.
@@ -153,13 +164,15 @@ mod tests {
             halt: None,
             source_error: None,
             released: false,
+            late_names: 0,
         };
         assert_eq!(summary(&recorded), "c.trz: 2,000 events in 1.5 s, 3 lost, 4.0 KiB (2.0 bytes an event)");
         recorded.files = vec!["c.0000.trz".into(), "c.0001.trz".into()];
         recorded.left_out = 7;
+        recorded.late_names = 1;
         assert_eq!(
             summary(&recorded),
-            "c.0000.trz to c.0001.trz (2 files): 2,000 events in 1.5 s, 3 lost, 4.0 KiB (2.0 bytes an event), 7 left out"
+            "c.0000.trz to c.0001.trz (2 files): 2,000 events in 1.5 s, 3 lost, 4.0 KiB (2.0 bytes an event), 7 left out, 1 container known by id only: their names came after the filters had been applied"
         );
     }
 }

@@ -51,6 +51,11 @@ impl ContainerKey {
         ContainerKey { gate: gate(&with_values), inside, outside, texts, new, started }
     }
 
+    /// Whether a name may decide: what a scope writes is an id's beginning or a name, and only a look tells which.
+    pub fn asks_texts(&self) -> bool {
+        !self.texts.is_empty()
+    }
+
     pub fn asks_started(&self) -> bool {
         self.started != Words::default()
     }

@@ -1,0 +1,154 @@
+//! Who waits for names, and how those that waited get their turn.
+
+use std::{thread, time::Duration};
+
+use events::{Context, Marks};
+use format::Process;
+
+use super::{Assembler, NOBODY};
+use crate::{
+    container_events::Happened,
+    contexts::OwnedContext,
+    held::{Held, OwnedRecord},
+    kernel::{self, Record, Records},
+    loss::LossEntry,
+};
+
+/// Between two looks for an answer when there is nothing else to do.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
+impl Records for Assembler {
+    fn context(&mut self, id: u32, context: &Context<'_>) {
+        if self.waiting.is_empty() {
+            self.contexts.announce(id, context);
+        } else {
+            self.waiting.push(Held::Context(id, OwnedContext::new(context)));
+        }
+    }
+
+    fn record(&mut self, record: &Record<'_>) {
+        self.counts.produced += 1;
+        self.last_ns = self.last_ns.max(record.time_ns);
+        if self.asks_names && (!self.waiting.is_empty() || self.must_wait(record.context)) {
+            self.waiting.push(Held::Record(OwnedRecord::new(record)));
+        } else {
+            self.take(record);
+        }
+    }
+
+    fn lost(&mut self, lost: &kernel::Loss) {
+        self.counts.produced += lost.count;
+        self.losses.add(&LossEntry {
+            from_ns: lost.from_ns,
+            to_ns: lost.to_ns,
+            cpu: lost.cpu,
+            event: lost.event,
+            count: lost.count,
+            cause: lost.cause.name(),
+        });
+    }
+
+    fn forget(&mut self, id: u32) {
+        if self.waiting.is_empty() {
+            self.contexts.forget(id);
+        } else {
+            self.waiting.push(Held::Forget(id));
+        }
+    }
+}
+
+impl Assembler {
+    /// Takes the state before the first event.
+    pub fn begin(&mut self, processes: Vec<Process>, start_ns: u64) {
+        self.contexts.announce(NOBODY, &Context::default());
+        self.ask_names();
+        if self.waiting.is_asking() {
+            self.waiting.push(Held::Begin { processes, start_ns });
+        } else {
+            self.take_state(&processes, start_ns);
+        }
+        self.tick();
+    }
+
+    fn take_state(&mut self, processes: &[Process], start_ns: u64) {
+        self.choice.labels.snapshot(processes, &self.cgroups);
+        if let Some(trigger) = &mut self.choice.trigger {
+            trigger.snapshot(processes, &self.cgroups);
+        }
+        for cgroup in self.cgroups.containers() {
+            self.say(Happened::Existing, &cgroup, start_ns, 0, NOBODY, Marks(Marks::NO_CONTEXT));
+        }
+        self.gather_sides();
+        self.send_sides();
+    }
+
+    /// Waits for the last answers, and takes all that waited for them.
+    pub fn settle(&mut self) {
+        loop {
+            self.hear_names();
+            self.release_held();
+            if self.waiting.is_empty() && !self.waiting.is_asking() {
+                return;
+            }
+            thread::sleep(LOOK_AGAIN);
+        }
+    }
+
+    /// Whether a record with this context cannot be judged yet.
+    fn must_wait(&mut self, context: u32) -> bool {
+        let known = self.contexts.get(context);
+        if known.mask.is_none() {
+            self.cgroups.meet(&known.context.view());
+        }
+        self.ask_names();
+        self.waiting.is_asking()
+    }
+
+    fn ask_names(&mut self) {
+        for request in self.cgroups.take_unnamed() {
+            let cgroup_id = request.cgroup_id;
+            let is_asked = self.names.as_ref().is_some_and(|names| names.ask.try_send(request).is_ok());
+            if is_asked && self.asks_names {
+                self.waiting.ask(cgroup_id);
+            }
+        }
+    }
+
+    /// Takes the answers that came, and the time that passed without one.
+    pub(super) fn hear_names(&mut self) {
+        self.ask_names();
+        while let Some(named) = self.names.as_ref().and_then(|names| names.answers.try_recv().ok()) {
+            self.waiting.answered(named.cgroup_id);
+            match named.names {
+                Some(names) => self.cgroups.named(named.cgroup_id, names),
+                None if self.asks_names => self.cgroups.settle(named.cgroup_id),
+                None => {}
+            }
+        }
+        for cgroup_id in self.waiting.give_up() {
+            self.cgroups.settle(cgroup_id);
+        }
+    }
+
+    /// Takes what waited, as long as no answer is missing and the queue to the disk has room.
+    pub(super) fn release_held(&mut self) {
+        while !self.waiting.is_empty() && !self.waiting.is_asking() {
+            if let Some(context) = self.waiting.next_record().map(OwnedRecord::context) {
+                if self.must_wait(context) {
+                    return;
+                }
+                // With too much waiting, a full queue is a loss as it is for any other record.
+                if !self.has_room() && !self.waiting.is_full() && !self.is_stuck() {
+                    return;
+                }
+            }
+            match self.waiting.pop() {
+                Some(Held::Begin { processes, start_ns }) => self.take_state(&processes, start_ns),
+                Some(Held::Context(id, context)) => self.contexts.announce(id, &context.view()),
+                Some(Held::Forget(id)) => self.contexts.forget(id),
+                Some(Held::Record(record)) => record.view(|record| self.take(record)),
+                None => return,
+            }
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Records that wait, in order, for the names of a container.
+//!
+//! A container is known from its cgroup's path before its first event; its name may be known only to its runtime, which
+//! has to be asked. When scopes ask for names, a mask that was given before the answer would differ from what replay
+//! says with the answer in the file. So from the first event on that such a mask would be given for, everything waits
+//! here: all tasks and not only the container's, since what a scope follows passes from one to the other, and a capture
+//! is in order of time.
+//!
+//! ```text
+//! mkdir of the cgroup   runc init, entry point, others ...   answer, or PATIENCE is over
+//!        |-------------------- held ------------------------------|
+//! ```
+//! Time and memory are bounded; what is beyond is judged without the name, which is then left out of the file as well.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::{Duration, Instant},
+};
+
+use events::{EventId, Marks, Raw};
+use format::Process;
+
+use crate::{contexts::OwnedContext, kernel::Record};
+
+/// How long an answer is waited for. Runtimes answer in milliseconds, and a daemon that starts the container meanwhile
+/// may take as long as that takes.
+const PATIENCE: Duration = Duration::from_millis(1500);
+/// Bytes that may wait: at the busiest some hundred thousand records.
+const BYTES_BOUND: usize = 96 << 20;
+
+/// One thing that waits.
+#[derive(Debug)]
+pub enum Held {
+    /// The state that the recording begins with is judged as well.
+    Begin {
+        processes: Vec<Process>,
+        start_ns: u64,
+    },
+    Context(u32, OwnedContext),
+    Forget(u32),
+    Record(OwnedRecord),
+}
+
+impl Held {
+    fn bytes(&self) -> usize {
+        size_of::<Held>()
+            + match self {
+                Held::Begin { processes, .. } => processes.len() * size_of::<Process>(),
+                Held::Context(_, context) => context.view().comm.len() + context.view().exe.len(),
+                Held::Forget(_) => 0,
+                Held::Record(record) => record.args.len() * size_of::<Arg>() + record.bytes.len(),
+            }
+    }
+}
+
+/// A record that owns its arguments.
+#[derive(Debug)]
+pub struct OwnedRecord {
+    time_ns: u64,
+    event: EventId,
+    cpu: u16,
+    context: u32,
+    ret: i64,
+    marks: Marks,
+    args: Box<[Arg]>,
+    bytes: Box<[u8]>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Arg {
+    Missing,
+    Number(u64),
+    /// So many of the record's bytes, after those of the arguments before.
+    Bytes(usize),
+}
+
+impl OwnedRecord {
+    pub fn new(record: &Record<'_>) -> OwnedRecord {
+        let mut bytes = Vec::new();
+        let own = |raw: &Raw<'_>| match raw {
+            Raw::Missing => Arg::Missing,
+            Raw::Number(number) => Arg::Number(*number),
+            Raw::Bytes(some) => {
+                bytes.extend_from_slice(some);
+                Arg::Bytes(some.len())
+            }
+        };
+        let args = record.args.iter().map(own).collect();
+        let Record { time_ns, event, cpu, context, ret, marks, .. } = *record;
+        OwnedRecord { time_ns, event, cpu, context, ret, marks, args, bytes: bytes.into_boxed_slice() }
+    }
+
+    pub fn context(&self) -> u32 {
+        self.context
+    }
+
+    /// Hands the record over as it came.
+    pub fn view<T>(&self, then: impl FnOnce(&Record<'_>) -> T) -> T {
+        let mut rest = &*self.bytes;
+        let mut args = Vec::with_capacity(self.args.len());
+        for arg in &self.args {
+            args.push(match arg {
+                Arg::Missing => Raw::Missing,
+                Arg::Number(number) => Raw::Number(*number),
+                Arg::Bytes(length) => {
+                    let (some, after) = rest.split_at_checked(*length).unwrap_or((rest, &[]));
+                    rest = after;
+                    Raw::Bytes(some)
+                }
+            });
+        }
+        let OwnedRecord { time_ns, event, cpu, context, ret, marks, .. } = *self;
+        then(&Record { time_ns, event, cpu, context, ret, marks, args: &args })
+    }
+}
+
+/// What waits, and for whose names.
+#[derive(Debug, Default)]
+pub struct Waiting {
+    queue: VecDeque<Held>,
+    bytes: usize,
+    /// Cgroups that were asked for, and until when an answer is waited for.
+    asked: BTreeMap<u64, Instant>,
+}
+
+impl Waiting {
+    /// An answer for this cgroup is waited for from now on.
+    pub fn ask(&mut self, cgroup_id: u64) {
+        self.asked.insert(cgroup_id, Instant::now() + PATIENCE);
+    }
+
+    /// The answer is there, or there will be none.
+    pub fn answered(&mut self, cgroup_id: u64) {
+        self.asked.remove(&cgroup_id);
+    }
+
+    /// Cgroups that were waited for long enough; with too much waiting, all of them.
+    pub fn give_up(&mut self) -> Vec<u64> {
+        let (now, is_full) = (Instant::now(), self.is_full());
+        let over: Vec<u64> =
+            self.asked.iter().filter(|(_, until)| is_full || **until <= now).map(|(id, _)| *id).collect();
+        for id in &over {
+            self.asked.remove(id);
+        }
+        over
+    }
+
+    /// Whether an answer is missing.
+    pub fn is_asking(&self) -> bool {
+        !self.asked.is_empty()
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.bytes > BYTES_BOUND
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    pub fn push(&mut self, held: Held) {
+        self.bytes += held.bytes();
+        self.queue.push_back(held);
+    }
+
+    /// The record that comes next, unless something else does.
+    pub fn next_record(&self) -> Option<&OwnedRecord> {
+        match self.queue.front()? {
+            Held::Record(record) => Some(record),
+            _ => None,
+        }
+    }
+
+    pub fn pop(&mut self) -> Option<Held> {
+        let held = self.queue.pop_front()?;
+        self.bytes -= held.bytes();
+        Some(held)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use events::Context;
+
+    use super::*;
+
+    #[test]
+    fn a_record_comes_back_as_it_went_in() {
+        let args = [Raw::Bytes(b"/etc"), Raw::Missing, Raw::Number(7), Raw::Bytes(b""), Raw::Bytes(b"x")];
+        let record = Record {
+            time_ns: 5,
+            event: EventId(257),
+            cpu: 1,
+            context: 9,
+            ret: -2,
+            marks: Marks(Marks::TRUNCATED),
+            args: &args,
+        };
+        OwnedRecord::new(&record).view(|back| {
+            assert_eq!(back.args, record.args);
+            let of = |r: &Record<'_>| (r.time_ns, r.event, r.cpu, r.context, r.ret, r.marks);
+            assert_eq!(of(back), of(&record));
+        });
+    }
+
+    #[test]
+    fn an_answer_or_too_much_memory_ends_the_waiting() {
+        let mut waiting = Waiting::default();
+        waiting.ask(7);
+        waiting.ask(8);
+        assert!(waiting.give_up().is_empty() && waiting.is_asking());
+        waiting.answered(7);
+        waiting.bytes = BYTES_BOUND + 1;
+        assert_eq!((waiting.give_up(), waiting.is_asking()), (vec![8], false));
+    }
+
+    #[test]
+    fn memory_is_counted_in_and_out() {
+        let mut waiting = Waiting::default();
+        waiting.push(Held::Forget(1));
+        let context = Context { comm: b"ls", ..Context::default() };
+        waiting.push(Held::Context(1, OwnedContext::new(&context)));
+        assert!(waiting.bytes > 2);
+        while waiting.pop().is_some() {}
+        assert_eq!((waiting.bytes, waiting.is_empty()), (0, true));
+    }
+}

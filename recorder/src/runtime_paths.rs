@@ -1,0 +1,327 @@
+//! Where container runtimes keep their state and listen, and what they say there of a container.
+//!
+//! | runtime | on disk | socket |
+//! |---|---|---|
+//! | Docker | `DATA-ROOT/containers/ID/config.v2.json` | Docker's API |
+//! | containerd | `STATE/io.containerd.runtime.v2.task/NAMESPACE/ID/config.json`: Kubernetes' and nerdctl's annotations | |
+//! | CRI-O | `STORAGE/overlay-containers/ID/userdata/config.json`: annotations | |
+//! | podman | `STORAGE/overlay-containers/containers.json` | Docker's API |
+//!
+//! What belongs to root is looked at where the cgroup is seen; what users could have laid out as a trap (rootless
+//! runtimes keep theirs in home folders) only on the thread that asks sockets too.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{Read, Write},
+    os::unix::{fs::OpenOptionsExt, net::UnixStream},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    containers::{PathContainer, Runtime},
+    runtime_state::{self, ContainerNames},
+};
+
+const SOCKET_TIMEOUT: Duration = Duration::from_secs(2);
+/// State files and answers are some kilobytes; a list of all podman containers may be more.
+const ANSWER_BOUND: u64 = 8 << 20;
+/// Home folders, and namespaces of containerd, that are looked through.
+const FOLDER_BOUND: usize = 256;
+
+/// State folders of containerd: its own, those of Kubernetes distributions that bring one, and Docker's child.
+const CONTAINERD: &[&str] = &[
+    "run/containerd",
+    "run/k3s/containerd",
+    "var/snap/microk8s/common/run/containerd",
+    "run/docker/containerd/daemon",
+];
+const TASKS: &str = "io.containerd.runtime.v2.task";
+const STORAGES: &[&str] = &["run/containers/storage", "var/lib/containers/storage"];
+const DRIVERS: &[&str] = &["overlay-containers", "vfs-containers", "btrfs-containers", "zfs-containers"];
+const PODMAN_LISTS: &[&str] = &["containers.json", "volatile-containers.json"];
+const SOCKETS: &[(&str, Runtime)] =
+    &[("var/run/docker.sock", Runtime::Docker), ("run/podman/podman.sock", Runtime::Podman)];
+
+/// Below a root that tests may move.
+#[derive(Clone, Debug)]
+pub struct RuntimePaths {
+    root: PathBuf,
+    /// Folders with Docker's `containers`.
+    docker: Vec<PathBuf>,
+}
+
+impl Default for RuntimePaths {
+    fn default() -> RuntimePaths {
+        RuntimePaths::below("/")
+    }
+}
+
+impl RuntimePaths {
+    pub fn below(root: impl Into<PathBuf>) -> RuntimePaths {
+        let root = root.into();
+        let mut docker =
+            vec![root.join("var/lib/docker"), root.join("var/snap/docker/common/var-lib-docker")];
+        let moved = read_bounded(&root.join("etc/docker/daemon.json"));
+        if let Some(moved) = moved.and_then(|json| runtime_state::docker_data_root(&json)) {
+            docker.insert(0, root.join(moved.trim_start_matches('/')));
+        }
+        RuntimePaths { root, docker }
+    }
+
+    /// What any runtime says of the container now.
+    pub fn look_up(&self, id: &str) -> Option<ContainerNames> {
+        if !is_plain(id) {
+            return None;
+        }
+        let by_socket = || SOCKETS.iter().find_map(|(socket, of)| ask(&self.root.join(socket), id, *of));
+        self.on_disk(id).or_else(by_socket).or_else(|| self.in_homes(id))
+    }
+
+    /// What the state on disk says that root keeps: some tens of microseconds, and never a wait for a runtime.
+    pub fn on_disk(&self, id: &str) -> Option<ContainerNames> {
+        if !is_plain(id) {
+            return None;
+        }
+        let docker = || self.docker.iter().find_map(|folder| docker_state(folder, id));
+        let bundle = || {
+            let path = self.task_folders().into_iter().map(|tasks| tasks.join(id).join("config.json"));
+            path.into_iter().find_map(|path| runtime_state::bundle(&read_bounded(&path)?))
+        };
+        let stored = || STORAGES.iter().find_map(|storage| stored(&self.root.join(storage), id));
+        docker().or_else(bundle).or_else(stored)
+    }
+
+    /// What the runtimes that users run for themselves keep on disk.
+    fn in_homes(&self, id: &str) -> Option<ContainerNames> {
+        let homes = folders(&self.root.join("home"));
+        homes.into_iter().find_map(|home| {
+            let share = home.join(".local/share");
+            docker_state(&share.join("docker"), id).or_else(|| stored(&share.join("containers/storage"), id))
+        })
+    }
+
+    /// The container of a cgroup that only containerd can tell from others: `/NAMESPACE/ID`, with an id that people chose
+    /// (`ctr run IMAGE web`).
+    pub fn bundle_of<'p>(&self, cgroup_path: &'p str) -> Option<PathContainer<'p>> {
+        let (namespace, id) = cgroup_path.strip_prefix('/')?.split_once('/')?;
+        if !is_plain(namespace) || !is_plain(id) {
+            return None;
+        }
+        let bundle = Path::new(TASKS).join(namespace).join(id).join("config.json");
+        CONTAINERD.iter().find(|state| self.root.join(state).join(&bundle).exists())?;
+        Some(PathContainer { id, runtime: Runtime::Containerd, pod_uid: None })
+    }
+
+    /// A folder for each of containerd's namespaces.
+    fn task_folders(&self) -> Vec<PathBuf> {
+        CONTAINERD.iter().flat_map(|state| folders(&self.root.join(state).join(TASKS))).collect()
+    }
+}
+
+fn docker_state(data_root: &Path, id: &str) -> Option<ContainerNames> {
+    runtime_state::docker(&read_bounded(&data_root.join("containers").join(id).join("config.v2.json"))?)
+}
+
+/// CRI-O's and podman's storage.
+fn stored(storage: &Path, id: &str) -> Option<ContainerNames> {
+    DRIVERS.iter().map(|driver| storage.join(driver)).find_map(|containers| {
+        let bundle = || read_bounded(&containers.join(id).join("userdata/config.json"));
+        let listed =
+            |list: &str| runtime_state::podman(&read_bounded(&containers.join(list)).unwrap_or_default(), id);
+        bundle()
+            .and_then(|json| runtime_state::bundle(&json))
+            .or_else(|| PODMAN_LISTS.iter().find_map(|list| listed(list)))
+    })
+}
+
+fn folders(parent: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(parent) else { return Vec::new() };
+    let mut found: Vec<PathBuf> = entries.flatten().take(FOLDER_BOUND).map(|entry| entry.path()).collect();
+    found.sort();
+    found
+}
+
+/// The id becomes part of paths and of a request line. containerd lets people choose ids such as `web-1.test`.
+fn is_plain(id: &str) -> bool {
+    id.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+}
+
+/// Regular files only: a pipe in a user's folder must not make the recorder wait.
+fn read_bounded(path: &Path) -> Option<Vec<u8>> {
+    let flags = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).ok()?;
+    if !file.metadata().ok()?.is_file() {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    File::take(file, ANSWER_BOUND).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+/// Asks for one container of the list of all, which Docker answers even while it starts that very container (its
+/// `/containers/ID/json` waits for the start to be over).
+fn ask(socket: &Path, id: &str, runtime: Runtime) -> Option<ContainerNames> {
+    let listed = get(socket, &format!("/containers/json?all=1&filters=%7B%22id%22%3A%5B%22{id}%22%5D%7D"));
+    let whole = || runtime_state::docker(&get(socket, &format!("/containers/{id}/json"))?);
+    let names = match listed {
+        Some(json) => runtime_state::docker_list(&json, id),
+        None => whole(),
+    };
+    names.map(|names| ContainerNames { runtime: Some(runtime), ..names })
+}
+
+/// `GET` over a unix socket. HTTP/1.0, so that the answer is whole and ends with the connection.
+fn get(socket: &Path, target: &str) -> Option<Vec<u8>> {
+    let until = Instant::now() + SOCKET_TIMEOUT;
+    let mut stream = UnixStream::connect(socket).ok()?;
+    stream.set_write_timeout(Some(SOCKET_TIMEOUT)).ok()?;
+    stream.write_all(format!("GET {target} HTTP/1.0\r\nHost: localhost\r\n\r\n").as_bytes()).ok()?;
+    let mut answer = Vec::new();
+    let mut piece = [0; 16384];
+    loop {
+        let left = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
+        stream.set_read_timeout(Some(left)).ok()?;
+        let read = stream.read(&mut piece).ok()?;
+        if read == 0 {
+            break;
+        }
+        answer.extend_from_slice(piece.get(..read)?);
+        if answer.len() as u64 > ANSWER_BOUND {
+            return None;
+        }
+    }
+    let head = answer.windows(4).position(|w| w == b"\r\n\r\n")?;
+    let status = answer.get(..head)?.split(|b| *b == b' ').nth(1)?;
+    (status == b"200").then(|| answer.split_off(head + 4))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{os::unix::net::UnixListener, thread};
+
+    use super::*;
+
+    const ID: &str = "e9cf0db70635a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f607182930";
+
+    fn write(root: &Path, path: &str, text: &str) {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    #[test]
+    fn each_runtime_s_state_on_disk_names_a_container() {
+        let docker = r#"{"Name":"/web","Config":{"Image":"alpine"}}"#;
+        let pod = r#"{"annotations":{"io.kubernetes.cri.container-name":"web","io.kubernetes.cri.image-name":"alpine"}}"#;
+        let crio = r#"{"annotations":{"io.kubernetes.container.name":"web","io.kubernetes.cri-o.ImageName":"alpine"}}"#;
+        let list = format!(r#"[{{"id":"{ID}","names":["web"],"metadata":"{{\"image-name\":\"alpine\"}}"}}]"#);
+        for (path, text, runtime) in [
+            ("var/lib/docker/containers/ID/config.v2.json", docker, Runtime::Docker),
+            ("home/ann/.local/share/docker/containers/ID/config.v2.json", docker, Runtime::Docker),
+            ("run/containerd/io.containerd.runtime.v2.task/k8s.io/ID/config.json", pod, Runtime::Containerd),
+            (
+                "run/k3s/containerd/io.containerd.runtime.v2.task/k8s.io/ID/config.json",
+                pod,
+                Runtime::Containerd,
+            ),
+            ("run/containers/storage/overlay-containers/ID/userdata/config.json", crio, Runtime::CriO),
+            ("var/lib/containers/storage/overlay-containers/containers.json", &list, Runtime::Podman),
+            ("var/lib/containers/storage/vfs-containers/volatile-containers.json", &list, Runtime::Podman),
+            (
+                "home/ann/.local/share/containers/storage/overlay-containers/containers.json",
+                &list,
+                Runtime::Podman,
+            ),
+        ] {
+            let root = tempfile::tempdir().unwrap();
+            let paths = RuntimePaths::below(root.path());
+            assert_eq!(paths.look_up(ID), None);
+            write(root.path(), &path.replace("ID", ID), text);
+            let names = paths.look_up(ID).unwrap();
+            assert_eq!(
+                (names.name.as_str(), names.image.as_str(), names.runtime),
+                ("web", "alpine", Some(runtime)),
+                "{path}"
+            );
+            // Home folders are not looked into where that could hold the recording up.
+            assert_eq!(paths.on_disk(ID).is_some(), !path.starts_with("home"), "{path}");
+        }
+    }
+
+    #[test]
+    fn docker_s_folder_may_have_been_moved() {
+        let root = tempfile::tempdir().unwrap();
+        write(root.path(), "etc/docker/daemon.json", r#"{"data-root": "/srv/docker"}"#);
+        write(
+            root.path(),
+            &format!("srv/docker/containers/{ID}/config.v2.json"),
+            r#"{"Name":"/web","Config":{"Image":"alpine"}}"#,
+        );
+        assert_eq!(RuntimePaths::below(root.path()).on_disk(ID).unwrap().name, "web");
+    }
+
+    #[test]
+    fn an_id_that_is_a_path_or_a_pipe_in_the_file_s_place_is_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("home/ann/.local/share/docker/containers").join(ID);
+        fs::create_dir_all(&folder).unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            folder.join("config.v2.json"),
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR,
+            0,
+        )
+        .unwrap();
+        let paths = RuntimePaths::below(root.path());
+        for id in [ID, "", "../../etc", ".", "..", "a/b", "a b"] {
+            assert_eq!(paths.look_up(id), None, "{id}");
+        }
+    }
+
+    #[test]
+    fn a_container_that_people_named_is_told_from_a_cgroup_by_its_bundle() {
+        let root = tempfile::tempdir().unwrap();
+        write(root.path(), "run/containerd/io.containerd.runtime.v2.task/default/web-1/config.json", "{}");
+        let paths = RuntimePaths::below(root.path());
+        let found = paths.bundle_of("/default/web-1").unwrap();
+        assert_eq!((found.id, found.runtime), ("web-1", Runtime::Containerd));
+        for path in ["/default/other", "/default", "/default/web-1/inner", "/", "", "/../web-1"] {
+            assert_eq!(paths.bundle_of(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_docker_socket_is_asked_when_the_disk_says_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("var/run")).unwrap();
+        let listener = UnixListener::bind(root.path().join("var/run/docker.sock")).unwrap();
+        let list = format!(r#"[{{"Id":"{ID}","Names":["/db/link","/web"],"Image":"alpine","Labels":{{}}}}]"#);
+        let whole = r#"{"Name":"/old","Config":{"Image":"alpine"}}"#;
+        let ok = |json: &str| format!("HTTP/1.0 200 OK\r\nA: b\r\n\r\n{json}");
+        let no = || "HTTP/1.0 404 Not Found\r\n\r\n{}".to_owned();
+        let answers = [ok("[]"), ok(&list), no(), ok(whole), no(), no()];
+        let server = thread::spawn(move || -> Vec<String> {
+            let asked = |answer: &String| {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut request = [0; 512];
+                let read = stream.read(&mut request).unwrap();
+                stream.write_all(answer.as_bytes()).unwrap();
+                String::from_utf8_lossy(&request[..read]).lines().next().unwrap().to_owned()
+            };
+            answers.iter().map(asked).collect()
+        });
+        let paths = RuntimePaths::below(root.path());
+        let name = || paths.look_up(ID).map(|names| names.name);
+        assert_eq!(name(), None);
+        assert_eq!(name().as_deref(), Some("web"));
+        assert_eq!(name().as_deref(), Some("old"));
+        assert_eq!(name(), None);
+        let asked = server.join().unwrap();
+        let all = format!("GET /containers/json?all=1&filters=%7B%22id%22%3A%5B%22{ID}%22%5D%7D HTTP/1.0");
+        let one = format!("GET /containers/{ID}/json HTTP/1.0");
+        assert_eq!(asked, [&all, &all, &all, &one, &all, &one].map(String::as_str));
+    }
+}
