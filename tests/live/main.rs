@@ -2,6 +2,10 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod compat;
+mod containers;
+mod debugging;
+#[path = "../docker/mod.rs"]
+mod docker;
 mod evidence;
 mod host;
 mod masks;
@@ -20,10 +24,22 @@ fn main() {
     if let Some(reason) = &obstacle {
         println!("live tests are skipped: {reason}");
     }
-    let trials = [recording::TESTS, masks::TESTS, evidence::TESTS, compat::TESTS]
+    let general = [recording::TESTS, masks::TESTS, evidence::TESTS, compat::TESTS].concat();
+    let groups = [
+        (general, None),
+        (debugging::TESTS.to_vec(), debugging::obstacle()),
+        (containers::TESTS.to_vec(), docker::obstacle()),
+    ];
+    let trials = groups
         .into_iter()
-        .flatten()
-        .map(|(name, run)| Trial::test(*name, run).with_ignored_flag(obstacle.is_some()))
+        .flat_map(|(tests, lack)| {
+            let obstacle = obstacle.clone().or(lack);
+            tests.into_iter().map(move |(name, run)| {
+                Trial::test(name, run)
+                    .with_kind(obstacle.clone().unwrap_or_default())
+                    .with_ignored_flag(obstacle.is_some())
+            })
+        })
         .collect();
     libtest_mimic::run(&arguments, trials).exit();
 }

@@ -22,7 +22,8 @@ pub fn obstacle() -> Option<String> {
 /// Why what a test needs is not to be had.
 pub fn lacks(need: &str) -> Option<String> {
     let (program, arguments): (_, &[&str]) = match need {
-        "docker" => ("docker", &["info"]),
+        "docker" => return crate::docker::obstacle(),
+        "ip" => ("ip", &["-Version"]),
         "tcpdump" => ("tcpdump", &["--version"]),
         _ => (need, &["--help"]),
     };

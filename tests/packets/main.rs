@@ -5,6 +5,9 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod containers;
+#[path = "../docker/mod.rs"]
+#[allow(dead_code)] // the tests of containers' names use the rest
+mod docker;
 mod flows;
 mod host;
 mod names;

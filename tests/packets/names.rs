@@ -7,7 +7,7 @@ use libtest_mimic::Failed;
 
 use crate::Test;
 use crate::host::{arg, ensure, events, me, record, same};
-use crate::traffic::QUERY;
+use crate::traffic::{ADDRESS, QUERY};
 
 pub const TESTS: &[Test] = &[Test {
     name: "a_name_that_is_asked_for_is_told_with_its_answer",
@@ -21,7 +21,7 @@ const SERVER: &str = "127.0.0.82:53";
 fn answer() -> Vec<u8> {
     let mut bytes = QUERY.to_vec();
     bytes[2..8].copy_from_slice(b"\x81\x80\0\x01\0\x01");
-    bytes.extend(b"\xc0\x0c\0\x01\0\x01\0\0\x0e\x10\0\x04\x0a\x01\x02\x03");
+    bytes.extend(ADDRESS);
     bytes
 }
 
