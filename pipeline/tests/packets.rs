@@ -6,6 +6,7 @@ use etherparse::PacketBuilder;
 use events::{Raw, catalogue};
 use pipeline::Args;
 use pipeline::derive::{Base, Derived, Rules};
+use proptest::prelude::*;
 
 /// Everything that is derived from a packet, a line for each event: its name and values in order.
 fn told(packet: &[u8]) -> String {
@@ -152,6 +153,61 @@ fn packets_cut_or_flipped_anywhere_are_read_without_harm() {
                 told(&flipped);
             }
         }
+    }
+}
+
+/// Bytes that a parser takes for more than they are: a valid message, with some of its bytes changed, cut anywhere.
+fn damaged(message: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
+    let length = message.len();
+    let changes = proptest::collection::vec((0..length, any::<u8>()), 0..6);
+    (changes, 0..=length).prop_map(move |(changes, end)| {
+        let mut message = message.clone();
+        for (at, byte) in changes {
+            message[at] = byte;
+        }
+        message.truncate(end);
+        message
+    })
+}
+
+fn http() -> Vec<u8> {
+    b"GET /a HTTP/1.1\r\nHost: a\r\nhost: b\r\nContent-Length: 99999999999999999999\r\n\r\n".to_vec()
+}
+
+fn payloads() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        proptest::collection::vec(any::<u8>(), 0..300),
+        damaged(answers(4)),
+        damaged(http()),
+        damaged(b"HTTP/1.1 200 OK\r\nA: b\r\nA: c\r\n\r\n".to_vec()),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_sent_what_is_told_of_it_is_well_formed(payload in payloads(), cut in 0..2000usize) {
+        let packets = [
+            payload.clone(),
+            udp(40000, 53, &payload),
+            tcp(40000, 53, &payload),
+            tcp(80, 40000, &payload),
+            tcp(40000, 80, &payload),
+        ];
+        for mut packet in packets {
+            // `told` reads every structure back, and fails when one is torn.
+            told(&packet);
+            packet.truncate(cut);
+            told(&packet);
+        }
+    }
+
+    #[test]
+    fn damaged_headers_are_read_without_harm(packet in prop_oneof![
+        damaged(ping()),
+        damaged(udp(53, 40000, &answers(3))),
+        damaged(tcp(1, 80, &http())),
+    ]) {
+        told(&packet);
     }
 }
 
