@@ -15,6 +15,7 @@ pub mod marks;
 pub mod sets;
 pub mod show;
 pub mod structs;
+pub mod threat;
 pub mod tree;
 pub mod value;
 pub mod variants;

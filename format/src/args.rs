@@ -61,6 +61,11 @@ impl Dictionary {
         self.bytes.get(start..end)
     }
 
+    /// All of them, one after the other, and where each ends.
+    pub fn parts(&self) -> (&[u8], &[u32]) {
+        (&self.bytes, &self.ends)
+    }
+
     /// By code.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         (0..self.len() as u32).filter_map(|code| self.get(code))

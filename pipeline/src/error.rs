@@ -10,6 +10,8 @@ pub enum Error {
     /// A capture that cannot be read; `file` as the user named it.
     #[error("{file}")]
     Capture { file: String, source: format::Error },
+    #[error("{file} is a folder: name the captures in it, such as {file}/*.trz")]
+    Folder { file: String },
     /// A sink that does not take what it is given (a full disk, a closed pipe).
     #[error("writing the output")]
     Output(#[from] io::Error),

@@ -48,6 +48,16 @@ pub struct Buffers {
     candidates: Vec<Candidate>,
     counters: Vec<u32>,
     derived: Derived,
+    /// Contexts whose container started while they went on; see [`Split`]. By code, sorted.
+    splits: Vec<(u16, Split)>,
+}
+
+/// A context's masks before and from a time on: `container=started` changes its answer while all else stays.
+#[derive(Clone, Copy, Debug)]
+struct Split {
+    from_ns: u64,
+    before: u64,
+    after: u64,
 }
 
 /// A row that may match.
@@ -119,13 +129,14 @@ impl<'p> Matcher<'p> {
         let contexts = block.contexts()?;
         let derives = present.iter().any(|it| it.needed != 0);
         if !self.recorded || derives {
-            self.judge_contexts(block, contexts, facts, &mut buffers.contexts)?;
+            self.judge_contexts(block, contexts, facts, buffers)?;
             if !self.recorded && buffers.contexts.any() == 0 {
                 return Ok(0);
             }
         }
         let plain = |it: &Present| it.visible == 0 || (it.asking == 0 && !it.is_state);
-        if emit.is_none() && !derives && (self.recorded || present.iter().all(plain)) {
+        let splits = !buffers.splits.is_empty();
+        if emit.is_none() && !derives && !splits && (self.recorded || present.iter().all(plain)) {
             return self.count(block, &present, buffers);
         }
         self.find_candidates(block, &present, buffers)?;
@@ -157,12 +168,28 @@ impl<'p> Matcher<'p> {
         block: &Block<'_>,
         contexts: Contexts<'_>,
         facts: Facts<'_>,
-        table: &mut Table,
+        buffers: &mut Buffers,
     ) -> format::Result<()> {
+        let Buffers { contexts: table, splits, .. } = buffers;
+        splits.clear();
         let first = if self.plan.needs().started { first_times(block, contexts.len())? } else { Vec::new() };
         table.fill(contexts.iter().enumerate().map(|(code, context)| {
+            let mask_at = |time_ns: u64| {
+                self.with_subject(&context, code, facts, time_ns, |subject| self.plan.context_mask(subject))
+            };
             let time_ns = first.get(code).copied().unwrap_or(0);
-            self.with_subject(&context, code, facts, time_ns, |subject| self.plan.context_mask(subject))
+            let before = mask_at(time_ns);
+            let started = match facts.host.containers.get(context.cgroup_id) {
+                Some(container) if !first.is_empty() => container.started_ns,
+                _ => None,
+            };
+            match started.filter(|started| time_ns < *started).map(|from_ns| (from_ns, mask_at(from_ns))) {
+                Some((from_ns, after)) if after != before => {
+                    splits.push((code as u16, Split { from_ns, before, after }));
+                    before | after
+                }
+                _ => before,
+            }
         }));
         Ok(())
     }
@@ -200,8 +227,16 @@ impl<'p> Matcher<'p> {
         present: &[Present],
         buffers: &mut Buffers,
     ) -> format::Result<()> {
-        let Buffers { contexts, events, rows, masks, candidates, counters, .. } = buffers;
+        let Buffers { contexts, events, rows, masks, candidates, counters, splits, .. } = buffers;
         candidates.clear();
+        let times = if splits.is_empty() { &[] } else { block.times()? };
+        // What a row's own time leaves of its context's mask.
+        let left = |row: usize, context: Option<&u16>| match context {
+            Some(context) if !splits.is_empty() => {
+                at_time(splits, *context, times.get(row).copied().unwrap_or(0))
+            }
+            _ => u64::MAX,
+        };
         let event_codes = block.event_codes()?;
         let of = |row: usize| event_codes.get(row).and_then(|code| present.get(usize::from(*code)));
         let hidden = self.hidden(block, present)?;
@@ -210,7 +245,9 @@ impl<'p> Matcher<'p> {
             for (row, scopes) in block.scopes()?.iter().enumerate() {
                 let needed = of(row).map_or(0, |it| it.needed);
                 let base = match context_codes.get(row) {
-                    Some(context) if needed != 0 => contexts.get(*context) & needed,
+                    Some(context) if needed != 0 => {
+                        contexts.get(*context) & needed & left(row, Some(context))
+                    }
                     _ => 0,
                 };
                 let visible = if hidden.is(row) { 0 } else { *scopes };
@@ -222,8 +259,10 @@ impl<'p> Matcher<'p> {
             events.fill(present.iter().map(|it| it.visible | it.needed));
             rows.clear();
             masks.clear();
-            batch::select(contexts, events, block.context_codes()?, event_codes, rows, masks);
+            let context_codes = block.context_codes()?;
+            batch::select(contexts, events, context_codes, event_codes, rows, masks);
             for (row, mask) in rows.iter().zip(masks.iter()) {
+                let mask = mask & left(*row as usize, context_codes.get(*row as usize));
                 let Some(it) = of(*row as usize) else { continue };
                 let visible = if hidden.is(*row as usize) { 0 } else { mask & it.visible };
                 let base = mask & it.needed;
@@ -258,8 +297,10 @@ impl<'p> Matcher<'p> {
             return Ok(());
         }
         let (event_codes, context_codes) = (block.event_codes()?, block.context_codes()?);
+        let times = if self.plan.needs().started { block.times()? } else { &[] };
         let mut predicates: Vec<Option<Predicates<'_>>> = Vec::new();
         predicates.resize_with(present.len(), || None);
+        let rows = buffers.candidates.len();
         for candidate in &mut buffers.candidates {
             let row = candidate.row as usize;
             let Some(code) = event_codes.get(row).copied() else { continue };
@@ -270,14 +311,15 @@ impl<'p> Matcher<'p> {
             let Some(slot) = predicates.get_mut(usize::from(code)) else { continue };
             let predicate = match slot {
                 Some(predicate) => predicate,
-                None => slot.insert(Predicates::new(self.plan, block, code, it.event)?),
+                None => slot.insert(Predicates::new(self.plan, block, code, it.event, rows)?),
             };
             let context = context_codes.get(row).copied().unwrap_or(0);
             candidate.visible =
                 predicate.pass(candidate.visible, row, candidate.ordinal as usize, context, || {
                     let Some(known) = contexts.get(context) else { return 0 };
                     let ask = |subject: &Subject<'_>| self.plan.event_context_mask(it.event.id, subject);
-                    self.with_subject(&known, usize::from(context), facts, 0, ask)
+                    let time_ns = times.get(row).copied().unwrap_or(0);
+                    self.with_subject(&known, usize::from(context), facts, time_ns, ask)
                 });
         }
         buffers.candidates.retain(|candidate| candidate.visible | candidate.base != 0);
@@ -452,6 +494,16 @@ impl<'a> Rows<'a> {
         let columns: Vec<_> =
             (0..event.args.len()).map(|position| table.column(position)).collect::<format::Result<_>>()?;
         Ok(cell.get_or_init(|| columns))
+    }
+}
+
+/// The mask that a context has at a time, where it changes; all scopes where it does not.
+fn at_time(splits: &[(u16, Split)], context: u16, time_ns: u64) -> u64 {
+    match splits.binary_search_by_key(&context, |(code, _)| *code) {
+        Ok(at) => splits
+            .get(at)
+            .map_or(u64::MAX, |(_, split)| if time_ns < split.from_ns { split.before } else { split.after }),
+        Err(_) => u64::MAX,
     }
 }
 

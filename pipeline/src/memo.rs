@@ -15,6 +15,13 @@ impl Memo {
         self.masks.resize(codes, 0);
     }
 
+    /// Takes masks that are all known.
+    pub fn fill(&mut self, masks: Vec<u64>) {
+        self.known.clear();
+        self.known.resize(masks.len(), true);
+        self.masks = masks;
+    }
+
     /// The mask of a code; a code beyond the last is computed each time.
     #[inline]
     pub fn get(&mut self, code: usize, compute: impl FnOnce() -> u64) -> u64 {

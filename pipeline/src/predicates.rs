@@ -4,6 +4,7 @@
 use events::{Event, Raw};
 use format::{Block, ColumnView, Dictionary, MISSING, NUMBER};
 use scopes::Plan;
+use scopes::batch::Strings;
 use scopes::plan::RowFacts;
 
 use crate::memo::Memo;
@@ -21,6 +22,8 @@ pub struct Predicates<'a> {
     rows: Option<(&'a [u64], &'a [u16])>,
     wall_offset: u64,
     contexts: Option<Memo>,
+    /// The answer of a context changes with time: each row is asked.
+    contexts_change: bool,
 }
 
 #[derive(Debug)]
@@ -32,6 +35,9 @@ struct ArgPredicate<'a> {
     missing: Option<u64>,
 }
 
+/// Fewer texts are judged as they come.
+const FEW_TEXTS: usize = 32;
+
 /// Scopes that ask something of rows of this event, beyond its name and its context.
 pub fn asking(plan: &Plan, event: &Event) -> u64 {
     plan.has_args(event.id)
@@ -41,18 +47,22 @@ pub fn asking(plan: &Plan, event: &Event) -> u64 {
 }
 
 impl<'a> Predicates<'a> {
+    /// `rows`: about how many will be asked.
     pub fn new(
         plan: &'a Plan,
         block: &'a Block<'_>,
         code: u16,
         event: &'static Event,
+        rows: usize,
     ) -> format::Result<Predicates<'a>> {
         let id = event.id;
         let mut columns = Vec::new();
         if plan.has_args(id) != 0 {
             let table = block.args(code);
             for position in plan.arg_positions(id) {
-                columns.push(ArgPredicate::new(*position, table.column(*position)?));
+                let mut column = ArgPredicate::new(*position, table.column(*position)?);
+                column.judge_all(plan, event, rows);
+                columns.push(column);
             }
         }
         let rets = if plan.has_ret(id) != 0 { Some(block.rets()?) } else { None };
@@ -64,9 +74,21 @@ impl<'a> Predicates<'a> {
         } else {
             None
         };
+        let contexts_change = contexts.is_some() && plan.needs().started;
         let wall_offset = block.clock().wall(0);
         let asking = asking(plan, event);
-        Ok(Predicates { plan, event, asking, columns, rets, last_ret: None, rows, wall_offset, contexts })
+        Ok(Predicates {
+            plan,
+            event,
+            asking,
+            columns,
+            rets,
+            last_ret: None,
+            rows,
+            wall_offset,
+            contexts,
+            contexts_change,
+        })
     }
 
     /// The scopes of `mask` that the row passes. `ordinal`: its number among the rows of its event; `event_context`:
@@ -94,7 +116,11 @@ impl<'a> Predicates<'a> {
             };
         }
         if let Some(memo) = &mut self.contexts {
-            mask &= memo.get(usize::from(context), event_context);
+            mask &= if self.contexts_change {
+                event_context()
+            } else {
+                memo.get(usize::from(context), event_context)
+            };
         }
         for column in &mut self.columns {
             if mask == 0 {
@@ -121,6 +147,19 @@ impl<'a> ArgPredicate<'a> {
             memo.reset(dictionary.len());
         }
         ArgPredicate { position, column, memo, last_number: None, missing: None }
+    }
+
+    /// Judges all distinct texts at once where most of them will be asked anyway.
+    fn judge_all(&mut self, plan: &Plan, event: &Event, rows: usize) {
+        if let ColumnView::Bytes { dictionary, .. } = self.column
+            && dictionary.len() >= FEW_TEXTS
+            && rows >= dictionary.len()
+        {
+            let (bytes, ends) = dictionary.parts();
+            if let Some(masks) = plan.text_masks(event.id, self.position, Strings::new(bytes, ends)) {
+                self.memo.fill(masks);
+            }
+        }
     }
 
     fn mask(&mut self, plan: &Plan, event: &Event, ordinal: usize) -> u64 {

@@ -154,6 +154,7 @@ fn recording(capture: &Capture, host: u16) -> Recording {
         0 => header.clock.boot_ns,
         start => start,
     };
-    let init = capture.processes().iter().find(|process| process.host == host && process.pid == 1);
-    Recording { start_ns, host_mnt_ns: init.map(|init| init.mnt_ns).filter(|ns| *ns != 0) }
+    let processes = capture.processes().iter().filter(|process| process.host == host);
+    let host_mnt_ns = Recording::host_mnt_ns(processes.map(|process| (process.pid, process.mnt_ns)));
+    Recording { start_ns, host_mnt_ns }
 }

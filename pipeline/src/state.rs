@@ -36,6 +36,8 @@ pub struct State<'a> {
 struct Change {
     /// On the ordering clock.
     time: u64,
+    /// On the boot clock of its host.
+    boot_ns: u64,
     lineage: usize,
     file: usize,
     host: u16,
@@ -124,6 +126,7 @@ impl<'a> State<'a> {
         changes(&block, &mut |row_time, context, what| {
             self.pending.push(Change {
                 time: file.key(info.host, row_time),
+                boot_ns: row_time,
                 lineage,
                 file: reference.file,
                 host: info.host,
@@ -154,7 +157,7 @@ impl<'a> State<'a> {
                     container: container.as_ref(),
                     lineage: LineageBits::default(),
                     recording: host.recording,
-                    time_ns: change.time,
+                    time_ns: change.boot_ns,
                 };
                 lineage.fork(plan, &subject, child);
             }

@@ -11,6 +11,7 @@ pub fn open(files: &[PathBuf], options: &format::OpenOptions) -> Result<Source> 
         let name = path.display().to_string();
         match Capture::open_with(path, options) {
             Ok(capture) => Ok((name, capture)),
+            Err(_) if path.is_dir() => Err(Error::Folder { file: name }),
             Err(source) => Err(Error::Capture { file: name, source }),
         }
     };

@@ -93,6 +93,56 @@ pub fn select(
     }
 }
 
+/// Texts that stand one after the other, as a block's dictionary has them.
+#[derive(Clone, Copy, Debug)]
+pub struct Strings<'a> {
+    bytes: &'a [u8],
+    /// Where each ends in `bytes`, rising.
+    ends: &'a [u32],
+}
+
+impl<'a> Strings<'a> {
+    pub fn new(bytes: &'a [u8], ends: &'a [u32]) -> Strings<'a> {
+        Strings { bytes, ends }
+    }
+
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &'a [u8]> {
+        let (bytes, mut start) = (self.bytes, 0);
+        self.ends.iter().map(move |end| {
+            let text = bytes.get(start..*end as usize).unwrap_or_default();
+            start = *end as usize;
+            text
+        })
+    }
+
+    /// Calls `found` with the position of each text that has the needle inside: one search over all of them.
+    pub(crate) fn containing(&self, finder: &memchr::memmem::Finder<'_>, mut found: impl FnMut(usize)) {
+        let (mut from, mut at) = (0, 0);
+        while let Some(start) = self.bytes.get(from..).and_then(|rest| finder.find(rest)).map(|it| from + it)
+        {
+            while self.ends.get(at).is_some_and(|end| *end as usize <= start) {
+                at += 1;
+            }
+            let Some(end) = self.ends.get(at).map(|end| *end as usize) else { break };
+            // What reaches into the next text is in neither.
+            if start + finder.needle().len() <= end {
+                found(at);
+                from = end;
+            } else {
+                from = start + 1;
+            }
+        }
+    }
+}
+
 /// How many rows each scope has: `counts[N-1]` is increased for scope N.
 pub fn count_per_scope(masks: &[u64], counts: &mut [u64; 64]) {
     for mask in masks {
@@ -126,6 +176,21 @@ mod tests {
         let mut counts = [0; 64];
         count_per_scope(&out, &mut counts);
         assert_eq!(counts[..3], [2, 2, 0]);
+    }
+
+    #[test]
+    fn a_search_over_many_texts_finds_those_that_have_it() {
+        let texts = ["abab", "", "xab", "a", "b", "aab", "ba", "ab"];
+        let (bytes, mut ends) = (texts.concat(), Vec::new());
+        texts.iter().for_each(|text| ends.push(ends.last().copied().unwrap_or(0) + text.len() as u32));
+        let strings = Strings::new(bytes.as_bytes(), &ends);
+        assert!(strings.iter().eq(texts.iter().map(|text| text.as_bytes())));
+        for needle in ["ab", "a", "b", "aba", "ba", "x", "zz"] {
+            let mut found = Vec::new();
+            strings.containing(&memchr::memmem::Finder::new(needle), |at| found.push(at));
+            let expected: Vec<usize> = (0..texts.len()).filter(|at| texts[*at].contains(needle)).collect();
+            assert_eq!(found, expected, "{needle}");
+        }
     }
 
     #[test]

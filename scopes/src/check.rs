@@ -125,7 +125,7 @@ fn scope_number(site: &Site<'_>, piece: &Piece<'_>) -> Checked<u8> {
     match piece.text.parse::<u64>() {
         Ok(number @ 1..=64) => Ok(number as u8),
         Ok(number) => site.error(span, format!("scope {number} does not exist"), "1 to 64"),
-        Err(_) if !piece.text.is_empty() && piece.text.bytes().all(|b| b.is_ascii_digit()) => {
+        Err(_) if values::number(piece.text).is_some() => {
             site.error(span, format!("scope {} does not exist", piece.text), "1 to 64")
         }
         Err(_) => site.error(
@@ -159,16 +159,38 @@ fn with_scope(
             Some(Key::Follow) => Target::Follow,
             Some(Key::Global) => Target::Global,
             Some(Key::Field(field)) => Target::Field(field),
-            None => {
-                let allowed: Vec<&str> = key::key_names().collect();
-                let allowed =
-                    format!("{}, EVENT.args.NAME, EVENT.retval, EVENT.context.FIELD", allowed.join(", "));
-                let message = format!("unknown filter key {:?}", key.text);
-                return site.unknown(key.span.clone(), message, key.text, key::key_names(), allowed);
-            }
+            None => return unknown_key(&site, key),
         },
     };
     finish(site, scope, target, parts, warnings)
+}
+
+/// What was probably meant by a key that is none.
+fn unknown_key<T>(site: &Site<'_>, key: &Piece<'_>) -> Checked<T> {
+    let text = key.text;
+    let trimmed = text.trim();
+    if trimmed != text && !trimmed.is_empty() {
+        let message = format!("blanks beside the key {trimmed:?}");
+        return site.error(key.span.clone(), message, "KEY OP VALUE without blanks between");
+    }
+    if let Some(event) = catalogue::by_name(text) {
+        let message = format!("{text:?} is an event, not a key");
+        let example = event.args.first().map_or("retval", |arg| arg.name);
+        let allowed = format!("event={text} to choose it, {text}.{example} to ask about it");
+        return site.error(key.span.clone(), message, allowed);
+    }
+    if key::context_field(text).is_some() {
+        let message = format!("{text:?} can be asked of single events only");
+        return site.error(
+            key.span.clone(),
+            message,
+            format!("EVENT.context.{text}, such as openat.context.{text}"),
+        );
+    }
+    let allowed: Vec<&str> = key::key_names().collect();
+    let allowed = format!("{}, EVENT.args.NAME, EVENT.retval, EVENT.context.FIELD", allowed.join(", "));
+    let message = format!("unknown filter key {text:?}");
+    site.unknown(key.span.clone(), message, text, key::key_names(), allowed)
 }
 
 /// The event of exactly this name.
@@ -321,6 +343,13 @@ pub(crate) fn events_like(site: &Site<'_>, piece: &Piece<'_>) -> Checked<Vec<Eve
 
 fn set_events(site: &Site<'_>, piece: &Piece<'_>) -> Checked<Vec<EventId>> {
     let Some(set) = Set::by_name(piece.text) else {
+        if piece.text.contains('*') {
+            return site.error(
+                piece.span.clone(),
+                "sets have no wildcards",
+                "names of sets, separated by commas; event=NAME* for events by name",
+            );
+        }
         let names: Vec<&str> = Set::ALL.iter().map(|set| set.name()).collect();
         let message = format!("unknown event set {:?}", piece.text);
         return site.unknown(

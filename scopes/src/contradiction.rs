@@ -27,7 +27,11 @@ pub(crate) fn find(scope: &Scope) -> Option<Diagnostic> {
             .map_or_else(|| scope_named(scope), |event| format!("{} in {}", event.name, scope_named(scope)));
         return Some(message(&what, &filters));
     }
-    if Selection::of(scope).is_empty() {
+    // What a property of a policy chooses may be nothing in this version: that was said as a warning.
+    let chooses_nothing = |filter: &Filter| {
+        filter.values.iter().any(|value| matches!(value, Value::Events(none) if none.is_empty()))
+    };
+    if Selection::of(scope).is_empty() && !scope.filters.iter().any(chooses_nothing) {
         let filters: Vec<&Filter> = scope
             .filters
             .iter()

@@ -22,6 +22,7 @@ pub mod pattern;
 pub mod plan;
 mod policy;
 mod predicate;
+mod property;
 mod selection;
 pub mod set;
 pub mod subject;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use events::{EventId, Raw, Source, catalogue};
 
+use crate::batch::Strings;
 use crate::filter::{Filter, Target};
 use crate::key::Field;
 use crate::predicate::argument::ArgKey;
@@ -305,6 +306,14 @@ impl Plan {
         let Some(detail) = self.detail(event) else { return u64::MAX };
         let keys = detail.args.iter().filter(|key| key.position == position);
         keys.fold(u64::MAX, |mask, key| mask & key.mask(value))
+    }
+
+    /// [`Plan::arg_mask`] of many texts at once, where the argument is a text: faster than one by one.
+    pub fn text_masks(&self, event: EventId, position: usize, strings: Strings<'_>) -> Option<Vec<u64>> {
+        let (mut masks, mut words) = (vec![u64::MAX; strings.len()], Vec::new());
+        let keys = self.detail(event)?.args.iter().filter(|key| key.position == position);
+        let mut all = keys.map(|key| key.and_each(strings, &mut words, &mut masks));
+        all.all(|done| done).then_some(masks)
     }
 
     /// Scopes that constrain the return value of this event.

@@ -12,6 +12,7 @@ use serde_saphyr::{Location, Spanned};
 use crate::check::{self, Site};
 use crate::diagnostic::{Diagnostic, Severity, nearest};
 use crate::filter::{Filter, Target, Value};
+use crate::property;
 use crate::set::{Scope, ScopeSet};
 use crate::syntax::{self, Op, Piece};
 
@@ -174,17 +175,18 @@ fn parts(reader: &Reader<'_>, document: Document) -> Result<Parts, Box<Diagnosti
     let about =
         |at: &Spanned<String>, message: &str, allowed: &str| Box::new(reader.about(at, message, allowed));
     let (name, scope, actions, rules) = match (&document.form, &document.kind) {
-        (Some(form), None) if form.value == "policy" => {
+        (form, None) if form.as_ref().map_or(document.rules.is_some(), |form| form.value == "policy") => {
             let name = document.name.ok_or_else(|| fail("the policy has no name"))?;
             (name, document.scope, document.default_actions, document.rules)
         }
         (Some(form), _) => {
             return Err(about(form, "not a policy", "type: policy, or apiVersion and kind: Policy"));
         }
-        (None, Some(kind)) if kind.value == "Policy" => {
-            if let Some(version) =
-                document.api_version.filter(|version| !version.value.starts_with("tracee.aquasec.com/"))
-            {
+        (None, Some(kind)) if matches!(kind.value.as_str(), "Policy" | "TraceePolicy") => {
+            // The second name of each is that of earlier releases.
+            let groups = ["tracee.aquasec.com/", "aquasecurity.github.io/"];
+            let is_known = |version: &str| groups.iter().any(|group| version.starts_with(group));
+            if let Some(version) = document.api_version.filter(|version| !is_known(&version.value)) {
                 return Err(about(&version, "unknown apiVersion", "tracee.aquasec.com/v1beta1"));
             }
             let metadata =
@@ -299,43 +301,16 @@ impl Policy<'_> {
     }
 
     fn property(&mut self, site: &Site<'_>, name: &Piece<'_>) -> check::Checked<Vec<EventId>> {
-        const PROPERTIES: [&str; 7] = [
-            "tag",
-            "threat.severity",
-            "threat.name",
-            "threat.description",
-            "threat.mitre.tactic",
-            "threat.mitre.technique",
-            "threat.mitre.name",
-        ];
-        let end = name.text.find(['=', '!', '<', '>']).unwrap_or(name.text.len());
-        let (key, value) = name.text.split_at(end);
-        let value = value.trim_start_matches(['=', '!', '<', '>']);
-        let span = name.span.start..name.span.start + end;
-        match key {
-            "tag" => match Set::by_name(value) {
-                Some(set) => Ok(in_set(set)),
-                None => {
-                    let names = Set::ALL.iter().map(|set| set.name());
-                    let allowed: Vec<&str> = names.clone().collect();
-                    let span = name.span.end - value.len()..name.span.end;
-                    site.unknown(span, format!("unknown tag {value:?}"), value, names, allowed.join(", "))
-                }
-            },
-            key if PROPERTIES.contains(&key) => {
-                let message =
-                    format!("no event of this version has the property {key}: nothing is chosen by it");
-                self.warnings.push(site.message(Severity::Warning, span, message));
-                Ok(Vec::new())
-            }
-            key => {
-                let message = format!("unknown property {key:?}");
-                site.unknown(span, message, key, PROPERTIES.into_iter(), PROPERTIES.join(", "))
-            }
+        let property = property::read(site, name)?;
+        let events = property.events();
+        if events.is_empty() {
+            let message = format!("no event of this version has {}: nothing is chosen by it", name.text);
+            self.warnings.push(site.message(Severity::Warning, name.span.clone(), message));
         }
+        Ok(events)
     }
 }
 
-fn in_set(set: Set) -> Vec<EventId> {
+pub(crate) fn in_set(set: Set) -> Vec<EventId> {
     catalogue::events().filter(|event| event.sets.has(set)).map(|event| event.id).collect()
 }

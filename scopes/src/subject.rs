@@ -37,6 +37,15 @@ pub struct Recording {
     pub host_mnt_ns: Option<u32>,
 }
 
+impl Recording {
+    /// The mount namespace of the host, from its processes as pids and mount namespaces: that of init, or where that one
+    /// may not be looked at (a 0), of the kernel's own threads, which are in the one that the kernel began with.
+    pub fn host_mnt_ns(processes: impl Iterator<Item = (u32, u32)>) -> Option<u32> {
+        let known = processes.filter(|(pid, mnt_ns)| matches!(pid, 1 | 2) && *mnt_ns != 0);
+        known.min().map(|(_, mnt_ns)| mnt_ns)
+    }
+}
+
 /// What is known of a container.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ContainerFacts<'a> {

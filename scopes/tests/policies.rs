@@ -117,3 +117,51 @@ fn there_are_at_most_sixty_four_scopes() {
     assert_eq!(errors.len(), 1);
     assert!(errors[0].to_string().contains("more than 64 scopes"));
 }
+
+#[test]
+fn detections_are_chosen_by_their_properties() {
+    let policy = |event: &str| {
+        let text = format!("type: policy\nname: a\nscope: [global]\nrules: [{{event: \"{event}\"}}]\n");
+        read(&[], &[("p.yaml", text.as_str())]).map(|set| {
+            let warned = set.warnings().len();
+            (Plan::compile(&set).event_mask(id("anti_debugging")), warned)
+        })
+    };
+    let chosen = [
+        "threat.severity=low",
+        "threat.severity>=low",
+        "threat.severity<medium",
+        "threat.severity!=high",
+        "threat.severity=1",
+        "threat.mitre.technique=T1622",
+        "threat.mitre.technique=T1055,T16*",
+        "threat.mitre.tactic=Defense*",
+        "threat.name=Anti-Debugging*",
+        "threat.name=TRC-102",
+    ];
+    for event in chosen {
+        assert_eq!(policy(event), Ok((1, 0)), "{event}");
+    }
+    for event in ["threat.severity>=high", "threat.severity=critical", "threat.mitre.technique=T1055"] {
+        assert_eq!(policy(event), Ok((0, 1)), "{event}");
+    }
+    let wrong = |event: &str| policy(event).unwrap_err()[0].to_string();
+    assert!(
+        wrong("threat.severity>=hgh").contains("did you mean \"high\"?"),
+        "{}",
+        wrong("threat.severity>=hgh")
+    );
+    assert!(wrong("threat.severty=low").contains("did you mean \"threat.severity\"?"));
+    assert!(wrong("threat.name>x").contains("operator `>` does not fit"));
+    assert!(wrong("tag=fss").contains("did you mean \"fs\"?"));
+}
+
+#[test]
+fn the_forms_of_earlier_releases_are_read() {
+    let kubernetes = ETC_WRITES
+        .replace("kind: Policy", "kind: TraceePolicy")
+        .replace("tracee.aquasec.com", "aquasecurity.github.io");
+    let plain = "name: p\ndescription: d\nscope: [global]\ndefaultActions: [log]\nrules: [{event: openat, filters: [args.pathname=/x]}]\n";
+    let set = read(&[], &[("k.yaml", &kubernetes), ("p.yaml", plain)]).unwrap();
+    assert_eq!(set.names().collect::<Vec<_>>(), [(1, "etc-writes"), (2, "p")]);
+}

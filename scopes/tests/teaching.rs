@@ -63,6 +63,17 @@ fn shapes_that_are_wrong_say_what_is_allowed() {
 }
 
 #[test]
+fn what_is_no_key_but_something_else_is_told_as_that() {
+    says("openat=1", "^^^^^^", &["\"openat\" is an event, not a key", "event=openat", "openat.dirfd"]);
+    says("timestamp>5", "^^^^^^^^^", &["asked of single events only", "openat.context.timestamp"]);
+    says("comm =ls", "^^^^^", &["blanks beside the key \"comm\""]);
+    says(" comm=ls", "^^^^^", &["blanks beside the key \"comm\""]);
+    says("set=fs*", "    ^^^", &["sets have no wildcards"]);
+    says("-1:comm=ls", "^^", &["scope -1 does not exist"]);
+    says("uid!5", "^^^^^", &["unknown filter key \"uid!5\"", "did you mean \"uid\"?"]);
+}
+
+#[test]
 fn scopes_are_numbers_from_1_to_64() {
     says("0:comm=ls", "^", &["scope 0 does not exist", "allowed: 1 to 64"]);
     says("65:comm=ls", "^^", &["scope 65 does not exist"]);

@@ -107,7 +107,7 @@ pub fn record(options: &Options) -> Result<Outcome> {
     };
     let recording = scopes::Recording {
         start_ns: clock.boot_ns,
-        host_mnt_ns: snapshot.processes().find(|p| p.pid == 1).map(|p| p.mnt_ns),
+        host_mnt_ns: scopes::Recording::host_mnt_ns(snapshot.processes().map(|it| (it.pid, it.mnt_ns))),
     };
     let wall_offset_ns = clock.wall_ns.wrapping_sub(clock.boot_ns) as i64;
     let processes = snapshot.processes().map(|p| process_from(p, cgroups.id_of(&p.cgroup))).collect();

@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use events::{ArgKind, Event, Raw, show};
 
+use crate::batch::Strings;
 use crate::filter::{Filter, Value};
+use crate::pattern::Pattern;
 use crate::predicate::number::{Intervals, ranges};
 use crate::predicate::text::{Texts, word};
 use crate::predicate::{Asked, gate};
@@ -43,12 +45,11 @@ impl ArgKey {
             ArgKind::Str if member.is_empty() => Shape::Text,
             _ => Shape::Parts,
         };
-        let mut texts = Texts::default();
-        for Asked { bit, filters } in asked {
-            for filter in filters {
-                add_texts(&mut texts, filter, *bit);
-            }
-        }
+        let texts = Texts::of(
+            asked
+                .iter()
+                .flat_map(|asked| asked.filters.iter().flat_map(|filter| texts_of(filter, asked.bit))),
+        );
         let numbers = Intervals::new(&ranges(asked, true));
         Some(ArgKey { event, position, member: member.to_owned(), gate: gate(asked), shape, numbers, texts })
     }
@@ -58,6 +59,20 @@ impl ArgKey {
             Some(words) => self.gate.close(words),
             None => !self.gate.used,
         }
+    }
+
+    /// ANDs the masks of many texts with `masks`; `false` when it does not look at texts as they are.
+    pub fn and_each(&self, strings: Strings<'_>, words: &mut Vec<Words>, masks: &mut [u64]) -> bool {
+        if self.shape != Shape::Text {
+            return false;
+        }
+        words.clear();
+        words.resize(strings.len(), Words::default());
+        self.texts.add_each(strings, words);
+        for (mask, words) in masks.iter_mut().zip(words.iter()) {
+            *mask &= self.gate.close(*words);
+        }
+        true
     }
 
     /// `None`: there is no such value in this event.
@@ -117,14 +132,13 @@ impl ArgKey {
     }
 }
 
-fn add_texts(texts: &mut Texts, filter: &Filter, bit: u64) {
-    if matches!(filter.op, Op::Equal | Op::NotEqual) {
-        for value in &filter.values {
-            if let Value::Text(pattern) = value {
-                texts.add(pattern, word(bit, filter.is_positive()));
-            }
-        }
-    }
+fn texts_of(filter: &Filter, bit: u64) -> impl Iterator<Item = (&Pattern, Words)> {
+    let compares = matches!(filter.op, Op::Equal | Op::NotEqual);
+    let word = word(bit, filter.is_positive());
+    filter.values.iter().filter_map(move |value| match value {
+        Value::Text(pattern) if compares => Some((pattern, word)),
+        _ => None,
+    })
 }
 
 fn number_of(part: &show::Leaf<'_>) -> Option<i128> {

@@ -21,7 +21,7 @@ pub(crate) struct ContainerKey {
 
 impl ContainerKey {
     pub fn new(asked: &[Asked<'_>]) -> ContainerKey {
-        let (mut inside, mut outside, mut texts) = (0, 0, Texts::default());
+        let (mut inside, mut outside, mut texts) = (0, 0, Vec::new());
         let (mut new, mut started) = (Words::default(), Words::default());
         let mut with_values = Vec::new();
         for Asked { bit, filters } in asked {
@@ -37,7 +37,7 @@ impl ContainerKey {
                     match value {
                         Value::New => new.add(word),
                         Value::Started => started.add(word),
-                        Value::Text(pattern) => texts.add(pattern, word),
+                        Value::Text(pattern) => texts.push((pattern, word)),
                         _ => {}
                     }
                 }
@@ -48,7 +48,7 @@ impl ContainerKey {
         }
         // "Not new" is said of a container: nothing on the host is that.
         inside |= new.not | started.not;
-        ContainerKey { gate: gate(&with_values), inside, outside, texts, new, started }
+        ContainerKey { gate: gate(&with_values), inside, outside, texts: Texts::of(texts), new, started }
     }
 
     /// Whether a name may decide: what a scope writes is an id's beginning or a name, and only a look tells which.

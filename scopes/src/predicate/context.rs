@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::filter::{Namespace, Value};
 use crate::key::{Class, Field};
+use crate::pattern::Pattern;
 use crate::predicate::container::{self, ContainerKey};
 use crate::predicate::id::Ids;
 use crate::predicate::number::Numbers;
@@ -171,37 +172,27 @@ pub(crate) struct BinaryKey {
 
 impl BinaryKey {
     fn new(asked: &[Asked<'_>]) -> BinaryKey {
-        let mut key = BinaryKey {
-            gate: gate(asked),
-            anywhere: Texts::default(),
-            host: Texts::default(),
-            inside: Vec::new(),
-        };
+        let (mut anywhere, mut host) = (Vec::new(), Vec::new());
+        let mut inside: BTreeMap<u32, Vec<(&Pattern, Words)>> = BTreeMap::new();
         for Asked { bit, filters } in asked {
             for filter in filters {
                 let word = word(*bit, filter.is_positive());
                 for value in &filter.values {
                     let Value::Path(namespace, pattern) = value else { continue };
                     match namespace {
-                        Namespace::Any => key.anywhere.add(pattern, word),
-                        Namespace::Host => key.host.add(pattern, word),
-                        Namespace::Is(number) => key.in_namespace(*number).add(pattern, word),
+                        Namespace::Any => anywhere.push((pattern, word)),
+                        Namespace::Host => host.push((pattern, word)),
+                        Namespace::Is(number) => inside.entry(*number).or_default().push((pattern, word)),
                     }
                 }
             }
         }
-        key
-    }
-
-    fn in_namespace(&mut self, number: u32) -> &mut Texts {
-        let at = match self.inside.iter().position(|(known, _)| *known == number) {
-            Some(at) => at,
-            None => {
-                self.inside.push((number, Texts::default()));
-                self.inside.len() - 1
-            }
-        };
-        &mut self.inside[at].1
+        BinaryKey {
+            gate: gate(asked),
+            anywhere: Texts::of(anywhere),
+            host: Texts::of(host),
+            inside: inside.into_iter().map(|(number, texts)| (number, Texts::of(texts))).collect(),
+        }
     }
 
     fn mask(&self, subject: &Subject<'_>) -> u64 {

@@ -6,6 +6,7 @@ pub(crate) mod context;
 pub(crate) mod id;
 pub(crate) mod number;
 pub(crate) mod text;
+mod wild;
 
 use crate::filter::Filter;
 use crate::words::Gate;

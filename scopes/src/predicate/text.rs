@@ -1,37 +1,56 @@
-//! Texts: exact ones in a map, wildcards in a list; a pattern that several scopes have is looked at once.
+//! Texts: exact ones in a map, wildcards by what anchors them; a pattern that several scopes have is looked at once.
 
 use hashbrown::HashMap;
 
+use crate::batch::Strings;
 use crate::filter::Value;
 use crate::pattern::Pattern;
+use crate::predicate::wild::Wild;
 use crate::predicate::{Asked, gate};
 use crate::words::{Gate, Words};
 
 #[derive(Debug, Default)]
 pub(crate) struct Texts {
     exact: HashMap<Box<[u8]>, Words>,
-    wild: Vec<(Pattern, Words)>,
+    wild: Wild,
 }
 
 impl Texts {
-    pub fn add(&mut self, pattern: &Pattern, words: Words) {
-        match pattern {
-            Pattern::Exact(text) => self.exact.entry(text.clone()).or_default().add(words),
-            _ => match self.wild.iter_mut().find(|(known, _)| known == pattern) {
-                Some((_, known)) => known.add(words),
-                None => self.wild.push((pattern.clone(), words)),
-            },
+    pub fn of<'a>(patterns: impl IntoIterator<Item = (&'a Pattern, Words)>) -> Texts {
+        let mut exact: HashMap<Box<[u8]>, Words> = HashMap::new();
+        let mut wild: Vec<(Pattern, Words)> = Vec::new();
+        for (pattern, words) in patterns {
+            match pattern {
+                Pattern::Exact(text) => exact.entry(text.clone()).or_default().add(words),
+                _ => match wild.iter_mut().find(|(known, _)| known == pattern) {
+                    Some((_, known)) => known.add(words),
+                    None => wild.push((pattern.clone(), words)),
+                },
+            }
         }
+        Texts { exact, wild: Wild::new(wild) }
     }
 
     pub fn words(&self, value: &[u8]) -> Words {
-        let mut words = self.exact.get(value).copied().unwrap_or_default();
-        for (pattern, add) in &self.wild {
-            if pattern.matches(value) {
-                words.add(*add);
+        let mut words = if self.exact.is_empty() {
+            Words::default()
+        } else {
+            self.exact.get(value).copied().unwrap_or_default()
+        };
+        self.wild.add(value, &mut words);
+        words
+    }
+
+    /// Adds to each text's words what the patterns say of it.
+    pub fn add_each(&self, strings: Strings<'_>, words: &mut [Words]) {
+        if !self.exact.is_empty() {
+            for (text, words) in strings.iter().zip(&mut *words) {
+                if let Some(add) = self.exact.get(text) {
+                    words.add(*add);
+                }
             }
         }
-        words
+        self.wild.add_each(strings, words);
     }
 
     /// The words of a container's id: what is exact is a beginning of it.
@@ -42,16 +61,12 @@ impl Texts {
                 words.add(*add);
             }
         }
-        for (pattern, add) in &self.wild {
-            if pattern.matches(id) {
-                words.add(*add);
-            }
-        }
+        self.wild.add(id, &mut words);
         words
     }
 
     pub fn is_empty(&self) -> bool {
-        self.exact.is_empty() && self.wild.is_empty()
+        self.exact.is_empty() && self.wild.all().is_empty()
     }
 
     /// The texts that are named exactly, in order.
@@ -62,7 +77,7 @@ impl Texts {
     }
 
     pub fn wild(&self) -> &[(Pattern, Words)] {
-        &self.wild
+        self.wild.all()
     }
 }
 
@@ -80,17 +95,16 @@ pub(crate) struct TextKey {
 
 impl TextKey {
     pub fn new(asked: &[Asked<'_>]) -> TextKey {
-        let mut texts = Texts::default();
-        for Asked { bit, filters } in asked {
-            for filter in filters {
-                for value in &filter.values {
-                    if let Value::Text(pattern) = value {
-                        texts.add(pattern, word(*bit, filter.is_positive()));
-                    }
-                }
-            }
-        }
-        TextKey { gate: gate(asked), texts }
+        let texts = asked.iter().flat_map(|Asked { bit, filters }| {
+            filters.iter().flat_map(|filter| {
+                let word = word(*bit, filter.is_positive());
+                filter.values.iter().filter_map(move |value| match value {
+                    Value::Text(pattern) => Some((pattern, word)),
+                    _ => None,
+                })
+            })
+        });
+        TextKey { gate: gate(asked), texts: Texts::of(texts) }
     }
 
     /// `None` is a value that is not there: it fails every filter on it.
