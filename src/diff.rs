@@ -10,7 +10,7 @@ use replay::render::clock::Clock;
 use replay::render::{Format, Printer, Style};
 use scopes::ScopeSet;
 
-use crate::filters::FilterOptions;
+use crate::filters::{Diagnostics, FilterOptions};
 use crate::outcome::Outcome;
 
 #[derive(Args, Debug)]
@@ -49,8 +49,7 @@ struct Side {
 }
 
 pub fn run(options: Options) -> Result<Outcome> {
-    let before = side("--before", &options.before)?;
-    let after = side("--after", &options.after)?;
+    let (before, after) = sides(&options)?;
     let source = replay::open::open(&options.files, &format::OpenOptions::default())?;
     let threads = crate::filters::threads(options.threads);
     let differences = replay::diff::count(&source, &before, &after, threads)?;
@@ -94,7 +93,22 @@ fn side(flag: &str, texts: &[String]) -> Result<ScopeSet> {
     if scopes.is_empty() {
         bail!("{flag} names no filters and no policies");
     }
-    scopes.scopes().with_context(|| flag.to_owned())
+    scopes.scopes()
+}
+
+/// Both sides; what is wrong with the filters of either is told at once.
+fn sides(options: &Options) -> Result<(ScopeSet, ScopeSet)> {
+    match (side("--before", &options.before), side("--after", &options.after)) {
+        (Ok(before), Ok(after)) => Ok((before, after)),
+        (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
+        (Err(before), Err(after)) => match (before.downcast(), after.downcast()) {
+            (Ok(Diagnostics(mut found)), Ok(Diagnostics(more))) => {
+                found.extend(more);
+                Err(Diagnostics(found).into())
+            }
+            (Err(error), _) | (_, Err(error)) => Err(error),
+        },
+    }
 }
 
 /// Words as a shell would make them: blanks part them, but not within quotes; a backslash outside of quotes makes a quote

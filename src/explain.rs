@@ -44,7 +44,7 @@ pub fn run(options: Options) -> Result<Outcome> {
     let source = replay::open::open(&options.files, &format::OpenOptions::default())?;
     let mut err = io::stderr().lock();
     for warning in set.warnings() {
-        let _ = writeln!(err, "tracer: {warning}");
+        let _ = writeln!(err, "{warning}");
     }
     let threads = crate::filters::threads(options.threads);
     let which = match (options.event, &options.at) {

@@ -11,7 +11,7 @@ use scopes::{Diagnostic, ScopeSet};
 #[derive(Args, Debug, Default)]
 pub struct FilterOptions {
     /// A scope filter such as 9:comm=ls; filters of one scope are ANDed, scopes are ORed (repeatable)
-    #[arg(short, long = "filter", value_name = "[N:]FILTER")]
+    #[arg(short, long = "filter", value_name = "[N:]FILTER", allow_hyphen_values = true)]
     pub filters: Vec<String>,
     /// A policy file, or a folder of them; each is one scope (repeatable)
     #[arg(short, long = "policy", value_name = "PATH")]

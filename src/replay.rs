@@ -94,19 +94,26 @@ pub fn run(options: Options) -> Result<Outcome> {
 /// The question, and on stderr what there is to know before its answer.
 fn ask(options: &Options, source: &Source) -> Result<Asked> {
     let mut warnings = replay::open::warnings(source);
+    let mut told: Vec<String> = Vec::new();
     let asked = if options.scopes.is_empty() {
         Asked::recorded(source)
     } else {
         let set = options.scopes.scopes()?;
-        warnings.extend(set.warnings().iter().map(ToString::to_string));
+        told = set.warnings().iter().map(ToString::to_string).collect();
         Asked::given(set, source).map_err(Diagnostics)?
     };
     if !options.quiet {
         if let Some(plan) = asked.plan() {
             warnings.extend(narrow::warnings(source, plan, &options.scopes));
         }
-        warn(&warnings);
         let mut err = io::stderr().lock();
+        // Messages about filters say themselves what they are, and where.
+        for warning in told {
+            let _ = writeln!(err, "{warning}");
+        }
+        for warning in &warnings {
+            let _ = writeln!(err, "tracer: warning: {warning}");
+        }
         for (number, name) in asked.names() {
             let _ = writeln!(err, "tracer: scope {number} is {name}");
         }
@@ -168,13 +175,6 @@ fn style(options: &Options, source: &Source, asked: &Asked) -> Style {
         raw_arguments: options.raw_arguments,
         errno: options.errno,
         policies: asked.names(),
-    }
-}
-
-fn warn(warnings: &[String]) {
-    let mut err = io::stderr().lock();
-    for warning in warnings {
-        let _ = writeln!(err, "tracer: warning: {warning}");
     }
 }
 

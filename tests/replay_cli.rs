@@ -544,3 +544,113 @@ fn real_captures_come_back_from_their_own_json() {
         assert!(printed(&["replay", &imported, "-o", "json"]) == lines, "{name} differs after its import");
     }
 }
+
+/// A line as Tracee's releases after 0.12 write it, and one as those of 2026 do.
+const NEWER_LINES: &str = concat!(
+    r#"{"timestamp":1700000000000000001,"threadStartTime":1699999999000000000,"processorId":1,"processId":7,"cgroupId":90,"#,
+    r#""threadId":7,"parentProcessId":1,"hostProcessId":700,"hostThreadId":700,"hostParentProcessId":600,"userId":1000,"#,
+    r#""mountNamespace":5,"pidNamespace":6,"processName":"cat","executable":{"path":"/bin/cat"},"hostName":"h","containerId":"","#,
+    r#""container":{"id":"abcdef","name":"web","image":"nginx"},"kubernetes":{"podName":"p","podNamespace":"n","podUID":"u"},"#,
+    r#""eventId":"257","eventName":"openat","matchedPolicies":["etc"],"argsNum":1,"returnValue":-13,"syscall":"openat","#,
+    r#""stackAddresses":null,"contextFlags":{"containerStarted":true,"isCompat":false},"processEntityId":520127464,"#,
+    r#""args":[{"name":"pathname","type":"const char*","value":"/etc/shadow"}]}"#,
+    "\n",
+    r#"{"timestamp":1700000000000000002,"eventName":"other","processName":"x","matchedPolicies":["proc"],"args":null}"#,
+    "\n",
+    r#"{"timestamp":"2023-11-14T22:13:20.000000003Z","id":42,"name":"connect","policies":{"matched":["net","etc"]},"#,
+    r#""workload":{"process":{"executable":{"path":"/bin/nc"},"unique_id":1,"host_pid":701,"pid":8,"real_user":{"id":5},"#,
+    r#""thread":{"start_time":"2023-11-14T22:13:19Z","name":"nc","host_tid":701,"tid":8,"syscall":"connect"},"#,
+    r#""ancestors":[{"host_pid":600,"pid":1}]},"container":{"id":"fedcba","name":"db","image":{"name":"pg"},"started":true}},"#,
+    r#""data":[{"name":"addr","value":{"sa_family":2,"sin_addr":"10.0.0.1","sin_port":443}},{"name":"returnValue","value":0}]}"#,
+    "\n",
+);
+
+#[test]
+fn lines_of_newer_releases_are_imported_with_their_containers_and_policies() {
+    let folder = Folder::new();
+    let log = folder.path("log.json");
+    std::fs::write(&log, NEWER_LINES).expect("a log");
+    let capture = text(&folder.path("c.trz"));
+    printed(&["import", "--from", "tracee-json", &text(&log), "-o", &capture]);
+    let count = |filter: &str| printed(&["replay", &capture, "--count", "-f", filter]);
+    for filter in [
+        "openat.retval=EACCES",
+        "container=web",
+        "container=fedc",
+        "openat.context.podName=p",
+        "connect.addr.sin_port=443",
+        "connect.addr.sin_addr=10.*",
+        "uid=5",
+        "ppid=600 ",
+        "binary=/bin/nc",
+    ] {
+        let filter = filter.trim_end();
+        let expected = if filter == "ppid=600" { "2\n" } else { "1\n" };
+        assert_eq!(count(filter), expected, "{filter}");
+    }
+    let json = printed(&["replay", &capture, "-o", "json"]);
+    let policies: Vec<&str> =
+        json.lines().filter_map(|line| line.split("\"matchedPolicies\":").nth(1)).collect();
+    assert_eq!(policies, ["[\"etc\"]}", "[\"proc\"]}", "[\"etc\",\"net\"]}"]);
+    // What was imported comes back from its own lines.
+    std::fs::write(&log, &json).expect("a log");
+    let again = text(&folder.path("again.trz"));
+    printed(&["import", &text(&log), "-o", &again]);
+    assert_eq!(printed(&["replay", &again, "-o", "json"]), json);
+}
+
+#[test]
+fn mistakes_on_both_sides_of_a_comparison_are_told_at_once() {
+    let folder = Folder::new();
+    let file = folder.capture("id-ls.trz", id_and_ls());
+    let output = tracer(&["diff", &file, "--before", "-f com=ls", "--after", "-f uid=x! -f comm=ls"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("did you mean \"comm\"?") && said.contains("-f uid=x!"), "{said}");
+}
+
+#[test]
+fn a_container_is_started_from_its_entry_point_on_though_nothing_else_of_a_process_changes() {
+    let folder = Folder::new();
+    let mut made = Made::new();
+    let (cgroup, started) = (77, synthetic::BOOT + 20);
+    made.sides.push(format::Side::Cgroups(vec![format::Cgroup {
+        id: cgroup,
+        created_ns: Some(synthetic::BOOT + 1),
+        container: Some(format::Container {
+            id: "abc".into(),
+            started_ns: Some(started),
+            ..format::Container::default()
+        }),
+        ..format::Cgroup::default()
+    }]));
+    let inside = Context { cgroup_id: cgroup, ..process(700, 1, 0, "sh", "/bin/sh") };
+    for at in [10, 19, 20, 30] {
+        made.push(&event(at, "close", inside, &[]));
+    }
+    let file = folder.capture("started.trz", made);
+    let count = |filters: &[&str]| {
+        let mut arguments = vec!["replay", file.as_str(), "--count"];
+        filters.iter().for_each(|filter| arguments.extend(["-f", *filter]));
+        printed(&arguments).trim().to_owned()
+    };
+    assert_eq!(count(&["container=started"]), "2");
+    assert_eq!(count(&["container!=started"]), "2");
+    assert_eq!(count(&["close.context.container=started"]), "2");
+    let masks: Vec<u64> = masks_of(&printed(&[
+        "replay",
+        &file,
+        "-o",
+        "json",
+        "-f",
+        "3:container=started",
+        "-f",
+        "5:container",
+    ]));
+    assert_eq!(masks, [16, 16, 20, 20]);
+}
+
+fn masks_of(json: &str) -> Vec<u64> {
+    let mask = |line: &str| line.split("\"matchedScopes\":").nth(1)?.split(',').next()?.parse().ok();
+    json.lines().filter_map(mask).collect()
+}

@@ -22,6 +22,8 @@ pub struct Recorded {
     /// Masks are those of the file; otherwise everything is in scope 1.
     has_masks: bool,
     is_imported: bool,
+    /// Of the policies of a log.
+    names: Vec<(u8, String)>,
 }
 
 impl Asked {
@@ -64,7 +66,9 @@ impl Asked {
     pub fn names(&self) -> Vec<(u8, String)> {
         let mut names = match self {
             Asked::Given(plan) => plan.names().to_vec(),
-            Asked::Recorded(files) => files.iter().flat_map(|file| file.plan.names().to_vec()).collect(),
+            Asked::Recorded(files) => {
+                files.iter().flat_map(|file| file.plan.names().iter().chain(&file.names).cloned()).collect()
+            }
         };
         names.sort();
         names.dedup();
@@ -79,12 +83,14 @@ impl Recorded {
             !recording.filters.is_empty() || !recording.policies.is_empty() || is_imported(capture);
         let policies: Vec<(String, &String)> =
             (1..).zip(&recording.policies).map(|(number, text)| (format!("policy {number}"), text)).collect();
+        let names = import::policies(recording);
         // A later program's filters may not be ours: the recorded masks hold all the same, and only what is derived
         // is not known to be wanted.
-        let set = ScopeSet::with_policies(&recording.filters, &policies).ok();
+        let policies = if is_imported(capture) { &[] } else { policies.as_slice() };
+        let set = ScopeSet::with_policies(&recording.filters, policies).ok();
         let set = set.filter(|set| !set.is_empty() && !set.names_users());
         let plan = set.map_or_else(Plan::everything, |set| Plan::compile(&set));
-        Recorded { plan, has_masks, is_imported: is_imported(capture) }
+        Recorded { plan, has_masks, is_imported: is_imported(capture), names }
     }
 
     fn matcher(&self) -> Matcher<'_> {

@@ -1,43 +1,44 @@
-//! One line of a log.
+//! One line of a log, in the form of Tracee 0.11 and our own `-o json`, with what later releases added to it. The form that
+//! replaced it is read in [`super::workload`].
 
 use events::Context;
 use events::context::ContextFlags;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::render::json_text;
 
 /// The keys of Tracee's JSON, and those of ours that a capture can keep. Others are left out.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Line {
     /// ns since the epoch.
     pub timestamp: u64,
     #[serde(default)]
-    thread_start_time: u64,
+    pub(super) thread_start_time: u64,
     #[serde(default)]
     pub processor_id: u16,
     #[serde(default)]
-    process_id: u32,
+    pub(super) process_id: u32,
     #[serde(default)]
     pub cgroup_id: u64,
     #[serde(default)]
-    thread_id: u32,
+    pub(super) thread_id: u32,
     #[serde(default)]
-    parent_process_id: u32,
+    pub(super) parent_process_id: u32,
     #[serde(default)]
-    host_process_id: u32,
+    pub(super) host_process_id: u32,
     #[serde(default)]
-    host_thread_id: u32,
+    pub(super) host_thread_id: u32,
     #[serde(default)]
-    host_parent_process_id: u32,
+    pub(super) host_parent_process_id: u32,
     #[serde(default)]
-    user_id: u32,
+    pub(super) user_id: u32,
     #[serde(default)]
-    mount_namespace: u32,
+    pub(super) mount_namespace: u32,
     #[serde(default)]
-    pid_namespace: u32,
+    pub(super) pid_namespace: u32,
     #[serde(default)]
-    process_name: String,
+    pub(super) process_name: String,
     #[serde(default)]
     pub host_name: String,
     #[serde(default)]
@@ -61,21 +62,32 @@ pub struct Line {
     pub syscall: String,
     #[serde(default)]
     pub context_flags: Flags,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_nothing")]
     pub args: Vec<Argument>,
     #[serde(default)]
-    executable: Executable,
+    pub(super) executable: Executable,
+    /// Releases after 0.12 say these in objects of their own.
     #[serde(default)]
-    process_entity_id: serde_json::Value,
+    pub(super) container: ContainerObject,
     #[serde(default)]
-    parent_entity_id: serde_json::Value,
-    /// The same as bytes: see [`Line::with_bytes`].
+    pub(super) kubernetes: PodObject,
+    /// Names of policies; releases after 0.12 have them instead of a mask.
+    #[serde(default, deserialize_with = "or_nothing")]
+    pub matched_policies: Vec<String>,
+    #[serde(default)]
+    pub(super) process_entity_id: serde_json::Value,
+    #[serde(default)]
+    pub(super) parent_entity_id: serde_json::Value,
+    /// It is in the form that says less: see [`super::workload`].
     #[serde(skip)]
-    names: Option<Box<Names>>,
+    pub is_workload: bool,
+    /// The same as bytes: see [`Line::complete`].
+    #[serde(skip)]
+    pub(super) names: Option<Box<Names>>,
 }
 
 #[derive(Debug)]
-struct Names {
+pub(super) struct Names {
     comm: Vec<u8>,
     uts: Vec<u8>,
     exe: Vec<u8>,
@@ -91,9 +103,35 @@ pub struct Flags {
 }
 
 #[derive(Debug, Default, Deserialize)]
-struct Executable {
+pub(super) struct Executable {
     #[serde(default)]
-    path: String,
+    pub path: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct ContainerObject {
+    #[serde(default)]
+    id: String,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    image: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PodObject {
+    #[serde(default)]
+    pod_name: String,
+    #[serde(default)]
+    pod_namespace: String,
+    #[serde(default, rename = "podUID")]
+    pod_uid: String,
+}
+
+/// An empty list is written as `null` too.
+fn or_nothing<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
 #[derive(Debug, Deserialize)]
@@ -106,8 +144,23 @@ pub struct Argument {
 }
 
 impl Line {
-    /// Turns the strings of the context back to the bytes that they stand for; before [`Line::context`].
-    pub fn with_bytes(mut self) -> Line {
+    /// Brings together what forms say in different places, and turns the strings of the context back to the bytes that
+    /// they stand for; before [`Line::context`].
+    pub fn complete(mut self) -> Line {
+        let said = |field: &mut String, elsewhere: &mut String| {
+            if field.is_empty() {
+                *field = std::mem::take(elsewhere);
+            }
+        };
+        said(&mut self.container_id, &mut self.container.id);
+        said(&mut self.container_name, &mut self.container.name);
+        said(&mut self.container_image, &mut self.container.image);
+        said(&mut self.pod_name, &mut self.kubernetes.pod_name);
+        said(&mut self.pod_namespace, &mut self.kubernetes.pod_namespace);
+        said(&mut self.pod_uid, &mut self.kubernetes.pod_uid);
+        if self.cgroup_id == 0 && !self.container_id.is_empty() {
+            self.cgroup_id = stand_in(&self.container_id);
+        }
         self.names = Some(Box::new(Names {
             comm: json_text::bytes_of(&self.process_name),
             uts: json_text::bytes_of(&self.host_name),
@@ -153,6 +206,14 @@ impl Line {
             ..Context::default()
         }
     }
+}
+
+/// A cgroup for the container of a log that says none: containers are known by cgroup. No kernel has such numbers.
+fn stand_in(container_id: &str) -> u64 {
+    let hash = container_id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    hash | 1 << 63
 }
 
 /// The start in `"510@START"`. Tracee's own entity ids are numbers that say nothing else.

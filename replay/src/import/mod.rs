@@ -8,6 +8,7 @@
 mod line;
 mod schema;
 mod values;
+mod workload;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
@@ -53,9 +54,56 @@ pub struct Imported {
 pub struct Survey {
     foreign: Foreign,
     cgroups: BTreeMap<u64, Cgroup>,
+    policies: Policies,
+    says_less: bool,
     hostname: String,
     first_ns: Option<u64>,
     imported: Imported,
+}
+
+/// Names of policies and the scopes that they are. A log without numbers gives each name the next one.
+#[derive(Debug, Default)]
+struct Policies {
+    numbers: BTreeMap<String, u8>,
+}
+
+impl Policies {
+    fn see(&mut self, line: &Line) {
+        let names = line.matched_policies.iter().filter(|name| !name.is_empty());
+        if line.matched_scopes == 0 {
+            for name in names {
+                let next = u8::try_from(self.numbers.len() + 1).unwrap_or(u8::MAX);
+                if next <= 64 && !self.numbers.contains_key(name) {
+                    self.numbers.insert(name.clone(), next);
+                }
+            }
+        } else if names.clone().count() == line.matched_scopes.count_ones() as usize {
+            // As many names as scopes: they stand in the same order.
+            for (name, number) in names.zip(scopes::words::numbers(line.matched_scopes)) {
+                self.numbers.insert(name.clone(), number);
+            }
+        }
+    }
+
+    fn mask(&self, line: &Line) -> u64 {
+        let numbers = line.matched_policies.iter().filter_map(|name| self.numbers.get(name));
+        numbers.fold(0, |mask, number| mask | scopes::words::bit(*number))
+    }
+
+    /// As the header of an imported capture keeps them: a number, a blank, the name.
+    fn lines(&self) -> Vec<String> {
+        self.numbers.iter().map(|(name, number)| format!("{number} {name}")).collect()
+    }
+}
+
+/// Numbers and names of the policies of a log that became a capture.
+pub fn policies(recording: &Recording) -> Vec<(u8, String)> {
+    let read = |line: &String| {
+        let (number, name) = line.split_once(' ')?;
+        Some((number.parse().ok()?, name.to_owned()))
+    };
+    let lines = recording.policies.iter().filter(|_| recording.made_from == MADE_FROM);
+    lines.filter_map(read).collect()
 }
 
 /// Whether lines that are no events end the import.
@@ -70,6 +118,8 @@ pub fn survey(log: impl BufRead, bad: BadLines) -> Result<Survey, Error> {
     let mut survey = Survey::default();
     let mut imported = each_line(log, bad, |line| {
         survey.foreign.see(&line)?;
+        survey.policies.see(&line);
+        survey.says_less |= line.is_workload;
         survey.first_ns = Some(survey.first_ns.unwrap_or(u64::MAX).min(line.timestamp));
         if survey.hostname.is_empty() {
             survey.hostname = line.host_name.clone();
@@ -127,7 +177,11 @@ pub fn write<W: Write>(
             cpu: line.processor_id,
             context,
             ret: line.return_value,
-            scopes: if line.matched_scopes == 0 { 1 } else { line.matched_scopes },
+            scopes: match (line.matched_scopes, survey.policies.mask(&line)) {
+                (0, 0) => 1,
+                (0, named) => named,
+                (said, _) => said,
+            },
             marks: Marks(Marks::IMPORTED | if line.context_flags.is_compat { Marks::COMPAT } else { 0 }),
             args: &args,
         };
@@ -155,6 +209,7 @@ fn wall_only(wall_ns: u64) -> Clock {
 fn header(survey: &Survey, program: &str) -> Header {
     let mut schema = current_schema();
     schema.extend(survey.foreign.declarations());
+    let less: &[&str] = if survey.says_less { &UNKNOWN_OF_WORKLOADS } else { &[] };
     Header {
         program: program.to_owned(),
         host: Host { hostname: survey.hostname.clone(), ..Host::default() },
@@ -163,7 +218,8 @@ fn header(survey: &Survey, program: &str) -> Header {
         recording: Recording {
             start_ns: survey.first_ns.unwrap_or(0),
             made_from: MADE_FROM.to_owned(),
-            unknown_fields: UNKNOWN.iter().map(|field| (*field).to_owned()).collect(),
+            policies: survey.policies.lines(),
+            unknown_fields: UNKNOWN.iter().chain(less).map(|field| (*field).to_owned()).collect(),
             ..Recording::default()
         },
         ..Header::default()
@@ -178,6 +234,10 @@ pub const MADE_FROM: &str = "tracee-json";
 const UNKNOWN: [&str; 7] =
     ["boot clock", "gid", "net_ns", "user_ns", "processes before the first event", "losses", "truncation"];
 
+/// What lines with a workload do not say besides.
+const UNKNOWN_OF_WORKLOADS: [&str; 5] =
+    ["processor", "cgroup (a number stands for each container)", "mnt_ns", "pid_ns", "host name"];
+
 fn container(line: &Line) -> Container {
     Container {
         id: line.container_id.clone(),
@@ -187,6 +247,19 @@ fn container(line: &Line) -> Container {
         pod_namespace: line.pod_namespace.clone(),
         pod_uid: line.pod_uid.clone(),
         ..Container::default()
+    }
+}
+
+/// A line in either of its forms.
+fn event_of(text: &[u8]) -> Result<Line, String> {
+    match serde_json::from_slice::<Line>(text) {
+        Ok(line) => Ok(line),
+        Err(error) if error.is_data() => match workload::read(text) {
+            Ok(Some(line)) => Ok(line),
+            Ok(None) => Err(error.to_string()),
+            Err(reason) => Err(reason),
+        },
+        Err(error) => Err(error.to_string()),
     }
 }
 
@@ -209,8 +282,7 @@ fn each_line(
         if text.trim_ascii().is_empty() {
             continue;
         }
-        let line = serde_json::from_slice::<Line>(&text).map(Line::with_bytes);
-        let seen = line.map_err(|error| error.to_string()).and_then(&mut see);
+        let seen = event_of(&text).map(Line::complete).and_then(&mut see);
         match seen {
             Ok(()) => imported.events += 1,
             Err(reason) if bad == BadLines::Skip => {

@@ -91,7 +91,12 @@ fn one(value: &Value, stored: Stored, bytes: &mut Vec<u8>) -> Outcome {
             None => Outcome::Missing,
         },
         (Stored::Kind(ArgKind::Sockaddr(_), _), Value::Object(members)) => {
-            let member = |name: &str| members.get(name).and_then(Value::as_str);
+            // Newer logs have numbers where older ones have their text.
+            let member = |name: &str| match members.get(name)? {
+                Value::String(text) => Some(text.clone()),
+                Value::Number(number) => Some(number.to_string()),
+                _ => None,
+            };
             match sockaddr(&member) {
                 Some(address) => bytes.extend(address),
                 None => tree(value, bytes),
@@ -120,22 +125,25 @@ fn number(value: &Value, names: Names) -> Option<u64> {
 }
 
 /// A socket address from the members that Tracee shows; `None` for families that are kept as they are shown.
-fn sockaddr<'a>(member: &dyn Fn(&str) -> Option<&'a str>) -> Option<Vec<u8>> {
-    match member("sa_family")? {
-        "AF_INET" => {
+fn sockaddr(member: &dyn Fn(&str) -> Option<String>) -> Option<Vec<u8>> {
+    // What is 0 is left out by newer logs.
+    let number = |name: &str| member(name).map_or(Ok(0), |text| text.parse::<u32>());
+    let port = |name: &str| number(name).ok().and_then(|port| u16::try_from(port).ok());
+    match member("sa_family")?.as_str() {
+        "AF_INET" | "2" => {
             let address: Ipv4Addr = member("sin_addr")?.parse().ok()?;
-            let port: u16 = member("sin_port")?.parse().ok()?;
+            let port = port("sin_port")?;
             let mut bytes = vec![2, 0];
             bytes.extend(port.to_be_bytes());
             bytes.extend(address.octets());
             bytes.extend([0; 8]);
             Some(bytes)
         }
-        "AF_INET6" => {
+        "AF_INET6" | "10" => {
             let address: Ipv6Addr = member("sin6_addr")?.parse().ok()?;
-            let port: u16 = member("sin6_port")?.parse().ok()?;
-            let flow: u32 = member("sin6_flowinfo").unwrap_or("0").parse().ok()?;
-            let scope: u32 = member("sin6_scopeid").unwrap_or("0").parse().ok()?;
+            let port = port("sin6_port")?;
+            let flow: u32 = number("sin6_flowinfo").ok()?;
+            let scope: u32 = number("sin6_scopeid").ok()?;
             let mut bytes = vec![10, 0];
             bytes.extend(port.to_be_bytes());
             bytes.extend(flow.to_be_bytes());
@@ -143,8 +151,8 @@ fn sockaddr<'a>(member: &dyn Fn(&str) -> Option<&'a str>) -> Option<Vec<u8>> {
             bytes.extend(scope.to_le_bytes());
             Some(bytes)
         }
-        "AF_UNIX" => {
-            let path = json_text::bytes_of(member("sun_path")?);
+        "AF_UNIX" | "1" => {
+            let path = json_text::bytes_of(&member("sun_path")?);
             let mut bytes = vec![1, 0];
             match path.strip_prefix(b"@") {
                 Some(name) => {
