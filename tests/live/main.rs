@@ -7,7 +7,9 @@ mod debugging;
 #[path = "../docker/mod.rs"]
 mod docker;
 mod evidence;
+mod filters;
 mod host;
+mod judge;
 mod masks;
 mod recording;
 
@@ -24,7 +26,7 @@ fn main() {
     if let Some(reason) = &obstacle {
         println!("live tests are skipped: {reason}");
     }
-    let general = [recording::TESTS, masks::TESTS, evidence::TESTS, compat::TESTS].concat();
+    let general = [recording::TESTS, masks::TESTS, filters::TESTS, evidence::TESTS, compat::TESTS].concat();
     let groups = [
         (general, None),
         (debugging::TESTS.to_vec(), debugging::obstacle()),
