@@ -4,7 +4,7 @@
 use events::{Event, Source as From, catalogue};
 use pipeline::Source;
 use pipeline::source::File;
-use scopes::Plan;
+use scopes::{Plan, ScopeSet};
 
 use crate::filters::FilterOptions;
 
@@ -24,12 +24,14 @@ fn only_matched(file: &File, asked: &FilterOptions, warnings: &mut Vec<String>) 
     if !recording.only_matched {
         return;
     }
-    let within =
-        asked.policies.is_empty() && asked.filters.iter().all(|text| recording.filters.contains(text));
-    let same = within && recording.filters.iter().all(|text| asked.filters.contains(text));
-    if !same {
+    // Without filters it is the recorded scopes that are asked.
+    let is_recorded = asked.policies.is_empty() && asked.filters.is_empty();
+    let is_within = asked.policies.is_empty()
+        && ScopeSet::parse(&recording.filters)
+            .is_ok_and(|recorded| asked.scopes().is_ok_and(|asked| asked.is_within(&recorded)));
+    if !is_recorded && !is_within {
         warnings.push(format!(
-            "{}: holds only what matched when it was recorded: {}",
+            "{}: holds only what matched when it was recorded ({}): what else was asked for may be missing",
             file.name,
             recording.filters.join(" ")
         ));

@@ -447,6 +447,8 @@ fn what_a_capture_cannot_answer_is_said() {
         (recording.only_matched, recording.filters) = (true, vec!["3:comm=bash".into()]);
     });
     assert_eq!(said(&["replay", &matched, "-f", "3:comm=bash"]), "");
+    assert_eq!(said(&["replay", &matched]), "");
+    assert_eq!(said(&["replay", &matched, "-f", "comm=bash", "-f", "uid=0"]), "");
     assert!(
         said(&["replay", &matched, "-f", "uid=0"]).contains("holds only what matched when it was recorded")
     );

@@ -12,6 +12,7 @@
 
 pub mod hooks;
 pub mod layout;
+pub mod lower;
 pub mod owners;
 pub mod region;
 pub mod tables;

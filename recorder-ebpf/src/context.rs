@@ -15,6 +15,7 @@ use crate::{
     emit::Writer,
     kernel::{Pid, Task},
     path::{self, Outcome},
+    scopes::{self, scopes},
 };
 
 /// What the last context sent for a task was made from. Pointers are compared, not followed: a change of what they
@@ -32,6 +33,9 @@ pub struct Known {
     id: u64,
     /// Not zero once the thread has gone.
     gone: u64,
+    /// The scopes that may want what the task does, and the epoch of that answer.
+    scopes: u64,
+    epoch: u64,
 }
 
 const KNOWN: u32 = 32_768;
@@ -73,6 +77,8 @@ pub struct Place {
 
 impl Place {
     /// Finds it, and whether the context that it holds is still the task's. `None`: not to be recorded.
+    ///
+    /// Where scopes are applied it is always made the task's; the context may still have to be sent, its id is 0 then.
     #[inline(always)]
     pub fn of<const TYPED: bool>(task: Task<TYPED>) -> Option<Place> {
         let known = CONTEXTS.get_ptr_mut(task.pid() & (KNOWN - 1))?;
@@ -80,33 +86,54 @@ impl Place {
         if !is_fresh && is_excluded(task.tgid()) {
             return None;
         }
-        Some(Place { known, is_fresh })
+        if scopes!(is_on) == 0 {
+            return Some(Place { known, is_fresh });
+        }
+        let epoch = scopes::epoch();
+        // SAFETY: a map value.
+        if !is_fresh || unsafe { read_volatile(&raw const (*known).epoch) } != epoch {
+            let scopes = scopes::scopes_of_task();
+            if !is_fresh {
+                note(known, task, 0);
+            }
+            // SAFETY: as above.
+            unsafe {
+                write_volatile(&raw mut (*known).scopes, scopes);
+                write_volatile(&raw mut (*known).epoch, epoch);
+            }
+        }
+        Some(Place { known, is_fresh: true })
+    }
+
+    /// Whether some scope of the word may want what the task does.
+    #[inline(always)]
+    pub fn may_match(self, word: u64) -> bool {
+        // SAFETY: a map value.
+        unsafe { read_volatile(&raw const (*self.known).scopes) & word != 0 }
+    }
+
+    /// Whether the context has been sent.
+    #[inline(always)]
+    pub fn is_sent(self) -> bool {
+        self.id_if_fresh() != 0
     }
 
     /// The id to refer to it by; sends it first when it has changed. For the current task only.
     #[inline(always)]
     pub fn id<const TYPED: bool>(self, writer: &mut Writer, task: Task<TYPED>) -> u64 {
         if self.is_fresh {
-            // SAFETY: a map value.
-            return unsafe { read_volatile(&raw const (*self.known).id) };
+            let id = self.id_if_fresh();
+            if scopes!(is_on) == 0 || id != 0 {
+                return id;
+            }
         }
         let id = writer.next_context_id();
         send(writer, id);
-        let comm = task.comm_words();
-        // SAFETY: a map value; the task is written last, so that a torn entry only causes another sending.
-        unsafe {
-            let known = self.known;
-            write_volatile(&raw mut (*known).task, 0);
-            write_volatile(&raw mut (*known).start, task.start_boottime());
-            write_volatile(&raw mut (*known).cred, task.cred().0 as u64);
-            write_volatile(&raw mut (*known).nsproxy, task.nsproxy().0 as u64);
-            write_volatile(&raw mut (*known).cgroups, task.cgroups() as u64);
-            write_volatile(&raw mut (*known).parent, task.real_parent().0 as u64);
-            write_volatile(&raw mut (*known).mm, task.mm().0 as u64);
-            write_volatile(&raw mut (*known).comm, comm);
-            write_volatile(&raw mut (*known).id, id);
-            write_volatile(&raw mut (*known).gone, 0);
-            write_volatile(&raw mut (*known).task, task.0 as u64);
+        if self.is_fresh {
+            // SAFETY: a map value.
+            unsafe { write_volatile(&raw mut (*self.known).id, id) };
+        } else {
+            note(self.known, task, id);
         }
         id
     }
@@ -132,14 +159,35 @@ impl Place {
         unsafe { write_volatile(&raw mut (*self.known).gone, 1) };
     }
 
-    /// The name of the task when its context was last sent, if that is still in its place.
-    #[inline(always)]
-    pub fn previous_comm<const TYPED: bool>(self, task: Task<TYPED>) -> Option<[u64; 2]> {
-        // SAFETY: a map value.
-        unsafe {
-            (read_volatile(&raw const (*self.known).task) == task.0 as u64)
-                .then(|| read_volatile(&raw const (*self.known).comm))
-        }
+}
+
+/// The name of a task when its context was last looked at, if that is still in its place.
+#[inline(always)]
+pub fn previous_comm<const TYPED: bool>(task: Task<TYPED>) -> Option<[u64; 2]> {
+    let known = CONTEXTS.get_ptr(task.pid() & (KNOWN - 1))?;
+    // SAFETY: a map value.
+    unsafe {
+        (read_volatile(&raw const (*known).task) == task.0 as u64).then(|| read_volatile(&raw const (*known).comm))
+    }
+}
+
+/// Notes what a task's context is made from, and its id.
+#[inline(always)]
+fn note<const TYPED: bool>(known: *mut Known, task: Task<TYPED>, id: u64) {
+    let comm = task.comm_words();
+    // SAFETY: a map value; the task is written last, so that a torn entry only causes another sending.
+    unsafe {
+        write_volatile(&raw mut (*known).task, 0);
+        write_volatile(&raw mut (*known).start, task.start_boottime());
+        write_volatile(&raw mut (*known).cred, task.cred().0 as u64);
+        write_volatile(&raw mut (*known).nsproxy, task.nsproxy().0 as u64);
+        write_volatile(&raw mut (*known).cgroups, task.cgroups() as u64);
+        write_volatile(&raw mut (*known).parent, task.real_parent().0 as u64);
+        write_volatile(&raw mut (*known).mm, task.mm().0 as u64);
+        write_volatile(&raw mut (*known).comm, comm);
+        write_volatile(&raw mut (*known).id, id);
+        write_volatile(&raw mut (*known).gone, 0);
+        write_volatile(&raw mut (*known).task, task.0 as u64);
     }
 }
 

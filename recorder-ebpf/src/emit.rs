@@ -14,6 +14,7 @@ use aya_ebpf::{
 };
 use events::abi::{
     BLOB_HEADER_BYTES, BlobHeader, HEADER_BYTES, RecordHeader,
+    hooks::Hook,
     region::{CAPTURE_LIMIT, DATA_OFFSET, LARGEST_WRITE, RegionHeader, SLACK, Tail, VALUE_SIZE_MARK},
     tables::Config,
 };
@@ -65,6 +66,8 @@ pub struct Writer {
     pub time_ns: u64,
     pub cpu: u32,
     slot: u16,
+    /// Where the record that ended last began.
+    last: u64,
     /// Instead of that of the current task, where not 0.
     other_context: u64,
     /// Not in place: to the ring buffer at the end.
@@ -96,7 +99,7 @@ impl Writer {
             let head = read_volatile(&raw const (*region).head);
             if config!(ringbuf) != 0 {
                 let base = SCRATCH.get_ptr_mut(cpu * 2)?.cast();
-                return Some(Writer { base, region, tails, head, at: 0, time_ns, cpu, slot, other_context: 0, copied: true, nested: false });
+                return Some(Writer { base, region, tails, head, at: 0, time_ns, cpu, slot, last: 0, other_context: 0, copied: true, nested: false });
             }
             let mask = config!(data_mask);
             let tail = read_volatile(&raw const (*tails).tail);
@@ -107,7 +110,7 @@ impl Writer {
                 return None;
             }
             let base = (region as *mut u8).add(DATA_OFFSET).add((head & mask) as usize);
-            Some(Writer { base, region, tails, head, at: 0, time_ns, cpu, slot, other_context: 0, copied: false, nested: false })
+            Some(Writer { base, region, tails, head, at: 0, time_ns, cpu, slot, last: 0, other_context: 0, copied: false, nested: false })
         }
     }
 
@@ -131,7 +134,7 @@ impl Writer {
             write_volatile(&raw mut (*region).nest, 2);
             compiler_fence(Ordering::SeqCst);
             let time_ns = bpf_ktime_get_ns();
-            Some(Writer { base, region, tails, head: 0, at: 0, time_ns, cpu, slot, other_context: 0, copied: true, nested: true })
+            Some(Writer { base, region, tails, head: 0, at: 0, time_ns, cpu, slot, last: 0, other_context: 0, copied: true, nested: true })
         }
     }
 
@@ -191,6 +194,7 @@ impl Writer {
         let length = (self.at - started.0) as u32;
         let context = if self.other_context != 0 { self.other_context } else { header.context };
         self.other_context = 0;
+        self.last = started.0;
         // SAFETY: as above.
         unsafe {
             *self.pointer(started.0).cast::<RecordHeader>() =
@@ -234,6 +238,15 @@ impl Writer {
         unsafe {
             write_volatile(&raw mut (*self.region).forgotten, number);
             read_volatile(&raw const (*self.region).forgotten)
+        }
+    }
+
+    /// Nothing follows the record that ended last, whatever it says.
+    #[inline(always)]
+    pub fn end_here(&self) {
+        if self.at != 0 {
+            // SAFETY: as above.
+            unsafe { (*self.pointer(self.last).cast::<RecordHeader>()).more = 0 };
         }
     }
 
@@ -309,6 +322,29 @@ pub fn count_lost(slot: u16) {
     unsafe {
         if let Some(region) = RING.get_ptr_mut(bpf_get_smp_processor_id()) {
             count_drop(region.cast(), slot);
+        }
+    }
+}
+
+/// Counts an exit of a system call that no scope can want.
+#[inline(always)]
+pub fn count_left_out_call() {
+    // SAFETY: a helper without arguments, and a counter of this CPU that no other program touches.
+    unsafe {
+        if let Some(region) = RING.get_ptr_mut(bpf_get_smp_processor_id()) {
+            (*region.cast::<RegionHeader>()).left_out_calls += 1;
+        }
+    }
+}
+
+/// The same of a hook: each has its own counter, for one may interrupt another's counting.
+#[inline(always)]
+pub fn count_left_out_hook(hook: Hook) {
+    // SAFETY: a helper without arguments, and the region of this CPU; there are fewer hooks than counters.
+    unsafe {
+        if let Some(region) = RING.get_ptr_mut(bpf_get_smp_processor_id()) {
+            let counters = &raw mut (*region.cast::<RegionHeader>()).left_out_hooks;
+            *counters.cast::<u64>().add(hook as usize) += 1;
         }
     }
 }

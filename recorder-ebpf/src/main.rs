@@ -9,6 +9,7 @@ mod gather;
 mod kernel;
 mod path;
 mod probes;
+mod scopes;
 
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {

@@ -118,6 +118,7 @@ fn record(load: Load, plan: Plan, only_matched: bool) -> u64 {
             only_matched,
             wanted: None,
             trigger: None,
+            early_drop: None,
         },
         processes: Vec::new(),
         users: Vec::new(),

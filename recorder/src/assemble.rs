@@ -21,7 +21,7 @@ use crate::{
     container_events::{self, Happened},
     contexts::ContextTable,
     held::Waiting,
-    kernel::Record,
+    kernel::{EarlyDrop, Record},
     label::Judge,
     lanes::{Lanes, Work},
     loss::{self, Ledger, LossEntry},
@@ -52,6 +52,8 @@ pub struct Choice {
     pub wanted: Option<BTreeSet<EventId>>,
     /// What makes a flight recorder write.
     pub trigger: Option<Judge>,
+    /// Told what the kernel needs to drop what matches nothing, where it does.
+    pub early_drop: Option<EarlyDrop>,
 }
 
 /// Numbers that others may read while the recording runs.
@@ -70,7 +72,7 @@ pub struct Counts {
     pub produced: u64,
     /// Rows that were put into blocks.
     pub rows: u64,
-    /// Left out because they matched no scope, or only told of cgroups that nobody asked for.
+    /// Left out because they matched no scope (in the kernel or here), or only told of cgroups that nobody asked for.
     pub filtered: u64,
     /// Lost before they were in a block.
     pub lost: u64,
@@ -190,6 +192,10 @@ impl Assembler {
     pub fn tick(&mut self) {
         self.hear_names();
         self.release_held();
+        if let Some(early_drop) = &mut self.choice.early_drop {
+            let words = || self.choice.labels.cgroup_words(&self.cgroups);
+            early_drop.tell_cgroups(self.cgroups.version(), words);
+        }
         let is_old = self.opened.elapsed() >= BLOCK_AGE;
         if is_old && self.builder.as_ref().is_some_and(|builder| !builder.is_empty()) && !self.lanes.is_full()
         {

@@ -214,6 +214,11 @@ impl CgroupTable {
         }
     }
 
+    /// Ids of the cgroups that are known, rising.
+    pub fn ids(&self) -> impl Iterator<Item = u64> {
+        self.known.keys().copied()
+    }
+
     pub fn facts(&self, cgroup_id: u64) -> Option<ContainerFacts<'_>> {
         let cgroup = self.known.get(&cgroup_id)?;
         let container = cgroup.container.as_ref()?;

@@ -22,6 +22,7 @@ mod clock;
 mod contexts;
 mod decode;
 mod drain;
+mod early_drop;
 mod load;
 mod order;
 mod packets;
@@ -33,11 +34,13 @@ mod tables;
 
 use std::{path::PathBuf, time::Duration};
 
+pub use early_drop::EarlyDrop;
 use events::{Context, EventId, Marks, Raw};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
 };
+use scopes::Lowered;
 
 /// What to load and how.
 #[derive(Clone, Debug)]
@@ -56,6 +59,8 @@ pub struct KernelOptions {
     pub snaplen: usize,
     /// Keep the environment of an exec as well.
     pub environment: bool,
+    /// What no scope of these can want is dropped in the kernel, and counted ([`Records::left_out`]).
+    pub scopes: Option<Lowered>,
     /// Thread group ids whose events are not recorded, beside the recorder's own.
     pub exclude: Vec<u32>,
     /// Records younger than this are held back for slower CPUs, so that time order holds. See `transport.md`.
@@ -72,6 +77,7 @@ impl Default for KernelOptions {
             buffer_bound: 256,
             snaplen: 256,
             environment: false,
+            scopes: None,
             exclude: Vec::new(),
             hold_back: Duration::from_millis(10),
         }
@@ -93,6 +99,10 @@ pub trait Records {
     fn context(&mut self, id: u32, context: &Context<'_>);
     fn record(&mut self, record: &Record<'_>);
     fn lost(&mut self, loss: &Loss);
+    /// So many events were dropped in the kernel, for no scope could want them.
+    fn left_out(&mut self, count: u64) {
+        let _ = count;
+    }
     /// No later record refers to this context: its task is gone or has changed.
     fn forget(&mut self, id: u32) {
         let _ = id;
@@ -210,6 +220,11 @@ impl Kernel {
     /// Wanted events that this kernel cannot carry.
     pub fn unavailable(&self) -> &[Unavailable] {
         &self.loaded.tables.unavailable
+    }
+
+    /// Keeps what the kernel drops up to date; to be taken once. `None` when nothing is dropped.
+    pub fn take_early_drop(&mut self) -> Option<EarlyDrop> {
+        self.loaded.early_drop.take()
     }
 
     /// Bytes of the buffer of each CPU, and the number of CPUs that have one.

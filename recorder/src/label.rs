@@ -87,6 +87,16 @@ impl Judge {
         self.needs.container_names
     }
 
+    /// What each process that is known has of its ancestors: id, start, bits.
+    pub fn lineage(&self) -> impl Iterator<Item = (u32, u64, LineageBits)> {
+        self.lineage.iter().flat_map(Lineage::processes)
+    }
+
+    /// The scopes that tasks of each known cgroup may pass, now or once more is known of it.
+    pub fn cgroup_words(&self, cgroups: &CgroupTable) -> impl Iterator<Item = (u64, u64)> {
+        cgroups.ids().map(|id| (id, self.plan.container_may(cgroups.facts(id).as_ref(), self.recording)))
+    }
+
     /// Whether some scope asks for something that is derived from this event.
     pub fn derives_from(&self, event: EventId) -> bool {
         self.plan.needed(event) != 0

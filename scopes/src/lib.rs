@@ -29,6 +29,7 @@ pub mod subject;
 pub mod summary;
 pub mod syntax;
 mod values;
+mod within;
 pub mod words;
 
 pub use diagnostic::{Diagnostic, Severity};

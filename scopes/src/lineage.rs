@@ -155,6 +155,11 @@ impl Lineage {
         self.named(entity, above)
     }
 
+    /// The processes that are remembered: id, start (cut to what starts are told apart by), and bits. In no order.
+    pub fn processes(&self) -> impl Iterator<Item = (u32, u64, LineageBits)> {
+        self.processes.iter().map(|(key, bits)| (key.0, id::unpinned(*key), *bits))
+    }
+
     /// Processes that are remembered.
     pub fn len(&self) -> usize {
         self.processes.len()

@@ -28,7 +28,7 @@ use recorder::{
     snapshot::Snapshot,
     write::{Destination, Halt},
 };
-use scopes::{Plan, ScopeSet};
+use scopes::{Lowered, Plan, ScopeSet};
 
 use super::{Compression, Options, Transport, progress, seal, steer::Steer};
 use crate::{
@@ -55,18 +55,19 @@ pub fn record(options: &Options) -> Result<Outcome> {
         }
         compile(scopes, &users)?
     };
+    let trigger = match options.trigger.as_slice() {
+        [] => None,
+        filters => Some(compile(ScopeSet::parse(filters).map_err(Diagnostics)?, &users)?),
+    };
     if options.only_matched {
         // Events that no scope asks for are not even recorded by the kernel.
-        let asked_for = |id: EventId| plan.event_mask(id) | plan.needed(id) != 0;
+        let asks = |plan: &Plan, id: EventId| plan.event_mask(id) | plan.needed(id) != 0;
+        let asked_for = |id: EventId| asks(&plan, id) || trigger.as_ref().is_some_and(|it| asks(it, id));
         let all = || catalogue::events().filter(|event| !event.is_derived()).map(|event| event.id).collect();
         let mut narrow: BTreeSet<EventId> = wanted.take().unwrap_or_else(all);
         narrow.retain(|id| asked_for(*id));
         wanted = Some(narrow);
     }
-    let trigger = match options.trigger.as_slice() {
-        [] => None,
-        filters => Some(compile(ScopeSet::parse(filters).map_err(Diagnostics)?, &users)?),
-    };
     let path = options.output.clone().unwrap_or_else(default_path);
     let first = if options.rotate.is_some() { part_path(&path, 0) } else { path.clone() };
     output::check(&first, options.force)?;
@@ -76,14 +77,16 @@ pub fn record(options: &Options) -> Result<Outcome> {
     // The slow pass over /proc goes on while the kernel side is loaded; the quick one follows when it is attached.
     let snapshot =
         thread::Builder::new().name("tracer-snapshot".into()).spawn(|| Snapshot::take(Path::new("/proc")))?;
-    let kernel = Kernel::load(&kernel_options(options, wanted.as_ref()))?;
+    // A trigger looks at more than the scopes do.
+    let lowered = (options.only_matched && trigger.is_none()).then(|| plan.lower());
+    let mut kernel = Kernel::load(&kernel_options(options, wanted.as_ref(), lowered))?;
     let clock = clocks::now();
     let mut snapshot = snapshot.join().ok().and_then(Result::ok).unwrap_or_default();
     snapshot.refresh(Path::new("/proc")).context("cannot read the processes of /proc")?;
     let cgroups = CgroupTable::of_host();
 
     let unavailable = unavailable(&kernel);
-    tell_unavailable(&unavailable, wanted.is_some());
+    tell_unavailable(&unavailable, !options.events.is_empty());
     let header = Header {
         program: concat!("tracer ", env!("CARGO_PKG_VERSION")).to_owned(),
         host: host::host(),
@@ -133,6 +136,7 @@ pub fn record(options: &Options) -> Result<Outcome> {
             only_matched: options.only_matched,
             wanted,
             trigger: trigger.map(|plan| Judge::new(plan, recording, wall_offset_ns)),
+            early_drop: kernel.take_early_drop(),
         },
         processes,
         users,
@@ -198,7 +202,11 @@ fn outcome(summary: Summary, options: &Options, steer: Steer) -> Result<Outcome>
     Ok(code.map_or(Outcome::Done, Outcome::Code))
 }
 
-fn kernel_options(options: &Options, wanted: Option<&BTreeSet<EventId>>) -> KernelOptions {
+fn kernel_options(
+    options: &Options,
+    wanted: Option<&BTreeSet<EventId>>,
+    scopes: Option<Lowered>,
+) -> KernelOptions {
     let mut events = wanted.cloned();
     if let Some(events) = &mut events {
         // Containers are known by them, whatever else is recorded.
@@ -215,6 +223,7 @@ fn kernel_options(options: &Options, wanted: Option<&BTreeSet<EventId>>) -> Kern
         buffer_bound: options.buffer_bound as usize,
         snaplen: options.snaplen as usize,
         environment: options.env,
+        scopes,
         ..KernelOptions::default()
     }
 }

@@ -11,6 +11,7 @@ mod filters;
 mod host;
 mod judge;
 mod masks;
+mod only_matched;
 mod recording;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -26,7 +27,9 @@ fn main() {
     if let Some(reason) = &obstacle {
         println!("live tests are skipped: {reason}");
     }
-    let general = [recording::TESTS, masks::TESTS, filters::TESTS, evidence::TESTS, compat::TESTS].concat();
+    let general =
+        [recording::TESTS, masks::TESTS, filters::TESTS, only_matched::TESTS, evidence::TESTS, compat::TESTS]
+            .concat();
     let groups = [
         (general, None),
         (debugging::TESTS.to_vec(), debugging::obstacle()),

@@ -24,6 +24,9 @@ pub struct RegionHeader {
     pub pad1: [u32; 13],
     /// Contexts that have been given an id.
     pub contexts: u64,
+    /// What no scope can want: exits of system calls, and firings of each hook.
+    pub left_out_calls: u64,
+    pub left_out_hooks: [u64; super::Slot::COUNT - super::Slot::HOOK_BASE],
     /// Records that found no room, by slot.
     pub drops: [u64; super::Slot::COUNT],
 }

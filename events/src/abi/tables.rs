@@ -67,6 +67,8 @@ pub struct SyscallEntry {
     pub role: u8,
     pub spare: u32,
     pub captures: Captures,
+    /// Scopes that want what this slot records, where [`super::lower::Scopes::is_on`].
+    pub scopes: u64,
 }
 
 impl SyscallEntry {
@@ -77,14 +79,17 @@ impl SyscallEntry {
         role: 0,
         spare: 0,
         captures: [Self::NUMBER; ARGUMENTS],
+        scopes: 0,
     };
     const NUMBER: Capture = Capture { op: 0, dir: 0, len_from: 0, len_arg: 0, size: 0, max: 0 };
     pub const WANTED: u8 = 1;
     /// An execve: a successful one has its arguments from elsewhere.
     pub const EXEC: u8 = 2;
+    /// Passes whatever the task is: something is derived from it, or its entry has been sent ahead.
+    pub const KEPT: u8 = 4;
 }
 
-const _: () = assert!(core::mem::size_of::<SyscallEntry>() == 56);
+const _: () = assert!(core::mem::size_of::<SyscallEntry>() == 64);
 const _: () = assert!(core::mem::size_of::<Config>() == 16 + 10 * 4 + 8 + 64);
 
 /// Values of [`SyscallEntry::role`].

@@ -8,11 +8,12 @@ use aya_ebpf::{
 use events::abi::{BLOB_HEADER_BYTES, RecordHeader, bits, form, hooks::Hook, kind, region::CAPTURE_LIMIT};
 
 use crate::{
-    context::{Place, current, level_of, number_at},
-    emit::{Started, Writer, config},
+    context::{Place, current, level_of, number_at, previous_comm},
+    emit::{Started, Writer, config, count_left_out_hook},
     kernel::{Bprm, File, Inode, Task, probe},
     path::{self, Outcome},
     probes::syscalls,
+    scopes::{self, scopes},
 };
 
 /// The header of a hook's record.
@@ -31,6 +32,10 @@ pub fn sched_process_fork(ctx: BtfTracePointContext) -> i32 {
 #[inline(always)]
 fn on_fork<const TYPED: bool>(child: *const u8) -> Option<()> {
     let task = current::<TYPED>();
+    if scopes!(lineage) != 0 {
+        let child = Task::<true>(child).untyped();
+        scopes::scopes_inherit(child.tgid(), child.group_leader().start_boottime());
+    }
     let place = Place::of(task)?;
     let mut writer = Writer::begin(Hook::ProcessFork.slot())?;
     let context = place.id(&mut writer, task);
@@ -74,6 +79,9 @@ pub fn sched_process_exit(_ctx: BtfTracePointContext) -> i32 {
 #[inline(always)]
 fn on_task_exit<const TYPED: bool>() -> Option<()> {
     let task = current::<TYPED>();
+    if scopes!(lineage) != 0 && task.signal().live() == 0 {
+        scopes::disinherit(task.tgid());
+    }
     let place = Place::of(task)?;
     let mut writer = Writer::begin(Hook::ProcessExit.slot())?;
     let context = place.id(&mut writer, task);
@@ -101,8 +109,8 @@ pub fn sched_process_exec(ctx: BtfTracePointContext) -> i32 {
 #[inline(always)]
 fn on_exec<const TYPED: bool>(bprm: *const u8) -> Option<()> {
     let task = current::<TYPED>();
+    let previous_comm = previous_comm(task);
     let place = Place::of(task)?;
-    let previous_comm = place.previous_comm(task);
     let mut writer = Writer::begin(Hook::ProcessExec.slot())?;
     let context = place.id(&mut writer, task);
     let started = writer.start(Hook::ProcessExec.words());
@@ -141,6 +149,10 @@ pub fn task_rename(ctx: BtfTracePointContext) -> i32 {
 pub fn record(hook: Hook, fill: impl FnOnce(&mut Writer, Started) -> u32) -> Option<()> {
     let task = current::<false>();
     let place = Place::of(task)?;
+    if scopes!(is_on) != 0 && !place.may_match(scopes::of_hook(hook)) {
+        count_left_out_hook(hook);
+        return None;
+    }
     let mut writer = Writer::begin_in_interrupt(hook.slot())?;
     let context = if writer.is_nested() { place.id_if_fresh() } else { place.id(&mut writer, task) };
     let started = writer.start(hook.words());

@@ -11,9 +11,10 @@ use events::abi::{
 use crate::{
     capture::{self, Call, user},
     context::{Place, current},
-    emit::{Writer, config},
+    emit::{Writer, config, count_left_out_call},
     kernel::{Task, probe},
     probes::{credentials, files, owners},
+    scopes::scopes,
 };
 
 #[unsafe(no_mangle)]
@@ -192,12 +193,28 @@ fn on_exit<const TYPED: bool>(ctx: &BtfTracePointContext) -> Option<()> {
     let entry = entry(slot);
     let flags = flags(entry);
     // SAFETY: an entry of a static table.
-    let role = unsafe { core::ptr::read_volatile(&raw const (*entry).role) };
-    let is_wanted = flags & SyscallEntry::WANTED != 0;
+    let mut role = unsafe { core::ptr::read_volatile(&raw const (*entry).role) };
+    let mut is_wanted = flags & SyscallEntry::WANTED != 0;
     if !is_wanted && role == role::NONE {
         return None;
     }
     let place = Place::of(task)?;
+    // SAFETY: as above.
+    let word = unsafe { core::ptr::read_volatile(&raw const (*entry).scopes) };
+    if scopes!(is_on) != 0 && flags & SyscallEntry::KEPT == 0 && !place.may_match(word) {
+        if word != 0 {
+            count_left_out_call();
+        }
+        // Whose a socket is has to be known all the same.
+        let is_of_socket = role == role::GIVES_SOCKET || role == role::USES_SOCKET;
+        if !is_of_socket && (scopes!(sends_contexts) == 0 || place.is_sent()) {
+            return None;
+        }
+        is_wanted = false;
+        if !is_of_socket {
+            role = role::NONE;
+        }
+    }
     let mut writer = Writer::begin(slot as u16)?;
     let context = place.id(&mut writer, task);
     if role != role::NONE && ret >= 0 {
@@ -222,6 +239,8 @@ fn on_exit<const TYPED: bool>(ctx: &BtfTracePointContext) -> Option<()> {
         };
         let is_done_exec = flags & SyscallEntry::EXEC != 0 && ret == 0;
         append::<true, true>(&mut writer, entry, regs, header, compat, !is_done_exec);
+    } else {
+        writer.end_here();
     }
     if !writer.commit() {
         place.forget();

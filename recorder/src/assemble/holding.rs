@@ -48,6 +48,11 @@ impl Records for Assembler {
         });
     }
 
+    fn left_out(&mut self, count: u64) {
+        self.counts.produced += count;
+        self.counts.filtered += count;
+    }
+
     fn forget(&mut self, id: u32) {
         if self.waiting.is_empty() {
             self.contexts.forget(id);
@@ -74,6 +79,9 @@ impl Assembler {
         self.choice.labels.snapshot(processes, &self.cgroups);
         if let Some(trigger) = &mut self.choice.trigger {
             trigger.snapshot(processes, &self.cgroups);
+        }
+        if let Some(early_drop) = &mut self.choice.early_drop {
+            early_drop.begin(start_ns, self.choice.labels.lineage());
         }
         for cgroup in self.cgroups.containers() {
             self.say(Happened::Existing, &cgroup, start_ns, 0, NOBODY, Marks(Marks::NO_CONTEXT));

@@ -11,6 +11,10 @@ pub fn monotonic_ns() -> u64 {
     now_ns(ClockId::Monotonic)
 }
 
+pub fn boot_ns() -> u64 {
+    now_ns(ClockId::Boottime)
+}
+
 /// How far the boot clock is ahead of the monotonic one: the time that the machine was suspended.
 #[derive(Clone, Copy, Debug)]
 pub struct BootOffset {

@@ -55,6 +55,7 @@ impl Drain {
             losses: Losses {
                 counted: vec![0; cpus],
                 by_slot: vec![0; cpus * Slot::COUNT],
+                left_out: 0,
                 since_ns: now_ns,
                 malformed: Vec::new(),
             },
@@ -264,6 +265,8 @@ impl Drain {
 struct Losses {
     counted: Vec<u64>,
     by_slot: Vec<u64>,
+    /// Events that the programs dropped because no scope can want them.
+    left_out: u64,
     since_ns: u64,
     /// CPUs whose bytes did not read.
     malformed: Vec<u16>,
@@ -306,6 +309,11 @@ impl Losses {
         }
         for cpu in self.malformed.drain(..) {
             sink.lost(&loss(cpu as usize, None, 1, LossCause::Malformed));
+        }
+        let left_out: u64 = (0..self.counted.len()).map(|cpu| regions.left_out(cpu)).sum();
+        if left_out != self.left_out {
+            sink.left_out(left_out.wrapping_sub(self.left_out));
+            self.left_out = left_out;
         }
         self.since_ns = now_ns;
     }

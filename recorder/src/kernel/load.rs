@@ -19,7 +19,12 @@ use events::{
 };
 
 use super::{
-    Error, KernelOptions, Transport, packets, plain::bytes_of, region::Regions, socket_list::SocketOwner,
+    Error, KernelOptions, Transport, clock,
+    early_drop::{self, EarlyDrop},
+    packets,
+    plain::bytes_of,
+    region::Regions,
+    socket_list::SocketOwner,
     tables::Tables,
 };
 use crate::btf::{self, Btf};
@@ -39,6 +44,8 @@ pub struct Loaded {
     /// Who had sockets when the recording began.
     pub owners: Vec<SocketOwner>,
     pub tables: Tables,
+    /// Where something is dropped for scopes, until it is taken.
+    pub early_drop: Option<EarlyDrop>,
 }
 
 impl std::fmt::Debug for Loaded {
@@ -82,6 +89,9 @@ pub fn load(options: &KernelOptions) -> Result<Loaded, Error> {
     let kernel_btf = aya::Btf::from_sys_fs().map_err(|error| Error::Btf { reason: error.to_string() })?;
     refuse_lockdown()?;
 
+    let mut options = options.clone();
+    options.scopes = options.scopes.map(|lowered| lowered.within(&early_drop::LIMITS));
+    let options = &options;
     let mut tables = Tables::build(options);
     for probe in PROBES {
         if let Some(hook) = probe.hook
@@ -114,8 +124,11 @@ pub fn load(options: &KernelOptions) -> Result<Loaded, Error> {
         })?
     };
 
+    let attached_ns = clock::boot_ns();
+    let lowered = options.scopes.as_ref();
+    let early_drop = lowered.map(|lowered| EarlyDrop::new(&mut ebpf, lowered, attached_ns)).transpose()?;
     let owners = attach(&mut ebpf, &mut tables, &kernel_btf, has_prepare)?;
-    Ok(Loaded { ebpf: Some(ebpf), regions, door, packets, owners, tables })
+    Ok(Loaded { ebpf: Some(ebpf), regions, door, packets, owners, tables, early_drop })
 }
 
 impl Loaded {
@@ -254,9 +267,12 @@ fn create(
     let cpu_entries = cpus as u32;
     let packet_bytes = if tables.wants(Hook::Packet) { packets::RING_BYTES } else { 4096 };
     let (sockets, listeners) = if tables.wants_owners() { packets::OWNERS } else { (64, 64) };
-    let ebpf = EbpfLoader::new()
+    let mut loader = EbpfLoader::new();
+    early_drop::size(&mut loader, options.scopes.as_ref(), cpu_entries);
+    let ebpf = loader
         .override_global("LAYOUT", layout, true)
         .override_global("CONFIG", bytes_of(&[config]), true)
+        .override_global("SCOPES", bytes_of(&[tables.scopes]), true)
         .override_global("WRITE_MASK", bytes_of(&write_mask), true)
         .override_global("SLOT_MASK", bytes_of(&slot_mask), true)
         .override_global("SYSCALLS", bytes_of(&tables.syscalls), true)

@@ -10,6 +10,8 @@ pub unsafe trait Plain: Copy {}
 unsafe impl Plain for events::abi::tables::Config {}
 // SAFETY: numbers of 1 to 4 bytes in an order without gaps; the size is asserted beside the type.
 unsafe impl Plain for events::abi::tables::SyscallEntry {}
+// SAFETY: six numbers of 4 bytes, then numbers of 8; the size is asserted beside the type.
+unsafe impl Plain for events::abi::lower::Scopes {}
 // SAFETY: a number.
 unsafe impl Plain for u64 {}
 

@@ -177,6 +177,20 @@ impl Regions {
         unsafe { AtomicU64::from_ptr(&raw mut (*self.header(cpu)).dropped) }.load(Ordering::Relaxed)
     }
 
+    /// What a CPU's programs dropped because no scope can want it.
+    pub fn left_out(&self, cpu: usize) -> u64 {
+        let header = self.header(cpu);
+        let counter = |place: *mut u64| {
+            // SAFETY: as in `head_of`.
+            unsafe { AtomicU64::from_ptr(place) }.load(Ordering::Relaxed)
+        };
+        // SAFETY: only addresses within the header are computed.
+        let (calls, hooks) =
+            unsafe { (&raw mut (*header).left_out_calls, (&raw mut (*header).left_out_hooks).cast::<u64>()) };
+        let hooks = (0..Slot::COUNT - Slot::HOOK_BASE).map(|hook| counter(hooks.wrapping_add(hook)));
+        counter(calls) + hooks.sum::<u64>()
+    }
+
     /// The same of one slot.
     pub fn dropped_of(&self, cpu: usize, slot: usize) -> u64 {
         assert!(slot < Slot::COUNT);

@@ -5,6 +5,7 @@ use events::{
     abi::{
         Slot,
         hooks::Hook,
+        lower::Scopes,
         tables::{SyscallEntry, role},
     },
     capture::{self, op},
@@ -12,7 +13,7 @@ use events::{
 };
 
 use super::{
-    KernelOptions, Unavailable,
+    KernelOptions, Unavailable, early_drop,
     stand_in::{self, StandIn},
 };
 
@@ -40,6 +41,8 @@ pub struct Tables {
     pub hooks: u64,
     pub slots: Vec<Option<SlotEvent>>,
     pub unavailable: Vec<Unavailable>,
+    /// What is dropped for scopes.
+    pub scopes: Scopes,
 }
 
 /// Hooks that are recorded whether or not they were asked for.
@@ -52,6 +55,7 @@ impl Tables {
             hooks: 0,
             slots: vec![None; Slot::COUNT],
             unavailable: Vec::new(),
+            scopes: Scopes::NONE,
         };
         let is_wanted = |event: EventId| options.events.as_ref().is_none_or(|wanted| wanted.contains(&event));
         for event in catalogue::events() {
@@ -80,6 +84,9 @@ impl Tables {
         }
         tables.set_roles();
         tables.set_task_roles();
+        if let Some(lowered) = &options.scopes {
+            tables.scopes = early_drop::apply(lowered, &mut tables);
+        }
         tables
     }
 

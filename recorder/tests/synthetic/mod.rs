@@ -144,6 +144,7 @@ pub fn choice(plan: Plan) -> Choice {
         only_matched: false,
         wanted: None,
         trigger: None,
+        early_drop: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::filter::Value;
 use crate::predicate::text::{TextKey, Texts, word};
 use crate::predicate::{Asked, gate};
-use crate::subject::Subject;
+use crate::subject::{ContainerFacts, Recording, Subject};
 use crate::syntax::Op;
 use crate::words::{Gate, Words};
 
@@ -74,6 +74,24 @@ impl ContainerKey {
         if container.started_ns.is_some_and(|started| started <= subject.time_ns) {
             words.add(self.started);
         }
+        self.gate.close(words) & !self.outside
+    }
+
+    /// The scopes that a container's tasks may pass, now or when its name is known and its entry point has started.
+    pub fn may(&self, container: Option<&ContainerFacts<'_>>, recording: Recording) -> u64 {
+        let Some(container) = container else {
+            return self.gate.close(Words::default()) & !self.inside;
+        };
+        let mut words = self.texts.words_of_id(container.id.as_bytes());
+        if container.name.is_empty() {
+            words.equal |= self.texts.all_equal();
+        } else {
+            words.add(self.texts.words(container.name.as_bytes()));
+        }
+        if container.created_ns.is_some_and(|created| created >= recording.start_ns) {
+            words.add(self.new);
+        }
+        words.equal |= self.started.equal;
         self.gate.close(words) & !self.outside
     }
 }

@@ -18,6 +18,11 @@ pub(crate) fn pin(id: u32, start_ns: u64) -> (u32, u64) {
     (id, start_ns / TICK_NS)
 }
 
+/// A start that is told apart from others like that of a pinned process.
+pub(crate) fn unpinned((_, tick): (u32, u64)) -> u64 {
+    tick * TICK_NS
+}
+
 #[derive(Debug)]
 pub(crate) struct Ids {
     field: Field,
@@ -94,12 +99,9 @@ impl Ids {
         self.gate
     }
 
-    /// What single numbers may say of a thread, whatever its process is.
-    pub fn thread_words(&self) -> Words {
-        self.threads.iter().fold(Words::default(), |mut all, (_, words)| {
-            all.add(words);
-            all
-        })
+    /// What single numbers say of a thread's own id. Empty but for `pid`.
+    pub fn threads(&self) -> &Intervals {
+        &self.threads
     }
 
     /// The table of numbers, without pins, threads and starts.
@@ -107,8 +109,18 @@ impl Ids {
         &self.numbers
     }
 
+    /// What is said of those that began after the recording did.
+    pub fn new_words(&self) -> Words {
+        self.new
+    }
+
+    /// Scopes that ask for some process or thread by its number and start.
+    pub fn pinned(&self) -> u64 {
+        self.pins.values().fold(0, |all, words| all | words.equal)
+    }
+
     /// Scopes whose answer depends on more than the number itself.
-    pub fn beyond_numbers(&self) -> Words {
+    fn beyond_numbers(&self) -> Words {
         self.pins.values().fold(self.new, |mut all, words| {
             all.add(*words);
             all

@@ -65,6 +65,12 @@ impl Texts {
         words
     }
 
+    /// Scopes that ask for any text at all.
+    pub fn all_equal(&self) -> u64 {
+        let words = self.exact.values().chain(self.wild.all().iter().map(|(_, words)| words));
+        words.fold(0, |all, words| all | words.equal)
+    }
+
     pub fn is_empty(&self) -> bool {
         self.exact.is_empty() && self.wild.all().is_empty()
     }
