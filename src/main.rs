@@ -17,6 +17,8 @@ mod recover;
 mod redact;
 mod replay;
 mod rewritten;
+mod rotated;
+mod seal;
 mod verify;
 
 use std::process::ExitCode;

@@ -2,7 +2,6 @@
 
 mod progress;
 mod run;
-mod seal;
 mod steer;
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};

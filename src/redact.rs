@@ -11,8 +11,10 @@ use crate::outcome::Outcome;
 use crate::reading::Reading;
 use crate::rewritten::{self, Target};
 
-/// WHAT is argv, env, paths, addresses, hosts, comm, data, users, containers, or EVENT.ARGUMENT (openat.pathname, *.buf);
-/// WHAT=GLOB means only the values that fit (paths=/home/*). The first rule that fits decides, drops before hashes.
+/// WHAT is argv, env, paths, addresses, hosts, comm, data, users, containers, any (every text and buffer), or
+/// EVENT.ARGUMENT (openat.pathname, *.buf); WHAT=GLOB means only the values that fit (paths=/home/*, any=*alice*). The
+/// first rule that fits decides, drops before hashes. What cannot be hashed part by part (packets, messages, listings of
+/// directories) is left out as a whole. Ids of containers, cgroups, processes and users stay.
 #[derive(Args, Debug)]
 pub struct Options {
     #[arg(value_name = "FILE")]

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use format::{Capture, Compression, Header, SigningKey, Writer, WriterOptions};
+use format::{Capture, Compression, Header, Writer};
+
+use crate::seal;
 
 /// Where the new capture goes.
 #[derive(Args, Debug)]
@@ -21,6 +23,9 @@ pub struct Target {
     /// Sign it with this key
     #[arg(long, value_name = "KEY")]
     pub sign_key: Option<PathBuf>,
+    /// Encrypt it to this age recipient (age1...); repeatable
+    #[arg(long, value_name = "RECIPIENT")]
+    pub encrypt_to: Vec<String>,
 }
 
 impl Target {
@@ -34,6 +39,7 @@ impl Target {
         if sources.iter().any(same) {
             bail!("{name}: the new capture cannot take the place of what it is made from");
         }
+        let options = seal::options(self.sign_key.as_deref(), &self.encrypt_to)?;
         let mut open = OpenOptions::new();
         open.write(true).mode(0o600);
         if self.force {
@@ -43,11 +49,6 @@ impl Target {
         };
         let file =
             open.open(&self.output).with_context(|| format!("creating {name} (--force overwrites)"))?;
-        let mut options = WriterOptions::default();
-        if let Some(key) = &self.sign_key {
-            let text = std::fs::read_to_string(key).with_context(|| format!("reading {}", key.display()))?;
-            options.sign = Some(SigningKey::from_text(&text).with_context(|| key.display().to_string())?);
-        }
         Ok(Writer::create_with(file, header, options)?)
     }
 
@@ -74,6 +75,8 @@ pub fn header(capture: &Capture, made_by: &str) -> Header {
     let before = std::mem::take(&mut header.recording.made_from);
     header.recording.made_from =
         if before.is_empty() { made_by.to_owned() } else { format!("{made_by}, {before}") };
+    // What follows a part of a rotated set is not this.
+    header.recording.previous_head = None;
     header
 }
 

@@ -5,10 +5,13 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use format::{PublicKey, SigningKey};
+use format::{Expected, PublicKey, SigningKey};
 
 use crate::outcome::Outcome;
+use crate::reading::Reading;
+use crate::rotated::{self, Standing};
 
+/// Give all parts of a rotated set together: then a part that is missing between them, or was exchanged, is found too.
 #[derive(Args, Debug)]
 pub struct Options {
     #[arg(required = true, value_name = "FILE")]
@@ -16,36 +19,59 @@ pub struct Options {
     /// The public key that must have signed: a file, or the key's line itself
     #[arg(long, value_name = "PUB")]
     key: Option<String>,
+    #[command(flatten)]
+    reading: Reading,
 }
 
-/// Exit code 1 when a file is not what was written.
+/// Exit code 1 when a file is not what was written, or the parts of a rotated set do not follow each other.
 pub fn run(options: &Options) -> Result<Outcome> {
     let key = options.key.as_deref().map(public_key).transpose()?;
+    let reading = options.reading.options()?;
+    let expected = Expected { key: key.as_ref(), identity: reading.identity.as_ref() };
+    let mut files = Vec::new();
+    for file in &options.files {
+        let name = file.display().to_string();
+        let verdict = format::verify(file, expected).with_context(|| name.clone())?;
+        files.push((name, verdict));
+    }
+    let standings = rotated::standings(&files);
     let mut out = std::io::stdout().lock();
     let mut outcome = Outcome::Done;
-    for file in &options.files {
-        let name = file.display();
-        let verdict = format::verify(file, key.as_ref()).with_context(|| name.to_string())?;
-        match &verdict.fault {
-            Some(fault) => {
+    for ((name, verdict), standing) in files.iter().zip(standings) {
+        if let Some(fault) = &verdict.fault {
+            outcome = Outcome::Found;
+            writeln!(out, "{name}: BAD at byte {}: {}", fault.offset, fault.what)?;
+            writeln!(out, "  {} whole blocks before it, {} events", verdict.blocks, verdict.rows)?;
+            continue;
+        }
+        match &standing {
+            Standing::Broken(what) => {
                 outcome = Outcome::Found;
-                writeln!(out, "{name}: BAD at byte {}: {}", fault.offset, fault.what)?;
-                writeln!(out, "  {} whole blocks before it, {} events", verdict.blocks, verdict.rows)?;
+                writeln!(out, "{name}: BAD among its set: {what}")?;
+                writeln!(
+                    out,
+                    "  the file by itself is whole, {} blocks, {} events",
+                    verdict.blocks, verdict.rows
+                )?;
             }
-            None => {
-                let head = verdict.head.map(|byte| format!("{byte:02x}")).concat();
-                writeln!(out, "{name}: good, {} blocks, {} events", verdict.blocks, verdict.rows)?;
-                writeln!(out, "  chain head {head}")?;
-                match verdict.signed_by {
-                    Some(signer) if key.is_some() => writeln!(out, "  signed by {signer}")?,
-                    Some(signer) => {
-                        writeln!(out, "  signed by {signer}, which nobody vouches for without --key")?
-                    }
-                    None => {
-                        writeln!(out, "  not signed: whoever can write the file could have made it anew")?
-                    }
-                }
+            _ => writeln!(out, "{name}: good, {} blocks, {} events", verdict.blocks, verdict.rows)?,
+        }
+        let head = verdict.head.map(|byte| format!("{byte:02x}")).concat();
+        writeln!(out, "  chain head {head}")?;
+        match standing {
+            Standing::Follows { part, before } => {
+                let before = files.get(before).map_or("", |(name, _)| name);
+                writeln!(out, "  part {part} of its set, written after {before}")?;
             }
+            Standing::Oldest { part } => {
+                writeln!(out, "  part {part} of its set; the parts before it are not among these files")?;
+            }
+            Standing::Alone | Standing::First | Standing::Broken(_) => {}
+        }
+        match verdict.signed_by {
+            Some(signer) if key.is_some() => writeln!(out, "  signed by {signer}")?,
+            Some(signer) => writeln!(out, "  signed by {signer}, which nobody vouches for without --key")?,
+            None => writeln!(out, "  not signed: whoever can write the file could have made it anew")?,
         }
     }
     Ok(outcome)

@@ -5,8 +5,8 @@ use std::process::{Command, Output};
 
 use events::{Context, Marks, Raw, catalogue};
 use format::{
-    BlockBuilder, Capture, Clock, Encoder, Header, Host, Options, Process, Row, Scratch, Side, Writer,
-    current_schema,
+    BlockBuilder, Capture, Clock, Encoder, Header, Host, Options, Process, Recording, Row, Scratch, Side,
+    Writer, current_schema,
 };
 
 /// Three blocks of openat, close and exec by `ls` and `cat`, 100 ns apart from boot time 1,000,000 on.
@@ -140,6 +140,45 @@ fn verify_names_the_first_bad_block_and_whose_signature_it_is() {
     told(&["verify", &dir.path("nothing.trz")], 2);
 }
 
+/// An empty part of a rotated set; its chain's head.
+fn part(path: &str, part: u32, previous_head: Option<[u8; 32]>, start_ns: u64) -> [u8; 32] {
+    let recording = Recording { part, previous_head, start_ns, ..Recording::default() };
+    let host = Host { boot_id: "b".into(), ..Host::default() };
+    let header = Header { host, recording, schema: current_schema(), ..Header::default() };
+    let writer = Writer::create(std::fs::File::create(path).unwrap(), &header).unwrap();
+    writer.finish().unwrap().1.head
+}
+
+#[test]
+fn verify_finds_parts_of_a_set_that_are_missing_exchanged_or_there_twice() {
+    let dir = Dir::new();
+    let paths: Vec<String> = (0..4).map(|n| dir.path(&format!("s.000{n}.trz"))).collect();
+    let mut head = None;
+    for (number, path) in paths.iter().enumerate() {
+        head = Some(part(path, number as u32, head, 7));
+    }
+    let [p0, p1, p2, p3] = [0, 1, 2, 3].map(|n| paths[n].as_str());
+    let good = told(&["verify", p3, p1, p0, p2], 0);
+    assert!(good.contains(&format!("part 3 of its set, written after {p2}")), "{good}");
+    let later = told(&["verify", p2, p3], 0);
+    assert!(later.contains("part 2 of its set; the parts before it are not among these files"), "{later}");
+    let missing = told(&["verify", p0, p1, p3], 1);
+    assert!(missing.contains("part 2 is missing before part 3"), "{missing}");
+    assert_eq!(missing.matches("BAD").count(), 1, "{missing}");
+    let twice = dir.path("twice.trz");
+    std::fs::copy(p2, &twice).unwrap();
+    assert!(told(&["verify", p0, p1, p2, p3, &twice], 1).contains("part 2 of the same recording too"));
+    part(p1, 1, None, 7);
+    let exchanged = told(&["verify", p0, p1, p2, p3], 1);
+    assert!(
+        exchanged.contains(&format!("part 2 was not written after {p1}: that file was exchanged")),
+        "{exchanged}"
+    );
+    // Files that have nothing to do with each other stand side by side.
+    let other = dir.capture("other.trz");
+    told(&["verify", &other, p2, p3], 0);
+}
+
 #[test]
 fn recover_makes_a_clean_capture_of_a_torn_one() {
     let dir = Dir::new();
@@ -204,6 +243,95 @@ fn merge_keeps_hosts_apart_and_orders_by_wall_clock() {
     assert_eq!(block.clock().wall(block.times().unwrap()[0]), start + 1000);
     assert_eq!(capture.processes().iter().map(|p| p.host).collect::<Vec<_>>(), [0, 1]);
     assert_eq!(told(&["replay", &out, "--count"], 0).trim(), "180");
+}
+
+#[test]
+fn redact_any_takes_a_text_out_wherever_it_stands() {
+    let dir = Dir::new();
+    let path = dir.path("a.trz");
+    let header = Header {
+        program: "test".into(),
+        schema: current_schema(),
+        recording: Recording {
+            command_line: vec!["tracer".into(), "-f".into(), "comm=alice-sh,ls".into()],
+            filters: vec!["3:openat.pathname=/home/alice/*".into()],
+            policies: vec!["rules:\n  - event: openat\n    filters:\n      - pathname=/home/alice\n".into()],
+            ..Recording::default()
+        },
+        ..Header::default()
+    };
+    let mut writer = Writer::create(std::fs::File::create(&path).unwrap(), &header).unwrap();
+    let process = Process {
+        pid: 10,
+        comm: b"alice-sh".to_vec(),
+        argv: b"ls\0/home/alice\0".to_vec(),
+        fds: vec![(3, b"/home/alice/x".to_vec()), (4, b"socket:[77]".to_vec())],
+        ..Process::default()
+    };
+    writer.side(&Side::Processes(vec![process])).unwrap();
+    writer.side(&Side::Users(vec![format::User { host: 0, uid: 7, name: "alice".into() }])).unwrap();
+    let cgroup = format::Cgroup { id: 5, path: "/user/alice".into(), ..format::Cgroup::default() };
+    writer.side(&Side::Cgroups(vec![cgroup])).unwrap();
+    let mut builder = BlockBuilder::new();
+    let context =
+        builder.intern(&Context { comm: b"alice-sh", exe: b"/home/alice/sh", ..Context::default() });
+    // Every argument of every event, as bytes that name her.
+    for (n, event) in catalogue::events().filter(|event| !event.is_derived()).enumerate() {
+        let args: Vec<Raw<'_>> = event
+            .args
+            .iter()
+            .map(|arg| {
+                if arg.kind.is_bytes() {
+                    Raw::Bytes(b"/home/alice/\0alice and twenty more")
+                } else {
+                    Raw::Number(1)
+                }
+            })
+            .collect();
+        let (time_ns, marks) = (n as u64, Marks(0));
+        let row = Row { time_ns, event: event.id, cpu: 0, context, ret: 0, scopes: 4, marks, args: &args };
+        builder.push(&row).unwrap();
+    }
+    let rows = builder.len();
+    writer.block(&Encoder::new(Options::default()).encode(&mut builder).unwrap()).unwrap();
+    writer.finish().unwrap();
+
+    let out = dir.path("out.trz");
+    told(&["redact", &path, "-o", &out, "--hash", "any=*alice*"], 0);
+    let capture = Capture::open(out.as_ref()).unwrap();
+    let mut scratch = Scratch::new();
+    let block = capture.block(0, &mut scratch).unwrap();
+    assert_eq!((block.rows(), block.scopes().unwrap()[0]), (rows, 4));
+    let mut everything = format!(
+        "{:?}{:?}{:?}{:?}{:?}",
+        capture.header(),
+        capture.users(),
+        capture.cgroups(),
+        capture.strings().iter().map(|s| String::from_utf8_lossy(s)).collect::<Vec<_>>(),
+        block
+            .contexts()
+            .unwrap()
+            .iter()
+            .map(|c| [c.comm, c.exe, c.uts].concat().escape_ascii().to_string())
+            .collect::<Vec<_>>(),
+    );
+    for process in capture.processes() {
+        let texts = [&process.comm, &process.exe, &process.argv]
+            .into_iter()
+            .chain(process.fds.iter().map(|(_, fd)| fd));
+        everything.extend(texts.map(|text| text.escape_ascii().to_string()));
+    }
+    for code in 0..block.event_list().len() as u16 {
+        let event = capture.schema().event(block.event_list()[code as usize]).unwrap();
+        for position in 0..event.args.len() {
+            if let Raw::Bytes(bytes) = block.args(code).get(0, position).unwrap() {
+                let text = bytes.escape_ascii().to_string();
+                assert!(!text.contains("alice"), "{}.{}: {text}", event.name, event.args[position].name);
+            }
+        }
+    }
+    assert!(!everything.contains("alice"), "{everything}");
+    assert!(everything.contains("socket:[77]"), "kinds of descriptors stay");
 }
 
 #[test]

@@ -121,3 +121,50 @@ impl Identity {
         Ok(out)
     }
 }
+
+#[cfg(all(test, feature = "encrypt"))]
+mod tests {
+    use super::*;
+
+    // age's own example of a key pair.
+    const RECIPIENT: &str = "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj";
+    const IDENTITY: &str = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX";
+
+    #[test]
+    fn what_is_encrypted_reads_with_its_identity_alone() {
+        let other = age::x25519::Identity::generate();
+        let recipients = Recipients::from_text(RECIPIENT).unwrap();
+        let stored = recipients.encrypt(b"what was recorded").unwrap();
+        assert!(!stored.windows(8).any(|part| part == b"recorded"));
+        let identity = Identity::from_text(&format!("# mine\n\n{IDENTITY}\n")).unwrap();
+        assert_eq!(identity.decrypt(&stored, 0).unwrap(), b"what was recorded");
+        let error = Identity { keys: vec![other.clone()] }.decrypt(&stored, 0).unwrap_err();
+        assert!(error.to_string().contains("other keys"), "{error}");
+        let both = Recipients::from_text(&format!("{RECIPIENT} {}", other.to_public())).unwrap();
+        let stored = both.encrypt(b"for two").unwrap();
+        assert_eq!(Identity { keys: vec![other] }.decrypt(&stored, 0).unwrap(), b"for two");
+        assert_eq!(identity.decrypt(&stored, 0).unwrap(), b"for two");
+    }
+
+    #[test]
+    fn a_changed_or_cut_frame_does_not_decrypt() {
+        let stored = Recipients::from_text(RECIPIENT).unwrap().encrypt(b"what was recorded").unwrap();
+        let identity = Identity::from_text(IDENTITY).unwrap();
+        for at in 0..stored.len() {
+            let mut changed = stored.clone();
+            changed[at] ^= 0x10;
+            assert!(identity.decrypt(&changed, 0).is_err(), "byte {at}");
+            assert!(identity.decrypt(&stored[..at], 0).is_err(), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused() {
+        for text in ["", "age1nonsense", IDENTITY] {
+            assert!(Recipients::from_text(text).is_err(), "{text}");
+        }
+        for text in ["", "# only a comment", RECIPIENT] {
+            assert!(Identity::from_text(text).is_err(), "{text}");
+        }
+    }
+}

@@ -10,7 +10,7 @@ use crate::{Block, Capture, Header, Result, Scratch, bytestrings, integers};
 
 /// Reads a file as far as it goes.
 pub fn capture(bytes: &[u8]) {
-    drop(crate::verify_bytes(bytes.to_vec(), None));
+    drop(crate::verify_bytes(bytes.to_vec(), crate::Expected::default()));
     let Ok(capture) = Capture::from_bytes(bytes.to_vec()) else { return };
     let mut scratch = Scratch::new();
     for at in 0..capture.blocks().len() {

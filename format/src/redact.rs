@@ -2,24 +2,31 @@
 //!
 //! A value is dropped, or replaced by a hash under a key: the same value gets the same hash everywhere in the capture, so
 //! that filters on equality and shared directories keep their meaning, and nobody without the key can try values.
+//!
+//! What a rule is about stands in more places than one: an address also in messages and packets, a host's name in what
+//! `uname` returned. Where a value stands inside something that cannot be rewritten part by part, the whole is dropped.
 
-use events::{ArgKind, Event, Raw, Source, value};
+use events::{ArgKind, Event, Raw, Source, StructKind, value};
 
+use crate::redact_address::{self, Packet};
 use crate::rewrite::{Change, Copied, Edit, Text};
-use crate::{Error, Header, Result};
+use crate::{Error, Result};
 
 /// What kind of value a rule is about.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Subject {
+    /// Every text and buffer, whatever it is.
+    Any,
     /// Arguments of commands, also those in the header.
     Argv,
     /// Environments.
     Env,
-    /// Every string that an event has as an argument, executables, and what descriptors stand for.
+    /// Every string that an event has as an argument, executables, cgroups, what descriptors stand for, and directories'
+    /// listings.
     Paths,
     /// Socket addresses. Packets are dropped.
     Addresses,
-    /// Node names, and the host's name in the header.
+    /// Node names, and the host's name and boot id in the header.
     Hosts,
     Comm,
     /// Buffers of reads, writes, messages and requests.
@@ -57,6 +64,7 @@ impl Rule {
             None => (text, None),
         };
         let subject = match what {
+            "any" => Subject::Any,
             "argv" => Subject::Argv,
             "env" => Subject::Env,
             "paths" => Subject::Paths,
@@ -71,7 +79,7 @@ impl Rule {
                 None => {
                     return Err(Error::Key {
                         what: format!(
-                            "`{what}` cannot be redacted: argv, env, paths, addresses, hosts, comm, data, users, containers or EVENT.ARGUMENT can"
+                            "`{what}` cannot be redacted: argv, env, paths, addresses, hosts, comm, data, users, containers, any or EVENT.ARGUMENT can"
                         ),
                     });
                 }
@@ -79,45 +87,50 @@ impl Rule {
         };
         Ok(Rule { subject, treatment, glob })
     }
+
+    fn is_about(&self, subject: &Subject) -> bool {
+        self.subject == *subject || self.subject == Subject::Any
+    }
+
+    pub(crate) fn fits(&self, value: &[u8]) -> bool {
+        self.glob.as_ref().is_none_or(|glob| fits(glob.as_bytes(), value))
+    }
 }
 
 /// Applies rules; the first that fits a value decides.
 #[derive(Debug)]
 pub struct Redactor {
-    rules: Vec<Rule>,
-    key: [u8; 32],
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) key: [u8; 32],
+    /// Names of hosts that are redacted: nothing that holds one may stay.
+    pub(crate) host_names: Vec<Vec<u8>>,
 }
 
 impl Redactor {
     /// Captures that are redacted with the same secret get the same hashes.
     pub fn new(rules: Vec<Rule>, secret: &[u8]) -> Redactor {
-        Redactor { rules, key: blake3::derive_key("tracer capture redaction 1", secret) }
+        let key = blake3::derive_key("tracer capture redaction 1", secret);
+        Redactor { rules, key, host_names: Vec::new() }
     }
 
-    /// What the header says of the host and the command line.
-    pub fn header(&self, header: &mut Header) {
-        for host in std::iter::once(&mut header.host).chain(&mut header.more_hosts) {
-            self.string(&Subject::Hosts, &mut host.hostname);
-        }
-        for word in &mut header.recording.command_line {
-            self.string(&Subject::Argv, word);
-        }
+    pub(crate) fn treatment(&self, subject: &Subject, value: &[u8]) -> Option<Treatment> {
+        let rule = self.rules.iter().find(|rule| rule.is_about(subject) && rule.fits(value));
+        rule.map(|rule| rule.treatment).or_else(|| self.names_a_host(value).then_some(Treatment::Hash))
     }
 
-    fn string(&self, subject: &Subject, text: &mut String) {
-        if let Some(treatment) = self.treatment(subject, text.as_bytes()) {
-            *text = String::from_utf8_lossy(&self.treated(treatment, text.as_bytes())).into_owned();
+    /// What the rules that are about one of these subjects make of a value that cannot be rewritten.
+    fn opaque(&self, subjects: &[Subject], value: &[u8]) -> Change {
+        match subjects.iter().any(|subject| self.treatment(subject, value).is_some()) {
+            true => Change::Missing,
+            false => Change::Keep,
         }
     }
 
-    fn treatment(&self, subject: &Subject, value: &[u8]) -> Option<Treatment> {
-        let fits = |rule: &&Rule| {
-            rule.subject == *subject && rule.glob.as_ref().is_none_or(|g| fits(g.as_bytes(), value))
-        };
-        self.rules.iter().find(fits).map(|rule| rule.treatment)
+    pub(crate) fn names_a_host(&self, value: &[u8]) -> bool {
+        self.host_names.iter().any(|name| value.windows(name.len()).any(|part| part == name.as_slice()))
     }
 
-    fn treated(&self, treatment: Treatment, value: &[u8]) -> Vec<u8> {
+    pub(crate) fn treated(&self, treatment: Treatment, value: &[u8]) -> Vec<u8> {
         match treatment {
             Treatment::Drop => Vec::new(),
             Treatment::Hash => self.hash_text(value),
@@ -125,7 +138,7 @@ impl Redactor {
     }
 
     /// Eight hex digits for each part between slashes.
-    fn hash_text(&self, text: &[u8]) -> Vec<u8> {
+    pub(crate) fn hash_text(&self, text: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(text.len());
         for (at, part) in text.split(|b| *b == b'/').enumerate() {
             if at > 0 {
@@ -153,42 +166,26 @@ impl Redactor {
         (out != bytes).then_some(out)
     }
 
-    /// A socket address of the same family: ports stay, hosts become hashes in private ranges.
-    fn address(&self, bytes: &[u8]) -> Vec<u8> {
-        let mut out = bytes.to_vec();
-        let family = out.first_chunk().map_or(0, |family| u16::from_le_bytes(*family));
-        let hashed = |range: std::ops::Range<usize>, prefix: u8, out: &mut Vec<u8>| {
-            if let Some(host) = out.get_mut(range) {
-                let hash = blake3::keyed_hash(&self.key, host);
-                for (to, from) in host.iter_mut().zip(hash.as_bytes()) {
-                    *to = *from;
-                }
-                if let Some(first) = host.first_mut() {
-                    *first = prefix;
-                }
-            }
-        };
-        match family {
-            1 => {
-                let path = out.split_off(2.min(out.len()));
-                let end = path.iter().skip(1).position(|b| *b == 0).map_or(path.len(), |end| end + 1);
-                out.extend(self.hash_text(path.get(..end).unwrap_or_default()));
-            }
-            2 => hashed(4..8, 10, &mut out),
-            10 => hashed(8..24, 0xfd, &mut out),
-            _ => out.truncate(2),
-        }
-        out
-    }
-
-    fn named(&self, event: &Event, name: &str, value: &[u8]) -> Option<Treatment> {
+    /// What a rule for one argument by its name makes of a value.
+    pub(crate) fn named(&self, event: &str, name: &str, value: &[u8]) -> Option<Treatment> {
         let fits = |rule: &&Rule| {
             let Subject::Argument { event: of, name: called } = &rule.subject else { return false };
-            fits(of.as_bytes(), event.name.as_bytes())
+            fits(of.as_bytes(), event.as_bytes())
                 && fits(called.as_bytes(), name.as_bytes())
-                && rule.glob.as_ref().is_none_or(|glob| fits(glob.as_bytes(), value))
+                && rule.fits(value)
         };
         self.rules.iter().find(fits).map(|rule| rule.treatment)
+    }
+}
+
+/// What a text argument is, by its name.
+pub(crate) fn subject_of_text(event: &str, name: &str) -> Subject {
+    match name {
+        "old_name" | "new_name" if event == "task_rename" => Subject::Comm,
+        "name" if matches!(event, "sethostname" | "setdomainname") => Subject::Hosts,
+        "src" | "dst" if event.starts_with("net_") => Subject::Addresses,
+        _ if name == "comm" || name.ends_with("_comm") => Subject::Comm,
+        _ => Subject::Paths,
     }
 }
 
@@ -198,7 +195,7 @@ impl Edit for Redactor {
         let bytes = match value {
             Raw::Missing => return Change::Keep,
             Raw::Number(number) => {
-                return match self.named(row.event, arg.name, number.to_string().as_bytes()) {
+                return match self.named(row.event.name, arg.name, number.to_string().as_bytes()) {
                     Some(Treatment::Drop) => Change::Missing,
                     Some(Treatment::Hash) => {
                         let hash = blake3::keyed_hash(&self.key, &number.to_le_bytes());
@@ -209,31 +206,17 @@ impl Edit for Redactor {
             }
             Raw::Bytes(bytes) => bytes,
         };
-        if let Some(treatment) = self.named(row.event, arg.name, bytes) {
-            return self.change(treatment, arg.kind, bytes);
-        }
-        let is_env = matches!(arg.name, "envp" | "env");
-        let subject = match arg.kind {
-            ArgKind::StrArray | ArgKind::StrList(_) => {
-                let subject = if is_env { Subject::Env } else { Subject::Argv };
-                return self.strings(&subject, bytes).map_or(Change::Keep, Change::Bytes);
-            }
-            ArgKind::Str | ArgKind::Text(_) => Subject::Paths,
-            ArgKind::Sockaddr(_) => Subject::Addresses,
-            _ if matches!(row.event.source, Source::Packet) => Subject::Addresses,
-            ArgKind::Tree => Subject::Data,
-            ArgKind::Bytes(_) | ArgKind::Iovec(_) | ArgKind::Msghdr | ArgKind::Mmsghdr(_) => Subject::Data,
-            _ => return Change::Keep,
-        };
-        match self.treatment(&subject, bytes) {
+        match self.named(row.event.name, arg.name, bytes) {
             Some(treatment) => self.change(treatment, arg.kind, bytes),
-            None => Change::Keep,
+            None => self.by_kind(row.event, arg.name, arg.kind, bytes),
         }
     }
 
     fn text(&mut self, what: Text, text: &[u8]) -> Option<Vec<u8>> {
         let subject = match what {
             Text::Comm => Subject::Comm,
+            // `socket:[4026]` and its like say what kind a descriptor is of, and nothing else.
+            Text::Path if !text.contains(&b'/') => Subject::Any,
             Text::Path => Subject::Paths,
             Text::Host => Subject::Hosts,
             Text::User => Subject::Users,
@@ -248,6 +231,75 @@ impl Edit for Redactor {
 }
 
 impl Redactor {
+    fn by_kind(&self, event: &Event, name: &str, kind: ArgKind, bytes: &[u8]) -> Change {
+        match kind {
+            ArgKind::StrArray | ArgKind::StrList(_) => {
+                let subject = match name {
+                    "envp" | "env" => Subject::Env,
+                    "src_dns" | "dst_dns" => Subject::Hosts,
+                    _ => Subject::Argv,
+                };
+                self.strings(&subject, bytes).map_or(Change::Keep, Change::Bytes)
+            }
+            ArgKind::Str | ArgKind::Text(_) => {
+                let treatment = self.treatment(&subject_of_text(event.name, name), bytes);
+                treatment.map_or(Change::Keep, |treatment| self.change(treatment, kind, bytes))
+            }
+            ArgKind::Sockaddr(_) => {
+                let treatment = redact_address::text(bytes)
+                    .and_then(|text| self.treatment(&Subject::Addresses, text.as_bytes()))
+                    .or_else(|| self.treatment(&Subject::Addresses, bytes));
+                treatment.map_or(Change::Keep, |treatment| self.change(treatment, kind, bytes))
+            }
+            ArgKind::Bytes(_) if matches!(event.source, Source::Packet) => {
+                let ends = Packet::ends(bytes);
+                let is_named =
+                    ends.iter().any(|end| self.treatment(&Subject::Addresses, end.as_bytes()).is_some());
+                if is_named {
+                    Change::Missing
+                } else {
+                    self.opaque(&[Subject::Addresses, Subject::Data], bytes)
+                }
+            }
+            // Listings of directories and of mounts hold names, one after the other.
+            ArgKind::Bytes(_)
+                if matches!(event.name, "getdents" | "getdents64" | "readdir" | "statmount") =>
+            {
+                let about_paths = self.rules.iter().any(|rule| rule.is_about(&Subject::Paths));
+                if about_paths { Change::Missing } else { self.opaque(&[Subject::Data], bytes) }
+            }
+            ArgKind::Bytes(_) | ArgKind::Iovec(_) => match self.treatment(&Subject::Data, bytes) {
+                Some(treatment) => self.change(treatment, kind, bytes),
+                None => Change::Keep,
+            },
+            ArgKind::Msghdr | ArgKind::Mmsghdr(_) => {
+                let is_named = redact_address::of_messages(bytes)
+                    .any(|address| self.treatment(&Subject::Addresses, address.as_bytes()).is_some());
+                if is_named { Change::Missing } else { self.opaque(&[Subject::Data], bytes) }
+            }
+            // Requests with more than a number: addresses, names of interfaces, routes.
+            ArgKind::Any(_) if bytes.len() > 16 => {
+                let is_name = event.name == "prctl";
+                let subjects: &[Subject] = if is_name {
+                    &[Subject::Comm, Subject::Data]
+                } else {
+                    &[Subject::Data, Subject::Addresses]
+                };
+                self.opaque(subjects, bytes)
+            }
+            ArgKind::Struct(StructKind::Utsname) | ArgKind::Sized(StructKind::Utsname, _) => {
+                self.opaque(&[Subject::Hosts], bytes)
+            }
+            ArgKind::Tree => {
+                let texts = redact_address::texts(bytes);
+                let subjects = [Subject::Addresses, Subject::Hosts, Subject::Data];
+                let is_named = texts.iter().any(|text| self.opaque(&subjects, text) == Change::Missing);
+                if is_named { Change::Missing } else { self.opaque(&[Subject::Data], bytes) }
+            }
+            _ => self.opaque(&[Subject::Any], bytes),
+        }
+    }
+
     fn change(&self, treatment: Treatment, kind: ArgKind, bytes: &[u8]) -> Change {
         match (treatment, kind) {
             (Treatment::Drop, _) => Change::Missing,

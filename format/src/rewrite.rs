@@ -44,7 +44,7 @@ pub enum Change {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Text {
     Comm,
-    /// A path of an executable, or what a descriptor stands for.
+    /// A path of an executable or a cgroup, or what a descriptor stands for.
     Path,
     /// A node name.
     Host,
@@ -139,38 +139,60 @@ impl Copier {
             ..process.clone()
         });
         let processes: Vec<Process> = processes.collect();
-        let cgroups = capture.cgroups().iter().map(|cgroup| {
-            let container = cgroup.container.clone().map(|mut container| {
-                container.started_ns = container.started_ns.map(|time| place.time(time));
-                let names = [&mut container.name, &mut container.image, &mut container.pod_name];
-                for name in names.into_iter().chain([&mut container.pod_namespace]) {
-                    if let Some(text) = edit.text(Text::Container, name.as_bytes()) {
-                        *name = String::from_utf8_lossy(&text).into_owned();
+        let cgroups: Vec<Cgroup> = capture
+            .cgroups()
+            .iter()
+            .map(|cgroup| {
+                let container = cgroup.container.clone().map(|mut container| {
+                    container.started_ns = container.started_ns.map(|time| place.time(time));
+                    let names = [
+                        &mut container.name,
+                        &mut container.image,
+                        &mut container.image_digest,
+                        &mut container.pod_name,
+                        &mut container.pod_namespace,
+                        &mut container.pod_uid,
+                    ];
+                    for name in names {
+                        if let Some(text) = edit.text(Text::Container, name.as_bytes()) {
+                            *name = String::from_utf8_lossy(&text).into_owned();
+                        }
                     }
+                    container
+                });
+                let path = edit.text(Text::Path, cgroup.path.as_bytes());
+                Cgroup {
+                    host: cgroup.host.wrapping_add(place.host),
+                    path: path.map_or_else(
+                        || cgroup.path.clone(),
+                        |path| String::from_utf8_lossy(&path).into_owned(),
+                    ),
+                    created_ns: cgroup.created_ns.map(|time| place.time(time)),
+                    removed_ns: cgroup.removed_ns.map(|time| place.time(time)),
+                    container,
+                    ..cgroup.clone()
                 }
-                container
-            });
-            Cgroup {
-                host: cgroup.host.wrapping_add(place.host),
-                created_ns: cgroup.created_ns.map(|time| place.time(time)),
-                removed_ns: cgroup.removed_ns.map(|time| place.time(time)),
-                container,
-                ..cgroup.clone()
-            }
-        });
+            })
+            .collect();
         let losses = capture.losses().iter().map(|loss| Loss {
             host: loss.host.wrapping_add(place.host),
             from_ns: place.time(loss.from_ns),
             to_ns: place.time(loss.to_ns),
             ..loss.clone()
         });
-        let users = capture
-            .users()
-            .iter()
-            .map(|user| User { host: user.host.wrapping_add(place.host), ..user.clone() });
+        let users = capture.users().iter().map(|user| {
+            let name = edit.text(Text::User, user.name.as_bytes());
+            User {
+                host: user.host.wrapping_add(place.host),
+                name: name
+                    .map_or_else(|| user.name.clone(), |name| String::from_utf8_lossy(&name).into_owned()),
+                ..user.clone()
+            }
+        });
+        let users: Vec<User> = users.collect();
         writer.side(&Side::Processes(processes))?;
-        writer.side(&Side::Cgroups(cgroups.collect()))?;
-        writer.side(&Side::Users(users.collect()))?;
+        writer.side(&Side::Cgroups(cgroups))?;
+        writer.side(&Side::Users(users))?;
         writer.side(&Side::Losses(losses.collect()))
     }
 

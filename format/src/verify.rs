@@ -7,7 +7,7 @@ use crate::directory::Directory;
 use crate::frame::{self, FrameHeader, HEADER_BYTES, Kind, PREAMBLE_BYTES, TRAILER_BYTES, Trailer, padding};
 use crate::seal::Chain;
 use crate::source::Source;
-use crate::{Error, PublicKey, Result};
+use crate::{Error, Header, Identity, PublicKey, Result};
 
 /// What verifying came to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -20,6 +20,9 @@ pub struct Verdict {
     pub head: [u8; 32],
     /// Whose signature the seal has, and it is good.
     pub signed_by: Option<PublicKey>,
+    /// What the file says of itself, once its frame was found to be whole; `None` of an encrypted file that is verified
+    /// without an identity.
+    pub header: Option<Box<Header>>,
     /// The first fault.
     pub fault: Option<Fault>,
 }
@@ -35,28 +38,39 @@ pub struct Fault {
     pub what: String,
 }
 
-/// Verifies a file, and that it was signed with `key` when one is given. An error means that the file could not be read.
-pub fn verify(path: &Path, key: Option<&PublicKey>) -> Result<Verdict> {
-    verify_source(&Source::open(path, false)?, key)
+/// What to hold a file to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Expected<'a> {
+    /// It must have been signed with this key.
+    pub key: Option<&'a PublicKey>,
+    /// Opens encrypted frames, so that what is in them is checked too; the chain and the signature need none.
+    pub identity: Option<&'a Identity>,
+}
+
+/// Verifies a file. An error means that the file could not be read.
+pub fn verify(path: &Path, expected: Expected<'_>) -> Result<Verdict> {
+    verify_source(&Source::open(path, false)?, expected)
 }
 
 /// Verifies a capture in memory.
-pub fn verify_bytes(bytes: Vec<u8>, key: Option<&PublicKey>) -> Result<Verdict> {
-    verify_source(&Source::Bytes(bytes), key)
+pub fn verify_bytes(bytes: Vec<u8>, expected: Expected<'_>) -> Result<Verdict> {
+    verify_source(&Source::Bytes(bytes), expected)
 }
 
-fn verify_source(source: &Source, key: Option<&PublicKey>) -> Result<Verdict> {
+fn verify_source(source: &Source, expected: Expected<'_>) -> Result<Verdict> {
     let mut walk = Walk {
         source,
+        identity: expected.identity,
+        unopened: false,
         offset: PREAMBLE_BYTES as u64,
         chain: Chain([0; 32]),
         frames: 0,
         last: None,
         index: 0,
         seal: None,
-        verdict: Verdict { blocks: 0, rows: 0, head: [0; 32], signed_by: None, fault: None },
+        verdict: Verdict { blocks: 0, rows: 0, head: [0; 32], signed_by: None, header: None, fault: None },
     };
-    let outcome = walk.run().and_then(|()| walk.check_end(key));
+    let outcome = walk.run().and_then(|()| walk.check_end(expected.key));
     match outcome {
         Ok(()) => {}
         Err(Stop::Fault(fault)) => walk.verdict.fault = Some(fault),
@@ -68,6 +82,9 @@ fn verify_source(source: &Source, key: Option<&PublicKey>) -> Result<Verdict> {
 /// Goes from frame to frame.
 struct Walk<'a> {
     source: &'a Source,
+    identity: Option<&'a Identity>,
+    /// A block was encrypted and there was no identity, so nobody counted its rows.
+    unopened: bool,
     offset: u64,
     chain: Chain,
     frames: u32,
@@ -157,8 +174,14 @@ impl Walk<'_> {
         if padding.iter().any(|b| *b != 0) {
             return Err(self.fault(block, "its padding is not empty"));
         }
-        if !header.is_encrypted() {
-            self.check_payload(&header, payload, block)?;
+        match (header.is_encrypted(), self.identity) {
+            (false, _) => self.check_payload(&header, payload, block)?,
+            (true, Some(identity)) => match identity.decrypt(payload, offset) {
+                Ok(opened) => self.check_payload(&header, &opened, block)?,
+                Err(Error::Damaged { .. }) => return Err(self.fault(block, "it does not decrypt")),
+                Err(error) => return Err(error.into()),
+            },
+            (true, None) => self.unopened = true,
         }
         match header.kind {
             Kind::Block => self.verdict.blocks += 1,
@@ -208,6 +231,10 @@ impl Walk<'_> {
                 }
                 self.verdict.rows += directory.rows as u64;
             }
+            Kind::Header => match archive::read::<Header>(&raw, self.offset) {
+                Ok(header) => self.verdict.header = Some(Box::new(header)),
+                Err(_) => return Err(self.fault(None, "the header is damaged")),
+            },
             Kind::Seal => match archive::read::<SealV1>(&raw, self.offset) {
                 Ok(seal) => self.seal = Some((seal, self.offset)),
                 Err(_) => return Err(self.fault(None, "the seal is damaged")),
@@ -233,6 +260,9 @@ impl Walk<'_> {
         self.offset = seal_at;
         if seal.head != self.chain.0 {
             return Err(self.fault(None, "the seal is of another chain of hashes"));
+        }
+        if self.unopened {
+            self.verdict.rows = seal.rows;
         }
         if seal.blocks != self.verdict.blocks || seal.rows != self.verdict.rows {
             return Err(self.fault(None, "the seal is of another number of blocks or rows"));

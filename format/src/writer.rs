@@ -61,7 +61,8 @@ impl<W: Write> Writer<W> {
             frames: 0,
             chain: Chain::start(&preamble),
             index: IndexBuilder::default(),
-            compressor: Compressor::new(Compression::Default),
+            // Heads are few and small, and the schema is most of a small capture.
+            compressor: Compressor::new(Compression::Max),
             blocks: 0,
             rows: 0,
             options,

@@ -2,14 +2,18 @@
 
 use events::{Context, EventId, Marks};
 use format::{
-    BlockBuilder, Capture, Encoder, Header, Options, Row, SigningKey, Writer, WriterOptions, verify_bytes,
+    BlockBuilder, Capture, Encoder, Expected, Header, Options, PublicKey, Row, SigningKey, Writer,
+    WriterOptions, verify_bytes,
 };
 
 fn capture(key: Option<&SigningKey>) -> Vec<u8> {
+    capture_with(WriterOptions { sign: key.cloned(), ..WriterOptions::default() })
+}
+
+fn capture_with(options: WriterOptions) -> Vec<u8> {
     let schema = format::current_schema().into_iter().take(3).collect::<Vec<_>>();
     let event = EventId(schema[0].id);
     let header = Header { program: "test".into(), schema, ..Header::default() };
-    let options = WriterOptions { sign: key.cloned(), ..WriterOptions::default() };
     let mut writer = Writer::create_with(Vec::new(), &header, options).unwrap();
     let mut builder = BlockBuilder::new();
     for block in 0..3 {
@@ -32,18 +36,22 @@ fn capture(key: Option<&SigningKey>) -> Vec<u8> {
     writer.finish().unwrap().0
 }
 
+fn signed_by(key: &PublicKey) -> Expected<'_> {
+    Expected { key: Some(key), ..Expected::default() }
+}
+
 #[test]
 fn what_was_written_verifies() {
-    let verdict = verify_bytes(capture(None), None).unwrap();
+    let verdict = verify_bytes(capture(None), Expected::default()).unwrap();
     assert_eq!((verdict.fault, verdict.blocks, verdict.rows, verdict.signed_by), (None, 3, 30, None));
     let key = SigningKey::generate().unwrap();
     let bytes = capture(Some(&key));
-    let verdict = verify_bytes(bytes.clone(), Some(&key.public())).unwrap();
+    let verdict = verify_bytes(bytes.clone(), signed_by(&key.public())).unwrap();
     assert_eq!((verdict.fault, verdict.signed_by), (None, Some(key.public())));
     let other = SigningKey::generate().unwrap();
-    let fault = verify_bytes(bytes, Some(&other.public())).unwrap().fault.unwrap();
+    let fault = verify_bytes(bytes, signed_by(&other.public())).unwrap().fault.unwrap();
     assert!(fault.what.starts_with("the capture is signed with another key"), "{}", fault.what);
-    let fault = verify_bytes(capture(None), Some(&other.public())).unwrap().fault.unwrap();
+    let fault = verify_bytes(capture(None), signed_by(&other.public())).unwrap().fault.unwrap();
     assert_eq!(fault.what, "the capture is not signed");
 }
 
@@ -56,7 +64,7 @@ fn every_changed_byte_is_found_and_its_block_named() {
         changed[at] ^= 0x10;
         let at = at as u64;
         let block = blocks.iter().position(|b| (b.offset..b.offset + b.bytes).contains(&at));
-        match verify_bytes(changed, None) {
+        match verify_bytes(changed, Expected::default()) {
             Ok(verdict) => {
                 let fault = verdict.fault.unwrap_or_else(|| panic!("byte {at} can be changed unseen"));
                 if let Some(block) = block {
@@ -72,17 +80,75 @@ fn every_changed_byte_is_found_and_its_block_named() {
 fn cuts_additions_and_swapped_blocks_are_found() {
     let bytes = capture(None);
     for end in 16..bytes.len() {
-        assert!(verify_bytes(bytes[..end].to_vec(), None).unwrap().fault.is_some(), "cut at {end}");
+        assert!(
+            verify_bytes(bytes[..end].to_vec(), Expected::default()).unwrap().fault.is_some(),
+            "cut at {end}"
+        );
     }
     let longer = [&bytes[..], b"more"].concat();
-    assert!(verify_bytes(longer, None).unwrap().fault.is_some());
+    assert!(verify_bytes(longer, Expected::default()).unwrap().fault.is_some());
     let blocks = Capture::from_bytes(bytes.clone()).unwrap().blocks().to_vec();
     let slice = |at: usize| bytes[blocks[at].offset as usize..][..blocks[at].bytes as usize].to_vec();
     let (start, end) = (blocks[0].offset as usize, (blocks[2].offset + blocks[2].bytes) as usize);
     let swapped = [&bytes[..start], &slice(1), &slice(0), &slice(2), &bytes[end..]].concat();
-    let fault = verify_bytes(swapped, None).unwrap().fault.unwrap();
+    let fault = verify_bytes(swapped, Expected::default()).unwrap().fault.unwrap();
     assert!(fault.what.contains("the chain of hashes breaks"), "{}", fault.what);
     let removed = [&bytes[..start], &slice(0), &slice(2), &bytes[end..]].concat();
-    let fault = verify_bytes(removed, None).unwrap().fault.unwrap();
+    let fault = verify_bytes(removed, Expected::default()).unwrap().fault.unwrap();
     assert_eq!(fault.block, Some(0), "{}", fault.what);
+}
+
+/// The seal without its signature, as somebody without the key would write it.
+#[test]
+fn a_stripped_or_foreign_signature_is_found() {
+    let (key, other) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
+    let expected = || Expected { key: None, ..Expected::default() };
+    let (plain, foreign) = (capture(None), capture(Some(&other)));
+    assert_eq!(verify_bytes(plain.clone(), expected()).unwrap().fault, None);
+    let public = key.public();
+    let fault = verify_bytes(plain, signed_by(&public)).unwrap().fault.unwrap();
+    assert_eq!(fault.what, "the capture is not signed");
+    let fault = verify_bytes(foreign, signed_by(&public)).unwrap().fault.unwrap();
+    assert!(fault.what.contains("another key"), "{}", fault.what);
+}
+
+#[test]
+fn a_block_of_another_capture_does_not_fit() {
+    let bytes = capture(None);
+    let blocks = Capture::from_bytes(bytes.clone()).unwrap().blocks().to_vec();
+    let slice = |at: usize| &bytes[blocks[at].offset as usize..][..blocks[at].bytes as usize];
+    let (start, end) = (blocks[0].offset as usize, (blocks[2].offset + blocks[2].bytes) as usize);
+    let added = [&bytes[..end], slice(2), &bytes[end..]].concat();
+    let fault = verify_bytes(added, Expected::default()).unwrap().fault.unwrap();
+    assert!(fault.what.contains("the chain of hashes breaks"), "{}", fault.what);
+    let put_before = [&bytes[..start], slice(2), &bytes[start..]].concat();
+    assert!(verify_bytes(put_before, Expected::default()).unwrap().fault.is_some());
+}
+
+#[cfg(feature = "encrypt")]
+#[test]
+fn an_encrypted_capture_verifies_with_and_without_its_identity() {
+    let recipients =
+        format::Recipients::from_text("age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj");
+    let identity = format::Identity::from_text(
+        "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX",
+    )
+    .unwrap();
+    let key = SigningKey::generate().unwrap();
+    let public = key.public();
+    let options = WriterOptions { sign: Some(key), encrypt: Some(recipients.unwrap()) };
+    let bytes = capture_with(options);
+    let opened = Expected { key: Some(&public), identity: Some(&identity) };
+    for expected in [signed_by(&public), opened] {
+        let verdict = verify_bytes(bytes.clone(), expected).unwrap();
+        assert_eq!((verdict.fault, verdict.blocks, verdict.rows), (None, 3, 30));
+        assert_eq!(verdict.header.is_some(), expected.identity.is_some());
+    }
+    for at in (16..bytes.len()).step_by(7) {
+        let mut changed = bytes.clone();
+        changed[at] ^= 0x10;
+        assert!(verify_bytes(changed.clone(), signed_by(&public)).unwrap().fault.is_some(), "byte {at}");
+        assert!(verify_bytes(changed, opened).unwrap().fault.is_some(), "byte {at}");
+    }
+    assert!(matches!(Capture::from_bytes(bytes), Err(format::Error::Encrypted)));
 }

@@ -174,6 +174,7 @@ fn captures_of_version_1_read_as_they_were_written() {
     let rows_of = |text: &str| text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(rows_of(&then), rows_of(&now));
     let key = SigningKey::from_text(KEY).unwrap().public();
-    let verdict = format::verify(&path(), Some(&key)).unwrap();
+    let verdict =
+        format::verify(&path(), format::Expected { key: Some(&key), ..Default::default() }).unwrap();
     assert_eq!((verdict.fault, verdict.signed_by), (None, Some(key)));
 }

@@ -30,10 +30,11 @@ use recorder::{
 };
 use scopes::{Lowered, Plan, ScopeSet};
 
-use super::{Compression, Options, Transport, progress, seal, steer::Steer};
+use super::{Compression, Options, Transport, progress, steer::Steer};
 use crate::{
     filters::{Diagnostics, read_policies},
     outcome::Outcome,
+    seal,
 };
 
 /// Containers whose names may wait to be asked for.

@@ -1,4 +1,4 @@
-//! Signing and encrypting a capture while it is written.
+//! Signing and encrypting the captures that are written.
 
 use std::{fs, io, path::Path};
 

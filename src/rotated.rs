@@ -1,0 +1,83 @@
+//! Rotated sets: whether files that say they are parts of one recording follow each other.
+//!
+//! Each part's header names the head of the chain of the part before it, and is itself in its own part's chain. So a part
+//! that was taken out, put in or exchanged for another breaks the set, although each file by itself is whole.
+
+use std::collections::BTreeMap;
+
+use format::{Header, Verdict};
+
+/// What verifying a file came to, as far as its set goes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// It is no part of a set, or its file is not whole, so that what it says counts for nothing.
+    Alone,
+    /// The first part of its recording.
+    First,
+    /// The oldest part among the files, and not the first that there was.
+    Oldest { part: u32 },
+    /// It follows this file.
+    Follows { part: u32, before: usize },
+    /// In words, with what is wrong.
+    Broken(String),
+}
+
+/// The recording that a part is of.
+type Set<'a> = (&'a str, u64);
+
+fn set(header: &Header) -> Set<'_> {
+    (&header.host.boot_id, header.recording.start_ns)
+}
+
+/// Says of each file where it stands in its set.
+pub fn standings(files: &[(String, Verdict)]) -> Vec<Standing> {
+    let mut parts: BTreeMap<(Set<'_>, u32), usize> = BTreeMap::new();
+    let mut standings = vec![Standing::Alone; files.len()];
+    for (at, (_, verdict)) in files.iter().enumerate() {
+        let Some(header) = whole(verdict).filter(|header| is_part(header)) else { continue };
+        let part = header.recording.part;
+        if let Some(other) = parts.get(&(set(header), part)).and_then(|other| files.get(*other)) {
+            put(
+                &mut standings,
+                at,
+                Standing::Broken(format!("{} is part {part} of the same recording too", other.0)),
+            );
+        } else {
+            parts.insert((set(header), part), at);
+        }
+    }
+    for ((of, part), at) in &parts {
+        let previous =
+            files.get(*at).and_then(|(_, verdict)| whole(verdict)).and_then(|h| h.recording.previous_head);
+        let before = part.checked_sub(1).and_then(|before| parts.get(&(*of, before)));
+        let is_oldest = !parts.range((*of, 0)..(*of, *part)).any(|_| true);
+        let standing = match (previous, before.and_then(|before| Some((*before, files.get(*before)?)))) {
+            (None, _) => Standing::First,
+            (Some(head), Some((before, (_, verdict)))) if verdict.head == head => {
+                Standing::Follows { part: *part, before }
+            }
+            (Some(_), Some((_, (name, _)))) => {
+                Standing::Broken(format!("part {part} was not written after {name}: that file was exchanged"))
+            }
+            (Some(_), None) if is_oldest => Standing::Oldest { part: *part },
+            (Some(_), None) => Standing::Broken(format!("part {} is missing before part {part}", part - 1)),
+        };
+        put(&mut standings, *at, standing);
+    }
+    standings
+}
+
+fn put(standings: &mut [Standing], at: usize, standing: Standing) {
+    if let Some(place) = standings.get_mut(at) {
+        *place = standing;
+    }
+}
+
+fn whole(verdict: &Verdict) -> Option<&Header> {
+    verdict.header.as_deref().filter(|_| verdict.fault.is_none())
+}
+
+/// The first part is known only by others that follow it: every recording is the first part of something.
+fn is_part(header: &Header) -> bool {
+    header.recording.made_from.is_empty()
+}
