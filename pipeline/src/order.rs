@@ -32,7 +32,8 @@ impl Part {
         self.ends.clear();
     }
 
-    fn size(&self) -> usize {
+    /// Bytes that it takes, nearly.
+    pub fn size(&self) -> usize {
         self.bytes.iter().map(Vec::len).sum::<usize>() + self.times.len() * 16
     }
 

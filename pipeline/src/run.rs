@@ -98,6 +98,7 @@ impl<'a> Question<'a> {
                 }
                 None => Err(Error::Worker),
             },
+            |answer| answer.part.size(),
             |job, answer| {
                 stats.blocks_read += 1;
                 stats.rows_read += answer.rows;

@@ -5,8 +5,12 @@ use std::sync::{Condvar, Mutex, PoisonError, mpsc};
 
 use crate::{Error, Result};
 
-/// Results that may wait for an earlier one, for each thread.
+/// Results that may be under way or wait for an earlier one, for each thread.
 const WINDOW_PER_THREAD: usize = 3;
+/// As many when nobody knows yet how large results are.
+const FIRST_WINDOW: usize = 2;
+/// Bytes of results that may be under way or wait, as far as that can be told from those that there were.
+const WINDOW_BYTES: usize = 128 << 20;
 
 /// What threads agree on under one lock.
 struct Shared<F> {
@@ -14,18 +18,38 @@ struct Shared<F> {
     /// Jobs whose results were consumed.
     consumed: usize,
     stopped: bool,
+    /// Bytes of the largest result of late; `None` before the first.
+    largest: Option<usize>,
     prepare: F,
+}
+
+impl<F> Shared<F> {
+    /// How far jobs may be ahead of what was consumed.
+    fn window(&self, threads: usize) -> usize {
+        match self.largest {
+            None => FIRST_WINDOW,
+            Some(largest) => (WINDOW_BYTES / largest.max(1)).clamp(1, threads * WINDOW_PER_THREAD),
+        }
+    }
+
+    fn weigh(&mut self, bytes: usize) {
+        // A large result is forgotten slowly: the next one may be as large.
+        let before = self.largest.unwrap_or_default();
+        self.largest = Some(bytes.max(before - before / 16));
+    }
 }
 
 /// Runs jobs `0..jobs`. For each, in order and one at a time, `prepare` says what its work needs to know; then `work`
 /// runs on any thread, with a state of that thread; then `consume` takes the results, in order, on this thread. It may
-/// stop the run. With one thread all of it happens here, and in the same order.
+/// stop the run. With one thread all of it happens here, and in the same order. `size` says how many bytes a result takes:
+/// the larger they are, the fewer are under way.
 pub fn ordered<I: Send, W, P: Send>(
     threads: usize,
     jobs: usize,
     mut prepare: impl FnMut(usize) -> Result<I> + Send,
     state: impl Fn() -> W + Sync,
     work: impl Fn(&mut W, usize, I) -> Result<P> + Sync,
+    size: impl Fn(&P) -> usize + Sync,
     mut consume: impl FnMut(usize, P) -> Result<ControlFlow<()>>,
 ) -> Result<()> {
     let threads = threads.min(jobs);
@@ -40,13 +64,13 @@ pub fn ordered<I: Send, W, P: Send>(
         }
         return Ok(());
     }
-    let window = threads * WINDOW_PER_THREAD;
-    let shared = Mutex::new(Shared { next: 0, consumed: 0, stopped: false, prepare });
+    let shared = Mutex::new(Shared { next: 0, consumed: 0, stopped: false, largest: None, prepare });
     let moved = Condvar::new();
     let lock = || shared.lock().unwrap_or_else(PoisonError::into_inner);
     let take = || {
         let mut shared = lock();
-        while !shared.stopped && shared.next < jobs && shared.next >= shared.consumed + window {
+        while !shared.stopped && shared.next < jobs && shared.next >= shared.consumed + shared.window(threads)
+        {
             shared = moved.wait(shared).unwrap_or_else(PoisonError::into_inner);
         }
         if shared.stopped || shared.next >= jobs {
@@ -62,12 +86,16 @@ pub fn ordered<I: Send, W, P: Send>(
         let (sender, results) = mpsc::channel();
         for _ in 0..threads {
             let sender = sender.clone();
-            let (state, work, take) = (&state, &work, &take);
+            let (state, work, take, size, lock, moved) = (&state, &work, &take, &size, &lock, &moved);
             scope.spawn(move || {
                 let mut state = state();
                 while let Some((job, input)) = take() {
                     let part = input.and_then(|input| work(&mut state, job, input));
                     let failed = part.is_err();
+                    if let Ok(part) = &part {
+                        lock().weigh(size(part));
+                        moved.notify_all();
+                    }
                     if sender.send((job, part)).is_err() || failed {
                         break;
                     }
@@ -139,6 +167,7 @@ mod tests {
                     std::thread::sleep(std::time::Duration::from_micros(50 - job as u64));
                     Ok(double + 1)
                 },
+                |part| *part,
                 |_, part| {
                     seen.push(part);
                     Ok(ControlFlow::Continue(()))
@@ -163,10 +192,37 @@ mod tests {
                 worked.fetch_add(1, Ordering::Relaxed);
                 if job == 20 { Err(Error::Worker) } else { Ok(()) }
             };
-            assert!(ordered(threads, 1000, |_| Ok(()), || (), work, stop(5)).is_ok());
+            assert!(ordered(threads, 1000, |_| Ok(()), || (), work, |()| 0, stop(5)).is_ok());
             assert!(worked.load(Ordering::Relaxed) < 30);
-            assert!(ordered(threads, 1000, |_| Ok(()), || (), work, stop(500)).is_err());
+            assert!(ordered(threads, 1000, |_| Ok(()), || (), work, |()| 0, stop(500)).is_err());
             assert!(worked.load(Ordering::Relaxed) < 80);
         }
+    }
+
+    #[test]
+    fn the_larger_results_are_the_fewer_are_under_way() {
+        const EACH: usize = 50 << 20;
+        let (under_way, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let done = ordered(
+            8,
+            60,
+            |_| {
+                most.fetch_max(under_way.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                Ok(())
+            },
+            || (),
+            |(), _, ()| {
+                std::thread::sleep(std::time::Duration::from_micros(200));
+                Ok(EACH)
+            },
+            |each| *each,
+            |_, _| {
+                under_way.fetch_sub(1, Ordering::SeqCst);
+                Ok(ControlFlow::Continue(()))
+            },
+        );
+        assert!(done.is_ok());
+        // The one that is being consumed counts as under way until it is.
+        assert!(most.load(Ordering::SeqCst) * EACH <= WINDOW_BYTES + EACH, "{most:?} were under way");
     }
 }
