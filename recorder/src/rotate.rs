@@ -1,7 +1,6 @@
 //! Rotation: one recording in several files, the oldest of which may go.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -47,14 +46,6 @@ pub fn part_path(path: &Path, part: u32) -> PathBuf {
     }
 }
 
-/// Removes the oldest of these files until `keep` are left. One that cannot be removed is only forgotten.
-pub fn remove_oldest(files: &mut Vec<PathBuf>, keep: usize) {
-    let surplus = files.len().saturating_sub(keep.max(1));
-    for file in files.drain(..surplus) {
-        let _ = fs::remove_file(file);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,17 +64,5 @@ mod tests {
         let by_time = Rotation { every: Stretch::Time(Duration::from_secs(10)), keep: None };
         assert!(!by_time.is_due(u64::MAX, Duration::from_secs(10)));
         assert!(by_time.is_due(0, Duration::from_millis(10_001)));
-    }
-
-    #[test]
-    fn the_oldest_files_go_and_one_always_stays() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut files: Vec<PathBuf> = (0..4).map(|n| dir.path().join(n.to_string())).collect();
-        files.iter().for_each(|file| fs::write(file, "x").unwrap());
-        remove_oldest(&mut files, 2);
-        assert_eq!(files, [dir.path().join("2"), dir.path().join("3")]);
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
-        remove_oldest(&mut files, 0);
-        assert_eq!(files, [dir.path().join("3")]);
     }
 }

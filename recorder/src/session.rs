@@ -63,7 +63,10 @@ pub struct Summary {
     pub lost: u64,
     /// Left out by `--only-matched`, by a flight recorder that let them go, or after `--max-size` was reached.
     pub left_out: u64,
-    /// Events that the source produced: `events + lost + left_out`.
+    /// In files that `--keep` has removed since, and how many files those were.
+    pub removed: u64,
+    pub removed_files: u64,
+    /// Events that the source produced: `events + lost + left_out + removed`.
     pub produced: u64,
     pub bytes: u64,
     pub blocks: u64,
@@ -176,11 +179,24 @@ impl Session {
         }
         let took = self.started.elapsed();
         let (counts, written) = self.assembler.finish();
-        let Written { files, bytes, rows, blocks, lost_rows, left_out_rows, halt, released } = written?;
+        let Written {
+            files,
+            bytes,
+            rows,
+            blocks,
+            removed_rows,
+            removed_files,
+            lost_rows,
+            left_out_rows,
+            halt,
+            released,
+        } = written?;
         Ok(Summary {
             events: rows,
             lost: counts.lost + lost_rows,
             left_out: counts.filtered + left_out_rows,
+            removed: removed_rows,
+            removed_files,
             produced: counts.produced,
             bytes,
             blocks,

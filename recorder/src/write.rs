@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    fs,
     io::{self, Write},
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError, atomic::Ordering},
@@ -21,6 +22,8 @@ use crate::{
     rotate::Rotation,
 };
 
+/// What a file's beginning may take: header, processes, cgroups and users.
+const BEGIN_BYTES: u64 = 1 << 20;
 /// Room kept for the end of the file: losses, index and footer. The index takes some hundred bytes for each block.
 const END_BYTES: u64 = 256 << 10;
 const END_BYTES_PER_BLOCK: u64 = 4 << 10;
@@ -58,6 +61,9 @@ pub struct Written {
     pub bytes: u64,
     pub rows: u64,
     pub blocks: u64,
+    /// Rows that were in files which `--keep` has removed since, and how many files those were.
+    pub removed_rows: u64,
+    pub removed_files: u64,
     /// Rows that were recorded and could not be written.
     pub lost_rows: u64,
     /// Rows that a flight recorder let go, or that came after `--max-size` was reached.
@@ -96,6 +102,15 @@ struct OpenFile {
     first_ns: Option<u64>,
 }
 
+/// A finished file of a rotated set.
+#[derive(Debug)]
+struct Closed {
+    path: PathBuf,
+    bytes: u64,
+    blocks: u64,
+    rows: u64,
+}
+
 /// A block that the flight recorder holds.
 #[derive(Debug)]
 struct Held {
@@ -120,7 +135,11 @@ pub struct Sink {
     begun: bool,
     previous_head: Option<[u8; 32]>,
     part: u32,
-    closed: Vec<PathBuf>,
+    closed: VecDeque<Closed>,
+    /// Files that should be gone, and could not be removed.
+    unremoved: Vec<Closed>,
+    /// Boot clock of the first and the last row that could not be written.
+    lost_ns: Option<(u64, u64)>,
     gauge: Arc<Gauge>,
     result: Written,
 }
@@ -143,7 +162,9 @@ impl Sink {
             begun: !keeps_state,
             previous_head: None,
             part: 0,
-            closed: Vec::new(),
+            closed: VecDeque::new(),
+            unremoved: Vec::new(),
+            lost_ns: None,
             gauge,
             result: Written::default(),
         };
@@ -221,7 +242,7 @@ impl Sink {
                 Ok(())
             }
             Err(halt) => {
-                self.lose(rows, &halt);
+                self.lose(block, &halt);
                 Err(halt)
             }
         }
@@ -300,6 +321,9 @@ impl Sink {
         if !rotation.is_due(bytes, time) {
             return Ok(());
         }
+        // A file that may have no successor stays open, so that what is lost can be told in it.
+        let next = BEGIN_BYTES + block.bytes() as u64;
+        file.output.with(|output| output.reserve(next, 2 * END_BYTES)).map_err(|_| Halt::DiskFull)?;
         self.close()?;
         self.part += 1;
         self.begun = false;
@@ -309,7 +333,7 @@ impl Sink {
     /// Ends the open file.
     fn close(&mut self) -> Result<(), Halt> {
         let Some(file) = self.file.take() else { return Ok(()) };
-        let OpenFile { writer, output, .. } = file;
+        let OpenFile { writer, output, blocks, rows, .. } = file;
         let finished = writer.finish().map_err(halt)?;
         let (_, Finished { head, .. }) = finished;
         self.previous_head = Some(head);
@@ -317,11 +341,29 @@ impl Sink {
         output
             .with(Output::settle)
             .map_err(|source| Halt::Output(OutputError::Io { path: path.clone(), source }))?;
-        self.closed.push(path);
-        if let Some(keep) = self.destination.rotation.as_ref().and_then(|rotation| rotation.keep) {
-            crate::rotate::remove_oldest(&mut self.closed, keep);
-        }
+        let bytes = output.with(|output| output.written());
+        self.closed.push_back(Closed { path, bytes, blocks, rows });
+        self.remove_surplus();
         Ok(())
+    }
+
+    /// Removes the oldest files beyond `--keep`. One that cannot be removed stays, and counts.
+    fn remove_surplus(&mut self) {
+        let Some(keep) = self.destination.rotation.as_ref().and_then(|rotation| rotation.keep) else {
+            return;
+        };
+        while self.closed.len() > keep.max(1) {
+            let Some(oldest) = self.closed.pop_front() else { return };
+            if fs::remove_file(&oldest.path).is_err() {
+                self.unremoved.push(oldest);
+                continue;
+            }
+            self.gauge.bytes.fetch_sub(oldest.bytes, Ordering::Relaxed);
+            self.result.rows -= oldest.rows;
+            self.result.blocks -= oldest.blocks;
+            self.result.removed_rows += oldest.rows;
+            self.result.removed_files += 1;
+        }
     }
 
     fn hold(&mut self, block: Box<EncodedBlock>, changes: Vec<Change>) {
@@ -355,7 +397,12 @@ impl Sink {
         self.result.released = true;
         self.held_bytes = 0;
         while let Some(Held { block, changes }) = self.held.pop_front() {
-            self.block(&block, changes)?;
+            if let Err(halt) = self.block(&block, changes) {
+                for Held { block, .. } in std::mem::take(&mut self.held) {
+                    self.lose(&block, &halt);
+                }
+                return Err(halt);
+            }
         }
         Ok(())
     }
@@ -363,16 +410,22 @@ impl Sink {
     /// A piece that comes when nothing can be written any more.
     fn leave(&mut self, piece: Piece) {
         if let (Piece::Block { block, .. }, Some(halt)) = (&piece, self.result.halt.take()) {
-            self.lose(u64::from(block.rows()), &halt);
+            self.lose(block, &halt);
             self.result.halt = Some(halt);
         }
     }
 
-    fn lose(&mut self, rows: u64, halt: &Halt) {
+    fn lose(&mut self, block: &EncodedBlock, halt: &Halt) {
+        let rows = u64::from(block.rows());
         match halt {
             // The recording ends where its last block ends; what comes later is not part of it.
             Halt::MaxSize => self.result.left_out_rows += rows,
-            _ => self.result.lost_rows += rows,
+            _ if rows > 0 => {
+                self.result.lost_rows += rows;
+                let (from, to) = self.lost_ns.unwrap_or((block.first_ns(), block.last_ns()));
+                self.lost_ns = Some((from.min(block.first_ns()), to.max(block.last_ns())));
+            }
+            _ => {}
         }
     }
 
@@ -380,12 +433,11 @@ impl Sink {
         let held: u64 = self.held.iter().map(|held| u64::from(held.block.rows())).sum();
         self.result.left_out_rows += held;
         let mut outcome = self.begin();
-        if self.result.lost_rows > 0 {
-            let now_ns = crate::clocks::boot_ns();
+        if let Some((from_ns, to_ns)) = self.lost_ns {
             let side = Side::Losses(vec![Loss {
                 host: 0,
-                from_ns: now_ns,
-                to_ns: now_ns,
+                from_ns,
+                to_ns,
                 cpu: None,
                 event: None,
                 count: self.result.lost_rows,
@@ -397,7 +449,8 @@ impl Sink {
         if let (Err(halt), None) = (outcome, &self.result.halt) {
             self.result.halt = Some(halt);
         }
-        self.result.files.clone_from(&self.closed);
+        let files = self.unremoved.drain(..).chain(self.closed.drain(..));
+        self.result.files = files.map(|closed| closed.path).collect();
         self.result.bytes = self.gauge.bytes.load(Ordering::Relaxed);
     }
 }

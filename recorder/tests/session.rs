@@ -243,6 +243,10 @@ fn only_the_newest_files_of_a_set_are_kept() {
     let there: Vec<_> = fs::read_dir(dir.path()).unwrap().flatten().map(|entry| entry.path()).collect();
     assert_eq!((summary.files.len(), there.len()), (2, 2));
     assert!(summary.files.iter().all(|file| there.contains(file)));
+    let kept: u64 = summary.files.iter().map(|file| total_rows(&Capture::open(file).unwrap())).sum();
+    assert_eq!((summary.events, summary.events + summary.removed), (kept, 400_000));
+    let bytes: u64 = there.iter().map(|file| fs::metadata(file).unwrap().len()).sum();
+    assert_eq!((summary.bytes, summary.removed_files > 2), (bytes, true), "{summary:?}");
 }
 
 #[test]

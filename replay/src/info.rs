@@ -51,6 +51,10 @@ pub struct Info {
     pub snaplen: u32,
     pub transport: String,
     pub made_from: String,
+    /// Number in a rotated set, from 0; 0 as well for a recording that was not rotated.
+    pub part: u32,
+    /// Further hosts of a merged capture.
+    pub more_hosts: Vec<String>,
     pub unavailable: Vec<UnavailableInfo>,
     /// `true`: the file was finished; `false`: salvaged.
     pub complete: bool,
@@ -157,6 +161,8 @@ impl Info {
             snaplen: recording.snaplen,
             transport: recording.transport.clone(),
             made_from: recording.made_from.clone(),
+            part: recording.part,
+            more_hosts: header.more_hosts.iter().map(|host| host.hostname.clone()).collect(),
             unavailable: unavailable
                 .map(|it| UnavailableInfo { event: it.event.clone(), reason: it.reason.clone() })
                 .collect(),
@@ -176,6 +182,9 @@ impl Info {
         line("File", self.file.clone());
         line("Recorded by", self.program.clone());
         line("Host", format!("{} ({} cpus, {})", self.host, self.cpus, self.os));
+        if !self.more_hosts.is_empty() {
+            line("Other hosts", self.more_hosts.join(", "));
+        }
         line("Kernel", format!("{} {} {}", self.kernel, self.arch, self.kernel_version));
         let time = |time: &Option<String>| time.clone().unwrap_or_else(|| "-".to_owned());
         line("Start", time(&self.start));
@@ -195,6 +204,12 @@ impl Info {
         line("Complete", self.missing.clone().map_or("yes".to_owned(), |missing| format!("no: {missing}")));
         if !self.command_line.is_empty() {
             line("Command", self.command_line.join(" "));
+        }
+        if !self.made_from.is_empty() {
+            line("Made by", self.made_from.clone());
+        }
+        if self.part > 0 {
+            line("Part", format!("{} of a rotated set", self.part));
         }
         if !self.filters.is_empty() {
             let narrow = if self.only_matched { " (only what matched was recorded)" } else { "" };

@@ -91,6 +91,13 @@ pub fn summary(summary: &Summary) -> String {
             plural(summary.late_names, "container")
         ));
     }
+    if summary.removed_files > 0 {
+        line.push_str(&format!(
+            ", {} removed with {} older files",
+            grouped(summary.removed),
+            grouped(summary.removed_files)
+        ));
+    }
     line
 }
 
@@ -156,6 +163,8 @@ mod tests {
             events: 2_000,
             lost: 3,
             left_out: 0,
+            removed: 0,
+            removed_files: 0,
             produced: 2_003,
             bytes: 4_096,
             blocks: 1,

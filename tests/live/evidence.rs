@@ -6,7 +6,7 @@ use std::time::Duration;
 use libtest_mimic::Failed;
 
 use crate::Test;
-use crate::host::{TRACER, count, ensure, info, path, record, same, scratch, tracer};
+use crate::host::{TRACER, count, ensure, info, path, record, same, scratch, tracer, wait_for};
 
 pub const TESTS: &[Test] = &[
     ("a_million_writes_are_recorded_or_counted_as_lost", a_million_writes),
@@ -36,7 +36,8 @@ fn kill_9_leaves_a_file() -> Result<(), Failed> {
     let mut recorder =
         Command::new(TRACER).args(["record", "-o", path(&file)?]).stderr(Stdio::null()).spawn()?;
     let mut work = Command::new("sh").args(["-c", "while true; do ls / > /dev/null; done"]).spawn()?;
-    std::thread::sleep(Duration::from_secs(6));
+    wait_for(&file)?;
+    std::thread::sleep(Duration::from_secs(4));
     recorder.kill()?;
     recorder.wait()?;
     work.kill()?;

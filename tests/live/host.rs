@@ -60,6 +60,17 @@ pub fn record(dir: &Path, options: &[&str], command: &[&str]) -> Result<PathBuf,
     Ok(file)
 }
 
+/// Waits until a recorder has begun its file: loading the kernel side takes seconds on a busy host.
+pub fn wait_for(file: &Path) -> Result<(), Failed> {
+    for _ in 0..600 {
+        if file.exists() {
+            return Ok(());
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    Err(format!("{} did not appear within a minute", file.display()).into())
+}
+
 pub fn path(file: &Path) -> Result<&str, Failed> {
     file.to_str().ok_or_else(|| "a path that is not UTF-8".into())
 }

@@ -4,15 +4,19 @@
 mod compat;
 mod containers;
 mod debugging;
+mod disk;
 #[path = "../docker/mod.rs"]
 mod docker;
 mod evidence;
 mod filters;
+mod flight;
 mod host;
 mod judge;
 mod masks;
 mod only_matched;
 mod recording;
+mod sets;
+mod workload;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -27,9 +31,18 @@ fn main() {
     if let Some(reason) = &obstacle {
         println!("live tests are skipped: {reason}");
     }
-    let general =
-        [recording::TESTS, masks::TESTS, filters::TESTS, only_matched::TESTS, evidence::TESTS, compat::TESTS]
-            .concat();
+    let general = [
+        recording::TESTS,
+        masks::TESTS,
+        filters::TESTS,
+        only_matched::TESTS,
+        evidence::TESTS,
+        compat::TESTS,
+        sets::TESTS,
+        disk::TESTS,
+        flight::TESTS,
+    ]
+    .concat();
     let groups = [
         (general, None),
         (debugging::TESTS.to_vec(), debugging::obstacle()),

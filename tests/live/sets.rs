@@ -1,0 +1,207 @@
+//! Rotated sets: every part is whole and begins with the state of its beginning, and together they are one recording.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use libtest_mimic::Failed;
+
+use crate::Test;
+use crate::host::{TRACER, ensure, info, path, same, scratch, tracer, tracer_ok, wait_for};
+use crate::workload::Loop;
+
+pub const TESTS: &[Test] = &[
+    ("a_set_rotated_by_size_replays_as_one_capture", rotated_by_size),
+    ("a_set_whose_first_parts_are_gone_still_knows_older_processes", first_parts_are_gone),
+    ("verify_finds_a_missing_and_an_exchanged_part_of_a_signed_set", missing_and_exchanged_parts),
+    ("kill_9_while_rotating_leaves_a_set_that_replays", kill_9_while_rotating),
+    #[cfg(feature = "encrypt")]
+    ("an_encrypted_set_is_read_with_its_identity_and_not_without", encrypted_set),
+];
+
+/// The parts that are there, in their order.
+pub fn parts(dir: &Path) -> Result<Vec<String>, Failed> {
+    let mut parts: Vec<PathBuf> =
+        fs::read_dir(dir)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    parts.retain(|part| part.extension().is_some_and(|extension| extension == "trz"));
+    parts.sort();
+    parts.iter().map(|part| Ok(path(part)?.to_owned())).collect()
+}
+
+/// Records a set into `dir` while `work` goes on.
+fn record_set(dir: &Path, options: &[&str]) -> Result<Vec<String>, Failed> {
+    let file = dir.join("s.trz");
+    let mut arguments = vec!["record", "-o", path(&file)?];
+    arguments.extend(options);
+    tracer_ok(&arguments)?;
+    parts(dir)
+}
+
+fn count_in(files: &[String], filters: &[&str]) -> Result<u64, Failed> {
+    let mut arguments = vec!["replay", "--count", "-q"];
+    arguments.extend(filters);
+    arguments.extend(files.iter().map(String::as_str));
+    Ok(tracer_ok(&arguments)?.trim().parse()?)
+}
+
+fn verify(options: &[&str], files: &[String]) -> Result<Output, Failed> {
+    let mut arguments = vec!["verify"];
+    arguments.extend(options);
+    arguments.extend(files.iter().map(String::as_str));
+    tracer(&arguments)
+}
+
+/// Verifies, expects an exit code, and that the answer holds these words.
+fn verified(options: &[&str], files: &[String], code: i32, words: &str) -> Result<(), Failed> {
+    let output = verify(options, files)?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    ensure(output.status.code() == Some(code) && said.contains(words), || {
+        format!("expected exit code {code} and {words:?}, got {}:\n{said}", output.status)
+    })
+}
+
+fn rotated_by_size() -> Result<(), Failed> {
+    let dir = scratch()?;
+    let work = Loop::start(dir.path(), "ls", "/", "")?;
+    let files = record_set(dir.path(), &["--rotate", "150K", "--duration", "6s"])?;
+    let named = format!("comm={}", work.name);
+    drop(work);
+    ensure(files.len() >= 3, || format!("only {files:?}"))?;
+    let mut alone = 0;
+    for (number, file) in files.iter().enumerate() {
+        same("complete", info(Path::new(file))?["complete"].as_bool(), Some(true))?;
+        // A block is a second at most, and a part is over when the next block would be too much.
+        ensure(fs::metadata(file)?.len() < 600 << 10, || format!("{file} is large"))?;
+        let found = count_in(&files[number..=number], &["-f", &named])?;
+        ensure(found > 0, || format!("nothing of {named} in {file}"))?;
+        alone += found;
+    }
+    same("events in all parts", count_in(&files, &["-f", &named])?, alone)?;
+    // In any order on the command line, rows come in order of time.
+    let mut arguments = vec!["replay", "-q", "-o", "json", "-f", &named];
+    arguments.extend(files.iter().rev().map(String::as_str));
+    let rows = tracer_ok(&arguments)?;
+    let times: Vec<u64> = rows
+        .lines()
+        .map(|line| Ok(serde_json::from_str::<serde_json::Value>(line)?["timestamp"].as_u64().unwrap_or(0)))
+        .collect::<Result<_, Failed>>()?;
+    ensure(times.is_sorted() && times.len() as u64 == alone, || "rows are not in order of time".to_owned())?;
+    verified(&[], &files, 0, "part 2 of its set, written after")
+}
+
+fn first_parts_are_gone() -> Result<(), Failed> {
+    let dir = scratch()?;
+    let work = Loop::start(dir.path(), "ls", "/", "0.05")?;
+    let files = record_set(dir.path(), &["--rotate", "1s", "--keep", "2", "--duration", "7s"])?;
+    let (named, tree) = (format!("comm={}", work.name), format!("tree={}", work.pid()));
+    drop(work);
+    same("parts", files.len(), 2)?;
+    let first = info(Path::new(&files[0]))?;
+    ensure(first["events"].as_u64() > Some(0), || "the oldest part is empty".to_owned())?;
+    ensure(!files[0].contains("0000"), || format!("{files:?} begin with the first part"))?;
+    let found = count_in(&files, &["-f", &named])?;
+    ensure(found > 20, || format!("only {found} events"))?;
+    // The shell's fork is in no part: that it is their parent is in the state at the beginning.
+    same("events of the shell's tree", count_in(&files, &["-f", &named, "-f", &tree])?, found)?;
+    let follow = ["-f", "comm=sh", "-f", "follow", "-f", &tree];
+    ensure(count_in(&files, &follow)? >= found, || "children of the shell are not followed".to_owned())?;
+    verified(&[], &files, 0, "the parts before it are not among these files")
+}
+
+fn missing_and_exchanged_parts() -> Result<(), Failed> {
+    let dir = scratch()?;
+    let key = dir.path().join("key");
+    let public = tracer_ok(&["keygen", path(&key)?])?.trim().to_owned();
+    let files = record_set(dir.path(), &["--rotate", "1s", "--duration", "6s", "--sign-key", path(&key)?])?;
+    ensure(files.len() >= 4, || format!("only {files:?}"))?;
+    verified(&["--key", &public], &files, 0, "signed by")?;
+    let without: Vec<String> = files.iter().filter(|file| !file.contains("0002")).cloned().collect();
+    verified(&["--key", &public], &without, 1, "part 2 is missing before part 3")?;
+    // Signed with the right key, whole, of the right number, and of another recording.
+    let other_dir = scratch()?;
+    let other =
+        record_set(other_dir.path(), &["--rotate", "1s", "--duration", "5s", "--sign-key", path(&key)?])?;
+    fs::copy(&other[2], &files[2])?;
+    verified(&["--key", &public], &files, 1, "part 2 is missing before part 3")?;
+    fs::copy(&files[3], &files[2])?;
+    verified(&["--key", &public], &files, 1, "of the same recording too")
+}
+
+fn kill_9_while_rotating() -> Result<(), Failed> {
+    for after_ms in [3_300, 4_050] {
+        let dir = scratch()?;
+        let file = dir.path().join("s.trz");
+        let work = Loop::start(dir.path(), "ls", "/", "")?;
+        let mut recorder = Command::new(TRACER)
+            .args(["record", "-o", path(&file)?, "--rotate", "20K"])
+            .stderr(Stdio::null())
+            .spawn()?;
+        wait_for(&dir.path().join("s.0000.trz"))?;
+        std::thread::sleep(Duration::from_millis(after_ms));
+        recorder.kill()?;
+        recorder.wait()?;
+        let named = format!("comm={}", work.name);
+        drop(work);
+        let files = parts(dir.path())?;
+        ensure(!files.is_empty(), || "no part was left".to_owned())?;
+        let found = count_in(&files, &["-f", &named])?;
+        ensure(found > 20, || format!("only {found} events in {files:?}"))?;
+        let (last, before) = files.split_last().ok_or("no parts")?;
+        for file in before {
+            same(file, info(Path::new(file))?["complete"].as_bool(), Some(true))?;
+        }
+        same(last, verify(&[], std::slice::from_ref(last))?.status.code(), Some(1))?;
+        let clean = dir.path().join("clean.trz");
+        tracer_ok(&["recover", last, "-o", path(&clean)?])?;
+        same("recovered", verify(&[], &[path(&clean)?.to_owned()])?.status.code(), Some(0))?;
+    }
+    Ok(())
+}
+
+/// A key pair of age's: an example that anyone may know.
+#[cfg(feature = "encrypt")]
+const RECIPIENT: &str = "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj";
+#[cfg(feature = "encrypt")]
+const IDENTITY: &str = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX";
+
+#[cfg(feature = "encrypt")]
+fn encrypted_set() -> Result<(), Failed> {
+    let dir = scratch()?;
+    let identity = dir.path().join("identity");
+    fs::write(&identity, format!("# created by hand\n{IDENTITY}\n"))?;
+    let with = ["--identity", path(&identity)?];
+    let work = Loop::start(dir.path(), "ls", "/", "0.05")?;
+    let files = record_set(dir.path(), &["--rotate", "1s", "--duration", "5s", "--encrypt-to", RECIPIENT])?;
+    let named = format!("comm={}", work.name);
+    drop(work);
+    ensure(files.len() >= 3, || format!("only {files:?}"))?;
+    for file in &files {
+        let bytes = fs::read(file)?;
+        ensure(!bytes.windows(6).any(|part| part == b"tracer"), || format!("{file} has words in clear"))?;
+    }
+    let refused = tracer(&["replay", "--count", &files[0]])?;
+    same("exit code without identity", refused.status.code(), Some(2))?;
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    ensure(said.contains("encrypted") && said.contains("identity"), || said.clone())?;
+    let found = count_in(&files, &["-f", &named, with[0], with[1]])?;
+    ensure(found > 20, || format!("only {found} events"))?;
+    verified(&[], &files, 0, "good")?;
+    verified(&with, &files, 0, "part 2 of its set, written after")?;
+    let without: Vec<String> = files.iter().filter(|file| !file.contains("0001")).cloned().collect();
+    verified(&with, &without, 1, "part 1 is missing before part 2")?;
+    let cut = dir.path().join("cut.trz");
+    let cut = path(&cut)?;
+    tracer_ok(&["cut", &files[1], with[0], with[1], "-f", &named, "-o", cut, "--encrypt-to", RECIPIENT])?;
+    same("exit code of the cut", tracer(&["info", cut])?.status.code(), Some(2))?;
+    let cut = [cut.to_owned()];
+    let all = count_in(&files[1..2], &["-f", &named, with[0], with[1]])?;
+    same("events in the cut", count_in(&cut, &["-f", &named, with[0], with[1]])?, all)?;
+    // A changed byte of a block is found with and without the identity.
+    let mut bytes = fs::read(&files[1])?;
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&files[1], bytes)?;
+    verified(&[], &files[1..2], 1, "BAD")?;
+    verified(&with, &files[1..2], 1, "BAD")
+}
