@@ -10,6 +10,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 use clap::Args;
 
+use crate::bench_replay;
 use crate::bench_run::{Run, measure};
 use crate::bench_table::{Row, Table};
 use crate::bench_workload::{self, Workload};
@@ -19,7 +20,7 @@ use crate::shell;
 pub struct Options {
     /// Rounds of every variant
     #[arg(long, default_value_t = 5)]
-    rounds: u32,
+    pub rounds: u32,
     /// Only workloads and questions whose name contains this
     #[arg(long)]
     only: Option<String>,
@@ -29,6 +30,9 @@ pub struct Options {
     /// Write the figures as JSON here too
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Put the table into docs/performance.md, between its markers
+    #[arg(long)]
+    docs: bool,
     /// Only recording, or only replay
     #[arg(long, value_parser = ["record", "replay"])]
     part: Option<String>,
@@ -61,24 +65,39 @@ const TRACERS: &[Tracer] = &[
         name: "trace-cmd record",
         line: &["trace-cmd", "record", "-q", "-e", "raw_syscalls", "-o", "{out}"],
     },
+    // sysdig has to be running first, and does not end with the program.
+    Tracer {
+        name: "sysdig -z -w",
+        line: &[
+            "sysdig",
+            "sh",
+            "-c",
+            "sysdig -z -w \"$0\" & tracer=$!; sleep 3; \"$@\"; kill -INT $tracer; wait $tracer || true",
+            "{out}",
+        ],
+    },
 ];
 
-/// A question to a capture.
-struct Question {
-    name: &'static str,
-    arguments: &'static [&'static str],
+impl Tracer {
+    /// The command line; the first word of sysdig's only says what is needed.
+    fn command(&self) -> &'static [&'static str] {
+        match self.line {
+            ["sysdig", rest @ ..] => rest,
+            line => line,
+        }
+    }
 }
 
-const QUESTIONS: &[Question] = &[
-    Question { name: "context filter, counted", arguments: &["-f", "comm=dd", "--count"] },
-    Question { name: "rare comm, counted", arguments: &["-f", "comm=true", "--count"] },
-    Question {
-        name: "argument wildcard, counted",
-        arguments: &["-f", "event=newfstatat", "-f", "newfstatat.pathname=*lib*", "--count"],
-    },
-    Question { name: "everything, counted", arguments: &["-f", "uid>=0", "--count"] },
-    Question { name: "JSON", arguments: &["-f", "uid>=0", "-o", "json"] },
-];
+/// Whether the tracer is there and works: sysdig is installed on many hosts without the driver that it needs.
+fn can_run(tracer: &Tracer) -> bool {
+    match tracer.line.first() {
+        None => true,
+        Some(&"sysdig") => {
+            Command::new("sysdig").args(["-n", "1"]).output().is_ok_and(|output| output.status.success())
+        }
+        Some(program) => installed(program),
+    }
+}
 
 pub fn run(options: &Options) -> Result<()> {
     shell::run(Command::new("cargo").current_dir(shell::root()).args([
@@ -95,15 +114,42 @@ pub fn run(options: &Options) -> Result<()> {
         }
     }
     if options.part.as_deref() != Some("record") {
-        replay(options, &wants, &mut table)?;
+        bench_replay::run(options.rounds, options.ours, &wants, &mut table)?;
     }
     if table.is_empty() {
         bail!("nothing is called {:?}", options.only);
     }
-    print!("{}", table.markdown());
+    for tracer in TRACERS.iter().filter(|tracer| !options.ours && !can_run(tracer)) {
+        table.note(format!(
+            "{} is not in the table: it is not installed, or cannot record on this host.",
+            tracer.name
+        ));
+    }
+    let markdown = table.markdown();
+    print!("{markdown}");
     if let Some(path) = &options.json {
         fs::write(path, table.json())?;
     }
+    if options.docs {
+        into_docs(&markdown)?;
+    }
+    Ok(())
+}
+
+const BEGIN: &str = "<!-- cargo xtask bench --docs: from here -->\n";
+const END: &str = "<!-- cargo xtask bench --docs: to here -->\n";
+
+/// Replaces what stands between the markers.
+fn into_docs(markdown: &str) -> Result<()> {
+    let path = shell::root().join("docs/performance.md");
+    let text = fs::read_to_string(&path)?;
+    let (Some(begin), Some(end)) = (text.find(BEGIN), text.find(END)) else {
+        bail!("{} has no markers for the table", path.display());
+    };
+    let (Some(before), Some(after)) = (text.get(..begin + BEGIN.len()), text.get(end..)) else {
+        bail!("{}: the markers are in the wrong order", path.display());
+    };
+    fs::write(&path, format!("{before}\n{}\n{markdown}\n{after}", bench_replay::host()))?;
     Ok(())
 }
 
@@ -114,16 +160,17 @@ fn record(options: &Options, workload: &Workload, table: &mut Table) -> Result<(
     let tracers: Vec<&Tracer> = TRACERS
         .iter()
         .filter(|tracer| !options.ours || tracer.line.first().is_none_or(|program| *program == "{tracer}"))
-        .filter(|tracer| tracer.line.first().is_none_or(|program| installed(program)))
+        .filter(|tracer| can_run(tracer))
         // strace slows a million calls to minutes: once is enough to see the size of it.
         .collect();
-    let mut rows: Vec<Row> = tracers.iter().map(|tracer| Row::new(workload.name, tracer.name)).collect();
+    let mut rows: Vec<Row> =
+        tracers.iter().map(|tracer| Row::new(workload.name, tracer.name).compared()).collect();
     for round in 0..options.rounds {
         for (tracer, row) in tracers.iter().zip(&mut rows) {
             if tracer.name == "strace -f" && round > 0 {
                 continue;
             }
-            let prefix = fill(tracer.line, &out);
+            let prefix = fill(tracer.command(), &out);
             let mut command = Command::new(prefix.first().map_or(workload_program(), String::as_str));
             command.args(prefix.iter().skip(1));
             if !prefix.is_empty() {
@@ -145,38 +192,8 @@ fn record(options: &Options, workload: &Workload, table: &mut Table) -> Result<(
     Ok(())
 }
 
-fn replay(options: &Options, wants: &dyn Fn(&str) -> bool, table: &mut Table) -> Result<()> {
-    let questions: Vec<&Question> = QUESTIONS.iter().filter(|question| wants(question.name)).collect();
-    if questions.is_empty() {
-        return Ok(());
-    }
-    let work = tempfile::tempdir()?;
-    let capture = work.path().join("replay.trz");
-    let tracer = tracer_program();
-    let script = format!(
-        "dd if=/dev/zero of=/dev/null bs=1 count=2000000 status=none; find {0} -xdev > /dev/null; true",
-        "/usr"
-    );
-    shell::output(
-        Command::new(&tracer).args(["record", "-o"]).arg(&capture).args(["--", "sh", "-c", &script]),
-    )?;
-    let (events, _) = counts(&capture);
-    let mut rows: Vec<Row> = questions.iter().map(|question| Row::new("replay", question.name)).collect();
-    for _ in 0..options.rounds {
-        for (question, row) in questions.iter().zip(&mut rows) {
-            let mut command = Command::new(&tracer);
-            command.arg("replay").arg(&capture).args(["--threads", "1"]).args(question.arguments);
-            row.add(measure(&mut command)?, None, events, None);
-        }
-    }
-    for row in rows {
-        table.push(row, None);
-    }
-    Ok(())
-}
-
 /// Events and losses of one of our captures.
-fn counts(capture: &std::path::Path) -> (Option<u64>, Option<u64>) {
+pub fn counts(capture: &std::path::Path) -> (Option<u64>, Option<u64>) {
     let said = shell::text(Command::new(tracer_program()).arg("info").arg(capture).args(["-o", "json"]));
     let value: Option<serde_json::Value> = said.ok().and_then(|text| serde_json::from_str(&text).ok());
     let number = |key: &str| value.as_ref().and_then(|value| value.get(key)?.as_u64());
@@ -193,7 +210,7 @@ fn fill(line: &[&str], out: &std::path::Path) -> Vec<String> {
         .collect()
 }
 
-fn installed(program: &str) -> bool {
+pub fn installed(program: &str) -> bool {
     program == "{tracer}"
         || Command::new("sh")
             .args(["-c", &format!("command -v {program}")])
@@ -201,14 +218,14 @@ fn installed(program: &str) -> bool {
             .is_ok_and(|o| o.status.success())
 }
 
-fn tracer_program() -> PathBuf {
+pub fn tracer_program() -> PathBuf {
     let out =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| shell::root().join("target"), PathBuf::from);
     shell::root().join(out).join("release/tracer")
 }
 
 /// This program again: it runs the workload and reports how long that took, without the tracer's own start.
-fn workload_program() -> &'static str {
+pub fn workload_program() -> &'static str {
     static SELF: std::sync::OnceLock<String> = std::sync::OnceLock::new();
     SELF.get_or_init(|| {
         std::env::current_exe().map_or_else(|_| "xtask".to_owned(), |path| path.display().to_string())

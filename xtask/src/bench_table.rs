@@ -6,8 +6,10 @@ use crate::bench_run::Run;
 
 /// All runs of one variant.
 pub struct Row {
-    group: &'static str,
-    name: &'static str,
+    group: String,
+    name: String,
+    /// Its time is told as a multiple of the group's first row.
+    compared: bool,
     runs: Vec<Run>,
     bytes: Vec<f64>,
     events: Vec<f64>,
@@ -23,8 +25,20 @@ struct Spread {
 }
 
 impl Row {
-    pub fn new(group: &'static str, name: &'static str) -> Row {
-        Row { group, name, runs: Vec::new(), bytes: Vec::new(), events: Vec::new(), lost: Vec::new() }
+    pub fn new(group: impl Into<String>, name: impl Into<String>) -> Row {
+        Row {
+            group: group.into(),
+            name: name.into(),
+            compared: false,
+            runs: Vec::new(),
+            bytes: Vec::new(),
+            events: Vec::new(),
+            lost: Vec::new(),
+        }
+    }
+
+    pub fn compared(self) -> Row {
+        Row { compared: true, ..self }
     }
 
     pub fn add(&mut self, run: Run, bytes: Option<u64>, events: Option<u64>, lost: Option<u64>) {
@@ -52,12 +66,18 @@ fn median(values: &[f64]) -> Option<f64> {
 #[derive(Default)]
 pub struct Table {
     rows: Vec<(Row, Option<u64>)>,
+    notes: Vec<String>,
 }
 
 impl Table {
     /// Adds a row; `calls` are the system calls of the workload, to tell the added time of one.
     pub fn push(&mut self, row: Row, calls: Option<u64>) {
         self.rows.push((row, calls));
+    }
+
+    /// Adds a sentence below the table.
+    pub fn note(&mut self, note: String) {
+        self.notes.push(note);
     }
 
     pub fn is_empty(&self) -> bool {
@@ -74,8 +94,8 @@ impl Table {
         let mut all = Vec::new();
         for (row, calls) in &self.rows {
             let Some(wall) = row.wall() else { continue };
-            let recording = row.group != "replay";
-            let base = self.base(row.group).filter(|_| recording);
+            let recording = !row.group.starts_with("replay");
+            let base = self.base(&row.group).filter(|_| row.compared);
             let bytes = median(&row.bytes);
             let events = median(&row.events);
             all.push(serde_json::json!({
@@ -139,6 +159,9 @@ impl Table {
                 }
             }
             text.push('\n');
+        }
+        for note in &self.notes {
+            let _ = write!(text, "\n{note}\n");
         }
         text
     }

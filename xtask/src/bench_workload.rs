@@ -22,7 +22,11 @@ pub const ALL: &[Workload] = &[
     Workload { name: "find", calls: None, prepare: find, run: find },
     Workload { name: "fork-exec", calls: None, prepare: nothing, run: fork_exec },
     Workload { name: "compile", calls: None, prepare: write_source, run: compile },
+    Workload { name: "opens", calls: Some(2 * OPENS), prepare: nothing, run: opens },
 ];
+
+/// Files that `opens` opens, one after the other.
+const OPENS: u64 = 300_000;
 
 impl Workload {
     /// What has to be there, and in the page cache, before the first run.
@@ -75,6 +79,16 @@ fn find(_: &Path) -> Result<()> {
             .args(["/usr", "-xdev", "-type", "f", "-newer", "/etc/passwd"])
             .stdout(Stdio::null()),
     )
+}
+
+/// Opens and closes the same few thousand libraries and headers again and again.
+fn opens(_: &Path) -> Result<()> {
+    let listed = shell::text(Command::new("find").args(["/usr/lib", "/usr/include", "-type", "f"]))?;
+    let files: Vec<&str> = listed.lines().take(5000).collect();
+    for file in files.iter().cycle().take(OPENS as usize) {
+        drop(fs::File::open(file)?);
+    }
+    Ok(())
 }
 
 fn fork_exec(_: &Path) -> Result<()> {
