@@ -10,6 +10,7 @@
 //!
 //! The kernel programs use this module, and of the rest of the crate only [`crate::capture`].
 
+pub mod files;
 pub mod hooks;
 pub mod layout;
 pub mod lower;
@@ -50,6 +51,8 @@ pub mod kind {
     pub const CONTEXT: u8 = 2;
     /// Arguments of an execve that are gone when it returns; the event of the same task and slot takes them.
     pub const ENTRY: u8 = 3;
+    /// What a descriptor stands for: see [`super::files`].
+    pub const FILE: u8 = 4;
 }
 
 /// Numbers of what can be recorded: native system calls by number, then those of 32-bit tasks, then hooks.
@@ -71,7 +74,8 @@ pub struct BlobHeader {
     pub length: u32,
     pub arg: u8,
     pub form: u8,
-    pub spare: u16,
+    /// [`form::FILE`]: where the programs keep the file.
+    pub place: u16,
 }
 
 pub const BLOB_HEADER_BYTES: usize = 8;
@@ -85,6 +89,8 @@ pub mod form {
     pub const PATH: u8 = 1;
     /// The same of a file that hangs in no tree, such as a memfd.
     pub const PSEUDO_PATH: u8 = 2;
+    /// Eight bytes: the id of the file that the argument stands for, of a [`super::kind::FILE`] record.
+    pub const FILE: u8 = 3;
 }
 
 /// A task's context on the wire; the fields are those of `Context`.

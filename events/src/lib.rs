@@ -10,6 +10,7 @@ pub mod capture;
 pub mod catalogue;
 pub mod consts;
 pub mod context;
+pub mod descriptor;
 pub mod event;
 pub mod marks;
 pub mod sets;

@@ -12,6 +12,19 @@ pub enum Raw<'a> {
     Bytes(&'a [u8]),
 }
 
+impl<'a> Raw<'a> {
+    /// A descriptor's number, and what it stands for where that is known: stored as the 8 bytes of the number, then that.
+    pub fn descriptor(self) -> Option<(u64, &'a [u8])> {
+        match self {
+            Raw::Missing => None,
+            Raw::Number(number) => Some((number, &[])),
+            Raw::Bytes(bytes) => {
+                bytes.split_first_chunk().map(|(number, rest)| (u64::from_le_bytes(*number), rest))
+            }
+        }
+    }
+}
+
 /// A value read by its kind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Value<'a> {
@@ -20,6 +33,8 @@ pub enum Value<'a> {
     Unsigned(u64),
     Bool(bool),
     Pointer(u64),
+    /// A descriptor, and what it stands for: `/etc/passwd`, `tcp 10.0.0.1:4242->10.0.0.2:443`, `pipe:[4711]`.
+    Descriptor(i64, &'a [u8]),
     Str(&'a [u8]),
     /// Strings, each followed by a NUL; see [`strings`].
     StrArray(&'a [u8]),
@@ -52,6 +67,10 @@ impl<'a> Value<'a> {
             (ArgKind::U8 | ArgKind::U16 | ArgKind::U32 | ArgKind::U64, Raw::Number(n)) => Value::Unsigned(n),
             (ArgKind::Bool, Raw::Number(n)) => Value::Bool(n != 0),
             (ArgKind::Pointer, Raw::Number(n)) => Value::Pointer(n),
+            (ArgKind::Fd, Raw::Bytes(_)) => match raw.descriptor() {
+                Some((number, stands_for)) => Value::Descriptor(number as i64, stands_for),
+                None => Value::Missing,
+            },
             (ArgKind::Str | ArgKind::Text(_), Raw::Bytes(b)) => Value::Str(b),
             (ArgKind::StrArray | ArgKind::StrList(_), Raw::Bytes(b)) => Value::StrArray(b),
             (ArgKind::Bytes(_), Raw::Bytes(b)) => Value::Bytes(b),
@@ -94,6 +113,18 @@ mod tests {
         assert_eq!(read(b"sh\0\0x\0"), [Some(&b"sh"[..]), Some(b""), Some(b"x"), None]);
         assert_eq!(read(b""), [None; 4]);
         assert_eq!(read(b"\0"), [Some(&b""[..]), None, None, None]);
+    }
+
+    #[test]
+    fn a_descriptor_is_its_number_and_what_it_stands_for() {
+        let mut stored = [0; 19];
+        stored[0] = 3;
+        stored[8..].copy_from_slice(b"/etc/passwd");
+        let read = |raw| Value::read(ArgKind::Fd, raw);
+        assert_eq!(read(Raw::Bytes(&stored)), Value::Descriptor(3, b"/etc/passwd"));
+        assert_eq!(read(Raw::Number(-100_i64 as u64)), Value::Signed(-100));
+        assert_eq!(read(Raw::Bytes(&stored[..8])), Value::Descriptor(3, b""));
+        assert_eq!(read(Raw::Bytes(&stored[..7])), Value::Missing);
     }
 
     trait First<'a> {

@@ -29,6 +29,7 @@ pub mod limits;
 mod map;
 pub mod redact;
 mod redact_address;
+mod redact_descriptor;
 mod redact_header;
 pub mod rewrite;
 mod row;

@@ -206,6 +206,9 @@ impl Edit for Redactor {
             }
             Raw::Bytes(bytes) => bytes,
         };
+        if arg.kind == ArgKind::Fd {
+            return self.descriptor(row.event, arg.name, value);
+        }
         match self.named(row.event.name, arg.name, bytes) {
             Some(treatment) => self.change(treatment, arg.kind, bytes),
             None => self.by_kind(row.event, arg.name, arg.kind, bytes),
@@ -374,6 +377,38 @@ mod tests {
         for end in 0..address.len() {
             assert!(redactor.address(&address[..end]).len() <= end);
         }
+    }
+
+    fn changed(redactor: &mut Redactor, stands_for: &[u8]) -> Change {
+        let event = events::catalogue::by_name("read").unwrap();
+        let context = events::Context::default();
+        let row = Copied { event, context: &context, row: 0, ordinal: 0, time_ns: 0 };
+        let stored = [&7_u64.to_le_bytes()[..], stands_for].concat();
+        redactor.argument(&row, 0, Raw::Bytes(&stored))
+    }
+
+    #[test]
+    fn what_a_descriptor_stands_for_is_treated_as_the_path_or_address_that_it_is() {
+        let mut redactor = redactor(&[("paths=/home/*", Treatment::Hash), ("addresses", Treatment::Hash)]);
+        assert_eq!(changed(&mut redactor, b"/etc/passwd"), Change::Keep);
+        let Change::Bytes(path) = changed(&mut redactor, b"/home/alice/notes") else { panic!() };
+        assert_eq!(path[..8], 7_u64.to_le_bytes());
+        assert_eq!(path[8..], *redactor.text(Text::Path, b"/home/alice/notes").unwrap());
+        let Change::Bytes(tcp) = changed(&mut redactor, b"tcp 8.8.8.8:53->[2001:db8::1]:443") else {
+            panic!()
+        };
+        let tcp = String::from_utf8(tcp[8..].to_vec()).unwrap();
+        assert!(tcp.starts_with("tcp 10.") && tcp.contains(":53->[fd") && tcp.ends_with(":443"), "{tcp}");
+        assert!(!tcp.contains("8.8.8.8") && !tcp.contains("2001"), "{tcp}");
+        let Change::Bytes(unix) = changed(&mut redactor, b"unix ->/run/alice.sock") else { panic!() };
+        assert!(!unix.windows(5).any(|word| word == b"alice"), "{unix:?}");
+        let mut one =
+            Redactor::new(vec![Rule::parse("addresses=8.8.*", Treatment::Hash).unwrap()], b"secret");
+        assert_eq!(changed(&mut one, b"tcp 9.9.9.9:53->1.1.1.1:443"), Change::Keep);
+        let Change::Bytes(tcp) = changed(&mut one, b"tcp 9.9.9.9:53->8.8.8.8:443") else { panic!() };
+        assert!(tcp[8..].starts_with(b"tcp 9.9.9.9:53->10."), "{tcp:?}");
+        let mut dropping = Redactor::new(vec![Rule::parse("paths", Treatment::Drop).unwrap()], b"secret");
+        assert_eq!(changed(&mut dropping, b"memfd:x"), Change::Number(7));
     }
 
     #[test]

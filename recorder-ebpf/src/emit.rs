@@ -13,7 +13,7 @@ use aya_ebpf::{
     maps::{Array, RingBuf},
 };
 use events::abi::{
-    BLOB_HEADER_BYTES, BlobHeader, HEADER_BYTES, RecordHeader,
+    BLOB_HEADER_BYTES, BlobHeader, HEADER_BYTES, RecordHeader, form,
     hooks::Hook,
     region::{CAPTURE_LIMIT, DATA_OFFSET, LARGEST_WRITE, RegionHeader, SLACK, Tail, VALUE_SIZE_MARK},
     tables::Config,
@@ -225,9 +225,21 @@ impl Writer {
     #[inline(always)]
     pub fn end_blob(&mut self, arg: u8, form: u8, length: u32) {
         // SAFETY: as above.
-        unsafe { *self.pointer(self.at).cast::<BlobHeader>() = BlobHeader { length, arg, form, spare: 0 } };
+        unsafe { *self.pointer(self.at).cast::<BlobHeader>() = BlobHeader { length, arg, form, place: 0 } };
         self.at += BLOB_HEADER_BYTES as u64 + (length as u64 + 7 & !7);
         self.at = self.forget(self.at);
+    }
+
+    /// Appends a blob that refers to a file.
+    #[inline(always)]
+    pub fn refer(&mut self, arg: u8, place: u16, id: u64) {
+        let header = BlobHeader { length: 8, arg, form: form::FILE, place };
+        // SAFETY: as above.
+        unsafe {
+            *self.pointer(self.at).cast::<BlobHeader>() = header;
+            *self.blob_bytes().cast::<u64>() = id;
+        }
+        self.at += BLOB_HEADER_BYTES as u64 + 8;
     }
 
     /// The same number, of which the verifier knows nothing any more: without this it follows every length that a

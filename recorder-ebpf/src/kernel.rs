@@ -142,6 +142,43 @@ impl Pid<false> {
     }
 }
 
+impl Dentry<false> {
+    /// Whether it is found by its name (not 0), its directory, and the hash of its name: by one read where the kernel has
+    /// them side by side.
+    #[inline(always)]
+    pub fn identity(self) -> [u64; 3] {
+        let at = offset!(dentry.hashed);
+        if offset!(dentry.parent) == at + 8 && offset!(dentry.name_hash) == at + 16 {
+            probe(self.0.wrapping_add(at as usize))
+        } else {
+            [self.hashed(), self.parent().0 as u64, self.name_hash()]
+        }
+    }
+}
+
+impl Sock<false> {
+    /// A number that changes with its addresses and ports.
+    #[inline(always)]
+    pub fn endpoints(self) -> u64 {
+        let at = offset!(sock.addresses);
+        let [addresses, ports]: [u64; 2] = if offset!(sock.ports) == at + 12 {
+            probe(self.0.wrapping_add(at as usize))
+        } else {
+            [self.addresses(), (self.ports() as u64) << 32]
+        };
+        // The word of the ports begins with a hash of no account.
+        addresses ^ (ports >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+}
+
+impl UnixSock<false> {
+    /// Whether the kernel has such sockets, and says where their addresses are.
+    #[inline(always)]
+    pub fn is_known() -> bool {
+        offset!(unix_sock.addr) != ABSENT && offset!(unix_address.name) != ABSENT
+    }
+}
+
 impl VfsMount<false> {
     /// The mount that it is part of.
     #[inline(always)]

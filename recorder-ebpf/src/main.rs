@@ -4,6 +4,7 @@
 
 mod capture;
 mod context;
+mod descriptors;
 mod emit;
 mod gather;
 mod kernel;

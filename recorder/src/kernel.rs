@@ -23,6 +23,7 @@ mod contexts;
 mod decode;
 mod drain;
 mod early_drop;
+mod files;
 mod load;
 mod order;
 mod packets;

@@ -182,6 +182,32 @@ fn tables_name_flags_and_addresses_unless_asked_not_to() {
 }
 
 #[test]
+fn descriptors_show_what_they_stand_for_unless_numbers_are_asked_for() {
+    let context = id();
+    let file = [&3_u64.to_le_bytes()[..], b"/etc/pass\"wd\x1b"].concat();
+    let socket = [&5_u64.to_le_bytes()[..], b"tcp 10.0.0.1:4242->10.0.0.2:443"].concat();
+    let read = [Raw::Bytes(&file), Raw::Missing, Raw::Number(7)];
+    let dup = [Raw::Bytes(&socket), Raw::Number(9)];
+    let events = [view(named("read"), &context, &read), view(named("dup2"), &context, &dup)];
+    let table = print(Format::Table, utc(), &events);
+    // What a terminal would take for a command is shown as text.
+    assert!(table.contains("fd: 3=/etc/pass\"wd") && !table.contains('\x1b'), "{table}");
+    assert!(table.contains("oldfd: 5=tcp 10.0.0.1:4242->10.0.0.2:443, newfd: 9"), "{table}");
+    let table = print(Format::Table, Style { raw_arguments: true, ..utc() }, &events);
+    assert!(table.contains("fd: 3, buf") && table.contains("oldfd: 5, newfd: 9"), "{table}");
+    let values = |style: Style| -> Vec<serde_json::Value> {
+        let lines = print(Format::Json, style, &events);
+        let read = |line| -> serde_json::Value { serde_json::from_str(line).expect("a line is JSON") };
+        lines.lines().map(|line| read(line)["args"][0].clone()).collect()
+    };
+    let first = |values: &[serde_json::Value]| (values[0]["type"].clone(), values[0]["value"].clone());
+    assert_eq!(first(&values(utc())), ("int".into(), 3.into()));
+    let parsed = values(Style { parse_arguments: true, ..utc() });
+    assert_eq!(first(&parsed), ("string".into(), "3=/etc/pass\"wd\u{1b}".into()));
+    assert_eq!(parsed[1]["value"], "5=tcp 10.0.0.1:4242->10.0.0.2:443");
+}
+
+#[test]
 fn json_has_raw_numbers_and_names_only_when_asked() {
     let context = id();
     let open = [Raw::Number(-100i64 as u64), Raw::Bytes(b"/x"), Raw::Number(0x48_0000), Raw::Number(0)];

@@ -1,6 +1,6 @@
 //! Values of filters, read by what the filter is about.
 
-use events::{Arg, ArgKind, catalogue, consts::errno};
+use events::{Arg, ArgKind, catalogue, consts::errno, descriptor};
 
 use crate::check::{Checked, Site};
 use crate::diagnostic::{Diagnostic, Severity};
@@ -328,6 +328,9 @@ fn plain_number(
         found.push(Value::Number(if signed { i128::from(stored as i64) } else { i128::from(stored) }));
         return Ok(());
     }
+    if arg.kind == ArgKind::Fd && !op.is_bound() {
+        return stands_for(site, arg, piece, pattern, found);
+    }
     let part = text.split('|').find(|part| arg.names.parse(part).is_none()).unwrap_or(text);
     let start = piece.span.start + text.find(part).unwrap_or(0);
     let span = start..start + part.len();
@@ -342,6 +345,27 @@ fn plain_number(
         false => format!("{part:?} is no name that {} knows", arg.name),
     };
     site.unknown(span, message, part, known.iter().copied(), allowed)
+}
+
+/// What a descriptor stands for: a text that can be such a thing, so that a misspelt number or name is not taken for one.
+fn stands_for(
+    site: &Site<'_>,
+    arg: &'static Arg,
+    piece: &Piece<'_>,
+    pattern: Pattern,
+    found: &mut Vec<Value>,
+) -> Checked<()> {
+    const ALLOWED: &str = "a number, or what it stands for: a path, pipe:[4711], memfd:x, tcp 10.0.0.1:80->*";
+    let text = piece.text;
+    if text.starts_with('/') || text.contains([':', '[', ' ']) || descriptor::is_socket(text.as_bytes()) {
+        found.push(Value::Text(pattern));
+        return Ok(());
+    }
+    let known = known_names(arg);
+    let allowed =
+        if known.is_empty() { ALLOWED.to_owned() } else { format!("{ALLOWED}; or {}", known.join(", ")) };
+    let message = format!("{text:?} is neither a number nor what a descriptor can stand for");
+    site.unknown(piece.span.clone(), message, text, known.iter().copied(), allowed)
 }
 
 fn known_names(arg: &Arg) -> Vec<&'static str> {

@@ -45,6 +45,12 @@ fn names_that_do_not_exist_get_the_nearest_one() {
         "             ^^^^^^^^",
         &["no name that flags knows", "did you mean \"O_CREAT\"?"],
     );
+    says(
+        "openat.dirfd=AT_FDCW",
+        "             ^^^^^^^",
+        &["neither a number nor what a descriptor can stand for", "did you mean \"AT_FDCWD\"?"],
+    );
+    says("read.fd=etc/passwd", "        ^^^^^^^^^^", &["allowed: a number, or what it stands for: a path"]);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod compat;
 mod containers;
 mod debugging;
+mod descriptors;
 mod disk;
 #[path = "../docker/mod.rs"]
 mod docker;
@@ -26,6 +27,16 @@ fn main() {
     if std::env::args().nth(1).as_deref() == Some(compat::RUN) {
         compat::run();
     }
+    let own: Vec<String> = std::env::args().collect();
+    if let [_, flag, folder] = own.as_slice()
+        && flag == "--use-descriptors"
+    {
+        if let Err(error) = descriptors::run_program(folder) {
+            eprintln!("{error}");
+            std::process::exit(1);
+        }
+        return;
+    }
     let arguments = Arguments::from_args();
     let obstacle = host::obstacle();
     if let Some(reason) = &obstacle {
@@ -38,6 +49,7 @@ fn main() {
         only_matched::TESTS,
         evidence::TESTS,
         compat::TESTS,
+        descriptors::TESTS,
         sets::TESTS,
         disk::TESTS,
         flight::TESTS,

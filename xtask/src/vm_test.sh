@@ -25,5 +25,9 @@ reads=$(tracer replay /tmp/dd.trz -f comm=dd -f event=read --count)
 lost=$(tracer info /tmp/dd.trz -o json | tr ',{' '\n\n' | sed -n 's/^"lost": *\([0-9]*\).*/\1/p' | head -1)
 at_least "dd's reads are recorded or counted as lost" 20000 $((reads + ${lost:-0}))
 
+zeros=$(tracer replay /tmp/dd.trz -f comm=dd -f read.fd=/dev/zero --count)
+at_least "dd's reads are of the file that they are of" 20000 $((zeros + ${lost:-0}))
+at_least "closed descriptors are known" 1 "$(tracer replay /tmp/ls.trz -f comm=ls -f close.fd=/etc/ld.so.cache --count)"
+
 echo "$failures failed"
 exit $((failures > 0))

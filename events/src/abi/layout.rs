@@ -31,6 +31,7 @@ macro_rules! kernel_layout {
                 thread_pid: ptr Pid = ["thread_pid"];
                 cgroups: adr u8 = ["cgroups"];
                 files: ptr Files = ["files"];
+                fs: ptr FsStruct = ["fs"];
                 signal: ptr Signal = ["signal"];
                 exit_code: num u32 = ["exit_code"];
                 comm: at u8 = ["comm"];
@@ -104,6 +105,10 @@ macro_rules! kernel_layout {
             Files files FilesLayout "files_struct" {
                 fdt: ptr FdTable = ["fdt"];
             }
+            FsStruct fs_struct FsStructLayout "fs_struct" {
+                pwd_mnt: ptr VfsMount = ["pwd.mnt"];
+                pwd_dentry: ptr Dentry = ["pwd.dentry"];
+            }
             FdTable fdtable FdTableLayout "fdtable" {
                 max_fds: num u32 = ["max_fds"];
                 fd: adr u8 = ["fd"];
@@ -116,7 +121,9 @@ macro_rules! kernel_layout {
                 private_data: adr u8 = ["private_data"];
             }
             Dentry dentry DentryLayout "dentry" {
+                hashed: num u64 = ["d_hash.pprev"];
                 parent: ptr Dentry = ["d_parent"];
+                name_hash: num u64 = ["d_name.hash_len", "__d_name.hash_len"];
                 name: adr u8 = ["d_name.name", "__d_name.name"];
                 inode: ptr Inode = ["d_inode"];
             }
@@ -129,6 +136,10 @@ macro_rules! kernel_layout {
             }
             SuperBlock super_block SuperBlockLayout "super_block" {
                 dev: num u32 = ["s_dev"];
+                kind: ptr FsType = ["s_type"];
+            }
+            FsType fs_type FsTypeLayout "file_system_type" {
+                name: adr u8 = ["name"];
             }
             VfsMount vfsmount VfsMountLayout "vfsmount" {
                 root: ptr Dentry = ["mnt_root"];
@@ -160,6 +171,8 @@ macro_rules! kernel_layout {
                 family: num u16 = ["__sk_common.skc_family"];
                 state: num u8 = ["__sk_common.skc_state"];
                 protocol: num u16 = ["sk_protocol"];
+                addresses: num u64 = ["__sk_common.skc_addrpair"];
+                ports: num u32 = ["__sk_common.skc_portpair"];
                 cookie: num u64 = ["__sk_common.skc_cookie.counter"];
                 net: adr u8 = ["__sk_common.skc_net.net"];
                 num: num u16 = ["__sk_common.skc_num"];
@@ -172,6 +185,17 @@ macro_rules! kernel_layout {
             Socket socket SocketLayout "socket" {
                 sk: ptr Sock = ["sk"];
                 kind: num u16 = ["type"];
+            }
+            InetSock inet_sock InetSockLayout "inet_sock" {
+                sport: num u16 = ["inet_sport"];
+            }
+            UnixSock unix_sock UnixSockLayout "unix_sock" {
+                addr: ptr UnixAddress = ["addr"] or absent;
+                peer: ptr UnixSock = ["peer"] or absent;
+            }
+            UnixAddress unix_address UnixAddressLayout "unix_address" {
+                length: num u32 = ["len"] or absent;
+                name: at u8 = ["name"] or absent;
             }
             Module module ModuleLayout "module" {
                 name: at u8 = ["name"] or absent;

@@ -28,7 +28,8 @@ pub struct Config {
     pub exec_at_entry: u32,
     /// From a task's stack to its `pt_regs`, where there is no helper for it.
     pub regs_offset: u32,
-    pub spare: u32,
+    /// Whether the last file of each descriptor is kept, for those that are closed.
+    pub remembers: u32,
     /// Which hooks are wanted, a bit for each.
     pub hooks: u64,
     /// Thread group ids that are not recorded; 0 ends the list.
@@ -48,7 +49,7 @@ impl Config {
         environment: 0,
         exec_at_entry: 0,
         regs_offset: 0,
-        spare: 0,
+        remembers: 0,
         hooks: 0,
         excluded: [0; 16],
     };
@@ -65,7 +66,13 @@ pub struct SyscallEntry {
     pub followed: u8,
     /// What the exit is looked at for besides: one of [`role`].
     pub role: u8,
-    pub spare: u32,
+    /// Position of the first argument that is a descriptor, plus 1; 0 is none.
+    pub first: u8,
+    /// The same of the second.
+    pub second: u8,
+    /// Bits of [`descriptor`].
+    pub descriptors: u8,
+    pub spare: u8,
     pub captures: Captures,
     /// Scopes that want what this slot records, where [`super::lower::Scopes::is_on`].
     pub scopes: u64,
@@ -77,6 +84,9 @@ impl SyscallEntry {
         words: 0,
         followed: 0,
         role: 0,
+        first: 0,
+        second: 0,
+        descriptors: 0,
         spare: 0,
         captures: [Self::NUMBER; ARGUMENTS],
         scopes: 0,
@@ -91,6 +101,18 @@ impl SyscallEntry {
 
 const _: () = assert!(core::mem::size_of::<SyscallEntry>() == 64);
 const _: () = assert!(core::mem::size_of::<Config>() == 16 + 10 * 4 + 8 + 64);
+
+/// What a call does with descriptors, beside having them as arguments: [`SyscallEntry::descriptors`].
+pub mod descriptor {
+    /// The result is one.
+    pub const RETURNED: u8 = 1;
+    /// The first is gone when the call returns.
+    pub const CLOSED: u8 = 2;
+    /// The first may be a socket that has other addresses now.
+    pub const READDRESSED: u8 = 4;
+    /// Relative paths are of interest: the directory that they begin at is told.
+    pub const RELATIVE: u8 = 8;
+}
 
 /// Values of [`SyscallEntry::role`].
 pub mod role {
@@ -107,6 +129,8 @@ pub mod role {
     pub const SWITCHES_NAMESPACES: u8 = 5;
     /// May have changed the task's credentials.
     pub const CHANGES_CREDENTIALS: u8 = 6;
+    /// May have given directories or mounts other names.
+    pub const MOVES_NAMES: u8 = 7;
 }
 
 /// The key of the map of variants: which argument, and the value of the one that says what it is. See

@@ -14,6 +14,8 @@ pub enum Leaf<'a> {
     Unsigned(u64),
     Bool(bool),
     Pointer(u64),
+    /// A descriptor and what it stands for; raw output shows the number.
+    Descriptor(i64, &'a [u8]),
     /// Text as the kernel has it: any bytes.
     Text(&'a [u8]),
     /// The name of an abstract unix socket, shown with `@` before it.
@@ -34,6 +36,7 @@ impl Leaf<'_> {
     pub fn raw(self) -> Self {
         match self {
             Leaf::Named(named) => Leaf::Signed(named.number as i64),
+            Leaf::Descriptor(number, _) => Leaf::Signed(number),
             other => other,
         }
     }
@@ -41,7 +44,7 @@ impl Leaf<'_> {
     /// The number behind it, where there is one; signed ones sign-extended.
     pub fn number(&self) -> Option<u64> {
         match *self {
-            Leaf::Signed(number) => Some(number as u64),
+            Leaf::Signed(number) | Leaf::Descriptor(number, _) => Some(number as u64),
             Leaf::Unsigned(number) | Leaf::Pointer(number) => Some(number),
             Leaf::Named(named) => Some(named.number),
             Leaf::Bool(is) => Some(u64::from(is)),
@@ -59,6 +62,11 @@ impl Display for Leaf<'_> {
             Leaf::Unsigned(number) => write!(out, "{number}"),
             Leaf::Bool(is) => write!(out, "{is}"),
             Leaf::Pointer(address) => write!(out, "{address:#x}"),
+            Leaf::Descriptor(number, []) => write!(out, "{number}"),
+            Leaf::Descriptor(number, stands_for) => {
+                write!(out, "{number}=")?;
+                text(stands_for, out)
+            }
             Leaf::Text(bytes) => text(bytes, out),
             Leaf::Abstract(bytes) => {
                 out.write_char('@')?;

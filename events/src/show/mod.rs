@@ -53,8 +53,9 @@ pub enum Shape {
 /// are.
 pub fn argument<'a>(event: &Event, position: usize, arg: &dyn Fn(usize) -> Raw<'a>, parts: &mut dyn Parts) {
     let Some(declared) = event.args.get(position) else { return parts.leaf(Leaf::Nothing) };
-    let number_of = |at: usize| match arg(at) {
-        Raw::Number(number) => number,
+    let number_of = |at: usize| match (event.args.get(at).map(|arg| arg.kind), arg(at)) {
+        (_, Raw::Number(number)) => number,
+        (Some(ArgKind::Fd), stored) => stored.descriptor().map_or(0, |(number, _)| number),
         _ => 0,
     };
     let names = match declared.names {
@@ -95,6 +96,7 @@ pub fn value(value: Value<'_>, names: Names, parts: &mut dyn Parts) {
         Value::Unsigned(number) => parts.leaf(Leaf::Named(names.show(number))),
         Value::Bool(is) => parts.leaf(Leaf::Bool(is)),
         Value::Pointer(address) => parts.leaf(Leaf::Pointer(address)),
+        Value::Descriptor(number, stands_for) => parts.leaf(Leaf::Descriptor(number, stands_for)),
         Value::Str(bytes) => parts.leaf(Leaf::Text(bytes)),
         Value::StrArray(bytes) => {
             parts.open(Shape::List);

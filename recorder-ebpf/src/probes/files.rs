@@ -3,12 +3,12 @@
 use aya_ebpf::helpers::generated::bpf_probe_read_user_str;
 use events::abi::{bits, form, hooks::Hook};
 
-use super::process::{change_time_ns, header, marks_of};
+use super::process::{change_time_ns, header};
 use crate::{
     context::current,
+    descriptors::Found,
     emit::{Writer, config},
     kernel::{File, probe},
-    path,
 };
 
 /// The file behind a descriptor of the current task; null where there is none.
@@ -21,9 +21,9 @@ pub fn of_descriptor(fd: u32) -> File<false> {
     File(probe(table.fd().wrapping_add(fd as usize * 8)))
 }
 
-/// Appends a record of the file behind a descriptor.
+/// Appends a record of the file behind a descriptor, whose path has been told already.
 #[inline(always)]
-pub fn append_opened(writer: &mut Writer, context: u64, fd: u32, pathname: u64) -> u32 {
+pub fn append_opened(writer: &mut Writer, context: u64, fd: u32, pathname: u64, opened: Found) -> u32 {
     let file = of_descriptor(fd);
     if file.is_null() {
         return 0;
@@ -37,7 +37,8 @@ pub fn append_opened(writer: &mut Writer, context: u64, fd: u32, pathname: u64) 
     writer.set_word(started, 4, change_time_ns(inode));
     writer.set_word(started, 5, pathname);
     writer.set_word(started, 6, inode.mode() as u64);
-    let mut marks = bits::STAND_IN | marks_of(0, path::append(writer, 0, file));
+    let mut marks = bits::STAND_IN;
+    opened.refer(writer, 0);
     // SAFETY: the bound is at most 4,096, which the slack holds.
     let read =
         unsafe { bpf_probe_read_user_str(writer.blob_bytes().cast(), config!(string_bound), pointer(pathname)) };

@@ -76,7 +76,7 @@ fn packet(ctx: &SkBuffContext, direction: u64) {
         *words.add(3) = (*ctx.skb.skb).ifindex as u64;
         *words.add(4) = cookie;
         *record.add(FIXED - BLOB_HEADER_BYTES).cast::<BlobHeader>() =
-            BlobHeader { length: kept, arg: 0, form: form::PLAIN, spare: 0 };
+            BlobHeader { length: kept, arg: 0, form: form::PLAIN, place: 0 };
         *record.cast::<RecordHeader>() = RecordHeader {
             time_ns: bpf_ktime_get_ns(),
             // What was reserved beyond it was never written.

@@ -69,7 +69,7 @@ fn record(sock: Sock<false>, cookie: u64, old: u64, new: u64, owner: Known) -> O
 
 /// Appends a `struct sockaddr_in` or `sockaddr_in6`. The port is in network byte order.
 #[inline(always)]
-fn address(writer: &mut Writer, arg: u8, family: u16, port: u16, v4: u32, v6: *const u8) {
+pub fn address(writer: &mut Writer, arg: u8, family: u16, port: u16, v4: u32, v6: *const u8) {
     const AF_INET: u16 = 2;
     const AF_INET6: u16 = 10;
     let bytes = writer.blob_bytes();

@@ -11,6 +11,7 @@ use events::abi::{
 use crate::{
     capture::{self, Call, user},
     context::{Place, current},
+    descriptors::{self, Descriptors},
     emit::{Writer, config, count_left_out_call},
     kernel::{Task, probe},
     probes::{credentials, files, owners},
@@ -154,6 +155,7 @@ pub fn append<const TYPED: bool, const ALL: bool>(
     header: RecordHeader,
     compat: bool,
     follows: bool,
+    descriptors: Descriptors,
 ) {
     // SAFETY: an entry of a static table.
     let (words, followed) = unsafe {
@@ -174,6 +176,7 @@ pub fn append<const TYPED: bool, const ALL: bool>(
         let call = Call { entry, ret: header.ret, slot: header.slot, compat, started };
         marks |= capture::follow::<ALL>(writer, &call);
     }
+    descriptors.refer(writer, entry);
     writer.end(started, RecordHeader { words, marks, ..header });
 }
 
@@ -198,6 +201,16 @@ fn on_exit<const TYPED: bool>(ctx: &BtfTracePointContext) -> Option<()> {
     if !is_wanted && role == role::NONE {
         return None;
     }
+    // Whoever does it, and whether or not it is wanted.
+    if role == role::MOVES_NAMES {
+        if ret >= 0 {
+            descriptors::names_moved();
+        }
+        if !is_wanted {
+            return None;
+        }
+        role = role::NONE;
+    }
     let place = Place::of(task)?;
     // SAFETY: as above.
     let word = unsafe { core::ptr::read_volatile(&raw const (*entry).scopes) };
@@ -217,11 +230,18 @@ fn on_exit<const TYPED: bool>(ctx: &BtfTracePointContext) -> Option<()> {
     }
     let mut writer = Writer::begin(slot as u16)?;
     let context = place.id(&mut writer, task);
+    // Every opened file has its name told once, for the hook as for the call.
+    let descriptors = if is_wanted || role != role::NONE {
+        Descriptors::of(&mut writer, task, entry, |position| regs.argument(position, compat), ret)
+    } else {
+        Descriptors::NONE
+    };
     if role != role::NONE && ret >= 0 {
         let argument = regs.argument(0, compat);
+        let opened = descriptors.returned;
         match role {
-            role::OPENS_0 => files::append_opened(&mut writer, context, ret as u32, argument),
-            role::OPENS_1 => files::append_opened(&mut writer, context, ret as u32, regs.argument(1, compat)),
+            role::OPENS_0 => files::append_opened(&mut writer, context, ret as u32, argument, opened),
+            role::OPENS_1 => files::append_opened(&mut writer, context, ret as u32, regs.argument(1, compat), opened),
             role::SWITCHES_NAMESPACES => credentials::append_namespaces(&mut writer, context),
             role::CHANGES_CREDENTIALS => credentials::append_credentials(&mut writer, context),
             role::GIVES_SOCKET => owners::note_user(ret as u32),
@@ -238,12 +258,13 @@ fn on_exit<const TYPED: bool>(ctx: &BtfTracePointContext) -> Option<()> {
             ..RecordHeader::default()
         };
         let is_done_exec = flags & SyscallEntry::EXEC != 0 && ret == 0;
-        append::<true, true>(&mut writer, entry, regs, header, compat, !is_done_exec);
+        append::<true, true>(&mut writer, entry, regs, header, compat, !is_done_exec, descriptors);
     } else {
         writer.end_here();
     }
     if !writer.commit() {
         place.forget();
+        descriptors.forget();
     }
     Some(())
 }
@@ -269,7 +290,7 @@ fn exec_entry<const TYPED: bool, const REGS: bool>(regs: Regs<REGS>) -> Option<(
         marks: bits::AT_ENTRY | if compat { bits::COMPAT } else { 0 },
         ..RecordHeader::default()
     };
-    append::<REGS, false>(&mut writer, entry, regs, header, compat, true);
+    append::<REGS, false>(&mut writer, entry, regs, header, compat, true, Descriptors::NONE);
     writer.commit();
     Some(())
 }

@@ -5,12 +5,12 @@ use std::ops::Range;
 use events::{
     ArgKind, Marks, Raw,
     abi::{
-        BLOB_HEADER_BYTES, CONTEXT_BYTES, HEADER_BYTES, RecordHeader, WireContext, form,
+        BLOB_HEADER_BYTES, CONTEXT_BYTES, HEADER_BYTES, RecordHeader, WireContext, files, form,
         region::LARGEST_WRITE,
     },
 };
 
-use super::tables::SlotEvent;
+use super::{files::Files, tables::SlotEvent};
 
 /// Arguments of an event at most.
 pub const MAX_ARGS: usize = 32;
@@ -97,28 +97,30 @@ pub fn until_nul(bytes: &[u8]) -> &[u8] {
 }
 
 /// A blob: whose it is and where its bytes are.
-struct Blob {
-    arg: u8,
-    form: u8,
-    bytes: Range<usize>,
+pub struct Blob {
+    pub arg: u8,
+    pub form: u8,
+    /// Of a [`form::FILE`]: where the programs keep the file.
+    pub place: u16,
+    pub bytes: Range<usize>,
 }
 
 /// The blobs of a record, up to the first torn one.
-fn blobs(record: &[u8], words: u8) -> impl Iterator<Item = Blob> {
+pub fn blobs(record: &[u8], words: u8) -> impl Iterator<Item = Blob> {
     let mut at = HEADER_BYTES + words as usize * 8;
     std::iter::from_fn(move || {
         let length = u32_at(record, at)? as usize;
-        let (arg, form) = (*record.get(at + 4)?, *record.get(at + 5)?);
+        let (arg, form, place) = (*record.get(at + 4)?, *record.get(at + 5)?, u16_at(record, at + 6)?);
         let start = at + BLOB_HEADER_BYTES;
         let bytes = start..start.checked_add(length)?;
         record.get(bytes.clone())?;
         at = bytes.end.next_multiple_of(8);
-        Some(Blob { arg, form, bytes })
+        Some(Blob { arg, form, place, bytes })
     })
 }
 
 /// Appends the path whose components stand last first, each with a NUL.
-fn append_path(components: &[u8], is_pseudo: bool, out: &mut Vec<u8>) {
+pub fn append_path(components: &[u8], is_pseudo: bool, out: &mut Vec<u8>) {
     let components = components.strip_suffix(&[0]).unwrap_or(components);
     if components.is_empty() {
         out.push(b'/');
@@ -144,17 +146,23 @@ pub fn context_path(record: &[u8], words: u8, out: &mut Vec<u8>) {
 /// Arguments being put together; reused from record to record.
 #[derive(Debug, Default)]
 pub struct Arguments {
-    paths: Vec<u8>,
+    /// Values that stand nowhere as they are to be handed over.
+    made: Vec<u8>,
+    /// Where those of the record's blobs are; `None` for what is as it stands in the record.
+    places: Vec<Option<Range<usize>>>,
+    directory: Vec<u8>,
 }
 
 impl Arguments {
-    /// Reads a record's arguments and hands them over, with the marks that their absence gives.
+    /// Reads a record's arguments and hands them over, with the marks that their absence gives and the directory that
+    /// relative paths begin at, empty when it was not told.
     pub fn read<R>(
         &mut self,
         slot: &SlotEvent,
         header: &RecordHeader,
         record: &[u8],
-        then: impl FnOnce(&[Raw<'_>], Marks) -> R,
+        files: &Files,
+        then: impl FnOnce(&[Raw<'_>], Marks, &[u8]) -> R,
     ) -> R {
         let declared = slot.event.args.get(..slot.event.args.len().min(MAX_ARGS)).unwrap_or_default();
         let mut args = [Raw::Missing; MAX_ARGS];
@@ -170,25 +178,23 @@ impl Arguments {
             }
         }
         if record.len() == HEADER_BYTES + header.words as usize * 8 {
-            return then(args.get(..declared.len()).unwrap_or_default(), slot.marks(header.marks));
+            return then(args.get(..declared.len()).unwrap_or_default(), slot.marks(header.marks), &[]);
         }
-        // Paths first, for they are put together elsewhere.
-        self.paths.clear();
-        let mut paths: [(u8, Range<usize>); 4] = Default::default();
-        let path_blobs = blobs(record, header.words).filter(|blob| blob.form != form::PLAIN);
-        for (place, blob) in paths.iter_mut().zip(path_blobs) {
-            let start = self.paths.len();
-            if let Some(bytes) = record.get(blob.bytes) {
-                append_path(bytes, blob.form == form::PSEUDO_PATH, &mut self.paths);
-            }
-            *place = (blob.arg, start..self.paths.len());
-        }
-        let mut next_path = paths.iter();
+        // First what is put together elsewhere, since the values are borrowed from there.
+        self.made.clear();
+        self.places.clear();
+        self.directory.clear();
+        let mut marks = slot.marks(header.marks);
         for blob in blobs(record, header.words) {
-            let bytes = if blob.form == form::PLAIN {
-                record.get(blob.bytes)
-            } else {
-                next_path.next().and_then(|(_, range)| self.paths.get(range.clone()))
+            let place = self.make(slot, &args, files, record, &blob, &mut marks);
+            self.places.push(place);
+        }
+        let mut places = self.places.iter();
+        for blob in blobs(record, header.words) {
+            let place = places.next().cloned().flatten();
+            let bytes = match blob.form {
+                form::PLAIN => record.get(blob.bytes),
+                _ => place.and_then(|range| self.made.get(range)),
             };
             let Some(position) = slot.position(blob.arg as usize) else { continue };
             let (Some(arg), Some(place), Some(bytes)) =
@@ -196,11 +202,58 @@ impl Arguments {
             else {
                 continue;
             };
-            if !arg.kind.is_number() {
+            if arg.kind == ArgKind::Fd && blob.form == form::FILE {
+                *place = Raw::Bytes(bytes);
+            } else if !arg.kind.is_number() {
                 *place = Raw::Bytes(if arg.kind == ArgKind::Str { until_nul(bytes) } else { bytes });
             }
         }
-        then(args.get(..declared.len()).unwrap_or_default(), slot.marks(header.marks))
+        then(args.get(..declared.len()).unwrap_or_default(), marks, &self.directory)
+    }
+
+    /// Puts a blob's value together where it is not one by itself.
+    fn make(
+        &mut self,
+        slot: &SlotEvent,
+        args: &[Raw<'_>],
+        files: &Files,
+        record: &[u8],
+        blob: &Blob,
+        marks: &mut Marks,
+    ) -> Option<Range<usize>> {
+        let start = self.made.len();
+        let bytes = record.get(blob.bytes.clone())?;
+        match blob.form {
+            form::PATH | form::PSEUDO_PATH => {
+                append_path(bytes, blob.form == form::PSEUDO_PATH, &mut self.made);
+            }
+            form::FILE => {
+                let file = files.get(blob.place, u64_at(bytes, 0)?)?;
+                if blob.arg == files::position::WORKING_DIRECTORY {
+                    self.directory.extend_from_slice(&file.text);
+                    return None;
+                }
+                let position = slot.position(blob.arg as usize)?;
+                let is_descriptor = slot.event.args.get(position)?.kind == ArgKind::Fd;
+                if file.is_cut {
+                    *marks = marks.cut_arg(position);
+                }
+                if file.text.is_empty() {
+                    // A descriptor still has its number.
+                    if !is_descriptor {
+                        *marks = marks.lost_arg(position);
+                    }
+                    return None;
+                }
+                if is_descriptor {
+                    let Some(Raw::Number(number)) = args.get(position) else { return None };
+                    self.made.extend_from_slice(&number.to_le_bytes());
+                }
+                self.made.extend_from_slice(&file.text);
+            }
+            _ => return None,
+        }
+        Some(start..self.made.len())
     }
 }
 
@@ -242,7 +295,7 @@ impl SlotEvent {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use events::catalogue;
 
     use super::*;
@@ -260,7 +313,7 @@ mod tests {
     }
 
     /// A record of so many words, and blobs of (argument, form, bytes).
-    fn record(words: &[u64], blobs: &[(u8, u8, &[u8])], marks: u32) -> Vec<u8> {
+    pub fn record(words: &[u64], blobs: &[(u8, u8, &[u8])], marks: u32) -> Vec<u8> {
         let mut bytes = vec![0; HEADER_BYTES];
         bytes[15] = words.len() as u8;
         bytes[32..36].copy_from_slice(&marks.to_ne_bytes());
@@ -278,7 +331,7 @@ mod tests {
 
     fn read(slot: &SlotEvent, record: &[u8]) -> (Vec<String>, Marks) {
         let header = header(record).expect("a whole record");
-        Arguments::default().read(slot, &header, record, |args, marks| {
+        Arguments::default().read(slot, &header, record, &Files::default(), |args, marks, _| {
             (args.iter().map(|arg| format!("{arg:?}")).collect(), marks)
         })
     }
@@ -309,6 +362,41 @@ mod tests {
         assert_eq!(read(&slot("openat"), &root).0[1], format!("Bytes({:?})", b"/"));
         let memfd = record(&[0; 4], &[(1, form::PSEUDO_PATH, b"memfd:x\0")], 0);
         assert_eq!(read(&slot("openat"), &memfd).0[1], format!("Bytes({:?})", b"memfd:x"));
+    }
+
+    #[test]
+    fn a_descriptor_has_its_number_and_what_it_stands_for() {
+        let mut files = Files::default();
+        let mut tell = |id: u64, marks: u32, blobs: &[(u8, u8, &[u8])]| {
+            let told = record(&[0o100_644, 9, 0], blobs, marks);
+            files.add(&RecordHeader { context: id, ..header(&told).expect("a whole record") }, &told);
+        };
+        tell(77, Marks(0).cut_arg(0).0, &[(files::part::PATH, form::PATH, b"passwd\0etc\0")]);
+        tell(78, Marks(0).lost_arg(0).0, &[]);
+        let read = |name: &str, words: &[u64], blobs: &[(u8, u8, &[u8])]| {
+            let bytes = record(words, blobs, 0);
+            let header = header(&bytes).expect("a whole record");
+            Arguments::default().read(&slot(name), &header, &bytes, &files, |args, marks, directory| {
+                let shown: Vec<String> = args.iter().map(|arg| format!("{arg:?}")).collect();
+                (shown, marks, directory.to_vec())
+            })
+        };
+        let (known, lost, unknown) = (77_u64.to_ne_bytes(), 78_u64.to_ne_bytes(), 5_u64.to_ne_bytes());
+        let (args, marks, _) = read("read", &[3, 0, 1], &[(0, form::FILE, &known)]);
+        assert_eq!(args[0], format!("Bytes({:?})", [&3_u64.to_le_bytes()[..], b"/etc/passwd"].concat()));
+        assert!(marks.is_cut(0));
+        for id in [lost, unknown] {
+            let (args, marks, _) = read("read", &[3, 0, 1], &[(0, form::FILE, &id)]);
+            assert_eq!((args[0].as_str(), marks), ("Number(3)", Marks(0)));
+        }
+        // A text argument is the file's path, or lost with it.
+        assert_eq!(
+            read("openat", &[3, 0, 0, 0], &[(1, form::FILE, &known)]).0[1],
+            format!("Bytes({:?})", b"/etc/passwd")
+        );
+        assert!(read("openat", &[3, 0, 0, 0], &[(1, form::FILE, &lost)]).1.is_lost(1));
+        let directory = files::position::WORKING_DIRECTORY;
+        assert_eq!(read("read", &[3, 0, 1], &[(directory, form::FILE, &known)]).2, b"/etc/passwd");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::{
     clock::BootOffset,
     contexts::Contexts,
     decode::{self, Arguments, MAX_ARGS},
+    files::Files,
     order::{Stream, earliest},
     region::Regions,
     socket_list::SocketOwner,
@@ -29,6 +30,8 @@ pub struct Drain {
     cpus: usize,
     times: Vec<Option<u64>>,
     contexts: Contexts,
+    /// What descriptors stand for.
+    files: Files,
     /// To be announced before all others.
     owners: Vec<SocketOwner>,
     arguments: Arguments,
@@ -47,6 +50,7 @@ impl Drain {
             cpus,
             times: vec![None; cpus * 3],
             contexts: Contexts::default(),
+            files: Files::default(),
             owners,
             arguments: Arguments::default(),
             pending: HashMap::new(),
@@ -158,6 +162,7 @@ impl Drain {
     fn read(&mut self, header: &RecordHeader, record: &[u8], sink: &mut impl Records) -> usize {
         match header.kind {
             kind::CONTEXT => self.contexts.add(header, record, sink),
+            kind::FILE => self.files.add(header, record),
             kind::ENTRY => {
                 if self.pending.len() < PENDING {
                     self.pending.insert(header.ret as u32, record.to_vec());
@@ -191,30 +196,38 @@ impl Drain {
         }
         let time_ns = self.offset.boot_ns(header.time_ns);
         let context = known.map_or(UNKNOWN_CONTEXT, |known| known.id);
+        let files = &self.files;
         let mut give =
             |header: &RecordHeader, slot: &SlotEvent, arguments: &mut Arguments, record: &[u8], more: u32| {
-                arguments.read(slot, header, record, |args: &[Raw<'_>], marks: Marks| {
-                    let marks = Marks(marks.0 | more);
-                    let record = Record {
-                        time_ns,
-                        event: slot.event.id,
-                        cpu: header.cpu,
-                        context,
-                        ret: header.ret,
-                        marks,
-                        args,
-                    };
-                    if !slot.is_hidden {
-                        sink.record(&record);
-                    }
-                    for stand_in in slot.stand_ins.iter().filter(|_| header.ret >= 0) {
-                        let mut own = [Raw::Missing; MAX_ARGS];
-                        let count = stand_in.args.len().min(MAX_ARGS);
-                        let marks = stand_in.fill(args, header.ret, marks, &mut own);
-                        let args = own.get(..count).unwrap_or_default();
-                        sink.record(&Record { event: stand_in.event.id, ret: 0, marks, args, ..record });
-                    }
-                });
+                arguments.read(
+                    slot,
+                    header,
+                    record,
+                    files,
+                    |args: &[Raw<'_>], marks: Marks, directory: &[u8]| {
+                        let marks = Marks(marks.0 | more);
+                        let record = Record {
+                            time_ns,
+                            event: slot.event.id,
+                            cpu: header.cpu,
+                            context,
+                            ret: header.ret,
+                            marks,
+                            args,
+                        };
+                        if !slot.is_hidden {
+                            sink.record(&record);
+                        }
+                        for stand_in in slot.stand_ins.iter().filter(|_| header.ret >= 0) {
+                            let mut own = [Raw::Missing; MAX_ARGS];
+                            let count = stand_in.args.len().min(MAX_ARGS);
+                            let absolute = stand_in.absolute(args, directory);
+                            let marks = stand_in.fill(args, &absolute, header.ret, marks, &mut own);
+                            let args = own.get(..count).unwrap_or_default();
+                            sink.record(&Record { event: stand_in.event.id, ret: 0, marks, args, ..record });
+                        }
+                    },
+                );
             };
         let is_exit = header.slot == Hook::ProcessExit.slot();
         let pid = known.map(|known| known.pid);

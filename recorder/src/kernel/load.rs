@@ -254,6 +254,7 @@ fn create(
         exec_at_entry: (!has_prepare).into(),
         // x86_64 without FRED: 16 KiB of stack, and 21 registers at its end.
         regs_offset: 16_384 - 168,
+        remembers: tables.remembers().into(),
         hooks: tables.hooks,
         ..Config::EMPTY
     };

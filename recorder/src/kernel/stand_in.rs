@@ -11,6 +11,12 @@ use events::{ArgKind, Event, EventId, Marks, Raw, Source, catalogue};
 pub enum From {
     /// The call's argument at this position.
     Arg(u8),
+    /// The same, a path: made absolute. Where it is relative, it begins at the directory that the argument before it
+    /// stands for (`dirfd`), or else where the task is.
+    Path {
+        at: u8,
+        has_dirfd: bool,
+    },
     /// The call's result.
     Result,
     /// Always 0.
@@ -25,6 +31,9 @@ pub struct StandIn {
     /// For each of the event's arguments.
     pub args: Vec<From>,
 }
+
+/// Arguments of hooks that are paths; the kernel's own hooks have them absolute.
+const PATHS: &[&str] = &["old_path", "new_path", "pathname", "file_name", "linkpath", "path", "mountpoint"];
 
 /// A hook's event, the call (or other hook) that stands in, and the hook's arguments by the call's. `=` is the result,
 /// `0` the number.
@@ -120,13 +129,48 @@ pub fn of_call(call: &Event, is_wanted: impl Fn(EventId) -> bool) -> Vec<StandIn
 }
 
 impl StandIn {
+    /// Whether relative paths of the call are made absolute.
+    pub fn has_paths(&self) -> bool {
+        self.args.iter().any(|from| matches!(from, From::Path { .. }))
+    }
+
+    /// The paths that are relative in the call, by the call's position, made absolute. `directory` is where the task
+    /// is; empty when that is not known.
+    pub fn absolute(&self, args: &[Raw<'_>], directory: &[u8]) -> Vec<(u8, Vec<u8>)> {
+        let mut absolute = Vec::new();
+        for from in &self.args {
+            let From::Path { at, has_dirfd } = *from else { continue };
+            let Some(Raw::Bytes(path)) = args.get(usize::from(at)) else { continue };
+            if path.is_empty() || path.starts_with(b"/") {
+                continue;
+            }
+            let dirfd = if has_dirfd { args.get(usize::from(at) - 1) } else { None };
+            let begins_at = match dirfd.and_then(|raw| raw.descriptor()) {
+                Some((number, stands_for)) if number as i32 != AT_FDCWD => stands_for,
+                _ => directory,
+            };
+            if begins_at.starts_with(b"/") {
+                absolute.push((at, join(begins_at, path)));
+            }
+        }
+        absolute
+    }
+
     /// The hook's arguments, from those of the call. The marks say it is one, and nothing of the call's own arguments.
-    pub fn fill<'a>(&self, args: &[Raw<'a>], ret: i64, marks: Marks, out: &mut [Raw<'a>]) -> Marks {
+    pub fn fill<'a>(
+        &self,
+        args: &[Raw<'a>],
+        absolute: &'a [(u8, Vec<u8>)],
+        ret: i64,
+        marks: Marks,
+        out: &mut [Raw<'a>],
+    ) -> Marks {
         const OF_ARGUMENTS: u32 = 0x00ff_ff00 | Marks::FAULT | Marks::TRUNCATED | Marks::STATE_ONLY;
         let mut filled = Marks(marks.0 & !OF_ARGUMENTS | Marks::STAND_IN);
         for (position, ((from, arg), place)) in self.args.iter().zip(self.event.args).zip(out).enumerate() {
             *place = match from {
-                From::Arg(theirs) => {
+                From::Arg(theirs) | From::Path { at: theirs, .. } => {
+                    let known = absolute.iter().find(|(at, _)| at == theirs);
                     let theirs = usize::from(*theirs);
                     if marks.is_lost(theirs) {
                         filled = filled.lost_arg(position);
@@ -134,7 +178,10 @@ impl StandIn {
                     if marks.is_cut(theirs) {
                         filled = filled.cut_arg(position);
                     }
-                    as_kind(arg.kind, args.get(theirs).copied().unwrap_or(Raw::Missing))
+                    match known {
+                        Some((_, path)) => Raw::Bytes(path),
+                        None => as_kind(arg.kind, args.get(theirs).copied().unwrap_or(Raw::Missing)),
+                    }
                 }
                 From::Result => Raw::Number(ret as u64),
                 From::Zero => Raw::Number(0),
@@ -145,10 +192,42 @@ impl StandIn {
     }
 }
 
+const AT_FDCWD: i32 = -100;
+
+/// A relative path behind the directory that it begins at. What it goes up or stays at first is taken away, for the
+/// directory is the kernel's own path; further on, a name may be a link.
+fn join(directory: &[u8], path: &[u8]) -> Vec<u8> {
+    let mut directory = directory.strip_suffix(b"/").unwrap_or(directory);
+    let mut rest = path;
+    loop {
+        let (name, after) = match rest.iter().position(|byte| *byte == b'/') {
+            Some(slash) => (rest.get(..slash), rest.get(slash + 1..)),
+            None => (Some(rest), None),
+        };
+        match name {
+            Some(b"" | b".") => {}
+            Some(b"..") => {
+                let parent = directory.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+                directory = directory.get(..parent).unwrap_or_default();
+            }
+            _ => break,
+        }
+        rest = after.unwrap_or_default();
+        if after.is_none() {
+            break;
+        }
+    }
+    if rest.is_empty() {
+        return if directory.is_empty() { b"/".to_vec() } else { directory.to_vec() };
+    }
+    [directory, b"/", rest].concat()
+}
+
 /// A value as another kind stores it.
 fn as_kind(kind: ArgKind, raw: Raw<'_>) -> Raw<'_> {
     match raw {
         // A number that may be a pointer: its 8 bytes, then what it points to.
+        Raw::Bytes(_) if kind == ArgKind::Fd => raw,
         Raw::Bytes(bytes) if kind.is_number() => {
             bytes.first_chunk().map_or(Raw::Missing, |number| Raw::Number(u64::from_le_bytes(*number)))
         }
@@ -161,7 +240,17 @@ fn from(rule: &Rule, arg: &str, call: &Event) -> From {
     match rule.args.iter().find(|(name, _)| *name == arg) {
         Some((_, "=")) => From::Result,
         Some((_, "0")) => From::Zero,
-        Some((_, name)) => call.arg(name).map_or(From::Nothing, |(position, _)| From::Arg(position as u8)),
+        Some((_, name)) => match call.arg(name) {
+            Some((position, theirs))
+                if call.is_syscall() && theirs.kind == ArgKind::Str && PATHS.contains(&arg) =>
+            {
+                let before = position.checked_sub(1).and_then(|before| call.args.get(before));
+                let has_dirfd = before.is_some_and(|before| before.kind == ArgKind::Fd);
+                From::Path { at: position as u8, has_dirfd: has_dirfd && call.name != "inotify_add_watch" }
+            }
+            Some((position, _)) => From::Arg(position as u8),
+            None => From::Nothing,
+        },
         None => From::Nothing,
     }
 }
@@ -189,6 +278,41 @@ mod tests {
                 assert!(is_known || *theirs == "pkey", "{} has no argument {theirs}", rule.call);
             }
         }
+    }
+
+    #[test]
+    fn a_relative_path_begins_at_its_directory() {
+        for (directory, path, joined) in [
+            ("/home/u", "a", "/home/u/a"),
+            ("/home/u", "./a/../b", "/home/u/a/../b"),
+            ("/home/u", "../../x", "/x"),
+            ("/home/u", "../../../x", "/x"),
+            ("/home/u", "..", "/home"),
+            ("/", "a", "/a"),
+            ("/", "..", "/"),
+            ("/home", ".//a/", "/home/a/"),
+        ] {
+            let found = join(directory.as_bytes(), path.as_bytes());
+            assert_eq!(String::from_utf8_lossy(&found), joined, "{directory} {path}");
+        }
+    }
+
+    #[test]
+    fn a_rename_stands_in_with_both_paths_absolute() {
+        let renameat = catalogue::by_name("renameat").expect("renameat is a call");
+        let stand_ins = of_call(renameat, |_| true);
+        let [stand_in] = stand_ins.as_slice() else { panic!("{stand_ins:?}") };
+        let dirfd = [&7_u64.to_le_bytes()[..], b"/srv"].concat();
+        let here = AT_FDCWD as i64 as u64;
+        let args = [Raw::Number(here), Raw::Bytes(b"old"), Raw::Bytes(&dirfd), Raw::Bytes(b"new")];
+        let absolute = stand_in.absolute(&args, b"/home/u");
+        let mut own = [Raw::Missing; 2];
+        stand_in.fill(&args, &absolute, 0, Marks(0), &mut own);
+        assert_eq!(own, [Raw::Bytes(b"/home/u/old"), Raw::Bytes(b"/srv/new")]);
+        // Where the directory is not known, the path stays as the call had it.
+        let absolute = stand_in.absolute(&args, b"");
+        stand_in.fill(&args, &absolute, 0, Marks(0), &mut own);
+        assert_eq!(own, [Raw::Bytes(b"old"), Raw::Bytes(b"/srv/new")]);
     }
 
     #[test]

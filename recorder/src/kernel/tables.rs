@@ -1,12 +1,12 @@
 //! The catalogue as the kernel programs need it, and back: what to record of each slot, and which event a slot is.
 
 use events::{
-    Event, EventId, Source,
+    ArgKind, Event, EventId, Returns, Source,
     abi::{
         Slot,
         hooks::Hook,
         lower::Scopes,
-        tables::{SyscallEntry, role},
+        tables::{SyscallEntry, descriptor, role},
     },
     capture::{self, op},
     catalogue,
@@ -65,7 +65,10 @@ impl Tables {
             match event.source {
                 Source::Syscall(numbers) if is_wanted || is_hidden => {
                     let native = if cfg!(target_arch = "aarch64") { numbers.aarch64 } else { numbers.x86_64 };
-                    let entry = syscall_entry(event, options);
+                    let mut entry = syscall_entry(event, options);
+                    if stand_ins.iter().any(StandIn::has_paths) {
+                        entry.descriptors |= descriptor::RELATIVE;
+                    }
                     if let Some(number) = native {
                         tables.set_syscall(number as usize, false, event, entry, is_hidden, &stand_ins);
                     }
@@ -83,6 +86,7 @@ impl Tables {
             }
         }
         tables.set_roles();
+        tables.set_descriptors();
         tables.set_task_roles();
         if let Some(lowered) = &options.scopes {
             tables.scopes = early_drop::apply(lowered, &mut tables);
@@ -113,6 +117,44 @@ impl Tables {
         }
     }
 
+    /// What calls do with descriptors, beside what the catalogue says of their arguments and results.
+    fn set_descriptors(&mut self) {
+        const READDRESSED: [&str; 3] = ["bind", "connect", "listen"];
+        // A name that changes in these ways changes the paths of open files without their knowing.
+        const MOVES: [&str; 7] =
+            ["rename", "renameat", "renameat2", "mount", "move_mount", "pivot_root", "umount2"];
+        self.set_descriptor("close", descriptor::CLOSED);
+        for name in READDRESSED {
+            self.set_descriptor(name, descriptor::READDRESSED);
+        }
+        // The file that was opened is told to the hook as well as to the call.
+        if self.wants(Hook::FileOpen) {
+            for name in ["open", "creat", "openat", "openat2"] {
+                self.set_descriptor(name, descriptor::RETURNED);
+            }
+        }
+        if self.syscalls.iter().any(|entry| entry.first | entry.second | entry.descriptors != 0) {
+            for name in MOVES {
+                self.set_role(name, role::MOVES_NAMES);
+            }
+        }
+    }
+
+    /// Whether the last file of each descriptor is wanted once it is closed.
+    pub fn remembers(&self) -> bool {
+        self.syscalls.iter().any(|entry| entry.descriptors & descriptor::CLOSED != 0)
+    }
+
+    fn set_descriptor(&mut self, name: &str, bit: u8) {
+        for slot in slots_of(name) {
+            if let Some(entry) = self.syscalls.get_mut(slot)
+                && (entry.flags & SyscallEntry::WANTED != 0 || entry.role != role::NONE)
+            {
+                entry.descriptors |= bit;
+            }
+        }
+    }
+
     fn set_task_roles(&mut self) {
         const CREDENTIALS: [&str; 10] = [
             "setuid",
@@ -138,14 +180,7 @@ impl Tables {
     }
 
     fn set_role(&mut self, name: &str, role: u8) {
-        let Some(Source::Syscall(numbers)) = catalogue::by_name(name).map(|event| event.source) else {
-            return;
-        };
-        let native = if cfg!(target_arch = "aarch64") { numbers.aarch64 } else { numbers.x86_64 };
-        let compat = numbers.i386.filter(|_| cfg!(target_arch = "x86_64"));
-        let slots =
-            native.map(usize::from).into_iter().chain(compat.map(|n| Slot::COMPAT_BASE + usize::from(n)));
-        for slot in slots {
+        for slot in slots_of(name) {
             if let Some(entry) = self.syscalls.get_mut(slot) {
                 entry.role = role;
             }
@@ -248,6 +283,17 @@ impl Tables {
     }
 }
 
+/// The slots of a system call.
+fn slots_of(name: &str) -> impl Iterator<Item = usize> {
+    let numbers = match catalogue::by_name(name).map(|event| event.source) {
+        Some(Source::Syscall(numbers)) => Some(numbers),
+        _ => None,
+    };
+    let native = numbers.and_then(|n| if cfg!(target_arch = "aarch64") { n.aarch64 } else { n.x86_64 });
+    let compat = numbers.and_then(|n| n.i386).filter(|_| cfg!(target_arch = "x86_64"));
+    native.map(usize::from).into_iter().chain(compat.map(|n| Slot::COMPAT_BASE + usize::from(n)))
+}
+
 fn syscall_entry(event: &Event, options: &KernelOptions) -> SyscallEntry {
     let mut entry = SyscallEntry {
         flags: SyscallEntry::WANTED,
@@ -257,6 +303,13 @@ fn syscall_entry(event: &Event, options: &KernelOptions) -> SyscallEntry {
     };
     if matches!(event.name, "execve" | "execveat") {
         entry.flags |= SyscallEntry::EXEC;
+    }
+    // Registers 0 to 4 can be told; no call has a descriptor in the last one.
+    let mut descriptors = (1..6).zip(event.args).filter(|(_, arg)| arg.kind == ArgKind::Fd).map(|(at, _)| at);
+    entry.first = descriptors.next().unwrap_or(0);
+    entry.second = descriptors.next().unwrap_or(0);
+    if event.returns == Returns::Fd {
+        entry.descriptors |= descriptor::RETURNED;
     }
     for (position, arg) in event.args.iter().take(capture::ARGUMENTS).enumerate() {
         let is_unwanted_environment = arg.name == "envp" && !options.environment;

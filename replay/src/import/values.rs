@@ -54,6 +54,14 @@ enum Outcome {
 
 fn one(value: &Value, stored: Stored, bytes: &mut Vec<u8>) -> Outcome {
     match (stored, value) {
+        // As logs have it that were made with names: `3=/etc/passwd`.
+        (Stored::Kind(ArgKind::Fd, _), Value::String(text))
+            if let Some((number, stands_for)) = described(text) =>
+        {
+            bytes.extend(number.to_le_bytes());
+            bytes.extend(json_text::bytes_of(stands_for));
+            Outcome::Bytes
+        }
         (Stored::Kind(kind, names), value) if kind.is_number() => match number(value, names) {
             Some(number) => Outcome::Number(number),
             None => Outcome::Missing,
@@ -108,6 +116,12 @@ fn one(value: &Value, stored: Stored, bytes: &mut Vec<u8>) -> Outcome {
             Outcome::Bytes
         }
     }
+}
+
+/// A descriptor and what it stands for.
+fn described(text: &str) -> Option<(i64, &str)> {
+    let (number, stands_for) = text.split_once('=')?;
+    Some((number.parse().ok()?, stands_for)).filter(|(_, stands_for)| !stands_for.is_empty())
 }
 
 /// A number, or the text of one: decimal, hex, or names.

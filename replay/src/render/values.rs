@@ -85,6 +85,10 @@ fn plain(kind: ArgKind, raw: Raw<'_>, out: &mut Vec<u8>) -> bool {
         ) => {
             digits::unsigned(number, out);
         }
+        (ArgKind::Fd, raw) => match raw.descriptor() {
+            Some((number, _)) => digits::signed(number as i64, out),
+            None => out.extend_from_slice(b"null"),
+        },
         (ArgKind::Str, Raw::Bytes(bytes)) => json_text::quoted(bytes, out),
         _ => return false,
     }
@@ -148,6 +152,15 @@ impl Parts for Json<'_> {
                 self.out.push(b'"');
             }
             Leaf::Bytes(bytes) => base64(bytes, self.out),
+            Leaf::Descriptor(number, stands_for) if !stands_for.is_empty() => {
+                self.is_word |= self.depth == 0;
+                self.out.push(b'"');
+                digits::signed(number, self.out);
+                self.out.push(b'=');
+                json_text::inner(stands_for, self.out);
+                self.out.push(b'"');
+            }
+            Leaf::Descriptor(number, _) => digits::signed(number, self.out),
             Leaf::Signed(number) if self.maps == 0 => digits::signed(number, self.out),
             Leaf::Unsigned(number) if self.maps == 0 => digits::unsigned(number, self.out),
             Leaf::Bool(is) if self.maps == 0 => {

@@ -32,6 +32,8 @@ enum Shape {
     Number {
         signed: bool,
     },
+    /// A number, and what it stands for where that is known: texts are compared with that.
+    Descriptor,
     Text,
     /// Anything else: each of its parts, and all of it as printed.
     Parts,
@@ -41,6 +43,7 @@ impl ArgKey {
     pub fn new(event: &'static Event, position: usize, member: &str, asked: &[Asked<'_>]) -> Option<ArgKey> {
         let arg = event.args.get(position)?;
         let shape = match arg.kind {
+            ArgKind::Fd if member.is_empty() => Shape::Descriptor,
             _ if is_plain_number(arg, member) => Shape::Number { signed: arg.kind.is_signed() },
             ArgKind::Str if member.is_empty() => Shape::Text,
             _ => Shape::Parts,
@@ -84,6 +87,19 @@ impl ArgKey {
                 let mut words = self.numbers.words(value);
                 if !self.texts.is_empty() {
                     words.add(self.texts.words(self.printed(raw).as_bytes()));
+                }
+                Some(words)
+            }
+            (Shape::Descriptor, raw) => {
+                let (number, stands_for) = raw.descriptor()?;
+                let mut words = self.numbers.words(i128::from(number as i64));
+                if stands_for.is_empty() {
+                    // Known by its number or name alone.
+                    if !self.texts.is_empty() {
+                        words.add(self.texts.words(self.printed(raw).as_bytes()));
+                    }
+                } else {
+                    words.add(self.texts.words(stands_for));
                 }
                 Some(words)
             }

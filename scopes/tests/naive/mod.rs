@@ -40,6 +40,8 @@ pub struct World {
     pub pathname: Option<&'static str>,
     pub flags: Option<u32>,
     pub ret: i64,
+    /// The argument of `read`: its number, and what it stands for, empty when that is not known.
+    pub fd: Option<(i64, &'static str)>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -78,10 +80,12 @@ fn event_is_chosen(filters: &[&Filter], world: &World) -> bool {
         })
     };
     let choosers = || filters.iter().filter(|f| ["event", "set"].contains(&f.key));
-    let about_events = filters.iter().any(|f| f.key.starts_with("openat."));
+    let about =
+        |event: &str| filters.iter().any(|f| f.key.split_once('.').is_some_and(|(of, _)| of == event));
+    let about_events = about("openat") || about("read");
     let positive = choosers().any(|f| f.op == "=");
     let chosen = if positive || about_events {
-        choosers().any(|f| f.op == "=" && is_it(f)) || (about_events && world.event == "openat")
+        choosers().any(|f| f.op == "=" && is_it(f)) || about(world.event)
     } else {
         !events::catalogue::by_name(world.event).unwrap().is_derived()
     };
@@ -92,10 +96,11 @@ fn event_is_chosen(filters: &[&Filter], world: &World) -> bool {
 /// value"; with equalities and bounds, one of the two is enough.
 fn key_passes(key: &str, filters: &[&Filter], world: &World) -> bool {
     let mine: Vec<&&Filter> = filters.iter().filter(|filter| filter.key == key).collect();
-    if key.starts_with("openat.") && world.event != "openat" {
+    if key.starts_with("openat.") && world.event != "openat" || key == "read.fd" && world.event != "read" {
         return true;
     }
     let missing = match key {
+        "read.fd" => world.fd.is_none(),
         "openat.pathname" => world.pathname.is_none(),
         "openat.flags" => world.flags.is_none(),
         "openat.context.containerName" => world.container.as_ref().is_none_or(|c| c.name.is_empty()),
@@ -155,6 +160,7 @@ fn number(key: &str, world: &World) -> i128 {
         "mntns" => world.mnt_ns.into(),
         "openat.retval" => world.ret.into(),
         "openat.flags" => world.flags.unwrap_or(0).into(),
+        "read.fd" => world.fd.unwrap().0.into(),
         other => panic!("{other}"),
     }
 }
@@ -191,6 +197,12 @@ fn equal(key: &str, value: &str, world: &World) -> bool {
         "pid" => match value.split_once('@') {
             Some((pid, start)) => world.pid.to_string() == pid && world.start.to_string() == start,
             None => value == world.pid.to_string() || value == world.tid.to_string(),
+        },
+        // A number is the descriptor's; a text is what it stands for, or its number where nothing is known of it.
+        "read.fd" => match (value.parse::<i64>(), world.fd.unwrap()) {
+            (Ok(value), (number, _)) => value == number,
+            (Err(_), (number, "")) => like(value, &number.to_string()),
+            (Err(_), (_, stands_for)) => like(value, stands_for),
         },
         "openat.flags" => flags_equal(value, world.flags.unwrap()),
         "openat.retval" => match value {

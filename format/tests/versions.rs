@@ -1,6 +1,7 @@
-//! A capture of format version 1 that every later version reads: `fixtures/format-v1.trz`.
+//! Captures of each format version that every later version reads: `fixtures/format-v1.trz` and its like.
 //!
-//! Made once, by `MAKE_FIXTURE=1 cargo test -p tracer-format --test version_1`; making it anew would defeat its purpose.
+//! Each was made once, by `MAKE_FIXTURE=N cargo test -p tracer-format --test versions`; making it anew would defeat its
+//! purpose.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -18,12 +19,12 @@ const CLOCK: Clock =
 /// Not secret: it signs nothing else.
 const KEY: &str = "tracer-secret-key-1:0000000000000000000000000000000000000000000000000000000000000001";
 
-fn path() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fixtures/format-v1.trz")
+fn path(version: u32) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("../fixtures/format-v{version}.trz"))
 }
 
-/// Rows that take every scheme and layout that columns have.
-fn rows(builder: &mut BlockBuilder, block: u64) {
+/// Rows that take every scheme and layout that columns have, and from version 2 on descriptors with what they stand for.
+fn rows(builder: &mut BlockBuilder, block: u64, version: u32) {
     builder.set_clock(CLOCK);
     let contexts: Vec<u32> = (0..12u32)
         .map(|n| {
@@ -56,6 +57,7 @@ fn rows(builder: &mut BlockBuilder, block: u64) {
         let word = [b"alpha", b"beta_", b"gamma"][(n % 3) as usize];
         let structure = [n.to_le_bytes(), 7u64.to_le_bytes(), (n * n).to_le_bytes()].concat();
         let name = EVENTS[(n % 4) as usize];
+        let descriptor = [&(3 + n % 2).to_le_bytes()[..], path.as_bytes()].concat();
         let args = match name {
             "openat" => [
                 Raw::Number(-100i64 as u64),
@@ -63,7 +65,7 @@ fn rows(builder: &mut BlockBuilder, block: u64) {
                 if n % 8 == 0 { Raw::Missing } else { Raw::Number(0x80000) },
             ],
             "read" => [
-                Raw::Number(3 + n % 2),
+                if version > 1 && n % 3 > 0 { Raw::Bytes(&descriptor) } else { Raw::Number(3 + n % 2) },
                 Raw::Bytes(&structure),
                 Raw::Number(0x7f00_0000_0000 + seed % 3 * 0x1234_5678),
             ],
@@ -84,7 +86,7 @@ fn rows(builder: &mut BlockBuilder, block: u64) {
     }
 }
 
-fn make() -> Vec<u8> {
+fn make(version: u32) -> Vec<u8> {
     let known = |event: &format::EventSchema| EVENTS.contains(&event.name.as_str());
     let header = Header {
         program: "tracer 0.1.0".into(),
@@ -116,7 +118,7 @@ fn make() -> Vec<u8> {
     let mut builder = BlockBuilder::new();
     let mut encoder = Encoder::new(Options::default());
     for block in 0..2 {
-        rows(&mut builder, block);
+        rows(&mut builder, block, version);
         writer.block(&encoder.encode(&mut builder).unwrap()).unwrap();
     }
     let loss = Loss {
@@ -161,11 +163,22 @@ fn text(capture: &Capture) -> String {
 
 #[test]
 fn captures_of_version_1_read_as_they_were_written() {
-    let made = make();
-    if std::env::var_os("MAKE_FIXTURE").is_some() {
-        std::fs::write(path(), &made).unwrap();
+    reads_as_it_was_written(1);
+}
+
+#[test]
+fn captures_of_version_2_read_as_they_were_written() {
+    reads_as_it_was_written(2);
+}
+
+fn reads_as_it_was_written(version: u32) {
+    let path = path(version);
+    let made = make(version);
+    if std::env::var("MAKE_FIXTURE").is_ok_and(|wanted| wanted == version.to_string()) {
+        std::fs::write(&path, &made).unwrap();
     }
-    let capture = Capture::open(&path()).unwrap();
+    assert_eq!(u32::from(std::fs::read(&path).unwrap()[8]), version, "the fixture's own version");
+    let capture = Capture::open(&path).unwrap();
     assert_eq!(*capture.completeness(), Completeness::Finished);
     let rows: u32 = capture.blocks().iter().map(|block| block.rows).sum();
     assert_eq!(rows, 800);
@@ -174,7 +187,6 @@ fn captures_of_version_1_read_as_they_were_written() {
     let rows_of = |text: &str| text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(rows_of(&then), rows_of(&now));
     let key = SigningKey::from_text(KEY).unwrap().public();
-    let verdict =
-        format::verify(&path(), format::Expected { key: Some(&key), ..Default::default() }).unwrap();
+    let verdict = format::verify(&path, format::Expected { key: Some(&key), ..Default::default() }).unwrap();
     assert_eq!((verdict.fault, verdict.signed_by), (None, Some(key)));
 }

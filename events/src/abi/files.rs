@@ -1,0 +1,39 @@
+//! What descriptors stand for: sent once as a record of its own, and referred to by an id from then on.
+//!
+//! ```text
+//! FILE record:   context = id, slot = place | what it is | inode | is it deleted | blobs: path, socket's addresses
+//! event record:  ... | blob of form FILE: arg, place | id |
+//! ```
+//! The programs keep the files that they have sent in a table of [`PLACES`]. A place's new file takes the old one's, which
+//! events that began before may still refer to: so the recorder keeps the last two of each, and memory is bounded.
+
+/// Files that are kept at once, by the address of their `struct file`.
+pub const PLACES: u32 = 8192;
+/// Descriptors of which the last file is kept, by process and number.
+pub const DESCRIPTORS: u32 = 32_768;
+
+/// Words of a FILE record.
+pub mod word {
+    /// Mode in bits 0 to 15; of a socket the family in bits 16 to 31, the protocol in bits 32 to 47.
+    pub const KIND: usize = 0;
+    pub const INODE: usize = 1;
+    /// 1: no directory has its name any more.
+    pub const UNLINKED: usize = 2;
+    pub const COUNT: u8 = 3;
+}
+
+/// Blobs of a FILE record.
+pub mod part {
+    pub const PATH: u8 = 0;
+    /// `struct sockaddr` of a socket's own end, and of the other.
+    pub const LOCAL: u8 = 1;
+    pub const REMOTE: u8 = 2;
+    /// The name of the file system, where the path alone does not say what the file is.
+    pub const FILE_SYSTEM: u8 = 3;
+}
+
+/// Positions of [`super::form::FILE`] blobs that are no argument's.
+pub mod position {
+    /// The directory that relative paths of the call begin at.
+    pub const WORKING_DIRECTORY: u8 = 0xfd;
+}

@@ -1,0 +1,290 @@
+//! What descriptors stand for: the files that the programs have told of, as text, by place and id.
+
+use std::{
+    io::Write,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+};
+
+use events::{
+    Marks, Names,
+    abi::{
+        RecordHeader,
+        files::{PLACES, part, word},
+        form,
+    },
+};
+use hashbrown::HashMap;
+
+use super::decode::{self, Blob};
+
+const S_IFMT: u64 = 0o170_000;
+const S_IFSOCK: u64 = 0o140_000;
+const S_IFIFO: u64 = 0o010_000;
+
+/// The files that records may refer to: the last two of each place, since an event that began before the newer was told
+/// may still refer to the older.
+#[derive(Debug, Default)]
+pub struct Files {
+    places: HashMap<u16, [File; 2]>,
+    text: Vec<u8>,
+}
+
+/// A file that was told of.
+#[derive(Debug, Default)]
+pub struct File {
+    id: u64,
+    /// What it is; empty when that could not be read.
+    pub text: Box<[u8]>,
+    /// Its path is longer than what was read of it.
+    pub is_cut: bool,
+}
+
+impl Files {
+    /// Takes a FILE record.
+    pub fn add(&mut self, header: &RecordHeader, record: &[u8]) {
+        if u32::from(header.slot) >= PLACES {
+            return;
+        }
+        self.text.clear();
+        describe(record, header.words, &mut self.text);
+        let [newer, older] = self.places.entry(header.slot).or_default();
+        std::mem::swap(newer, older);
+        let is_cut = Marks(header.marks).is_cut(usize::from(part::PATH));
+        *newer = File { id: header.context, text: self.text.as_slice().into(), is_cut };
+    }
+
+    /// A file by its place and id; `None` when it was never told of.
+    pub fn get(&self, place: u16, id: u64) -> Option<&File> {
+        self.places.get(&place)?.iter().find(|file| file.id == id && id != 0)
+    }
+}
+
+/// Appends what a FILE record says, in the form of [`events::descriptor`]; nothing when it says too little.
+fn describe(record: &[u8], words: u8, out: &mut Vec<u8>) {
+    let number = |index| decode::word(record, index).unwrap_or(0);
+    let (kind, inode) = (number(word::KIND), number(word::INODE));
+    let family = (kind >> 16) as u16;
+    if kind & S_IFMT == S_IFSOCK && family != 0 {
+        return socket(family, (kind >> 32) as u16, inode, |part| blob(record, words, part), out);
+    }
+    let Some(path) = decode::blobs(record, words).find(|blob| blob.arg == part::PATH) else { return };
+    let Some(components) = record.get(path.bytes) else { return };
+    let file_system = blob(record, words, part::FILE_SYSTEM);
+    if path.form == form::PATH {
+        decode::append_path(components, false, out);
+        if number(word::UNLINKED) != 0 {
+            out.extend_from_slice(b" (deleted)");
+        }
+        return;
+    }
+    let name = decode::until_nul(components);
+    // Memory takes everything.
+    let _ = match file_system.unwrap_or_default() {
+        _ if kind & S_IFMT == S_IFIFO => write!(out, "pipe:[{inode}]"),
+        b"anon_inodefs" => out.write_all(b"anon_inode:").and_then(|()| out.write_all(name)),
+        other if matches!(name, b"" | b"/") => out.write_all(other).and_then(|()| write!(out, ":[{inode}]")),
+        _ => out.write_all(name),
+    };
+}
+
+fn blob(record: &[u8], words: u8, part: u8) -> Option<&[u8]> {
+    let Blob { bytes, .. } = decode::blobs(record, words).find(|blob| blob.arg == part)?;
+    record.get(bytes)
+}
+
+fn socket<'a>(
+    family: u16,
+    protocol: u16,
+    inode: u64,
+    part: impl Fn(u8) -> Option<&'a [u8]>,
+    out: &mut Vec<u8>,
+) {
+    const UNIX: u16 = 1;
+    const INET: u16 = 2;
+    const INET6: u16 = 10;
+    const NETLINK: u16 = 16;
+    let (local, remote) = (part(part::LOCAL), part(part::REMOTE));
+    let _ = match family {
+        UNIX => {
+            let (local, remote) = (local.map(unix_name), remote.map(unix_name));
+            let is_named = |name: &Option<Vec<u8>>| name.as_ref().is_some_and(|name| !name.is_empty());
+            out.extend_from_slice(b"unix ");
+            if !is_named(&local) && !is_named(&remote) {
+                write!(out, "[{inode}]")
+            } else {
+                out.extend(local.unwrap_or_default());
+                if let Some(remote) = remote.filter(|name| !name.is_empty()) {
+                    out.extend_from_slice(b"->");
+                    out.extend(remote);
+                }
+                Ok(())
+            }
+        }
+        INET | INET6 => {
+            match transport(protocol) {
+                Some(word) => out.extend_from_slice(word.as_bytes()),
+                None => out.extend_from_slice(b"raw"),
+            }
+            let (local, remote) = (local.and_then(internet), remote.and_then(internet));
+            let is_set = |end: &SocketAddr| end.port() != 0 || !end.ip().is_unspecified();
+            match (local.filter(is_set), remote.filter(is_set)) {
+                (Some(local), Some(remote)) => write!(out, " {local}->{remote}"),
+                (Some(local), None) => write!(out, " {local}"),
+                (None, Some(remote)) => write!(out, " ->{remote}"),
+                (None, None) => Ok(()),
+            }
+        }
+        NETLINK => match NETLINK_FAMILIES.iter().find(|(number, _)| *number == protocol) {
+            Some((_, name)) => write!(out, "netlink {name} [{inode}]"),
+            None => write!(out, "netlink {protocol} [{inode}]"),
+        },
+        family => match Names::Domain.table().and_then(|table| table.name(u64::from(family))) {
+            Some("AF_PACKET") => write!(out, "packet [{inode}]"),
+            Some("AF_VSOCK") => write!(out, "vsock [{inode}]"),
+            Some(name) => write!(out, "socket {name} [{inode}]"),
+            None => write!(out, "socket {family} [{inode}]"),
+        },
+    };
+}
+
+/// Whom a netlink socket speaks to, by its protocol (`linux/netlink.h`).
+const NETLINK_FAMILIES: &[(u16, &str)] = &[
+    (0, "NETLINK_ROUTE"),
+    (2, "NETLINK_USERSOCK"),
+    (4, "NETLINK_SOCK_DIAG"),
+    (6, "NETLINK_XFRM"),
+    (7, "NETLINK_SELINUX"),
+    (8, "NETLINK_ISCSI"),
+    (9, "NETLINK_AUDIT"),
+    (10, "NETLINK_FIB_LOOKUP"),
+    (11, "NETLINK_CONNECTOR"),
+    (12, "NETLINK_NETFILTER"),
+    (15, "NETLINK_KOBJECT_UEVENT"),
+    (16, "NETLINK_GENERIC"),
+    (18, "NETLINK_SCSITRANSPORT"),
+    (20, "NETLINK_RDMA"),
+    (21, "NETLINK_CRYPTO"),
+];
+
+/// The word for a protocol of the internet families.
+fn transport(protocol: u16) -> Option<&'static str> {
+    Some(match protocol {
+        1 => "icmp",
+        6 => "tcp",
+        17 => "udp",
+        58 => "icmpv6",
+        132 => "sctp",
+        136 => "udplite",
+        262 => "mptcp",
+        _ => return None,
+    })
+}
+
+/// A `struct sockaddr_in` or `sockaddr_in6`.
+fn internet(bytes: &[u8]) -> Option<SocketAddr> {
+    let port = u16::from_be_bytes(*bytes.get(2..)?.first_chunk()?);
+    if bytes.len() >= 28 {
+        let address: [u8; 16] = *bytes.get(8..)?.first_chunk()?;
+        return Some(SocketAddr::new(Ipv6Addr::from(address).into(), port));
+    }
+    let address: [u8; 4] = *bytes.get(4..)?.first_chunk()?;
+    Some(SocketAddr::new(Ipv4Addr::from(address).into(), port))
+}
+
+/// The name in a `struct sockaddr_un`: a path, or what stands after the NUL of an abstract one, with `@` before it.
+fn unix_name(bytes: &[u8]) -> Vec<u8> {
+    match bytes.get(2..) {
+        Some([0, name @ ..]) if !name.is_empty() => {
+            let end = name.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+            [b"@", name.get(..end).unwrap_or(name)].concat()
+        }
+        Some(path) => decode::until_nul(path).to_vec(),
+        None => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use events::abi::kind;
+
+    use super::*;
+    use crate::kernel::decode::tests::record;
+
+    /// What a FILE record of these words and blobs reads as.
+    fn told(words: [u64; 3], blobs: &[(u8, u8, &[u8])]) -> String {
+        let mut out = Vec::new();
+        describe(&record(&words, blobs, 0), word::COUNT, &mut out);
+        String::from_utf8(out).expect("text")
+    }
+
+    fn nameless(mode: u64, name: &[u8], file_system: &[u8]) -> String {
+        let blobs = [(part::PATH, form::PSEUDO_PATH, name), (part::FILE_SYSTEM, form::PLAIN, file_system)];
+        told([mode, 4711, 0], &blobs)
+    }
+
+    #[test]
+    fn files_have_their_path_and_whether_it_is_gone() {
+        let path = [(part::PATH, form::PATH, &b"passwd\0etc\0"[..])];
+        assert_eq!(told([0o100_644, 9, 0], &path), "/etc/passwd");
+        assert_eq!(told([0o100_644, 9, 1], &path), "/etc/passwd (deleted)");
+        assert_eq!(told([0o040_755, 2, 0], &[(part::PATH, form::PATH, b"")]), "/");
+        assert_eq!(told([0o100_644, 9, 0], &[]), "");
+    }
+
+    #[test]
+    fn what_has_no_path_is_named_as_proc_names_it() {
+        assert_eq!(nameless(0o010_600, b"\0", b"pipefs"), "pipe:[4711]");
+        assert_eq!(nameless(0o600, b"[eventfd]\0", b"anon_inodefs"), "anon_inode:[eventfd]");
+        assert_eq!(nameless(0o100_777, b"memfd:x\0", b"tmpfs"), "memfd:x");
+        assert_eq!(nameless(0o100_444, b"/\0", b"nsfs"), "nsfs:[4711]");
+    }
+
+    fn v4(port: u16, host: [u8; 4]) -> Vec<u8> {
+        [&[2, 0][..], &port.to_be_bytes(), &host, &[0; 8]].concat()
+    }
+
+    fn a_socket(family: u64, protocol: u64, local: &[u8], remote: &[u8]) -> String {
+        let kind = 0o140_777 | family << 16 | protocol << 32;
+        let blobs = [(part::LOCAL, form::PLAIN, local), (part::REMOTE, form::PLAIN, remote)];
+        told([kind, 4711, 0], &blobs)
+    }
+
+    #[test]
+    fn sockets_have_their_protocol_and_both_ends() {
+        let (here, there, nowhere) = (v4(4242, [10, 0, 0, 1]), v4(443, [10, 0, 0, 2]), v4(0, [0; 4]));
+        assert_eq!(a_socket(2, 6, &here, &there), "tcp 10.0.0.1:4242->10.0.0.2:443");
+        assert_eq!(a_socket(2, 17, &v4(53, [0; 4]), &nowhere), "udp 0.0.0.0:53");
+        assert_eq!(a_socket(2, 6, &nowhere, &nowhere), "tcp");
+        let mut v6 = vec![0; 28];
+        (v6[0], v6[3], v6[23]) = (10, 80, 1);
+        assert_eq!(a_socket(10, 6, &v6, &v6), "tcp [::1]:80->[::1]:80");
+        assert_eq!(a_socket(16, 0, &[], &[]), "netlink NETLINK_ROUTE [4711]");
+        assert_eq!(a_socket(17, 3, &[], &[]), "packet [4711]");
+    }
+
+    #[test]
+    fn unix_sockets_have_a_name_at_either_end_or_a_number() {
+        let unix = |name: &[u8]| [&[1, 0], name].concat();
+        assert_eq!(a_socket(1, 0, &unix(b"/run/x\0"), &[]), "unix /run/x");
+        assert_eq!(a_socket(1, 0, &[], &unix(b"/run/x\0")), "unix ->/run/x");
+        assert_eq!(a_socket(1, 0, &unix(b"\0abc"), &[]), "unix @abc");
+        assert_eq!(a_socket(1, 0, &[], &[]), "unix [4711]");
+    }
+
+    #[test]
+    fn the_last_two_files_of_a_place_are_known() {
+        let mut files = Files::default();
+        let mut add = |id: u64, name: &[u8]| {
+            let bytes = record(&[0o100_644, 9, 0], &[(part::PATH, form::PATH, name)], 0);
+            let header =
+                RecordHeader { kind: kind::FILE, words: 3, slot: 5, context: id, ..RecordHeader::default() };
+            files.add(&header, &bytes);
+        };
+        add(1, b"a\0");
+        add(2, b"b\0");
+        add(3, b"c\0");
+        let text = |place, id| files.get(place, id).map(|file| &*file.text);
+        assert_eq!([1, 2, 3].map(|id| text(5, id)), [None, Some(&b"/b"[..]), Some(b"/c")]);
+        assert_eq!(text(6, 3), None);
+    }
+}
