@@ -94,6 +94,13 @@ pub struct Descriptors {
 impl Found {
     const NONE: Found = Found { id: 0, place: 0 };
 
+    /// The same, of which the verifier knows nothing: else it follows all that comes after once for every way that a
+    /// file can be found, and gives up.
+    #[inline(always)]
+    fn forgotten(self, writer: &Writer) -> Found {
+        Found { id: writer.forget(self.id), place: writer.forget(self.place as u64) as u32 }
+    }
+
     /// Appends a reference to it for the argument at a position.
     #[inline(always)]
     pub fn refer(self, writer: &mut Writer, position: u8) {
@@ -139,15 +146,19 @@ impl Descriptors {
                 found.first = at(writer, files, task.tgid(), fd, flags & descriptor::READDRESSED != 0);
             }
         }
+        found.first = found.first.forgotten(writer);
         if second != 0 {
             found.second = at(writer, files, task.tgid(), one_of(&argument, second) as u32, false);
         }
+        found.second = found.second.forgotten(writer);
         if flags & descriptor::RETURNED != 0 && ret >= 0 {
             found.returned = at(writer, files, task.tgid(), ret as u32, false);
         }
+        found.returned = found.returned.forgotten(writer);
         if flags & descriptor::RELATIVE != 0 && ret >= 0 {
             found.directory = working_directory(writer);
         }
+        found.directory = found.directory.forgotten(writer);
         found
     }
 

@@ -75,6 +75,55 @@ pub struct Writer {
     nested: bool,
 }
 
+/// Where the write that has begun on this CPU goes, found again by a function that cannot be given a [`Writer`].
+pub struct Room {
+    base: *mut u8,
+    region: *mut RegionHeader,
+}
+
+mod room {
+    pub const IN_PLACE: u64 = 0;
+    pub const COPIED: u64 = 1;
+    pub const NESTED: u64 = 2;
+}
+
+impl Room {
+    /// `kind` is [`Writer::kind_of_room`].
+    #[inline(always)]
+    pub fn of_current_write(kind: u64) -> Option<Room> {
+        // SAFETY: as in `begin`; the head does not move before the write is committed.
+        unsafe {
+            let cpu = bpf_get_smp_processor_id();
+            let region: *mut RegionHeader = RING.get_ptr_mut(cpu)?.cast();
+            let base = match kind {
+                room::IN_PLACE => {
+                    let head = read_volatile(&raw const (*region).head);
+                    (region as *mut u8).add(DATA_OFFSET).add((head & config!(data_mask)) as usize)
+                }
+                room::COPIED => SCRATCH.get_ptr_mut(cpu * 2)?.cast(),
+                _ => SCRATCH.get_ptr_mut(cpu * 2 + 1)?.cast(),
+            };
+            Some(Room { base, region })
+        }
+    }
+
+    #[inline(always)]
+    pub fn pointer(&self, offset: u64) -> *mut u8 {
+        // SAFETY: the mask keeps it within the write.
+        unsafe { self.base.add(within(offset)) }
+    }
+
+    /// As [`Writer::forget`].
+    #[inline(always)]
+    pub fn forget(&self, number: u64) -> u64 {
+        // SAFETY: a field of this CPU's region.
+        unsafe {
+            write_volatile(&raw mut (*self.region).forgotten, number);
+            read_volatile(&raw const (*self.region).forgotten)
+        }
+    }
+}
+
 /// A record that has begun: the offset of its header.
 #[derive(Clone, Copy)]
 pub struct Started(u64);
@@ -142,6 +191,16 @@ impl Writer {
     pub fn pointer(&self, offset: u64) -> *mut u8 {
         // SAFETY: the mask keeps it within the write.
         unsafe { self.base.add(within(offset)) }
+    }
+
+    /// What finds its [`Room`] again.
+    #[inline(always)]
+    pub fn kind_of_room(&self) -> u64 {
+        match (self.nested, self.copied) {
+            (true, _) => room::NESTED,
+            (false, true) => room::COPIED,
+            (false, false) => room::IN_PLACE,
+        }
     }
 
     /// Whether this write interrupts another.
@@ -246,11 +305,7 @@ impl Writer {
     /// string may have through all that comes after, and gives up.
     #[inline(always)]
     pub fn forget(&self, number: u64) -> u64 {
-        // SAFETY: a field of this CPU's region.
-        unsafe {
-            write_volatile(&raw mut (*self.region).forgotten, number);
-            read_volatile(&raw const (*self.region).forgotten)
-        }
+        Room { base: self.base, region: self.region }.forget(number)
     }
 
     /// Nothing follows the record that ended last, whatever it says.

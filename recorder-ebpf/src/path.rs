@@ -4,7 +4,7 @@ use aya_ebpf::helpers::generated::bpf_probe_read_kernel_str;
 use events::abi::form;
 
 use crate::{
-    emit::Writer,
+    emit::{Room, Writer},
     kernel::{Dentry, File, VfsMount},
 };
 
@@ -41,7 +41,8 @@ pub fn append(writer: &mut Writer, arg: u8, file: File<false>) -> Outcome {
 
 #[inline(always)]
 pub fn append_from(writer: &mut Writer, arg: u8, dentry: Dentry<false>, mnt: VfsMount<false>) -> Outcome {
-    let walked = walk(writer, dentry.0, mnt.0);
+    let start = writer.at + events::abi::BLOB_HEADER_BYTES as u64;
+    let walked = path_walk(writer.forget(start), writer.kind_of_room(), dentry.0 as u64, mnt.0 as u64);
     let walked = writer.forget(walked);
     let length = walked & LENGTH_MASK;
     let end = walked >> 32;
@@ -52,13 +53,16 @@ pub fn append_from(writer: &mut Writer, arg: u8, dentry: Dentry<false>, mnt: Vfs
     if end == CUT { Outcome::Cut } else { Outcome::Whole }
 }
 
-/// Writes the components where the next blob's bytes go, the last one first, each with its NUL.
+/// Writes the components `start` bytes into the write, the last one first, each with its NUL.
 /// Returns the length in the lower half and how it ended in the upper.
-#[inline(always)]
-fn walk(writer: &Writer, dentry: *const u8, mnt: *const u8) -> u64 {
-    let start = writer.at + events::abi::BLOB_HEADER_BYTES as u64;
-    let mut dentry = Dentry::<false>(dentry);
-    let mut vfsmount = VfsMount::<false>(mnt);
+///
+/// A global function, of numbers only: the verifier looks at it once for all the paths that a program may tell.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn path_walk(start: u64, kind_of_room: u64, dentry: u64, mnt: u64) -> u64 {
+    let Some(room) = Room::of_current_write(kind_of_room) else { return FAULT << 32 };
+    let mut dentry = Dentry::<false>(dentry as *const u8);
+    let mut vfsmount = VfsMount::<false>(mnt as *const u8);
     let mut length = 0u64;
     for _ in 0..STEPS {
         let parent = dentry.parent();
@@ -81,12 +85,12 @@ fn walk(writer: &Writer, dentry: *const u8, mnt: *const u8) -> u64 {
         }
         // SAFETY: `pointer` is within the write, and the slack holds a component more.
         let read = unsafe {
-            bpf_probe_read_kernel_str(writer.pointer(start + length).cast(), COMPONENT_BYTES, dentry.name().cast())
+            bpf_probe_read_kernel_str(room.pointer(start + length).cast(), COMPONENT_BYTES, dentry.name().cast())
         };
         if read <= 0 || read > COMPONENT_BYTES as i64 {
             return FAULT << 32;
         }
-        length = writer.forget(length + read as u64) & LENGTH_MASK;
+        length = room.forget(length + read as u64) & LENGTH_MASK;
         if dentry.0 == parent.0 {
             return PSEUDO << 32 | length;
         }
