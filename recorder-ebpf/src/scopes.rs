@@ -76,12 +76,15 @@ pub fn epoch() -> u64 {
     unsafe { read_volatile(&raw const (*state).epoch) }
 }
 
-/// The scopes that want what a hook records; all of them for a hook that is never dropped.
+/// Whether what a hook records is never dropped, also of tasks that no scope wants anything of.
+#[inline(always)]
+pub fn is_kept(hook: events::abi::hooks::Hook) -> bool {
+    scopes!(kept_hooks) & 1 << hook as u64 != 0
+}
+
+/// The scopes that want what a hook records.
 #[inline(always)]
 pub fn of_hook(hook: events::abi::hooks::Hook) -> u64 {
-    if scopes!(kept_hooks) & 1 << hook as u64 != 0 {
-        return ALL;
-    }
     // SAFETY: a static of this program, and there are fewer hooks than places.
     unsafe { read_volatile((&raw const SCOPES.hooks).cast::<u64>().add(hook as usize)) }
 }

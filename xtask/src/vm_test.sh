@@ -27,7 +27,7 @@ at_least "dd's reads are recorded or counted as lost" 20000 $((reads + ${lost:-0
 
 zeros=$(tracer replay /tmp/dd.trz -f comm=dd -f read.fd=/dev/zero --count)
 at_least "dd's reads are of the file that they are of" 20000 $((zeros + ${lost:-0}))
-at_least "closed descriptors are known" 1 "$(tracer replay /tmp/ls.trz -f comm=ls -f close.fd=/etc/ld.so.cache --count)"
+at_least "closed descriptors are known" 1 "$(tracer replay /tmp/ls.trz -f comm=ls -f "close.fd=/*" --count)"
 
 echo "$failures failed"
 exit $((failures > 0))

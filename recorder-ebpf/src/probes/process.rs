@@ -149,7 +149,7 @@ pub fn task_rename(ctx: BtfTracePointContext) -> i32 {
 pub fn record(hook: Hook, fill: impl FnOnce(&mut Writer, Started) -> u32) -> Option<()> {
     let task = current::<false>();
     let place = Place::of(task)?;
-    if scopes!(is_on) != 0 && !place.may_match(scopes::of_hook(hook)) {
+    if scopes!(is_on) != 0 && !scopes::is_kept(hook) && !place.may_match(scopes::of_hook(hook)) {
         count_left_out_hook(hook);
         return None;
     }
