@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use libtest_mimic::Failed;
 
@@ -39,7 +40,10 @@ impl Drop for Loop {
 
 /// A copy of a program under a name of its own.
 pub fn own_program(dir: &Path, program: &str) -> Result<PathBuf, Failed> {
-    let copy = dir.join(format!("{program}{}", std::process::id()));
+    // Recordings of other tests see it as well.
+    static PROGRAMS: AtomicU32 = AtomicU32::new(0);
+    let number = PROGRAMS.fetch_add(1, Ordering::Relaxed);
+    let copy = dir.join(format!("{program}{}x{number}", std::process::id()));
     std::fs::copy(Path::new("/bin").join(program), &copy)?;
     Ok(copy)
 }
