@@ -1,4 +1,6 @@
 //! `tracer replay` and `tracer info` as a user meets them, over captures of which every row is known.
+//!
+//! One file: every test asks the same program over the same made captures, and a reader looks for the question here.
 
 #[path = "../replay/tests/synthetic/mod.rs"]
 mod synthetic;

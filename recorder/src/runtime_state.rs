@@ -35,14 +35,21 @@ pub fn docker(json: &[u8]) -> Option<ContainerNames> {
     let names = ContainerNames {
         name: root.get("Name").map(text)?.trim_start_matches('/').to_owned(),
         image: root.pointer("/Config/Image").map(text).unwrap_or_default(),
-        // Kubernetes over cri-dockerd names pods by labels.
+        ..of_labels(label)
+    };
+    (!names.is_empty()).then_some(names)
+}
+
+/// Kubernetes over cri-dockerd names pods by labels.
+fn of_labels(label: impl Fn(&str) -> String) -> ContainerNames {
+    ContainerNames {
         pod_name: label("io.kubernetes.pod.name"),
         pod_namespace: label("io.kubernetes.pod.namespace"),
         pod_uid: label("io.kubernetes.pod.uid"),
         pod_sandbox: label("io.kubernetes.docker.type") == "podsandbox",
         runtime: Some(Runtime::Docker),
-    };
-    (!names.is_empty()).then_some(names)
+        ..ContainerNames::default()
+    }
 }
 
 /// The container in Docker's answer to `GET /containers/json`, which podman gives too.
@@ -59,11 +66,7 @@ pub fn docker_list(json: &[u8], id: &str) -> Option<ContainerNames> {
     let names = ContainerNames {
         name: name.unwrap_or_default(),
         image: found.get("Image").map(text).unwrap_or_default(),
-        pod_name: label("io.kubernetes.pod.name"),
-        pod_namespace: label("io.kubernetes.pod.namespace"),
-        pod_uid: label("io.kubernetes.pod.uid"),
-        pod_sandbox: label("io.kubernetes.docker.type") == "podsandbox",
-        runtime: Some(Runtime::Docker),
+        ..of_labels(label)
     };
     (!names.is_empty()).then_some(names)
 }
