@@ -409,8 +409,9 @@ impl Sink {
 
     /// A piece that comes when nothing can be written any more.
     fn leave(&mut self, piece: Piece) {
-        if let (Piece::Block { block, .. }, Some(halt)) = (&piece, self.result.halt.take()) {
-            self.lose(block, &halt);
+        let Piece::Block { block, .. } = piece else { return };
+        if let Some(halt) = self.result.halt.take() {
+            self.lose(&block, &halt);
             self.result.halt = Some(halt);
         }
     }

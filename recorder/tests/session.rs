@@ -310,7 +310,13 @@ fn a_capture_stays_below_its_largest_size() {
     let path = dir.path().join("c.trz");
     let mut setup = setup(&path);
     setup.destination.max_bytes = Some(1 << 20);
-    let summary = record(setup, Script::of(noise(300_000)));
+    let mut said = noise(300_000);
+    // What is told of losses afterwards does not open the file again.
+    let lost = Loss { from_ns: 5, to_ns: 9, cpu: 1, event: None, count: 7, cause: LossCause::BufferFull };
+    for at in [250_000, 200_000, 150_000] {
+        said.insert(at, Said::Lost(lost.clone()));
+    }
+    let summary = record(setup, Script::of(said));
     assert!(matches!(summary.halt, Some(Halt::MaxSize)), "{summary:?}");
     assert!(summary.bytes <= 1 << 20 && summary.bytes > 1 << 19, "{} bytes", summary.bytes);
     assert_eq!(summary.events + summary.left_out + summary.lost, summary.produced);

@@ -22,7 +22,7 @@ pub const TESTS: &[Test] = &[("every_key_and_operator_answers_as_the_judge_does"
 /// that forks. `{dir}` is a folder of the test's, `{container}` a cgroup as container runtimes name them.
 const WORK: &str = r#"
 cd {dir}
-id > /dev/null; ls / > /dev/null; cat /missing 2> /dev/null
+id > /dev/null; ls / > /dev/null; cat /missing 2> /dev/null; echo x | cut -c1 > /dev/null
 for user in 1 2 1000 65534; do
     setpriv --reuid $user --regid $user --clear-groups \
         sh -c 'id > /dev/null; cat /etc/shadow 2> /dev/null; cat /etc/passwd > /dev/null; true'

@@ -113,6 +113,8 @@ fn missing_and_exchanged_parts() -> Result<(), Failed> {
     let dir = scratch()?;
     let key = dir.path().join("key");
     let public = tracer_ok(&["keygen", path(&key)?])?.trim().to_owned();
+    // A part begins with what comes after the last one's time: where nothing happens, there are no further parts.
+    let _work = Loop::start(dir.path(), "ls", "/", "0.05")?;
     let files = record_set(dir.path(), &["--rotate", "1s", "--duration", "6s", "--sign-key", path(&key)?])?;
     ensure(files.len() >= 4, || format!("only {files:?}"))?;
     verified(&["--key", &public], &files, 0, "signed by")?;
