@@ -45,6 +45,8 @@ pub fn static_tracer() -> Result<PathBuf> {
     run(Command::new("cargo")
         .current_dir(root())
         .args(["build", "--release", "--bin", "tracer", "--target", target])
+        // Without debug information it is a tenth of the size, and a machine's memory is small.
+        .env("CARGO_PROFILE_RELEASE_DEBUG", "0")
         .env("RUSTFLAGS", "-C target-feature=+crt-static"))?;
     let out = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     Ok(root().join(out).join(target).join("release/tracer"))

@@ -1,6 +1,10 @@
 //! The kernel matrix: the live tests' own program, run as the payload of a machine with each kernel.
 
-use anyhow::{Result, bail};
+use std::fs;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::{shell, vm_boot::Machine, vm_image::Image, vm_kernel};
@@ -13,6 +17,12 @@ pub struct Options {
     /// Print every console, not only those of failures
     #[arg(long)]
     show: bool,
+    /// Run this script in the machines instead of the tests
+    #[arg(long, value_name = "FILE")]
+    script: Option<PathBuf>,
+    /// Seconds that a machine may take
+    #[arg(long, default_value_t = 300)]
+    limit: u32,
 }
 
 /// Programs that the script and the live tests need.
@@ -32,7 +42,11 @@ pub fn run(options: &Options) -> Result<()> {
     for program in PROGRAMS {
         image.program(program)?;
     }
-    image.file("payload/run", SCRIPT.as_bytes(), 0o755)?;
+    let script = match &options.script {
+        Some(path) => fs::read(path).with_context(|| format!("cannot read {}", path.display()))?,
+        None => SCRIPT.as_bytes().to_vec(),
+    };
+    image.file("payload/run", &script, 0o755)?;
     let work = tempfile::tempdir()?;
     let initramfs = work.path().join("initrd.gz");
     image.pack(&initramfs)?;
@@ -47,12 +61,14 @@ pub fn run(options: &Options) -> Result<()> {
             skipped += 1;
             continue;
         }
-        let verdict = Machine::new(kernel).run(&initramfs, &out)?;
+        let begun = Instant::now();
+        let verdict = Machine { limit_s: options.limit, ..Machine::new(kernel) }.run(&initramfs, &out)?;
         let good = verdict.exit == Some(0);
         let said = verdict
             .exit
             .map_or_else(|| "no verdict (panic, hang or time limit)".to_owned(), |n| format!("exit {n}"));
-        println!("{}: {}", kernel.version, if good { "passed" } else { &said });
+        let seconds = begun.elapsed().as_secs();
+        println!("{}: {} after {seconds} s", kernel.version, if good { "passed" } else { &said });
         if good {
             passed += 1
         } else {
