@@ -314,7 +314,7 @@ fn a_capture_stays_below_its_largest_size() {
     // What is told of losses afterwards does not open the file again.
     let lost = Loss { from_ns: 5, to_ns: 9, cpu: 1, event: None, count: 7, cause: LossCause::BufferFull };
     for at in [250_000, 200_000, 150_000] {
-        said.insert(at, Said::Lost(lost.clone()));
+        said.insert(at, Said::Lost(lost));
     }
     let summary = record(setup, Script::of(said));
     assert!(matches!(summary.halt, Some(Halt::MaxSize)), "{summary:?}");

@@ -6,6 +6,8 @@
 pub struct Filter {
     pub scope: u8,
     pub key: &'static str,
+    /// One of the [`spellings`] of the key.
+    pub spelled: &'static str,
     pub op: &'static str,
     pub values: Vec<String>,
 }
@@ -13,10 +15,37 @@ pub struct Filter {
 impl Filter {
     pub fn text(&self) -> String {
         if self.op == "!" {
-            return format!("{}:!{}", self.scope, self.key);
+            return format!("{}:!{}", self.scope, self.spelled);
         }
-        format!("{}:{}{}{}", self.scope, self.key, self.op, self.values.join(","))
+        format!("{}:{}{}{}", self.scope, self.spelled, self.op, self.values.join(","))
     }
+}
+
+/// All names of a key, short and long: they mean the same, also when they stand together.
+pub fn spellings(key: &'static str) -> Vec<&'static str> {
+    let others: &[&str] = match key {
+        "event" => &["e", "eve"],
+        "set" => &["s"],
+        "binary" => &["bin", "exec", "executable"],
+        "container" => &["c", "cont"],
+        "pid" => &["p", "hostPid"],
+        "tid" => &["t", "hostTid"],
+        "ppid" => &["hostPpid"],
+        "uid" => &["u"],
+        "follow" => &["f", "fol"],
+        "openat.pathname" => &["openat.args.pathname", "openat.data.pathname"],
+        "read.fd" => &["read.data.fd"],
+        "openat.context.comm" => &["openat.scope.comm", "openat.context.processName"],
+        "openat.context.pid" => &["openat.context.p", "openat.scope.processId"],
+        "openat.context.hostPid" => &["openat.context.hostProcessId"],
+        "openat.context.tid" => &["openat.context.threadId"],
+        "openat.context.ppid" => &["openat.context.parentProcessId"],
+        "openat.context.uid" => &["openat.context.userId"],
+        "openat.context.mntns" => &["openat.context.mountNamespace"],
+        "openat.context.uts" => &["openat.context.hostName"],
+        _ => &[],
+    };
+    [&[key][..], others].concat()
 }
 
 /// One event with all that is known around it.
@@ -30,6 +59,17 @@ pub struct World {
     pub tid: u32,
     pub ppid: u32,
     pub ns_pid: u32,
+    pub ns_tid: u32,
+    pub ns_ppid: u32,
+    pub pid_ns: u32,
+    pub cpu: u16,
+    pub cgroup: u64,
+    /// An ancestor that had this name when it forked what became this process.
+    pub ancestor: Option<&'static str>,
+    /// Of `sched_process_exec`.
+    pub argv: Option<&'static [&'static str]>,
+    /// Of `connect`.
+    pub port: Option<u16>,
     pub uid: u32,
     pub mnt_ns: u32,
     pub start: u64,
@@ -48,6 +88,8 @@ pub struct World {
 pub struct Container {
     pub id: &'static str,
     pub name: &'static str,
+    pub image: &'static str,
+    pub pod: &'static str,
     pub created: Option<u64>,
     pub started: Option<u64>,
 }
@@ -59,12 +101,42 @@ pub const HOST_MNT_NS: u32 = 1;
 
 /// Whether one scope's filters let an event pass.
 pub fn scope_matches(filters: &[&Filter], world: &World) -> bool {
-    event_is_chosen(filters, world) && keys(filters).into_iter().all(|key| key_passes(key, filters, world))
+    let of_process = |key: &&'static str| !key.contains('.');
+    let inside = keys(filters).into_iter().filter(of_process).all(|key| key_passes(key, filters, world));
+    event_is_chosen(filters, world)
+        && (inside || follows(filters, world))
+        && keys(filters)
+            .into_iter()
+            .filter(|key| key.contains('.'))
+            .all(|key| key_passes(key, filters, world))
 }
 
+/// "Once a process matches the scope's process filters, its descendants match too, from the fork on."
+fn follows(filters: &[&Filter], world: &World) -> bool {
+    if !filters.iter().any(|filter| filter.key == "follow") {
+        return false;
+    }
+    // The processes that forked, as they were then: on the host, older than the recording.
+    let parents = (1..world.line.len()).map(|at| (world.line[at], world.line[at..].to_vec(), ""));
+    let oldest = world.ancestor.map(|comm| (ANCESTOR, vec![ANCESTOR], comm));
+    parents.chain(oldest).any(|(pid, line, comm)| {
+        let parent = World { comm, pid, tid: pid, line, ..World::default() };
+        keys(filters)
+            .into_iter()
+            .filter(|key| !key.contains('.'))
+            .all(|key| key_passes(key, filters, &parent))
+    })
+}
+
+/// The pid of [`World::ancestor`].
+pub const ANCESTOR: u32 = 77;
+
 fn keys(filters: &[&Filter]) -> Vec<&'static str> {
-    let mut keys: Vec<_> =
-        filters.iter().map(|filter| filter.key).filter(|key| !["event", "set"].contains(key)).collect();
+    let mut keys: Vec<_> = filters
+        .iter()
+        .map(|filter| filter.key)
+        .filter(|key| !["event", "set", "follow"].contains(key))
+        .collect();
     keys.dedup();
     keys
 }
@@ -80,12 +152,12 @@ fn event_is_chosen(filters: &[&Filter], world: &World) -> bool {
         })
     };
     let choosers = || filters.iter().filter(|f| ["event", "set"].contains(&f.key));
-    let about =
-        |event: &str| filters.iter().any(|f| f.key.split_once('.').is_some_and(|(of, _)| of == event));
-    let about_events = about("openat") || about("read");
+    let about_events = filters.iter().any(|f| f.key.contains('.'));
+    let is_about =
+        filters.iter().any(|f| f.key.split_once('.').is_some_and(|(event, _)| event == world.event));
     let positive = choosers().any(|f| f.op == "=");
     let chosen = if positive || about_events {
-        choosers().any(|f| f.op == "=" && is_it(f)) || about(world.event)
+        choosers().any(|f| f.op == "=" && is_it(f)) || is_about
     } else {
         !events::catalogue::by_name(world.event).unwrap().is_derived()
     };
@@ -96,14 +168,20 @@ fn event_is_chosen(filters: &[&Filter], world: &World) -> bool {
 /// value"; with equalities and bounds, one of the two is enough.
 fn key_passes(key: &str, filters: &[&Filter], world: &World) -> bool {
     let mine: Vec<&&Filter> = filters.iter().filter(|filter| filter.key == key).collect();
-    if key.starts_with("openat.") && world.event != "openat" || key == "read.fd" && world.event != "read" {
+    if key.split_once('.').is_some_and(|(event, _)| event != world.event) {
         return true;
     }
     let missing = match key {
-        "read.fd" => world.fd.is_none(),
+        "read.fd" | "close.fd" => world.fd.is_none(),
         "openat.pathname" => world.pathname.is_none(),
         "openat.flags" => world.flags.is_none(),
+        "sched_process_exec.argv" => world.argv.is_none(),
+        "connect.addr.sin_port" | "connect.addr.sin_addr" | "connect.addr" => world.port.is_none(),
+        "openat.context.podSandbox" => world.container.is_none(),
+        "openat.context.containerId" => world.container.is_none(),
         "openat.context.containerName" => world.container.as_ref().is_none_or(|c| c.name.is_empty()),
+        "openat.context.containerImage" => world.container.as_ref().is_none_or(|c| c.image.is_empty()),
+        "openat.context.podName" => world.container.as_ref().is_none_or(|c| c.pod.is_empty()),
         _ => false,
     };
     if missing {
@@ -152,15 +230,24 @@ fn tree_passes(filters: &[&&Filter], world: &World) -> bool {
 
 fn number(key: &str, world: &World) -> i128 {
     match key {
-        "uid" => world.uid.into(),
+        "uid" | "openat.context.uid" => world.uid.into(),
         "pid" => world.pid.into(),
         "tid" => world.tid.into(),
-        "ppid" => world.ppid.into(),
+        "ppid" | "openat.context.hostPpid" => world.ppid.into(),
         "nsPid" | "openat.context.pid" => world.ns_pid.into(),
-        "mntns" => world.mnt_ns.into(),
-        "openat.retval" => world.ret.into(),
+        "mntns" | "openat.context.mntns" => world.mnt_ns.into(),
+        "pidns" | "openat.context.pidns" => world.pid_ns.into(),
+        "nsTid" | "openat.context.tid" => world.ns_tid.into(),
+        "nsPpid" | "openat.context.ppid" => world.ns_ppid.into(),
+        "openat.context.hostPid" => world.pid.into(),
+        "openat.context.hostTid" => world.tid.into(),
+        "openat.context.processorId" => world.cpu.into(),
+        "connect.addr.sin_port" => world.port.unwrap_or(0).into(),
+        "openat.context.cgroupId" => world.cgroup.into(),
+        "openat.context.timestamp" => NOW.into(),
+        "openat.retval" | "read.retval" => world.ret.into(),
         "openat.flags" => world.flags.unwrap_or(0).into(),
-        "read.fd" => world.fd.unwrap().0.into(),
+        "read.fd" | "close.fd" => world.fd.unwrap().0.into(),
         other => panic!("{other}"),
     }
 }
@@ -178,14 +265,17 @@ fn bound(key: &str, op: &str, value: &str, world: &World) -> bool {
 fn equal(key: &str, value: &str, world: &World) -> bool {
     match key {
         "comm" | "openat.context.comm" => like(value, world.comm),
-        "uts" => like(value, world.uts),
+        "uts" | "openat.context.uts" => like(value, world.uts),
         "binary" => match value.split_once(':') {
             Some(("host", path)) => world.mnt_ns == HOST_MNT_NS && like(path, world.exe),
             Some((namespace, path)) => world.mnt_ns.to_string() == namespace && like(path, world.exe),
             None => like(value, world.exe),
         },
         "openat.pathname" => like(value, world.pathname.unwrap()),
+        "openat.context.containerId" => like(value, world.container.as_ref().unwrap().id),
         "openat.context.containerName" => like(value, world.container.as_ref().unwrap().name),
+        "openat.context.containerImage" => like(value, world.container.as_ref().unwrap().image),
+        "openat.context.podName" => like(value, world.container.as_ref().unwrap().pod),
         "container" => world.container.as_ref().is_some_and(|container| match value {
             "new" => container.created.is_some_and(|created| created >= BEGAN),
             "started" => container.started.is_some_and(|started| started <= NOW),
@@ -204,6 +294,12 @@ fn equal(key: &str, value: &str, world: &World) -> bool {
             (Err(_), (number, "")) => like(value, &number.to_string()),
             (Err(_), (_, stands_for)) => like(value, stands_for),
         },
+        "sched_process_exec.argv" => world.argv.unwrap().iter().any(|element| like(value, element)),
+        "connect.addr.sin_addr" => like(value, "127.0.0.1"),
+        "openat.context.host" => (value == "true") == world.container.is_none(),
+        "openat.context.podSandbox" => value == "false",
+        "openat.context.syscall" => like(value, "openat"),
+        "tid" if value.contains('@') => value == format!("{}@{}", world.tid, world.start + 1),
         "openat.flags" => flags_equal(value, world.flags.unwrap()),
         "openat.retval" => match value {
             "EACCES" => world.ret == -13,
