@@ -62,6 +62,7 @@ fn verify_source(source: &Source, expected: Expected<'_>) -> Result<Verdict> {
         source,
         identity: expected.identity,
         unopened: false,
+        refused: None,
         offset: PREAMBLE_BYTES as u64,
         chain: Chain([0; 32]),
         frames: 0,
@@ -72,7 +73,11 @@ fn verify_source(source: &Source, expected: Expected<'_>) -> Result<Verdict> {
     };
     let outcome = walk.run().and_then(|()| walk.check_end(expected.key));
     match outcome {
-        Ok(()) => {}
+        Ok(()) => {
+            if let Some(error) = walk.refused {
+                return Err(error);
+            }
+        }
         Err(Stop::Fault(fault)) => walk.verdict.fault = Some(fault),
         Err(Stop::Error(error)) => return Err(error),
     }
@@ -83,8 +88,10 @@ fn verify_source(source: &Source, expected: Expected<'_>) -> Result<Verdict> {
 struct Walk<'a> {
     source: &'a Source,
     identity: Option<&'a Identity>,
-    /// A block was encrypted and there was no identity, so nobody counted its rows.
+    /// A block was encrypted and could not be opened, so nobody counted its rows.
     unopened: bool,
+    /// The identity opened none of a frame's keys. Either it is another's, or the frame was changed there: the chain tells.
+    refused: Option<Error>,
     offset: u64,
     chain: Chain,
     frames: u32,
@@ -179,7 +186,10 @@ impl Walk<'_> {
             (true, Some(identity)) => match identity.decrypt(payload, offset) {
                 Ok(opened) => self.check_payload(&header, &opened, block)?,
                 Err(Error::Damaged { .. }) => return Err(self.fault(block, "it does not decrypt")),
-                Err(error) => return Err(error.into()),
+                Err(error) => {
+                    self.unopened = true;
+                    self.refused.get_or_insert(error);
+                }
             },
             (true, None) => self.unopened = true,
         }

@@ -125,6 +125,10 @@ fn a_block_of_another_capture_does_not_fit() {
     assert!(verify_bytes(put_before, Expected::default()).unwrap().fault.is_some());
 }
 
+/// Of somebody else.
+#[cfg(feature = "encrypt")]
+const OTHER_IDENTITY: &str = "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33";
+
 #[cfg(feature = "encrypt")]
 #[test]
 fn an_encrypted_capture_verifies_with_and_without_its_identity() {
@@ -144,9 +148,14 @@ fn an_encrypted_capture_verifies_with_and_without_its_identity() {
         assert_eq!((verdict.fault, verdict.blocks, verdict.rows), (None, 3, 30));
         assert_eq!(verdict.header.is_some(), expected.identity.is_some());
     }
+    let other = format::Identity::from_text(OTHER_IDENTITY).unwrap();
+    let stranger = Expected { key: Some(&public), identity: Some(&other) };
+    let refused = verify_bytes(bytes.clone(), stranger).unwrap_err().to_string();
+    assert!(refused.contains("other keys"), "{refused}");
     for at in (16..bytes.len()).step_by(7) {
         let mut changed = bytes.clone();
         changed[at] ^= 0x10;
+        assert!(verify_bytes(changed.clone(), stranger).unwrap().fault.is_some(), "byte {at}");
         assert!(verify_bytes(changed.clone(), signed_by(&public)).unwrap().fault.is_some(), "byte {at}");
         assert!(verify_bytes(changed, opened).unwrap().fault.is_some(), "byte {at}");
     }
