@@ -538,8 +538,13 @@ fn logs_with_events_of_others_are_imported_and_bad_lines_are_named() {
 #[test]
 fn real_captures_come_back_from_their_own_json() {
     let folder = Folder::new();
-    for name in ["ls", "ptrace", "threads", "denied", "tree"] {
-        let fixture = format!("{}/fixtures/{name}.trz", env!("CARGO_MANIFEST_DIR"));
+    let fixtures = std::fs::read_dir(format!("{}/fixtures", env!("CARGO_MANIFEST_DIR"))).expect("fixtures");
+    let fixtures = fixtures.map(|entry| entry.expect("an entry").path());
+    let captures: Vec<_> = fixtures.filter(|path| path.extension().is_some_and(|end| end == "trz")).collect();
+    assert!(captures.len() >= 9, "{captures:?}");
+    for capture in captures {
+        let fixture = text(&capture);
+        let name = capture.file_stem().expect("a name").to_string_lossy();
         let lines = printed(&["replay", &fixture, "-o", "json"]);
         let log = folder.path("log.json");
         std::fs::write(&log, &lines).expect("a log");
@@ -547,6 +552,33 @@ fn real_captures_come_back_from_their_own_json() {
         printed(&["import", &text(&log), "-o", &imported]);
         assert!(printed(&["replay", &imported, "-o", "json"]) == lines, "{name} differs after its import");
     }
+}
+
+#[test]
+fn lines_keep_their_order_when_the_clock_was_set_back_between_them() {
+    let folder = Folder::new();
+    let file = folder.capture("id-ls.trz", id_and_ls());
+    let printed_lines = printed(&["replay", &file, "-o", "json"]);
+    let count = printed_lines.lines().count();
+    // In the second half the wall clock is half a second further back.
+    let set_back = |(at, line): (usize, &str)| {
+        let mut event: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        for key in ["timestamp", "threadStartTime"] {
+            let time = event[key].as_u64().expect("a time");
+            event[key] = (time - if at * 2 >= count { 500_000_000 } else { 0 }).into();
+        }
+        format!("{event}\n")
+    };
+    let lines: String = printed_lines.lines().enumerate().map(set_back).collect();
+    let time =
+        |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["timestamp"].as_u64();
+    let times: Vec<_> = lines.lines().map(time).collect();
+    assert!(times.windows(2).any(|pair| pair[1] < pair[0]), "{times:?}");
+    let log = folder.path("log.json");
+    std::fs::write(&log, &lines).expect("a log");
+    let imported = text(&folder.path("imported.trz"));
+    printed(&["import", &text(&log), "-o", &imported]);
+    assert_eq!(printed(&["replay", &imported, "-o", "json"]), lines);
 }
 
 /// A line as Tracee's releases after 0.12 write it, and one as those of 2026 do.

@@ -169,7 +169,15 @@ impl Line {
         self
     }
 
-    pub fn context(&self) -> Context<'_> {
+    /// How far the wall clock was ahead of the boot clock, in ns: our own logs say the start of a main thread by both.
+    pub fn ahead_ns(&self) -> Option<u64> {
+        let boot = start_of(&self.process_entity_id).filter(|boot| *boot != 0)?;
+        let is_main = self.host_process_id == self.host_thread_id;
+        self.thread_start_time.checked_sub(boot).filter(|_| is_main)
+    }
+
+    /// With the wall clock so far ahead of the boot clock.
+    pub fn context(&self, ahead_ns: u64) -> Context<'_> {
         let (comm, uts, exe) = match &self.names {
             Some(names) => (&names.comm[..], &names.uts[..], &names.exe[..]),
             None => {
@@ -177,7 +185,8 @@ impl Line {
             }
         };
         // A main thread is as old as its process; of other threads' processes only our own logs say the start.
-        let own = if self.host_process_id == self.host_thread_id { self.thread_start_time } else { 0 };
+        let thread_start_ns = self.thread_start_time.saturating_sub(ahead_ns);
+        let own = if self.host_process_id == self.host_thread_id { thread_start_ns } else { 0 };
         let mut flags = 0;
         if self.context_flags.is_compat {
             flags |= ContextFlags::COMPAT;
@@ -196,7 +205,7 @@ impl Line {
             mnt_ns: self.mount_namespace,
             pid_ns: self.pid_namespace,
             cgroup_id: self.cgroup_id,
-            thread_start_ns: self.thread_start_time,
+            thread_start_ns,
             process_start_ns: start_of(&self.process_entity_id).unwrap_or(own),
             parent_start_ns: start_of(&self.parent_entity_id).unwrap_or(0),
             comm,

@@ -1,10 +1,11 @@
 //! Logs of JSON lines, Tracee's or our own, as a capture.
 //!
-//! What a log does not say is missing in the capture and named in its header, never invented: its clocks are the wall
+//! What a log does not say is missing in the capture and named in its header, never invented: its clocks are often the wall
 //! clock only, a process's start is known for its main thread or from our own entity ids, and arguments are as far as
 //! their text goes. The log is read twice: the header of a capture declares events that the program does not know, so
 //! these must be known before the first row.
 
+mod clock;
 mod line;
 mod schema;
 mod values;
@@ -15,10 +16,11 @@ use std::io::{BufRead, Write};
 
 use events::{EventId, Marks, Raw};
 use format::{
-    BlockBuilder, Cgroup, Clock, Container, Encoder, Header, Host, Options, Recording, Row, Side, Writer,
+    BlockBuilder, Cgroup, Container, Encoder, Header, Host, Options, Recording, Row, Side, Writer,
     current_schema,
 };
 
+use clock::LogClock;
 use line::Line;
 use schema::Foreign;
 
@@ -58,6 +60,8 @@ pub struct Survey {
     says_less: bool,
     hostname: String,
     first_ns: Option<u64>,
+    /// How far the wall clock was ahead of the boot clock in the first line that says so.
+    ahead_ns: Option<u64>,
     imported: Imported,
 }
 
@@ -121,6 +125,7 @@ pub fn survey(log: impl BufRead, bad: BadLines) -> Result<Survey, Error> {
         survey.policies.see(&line);
         survey.says_less |= line.is_workload;
         survey.first_ns = Some(survey.first_ns.unwrap_or(u64::MAX).min(line.timestamp));
+        survey.ahead_ns = survey.ahead_ns.or(line.ahead_ns());
         if survey.hostname.is_empty() {
             survey.hostname = line.host_name.clone();
         }
@@ -154,7 +159,16 @@ pub fn write<W: Write>(
     out: W,
 ) -> Result<(W, Imported), Error> {
     let mut writer = Writer::create(out, &header(&survey, program))?;
-    writer.side(&Side::Cgroups(survey.cgroups.values().cloned().collect()))?;
+    let mut clock = LogClock::new(survey.ahead_ns);
+    let by_boot_clock = |cgroup: &Cgroup| {
+        let mut cgroup = cgroup.clone();
+        let started = cgroup.container.as_mut().map(|container| &mut container.started_ns);
+        for time in std::iter::once(&mut cgroup.created_ns).chain(started) {
+            *time = time.map(|wall_ns| clock.boot_ns(wall_ns));
+        }
+        cgroup
+    };
+    writer.side(&Side::Cgroups(survey.cgroups.values().map(by_boot_clock).collect()))?;
     let mut builder = BlockBuilder::new();
     let mut encoder = Encoder::new(Options::default());
     let (mut bytes, mut spans) = (Vec::new(), Vec::new());
@@ -163,16 +177,22 @@ pub fn write<W: Write>(
         let Some((id, args)) = survey.foreign.event(&line) else {
             return Err("an event that changed".into());
         };
+        let before_ns = clock.ahead_ns();
+        let time_ns = clock.advance(line.timestamp, line.ahead_ns());
+        // A block has one clock.
+        if clock.ahead_ns() != before_ns && !builder.is_empty() && failed.is_none() {
+            failed = encoder.encode(&mut builder).and_then(|block| writer.block(&block)).err();
+        }
         if builder.is_empty() {
-            builder.set_clock(wall_only(line.timestamp));
+            builder.set_clock(clock.at(line.timestamp));
         }
         bytes.clear();
         spans.clear();
         values::encode(&line, args, &mut bytes, &mut spans);
         let args: Vec<Raw<'_>> = spans.iter().map(|span| span.raw(&bytes)).collect();
-        let context = builder.intern(&line.context());
+        let context = builder.intern(&line.context(clock.ahead_ns()));
         let row = Row {
-            time_ns: line.timestamp,
+            time_ns,
             event: EventId(id),
             cpu: line.processor_id,
             context,
@@ -201,25 +221,27 @@ pub fn write<W: Write>(
     Ok((out, survey.imported))
 }
 
-/// The wall clock stands for all three.
-fn wall_only(wall_ns: u64) -> Clock {
-    Clock { monotonic_ns: wall_ns, boot_ns: wall_ns, wall_ns }
-}
-
 fn header(survey: &Survey, program: &str) -> Header {
     let mut schema = current_schema();
     schema.extend(survey.foreign.declarations());
     let less: &[&str] = if survey.says_less { &UNKNOWN_OF_WORKLOADS } else { &[] };
+    let (clock, first_ns) = (LogClock::new(survey.ahead_ns), survey.first_ns.unwrap_or(0));
+    let boot: &[&str] = if survey.ahead_ns.is_some_and(|ahead| ahead != 0) { &[] } else { &["boot clock"] };
     Header {
         program: program.to_owned(),
         host: Host { hostname: survey.hostname.clone(), ..Host::default() },
-        clock: wall_only(survey.first_ns.unwrap_or(0)),
+        clock: clock.at(first_ns),
         schema,
         recording: Recording {
-            start_ns: survey.first_ns.unwrap_or(0),
+            start_ns: clock.boot_ns(first_ns),
             made_from: MADE_FROM.to_owned(),
             policies: survey.policies.lines(),
-            unknown_fields: UNKNOWN.iter().chain(less).map(|field| (*field).to_owned()).collect(),
+            unknown_fields: boot
+                .iter()
+                .chain(&UNKNOWN)
+                .chain(less)
+                .map(|field| (*field).to_owned())
+                .collect(),
             ..Recording::default()
         },
         ..Header::default()
@@ -231,8 +253,8 @@ fn header(survey: &Survey, program: &str) -> Header {
 pub const MADE_FROM: &str = "tracee-json";
 
 /// What such a log does not say.
-const UNKNOWN: [&str; 7] =
-    ["boot clock", "gid", "net_ns", "user_ns", "processes before the first event", "losses", "truncation"];
+const UNKNOWN: [&str; 6] =
+    ["gid", "net_ns", "user_ns", "processes before the first event", "losses", "truncation"];
 
 /// What lines with a workload do not say besides.
 const UNKNOWN_OF_WORKLOADS: [&str; 5] =

@@ -174,7 +174,7 @@ mod tests {
             "data":[{"name":"pathname","value":"/etc/x"},{"name":"returnValue","value":-13}]}"#;
         let line = read(text.as_bytes()).unwrap().unwrap().complete();
         assert_eq!((line.timestamp, line.return_value, line.args.len()), (1_770_091_506_000_000_007, -13, 1));
-        let context = line.context();
+        let context = line.context(0);
         assert_eq!(
             (context.pid, context.ns_pid, context.ppid, context.ns_ppid, context.uid),
             (70, 7, 60, 6, 1000)
