@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use clap::Args;
-use scopes::{Diagnostic, ScopeSet};
+use scopes::{Diagnostic, ScopeSet, Severity};
 
 #[derive(Args, Debug, Default)]
 pub struct FilterOptions {
@@ -25,8 +26,18 @@ impl FilterOptions {
 
     /// Reads the policies and checks everything; all that is wrong is in one error.
     pub fn scopes(&self) -> Result<ScopeSet> {
-        let policies = read_policies(&self.policies)?;
-        ScopeSet::with_policies(&self.filters, &policies).map_err(|found| Diagnostics(found).into())
+        self.scopes_and_policies().map(|(scopes, _)| scopes)
+    }
+
+    /// The same, with names and texts of the policy files.
+    pub fn scopes_and_policies(&self) -> Result<(ScopeSet, Vec<(String, String)>)> {
+        let (policies, mut wrong) = read_policies(&self.policies);
+        match ScopeSet::with_policies(&self.filters, &policies) {
+            Ok(scopes) if wrong.is_empty() => return Ok((scopes, policies)),
+            Ok(_) => {}
+            Err(found) => wrong.extend(found),
+        }
+        Err(Diagnostics(wrong).into())
     }
 }
 
@@ -38,42 +49,58 @@ pub fn threads(asked: Option<u16>) -> usize {
     }
 }
 
-/// Names and texts of policy files; of a folder, those directly in it, in order of name.
-pub fn read_policies(paths: &[PathBuf]) -> Result<Vec<(String, String)>> {
-    let mut policies = Vec::new();
+/// Names and texts of policy files (of a folder, those directly in it, in order of name), and what could not be read.
+fn read_policies(paths: &[PathBuf]) -> (Vec<(String, String)>, Vec<Diagnostic>) {
+    let (mut policies, mut unread) = (Vec::new(), Vec::new());
     for path in paths {
-        let name = path.display().to_string();
-        if fs::metadata(path).with_context(|| name.clone())?.is_dir() {
-            let mut files = Vec::new();
-            for entry in fs::read_dir(path).with_context(|| name.clone())? {
-                let file = entry.with_context(|| name.clone())?.path();
-                if is_policy(&file) {
-                    files.push(file);
-                }
+        let files = match files_of(path) {
+            Ok(files) if files.is_empty() => {
+                unread.push(unreadable(path, "no .yaml, .yml or .json file is in this folder".into()));
+                continue;
             }
-            files.sort();
-            if files.is_empty() {
-                bail!("{name}: no .yaml, .yml or .json file is in this folder");
+            Ok(files) => files,
+            Err(error) => {
+                unread.push(unreadable(path, error.to_string()));
+                continue;
             }
-            for file in files {
-                policies.push(read(&file)?);
+        };
+        for file in files {
+            match fs::read_to_string(&file) {
+                Ok(text) => policies.push((file.display().to_string(), text)),
+                Err(error) => unread.push(unreadable(&file, error.to_string())),
             }
-        } else {
-            policies.push(read(path)?);
         }
     }
-    Ok(policies)
+    (policies, unread)
+}
+
+fn files_of(path: &Path) -> io::Result<Vec<PathBuf>> {
+    if !fs::metadata(path)?.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let entries = fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.path()));
+    let mut files: Vec<PathBuf> = entries.collect::<io::Result<_>>()?;
+    files.retain(|file| is_policy(file));
+    files.sort();
+    Ok(files)
+}
+
+fn unreadable(path: &Path, why: String) -> Diagnostic {
+    let text = path.display().to_string();
+    Diagnostic {
+        severity: Severity::Error,
+        flag: "-p".into(),
+        span: 0..text.len(),
+        text,
+        message: format!("this policy cannot be read: {why}"),
+        suggestion: None,
+        allowed: None,
+    }
 }
 
 fn is_policy(file: &Path) -> bool {
     let extension = file.extension().and_then(|extension| extension.to_str());
     matches!(extension, Some("yaml" | "yml" | "json"))
-}
-
-fn read(file: &Path) -> Result<(String, String)> {
-    let name = file.display().to_string();
-    let text = fs::read_to_string(file).with_context(|| name.clone())?;
-    Ok((name, text))
 }
 
 /// Everything that is wrong with the filters of a command line.
@@ -109,10 +136,28 @@ mod tests {
         for name in ["b.yaml", "a.json", "c.yml", "notes.txt"] {
             fs::write(folder.path().join(name), name).expect("a file");
         }
-        let read = read_policies(&[folder.path().to_owned()]).expect("policies");
+        let (read, unread) = read_policies(&[folder.path().to_owned()]);
+        assert_eq!(unread.len(), 0);
         assert_eq!(
             read.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(),
             ["a.json", "b.yaml", "c.yml"]
         );
+    }
+
+    #[test]
+    fn policies_that_cannot_be_read_are_told_with_all_that_is_wrong() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let bad = folder.path().join("bad.yaml");
+        fs::write(&bad, "type: policy\nname: x\nscope: [global]\nrules: [{event: opnat}]\n").expect("a file");
+        let policies = vec![folder.path().join("missing.yaml"), bad];
+        let options = FilterOptions { filters: vec!["com=ls".into()], policies };
+        let error = options.scopes().expect_err("three mistakes").to_string();
+        for said in ["missing.yaml", "cannot be read", "did you mean \"comm\"?", "opnat"] {
+            assert!(error.contains(said), "{error}");
+        }
+        let empty = tempfile::tempdir().expect("a folder");
+        let options = FilterOptions { filters: Vec::new(), policies: vec![empty.path().to_owned()] };
+        let error = options.scopes().expect_err("nothing there").to_string();
+        assert!(error.contains("no .yaml, .yml or .json file is in this folder"), "{error}");
     }
 }

@@ -31,11 +31,7 @@ use recorder::{
 use scopes::{Lowered, Plan, ScopeSet};
 
 use super::{Compression, Options, Transport, progress, steer::Steer};
-use crate::{
-    filters::{Diagnostics, read_policies},
-    outcome::Outcome,
-    seal,
-};
+use crate::{filters::Diagnostics, outcome::Outcome, seal};
 
 /// Containers whose names may wait to be asked for.
 const NAME_QUEUE: usize = 1024;
@@ -46,15 +42,14 @@ pub fn record(options: &Options) -> Result<Outcome> {
         bail!("--only-matched needs filters to match (-f or -p)");
     }
     let users = host::users();
-    let policies = read_policies(&options.scopes.policies)?;
-    let plan = if options.scopes.is_empty() {
-        Plan::everything()
+    let (plan, policies) = if options.scopes.is_empty() {
+        (Plan::everything(), Vec::new())
     } else {
-        let scopes = options.scopes.scopes()?;
+        let (scopes, policies) = options.scopes.scopes_and_policies()?;
         for warning in scopes.warnings() {
             let _ = writeln!(io::stderr(), "{warning}");
         }
-        compile(scopes, &users)?
+        (compile(scopes, &users)?, policies)
     };
     let trigger = match options.trigger.as_slice() {
         [] => None,

@@ -15,7 +15,9 @@ mod host;
 mod judge;
 mod masks;
 mod only_matched;
+mod policies;
 mod recording;
+mod reuse;
 mod sets;
 mod workload;
 
@@ -48,6 +50,8 @@ fn main() {
         recording::TESTS,
         masks::TESTS,
         filters::TESTS,
+        policies::TESTS,
+        reuse::TESTS,
         only_matched::TESTS,
         evidence::TESTS,
         compat::TESTS,
