@@ -80,6 +80,11 @@ impl ColumnBuilder {
         code
     }
 
+    /// Whether any value is bytes.
+    pub(crate) fn has_bytes(&self) -> bool {
+        !self.distinct.is_empty()
+    }
+
     /// Appends the column; `false`, and nothing, when every row is missing.
     pub(crate) fn encode(&self, all: &[u8], out: &mut Vec<u8>, work: &mut Work) -> bool {
         let rows = self.codes.len();

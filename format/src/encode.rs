@@ -1,5 +1,7 @@
 //! From rows to the bytes of a block.
 
+use events::{ArgKind, catalogue};
+
 use crate::archive::{self, BlockV1, GroupV1, INLINE, column_key, key};
 use crate::builder::{TAG_BYTES, TAG_MISSING, TAG_NUMBER};
 use crate::columns::{self, ColumnBuilder};
@@ -37,6 +39,9 @@ const GROUPED_ROWS: usize = 4096;
 const OWN_GROUP: usize = 2048;
 /// Shorter ones share groups of about this size.
 const SHARED_GROUP: usize = 16 << 10;
+/// Descriptors of all events share groups of about this size: what a process opened is used by several of its calls, so
+/// the same paths come in several columns, in the same order. A question about one of them decompresses the others too.
+const DESCRIPTORS_GROUP: usize = 4 << 20;
 /// A column this short stands in the head.
 const INLINE_BYTES: usize = 32;
 
@@ -58,6 +63,15 @@ struct Place {
     key: u32,
     start: usize,
     length: usize,
+    /// It says what descriptors stand for.
+    descriptors: bool,
+}
+
+/// A column group that is being filled, and the columns that wait for its number.
+#[derive(Debug, Default)]
+struct Filling {
+    bytes: Vec<u8>,
+    waiting: Vec<usize>,
 }
 
 /// A block, ready to be appended to a file.
@@ -227,8 +241,10 @@ impl Encoder {
             let code = code as u16;
             let range = start..start + table.rows;
             let order = order.and_then(|_| ordinals.get(range.clone()));
+            let args = catalogue::by_id(table.event).map_or(&[][..], |event| event.args);
             for (position, column) in table.columns.iter().enumerate() {
-                self.put_argument(column_key(code, position as u32), column, order, &b.bytes);
+                let is_fd = args.get(position).is_some_and(|arg| arg.kind == ArgKind::Fd);
+                self.put_argument(column_key(code, position as u32), column, order, &b.bytes, is_fd);
             }
             for (position, numbers) in [(key::RET, &rets), (key::SCOPES, &scopes), (key::MARKS, &marks)] {
                 let numbers = numbers.get(range.clone()).unwrap_or_default();
@@ -246,6 +262,7 @@ impl Encoder {
         column: &crate::builder::RawColumn,
         order: Option<&[u32]>,
         bytes: &[u8],
+        is_fd: bool,
     ) {
         let rows = column.tags.len();
         self.column.clear();
@@ -276,6 +293,9 @@ impl Encoder {
         let start = self.raw.len();
         if self.column.encode(bytes, &mut self.raw, &mut self.work) {
             self.place(key, start);
+            if let Some(place) = self.places.last_mut() {
+                place.descriptors = is_fd && self.column.has_bytes();
+            }
         }
     }
 
@@ -288,7 +308,7 @@ impl Encoder {
     }
 
     fn place(&mut self, key: u32, start: usize) {
-        self.places.push(Place { key, start, length: self.raw.len() - start });
+        self.places.push(Place { key, start, length: self.raw.len() - start, descriptors: false });
     }
 
     /// Puts columns into groups and compresses them; the block's directory says where each is.
@@ -296,9 +316,8 @@ impl Encoder {
         let grouped = rows >= GROUPED_ROWS;
         self.places.sort_by_key(|place| place.key);
         let mut out = Vec::new();
-        // The group that short columns go to, and the columns that wait for it.
-        let mut shared: Vec<u8> = Vec::new();
-        let mut waiting: Vec<usize> = Vec::new();
+        // The groups that short columns and descriptors go to.
+        let (mut shared, mut descriptors) = (Filling::default(), Filling::default());
         for place in &self.places {
             let column = self.raw.get(place.start..place.start + place.length).unwrap_or_default();
             block.keys.push(place.key);
@@ -307,21 +326,26 @@ impl Encoder {
                 block.in_group.push(INLINE);
                 block.offsets.push(block.inline.len() as u32);
                 block.inline.extend_from_slice(column);
-            } else if grouped && place.length >= OWN_GROUP {
+            } else if grouped && place.length >= OWN_GROUP && !place.descriptors {
                 block.in_group.push(block.groups.len() as u16);
                 block.offsets.push(0);
                 block.groups.push(self.compressor.group(column, &mut out)?);
             } else {
-                if grouped && shared.len() + column.len() > SHARED_GROUP {
-                    seal_shared(&mut self.compressor, &mut shared, &mut waiting, block, &mut out)?;
+                let (filling, most) = match place.descriptors && grouped {
+                    true => (&mut descriptors, DESCRIPTORS_GROUP),
+                    false => (&mut shared, SHARED_GROUP),
+                };
+                if grouped && filling.bytes.len() + column.len() > most {
+                    seal(&mut self.compressor, filling, block, &mut out)?;
                 }
-                waiting.push(block.in_group.len());
+                filling.waiting.push(block.in_group.len());
                 block.in_group.push(0);
-                block.offsets.push(shared.len() as u32);
-                shared.extend_from_slice(column);
+                block.offsets.push(filling.bytes.len() as u32);
+                filling.bytes.extend_from_slice(column);
             }
         }
-        seal_shared(&mut self.compressor, &mut shared, &mut waiting, block, &mut out)?;
+        seal(&mut self.compressor, &mut shared, block, &mut out)?;
+        seal(&mut self.compressor, &mut descriptors, block, &mut out)?;
         if block.groups.len() > limits::BLOCK_GROUPS {
             return Err(too_large("column groups of a block", block.groups.len(), limits::BLOCK_GROUPS));
         }
@@ -332,24 +356,23 @@ impl Encoder {
     }
 }
 
-fn seal_shared(
+fn seal(
     compressor: &mut Compressor,
-    shared: &mut Vec<u8>,
-    waiting: &mut Vec<usize>,
+    filling: &mut Filling,
     block: &mut BlockV1,
     out: &mut Vec<u8>,
 ) -> Result<()> {
-    if shared.is_empty() {
+    if filling.bytes.is_empty() {
         return Ok(());
     }
-    let group: GroupV1 = compressor.group(shared, out)?;
-    for column in waiting.drain(..) {
+    let group: GroupV1 = compressor.group(&filling.bytes, out)?;
+    for column in filling.waiting.drain(..) {
         if let Some(place) = block.in_group.get_mut(column) {
             *place = block.groups.len() as u16;
         }
     }
     block.groups.push(group);
-    shared.clear();
+    filling.bytes.clear();
     Ok(())
 }
 

@@ -355,7 +355,7 @@ fn lineage(plan: &Plan, world: &World, context: &Context<'_>) -> scopes::Lineage
 
 /// Filter sets of one run: a few seconds' worth, or as many as `PROPTEST_CASES` says.
 fn cases() -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(2000)
+    std::env::var("PROPTEST_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(600)
 }
 
 proptest! {
