@@ -10,7 +10,7 @@ use aya_ebpf::{
 use events::{
     abi::{
         bits, form,
-        tables::{SyscallEntry, VariantKey},
+        tables::VariantKey,
     },
     capture::{Capture, len, op},
 };
@@ -18,6 +18,7 @@ use events::{
 use crate::{
     emit::{Started, Writer, config},
     gather,
+    probes::syscalls::entry,
 };
 
 /// Most bytes of one read.
@@ -31,11 +32,41 @@ static VARIANTS: HashMap<VariantKey, Capture> = HashMap::with_max_entries(1024, 
 /// The call whose arguments are followed.
 #[derive(Clone, Copy)]
 pub struct Call {
-    pub entry: *const SyscallEntry,
     pub ret: i64,
     pub slot: u16,
     pub compat: bool,
     pub started: Started,
+}
+
+/// A call but for its result and its record, an argument's position, and a write's room, in one number: global functions
+/// take five numbers at most.
+mod tag {
+    const COMPAT: u64 = 1 << 8;
+
+    #[inline(always)]
+    pub fn of(room: u64, slot: u16, compat: bool, position: u32) -> u64 {
+        room | if compat { COMPAT } else { 0 } | (position as u64) << 16 | (slot as u64) << 32
+    }
+
+    #[inline(always)]
+    pub fn room(tag: u64) -> u64 {
+        tag & 0xff
+    }
+
+    #[inline(always)]
+    pub fn is_compat(tag: u64) -> bool {
+        tag & COMPAT != 0
+    }
+
+    #[inline(always)]
+    pub fn position(tag: u64) -> u32 {
+        (tag >> 16) as u32 & 7
+    }
+
+    #[inline(always)]
+    pub fn slot(tag: u64) -> u16 {
+        (tag >> 32) as u16
+    }
 }
 
 /// What a read came to.
@@ -44,6 +75,25 @@ pub enum Read {
     Cut,
     Lost,
     Skipped,
+}
+
+impl Read {
+    /// With where the write has come to, as global functions return them.
+    #[inline(always)]
+    fn with(self, at: u64) -> u64 {
+        (self as u64) << 32 | at & 0xffff_ffff
+    }
+
+    #[inline(always)]
+    fn taken(writer: &mut Writer, returned: u64) -> Read {
+        writer.at = returned & 0xffff_ffff;
+        match returned >> 32 {
+            0 => Read::Whole,
+            1 => Read::Cut,
+            2 => Read::Lost,
+            _ => Read::Skipped,
+        }
+    }
 }
 
 /// Reads a value of user space; `None` when it cannot be read.
@@ -71,45 +121,81 @@ pub fn user_or_zero<T: Copy>(address: u64) -> T {
 /// Follows all arguments that the entry names, a blob for each; without `ALL`, only what an exec has. Returns marks.
 #[inline(always)]
 pub fn follow<const ALL: bool>(writer: &mut Writer, call: &Call) -> u32 {
-    let mut marks = 0;
-    writer.at = writer.forget(writer.at);
+    let tag = tag::of(writer.room(), call.slot, call.compat, 0);
+    let (at, ret, started) = (writer.at, call.ret as u64, call.started.0);
+    let followed =
+        if ALL { capture_all(tag, at, ret, started) } else { capture_of_exec(tag, at, ret, started) };
+    writer.at = followed & 0xffff_ffff;
+    (followed >> 32) as u32
+}
+
+/// A global function, of numbers only, as are the others here: the verifier looks at it once. Returns marks, and where
+/// the write has come to in the lower half.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn capture_all(tag: u64, at: u64, ret: u64, started: u64) -> u64 {
+    arguments::<true>(tag, at, ret, started)
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn capture_of_exec(tag: u64, at: u64, ret: u64, started: u64) -> u64 {
+    arguments::<false>(tag, at, ret, started)
+}
+
+#[inline(always)]
+fn arguments<const ALL: bool>(tag: u64, at: u64, ret: u64, started: u64) -> u64 {
+    let Some(mut writer) = Writer::resume(tag::room(tag), at) else { return at };
+    let writer = &mut writer;
+    let call = Call { ret: ret as i64, slot: tag::slot(tag), compat: tag::is_compat(tag), started: Started(started) };
     // SAFETY: an entry of a static table.
-    let followed = unsafe { read_volatile(&raw const (*call.entry).followed) } as u32;
+    let followed = unsafe { read_volatile(&raw const (*entry(call.slot as u32)).followed) } as u32;
+    let mut marks = writer.forget(0) as u32;
     for position in 0..6u32 {
-        if followed >> position & 1 == 0 {
+        let left = followed >> position;
+        if left == 0 {
+            break;
+        }
+        if left & 1 == 0 {
             continue;
         }
-        match argument::<ALL>(writer, call, position) {
+        match argument::<ALL>(writer, &call, position) {
             Read::Whole | Read::Skipped => {}
             Read::Cut => marks |= bits::TRUNCATED | 1 << (bits::CUT_ARG_SHIFT + position),
             Read::Lost => marks |= bits::FAULT | 1 << (bits::LOST_ARG_SHIFT + position),
         }
+        // The same for all ways that the reads can have gone.
+        marks = writer.forget(marks as u64) as u32;
+        writer.at = writer.forget(writer.at);
     }
-    marks
+    (marks as u64) << 32 | writer.at & 0xffff_ffff
+}
+
+/// How an argument is followed.
+#[inline(always)]
+fn capture_of(slot: u16, position: u32) -> Capture {
+    // SAFETY: an entry of a static table; the position is at most 7, which is within it.
+    unsafe {
+        read_volatile((&raw const (*entry(slot as u32)).captures).cast::<Capture>().add((position & 7) as usize))
+    }
 }
 
 #[inline(always)]
 fn argument<const ALL: bool>(writer: &mut Writer, call: &Call, position: u32) -> Read {
-    // SAFETY: an entry of a static table; the position is at most 5.
-    let capture = unsafe {
-        read_volatile((&raw const (*call.entry).captures).cast::<Capture>().add((position & 7) as usize))
-    };
+    let capture = capture_of(call.slot, position);
     // Fresh copies for each argument: else the verifier follows each way that the last one's checks went.
     let ret = writer.forget(call.ret as u64) as i64;
     let compat = writer.forget(call.compat as u64) != 0;
     let call = &Call { ret, compat, ..*call };
     let direction = capture.dir & 0x7f;
-    if direction == 1 && ret < 0 || direction == 2 && ret >= 0 {
+    if direction == 1 && call.ret < 0 || direction == 2 && call.ret >= 0 {
         return Read::Skipped;
     }
-    if compat && capture.dir & Capture::SAME_IN_COMPAT == 0 {
+    if call.compat && capture.dir & Capture::SAME_IN_COMPAT == 0 {
         return Read::Skipped;
     }
     let pointer = writer.word(call.started, position as u64);
-    if ALL && capture.op == op::ANY {
-        return any(writer, call, capture, position, pointer);
-    }
-    if pointer == 0 {
+    if pointer == 0 && capture.op != op::ANY {
         return Read::Skipped;
     }
     if !writer.has_room() {
@@ -117,25 +203,69 @@ fn argument<const ALL: bool>(writer: &mut Writer, call: &Call, position: u32) ->
     }
     match capture.op {
         op::STRING => string(writer, position as u8, pointer, 0),
-        // Loops are for the positions where calls have such arguments; the verifier need not follow them elsewhere.
-        op::STRINGS if position >= 1 && position <= 3 => strings(writer, position as u8, pointer, compat),
         op::BYTES if ALL => {
             let count = count(writer, call, capture, pointer);
             bytes(writer, position as u8, capture, pointer, count, 0)
         }
-        op::INDIRECT if ALL && position == 2 => {
-            let count = count(writer, call, capture, pointer);
-            gather::indirect(writer, position as u8, capture, pointer, count)
+        _ => {
+            let tag = tag::of(writer.room(), call.slot, call.compat, position);
+            let (at, ret, started) = (writer.at, call.ret as u64, call.started.0);
+            let returned = match capture.op {
+                op::STRINGS => capture_strings(tag, at, ret, started),
+                op::ANY if ALL => capture_any(tag, at, ret, started),
+                op::INDIRECT | op::IOVEC | op::MSGHDR if ALL => capture_gathered(tag, at, ret, started),
+                _ => return Read::Skipped,
+            };
+            Read::taken(writer, returned)
         }
-        op::IOVEC if ALL && position == 1 => {
-            let count = count(writer, call, capture, pointer);
-            gather::vectors(writer, position as u8, capture, pointer, count, call.ret)
+    }
+}
+
+/// What the functions of single arguments begin with.
+macro_rules! single {
+    ($(#[$doc:meta])* $name:ident($writer:ident, $call:ident, $capture:ident, $position:ident, $pointer:ident) $body:block) => {
+        $(#[$doc])*
+        #[unsafe(no_mangle)]
+        #[inline(never)]
+        pub extern "C" fn $name(tag: u64, at: u64, ret: u64, started: u64) -> u64 {
+            let Some(mut resumed) = Writer::resume(tag::room(tag), at) else { return Read::Skipped.with(at) };
+            let $writer = &mut resumed;
+            let $call =
+                &Call { ret: ret as i64, slot: tag::slot(tag), compat: tag::is_compat(tag), started: Started(started) };
+            let $position = tag::position(tag);
+            let $capture = capture_of($call.slot, $position);
+            let $pointer = $writer.word($call.started, $position as u64);
+            let read: Read = $body;
+            read.with($writer.at)
         }
-        op::MSGHDR if ALL && position == 1 => {
-            let count = if capture.len_from == len::ONE { 1 } else { count(writer, call, capture, pointer) };
-            gather::messages(writer, position as u8, capture, pointer, count, call.ret)
+    };
+}
+
+single! {
+    capture_strings(writer, call, _capture, position, pointer) {
+        strings(writer, position as u8, pointer, call.compat)
+    }
+}
+
+single! {
+    capture_any(writer, call, capture, position, value) {
+        any(writer, call, capture, position, value)
+    }
+}
+
+single! {
+    /// Of what points to pointers.
+    capture_gathered(writer, call, capture, position, pointer) {
+        let count = if capture.op == op::MSGHDR && capture.len_from == len::ONE {
+            1
+        } else {
+            count(writer, call, capture, pointer)
+        };
+        match capture.op {
+            op::INDIRECT => gather::indirect(writer, position as u8, capture, pointer, count),
+            op::IOVEC => gather::vectors(writer, position as u8, capture, pointer, count, call.ret),
+            _ => gather::messages(writer, position as u8, capture, pointer, count, call.ret),
         }
-        _ => Read::Skipped,
     }
 }
 
@@ -158,7 +288,7 @@ fn string(writer: &mut Writer, arg: u8, pointer: u64, before: u64) -> Read {
 fn strings(writer: &mut Writer, arg: u8, array: u64, compat: bool) -> Read {
     let bound = config!(string_bound);
     let start = writer.at + events::abi::BLOB_HEADER_BYTES as u64;
-    let mut length = 0u64;
+    let mut length = writer.forget(0) & 0xffff;
     let mut outcome = Read::Cut;
     for i in 0..STRINGS {
         let size = if compat { 4u64 } else { 8 };
@@ -242,10 +372,7 @@ fn bytes(writer: &mut Writer, arg: u8, capture: Capture, pointer: u64, count: u6
 /// A number, and what it points to when another argument says that it points to something.
 #[inline(always)]
 fn any(writer: &mut Writer, call: &Call, capture: Capture, position: u32, value: u64) -> Read {
-    if !writer.has_room() {
-        return Read::Cut;
-    }
-    // SAFETY: room for more than that was just found.
+    // SAFETY: the caller has found room for a blob.
     unsafe { *writer.blob_bytes().cast::<u64>() = value };
     let key = VariantKey {
         slot: call.slot,

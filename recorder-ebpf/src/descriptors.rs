@@ -5,12 +5,15 @@
 //! them at the exit of the call. Only a closed descriptor is no longer there: for those, what was last seen at the same
 //! number of the same process is kept.
 
-use core::ptr::{read_volatile, write_volatile};
+use core::{
+    arch::asm,
+    ptr::{read_volatile, write_volatile},
+};
 
 use aya_ebpf::{helpers::generated::bpf_probe_read_kernel, macros::map, maps::Array};
 use events::abi::{
     RecordHeader,
-    files::{DESCRIPTORS, PLACES, part, position, word},
+    files::{DESCRIPTORS, PLACES, found, id, part, position, word},
     form, kind,
     tables::{SyscallEntry, descriptor},
 };
@@ -39,10 +42,8 @@ struct Known {
     name_hash: u64,
     /// Of what has no name: the inode's number, or the addresses of a socket.
     more: u64,
-    /// Bits of [`what`].
-    what: u64,
-    /// [`MOVES`] at the time.
-    moves: u64,
+    /// [`MOVES`] at the time, and above that bits of [`what`].
+    state: u64,
     /// An event that began before refers to nothing that was sent after it.
     sent_ns: u64,
     id: u64,
@@ -51,10 +52,12 @@ struct Known {
 }
 
 mod what {
-    pub const NAMELESS: u64 = 1;
+    pub const NAMELESS: u64 = 1 << 63;
     /// A socket of the internet families.
-    pub const INTERNET: u64 = 2;
-    pub const UNLINKED: u64 = 4;
+    pub const INTERNET: u64 = 1 << 62;
+    pub const UNLINKED: u64 = 1 << 61;
+    /// No bits of it.
+    pub const MOVES: u64 = UNLINKED - 1;
 }
 
 /// The last file that was seen at a number of a process.
@@ -63,7 +66,6 @@ struct Last {
     table: u64,
     whose: u64,
     id: u64,
-    place: u64,
     check: u64,
 }
 
@@ -75,102 +77,114 @@ static LAST: Array<Last> = Array::with_max_entries(DESCRIPTORS, 0);
 #[map]
 static MOVES: Array<u64> = Array::with_max_entries(1, 0);
 
-/// A file that records can refer to; id 0 is none.
+/// What a call has to do with descriptors: the bytes `first`, `second` and `descriptors` of its entry, 0 is nothing.
 #[derive(Clone, Copy)]
-pub struct Found {
-    pub id: u64,
-    place: u32,
-}
-
-/// The files of a call.
-#[derive(Clone, Copy)]
-pub struct Descriptors {
-    first: Found,
-    second: Found,
-    pub returned: Found,
-    directory: Found,
-}
-
-impl Found {
-    const NONE: Found = Found { id: 0, place: 0 };
-
-    /// The same, of which the verifier knows nothing: else it follows all that comes after once for every way that a
-    /// file can be found, and gives up.
-    #[inline(always)]
-    fn forgotten(self, writer: &Writer) -> Found {
-        Found { id: writer.forget(self.id), place: writer.forget(self.place as u64) as u32 }
-    }
-
-    /// Appends a reference to it for the argument at a position.
-    #[inline(always)]
-    pub fn refer(self, writer: &mut Writer, position: u8) {
-        if self.id != 0 {
-            writer.refer(position, self.place as u16, self.id);
-        }
-    }
-}
+pub struct Descriptors(u32);
 
 impl Descriptors {
-    pub const NONE: Descriptors =
-        Descriptors { first: Found::NONE, second: Found::NONE, returned: Found::NONE, directory: Found::NONE };
+    pub const NONE: Descriptors = Descriptors(0);
+
+    #[inline(always)]
+    pub fn of(entry: *const SyscallEntry) -> Descriptors {
+        // SAFETY: an entry of a static table, whose last byte of these is 0.
+        Descriptors(unsafe { read_volatile(entry.byte_add(SyscallEntry::DESCRIPTORS_OFFSET).cast()) })
+    }
+
+    /// Position of the first argument that is one, plus 1.
+    #[inline(always)]
+    fn first(self) -> u8 {
+        self.0 as u8
+    }
+
+    #[inline(always)]
+    fn second(self) -> u8 {
+        (self.0 >> 8) as u8
+    }
+
+    #[inline(always)]
+    fn is(self, bit: u8) -> bool {
+        self.0 >> 16 & bit as u32 != 0
+    }
 
     /// Finds what the descriptors of a call stand for, and sends what has not been sent. Before the call's own record.
+    ///
+    /// What is found lies in memory until it is referred to: else the verifier follows all that comes after once for
+    /// every way that a file can be found, and gives up.
     #[inline(always)]
-    pub fn of<const TYPED: bool>(
+    pub fn find<const TYPED: bool>(
+        self,
         writer: &mut Writer,
         task: Task<TYPED>,
-        entry: *const SyscallEntry,
         argument: impl Fn(usize) -> u64,
         ret: i64,
-    ) -> Descriptors {
-        // SAFETY: an entry of a static table.
-        let (first, second, flags) = unsafe {
-            (
-                read_volatile(&raw const (*entry).first),
-                read_volatile(&raw const (*entry).second),
-                read_volatile(&raw const (*entry).descriptors),
-            )
-        };
-        let mut found = Descriptors::NONE;
-        if first | second | flags == 0 {
-            return found;
+    ) {
+        if self.0 == 0 {
+            return;
         }
-        let files = task.files();
-        if first != 0 {
-            let fd = one_of(&argument, first) as u32;
-            if flags & descriptor::CLOSED != 0 {
-                if ret == 0 {
-                    found.first = take_last(number_of(writer, files), task.tgid(), fd);
-                }
+        if self.first() != 0 {
+            let fd = one_of(&argument, self.first()) as u32;
+            if self.is(descriptor::CLOSED) {
+                let id = if ret == 0 { take_last(number_of(writer, task.files()), task.tgid(), fd) } else { 0 };
+                writer.set_found(found::FIRST, id);
             } else {
-                found.first = at(writer, files, task.tgid(), fd, flags & descriptor::READDRESSED != 0);
+                let is_changed = self.is(descriptor::READDRESSED);
+                if is_changed || !first_at(writer, task, fd) {
+                    at(writer, fd, found::FIRST, is_changed);
+                }
             }
         }
-        found.first = found.first.forgotten(writer);
-        if second != 0 {
-            found.second = at(writer, files, task.tgid(), one_of(&argument, second) as u32, false);
+        if self.second() != 0 {
+            at(writer, one_of(&argument, self.second()) as u32, found::SECOND, false);
         }
-        found.second = found.second.forgotten(writer);
-        if flags & descriptor::RETURNED != 0 && ret >= 0 {
-            found.returned = at(writer, files, task.tgid(), ret as u32, false);
+        if self.is(descriptor::RETURNED) {
+            writer.set_found(found::RETURNED, 0);
+            if ret >= 0 {
+                at(writer, ret as u32, found::RETURNED, false);
+            }
         }
-        found.returned = found.returned.forgotten(writer);
-        if flags & descriptor::RELATIVE != 0 && ret >= 0 {
-            found.directory = working_directory(writer);
+        if self.is(descriptor::RELATIVE) {
+            writer.set_found(found::DIRECTORY, 0);
+            if ret >= 0 {
+                let dentry = task.fs().pwd_dentry();
+                if !dentry.is_null() {
+                    find(writer, File::<TYPED>(core::ptr::null()), dentry, false, found::DIRECTORY);
+                }
+            }
         }
-        found.directory = found.directory.forgotten(writer);
-        found
+        writer.at = writer.forget(writer.at);
     }
 
     /// Appends the references to a call's record.
     #[inline(always)]
-    pub fn refer(self, writer: &mut Writer, entry: *const SyscallEntry) {
-        // SAFETY: an entry of a static table.
-        let (first, second) =
-            unsafe { (read_volatile(&raw const (*entry).first), read_volatile(&raw const (*entry).second)) };
-        self.first.refer(writer, first.wrapping_sub(1));
-        self.second.refer(writer, second.wrapping_sub(1));
-        self.directory.refer(writer, position::WORKING_DIRECTORY);
+    pub fn refer(self, writer: &mut Writer) {
+        if self.first() != 0 {
+            refer(writer, self.first().wrapping_sub(1), found::FIRST);
+        }
+        if self.second() != 0 {
+            refer(writer, self.second().wrapping_sub(1), found::SECOND);
+        }
+        if self.is(descriptor::RELATIVE) {
+            refer(writer, position::WORKING_DIRECTORY, found::DIRECTORY);
+        }
+    }
+
+    /// The write that may have sent them came to nothing.
+    #[inline(always)]
+    pub fn forget(self, found: [u64; found::COUNT]) {
+        if self.0 != 0 {
+            for id in found {
+                forget(id);
+            }
+        }
+    }
+}
+
+/// Appends a reference to what was found for the argument at a position.
+#[inline(always)]
+pub fn refer(writer: &mut Writer, position: u8, which: usize) {
+    let id = writer.found(which);
+    if id != 0 {
+        writer.refer(position, id);
     }
 }
 
@@ -180,7 +194,7 @@ pub fn names_moved() -> u32 {
     if let Some(moves) = MOVES.get_ptr_mut(0) {
         // An increment that two CPUs make at once still changes the number.
         // SAFETY: a map value.
-        unsafe { write_volatile(moves, read_volatile(moves).wrapping_add(1)) };
+        unsafe { write_volatile(moves, read_volatile(moves).wrapping_add(1) & what::MOVES) };
     }
     0
 }
@@ -196,22 +210,96 @@ fn one_of(argument: &impl Fn(usize) -> u64, position: u8) -> u64 {
     }
 }
 
-/// The file at a descriptor of the current task.
+/// Finds the file at a low descriptor of the current task, by loads alone: what most calls are about. False where that
+/// does not find it.
 #[inline(always)]
-fn at<const TYPED: bool>(writer: &mut Writer, files: Files<TYPED>, tgid: u32, fd: u32, is_changed: bool) -> Found {
+fn first_at<const TYPED: bool>(writer: &mut Writer, task: Task<TYPED>, fd: u32) -> bool {
+    if !TYPED || fd >= LOW {
+        return false;
+    }
+    let files = task.files();
+    // A process with more descriptors has its table elsewhere.
+    let own = files.own();
+    if files.fdt().fd() != own {
+        return false;
+    }
+    let file = File::<TYPED>(low(own, fd));
+    if file.is_null() {
+        writer.set_found(found::FIRST, 0);
+        return true;
+    }
+    let dentry = file.dentry();
+    find(writer, file, dentry, false, found::FIRST);
+    if config!(remembers) != 0 {
+        remember(number_of(writer, files), task.tgid(), fd, writer.found(found::FIRST));
+    }
+    true
+}
+
+/// Descriptors that are found by loads alone.
+const LOW: u32 = 16;
+
+/// The element of a table of pointers: the verifier knows their type only when the offset stands in the instruction.
+#[inline(always)]
+fn low(table: *const u8, index: u32) -> *const u8 {
+    macro_rules! load {
+        ($index:literal) => {{
+            let element: *const u8;
+            // SAFETY: the verifier holds the offset against the type.
+            unsafe {
+                asm!("{0} = *(u64 *)({1} + {2})", out(reg) element, in(reg) table, const $index * 8, options(nostack))
+            };
+            element
+        }};
+    }
+    match index {
+        0 => load!(0),
+        1 => load!(1),
+        2 => load!(2),
+        3 => load!(3),
+        4 => load!(4),
+        5 => load!(5),
+        6 => load!(6),
+        7 => load!(7),
+        8 => load!(8),
+        9 => load!(9),
+        10 => load!(10),
+        11 => load!(11),
+        12 => load!(12),
+        13 => load!(13),
+        14 => load!(14),
+        _ => load!(15),
+    }
+}
+
+/// Finds the file at any descriptor of the current task.
+#[inline(always)]
+fn at(writer: &mut Writer, fd: u32, which: usize, is_changed: bool) {
+    writer.set_found(which, 0);
+    writer.at = descriptors_at(writer.room(), writer.at, fd as u64, which as u64, is_changed as u64);
+}
+
+/// A global function, of numbers only, as are the others here: the verifier looks at it once for all calls.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn descriptors_at(room: u64, at: u64, fd: u64, which: u64, is_changed: u64) -> u64 {
+    let Some(mut writer) = Writer::resume(room, at) else { return at };
+    let (which, fd) = (which as usize & (found::COUNT - 1), fd as u32);
+    let task = current::<false>();
+    let files = task.files();
     let table = files.fdt();
     if fd >= table.max_fds() {
-        return Found::NONE;
+        return at;
     }
     let file = File::<false>(probe(table.fd().wrapping_add(fd as usize * 8)));
     if file.is_null() {
-        return Found::NONE;
+        return at;
     }
-    let found = known(writer, file.0, file.dentry(), is_changed);
+    find(&mut writer, file, file.dentry(), is_changed != 0, which);
     if config!(remembers) != 0 {
-        remember(number_of(writer, files), tgid, fd, found);
+        remember(files.0 as u64, task.tgid(), fd, writer.found(which));
     }
-    found
+    writer.at
 }
 
 /// The address of a table of descriptors, as a number that may be reckoned with.
@@ -220,16 +308,10 @@ fn number_of<const TYPED: bool>(writer: &Writer, files: Files<TYPED>) -> u64 {
     writer.forget(files.0 as u64)
 }
 
-/// The directory that relative paths of the current task begin at.
-#[inline(always)]
-fn working_directory(writer: &mut Writer) -> Found {
-    let dentry = current::<false>().fs().pwd_dentry();
-    if dentry.is_null() { Found::NONE } else { known(writer, core::ptr::null(), dentry, false) }
-}
-
 /// Where a file is kept: the best bits of a product with the golden ratio.
 #[inline(always)]
-fn place_of(address: u64) -> u32 {
+fn place_of(file: u64, dentry: u64) -> u32 {
+    let address = if file == 0 { dentry } else { file };
     (address.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - PLACES.ilog2())) as u32
 }
 
@@ -240,76 +322,105 @@ macro_rules! field {
     };
 }
 
+/// Notes the id of a file, which it sends first when it is new or has changed. Without a file: a directory.
 #[inline(always)]
-fn known(writer: &mut Writer, file: *const u8, dentry: Dentry<false>, is_changed: bool) -> Found {
-    let place = place_of(file as u64 ^ dentry.0 as u64);
-    let (Some(known), Some(moves)) = (FILES.get_ptr_mut(place), MOVES.get_ptr(0)) else { return Found::NONE };
-    let [hashed, parent, name_hash] = dentry.identity();
+fn find<const TYPED: bool>(
+    writer: &mut Writer,
+    file: File<TYPED>,
+    dentry: Dentry<TYPED>,
+    is_changed: bool,
+    which: usize,
+) {
+    let (file_number, dentry_number) = if TYPED {
+        (writer.forget(file.0 as u64), writer.forget(dentry.0 as u64))
+    } else {
+        (file.0 as u64, dentry.0 as u64)
+    };
+    let (Some(known), Some(moves)) = (FILES.get_ptr(place_of(file_number, dentry_number)), MOVES.get_ptr(0)) else {
+        writer.set_found(which, 0);
+        return;
+    };
+    let (hashed, parent, name_hash) = dentry.identity();
+    let state = field!(known.state);
     // SAFETY: a map value.
     let moves = unsafe { read_volatile(moves) };
-    let what = field!(known.what);
-    let is_same = field!(known.file) == file as u64
-        && field!(known.dentry) == dentry.0 as u64
-        && field!(known.parent) == parent
+    if field!(known.file) == file_number
+        && field!(known.dentry) == dentry_number
+        && field!(known.parent) as *const u8 == parent.0
         && field!(known.name_hash) == name_hash
-        && field!(known.moves) == moves
+        && state & what::MOVES == moves
         && field!(known.sent_ns) <= writer.time_ns
-        && (what & what::UNLINKED != 0) == (hashed == 0)
-        && !is_changed;
-    if is_same {
-        let more = field!(known.more);
-        let id = field!(known.id);
-        let check = file as u64 ^ dentry.0 as u64 ^ parent ^ name_hash ^ more ^ what ^ moves ^ field!(known.sent_ns) ^ id;
-        if check == field!(known.check) && (what & what::NAMELESS == 0 || more == more_of(what, file, dentry)) {
-            return Found { id, place };
-        }
+        && (state & what::UNLINKED != 0) == (hashed == 0)
+        && !is_changed
+        && field!(known.check) == check(known)
+        && (state & what::NAMELESS == 0 || field!(known.more) == more_of(state, file, dentry))
+    {
+        writer.set_found(which, field!(known.id));
+    } else {
+        writer.set_found(which, 0);
+        writer.at = descriptors_send(writer.room(), writer.at, file_number, dentry_number, which as u64);
     }
-    let id = writer.next_context_id();
-    let told = tell(writer, id, place, file, dentry.0);
-    let what = told | if hashed == 0 { what::UNLINKED } else { 0 };
+}
+
+#[inline(always)]
+fn check(known: *const Known) -> u64 {
+    field!(known.file)
+        ^ field!(known.dentry)
+        ^ field!(known.parent)
+        ^ field!(known.name_hash)
+        ^ field!(known.more)
+        ^ field!(known.state)
+        ^ field!(known.sent_ns)
+        ^ field!(known.id)
+}
+
+/// Sends what a file is, and notes its id.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn descriptors_send(room: u64, at: u64, file: u64, dentry: u64, which: u64) -> u64 {
+    let Some(mut writer) = Writer::resume(room, at) else { return at };
+    let place = place_of(file, dentry);
+    let (Some(known), Some(moves)) = (FILES.get_ptr_mut(place), MOVES.get_ptr(0)) else { return at };
+    // SAFETY: a map value.
+    let moves = unsafe { read_volatile(moves) };
+    let (file, dentry) = (File::<false>(file as *const u8), Dentry::<false>(dentry as *const u8));
+    let (hashed, parent, name_hash) = dentry.identity();
+    let id = writer.next_file_id(place);
+    let what = tell(&mut writer, id, file, dentry);
+    let state = what | moves | if hashed == 0 { what::UNLINKED } else { 0 };
     let more = if what & what::NAMELESS != 0 { more_of(what, file, dentry) } else { 0 };
     // SAFETY: a map value; what makes it valid is written last.
     unsafe {
         write_volatile(&raw mut (*known).check, 0);
-        write_volatile(&raw mut (*known).file, file as u64);
+        write_volatile(&raw mut (*known).file, file.0 as u64);
         write_volatile(&raw mut (*known).dentry, dentry.0 as u64);
-        write_volatile(&raw mut (*known).parent, parent);
+        write_volatile(&raw mut (*known).parent, parent.0 as u64);
         write_volatile(&raw mut (*known).name_hash, name_hash);
         write_volatile(&raw mut (*known).more, more);
-        write_volatile(&raw mut (*known).what, what);
-        write_volatile(&raw mut (*known).moves, moves);
+        write_volatile(&raw mut (*known).state, state);
         write_volatile(&raw mut (*known).sent_ns, writer.time_ns);
         write_volatile(&raw mut (*known).id, id);
-        let check = file as u64 ^ dentry.0 as u64 ^ parent ^ name_hash ^ more ^ what ^ moves ^ writer.time_ns ^ id;
-        write_volatile(&raw mut (*known).check, check);
+        write_volatile(&raw mut (*known).check, check(known));
     }
-    Found { id, place }
+    writer.set_found(which as usize & (found::COUNT - 1), id);
+    writer.at
 }
 
-/// The write that sent these came to nothing.
+/// The write that sent this came to nothing.
 #[inline(always)]
-pub fn forget(found: Found) {
-    if let Some(known) = FILES.get_ptr_mut(found.place) {
+fn forget(id: u64) {
+    if id != 0
+        && let Some(known) = FILES.get_ptr_mut(id::place(id))
+    {
         // SAFETY: a map value.
         unsafe { write_volatile(&raw mut (*known).check, 0) };
     }
 }
 
-impl Descriptors {
-    /// The write that may have sent them came to nothing.
-    #[inline(always)]
-    pub fn forget(self) {
-        forget(self.first);
-        forget(self.second);
-        forget(self.returned);
-        forget(self.directory);
-    }
-}
-
 /// What tells a file without a name from others at the same addresses.
 #[inline(always)]
-fn more_of(what: u64, file: *const u8, dentry: Dentry<false>) -> u64 {
-    if what & what::INTERNET != 0 {
+fn more_of<const TYPED: bool>(what: u64, file: File<TYPED>, dentry: Dentry<TYPED>) -> u64 {
+    if what & what::INTERNET != 0 && !file.is_null() {
         socket_of(file).endpoints()
     } else {
         dentry.inode().ino()
@@ -317,8 +428,8 @@ fn more_of(what: u64, file: *const u8, dentry: Dentry<false>) -> u64 {
 }
 
 #[inline(always)]
-fn socket_of(file: *const u8) -> Sock<false> {
-    Socket::<false>(File::<false>(file).private_data()).sk()
+fn socket_of<const TYPED: bool>(file: File<TYPED>) -> Sock<false> {
+    Socket::<false>(file.private_data()).sk()
 }
 
 #[inline(always)]
@@ -333,10 +444,10 @@ fn last(table: u64, whose: u64) -> Option<*mut Last> {
 }
 
 #[inline(always)]
-fn remember(table: u64, tgid: u32, fd: u32, found: Found) {
+fn remember(table: u64, tgid: u32, fd: u32, id: u64) {
     let whose = whose(tgid, fd);
     let Some(last) = last(table, whose) else { return };
-    let check = table ^ whose ^ found.id ^ found.place as u64;
+    let check = table ^ whose ^ id;
     if field!(last.check) == check {
         return;
     }
@@ -345,35 +456,33 @@ fn remember(table: u64, tgid: u32, fd: u32, found: Found) {
         write_volatile(&raw mut (*last).check, 0);
         write_volatile(&raw mut (*last).table, table);
         write_volatile(&raw mut (*last).whose, whose);
-        write_volatile(&raw mut (*last).id, found.id);
-        write_volatile(&raw mut (*last).place, found.place as u64);
+        write_volatile(&raw mut (*last).id, id);
         write_volatile(&raw mut (*last).check, check);
     }
 }
 
 /// What was last seen at a descriptor that is now closed.
 #[inline(always)]
-fn take_last(table: u64, tgid: u32, fd: u32) -> Found {
+fn take_last(table: u64, tgid: u32, fd: u32) -> u64 {
     let whose = whose(tgid, fd);
-    let Some(last) = last(table, whose) else { return Found::NONE };
-    let (id, place) = (field!(last.id), field!(last.place));
-    if field!(last.table) != table || field!(last.whose) != whose || field!(last.check) != table ^ whose ^ id ^ place {
-        return Found::NONE;
+    let Some(last) = last(table, whose) else { return 0 };
+    let id = field!(last.id);
+    if field!(last.table) != table || field!(last.whose) != whose || field!(last.check) != table ^ whose ^ id {
+        return 0;
     }
     // SAFETY: a map value.
     unsafe { write_volatile(&raw mut (*last).check, 0) };
-    Found { id, place: place as u32 }
+    id
 }
 
 /// Appends a record that says what a file is. Without a file: a directory that a task is in. Returns bits of [`what`].
-#[inline(never)]
-fn tell(writer: &mut Writer, id: u64, place: u32, file: *const u8, dentry: *const u8) -> u64 {
-    let dentry = Dentry::<false>(dentry);
-    let mount = if file.is_null() { current::<false>().fs().pwd_mnt() } else { File::<false>(file).mnt() };
+#[inline(always)]
+fn tell(writer: &mut Writer, id: u64, file: File<false>, dentry: Dentry<false>) -> u64 {
+    let mount = if file.is_null() { current::<false>().fs().pwd_mnt() } else { file.mnt() };
     let inode = dentry.inode();
     let mode = inode.mode();
-    let [hashed, parent, _] = dentry.identity();
-    let is_nameless = parent == dentry.0 as u64 && mount.root().0 != dentry.0;
+    let (hashed, parent, _) = dentry.identity();
+    let is_nameless = parent.0 == dentry.0 && mount.root().0 != dentry.0;
     let started = writer.start(word::COUNT);
     writer.set_word(started, word::KIND, mode as u64);
     writer.set_word(started, word::INODE, inode.ino());
@@ -391,7 +500,7 @@ fn tell(writer: &mut Writer, id: u64, place: u32, file: *const u8, dentry: *cons
         outcome = path::append_from(writer, part::PATH, dentry, mount);
     }
     writer.end(started, RecordHeader {
-        slot: place as u16,
+        slot: id::place(id) as u16,
         kind: kind::FILE,
         words: word::COUNT,
         context: id,

@@ -3,6 +3,7 @@
 //! The one place that knows the transport. A program begins, appends records, and commits them all at once.
 
 use core::{
+    arch::asm,
     ptr::{read_volatile, write_volatile},
     sync::atomic::{Ordering, compiler_fence},
 };
@@ -13,9 +14,13 @@ use aya_ebpf::{
     maps::{Array, RingBuf},
 };
 use events::abi::{
-    BLOB_HEADER_BYTES, BlobHeader, HEADER_BYTES, RecordHeader, form,
+    BLOB_HEADER_BYTES, BlobHeader, HEADER_BYTES, RecordHeader,
+    files::{found, id},
+    form,
     hooks::Hook,
-    region::{CAPTURE_LIMIT, DATA_OFFSET, LARGEST_WRITE, RegionHeader, SLACK, Tail, VALUE_SIZE_MARK},
+    region::{
+        CAPTURE_LIMIT, DATA_OFFSET, LARGEST_WRITE, ROOM_BYTES, RegionHeader, Tail, VALUE_SIZE_MARK, WriteState, room,
+    },
     tables::Config,
 };
 
@@ -28,9 +33,6 @@ static RING: Array<[u8; VALUE_SIZE_MARK as usize]> = Array::with_max_entries(1, 
 static TAILS: Array<Tail> = Array::with_max_entries(1, MMAPABLE);
 #[map]
 static DOOR: RingBuf = RingBuf::with_byte_size(4096, 0);
-/// Where records are put together that cannot be written in place; two for each CPU.
-#[map]
-static SCRATCH: Array<[u8; LARGEST_WRITE + SLACK]> = Array::with_max_entries(2, 0);
 
 #[unsafe(no_mangle)]
 pub static CONFIG: Config = Config::EMPTY;
@@ -55,78 +57,47 @@ fn within(offset: u64) -> usize {
     (offset & unsafe { read_volatile(&raw const WRITE_MASK) }) as usize
 }
 
+/// The place in a region where a write begins; null when that is beyond the last place where one may.
+///
+/// Written out, for verifiers before 6.4 forget what they have seen a number compared with when the compiler keeps it in
+/// memory before it adds it.
+#[inline(always)]
+fn place(region: *mut RegionHeader, start: u64, last: u64) -> *mut u8 {
+    let mut place: *mut u8 = region.cast();
+    // SAFETY: arithmetic, and jumps within it.
+    unsafe {
+        asm!(
+            "if {start} > {last} goto +2",
+            "{place} += {start}",
+            "goto +1",
+            "{place} = 0",
+            start = in(reg) start,
+            last = in(reg) last,
+            place = inout(reg) place,
+            options(nomem, nostack),
+        );
+    }
+    place
+}
+
 /// A write that has begun.
 pub struct Writer {
     base: *mut u8,
     region: *mut RegionHeader,
-    tails: *mut Tail,
+    state: *mut WriteState,
     head: u64,
     /// Where the next record or blob goes, from `base`.
     pub at: u64,
     pub time_ns: u64,
     pub cpu: u32,
     slot: u16,
-    /// Where the record that ended last began.
-    last: u64,
-    /// Instead of that of the current task, where not 0.
-    other_context: u64,
-    /// Not in place: to the ring buffer at the end.
-    copied: bool,
-    nested: bool,
-}
-
-/// Where the write that has begun on this CPU goes, found again by a function that cannot be given a [`Writer`].
-pub struct Room {
-    base: *mut u8,
-    region: *mut RegionHeader,
-}
-
-mod room {
-    pub const IN_PLACE: u64 = 0;
-    pub const COPIED: u64 = 1;
-    pub const NESTED: u64 = 2;
-}
-
-impl Room {
-    /// `kind` is [`Writer::kind_of_room`].
-    #[inline(always)]
-    pub fn of_current_write(kind: u64) -> Option<Room> {
-        // SAFETY: as in `begin`; the head does not move before the write is committed.
-        unsafe {
-            let cpu = bpf_get_smp_processor_id();
-            let region: *mut RegionHeader = RING.get_ptr_mut(cpu)?.cast();
-            let base = match kind {
-                room::IN_PLACE => {
-                    let head = read_volatile(&raw const (*region).head);
-                    (region as *mut u8).add(DATA_OFFSET).add((head & config!(data_mask)) as usize)
-                }
-                room::COPIED => SCRATCH.get_ptr_mut(cpu * 2)?.cast(),
-                _ => SCRATCH.get_ptr_mut(cpu * 2 + 1)?.cast(),
-            };
-            Some(Room { base, region })
-        }
-    }
-
-    #[inline(always)]
-    pub fn pointer(&self, offset: u64) -> *mut u8 {
-        // SAFETY: the mask keeps it within the write.
-        unsafe { self.base.add(within(offset)) }
-    }
-
-    /// As [`Writer::forget`].
-    #[inline(always)]
-    pub fn forget(&self, number: u64) -> u64 {
-        // SAFETY: a field of this CPU's region.
-        unsafe {
-            write_volatile(&raw mut (*self.region).forgotten, number);
-            read_volatile(&raw const (*self.region).forgotten)
-        }
-    }
+    /// One of [`room`].
+    room: u64,
 }
 
 /// A record that has begun: the offset of its header.
 #[derive(Clone, Copy)]
-pub struct Started(u64);
+pub struct Started(pub u64);
 
 impl Writer {
     /// Begins a write of at most `LARGEST_WRITE` bytes; `None` when there is no room, which is counted under the slot.
@@ -146,20 +117,22 @@ impl Writer {
             write_volatile(&raw mut (*region).nest, 1);
             compiler_fence(Ordering::SeqCst);
             let head = read_volatile(&raw const (*region).head);
-            if config!(ringbuf) != 0 {
-                let base = SCRATCH.get_ptr_mut(cpu * 2)?.cast();
-                return Some(Writer { base, region, tails, head, at: 0, time_ns, cpu, slot, last: 0, other_context: 0, copied: true, nested: false });
-            }
+            let state = (&raw mut (*region).writes).cast::<WriteState>();
+            write_volatile(&raw mut (*state).time_ns, time_ns);
             let mask = config!(data_mask);
-            let tail = read_volatile(&raw const (*tails).tail);
-            if head.wrapping_sub(tail) + LARGEST_WRITE as u64 > mask + 1 {
-                count_drop(region, slot);
-                ring_when_asleep(tails);
-                write_volatile(&raw mut (*region).nest, 0);
-                return None;
+            if config!(ringbuf) == 0 {
+                let tail = read_volatile(&raw const (*tails).tail);
+                if head.wrapping_sub(tail) + LARGEST_WRITE as u64 > mask + 1 {
+                    count_drop(region, slot);
+                    ring_when_asleep(tails);
+                    write_volatile(&raw mut (*region).nest, 0);
+                    return None;
+                }
             }
-            let base = (region as *mut u8).add(DATA_OFFSET).add((head & mask) as usize);
-            Some(Writer { base, region, tails, head, at: 0, time_ns, cpu, slot, last: 0, other_context: 0, copied: false, nested: false })
+            let start = DATA_OFFSET as u64 + (head & mask);
+            write_volatile(&raw mut (*state).start, start);
+            let base = (region as *mut u8).add(start as usize);
+            Some(Writer { base, region, state, head, at: 0, time_ns, cpu, slot, room: room::DATA })
         }
     }
 
@@ -178,13 +151,42 @@ impl Writer {
                 count_drop(region, slot);
                 return None;
             }
-            let tails = TAILS.get_ptr_mut(cpu)?;
-            let base = SCRATCH.get_ptr_mut(cpu * 2 + 1)?.cast();
             write_volatile(&raw mut (*region).nest, 2);
             compiler_fence(Ordering::SeqCst);
             let time_ns = bpf_ktime_get_ns();
-            Some(Writer { base, region, tails, head: 0, at: 0, time_ns, cpu, slot, last: 0, other_context: 0, copied: true, nested: true })
+            let state = (&raw mut (*region).writes).cast::<WriteState>().add(room::NESTED as usize);
+            write_volatile(&raw mut (*state).time_ns, time_ns);
+            let start = config!(rooms_offset);
+            write_volatile(&raw mut (*state).start, start);
+            let base = (region as *mut u8).add(start as usize);
+            Some(Writer { base, region, state, head: 0, at: 0, time_ns, cpu, slot, room: room::NESTED })
         }
+    }
+
+    /// The write that goes on, found again in a global function, which takes numbers only: [`Writer::room`] and how far
+    /// it has come; the function returns how far it came then.
+    #[inline(always)]
+    pub fn resume(room: u64, at: u64) -> Option<Writer> {
+        const LAST: usize = (room::COUNT - 2) * ROOM_BYTES;
+        // SAFETY: the index is within the table, and every room that begins up to the last one is within the region.
+        unsafe {
+            let cpu = bpf_get_smp_processor_id();
+            let region: *mut RegionHeader = RING.get_ptr_mut(cpu)?.cast();
+            let state = (&raw mut (*region).writes).cast::<WriteState>().add(room as usize & (room::COUNT - 1));
+            let (start, time_ns) =
+                (read_volatile(&raw const (*state).start), read_volatile(&raw const (*state).time_ns));
+            let base = place(region, start, config!(rooms_offset) + LAST as u64);
+            if base.is_null() {
+                return None;
+            }
+            Some(Writer { base, region, state, head: 0, at, time_ns, cpu, slot: 0, room })
+        }
+    }
+
+    /// What [`Writer::resume`] takes.
+    #[inline(always)]
+    pub fn room(&self) -> u64 {
+        self.room
     }
 
     #[inline(always)]
@@ -193,31 +195,52 @@ impl Writer {
         unsafe { self.base.add(within(offset)) }
     }
 
-    /// What finds its [`Room`] again.
-    #[inline(always)]
-    pub fn kind_of_room(&self) -> u64 {
-        match (self.nested, self.copied) {
-            (true, _) => room::NESTED,
-            (false, true) => room::COPIED,
-            (false, false) => room::IN_PLACE,
-        }
-    }
-
     /// Whether this write interrupts another.
     #[inline(always)]
     pub fn is_nested(&self) -> bool {
-        self.nested
+        self.room == room::NESTED
     }
 
-    /// A number that is unique in this recording.
+    /// A number that no other context of this recording has.
     #[inline(always)]
     pub fn next_context_id(&self) -> u64 {
+        (self.cpu as u64 + 1) << id::CPU_SHIFT | self.next_number() & ((1 << id::CPU_SHIFT) - 1)
+    }
+
+    /// A number that no other file at the same place has.
+    #[inline(always)]
+    pub fn next_file_id(&self, place: u32) -> u64 {
+        let number = self.next_number() & id::NUMBER_MASK;
+        (self.cpu as u64 + 1) << id::CPU_SHIFT | (place as u64) << id::PLACE_SHIFT | number
+    }
+
+    #[inline(always)]
+    fn next_number(&self) -> u64 {
         // SAFETY: only this CPU writes its counter, and `nest` keeps interrupts out.
         unsafe {
             let next = (*self.region).contexts.wrapping_add(1);
             (*self.region).contexts = next;
-            (self.cpu as u64 + 1) << 44 | next & 0xfff_ffff_ffff
+            next
         }
+    }
+
+    /// What the call's descriptors stand for.
+    #[inline(always)]
+    pub fn found(&self, which: usize) -> u64 {
+        // SAFETY: a word of a map value.
+        unsafe { read_volatile((&raw const (*self.state).found).cast::<u64>().add(which)) }
+    }
+
+    #[inline(always)]
+    pub fn all_found(&self) -> [u64; found::COUNT] {
+        // SAFETY: as above.
+        unsafe { read_volatile(&raw const (*self.state).found) }
+    }
+
+    #[inline(always)]
+    pub fn set_found(&self, which: usize, id: u64) {
+        // SAFETY: as above.
+        unsafe { write_volatile((&raw mut (*self.state).found).cast::<u64>().add(which), id) };
     }
 
     /// Begins a record with room for its header and argument words.
@@ -251,20 +274,12 @@ impl Writer {
     #[inline(always)]
     pub fn end(&mut self, started: Started, header: RecordHeader) {
         let length = (self.at - started.0) as u32;
-        let context = if self.other_context != 0 { self.other_context } else { header.context };
-        self.other_context = 0;
-        self.last = started.0;
-        // SAFETY: as above.
+        // SAFETY: as above, and a word of a map value.
         unsafe {
+            write_volatile(&raw mut (*self.state).last, started.0);
             *self.pointer(started.0).cast::<RecordHeader>() =
-                RecordHeader { time_ns: self.time_ns, length, cpu: self.cpu as u16, context, ..header };
+                RecordHeader { time_ns: self.time_ns, length, cpu: self.cpu as u16, ..header };
         }
-    }
-
-    /// The next record that ends belongs to another context than the current task's.
-    #[inline(always)]
-    pub fn set_context(&mut self, context: u64) {
-        self.other_context = context;
     }
 
     /// Whether another blob may be begun.
@@ -291,8 +306,8 @@ impl Writer {
 
     /// Appends a blob that refers to a file.
     #[inline(always)]
-    pub fn refer(&mut self, arg: u8, place: u16, id: u64) {
-        let header = BlobHeader { length: 8, arg, form: form::FILE, place };
+    pub fn refer(&mut self, arg: u8, id: u64) {
+        let header = BlobHeader { length: 8, arg, form: form::FILE, place: id::place(id) as u16 };
         // SAFETY: as above.
         unsafe {
             *self.pointer(self.at).cast::<BlobHeader>() = header;
@@ -305,7 +320,11 @@ impl Writer {
     /// string may have through all that comes after, and gives up.
     #[inline(always)]
     pub fn forget(&self, number: u64) -> u64 {
-        Room { base: self.base, region: self.region }.forget(number)
+        // SAFETY: a word of a map value.
+        unsafe {
+            write_volatile(&raw mut (*self.state).forgotten, number);
+            read_volatile(&raw const (*self.state).forgotten)
+        }
     }
 
     /// Nothing follows the record that ended last, whatever it says.
@@ -313,7 +332,10 @@ impl Writer {
     pub fn end_here(&self) {
         if self.at != 0 {
             // SAFETY: as above.
-            unsafe { (*self.pointer(self.last).cast::<RecordHeader>()).more = 0 };
+            unsafe {
+                let last = read_volatile(&raw const (*self.state).last);
+                (*self.pointer(last).cast::<RecordHeader>()).more = 0;
+            }
         }
     }
 
@@ -324,18 +346,20 @@ impl Writer {
         // SAFETY: as in `begin`.
         unsafe {
             compiler_fence(Ordering::SeqCst);
-            if self.copied {
+            if self.is_nested() || config!(ringbuf) != 0 {
                 is_out = self.output();
             } else {
                 let head = self.head + self.at;
                 write_volatile(&raw mut (*self.region).head, head);
                 let shift = config!(quarter_shift);
-                if self.head >> shift != head >> shift {
-                    ring_when_asleep(self.tails);
+                if self.head >> shift != head >> shift
+                    && let Some(tails) = TAILS.get_ptr_mut(self.cpu)
+                {
+                    ring_when_asleep(tails);
                 }
             }
             compiler_fence(Ordering::SeqCst);
-            write_volatile(&raw mut (*self.region).nest, self.nested as u32);
+            write_volatile(&raw mut (*self.region).nest, self.is_nested() as u32);
         }
         is_out
     }
@@ -348,14 +372,15 @@ impl Writer {
         const NO_WAKEUP: u64 = 1;
         const FORCE_WAKEUP: u64 = 2;
         const AVAILABLE: u64 = 0;
-        // SAFETY: the scratch holds what was written; the length is within it.
+        // SAFETY: the room holds what was written; the length is within it.
         unsafe {
             let door = (&raw const DOOR).cast_mut().cast();
             let mut flags = NO_WAKEUP;
-            if read_volatile(&raw const (*self.tails).asleep) != 0
+            if let Some(tails) = TAILS.get_ptr_mut(self.cpu)
+                && read_volatile(&raw const (*tails).asleep) != 0
                 && bpf_ringbuf_query(door, AVAILABLE) > config!(quarter_bytes)
             {
-                write_volatile(&raw mut (*self.tails).asleep, 0);
+                write_volatile(&raw mut (*tails).asleep, 0);
                 flags = FORCE_WAKEUP;
             }
             let length = within(self.at) as u64;
@@ -422,8 +447,8 @@ unsafe fn count_drop(region: *mut RegionHeader, slot: u16) {
     // By way of memory, or the compiler leaves out a check that the verifier needs.
     // SAFETY: a field of this CPU's region.
     let slot = unsafe {
-        write_volatile(&raw mut (*region).forgotten, slot as u64);
-        read_volatile(&raw const (*region).forgotten) as usize
+        write_volatile(&raw mut (*region).dropping, slot as u64);
+        read_volatile(&raw const (*region).dropping) as usize
     };
     if slot < events::abi::Slot::COUNT {
         // SAFETY: a counter of this CPU.

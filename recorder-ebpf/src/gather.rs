@@ -100,7 +100,7 @@ pub fn messages(writer: &mut Writer, arg: u8, capture: Capture, pointer: u64, co
     let count = count & 0xffff_ffff;
     let moved = if is_many && ret >= 0 { least(ret as u64, count) } else { count };
     let kept = bounded(writer, least(moved, capture.max as u64), MESSAGES);
-    let mut at = 0;
+    let mut at = writer.forget(0) & MASK;
     let messages = writer.forget(kept);
     for i in 0..MESSAGES {
         if i >= messages {
@@ -158,7 +158,7 @@ pub fn indirect(writer: &mut Writer, arg: u8, capture: Capture, pointer: u64, co
     const MOST: u64 = 8;
     let count = count & 0xffff_ffff;
     let size = bounded(writer, capture.size as u64, 512);
-    let mut at = 0;
+    let mut at = writer.forget(0) & MASK;
     let mut is_whole = count <= MOST;
     let structures = writer.forget(count);
     for i in 0..MOST {

@@ -142,16 +142,17 @@ impl Pid<false> {
     }
 }
 
-impl Dentry<false> {
-    /// Whether it is found by its name (not 0), its directory, and the hash of its name: by one read where the kernel has
-    /// them side by side.
+impl<const TYPED: bool> Dentry<TYPED> {
+    /// Whether it is found by its name (not 0), its directory, and the hash of its name. Where reads are calls, by one of
+    /// them if the kernel has the three side by side.
     #[inline(always)]
-    pub fn identity(self) -> [u64; 3] {
+    pub fn identity(self) -> (u64, Dentry<TYPED>, u64) {
         let at = offset!(dentry.hashed);
-        if offset!(dentry.parent) == at + 8 && offset!(dentry.name_hash) == at + 16 {
-            probe(self.0.wrapping_add(at as usize))
+        if !TYPED && offset!(dentry.parent) == at + 8 && offset!(dentry.name_hash) == at + 16 {
+            let [hashed, parent, name_hash]: [u64; 3] = probe(self.0.wrapping_add(at as usize));
+            (hashed, Dentry(parent as *const u8), name_hash)
         } else {
-            [self.hashed(), self.parent().0 as u64, self.name_hash()]
+            (self.hashed(), self.parent(), self.name_hash())
         }
     }
 }

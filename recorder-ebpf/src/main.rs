@@ -1,4 +1,5 @@
 //! The kernel programs of tracer. What they write and read is described in `events::abi`.
+#![feature(asm_experimental_arch)]
 #![no_std]
 #![no_main]
 

@@ -4,7 +4,7 @@ use aya_ebpf::helpers::generated::bpf_probe_read_kernel_str;
 use events::abi::form;
 
 use crate::{
-    emit::{Room, Writer},
+    emit::Writer,
     kernel::{Dentry, File, VfsMount},
 };
 
@@ -42,7 +42,7 @@ pub fn append(writer: &mut Writer, arg: u8, file: File<false>) -> Outcome {
 #[inline(always)]
 pub fn append_from(writer: &mut Writer, arg: u8, dentry: Dentry<false>, mnt: VfsMount<false>) -> Outcome {
     let start = writer.at + events::abi::BLOB_HEADER_BYTES as u64;
-    let walked = path_walk(writer.forget(start), writer.kind_of_room(), dentry.0 as u64, mnt.0 as u64);
+    let walked = path_walk(writer.room(), writer.forget(start), dentry.0 as u64, mnt.0 as u64);
     let walked = writer.forget(walked);
     let length = walked & LENGTH_MASK;
     let end = walked >> 32;
@@ -59,11 +59,12 @@ pub fn append_from(writer: &mut Writer, arg: u8, dentry: Dentry<false>, mnt: Vfs
 /// A global function, of numbers only: the verifier looks at it once for all the paths that a program may tell.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn path_walk(start: u64, kind_of_room: u64, dentry: u64, mnt: u64) -> u64 {
-    let Some(room) = Room::of_current_write(kind_of_room) else { return FAULT << 32 };
+pub extern "C" fn path_walk(room: u64, start: u64, dentry: u64, mnt: u64) -> u64 {
+    let Some(writer) = Writer::resume(room, start) else { return FAULT << 32 };
     let mut dentry = Dentry::<false>(dentry as *const u8);
     let mut vfsmount = VfsMount::<false>(mnt as *const u8);
-    let mut length = 0u64;
+    // As unknown from the first step on as it will be after it, so that one look at a step is enough.
+    let mut length = writer.forget(0) & LENGTH_MASK;
     for _ in 0..STEPS {
         let parent = dentry.parent();
         let root = vfsmount.root();
@@ -85,12 +86,12 @@ pub extern "C" fn path_walk(start: u64, kind_of_room: u64, dentry: u64, mnt: u64
         }
         // SAFETY: `pointer` is within the write, and the slack holds a component more.
         let read = unsafe {
-            bpf_probe_read_kernel_str(room.pointer(start + length).cast(), COMPONENT_BYTES, dentry.name().cast())
+            bpf_probe_read_kernel_str(writer.pointer(start + length).cast(), COMPONENT_BYTES, dentry.name().cast())
         };
         if read <= 0 || read > COMPONENT_BYTES as i64 {
             return FAULT << 32;
         }
-        length = room.forget(length + read as u64) & LENGTH_MASK;
+        length = writer.forget(length + read as u64) & LENGTH_MASK;
         if dentry.0 == parent.0 {
             return PSEUDO << 32 | length;
         }

@@ -242,7 +242,7 @@ fn unavailable(kernel: &Kernel) -> Vec<Unavailable> {
         .collect()
 }
 
-/// Named once: with their reasons when they were asked for, else in one line.
+/// Said once: each with its reason when events were asked for, else a few names of them. The file's header has them all.
 fn tell_unavailable(unavailable: &[Unavailable], asked_for: bool) {
     let mut stderr = io::stderr();
     if asked_for {
@@ -250,8 +250,15 @@ fn tell_unavailable(unavailable: &[Unavailable], asked_for: bool) {
             let _ = writeln!(stderr, "tracer: {} cannot be recorded here: {}", missing.event, missing.reason);
         }
     } else if !unavailable.is_empty() {
-        let names: Vec<&str> = unavailable.iter().map(|missing| missing.event.as_str()).collect();
-        let _ = writeln!(stderr, "tracer: not recorded on this kernel: {}", names.join(", "));
+        const SHOWN: usize = 4;
+        let names: Vec<&str> = unavailable.iter().take(SHOWN).map(|missing| missing.event.as_str()).collect();
+        let more = if unavailable.len() > SHOWN { ", ..." } else { "" };
+        let _ = writeln!(
+            stderr,
+            "tracer: {} events cannot be recorded on this kernel ({}{more}): `tracer events --available` says why",
+            unavailable.len(),
+            names.join(", "),
+        );
     }
 }
 

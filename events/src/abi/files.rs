@@ -37,3 +37,23 @@ pub mod position {
     /// The directory that relative paths of the call begin at.
     pub const WORKING_DIRECTORY: u8 = 0xfd;
 }
+
+/// Ids of files: the CPU that sent it, plus 1, then the file's place, then a number that counts up.
+pub mod id {
+    pub const CPU_SHIFT: u32 = 44;
+    pub const PLACE_SHIFT: u32 = CPU_SHIFT - super::PLACES.ilog2();
+    pub const NUMBER_MASK: u64 = (1 << PLACE_SHIFT) - 1;
+
+    pub const fn place(id: u64) -> u32 {
+        (id >> PLACE_SHIFT) as u32 & (super::PLACES - 1)
+    }
+}
+
+/// Which of a call's files: indices of `WriteState::found`.
+pub mod found {
+    pub const FIRST: usize = 0;
+    pub const SECOND: usize = 1;
+    pub const RETURNED: usize = 2;
+    pub const DIRECTORY: usize = 3;
+    pub const COUNT: usize = 4;
+}

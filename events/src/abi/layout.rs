@@ -104,6 +104,7 @@ macro_rules! kernel_layout {
             }
             Files files FilesLayout "files_struct" {
                 fdt: ptr FdTable = ["fdt"];
+                own: at u8 = ["fd_array"];
             }
             FsStruct fs_struct FsStructLayout "fs_struct" {
                 pwd_mnt: ptr VfsMount = ["pwd.mnt"];

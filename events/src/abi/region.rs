@@ -1,7 +1,7 @@
 //! The mapped region of a CPU: how records get from the kernel to the recorder without a copy in the kernel.
 //!
 //! ```text
-//! RING, an element per CPU:   | header, 16 KiB: head, nest, drops | data, a power of two | slack |
+//! RING, an element per CPU:   | header, 16 KiB: head, nest, drops | data, a power of two | slack | other rooms |
 //! TAILS, an element per CPU:  | tail, asleep |
 //! ```
 //! Head and tail only grow; their low bits are the place in the data. A record that starts near the end of the data runs
@@ -16,19 +16,37 @@ pub struct RegionHeader {
     pub head: u64,
     /// Sum of `drops`.
     pub dropped: u64,
-    /// Where the programs put a number to make the verifier forget what it knows of it.
-    pub forgotten: u64,
+    /// The slot of a record that is being counted there.
+    pub dropping: u64,
     pub pad0: [u64; 5],
     /// Not zero while a program of this CPU writes.
     pub nest: u32,
     pub pad1: [u32; 13],
-    /// Contexts that have been given an id.
+    /// Contexts and files that have been given an id.
     pub contexts: u64,
+    /// Of the writes that go on, by [`room`].
+    pub writes: [WriteState; room::COUNT],
     /// What no scope can want: exits of system calls, and firings of each hook.
     pub left_out_calls: u64,
     pub left_out_hooks: [u64; super::Slot::COUNT - super::Slot::HOOK_BASE],
     /// Records that found no room, by slot.
     pub drops: [u64; super::Slot::COUNT],
+}
+
+/// What the parts of a program that writes leave for each other: global functions take and return numbers only.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct WriteState {
+    /// Where a number goes to make the verifier forget what it knows of it.
+    pub forgotten: u64,
+    /// Where the write begins, from the start of the region.
+    pub start: u64,
+    /// When the write began, by the monotonic clock.
+    pub time_ns: u64,
+    /// Where the record that ended last began, from the start of the write.
+    pub last: u64,
+    /// Files that the call's descriptors stand for, by [`super::files::found`]; 0 is none.
+    pub found: [u64; super::files::found::COUNT],
 }
 
 /// What the recorder tells the kernel about a CPU's region.
@@ -55,6 +73,19 @@ pub const CAPTURE_LIMIT: u32 = 0xc000;
 /// Room after the data: [`LARGEST_WRITE`] and one more bounded read.
 pub const SLACK: usize = LARGEST_WRITE + 0x3000;
 
+/// Where a write is put together.
+pub mod room {
+    /// At the head of the data; always at their start when records go to the ring buffer in the end.
+    pub const DATA: u64 = 0;
+    /// A room of its own, for a write that interrupts another.
+    pub const NESTED: u64 = 1;
+    /// A power of two.
+    pub const COUNT: usize = 2;
+}
+
+/// Bytes of each room after the data's slack.
+pub const ROOM_BYTES: usize = LARGEST_WRITE + SLACK;
+
 /// Room for the headers of a packet, beside the snap length: the longest of IP (60) and TCP (60).
 pub const PACKET_HEADERS: u32 = 120;
 
@@ -63,5 +94,10 @@ pub const VALUE_SIZE_MARK: u32 = 0x7ace_0001;
 
 /// Bytes of a region with so much data.
 pub const fn region_bytes(data_bytes: usize) -> usize {
+    rooms_offset(data_bytes) + (room::COUNT - 1) * ROOM_BYTES
+}
+
+/// Where the rooms after the data begin in a region.
+pub const fn rooms_offset(data_bytes: usize) -> usize {
     DATA_OFFSET + data_bytes + SLACK
 }

@@ -8,6 +8,8 @@ use crate::capture::{ARGUMENTS, Capture, Captures};
 pub struct Config {
     /// Bytes of a CPU's data, less one.
     pub data_mask: u64,
+    /// Where the rooms after the data begin in a CPU's region.
+    pub rooms_offset: u64,
     /// A quarter of the ring buffer, when records go there.
     pub quarter_bytes: u64,
     /// The same of a CPU's data, as a power of two: passing a multiple of it rings the bell.
@@ -39,6 +41,7 @@ pub struct Config {
 impl Config {
     pub const EMPTY: Config = Config {
         data_mask: 0,
+        rooms_offset: 0,
         quarter_bytes: 0,
         quarter_shift: 0,
         ringbuf: 0,
@@ -68,7 +71,7 @@ pub struct SyscallEntry {
     pub role: u8,
     /// Position of the first argument that is a descriptor, plus 1; 0 is none.
     pub first: u8,
-    /// The same of the second.
+    /// The same of the second. (The three are read at once: see [`SyscallEntry::DESCRIPTORS_OFFSET`].)
     pub second: u8,
     /// Bits of [`descriptor`].
     pub descriptors: u8,
@@ -93,6 +96,8 @@ impl SyscallEntry {
     };
     const NUMBER: Capture = Capture { op: 0, dir: 0, len_from: 0, len_arg: 0, size: 0, max: 0 };
     pub const WANTED: u8 = 1;
+    /// Where the four bytes from `first` on are.
+    pub const DESCRIPTORS_OFFSET: usize = core::mem::offset_of!(SyscallEntry, first);
     /// An execve: a successful one has its arguments from elsewhere.
     pub const EXEC: u8 = 2;
     /// Passes whatever the task is: something is derived from it, or its entry has been sent ahead.
@@ -100,7 +105,8 @@ impl SyscallEntry {
 }
 
 const _: () = assert!(core::mem::size_of::<SyscallEntry>() == 64);
-const _: () = assert!(core::mem::size_of::<Config>() == 16 + 10 * 4 + 8 + 64);
+const _: () = assert!(SyscallEntry::DESCRIPTORS_OFFSET == 4);
+const _: () = assert!(core::mem::size_of::<Config>() == 24 + 10 * 4 + 8 + 64);
 
 /// What a call does with descriptors, beside having them as arguments: [`SyscallEntry::descriptors`].
 pub mod descriptor {

@@ -11,7 +11,14 @@ use crate::{
 
 /// Appends a record of the namespaces that the task is in now.
 #[inline(always)]
-pub fn append_namespaces(writer: &mut Writer, context: u64) -> u32 {
+pub fn append_namespaces(writer: &mut Writer, context: u64) {
+    writer.at = credentials_namespaces(writer.room(), writer.at, context);
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn credentials_namespaces(room: u64, at: u64, context: u64) -> u64 {
+    let Some(mut writer) = Writer::resume(room, at) else { return at };
     let task = current::<false>();
     let namespaces = task.nsproxy();
     let started = writer.start(Hook::SwitchNamespaces.words());
@@ -25,12 +32,19 @@ pub fn append_namespaces(writer: &mut Writer, context: u64) -> u32 {
     let mut header = header(Hook::SwitchNamespaces, context, bits::STAND_IN);
     header.more = 1;
     writer.end(started, header);
-    0
+    writer.at
 }
 
 /// Appends a record of the credentials that the task has now. What it had before is gone.
 #[inline(always)]
-pub fn append_credentials(writer: &mut Writer, context: u64) -> u32 {
+pub fn append_credentials(writer: &mut Writer, context: u64) {
+    writer.at = credentials_changed(writer.room(), writer.at, context);
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn credentials_changed(room: u64, at: u64, context: u64) -> u64 {
+    let Some(mut writer) = Writer::resume(room, at) else { return at };
     const SLIM_CRED_BYTES: u32 = 80;
     let started = writer.start(Hook::CommitCreds.words());
     writer.set_word(started, 0, 0);
@@ -55,5 +69,5 @@ pub fn append_credentials(writer: &mut Writer, context: u64) -> u32 {
     let mut header = header(Hook::CommitCreds, context, bits::STAND_IN);
     header.more = 1;
     writer.end(started, header);
-    0
+    writer.at
 }

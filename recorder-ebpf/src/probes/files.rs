@@ -1,12 +1,12 @@
 //! What an open really opened: a stand-in for `security_file_open`, from the descriptor that the call returned.
 
 use aya_ebpf::helpers::generated::bpf_probe_read_user_str;
-use events::abi::{bits, form, hooks::Hook};
+use events::abi::{bits, files::found, form, hooks::Hook};
 
 use super::process::{change_time_ns, header};
 use crate::{
     context::current,
-    descriptors::Found,
+    descriptors::refer,
     emit::{Writer, config},
     kernel::{File, probe},
 };
@@ -23,11 +23,19 @@ pub fn of_descriptor(fd: u32) -> File<false> {
 
 /// Appends a record of the file behind a descriptor, whose path has been told already.
 #[inline(always)]
-pub fn append_opened(writer: &mut Writer, context: u64, fd: u32, pathname: u64, opened: Found) -> u32 {
-    let file = of_descriptor(fd);
+pub fn append_opened(writer: &mut Writer, context: u64, fd: u64, pathname: u64) {
+    writer.at = files_opened(writer.room(), writer.at, context, fd, pathname);
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn files_opened(room: u64, at: u64, context: u64, fd: u64, pathname: u64) -> u64 {
+    let file = of_descriptor(fd as u32);
+    let Some(mut writer) = Writer::resume(room, at) else { return at };
     if file.is_null() {
-        return 0;
+        return at;
     }
+    let writer = &mut writer;
     let started = writer.start(Hook::FileOpen.words());
     let inode = file.inode();
     writer.set_word(started, 0, 0);
@@ -38,7 +46,7 @@ pub fn append_opened(writer: &mut Writer, context: u64, fd: u32, pathname: u64, 
     writer.set_word(started, 5, pathname);
     writer.set_word(started, 6, inode.mode() as u64);
     let mut marks = bits::STAND_IN;
-    opened.refer(writer, 0);
+    refer(writer, 0, found::RETURNED);
     // SAFETY: the bound is at most 4,096, which the slack holds.
     let read =
         unsafe { bpf_probe_read_user_str(writer.blob_bytes().cast(), config!(string_bound), pointer(pathname)) };
@@ -50,7 +58,7 @@ pub fn append_opened(writer: &mut Writer, context: u64, fd: u32, pathname: u64, 
     let mut header = header(Hook::FileOpen, context, marks);
     header.more = 1;
     writer.end(started, header);
-    0
+    writer.at
 }
 
 #[inline(always)]

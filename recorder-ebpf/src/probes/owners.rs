@@ -33,8 +33,9 @@ pub fn socket_created(ctx: SockContext) -> i32 {
 }
 
 /// The socket behind a descriptor of the current task is used by it.
+#[unsafe(no_mangle)]
 #[inline(never)]
-pub fn note_user(fd: u32) -> u32 {
+pub extern "C" fn owners_note_user(fd: u32) -> u32 {
     const S_IFMT: u16 = 0o170_000;
     const S_IFSOCK: u16 = 0o140_000;
     const AF_INET: u16 = 2;

@@ -26,7 +26,7 @@ static SLOT_MASK: u64 = 0;
 
 /// The entry of a slot, 0 to 1,023.
 #[inline(always)]
-fn entry(slot: u32) -> *const SyscallEntry {
+pub fn entry(slot: u32) -> *const SyscallEntry {
     // SAFETY: a static of this program.
     let slot = slot as u64 & unsafe { core::ptr::read_volatile(&raw const SLOT_MASK) };
     (&raw const SYSCALLS).cast::<SyscallEntry>().wrapping_add(slot as usize)
@@ -173,10 +173,10 @@ pub fn append<const TYPED: bool, const ALL: bool>(
     writer.set_word(started, 5, regs.argument(5, compat));
     let mut marks = header.marks;
     if followed != 0 && follows {
-        let call = Call { entry, ret: header.ret, slot: header.slot, compat, started };
+        let call = Call { ret: header.ret, slot: header.slot, compat, started };
         marks |= capture::follow::<ALL>(writer, &call);
     }
-    descriptors.refer(writer, entry);
+    descriptors.refer(writer);
     writer.end(started, RecordHeader { words, marks, ..header });
 }
 
@@ -231,22 +231,18 @@ fn on_exit<const TYPED: bool>(ctx: &BtfTracePointContext) -> Option<()> {
     let mut writer = Writer::begin(slot as u16)?;
     let context = place.id(&mut writer, task);
     // Every opened file has its name told once, for the hook as for the call.
-    let descriptors = if is_wanted || role != role::NONE {
-        Descriptors::of(&mut writer, task, entry, |position| regs.argument(position, compat), ret)
-    } else {
-        Descriptors::NONE
-    };
+    let descriptors = if is_wanted || role != role::NONE { Descriptors::of(entry) } else { Descriptors::NONE };
+    descriptors.find(&mut writer, task, |position| regs.argument(position, compat), ret);
     if role != role::NONE && ret >= 0 {
         let argument = regs.argument(0, compat);
-        let opened = descriptors.returned;
         match role {
-            role::OPENS_0 => files::append_opened(&mut writer, context, ret as u32, argument, opened),
-            role::OPENS_1 => files::append_opened(&mut writer, context, ret as u32, regs.argument(1, compat), opened),
+            role::OPENS_0 => files::append_opened(&mut writer, context, ret as u64, argument),
+            role::OPENS_1 => files::append_opened(&mut writer, context, ret as u64, regs.argument(1, compat)),
             role::SWITCHES_NAMESPACES => credentials::append_namespaces(&mut writer, context),
             role::CHANGES_CREDENTIALS => credentials::append_credentials(&mut writer, context),
-            role::GIVES_SOCKET => owners::note_user(ret as u32),
-            _ => owners::note_user(argument as u32),
-        };
+            role::GIVES_SOCKET => drop(owners::owners_note_user(ret as u32)),
+            _ => drop(owners::owners_note_user(argument as u32)),
+        }
     }
     if is_wanted {
         let header = RecordHeader {
@@ -262,9 +258,10 @@ fn on_exit<const TYPED: bool>(ctx: &BtfTracePointContext) -> Option<()> {
     } else {
         writer.end_here();
     }
+    let found = writer.all_found();
     if !writer.commit() {
         place.forget();
-        descriptors.forget();
+        descriptors.forget(found);
     }
     Some(())
 }

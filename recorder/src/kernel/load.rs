@@ -11,7 +11,7 @@ use events::{
     abi::{
         Slot,
         hooks::Hook,
-        region::{LARGEST_WRITE, VALUE_SIZE_MARK, region_bytes},
+        region::{LARGEST_WRITE, VALUE_SIZE_MARK, region_bytes, rooms_offset},
         tables::Config,
     },
     capture::Capture,
@@ -243,6 +243,7 @@ fn create(
         if is_ringbuf { (buffer_bytes * cpus).next_power_of_two().min(1 << 30) } else { 256 << 10 };
     let mut config = Config {
         data_mask: data_bytes as u64 - 1,
+        rooms_offset: rooms_offset(data_bytes) as u64,
         quarter_bytes: door_bytes as u64 / 4,
         quarter_shift: (data_bytes / 4).ilog2(),
         ringbuf: is_ringbuf.into(),
@@ -282,7 +283,6 @@ fn create(
         .map_max_entries("OWNERS", sockets)
         .map_max_entries("LISTENERS", listeners)
         .map_max_entries("TAILS", cpu_entries)
-        .map_max_entries("SCRATCH", cpu_entries * 2)
         .map_max_entries("DOOR", door_bytes as u32)
         .load(&object)
         .map_err(|error| load_error(error, cpus, buffer_bytes))?;
