@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Write};
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use events::{Event, EventId, Set, Source, catalogue};
-use recorder::kernel::{Kernel, KernelOptions};
+use recorder::kernel::{Kernel, KernelOptions, is_named_only};
 use serde_json::json;
 
 use crate::outcome::Outcome;
@@ -27,8 +27,14 @@ pub struct Options {
     output: Format,
 }
 
-/// Why this host cannot record an event; those that are not here it can.
-type Lacking = BTreeMap<EventId, String>;
+/// What this host can record, and how.
+#[derive(Default)]
+struct Available {
+    /// Why it cannot record an event; those that are not here it can.
+    lacking: BTreeMap<EventId, String>,
+    /// Where the events of hooks come from.
+    carriers: BTreeMap<EventId, String>,
+}
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 enum Format {
@@ -41,18 +47,18 @@ enum Format {
 pub fn run(options: &Options) -> Result<Outcome> {
     let mut out = BufWriter::new(io::stdout().lock());
     let chosen = choose(options)?;
-    let lacking = if options.available { Some(lacking()?) } else { None };
+    let available = if options.available { Some(available()?) } else { None };
     match options.output {
         Format::Text => {
             for event in chosen {
-                match &lacking {
-                    Some(lacking) => writeln!(out, "{:<28} {}", event.name, verdict(event, lacking))?,
+                match &available {
+                    Some(available) => writeln!(out, "{:<28} {}", event.name, verdict(event, available))?,
                     None => writeln!(out, "{}", line(event))?,
                 }
             }
         }
         Format::Json => {
-            let all: Vec<_> = chosen.into_iter().map(|event| object(event, lacking.as_ref())).collect();
+            let all: Vec<_> = chosen.into_iter().map(|event| object(event, available.as_ref())).collect();
             serde_json::to_writer_pretty(&mut out, &all).map_err(io::Error::from)?;
             writeln!(out)?;
         }
@@ -94,32 +100,47 @@ fn line(event: &'static Event) -> String {
 }
 
 /// Loads the probes and takes them away again.
-fn lacking() -> Result<Lacking> {
-    let kernel = Kernel::load(&KernelOptions::default())?;
-    Ok(kernel.unavailable().iter().map(|it| (it.event, it.reason.clone())).collect())
+fn available() -> Result<Available> {
+    // Named, or those that cost much would not be tried.
+    let events = catalogue::events().map(|event| event.id).collect();
+    let kernel = Kernel::load(&KernelOptions { events: Some(events), ..KernelOptions::default() })?;
+    let carriers = kernel.carriers().map(|(event, way, instead_of)| {
+        let why = instead_of.map_or(String::new(), |why| format!(" (stand-in: {why})"));
+        (event, format!("{way}{why}"))
+    });
+    Ok(Available {
+        lacking: kernel.unavailable().iter().map(|it| (it.event, it.reason.clone())).collect(),
+        carriers: carriers.collect(),
+    })
 }
 
-/// `yes`, or `no:` and the reason. A derived event is as available as what it is derived from.
-fn verdict(event: &Event, lacking: &Lacking) -> String {
+/// `yes` and by what, or `no:` and the reason. A derived event is as available as what it is derived from.
+fn verdict(event: &Event, available: &Available) -> String {
     let bases = match event.source {
         Source::Derived { from } => from.iter().filter_map(|name| catalogue::by_name(name)).collect(),
         _ => vec![event],
     };
-    match bases.iter().find_map(|base| lacking.get(&base.id)) {
-        Some(reason) => format!("no: {reason}"),
-        None => "yes".to_owned(),
+    if let Some(reason) = bases.iter().find_map(|base| available.lacking.get(&base.id)) {
+        return format!("no: {reason}");
+    }
+    let named = if is_named_only(event.id) { ", when --events names it" } else { "" };
+    match available.carriers.get(&event.id) {
+        Some(carrier) => format!("yes: {carrier}{named}"),
+        None => format!("yes{named}"),
     }
 }
 
-fn object(event: &'static Event, lacking: Option<&Lacking>) -> serde_json::Value {
+fn object(event: &'static Event, available: Option<&Available>) -> serde_json::Value {
     let sets: Vec<_> = event.sets.iter().map(Set::name).collect();
     let args: Vec<_> = event.args.iter().map(|arg| json!({"name": arg.name, "type": arg.ctype})).collect();
     let (kind, detail) = source(event);
     let mut object = json!({"id": event.id.0, "name": event.name, "source": kind, "from": detail, "sets": sets, "args": args});
-    if let Some(lacking) = lacking {
-        let verdict = verdict(event, lacking);
-        object["available"] = json!(verdict == "yes");
+    if let Some(available) = available {
+        let verdict = verdict(event, available);
+        object["available"] = json!(verdict.starts_with("yes"));
         object["reason"] = json!(verdict.strip_prefix("no: "));
+        object["by"] = json!(available.carriers.get(&event.id));
+        object["named_only"] = json!(is_named_only(event.id));
     }
     object
 }

@@ -47,6 +47,10 @@ pub struct Options {
     #[arg(long, value_enum, default_value_t = Transport::Region)]
     transport: Transport,
 
+    /// Programs on functions of the kernel (security_file_open and its kin); without them, exits of system calls stand in
+    #[arg(long, value_enum, default_value_t = Hooks::Auto)]
+    hooks: Hooks,
+
     /// Buffer of each CPU [default: by the number of CPUs]
     #[arg(long, value_name = "SIZE", value_parser = amount::size)]
     buffer: Option<u64>,
@@ -110,6 +114,19 @@ enum Transport {
     Region,
     /// One BPF ring buffer
     Ringbuf,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Hooks {
+    /// The first kind of the following that this kernel takes
+    Auto,
+    /// Trampolines (fentry, fexit)
+    Fentry,
+    /// Kprobes and kretprobes
+    Kprobe,
+    /// Hooks of security modules, where bpf is one of them (lsm=)
+    Lsm,
+    None,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]

@@ -63,7 +63,7 @@ impl Slot {
     pub const SYSCALLS: usize = 512;
     pub const COMPAT_BASE: usize = 512;
     pub const HOOK_BASE: usize = 1024;
-    pub const COUNT: usize = Self::HOOK_BASE + 64;
+    pub const COUNT: usize = Self::HOOK_BASE + 128;
 }
 
 /// Starts each blob.

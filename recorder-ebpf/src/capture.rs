@@ -83,17 +83,6 @@ impl Read {
     fn with(self, at: u64) -> u64 {
         (self as u64) << 32 | at & 0xffff_ffff
     }
-
-    #[inline(always)]
-    fn taken(writer: &mut Writer, returned: u64) -> Read {
-        writer.at = returned & 0xffff_ffff;
-        match returned >> 32 {
-            0 => Read::Whole,
-            1 => Read::Cut,
-            2 => Read::Lost,
-            _ => Read::Skipped,
-        }
-    }
 }
 
 /// Reads a value of user space; `None` when it cannot be read.
@@ -119,37 +108,14 @@ pub fn user_or_zero<T: Copy>(address: u64) -> T {
 }
 
 /// Follows all arguments that the entry names, a blob for each; without `ALL`, only what an exec has. Returns marks.
+///
+/// By global functions of numbers only, that the verifier looks at once. None of them calls another one, for the stack of
+/// all that are under way is small.
 #[inline(always)]
 pub fn follow<const ALL: bool>(writer: &mut Writer, call: &Call) -> u32 {
-    let tag = tag::of(writer.room(), call.slot, call.compat, 0);
-    let (at, ret, started) = (writer.at, call.ret as u64, call.started.0);
-    let followed =
-        if ALL { capture_all(tag, at, ret, started) } else { capture_of_exec(tag, at, ret, started) };
-    writer.at = followed & 0xffff_ffff;
-    (followed >> 32) as u32
-}
-
-/// A global function, of numbers only, as are the others here: the verifier looks at it once. Returns marks, and where
-/// the write has come to in the lower half.
-#[unsafe(no_mangle)]
-#[inline(never)]
-pub extern "C" fn capture_all(tag: u64, at: u64, ret: u64, started: u64) -> u64 {
-    arguments::<true>(tag, at, ret, started)
-}
-
-#[unsafe(no_mangle)]
-#[inline(never)]
-pub extern "C" fn capture_of_exec(tag: u64, at: u64, ret: u64, started: u64) -> u64 {
-    arguments::<false>(tag, at, ret, started)
-}
-
-#[inline(always)]
-fn arguments<const ALL: bool>(tag: u64, at: u64, ret: u64, started: u64) -> u64 {
-    let Some(mut writer) = Writer::resume(tag::room(tag), at) else { return at };
-    let writer = &mut writer;
-    let call = Call { ret: ret as i64, slot: tag::slot(tag), compat: tag::is_compat(tag), started: Started(started) };
     // SAFETY: an entry of a static table.
     let followed = unsafe { read_volatile(&raw const (*entry(call.slot as u32)).followed) } as u32;
+    let (ret, started) = (call.ret as u64, call.started.0);
     let mut marks = writer.forget(0) as u32;
     for position in 0..6u32 {
         let left = followed >> position;
@@ -159,17 +125,35 @@ fn arguments<const ALL: bool>(tag: u64, at: u64, ret: u64, started: u64) -> u64 
         if left & 1 == 0 {
             continue;
         }
-        match argument::<ALL>(writer, &call, position) {
-            Read::Whole | Read::Skipped => {}
-            Read::Cut => marks |= bits::TRUNCATED | 1 << (bits::CUT_ARG_SHIFT + position),
-            Read::Lost => marks |= bits::FAULT | 1 << (bits::LOST_ARG_SHIFT + position),
+        let tag = tag::of(writer.room(), call.slot, call.compat, position);
+        let mut returned = if ALL {
+            capture_argument(tag, writer.at, ret, started)
+        } else {
+            capture_string(tag, writer.at, ret, started)
+        };
+        returned = match returned >> 32 {
+            LIST => capture_strings(tag, writer.at, ret, started),
+            ANYTHING if ALL => capture_any(tag, writer.at, ret, started),
+            GATHERED if ALL => capture_gathered(tag, writer.at, ret, started),
+            _ => returned,
+        };
+        writer.at = returned & 0xffff_ffff;
+        let read = (returned >> 32) as u32;
+        if read == Read::Cut as u32 {
+            marks |= bits::TRUNCATED | 1 << (bits::CUT_ARG_SHIFT + position);
+        } else if read == Read::Lost as u32 {
+            marks |= bits::FAULT | 1 << (bits::LOST_ARG_SHIFT + position);
         }
         // The same for all ways that the reads can have gone.
         marks = writer.forget(marks as u64) as u32;
-        writer.at = writer.forget(writer.at);
     }
-    (marks as u64) << 32 | writer.at & 0xffff_ffff
+    marks
 }
+
+/// What is returned for arguments that another function follows; beyond the values of [`Read`].
+const LIST: u64 = 4;
+const ANYTHING: u64 = 5;
+const GATHERED: u64 = 6;
 
 /// How an argument is followed.
 #[inline(always)]
@@ -181,44 +165,37 @@ fn capture_of(slot: u16, position: u32) -> Capture {
 }
 
 #[inline(always)]
-fn argument<const ALL: bool>(writer: &mut Writer, call: &Call, position: u32) -> Read {
-    let capture = capture_of(call.slot, position);
-    // Fresh copies for each argument: else the verifier follows each way that the last one's checks went.
-    let ret = writer.forget(call.ret as u64) as i64;
-    let compat = writer.forget(call.compat as u64) != 0;
-    let call = &Call { ret, compat, ..*call };
+fn argument<const ALL: bool>(writer: &mut Writer, call: &Call, capture: Capture, position: u32, pointer: u64) -> u64 {
     let direction = capture.dir & 0x7f;
-    if direction == 1 && call.ret < 0 || direction == 2 && call.ret >= 0 {
-        return Read::Skipped;
-    }
-    if call.compat && capture.dir & Capture::SAME_IN_COMPAT == 0 {
-        return Read::Skipped;
-    }
-    let pointer = writer.word(call.started, position as u64);
-    if pointer == 0 && capture.op != op::ANY {
-        return Read::Skipped;
+    if direction == 1 && call.ret < 0
+        || direction == 2 && call.ret >= 0
+        || call.compat && capture.dir & Capture::SAME_IN_COMPAT == 0
+        || pointer == 0 && capture.op != op::ANY
+    {
+        return Read::Skipped.with(writer.at);
     }
     if !writer.has_room() {
-        return Read::Cut;
+        return Read::Cut.with(writer.at);
     }
-    match capture.op {
+    let read = match capture.op {
         op::STRING => string(writer, position as u8, pointer, 0),
         op::BYTES if ALL => {
             let count = count(writer, call, capture, pointer);
             bytes(writer, position as u8, capture, pointer, count, 0)
         }
-        _ => {
-            let tag = tag::of(writer.room(), call.slot, call.compat, position);
-            let (at, ret, started) = (writer.at, call.ret as u64, call.started.0);
-            let returned = match capture.op {
-                op::STRINGS => capture_strings(tag, at, ret, started),
-                op::ANY if ALL => capture_any(tag, at, ret, started),
-                op::INDIRECT | op::IOVEC | op::MSGHDR if ALL => capture_gathered(tag, at, ret, started),
-                _ => return Read::Skipped,
-            };
-            Read::taken(writer, returned)
-        }
-    }
+        op::STRINGS => return LIST << 32,
+        op::ANY if ALL => return ANYTHING << 32,
+        op::INDIRECT | op::IOVEC | op::MSGHDR if ALL => return GATHERED << 32,
+        _ => Read::Skipped,
+    };
+    read.with(writer.at)
+}
+
+/// Uses a number: callers may leave undefined what a function does not use, and the verifier wants it defined.
+#[inline(always)]
+fn needed(number: u64) {
+    // SAFETY: does nothing.
+    unsafe { core::arch::asm!("{0} = {0}", in(reg) number, options(nomem, nostack)) };
 }
 
 /// What the functions of single arguments begin with.
@@ -228,6 +205,7 @@ macro_rules! single {
         #[unsafe(no_mangle)]
         #[inline(never)]
         pub extern "C" fn $name(tag: u64, at: u64, ret: u64, started: u64) -> u64 {
+            needed(ret);
             let Some(mut resumed) = Writer::resume(tag::room(tag), at) else { return Read::Skipped.with(at) };
             let $writer = &mut resumed;
             let $call =
@@ -235,21 +213,34 @@ macro_rules! single {
             let $position = tag::position(tag);
             let $capture = capture_of($call.slot, $position);
             let $pointer = $writer.word($call.started, $position as u64);
-            let read: Read = $body;
-            read.with($writer.at)
+            $body
         }
     };
 }
 
 single! {
+    /// Most arguments; of others it returns which function follows them.
+    capture_argument(writer, call, capture, position, pointer) {
+        argument::<true>(writer, call, capture, position, pointer)
+    }
+}
+
+single! {
+    /// The same of an exec's.
+    capture_string(writer, call, capture, position, pointer) {
+        argument::<false>(writer, call, capture, position, pointer)
+    }
+}
+
+single! {
     capture_strings(writer, call, _capture, position, pointer) {
-        strings(writer, position as u8, pointer, call.compat)
+        strings(writer, position as u8, pointer, call.compat).with(writer.at)
     }
 }
 
 single! {
     capture_any(writer, call, capture, position, value) {
-        any(writer, call, capture, position, value)
+        any(writer, call, capture, position, value).with(writer.at)
     }
 }
 
@@ -261,11 +252,12 @@ single! {
         } else {
             count(writer, call, capture, pointer)
         };
-        match capture.op {
+        let read = match capture.op {
             op::INDIRECT => gather::indirect(writer, position as u8, capture, pointer, count),
             op::IOVEC => gather::vectors(writer, position as u8, capture, pointer, count, call.ret),
             _ => gather::messages(writer, position as u8, capture, pointer, count, call.ret),
-        }
+        };
+        read.with(writer.at)
     }
 }
 
@@ -285,7 +277,7 @@ fn string(writer: &mut Writer, arg: u8, pointer: u64, before: u64) -> Read {
 
 /// An array of strings, each with its NUL.
 #[inline(always)]
-fn strings(writer: &mut Writer, arg: u8, array: u64, compat: bool) -> Read {
+pub fn strings(writer: &mut Writer, arg: u8, array: u64, compat: bool) -> Read {
     let bound = config!(string_bound);
     let start = writer.at + events::abi::BLOB_HEADER_BYTES as u64;
     let mut length = writer.forget(0) & 0xffff;
@@ -335,6 +327,9 @@ fn count(writer: &Writer, call: &Call, capture: Capture, pointer: u64) -> u64 {
             let returned = if call.ret < 0 { 0 } else { call.ret as u64 };
             if capture.len_arg != len::NO_ARG && register < returned { register } else { returned }
         }
+        // System V messages: their sizes leave out the type that they begin with.
+        len::ARG_PLUS_8 => register.wrapping_add(8),
+        len::RETURN_PLUS_8 => if call.ret < 0 { 0 } else { call.ret as u64 + 8 },
         len::BITS => (register.wrapping_add(63) / 64).wrapping_mul(8),
         len::PAGES => register.wrapping_add(4095) / 4096,
         len::INSIDE => user_or_zero::<u32>(pointer) as u64 + capture.len_arg as u64,

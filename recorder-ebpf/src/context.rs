@@ -30,6 +30,8 @@ pub struct Known {
     parent: u64,
     mm: u64,
     pub comm: [u64; 2],
+    /// The name before that.
+    before: [u64; 2],
     id: u64,
     /// Not zero once the thread has gone.
     gone: u64,
@@ -121,21 +123,30 @@ impl Place {
     /// The id to refer to it by; sends it first when it has changed. For the current task only.
     #[inline(always)]
     pub fn id<const TYPED: bool>(self, writer: &mut Writer, task: Task<TYPED>) -> u64 {
+        let (id, is_new) = self.id_to_send(writer, task);
+        if is_new {
+            writer.at = context_send(writer.room(), writer.at, id);
+        }
+        id
+    }
+
+    /// The same, and whether it is still to be sent, by [`context_send`].
+    #[inline(always)]
+    pub fn id_to_send<const TYPED: bool>(self, writer: &Writer, task: Task<TYPED>) -> (u64, bool) {
         if self.is_fresh {
             let id = self.id_if_fresh();
             if scopes!(is_on) == 0 || id != 0 {
-                return id;
+                return (id, false);
             }
         }
         let id = writer.next_context_id();
-        writer.at = context_send(writer.room(), writer.at, id);
         if self.is_fresh {
             // SAFETY: a map value.
             unsafe { write_volatile(&raw mut (*self.known).id, id) };
         } else {
             note(self.known, task, id);
         }
-        id
+        (id, true)
     }
 
     /// The id, when it needs no sending; 0 otherwise. For programs that interrupt others.
@@ -161,13 +172,28 @@ impl Place {
 
 }
 
-/// The name of a task when its context was last looked at, if that is still in its place.
+/// The context that a write sent, or may have, was not sent after all.
+#[inline(always)]
+pub fn forget_current() {
+    if let Some(known) = CONTEXTS.get_ptr_mut(current::<false>().pid() & (KNOWN - 1)) {
+        Place { known, is_fresh: false }.forget();
+    }
+}
+
+/// The name that a task had before the one that it has now, if its context is still in its place.
 #[inline(always)]
 pub fn previous_comm<const TYPED: bool>(task: Task<TYPED>) -> Option<[u64; 2]> {
     let known = CONTEXTS.get_ptr(task.pid() & (KNOWN - 1))?;
     // SAFETY: a map value.
     unsafe {
-        (read_volatile(&raw const (*known).task) == task.0 as u64).then(|| read_volatile(&raw const (*known).comm))
+        if read_volatile(&raw const (*known).task) != task.0 as u64 {
+            return None;
+        }
+        let [first, second] = read_volatile(&raw const (*known).comm);
+        let [now_first, now_second] = task.comm_words();
+        // Something has been recorded since it was renamed, or nothing has.
+        let is_noted = first == now_first && second == now_second;
+        Some(if is_noted { read_volatile(&raw const (*known).before) } else { [first, second] })
     }
 }
 
@@ -175,10 +201,18 @@ pub fn previous_comm<const TYPED: bool>(task: Task<TYPED>) -> Option<[u64; 2]> {
 #[inline(always)]
 fn note<const TYPED: bool>(known: *mut Known, task: Task<TYPED>, id: u64) {
     let comm = task.comm_words();
+    let start = task.start_boottime();
     // SAFETY: a map value; the task is written last, so that a torn entry only causes another sending.
     unsafe {
+        let is_same = read_volatile(&raw const (*known).start) == start;
+        let [first, second] = read_volatile(&raw const (*known).comm);
+        if !is_same {
+            write_volatile(&raw mut (*known).before, comm);
+        } else if first != comm[0] || second != comm[1] {
+            write_volatile(&raw mut (*known).before, [first, second]);
+        }
         write_volatile(&raw mut (*known).task, 0);
-        write_volatile(&raw mut (*known).start, task.start_boottime());
+        write_volatile(&raw mut (*known).start, start);
         write_volatile(&raw mut (*known).cred, task.cred().0 as u64);
         write_volatile(&raw mut (*known).nsproxy, task.nsproxy().0 as u64);
         write_volatile(&raw mut (*known).cgroups, task.cgroups() as u64);
@@ -295,42 +329,45 @@ pub unsafe fn describe(task: Task<false>, cgroup_id: u64, payload: *mut WireCont
     let cred = task.cred();
     let thread_pid = task.thread_pid();
     let level = level_of(thread_pid);
-    let mut wire = WireContext {
-        pid: task.tgid(),
-        tid: task.pid(),
-        ppid: parent.tgid(),
-        ns_pid: number_at(leader.thread_pid(), level),
-        ns_tid: number_at(thread_pid, level),
-        ns_ppid: number_at(parent.thread_pid(), level),
-        uid: cred.uid(),
-        gid: cred.gid(),
-        pid_ns: thread_pid.at_level(level).ns().inum(),
-        user_ns: cred.user_ns().inum(),
-        cgroup_id,
-        thread_start_ns: task.start_boottime(),
-        process_start_ns: leader.start_boottime(),
-        parent_start_ns: parent.start_boottime(),
-        ..WireContext::default()
-    };
-    if task.compat() {
-        wire.flags |= bits::CONTEXT_COMPAT;
+    // One after the other to where they go: there is no room on the stack for all of them.
+    macro_rules! set {
+        ($field:ident, $value:expr) => {
+            // SAFETY: by the caller's word.
+            unsafe { write_volatile(&raw mut (*payload).$field, $value) }
+        };
     }
-    let [first, second] = task.comm_words();
+    set!(pid, task.tgid());
+    set!(tid, task.pid());
+    set!(ppid, parent.tgid());
+    set!(ns_pid, number_at(leader.thread_pid(), level));
+    set!(ns_tid, number_at(thread_pid, level));
+    set!(ns_ppid, number_at(parent.thread_pid(), level));
+    set!(uid, cred.uid());
+    set!(gid, cred.gid());
+    set!(pid_ns, thread_pid.at_level(level).ns().inum());
+    set!(user_ns, cred.user_ns().inum());
+    set!(cgroup_id, cgroup_id);
+    set!(thread_start_ns, task.start_boottime());
+    set!(process_start_ns, leader.start_boottime());
+    set!(parent_start_ns, parent.start_boottime());
+    set!(flags, 0);
+    set!(spare, 0);
+    set!(uts, [[0; 8]; 8]);
+    let flags = if task.compat() { bits::CONTEXT_COMPAT } else { 0 };
     let nsproxy = task.nsproxy();
-    if !nsproxy.is_null() {
-        wire.mnt_ns = nsproxy.mnt_ns().inum();
-        wire.net_ns = nsproxy.net_ns().inum();
-    }
+    let has_namespaces = !nsproxy.is_null();
+    set!(mnt_ns, if has_namespaces { nsproxy.mnt_ns().inum() } else { 0 });
+    set!(net_ns, if has_namespaces { nsproxy.net_ns().inum() } else { 0 });
+    let [first, second] = task.comm_words();
     // SAFETY: by the caller's word.
     unsafe {
-        *payload = wire;
         let comm = (&raw mut (*payload).comm).cast::<u64>();
         *comm = first;
         *comm.add(1) = second;
         let uts = (&raw mut (*payload).uts).cast::<u8>();
-        if !nsproxy.is_null() {
+        if has_namespaces {
             bpf_probe_read_kernel_str(uts.cast(), 64, nsproxy.uts_ns().nodename().cast());
         }
     }
-    wire.flags
+    flags
 }

@@ -128,8 +128,11 @@ impl Descriptors {
                 writer.set_found(found::FIRST, id);
             } else {
                 let is_changed = self.is(descriptor::READDRESSED);
-                if is_changed || !first_at(writer, task, fd) {
-                    at(writer, fd, found::FIRST, is_changed);
+                let looked_up = if is_changed { None } else { first_at(writer, task, fd) };
+                match looked_up {
+                    Some(true) => {}
+                    Some(false) => send(writer, fd, found::FIRST),
+                    None => at(writer, fd, found::FIRST, is_changed),
                 }
             }
         }
@@ -146,8 +149,9 @@ impl Descriptors {
             writer.set_found(found::DIRECTORY, 0);
             if ret >= 0 {
                 let dentry = task.fs().pwd_dentry();
-                if !dentry.is_null() {
-                    find(writer, File::<TYPED>(core::ptr::null()), dentry, false, found::DIRECTORY);
+                let none = File::<TYPED>(core::ptr::null());
+                if !dentry.is_null() && !find(writer, none, dentry, false, found::DIRECTORY) {
+                    send(writer, NO_DESCRIPTOR, found::DIRECTORY);
                 }
             }
         }
@@ -210,30 +214,32 @@ fn one_of(argument: &impl Fn(usize) -> u64, position: u8) -> u64 {
     }
 }
 
-/// Finds the file at a low descriptor of the current task, by loads alone: what most calls are about. False where that
-/// does not find it.
+/// Finds the file at a low descriptor of the current task, by loads alone: what most calls are about. `None` where that
+/// does not find it, false where it is to be sent.
 #[inline(always)]
-fn first_at<const TYPED: bool>(writer: &mut Writer, task: Task<TYPED>, fd: u32) -> bool {
+fn first_at<const TYPED: bool>(writer: &mut Writer, task: Task<TYPED>, fd: u32) -> Option<bool> {
     if !TYPED || fd >= LOW {
-        return false;
+        return None;
     }
     let files = task.files();
     // A process with more descriptors has its table elsewhere.
     let own = files.own();
     if files.fdt().fd() != own {
-        return false;
+        return None;
     }
     let file = File::<TYPED>(low(own, fd));
     if file.is_null() {
         writer.set_found(found::FIRST, 0);
-        return true;
+        return Some(true);
     }
     let dentry = file.dentry();
-    find(writer, file, dentry, false, found::FIRST);
+    if !find(writer, file, dentry, false, found::FIRST) {
+        return Some(false);
+    }
     if config!(remembers) != 0 {
         remember(number_of(writer, files), task.tgid(), fd, writer.found(found::FIRST));
     }
-    true
+    Some(true)
 }
 
 /// Descriptors that are found by loads alone.
@@ -276,30 +282,46 @@ fn low(table: *const u8, index: u32) -> *const u8 {
 #[inline(always)]
 fn at(writer: &mut Writer, fd: u32, which: usize, is_changed: bool) {
     writer.set_found(which, 0);
-    writer.at = descriptors_at(writer.room(), writer.at, fd as u64, which as u64, is_changed as u64);
+    if descriptors_at(writer.room(), fd as u64, which as u64, is_changed as u64) == 0 {
+        send(writer, fd, which);
+    }
 }
 
-/// A global function, of numbers only, as are the others here: the verifier looks at it once for all calls.
+/// Returns 0 when the file is to be sent.
+///
+/// A global function, of numbers only, as are the others here: the verifier looks at it once for all calls. None of them
+/// calls another one, for the stack of all that are under way is small.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn descriptors_at(room: u64, at: u64, fd: u64, which: u64, is_changed: u64) -> u64 {
-    let Some(mut writer) = Writer::resume(room, at) else { return at };
+pub extern "C" fn descriptors_at(room: u64, fd: u64, which: u64, is_changed: u64) -> u64 {
+    let Some(mut writer) = Writer::resume(room, 0) else { return 1 };
     let (which, fd) = (which as usize & (found::COUNT - 1), fd as u32);
     let task = current::<false>();
     let files = task.files();
     let table = files.fdt();
     if fd >= table.max_fds() {
-        return at;
+        return 1;
     }
     let file = File::<false>(probe(table.fd().wrapping_add(fd as usize * 8)));
     if file.is_null() {
-        return at;
+        return 1;
     }
-    find(&mut writer, file, file.dentry(), is_changed != 0, which);
+    if !find(&mut writer, file, file.dentry(), is_changed != 0, which) {
+        return 0;
+    }
     if config!(remembers) != 0 {
         remember(files.0 as u64, task.tgid(), fd, writer.found(which));
     }
-    writer.at
+    1
+}
+
+/// What stands for the directory that a task is in.
+const NO_DESCRIPTOR: u32 = u32::MAX;
+
+/// Sends the file that [`find`] has left.
+#[inline(always)]
+fn send(writer: &mut Writer, fd: u32, which: usize) {
+    writer.at = descriptors_send(writer.room(), writer.at, fd as u64, which as u64);
 }
 
 /// The address of a table of descriptors, as a number that may be reckoned with.
@@ -322,7 +344,7 @@ macro_rules! field {
     };
 }
 
-/// Notes the id of a file, which it sends first when it is new or has changed. Without a file: a directory.
+/// Notes the id of a file. False when it is new or has changed: then it is left for [`send`]. Without a file: a directory.
 #[inline(always)]
 fn find<const TYPED: bool>(
     writer: &mut Writer,
@@ -330,7 +352,7 @@ fn find<const TYPED: bool>(
     dentry: Dentry<TYPED>,
     is_changed: bool,
     which: usize,
-) {
+) -> bool {
     let (file_number, dentry_number) = if TYPED {
         (writer.forget(file.0 as u64), writer.forget(dentry.0 as u64))
     } else {
@@ -338,7 +360,7 @@ fn find<const TYPED: bool>(
     };
     let (Some(known), Some(moves)) = (FILES.get_ptr(place_of(file_number, dentry_number)), MOVES.get_ptr(0)) else {
         writer.set_found(which, 0);
-        return;
+        return true;
     };
     let (hashed, parent, name_hash) = dentry.identity();
     let state = field!(known.state);
@@ -349,17 +371,18 @@ fn find<const TYPED: bool>(
         && field!(known.parent) as *const u8 == parent.0
         && field!(known.name_hash) == name_hash
         && state & what::MOVES == moves
-        && field!(known.sent_ns) <= writer.time_ns
+        && field!(known.sent_ns) <= writer.time_ns()
         && (state & what::UNLINKED != 0) == (hashed == 0)
         && !is_changed
         && field!(known.check) == check(known)
         && (state & what::NAMELESS == 0 || field!(known.more) == more_of(state, file, dentry))
     {
         writer.set_found(which, field!(known.id));
-    } else {
-        writer.set_found(which, 0);
-        writer.at = descriptors_send(writer.room(), writer.at, file_number, dentry_number, which as u64);
+        return true;
     }
+    writer.set_found(which, 0);
+    writer.leave_file(file_number, dentry_number);
+    false
 }
 
 #[inline(always)]
@@ -377,8 +400,9 @@ fn check(known: *const Known) -> u64 {
 /// Sends what a file is, and notes its id.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn descriptors_send(room: u64, at: u64, file: u64, dentry: u64, which: u64) -> u64 {
+pub extern "C" fn descriptors_send(room: u64, at: u64, fd: u64, which: u64) -> u64 {
     let Some(mut writer) = Writer::resume(room, at) else { return at };
+    let (file, dentry) = writer.left_file();
     let place = place_of(file, dentry);
     let (Some(known), Some(moves)) = (FILES.get_ptr_mut(place), MOVES.get_ptr(0)) else { return at };
     // SAFETY: a map value.
@@ -398,11 +422,15 @@ pub extern "C" fn descriptors_send(room: u64, at: u64, file: u64, dentry: u64, w
         write_volatile(&raw mut (*known).name_hash, name_hash);
         write_volatile(&raw mut (*known).more, more);
         write_volatile(&raw mut (*known).state, state);
-        write_volatile(&raw mut (*known).sent_ns, writer.time_ns);
+        write_volatile(&raw mut (*known).sent_ns, writer.time_ns());
         write_volatile(&raw mut (*known).id, id);
         write_volatile(&raw mut (*known).check, check(known));
     }
     writer.set_found(which as usize & (found::COUNT - 1), id);
+    if config!(remembers) != 0 && fd as u32 != NO_DESCRIPTOR {
+        let task = current::<false>();
+        remember(task.files().0 as u64, task.tgid(), fd as u32, id);
+    }
     writer.at
 }
 

@@ -14,15 +14,16 @@ use aya_ebpf::{
     maps::{Array, RingBuf},
 };
 use events::abi::{
-    BLOB_HEADER_BYTES, BlobHeader, HEADER_BYTES, RecordHeader,
+    BLOB_HEADER_BYTES, BlobHeader, HEADER_BYTES, RecordHeader, Slot,
     files::{found, id},
     form,
-    hooks::Hook,
     region::{
         CAPTURE_LIMIT, DATA_OFFSET, LARGEST_WRITE, ROOM_BYTES, RegionHeader, Tail, VALUE_SIZE_MARK, WriteState, room,
     },
     tables::Config,
 };
+
+use crate::context::context_send;
 
 const MMAPABLE: u32 = 1024;
 
@@ -80,6 +81,20 @@ fn place(region: *mut RegionHeader, start: u64, last: u64) -> *mut u8 {
     place
 }
 
+/// In what [`Writer::hand_over`] returns.
+const NEW_CONTEXT: u64 = 1 << 8;
+
+/// Keeps a room's number within the table. Written out, for the compiler knows that it is and the verifier does not.
+#[inline(always)]
+fn number_of_room(room: u64) -> u64 {
+    let mut number = room;
+    // SAFETY: arithmetic.
+    unsafe {
+        asm!("{0} &= {1}", inout(reg) number, const room::COUNT as i32 - 1, options(pure, nomem, nostack));
+    }
+    number
+}
+
 /// A write that has begun.
 pub struct Writer {
     base: *mut u8,
@@ -88,8 +103,6 @@ pub struct Writer {
     head: u64,
     /// Where the next record or blob goes, from `base`.
     pub at: u64,
-    pub time_ns: u64,
-    pub cpu: u32,
     slot: u16,
     /// One of [`room`].
     room: u64,
@@ -132,7 +145,7 @@ impl Writer {
             let start = DATA_OFFSET as u64 + (head & mask);
             write_volatile(&raw mut (*state).start, start);
             let base = (region as *mut u8).add(start as usize);
-            Some(Writer { base, region, state, head, at: 0, time_ns, cpu, slot, room: room::DATA })
+            Some(Writer { base, region, state, head, at: 0, slot, room: room::DATA })
         }
     }
 
@@ -159,7 +172,37 @@ impl Writer {
             let start = config!(rooms_offset);
             write_volatile(&raw mut (*state).start, start);
             let base = (region as *mut u8).add(start as usize);
-            Some(Writer { base, region, state, head: 0, at: 0, time_ns, cpu, slot, room: room::NESTED })
+            Some(Writer { base, region, state, head: 0, at: 0, slot, room: room::NESTED })
+        }
+    }
+
+    /// The same for programs that run when a function of the kernel does. Trampolines let other tasks preempt them,
+    /// with programs that write on the same CPU: those write at a desk that is theirs alone, and nothing that another
+    /// program counts on is changed.
+    #[inline(always)]
+    pub fn begin_in_hook(slot: u16) -> Option<Writer> {
+        if config!(kprobes) != 0 {
+            return Writer::begin_in_interrupt(slot);
+        }
+        // SAFETY: a map value; counters of this CPU, where every step of a claim is one instruction.
+        unsafe {
+            let cpu = bpf_get_smp_processor_id();
+            let region: *mut RegionHeader = RING.get_ptr_mut(cpu)?.cast();
+            let first = (&raw mut (*region).writes).cast::<WriteState>().add(room::FIRST_DESK as usize);
+            let (state, room) = if claim(first) {
+                (first, room::FIRST_DESK)
+            } else if claim(first.add(1)) {
+                (first.add(1), room::FIRST_DESK + 1)
+            } else {
+                count_drop(region, slot);
+                return None;
+            };
+            let time_ns = bpf_ktime_get_ns();
+            write_volatile(&raw mut (*state).time_ns, time_ns);
+            let start = config!(rooms_offset) + (room - room::NESTED) * ROOM_BYTES as u64;
+            write_volatile(&raw mut (*state).start, start);
+            let base = (region as *mut u8).add(start as usize);
+            Some(Writer { base, region, state, head: 0, at: 0, slot, room })
         }
     }
 
@@ -172,15 +215,48 @@ impl Writer {
         unsafe {
             let cpu = bpf_get_smp_processor_id();
             let region: *mut RegionHeader = RING.get_ptr_mut(cpu)?.cast();
-            let state = (&raw mut (*region).writes).cast::<WriteState>().add(room as usize & (room::COUNT - 1));
-            let (start, time_ns) =
-                (read_volatile(&raw const (*state).start), read_volatile(&raw const (*state).time_ns));
+            let state = (&raw mut (*region).writes).cast::<WriteState>().add(number_of_room(room) as usize);
+            let start = read_volatile(&raw const (*state).start);
             let base = place(region, start, config!(rooms_offset) + LAST as u64);
             if base.is_null() {
                 return None;
             }
-            Some(Writer { base, region, state, head: 0, at, time_ns, cpu, slot: 0, room })
+            // The head does not move before the write is committed.
+            let head = read_volatile(&raw const (*region).head);
+            Some(Writer { base, region, state, head, at, slot: 0, room })
         }
+    }
+
+    /// Leaves the write to the program that called, which takes it over by [`Writer::take_over`]: with its context, and
+    /// whether that is to be sent first. Returns its room, plus 1.
+    #[inline(always)]
+    pub fn hand_over(self, context: u64, is_new: bool) -> u64 {
+        // SAFETY: a word of a map value.
+        unsafe { write_volatile(&raw mut (*self.state).context, context) };
+        self.room + 1 | if is_new { NEW_CONTEXT } else { 0 }
+    }
+
+    /// The write that a global function has begun, and the context of its records. Of 0 there is none.
+    #[inline(always)]
+    pub fn take_over(begun: u64, slot: u16) -> Option<(Writer, u64)> {
+        if begun == 0 {
+            return None;
+        }
+        let mut writer = Writer::resume_to_commit((begun & (NEW_CONTEXT - 1)).wrapping_sub(1), 0, slot)?;
+        // SAFETY: a word of a map value.
+        let context = unsafe { read_volatile(&raw const (*writer.state).context) };
+        if begun & NEW_CONTEXT != 0 {
+            writer.at = context_send(writer.room, 0, context);
+        }
+        Some((writer, context))
+    }
+
+    /// The same write as [`Writer::resume`], to end it.
+    #[inline(always)]
+    pub fn resume_to_commit(room: u64, at: u64, slot: u16) -> Option<Writer> {
+        let mut writer = Writer::resume(room, at)?;
+        writer.slot = slot;
+        Some(writer)
     }
 
     /// What [`Writer::resume`] takes.
@@ -195,6 +271,19 @@ impl Writer {
         unsafe { self.base.add(within(offset)) }
     }
 
+    /// When the write began. Asked of memory, as much is that must not lie on the small stack.
+    #[inline(always)]
+    pub fn time_ns(&self) -> u64 {
+        // SAFETY: a word of a map value.
+        unsafe { read_volatile(&raw const (*self.state).time_ns) }
+    }
+
+    #[inline(always)]
+    pub fn cpu(&self) -> u32 {
+        // SAFETY: a helper without arguments.
+        unsafe { bpf_get_smp_processor_id() }
+    }
+
     /// Whether this write interrupts another.
     #[inline(always)]
     pub fn is_nested(&self) -> bool {
@@ -204,24 +293,42 @@ impl Writer {
     /// A number that no other context of this recording has.
     #[inline(always)]
     pub fn next_context_id(&self) -> u64 {
-        (self.cpu as u64 + 1) << id::CPU_SHIFT | self.next_number() & ((1 << id::CPU_SHIFT) - 1)
+        (self.cpu() as u64 + 1) << id::CPU_SHIFT | self.next_number() & ((1 << id::CPU_SHIFT) - 1)
     }
 
     /// A number that no other file at the same place has.
     #[inline(always)]
     pub fn next_file_id(&self, place: u32) -> u64 {
         let number = self.next_number() & id::NUMBER_MASK;
-        (self.cpu as u64 + 1) << id::CPU_SHIFT | (place as u64) << id::PLACE_SHIFT | number
+        (self.cpu() as u64 + 1) << id::CPU_SHIFT | (place as u64) << id::PLACE_SHIFT | number
     }
 
+    /// Those of each room are others.
     #[inline(always)]
     fn next_number(&self) -> u64 {
-        // SAFETY: only this CPU writes its counter, and `nest` keeps interrupts out.
+        // SAFETY: only this CPU writes its counter, and whoever is in the room keeps others out.
         unsafe {
-            let next = (*self.region).contexts.wrapping_add(1);
-            (*self.region).contexts = next;
-            next
+            let next = (*self.state).ids.wrapping_add(1);
+            (*self.state).ids = next;
+            next * room::COUNT as u64 + self.room
         }
+    }
+
+    /// Leaves a file that is to be sent to the function that sends it.
+    #[inline(always)]
+    pub fn leave_file(&self, file: u64, dentry: u64) {
+        // SAFETY: words of a map value.
+        unsafe {
+            write_volatile(&raw mut (*self.state).file, file);
+            write_volatile(&raw mut (*self.state).dentry, dentry);
+        }
+    }
+
+    /// The file and dentry that were left.
+    #[inline(always)]
+    pub fn left_file(&self) -> (u64, u64) {
+        // SAFETY: words of a map value.
+        unsafe { (read_volatile(&raw const (*self.state).file), read_volatile(&raw const (*self.state).dentry)) }
     }
 
     /// What the call's descriptors stand for.
@@ -278,7 +385,7 @@ impl Writer {
         unsafe {
             write_volatile(&raw mut (*self.state).last, started.0);
             *self.pointer(started.0).cast::<RecordHeader>() =
-                RecordHeader { time_ns: self.time_ns, length, cpu: self.cpu as u16, ..header };
+                RecordHeader { time_ns: self.time_ns(), length, cpu: self.cpu() as u16, ..header };
         }
     }
 
@@ -353,7 +460,7 @@ impl Writer {
                 write_volatile(&raw mut (*self.region).head, head);
                 let shift = config!(quarter_shift);
                 if self.head >> shift != head >> shift
-                    && let Some(tails) = TAILS.get_ptr_mut(self.cpu)
+                    && let Some(tails) = TAILS.get_ptr_mut(self.cpu())
                 {
                     ring_when_asleep(tails);
                 }
@@ -362,6 +469,22 @@ impl Writer {
             write_volatile(&raw mut (*self.region).nest, self.is_nested() as u32);
         }
         is_out
+    }
+
+    /// The same for what [`Writer::begin_in_hook`] began.
+    #[inline(always)]
+    pub fn commit_in_hook(self) -> bool {
+        if config!(kprobes) != 0 {
+            return self.commit();
+        }
+        // SAFETY: as in `begin_in_hook`.
+        unsafe {
+            compiler_fence(Ordering::SeqCst);
+            let is_out = self.output();
+            compiler_fence(Ordering::SeqCst);
+            give_back(self.state);
+            is_out
+        }
     }
 
     #[inline(always)]
@@ -376,7 +499,7 @@ impl Writer {
         unsafe {
             let door = (&raw const DOOR).cast_mut().cast();
             let mut flags = NO_WAKEUP;
-            if let Some(tails) = TAILS.get_ptr_mut(self.cpu)
+            if let Some(tails) = TAILS.get_ptr_mut(self.cpu())
                 && read_volatile(&raw const (*tails).asleep) != 0
                 && bpf_ringbuf_query(door, AVAILABLE) > config!(quarter_bytes)
             {
@@ -391,6 +514,35 @@ impl Writer {
             is_out
         }
     }
+}
+
+/// Claims a desk. Who has added to the counter and then reads 1 is alone, and whoever comes later reads more: no
+/// instruction that older kernels lack.
+#[inline(always)]
+unsafe fn claim(desk: *mut WriteState) -> bool {
+    // SAFETY: a field of a map value.
+    unsafe {
+        let claims = &raw mut (*desk).claims;
+        add(claims, 1);
+        let is_mine = read_volatile(claims) == 1;
+        if !is_mine {
+            give_back(desk);
+        }
+        is_mine
+    }
+}
+
+/// Adds in one instruction, the one that every kernel has: it does not say what was there before.
+#[inline(always)]
+unsafe fn add(counter: *mut u64, number: u64) {
+    // SAFETY: the caller's pointer is to a map value.
+    unsafe { asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) counter, in(reg) number) };
+}
+
+#[inline(always)]
+unsafe fn give_back(desk: *mut WriteState) {
+    // SAFETY: a field of a map value.
+    unsafe { add(&raw mut (*desk).claims, u64::MAX) };
 }
 
 /// Whether the recorder waits for the bell; who asks must ring it.
@@ -431,12 +583,12 @@ pub fn count_left_out_call() {
 
 /// The same of a hook: each has its own counter, for one may interrupt another's counting.
 #[inline(always)]
-pub fn count_left_out_hook(hook: Hook) {
+pub fn count_left_out_hook(hook: u64) {
     // SAFETY: a helper without arguments, and the region of this CPU; there are fewer hooks than counters.
     unsafe {
         if let Some(region) = RING.get_ptr_mut(bpf_get_smp_processor_id()) {
             let counters = &raw mut (*region.cast::<RegionHeader>()).left_out_hooks;
-            *counters.cast::<u64>().add(hook as usize) += 1;
+            *counters.cast::<u64>().add(hook as usize & (Slot::COUNT - Slot::HOOK_BASE - 1)) += 1;
         }
     }
 }
@@ -450,7 +602,7 @@ unsafe fn count_drop(region: *mut RegionHeader, slot: u16) {
         write_volatile(&raw mut (*region).dropping, slot as u64);
         read_volatile(&raw const (*region).dropping) as usize
     };
-    if slot < events::abi::Slot::COUNT {
+    if slot < Slot::COUNT {
         // SAFETY: a counter of this CPU.
         unsafe {
             let counter = (&raw mut (*region).drops).cast::<u64>().add(slot);

@@ -43,6 +43,9 @@ fn load<const TYPED: bool, T: Copy>(base: *const u8, offset: u32) -> T {
     if TYPED {
         // SAFETY: the verifier holds the offset against the type, and a fault reads as zero.
         unsafe { core::ptr::read_volatile(base.add(offset as usize).cast()) }
+    } else if offset == ABSENT {
+        // SAFETY: T is a number or an address.
+        unsafe { MaybeUninit::zeroed().assume_init() }
     } else {
         probe(base.wrapping_add(offset as usize))
     }
@@ -76,7 +79,8 @@ macro_rules! accessor {
     (at $type:ident $place:ident $field:ident) => {
         #[inline(always)]
         pub fn $field(self) -> *const u8 {
-            self.0.wrapping_add(offset!($place.$field) as usize)
+            let offset = offset!($place.$field);
+            if !TYPED && offset == ABSENT { core::ptr::null() } else { self.0.wrapping_add(offset as usize) }
         }
     };
 }
@@ -185,6 +189,21 @@ impl VfsMount<false> {
     #[inline(always)]
     pub fn mount(self) -> Mount<false> {
         Mount(self.0.wrapping_sub(offset!(mount.mnt) as usize))
+    }
+}
+
+impl SuperBlock<false> {
+    /// The first of its mounts; null when it has none.
+    #[inline(always)]
+    pub fn first_mount(self) -> VfsMount<false> {
+        let first: *const u8 = probe(self.mounts());
+        if first.is_null() || first == self.mounts() {
+            return VfsMount(core::ptr::null());
+        }
+        // A list of entries within the mounts, before 6.18; a pointer to the mount itself since.
+        let in_list = offset!(mount.instance);
+        let mount = if in_list == ABSENT { first } else { first.wrapping_sub(in_list as usize) };
+        Mount(mount).vfsmount()
     }
 }
 

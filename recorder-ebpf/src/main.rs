@@ -1,5 +1,5 @@
 //! The kernel programs of tracer. What they write and read is described in `events::abi`.
-#![feature(asm_experimental_arch)]
+#![feature(asm_experimental_arch, stmt_expr_attributes)]
 #![no_std]
 #![no_main]
 
@@ -8,6 +8,7 @@ mod context;
 mod descriptors;
 mod emit;
 mod gather;
+mod hook;
 mod kernel;
 mod path;
 mod probes;

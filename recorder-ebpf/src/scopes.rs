@@ -78,15 +78,18 @@ pub fn epoch() -> u64 {
 
 /// Whether what a hook records is never dropped, also of tasks that no scope wants anything of.
 #[inline(always)]
-pub fn is_kept(hook: events::abi::hooks::Hook) -> bool {
-    scopes!(kept_hooks) & 1 << hook as u64 != 0
+pub fn is_kept(hook: u64) -> bool {
+    let number = (hook & 127) as usize;
+    // SAFETY: a static of this program, and there are fewer hooks than bits.
+    let bits = unsafe { read_volatile((&raw const SCOPES.kept_hooks).cast::<u64>().add(number / 64)) };
+    bits >> (number % 64) & 1 != 0
 }
 
 /// The scopes that want what a hook records.
 #[inline(always)]
-pub fn of_hook(hook: events::abi::hooks::Hook) -> u64 {
+pub fn of_hook(hook: u64) -> u64 {
     // SAFETY: a static of this program, and there are fewer hooks than places.
-    unsafe { read_volatile((&raw const SCOPES.hooks).cast::<u64>().add(hook as usize)) }
+    unsafe { read_volatile((&raw const SCOPES.hooks).cast::<u64>().add((hook & 127) as usize)) }
 }
 
 /// The scopes that may want what the current task does.

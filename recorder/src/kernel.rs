@@ -24,6 +24,8 @@ mod decode;
 mod drain;
 mod early_drop;
 mod files;
+mod hook_table;
+mod hooks;
 mod load;
 mod order;
 mod packets;
@@ -47,9 +49,12 @@ use scopes::Lowered;
 #[derive(Clone, Debug)]
 pub struct KernelOptions {
     /// Events to record. `sched_process_fork`, `_exec` and `_exit` come in any case, with [`Marks::STATE_ONLY`] when they
-    /// are not in this list. `None` records everything that this kernel can carry.
+    /// are not in this list. `None` records everything that this kernel can carry, but for events that every call or
+    /// switch of the machine would pay for.
     pub events: Option<Vec<EventId>>,
     pub transport: Transport,
+    /// By which programs functions of the kernel are looked at.
+    pub hooks: HookPrograms,
     /// Bytes of the buffer of each CPU, rounded up to a power of two. `None` chooses by the number of CPUs.
     pub buffer_bytes: Option<usize>,
     /// Bytes of a string argument that are kept, NUL included; at most 4,096.
@@ -73,6 +78,7 @@ impl Default for KernelOptions {
         KernelOptions {
             events: None,
             transport: Transport::Region,
+            hooks: HookPrograms::Auto,
             buffer_bytes: None,
             string_bound: 4096,
             buffer_bound: 256,
@@ -92,6 +98,25 @@ pub enum Transport {
     Region,
     /// One BPF ring buffer for all CPUs: about 30 ns a record, more when CPUs contend.
     Ringbuf,
+}
+
+/// Programs on functions of the kernel. Events that need one come from the exits of system calls where there is none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HookPrograms {
+    /// The first of the following that the kernel takes: trampolines, kprobes, hooks of security modules.
+    Auto,
+    /// Trampolines at the entry or exit.
+    Fentry,
+    /// Hooks of security modules; needs `bpf` among them.
+    Lsm,
+    /// Kprobes and kretprobes.
+    Kprobe,
+    None,
+}
+
+/// Whether an event is recorded only when it is named.
+pub fn is_named_only(event: EventId) -> bool {
+    tables::is_costly(event)
 }
 
 /// Where drained records go. All calls of one drain come in time order.
@@ -170,6 +195,9 @@ pub struct Unavailable {
     pub reason: String,
 }
 
+/// The reason of events that this kernel could carry, and that are recorded only when they are named.
+pub const NAMED_ONLY: &str = "recorded when --events names it: all programs of the machine pay for it";
+
 /// Why the kernel side could not be loaded or failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -228,6 +256,12 @@ impl Kernel {
         self.loaded.early_drop.take()
     }
 
+    /// Where the events of hooks come from: an event, the way, and where that is a call's exit, why not from the hook.
+    pub fn carriers(&self) -> impl Iterator<Item = (EventId, &str, Option<&str>)> {
+        let carriers = self.loaded.tables.carriers.iter();
+        carriers.map(|it| (it.event, it.way.as_str(), it.instead_of.as_deref()))
+    }
+
     /// Bytes of the buffer of each CPU, and the number of CPUs that have one.
     pub fn buffers(&self) -> (usize, usize) {
         (self.loaded.regions.data_bytes(), self.loaded.regions.cpus())
@@ -279,9 +313,11 @@ impl Kernel {
 
     /// Detaches, drains all that is left, and reports the last losses.
     pub fn finish(mut self, sink: &mut impl Records) -> Result<(), Error> {
+        let misses = self.loaded.misses();
         self.loaded.detach();
         self.take();
         self.drain.release(u64::MAX, sink);
+        self.drain.report_misses(&misses, clock::monotonic_ns(), sink);
         self.drain.report_losses(&self.loaded.regions, clock::monotonic_ns(), sink);
         Ok(())
     }

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use events::{Event, EventId, Set, Source, catalogue};
 
+use crate::kernel::is_named_only;
+
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SelectError {
@@ -50,7 +52,9 @@ pub fn select(texts: &[String]) -> Result<Option<BTreeSet<EventId>>, SelectError
         }
     }
     if !has_positive {
-        catalogue::events().for_each(|event| add(event, &mut chosen));
+        catalogue::events()
+            .filter(|event| !is_named_only(event.id))
+            .for_each(|event| add(event, &mut chosen));
     }
     chosen.retain(|id| !excluded.contains(id));
     if chosen.is_empty() { Err(SelectError::Nothing) } else { Ok(Some(chosen)) }

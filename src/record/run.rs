@@ -16,7 +16,7 @@ use recorder::{
     clocks, command,
     command::Command,
     host,
-    kernel::{self, Kernel, KernelOptions},
+    kernel::{self, HookPrograms, Kernel, KernelOptions, NAMED_ONLY},
     label::Judge,
     names, output,
     process_table::process_from,
@@ -30,7 +30,7 @@ use recorder::{
 };
 use scopes::{Lowered, Plan, ScopeSet};
 
-use super::{Compression, Options, Transport, progress, steer::Steer};
+use super::{Compression, Hooks, Options, Transport, progress, steer::Steer};
 use crate::{filters::Diagnostics, outcome::Outcome, seal};
 
 /// Containers whose names may wait to be asked for.
@@ -59,7 +59,10 @@ pub fn record(options: &Options) -> Result<Outcome> {
         // Events that no scope asks for are not even recorded by the kernel.
         let asks = |plan: &Plan, id: EventId| plan.event_mask(id) | plan.needed(id) != 0;
         let asked_for = |id: EventId| asks(&plan, id) || trigger.as_ref().is_some_and(|it| asks(it, id));
-        let all = || catalogue::events().filter(|event| !event.is_derived()).map(|event| event.id).collect();
+        let all = || {
+            let events = catalogue::events().filter(|event| !event.is_derived());
+            events.map(|event| event.id).filter(|id| !kernel::is_named_only(*id)).collect()
+        };
         let mut narrow: BTreeSet<EventId> = wanted.take().unwrap_or_else(all);
         narrow.retain(|id| asked_for(*id));
         wanted = Some(narrow);
@@ -214,6 +217,13 @@ fn kernel_options(
             Transport::Region => kernel::Transport::Region,
             Transport::Ringbuf => kernel::Transport::Ringbuf,
         },
+        hooks: match options.hooks {
+            Hooks::Auto => HookPrograms::Auto,
+            Hooks::Fentry => HookPrograms::Fentry,
+            Hooks::Kprobe => HookPrograms::Kprobe,
+            Hooks::Lsm => HookPrograms::Lsm,
+            Hooks::None => HookPrograms::None,
+        },
         buffer_bytes: options.buffer.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
         string_bound: options.string_bound as usize,
         buffer_bound: options.buffer_bound as usize,
@@ -249,15 +259,21 @@ fn tell_unavailable(unavailable: &[Unavailable], asked_for: bool) {
         for missing in unavailable {
             let _ = writeln!(stderr, "tracer: {} cannot be recorded here: {}", missing.event, missing.reason);
         }
-    } else if !unavailable.is_empty() {
-        const SHOWN: usize = 4;
-        let names: Vec<&str> = unavailable.iter().take(SHOWN).map(|missing| missing.event.as_str()).collect();
-        let more = if unavailable.len() > SHOWN { ", ..." } else { "" };
+        return;
+    }
+    const SHOWN: usize = 4;
+    let names: Vec<&str> = unavailable
+        .iter()
+        .filter(|missing| missing.reason != NAMED_ONLY)
+        .map(|missing| missing.event.as_str())
+        .collect();
+    if let Some(shown) = names.get(..names.len().min(SHOWN)).filter(|shown| !shown.is_empty()) {
+        let more = if names.len() > SHOWN { ", ..." } else { "" };
         let _ = writeln!(
             stderr,
             "tracer: {} events cannot be recorded on this kernel ({}{more}): `tracer events --available` says why",
-            unavailable.len(),
-            names.join(", "),
+            names.len(),
+            shown.join(", "),
         );
     }
 }

@@ -66,12 +66,6 @@ pub static EXCEPTIONS: &[Exception] = &[
         why: "vectors that a failed call was to fill are not followed",
     },
     Exception {
-        calls: &["msgsnd", "msgrcv"],
-        place: "msgp",
-        what: What::Different,
-        why: "the length of the message is not known yet",
-    },
-    Exception {
         calls: &[
             "afs",
             "create_module",

@@ -149,12 +149,41 @@ fn build(root: &Path, options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Drops the debug sections and keeps BTF.
+/// Drops the debug sections, and of BTF what lines of the sources there are: they are the most of it. Which functions
+/// there are stays, for the kernel looks at global ones once and at others for each call.
 fn strip(root: &Path, options: &Options) -> anyhow::Result<PathBuf> {
     let folder = root.join("recorder-ebpf/target").join(TARGET).join("release");
-    let (from, to) = (folder.join("tracer-ebpf"), folder.join("tracer.bpf.o"));
-    let status =
-        Command::new(options.llvm.join("llvm-objcopy")).arg("--strip-debug").args([&from, &to]).status()?;
-    ensure!(status.success(), "stripping {} failed", from.display());
+    let (from, to, extension) =
+        (folder.join("tracer-ebpf"), folder.join("tracer.bpf.o"), folder.join("btf-ext"));
+    let objcopy = |arguments: &[&std::ffi::OsStr]| -> anyhow::Result<()> {
+        let status = Command::new(options.llvm.join("llvm-objcopy")).args(arguments).status()?;
+        ensure!(status.success(), "stripping {} failed", from.display());
+        Ok(())
+    };
+    let section = |option: &str| format!("{option}=.BTF.ext={}", extension.display());
+    objcopy(&[section("--dump-section").as_ref(), from.as_ref(), to.as_ref()])?;
+    std::fs::write(&extension, without_lines(std::fs::read(&extension)?).context(".BTF.ext is cut short")?)?;
+    objcopy(&[
+        "--strip-debug".as_ref(),
+        "--remove-section=.rel.BTF.ext".as_ref(),
+        section("--update-section").as_ref(),
+        from.as_ref(),
+        to.as_ref(),
+    ])?;
     Ok(to)
+}
+
+/// `.BTF.ext` without its table of lines, which comes after that of functions.
+fn without_lines(mut extension: Vec<u8>) -> Option<Vec<u8>> {
+    /// Offsets in the header: length of the lines, place of what follows them.
+    const LINES_LENGTH: usize = 20;
+    const RELOCATIONS: usize = 24;
+    let word = |at: usize| Some(u32::from_le_bytes(extension.get(at..at + 4)?.try_into().ok()?) as usize);
+    let (header, lines_offset) = (word(4)?, word(16)?);
+    let end = header + lines_offset;
+    extension.get_mut(LINES_LENGTH..LINES_LENGTH + 4)?.fill(0);
+    // There are none, of CO-RE.
+    extension.get_mut(RELOCATIONS..RELOCATIONS + 4)?.copy_from_slice(&(lines_offset as u32).to_le_bytes());
+    extension.truncate(end);
+    Some(extension)
 }

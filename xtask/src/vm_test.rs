@@ -1,7 +1,8 @@
 //! The kernel matrix: the live tests' own program, run as the payload of a machine with each kernel.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -20,6 +21,9 @@ pub struct Options {
     /// Run this script in the machines instead of the tests
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
+    /// Look at every event of a hook too, by each kind of program: takes minutes, so raise --limit
+    #[arg(long)]
+    hooks: bool,
     /// Seconds that a machine may take
     #[arg(long, default_value_t = 300)]
     limit: u32,
@@ -30,6 +34,22 @@ const PROGRAMS: &[&str] = &["sh", "ls", "id", "cat", "true", "sleep", "dd"];
 
 /// Records and replays, and judges what came out.
 const SCRIPT: &str = include_str!("vm_test.sh");
+
+/// The same of hooks: by each kind of program that the kernel takes.
+const HOOKS_SCRIPT: &str = include_str!("vm_hooks.sh");
+
+/// Builds what the hooks' test does: alone and static, for there is nothing else in the machine.
+fn deeds(work: &Path) -> Result<PathBuf> {
+    let out = work.join("deeds");
+    let source = shell::root().join("xtask/src/vm_deeds.rs");
+    shell::run(
+        Command::new("rustc")
+            .args(["--edition", "2024", "-O", "--target", "x86_64-unknown-linux-gnu"])
+            .args(["-C", "target-feature=+crt-static", "-o"])
+            .args([&out, &source]),
+    )?;
+    Ok(out)
+}
 
 pub fn run(options: &Options) -> Result<()> {
     let kernels = if options.kernel.is_empty() {
@@ -48,6 +68,10 @@ pub fn run(options: &Options) -> Result<()> {
     };
     image.file("payload/run", &script, 0o755)?;
     let work = tempfile::tempdir()?;
+    if options.hooks {
+        image.file("payload/hooks", HOOKS_SCRIPT.as_bytes(), 0o755)?;
+        image.copy(&deeds(work.path())?, "usr/bin/deeds")?;
+    }
     let initramfs = work.path().join("initrd.gz");
     image.pack(&initramfs)?;
 

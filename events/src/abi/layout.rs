@@ -32,6 +32,8 @@ macro_rules! kernel_layout {
                 cgroups: adr u8 = ["cgroups"];
                 files: ptr Files = ["files"];
                 fs: ptr FsStruct = ["fs"];
+                sighand: ptr Sighand = ["sighand"] or absent;
+                real_cred: ptr Cred = ["real_cred"];
                 signal: ptr Signal = ["signal"];
                 exit_code: num u32 = ["exit_code"];
                 comm: at u8 = ["comm"];
@@ -107,6 +109,7 @@ macro_rules! kernel_layout {
                 own: at u8 = ["fd_array"];
             }
             FsStruct fs_struct FsStructLayout "fs_struct" {
+                root_mnt: ptr VfsMount = ["root.mnt"];
                 pwd_mnt: ptr VfsMount = ["pwd.mnt"];
                 pwd_dentry: ptr Dentry = ["pwd.dentry"];
             }
@@ -120,6 +123,11 @@ macro_rules! kernel_layout {
                 inode: ptr Inode = ["f_inode"];
                 flags: num u32 = ["f_flags"];
                 private_data: adr u8 = ["private_data"];
+                pos: num u64 = ["f_pos"];
+            }
+            Path path PathLayout "path" {
+                mnt: ptr VfsMount = ["mnt"];
+                dentry: ptr Dentry = ["dentry"];
             }
             Dentry dentry DentryLayout "dentry" {
                 hashed: num u64 = ["d_hash.pprev"];
@@ -127,6 +135,7 @@ macro_rules! kernel_layout {
                 name_hash: num u64 = ["d_name.hash_len", "__d_name.hash_len"];
                 name: adr u8 = ["d_name.name", "__d_name.name"];
                 inode: ptr Inode = ["d_inode"];
+                sb: ptr SuperBlock = ["d_sb"];
             }
             Inode inode InodeLayout "inode" {
                 ino: num u64 = ["i_ino"];
@@ -137,23 +146,78 @@ macro_rules! kernel_layout {
             }
             SuperBlock super_block SuperBlockLayout "super_block" {
                 dev: num u32 = ["s_dev"];
+                root: ptr Dentry = ["s_root"];
                 kind: ptr FsType = ["s_type"];
+                mounts: at u8 = ["s_mounts"];
             }
             FsType fs_type FsTypeLayout "file_system_type" {
                 name: adr u8 = ["name"];
             }
             VfsMount vfsmount VfsMountLayout "vfsmount" {
                 root: ptr Dentry = ["mnt_root"];
+                sb: ptr SuperBlock = ["mnt_sb"];
             }
             Mount mount MountLayout "mount" {
                 mnt: at u8 = ["mnt"];
                 parent: ptr Mount = ["mnt_parent"];
                 mountpoint: ptr Dentry = ["mnt_mountpoint"];
+                instance: at u8 = ["mnt_instance"] or absent;
             }
             Bprm bprm BprmLayout "linux_binprm" {
                 file: ptr File = ["file"];
                 filename: adr u8 = ["filename"];
                 interp: adr u8 = ["interp"];
+            }
+            Vma vma VmaLayout "vm_area_struct" {
+                start: num u64 = ["vm_start"];
+                end: num u64 = ["vm_end"];
+                flags: num u64 = ["vm_flags"];
+                file: ptr File = ["vm_file"];
+            }
+            Sighand sighand SighandLayout "sighand_struct" {
+                actions: at u8 = ["action"] or absent;
+            }
+            BpfMap bpf_map BpfMapLayout "bpf_map" {
+                id: num u32 = ["id"] or absent;
+                name: at u8 = ["name"] or absent;
+            }
+            BpfProg bpf_prog BpfProgLayout "bpf_prog" {
+                kind: num u32 = ["type"] or absent;
+                aux: ptr BpfProgAux = ["aux"] or absent;
+            }
+            BpfProgAux bpf_prog_aux BpfProgAuxLayout "bpf_prog_aux" {
+                id: num u32 = ["id"] or absent;
+                name: at u8 = ["name"] or absent;
+            }
+            Kprobe kprobe KprobeLayout "kprobe" {
+                symbol_name: adr u8 = ["symbol_name"] or absent;
+                pre_handler: adr u8 = ["pre_handler"] or absent;
+                post_handler: adr u8 = ["post_handler"] or absent;
+            }
+            Device device DeviceLayout "device" {
+                name: adr u8 = ["kobj.name"];
+                init_name: adr u8 = ["init_name"] or absent;
+                parent: ptr Device = ["parent"];
+            }
+            UserModeHelper usermode_helper UserModeHelperLayout "subprocess_info" {
+                path: adr u8 = ["path"] or absent;
+                argv: adr u8 = ["argv"] or absent;
+                envp: adr u8 = ["envp"] or absent;
+            }
+            IoRequest io_kiocb IoRequestLayout "io_kiocb" {
+                opcode: num u8 = ["opcode"] or absent;
+                flags: low u32 = ["flags"] or absent;
+                user_data: num u64 = ["cqe.user_data", "user_data"] or absent;
+                fd: num u32 = ["cqe.fd"] or absent;
+                ring: ptr IoRing = ["ctx"] or absent;
+            }
+            IoRing io_ring_ctx IoRingLayout "io_ring_ctx" {
+                flags: num u32 = ["flags"] or absent;
+            }
+            Pipe pipe PipeLayout "pipe_inode_info" {
+                head: num u32 = ["head"] or absent;
+                ring_size: num u32 = ["ring_size"] or absent;
+                buffers: adr u8 = ["bufs"] or absent;
             }
             Cgroup cgroup CgroupLayout "cgroup" {
                 root: ptr CgroupRoot = ["root"];
@@ -199,6 +263,7 @@ macro_rules! kernel_layout {
                 name: at u8 = ["name"] or absent;
             }
             Module module ModuleLayout "module" {
+                list: at u8 = ["list"] or absent;
                 name: at u8 = ["name"] or absent;
                 version: adr u8 = ["version"] or absent;
                 srcversion: adr u8 = ["srcversion"] or absent;

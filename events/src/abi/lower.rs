@@ -32,8 +32,8 @@ pub struct Scopes {
     pub new_process: [u64; 2],
     pub new_thread: [u64; 2],
     /// Scopes that want what a hook records, and the hooks that are never dropped, a bit for each.
-    pub hooks: [u64; 64],
-    pub kept_hooks: u64,
+    pub hooks: [u64; 128],
+    pub kept_hooks: [u64; 2],
 }
 
 impl Scopes {
@@ -53,12 +53,12 @@ impl Scopes {
         tree_default: 0,
         new_process: [0; 2],
         new_thread: [0; 2],
-        hooks: [0; 64],
-        kept_hooks: 0,
+        hooks: [0; 128],
+        kept_hooks: [0; 2],
     };
 }
 
-const _: () = assert!(core::mem::size_of::<Scopes>() == 6 * 4 + (7 + 4 + 64 + 1) * 8);
+const _: () = assert!(core::mem::size_of::<Scopes>() == 6 * 4 + (7 + 4 + 128 + 2) * 8);
 
 /// Bits of [`Scopes::texts`].
 pub mod text {

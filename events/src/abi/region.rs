@@ -22,8 +22,6 @@ pub struct RegionHeader {
     /// Not zero while a program of this CPU writes.
     pub nest: u32,
     pub pad1: [u32; 13],
-    /// Contexts and files that have been given an id.
-    pub contexts: u64,
     /// Of the writes that go on, by [`room`].
     pub writes: [WriteState; room::COUNT],
     /// What no scope can want: exits of system calls, and firings of each hook.
@@ -41,10 +39,19 @@ pub struct WriteState {
     pub forgotten: u64,
     /// Where the write begins, from the start of the region.
     pub start: u64,
+    /// How many programs want the room: it is theirs who were first. Of desks only.
+    pub claims: u64,
+    /// Contexts and files that have been given an id by those who wrote here.
+    pub ids: u64,
     /// When the write began, by the monotonic clock.
     pub time_ns: u64,
     /// Where the record that ended last began, from the start of the write.
     pub last: u64,
+    /// Whose context its records have: from the function that begins it to the program.
+    pub context: u64,
+    /// A file that is to be sent.
+    pub file: u64,
+    pub dentry: u64,
     /// Files that the call's descriptors stand for, by [`super::files::found`]; 0 is none.
     pub found: [u64; super::files::found::COUNT],
 }
@@ -79,8 +86,10 @@ pub mod room {
     pub const DATA: u64 = 0;
     /// A room of its own, for a write that interrupts another.
     pub const NESTED: u64 = 1;
+    /// From here on: desks, where a hook writes when the kernel may preempt it there and run another one on the same CPU.
+    pub const FIRST_DESK: u64 = 2;
     /// A power of two.
-    pub const COUNT: usize = 2;
+    pub const COUNT: usize = 4;
 }
 
 /// Bytes of each room after the data's slack.

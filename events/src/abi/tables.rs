@@ -32,8 +32,11 @@ pub struct Config {
     pub regs_offset: u32,
     /// Whether the last file of each descriptor is kept, for those that are closed.
     pub remembers: u32,
+    /// Whether hooks are entered by kprobes, which find arguments in registers, rather than by trampolines.
+    pub kprobes: u32,
+    pub spare: u32,
     /// Which hooks are wanted, a bit for each.
-    pub hooks: u64,
+    pub hooks: [u64; 2],
     /// Thread group ids that are not recorded; 0 ends the list.
     pub excluded: [u32; 16],
 }
@@ -53,7 +56,9 @@ impl Config {
         exec_at_entry: 0,
         regs_offset: 0,
         remembers: 0,
-        hooks: 0,
+        kprobes: 0,
+        spare: 0,
+        hooks: [0; 2],
         excluded: [0; 16],
     };
 }
@@ -106,7 +111,7 @@ impl SyscallEntry {
 
 const _: () = assert!(core::mem::size_of::<SyscallEntry>() == 64);
 const _: () = assert!(SyscallEntry::DESCRIPTORS_OFFSET == 4);
-const _: () = assert!(core::mem::size_of::<Config>() == 24 + 10 * 4 + 8 + 64);
+const _: () = assert!(core::mem::size_of::<Config>() == 24 + 12 * 4 + 16 + 64);
 
 /// What a call does with descriptors, beside having them as arguments: [`SyscallEntry::descriptors`].
 pub mod descriptor {
@@ -137,6 +142,30 @@ pub mod role {
     pub const CHANGES_CREDENTIALS: u8 = 6;
     /// May have given directories or mounts other names.
     pub const MOVES_NAMES: u8 = 7;
+    /// From here on: stand-ins for hooks, from what the call did.
+    pub const STAND_INS: u8 = 16;
+    /// Maps a file that argument 4 describes.
+    pub const MAPS: u8 = 16;
+    /// Makes another descriptor of that in argument 0.
+    pub const DUPLICATES: u8 = 17;
+    /// The same, where argument 1 says so (`fcntl`).
+    pub const MAY_DUPLICATE: u8 = 18;
+    /// Goes to another directory.
+    pub const CHANGES_DIRECTORY: u8 = 19;
+    /// Makes or attaches what argument 0 says (`bpf`).
+    pub const BPF: u8 = 20;
+    /// Has the kernel read the module of argument 0.
+    pub const READS_MODULE: u8 = 21;
+    /// Has the kernel read the images of arguments 0 and 1.
+    pub const READS_KERNEL: u8 = 22;
+    /// Writes to argument 0, from the buffer in argument 1.
+    pub const WRITES: u8 = 23;
+    /// The same at the offset in argument 3.
+    pub const WRITES_AT: u8 = 24;
+    /// The same from the vector of buffers in argument 1.
+    pub const WRITES_VECTOR: u8 = 25;
+    /// Attaches a program, where argument 1 says so (`ioctl`).
+    pub const MAY_ATTACH: u8 = 26;
 }
 
 /// The key of the map of variants: which argument, and the value of the one that says what it is. See

@@ -8,8 +8,9 @@ use aya_ebpf::{
 use events::abi::{BLOB_HEADER_BYTES, RecordHeader, bits, form, hooks::Hook, kind, region::CAPTURE_LIMIT};
 
 use crate::{
-    context::{Place, current, level_of, number_at, previous_comm},
+    context::{Place, current, forget_current, level_of, number_at, previous_comm},
     emit::{Started, Writer, config, count_left_out_hook},
+    hook::slot_of,
     kernel::{Bprm, File, Inode, Task, probe},
     path::{self, Outcome},
     probes::syscalls,
@@ -147,25 +148,52 @@ pub fn task_rename(ctx: BtfTracePointContext) -> i32 {
 /// Records a hook in the context of the current task; `fill` sets words, appends blobs and gives marks.
 #[inline(always)]
 pub fn record(hook: Hook, fill: impl FnOnce(&mut Writer, Started) -> u32) -> Option<()> {
-    let task = current::<false>();
-    let place = Place::of(task)?;
-    if scopes!(is_on) != 0 && !scopes::is_kept(hook) && !place.may_match(scopes::of_hook(hook)) {
-        count_left_out_hook(hook);
-        return None;
-    }
-    let mut writer = Writer::begin_in_interrupt(hook.slot())?;
-    let context = if writer.is_nested() { place.id_if_fresh() } else { place.id(&mut writer, task) };
+    let (mut writer, context) = Writer::take_over(probe_begin(hook as u64), hook.slot())?;
     let started = writer.start(hook.words());
     for word in 0..hook.words() as usize {
         writer.set_word(started, word, 0);
     }
     let marks = fill(&mut writer, started);
     writer.end(started, header(hook, context, marks));
-    if !writer.commit() {
-        place.forget();
-    }
+    probe_commit(writer.room(), writer.at, hook as u64);
     Some(())
 }
+
+/// Begins a write, also in interrupts. A global function: the verifier looks at it once.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn probe_begin(hook: u64) -> u64 {
+    begin(hook).unwrap_or(0)
+}
+
+#[inline(always)]
+fn begin(hook: u64) -> Option<u64> {
+    let task = current::<false>();
+    let place = Place::of(task)?;
+    if scopes!(is_on) != 0 && !scopes::is_kept(hook) && !place.may_match(scopes::of_hook(hook)) {
+        count_left_out_hook(hook);
+        return None;
+    }
+    let writer = Writer::begin_in_interrupt(slot_of(hook))?;
+    let (context, is_new) =
+        if writer.is_nested() { (place.id_if_fresh(), false) } else { place.id_to_send(&writer, task) };
+    Some(writer.hand_over(context, is_new))
+}
+
+/// Commits what [`probe_begin`] began.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn probe_commit(room: u64, at: u64, hook: u64) -> u64 {
+    if let Some(writer) = Writer::resume_to_commit(room, at, slot_of(hook))
+        && !writer.commit()
+    {
+        forget_current();
+    }
+    0
+}
+
+/// The bits of a mode that say what kind of file it is.
+pub const S_IFMT: u16 = 0o170_000;
 
 /// Everything that the new program is known by. Returns marks.
 #[inline(always)]
@@ -184,7 +212,7 @@ fn exec_record(writer: &mut Writer, started: Started, bprm: *const u8) -> u32 {
     marks |= span(writer, 6, mm.arg_start(), mm.arg_end());
     let stdin = File::<false>(probe(task.files().fdt().fd()));
     if !stdin.is_null() {
-        writer.set_word(started, 8, stdin.inode().mode() as u64);
+        writer.set_word(started, 8, (stdin.inode().mode() & S_IFMT) as u64);
         path::append(writer, 9, stdin);
     }
     writer.set_word(started, 10, task.real_parent().is_kernel_thread() as u64);
@@ -223,6 +251,21 @@ pub fn lost(position: u32) -> u32 {
 /// Appends a string of the kernel as a blob. Returns marks.
 #[inline(always)]
 pub fn kernel_string(writer: &mut Writer, arg: u8, string: *const u8) -> u32 {
+    let returned = probe_string(writer.room(), writer.at, arg as u64, string as u64);
+    writer.at = returned & 0xffff_ffff;
+    (returned >> 32) as u32
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn probe_string(room: u64, at: u64, arg: u64, string: u64) -> u64 {
+    let Some(mut writer) = Writer::resume(room, at) else { return at };
+    let marks = read_kernel_string(&mut writer, arg as u8, string as *const u8);
+    (marks as u64) << 32 | writer.at & 0xffff_ffff
+}
+
+#[inline(always)]
+fn read_kernel_string(writer: &mut Writer, arg: u8, string: *const u8) -> u32 {
     const BOUND: u32 = 4096;
     // SAFETY: the slack holds the bound.
     let read = unsafe { bpf_probe_read_kernel_str(writer.blob_bytes().cast(), BOUND, string.cast()) };

@@ -1,6 +1,10 @@
 //! States of TCP's sockets.
 
-use aya_ebpf::{helpers::generated::bpf_get_socket_cookie, macros::btf_tracepoint, programs::BtfTracePointContext};
+use aya_ebpf::{
+    helpers::generated::{bpf_get_socket_cookie, bpf_probe_read_kernel},
+    macros::btf_tracepoint,
+    programs::BtfTracePointContext,
+};
 use events::abi::{form, hooks::Hook, owners::state};
 
 use super::{
@@ -9,7 +13,8 @@ use super::{
 };
 use crate::{
     emit::{Writer, config},
-    kernel::{Sock, probe},
+    hook::wants,
+    kernel::{Sock, UnixSock, probe},
 };
 
 #[btf_tracepoint(function = "inet_sock_set_state")]
@@ -39,7 +44,7 @@ fn changed(sock: *const u8, cookie: u64, old: u64, new: u64) -> u32 {
             _ => {}
         }
     }
-    if config!(hooks) & 1 << Hook::InetSockSetState as u64 != 0
+    if wants(Hook::InetSockSetState)
         && let Some(owner) = owners::of(cookie)
     {
         record(sock, cookie, old, new, owner);
@@ -65,6 +70,44 @@ fn record(sock: Sock<false>, cookie: u64, old: u64, new: u64, owner: Known) -> O
     writer.end(started, header(Hook::InetSockSetState, owner.context, 0));
     writer.commit();
     Some(())
+}
+
+/// Appends the address that a socket has, or with `PEER` that which it is connected to.
+#[inline(always)]
+pub fn own_address<const PEER: bool>(writer: &mut Writer, arg: u8, sock: Sock<false>) {
+    const AF_UNIX: u16 = 1;
+    let family = sock.family();
+    if family != AF_UNIX {
+        if PEER {
+            address(writer, arg, family, sock.dport(), sock.daddr(), sock.v6_daddr());
+        } else {
+            address(writer, arg, family, sock.num().to_be(), sock.rcv_saddr(), sock.v6_rcv_saddr());
+        }
+        return;
+    }
+    let unix = UnixSock::<false>(sock.0);
+    let unix = if PEER { unix.peer() } else { unix };
+    let known = unix.addr();
+    if known.is_null() {
+        // No name: a family and nothing else, as getsockname says it.
+        // SAFETY: the write has room for a blob.
+        unsafe { *writer.blob_bytes().cast::<u64>() = AF_UNIX as u64 };
+        writer.end_blob(arg, form::PLAIN, 2);
+    } else {
+        given_address(writer, arg, known.name(), known.length() as u64);
+    }
+}
+
+/// Appends a `struct sockaddr` of the kernel's memory.
+#[inline(always)]
+pub fn given_address(writer: &mut Writer, arg: u8, address: *const u8, length: u64) {
+    const LONGEST: u64 = 128;
+    let length = writer.forget(if length > LONGEST { LONGEST } else { length }) & 0xff;
+    // SAFETY: at most 255 bytes, which the slack holds.
+    let failed = unsafe { bpf_probe_read_kernel(writer.blob_bytes().cast(), length as u32, address.cast()) != 0 };
+    if !failed {
+        writer.end_blob(arg, form::PLAIN, length as u32);
+    }
 }
 
 /// Appends a `struct sockaddr_in` or `sockaddr_in6`. The port is in network byte order.

@@ -14,7 +14,7 @@ use crate::{
     descriptors::{self, Descriptors},
     emit::{Writer, config, count_left_out_call},
     kernel::{Task, probe},
-    probes::{credentials, files, owners},
+    probes::{credentials, files, owners, stand_ins},
     scopes::scopes,
 };
 
@@ -181,6 +181,7 @@ pub fn append<const TYPED: bool, const ALL: bool>(
 }
 
 #[btf_tracepoint(function = "sys_exit")]
+#[inline(always)]
 pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
     if config!(modern) != 0 { on_exit::<true>(&ctx) } else { on_exit::<false>(&ctx) };
     0
@@ -240,6 +241,7 @@ fn on_exit<const TYPED: bool>(ctx: &BtfTracePointContext) -> Option<()> {
             role::OPENS_1 => files::append_opened(&mut writer, context, ret as u64, regs.argument(1, compat)),
             role::SWITCHES_NAMESPACES => credentials::append_namespaces(&mut writer, context),
             role::CHANGES_CREDENTIALS => credentials::append_credentials(&mut writer, context),
+            role::STAND_INS.. => stand_ins::append(&mut writer, context, role, ret as u64),
             role::GIVES_SOCKET => drop(owners::owners_note_user(ret as u32)),
             _ => drop(owners::owners_note_user(argument as u32)),
         }

@@ -165,6 +165,13 @@ impl Btf {
         self.functions.contains_key(name.as_bytes())
     }
 
+    /// How many arguments a function has.
+    pub fn function_parameters(&self, name: &str) -> Option<u32> {
+        let function = self.entry(*self.functions.get(name.as_bytes())?)?;
+        let prototype = self.entry(function.word)?;
+        (prototype.kind == kind::FUNC_PROTO).then_some(prototype.vlen)
+    }
+
     /// Whether an enumeration has this name in it, such as `BPF_FUNC_task_pt_regs`.
     pub fn has_enumerator(&self, name: &str) -> bool {
         self.starts.iter().any(|start| {

@@ -218,7 +218,7 @@ impl Drain {
                         if !slot.is_hidden {
                             sink.record(&record);
                         }
-                        for stand_in in slot.stand_ins.iter().filter(|_| header.ret >= 0) {
+                        for stand_in in slot.stand_ins.iter().filter(|it| it.applies(args, header.ret)) {
                             let mut own = [Raw::Missing; MAX_ARGS];
                             let count = stand_in.args.len().min(MAX_ARGS);
                             let absolute = stand_in.absolute(args, directory);
@@ -265,6 +265,16 @@ impl Drain {
     /// Reports what has been lost since the last time.
     pub fn report_losses(&mut self, regions: &Regions, now_ns: u64, sink: &mut impl Records) {
         self.losses.report(regions, &self.slots, self.offset, now_ns, sink);
+    }
+
+    /// Reports runs of hooks' programs that the kernel left out, when is not known.
+    pub fn report_misses(&self, misses: &[(Hook, u64)], now_ns: u64, sink: &mut impl Records) {
+        let to_ns = self.offset.boot_ns(now_ns);
+        for (hook, count) in misses {
+            let event =
+                self.slots.get(hook.slot() as usize).and_then(Option::as_ref).map(|slot| slot.event.id);
+            sink.lost(&Loss { from_ns: 0, to_ns, cpu: 0, event, count: *count, cause: LossCause::Nested });
+        }
     }
 
     /// When losses were last looked at (monotonic clock).

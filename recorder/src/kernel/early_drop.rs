@@ -18,7 +18,7 @@ use events::{
             CGROUPS, INTERVALS, LARGEST_NUMBER, NumberTable, PATH_BYTES, PROCESSES, START_UNIT_NS, Scopes,
             number, text,
         },
-        tables::{SyscallEntry, role},
+        tables::SyscallEntry,
     },
     catalogue,
 };
@@ -30,6 +30,7 @@ use scopes::{
 
 use super::{
     Error, clock,
+    hook_table::KERNEL_STAND_INS,
     tables::{STATE_HOOKS, Tables},
 };
 
@@ -68,13 +69,12 @@ pub fn apply(lowered: &Lowered, tables: &mut Tables) -> Scopes {
             recorded.push(slot_event.event.id);
             recorded.extend(slot_event.stand_ins.iter().map(|it| it.event.id));
         }
-        let by_role = tables.syscalls.get(slot).and_then(|entry| match entry.role {
-            role::OPENS_0 | role::OPENS_1 => Some(Hook::FileOpen),
-            role::SWITCHES_NAMESPACES => Some(Hook::SwitchNamespaces),
-            role::CHANGES_CREDENTIALS => Some(Hook::CommitCreds),
-            _ => None,
-        });
-        recorded.extend(by_role.and_then(of_hook));
+        let call = slot_event.as_ref().map(|it| it.event.name).filter(|_| slot < Slot::HOOK_BASE);
+        if let Some(call) = call {
+            let stood_in_for =
+                KERNEL_STAND_INS.iter().filter(|(hook, calls)| tables.wants(*hook) && calls.contains(&call));
+            recorded.extend(stood_in_for.filter_map(|(hook, _)| of_hook(*hook)));
+        }
         let wanted = recorded.iter().fold(0, |all, id| all | word(*id));
         let is_base = recorded.iter().any(|id| lowered.bases.contains(id));
         if let Some(entry) = tables.syscalls.get_mut(slot) {
@@ -85,13 +85,22 @@ pub fn apply(lowered: &Lowered, tables: &mut Tables) -> Scopes {
             }
         } else if let Some(place) = scopes.hooks.get_mut(slot - Slot::HOOK_BASE) {
             *place = wanted;
-            scopes.kept_hooks |= u64::from(is_base) << (slot - Slot::HOOK_BASE);
+            if is_base {
+                keep(&mut scopes, slot - Slot::HOOK_BASE);
+            }
         }
     }
     for hook in STATE_HOOKS.into_iter().chain(KEPT_HOOKS) {
-        scopes.kept_hooks |= 1 << hook as u64;
+        keep(&mut scopes, hook as usize);
     }
     scopes
+}
+
+/// Lets a hook pass whatever the task is.
+fn keep(scopes: &mut Scopes, hook: usize) {
+    if let Some(word) = scopes.kept_hooks.get_mut(hook / 64) {
+        *word |= 1 << (hook % 64);
+    }
 }
 
 fn globals(lowered: &Lowered) -> Scopes {

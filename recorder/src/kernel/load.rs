@@ -21,6 +21,7 @@ use events::{
 use super::{
     Error, KernelOptions, Transport, clock,
     early_drop::{self, EarlyDrop},
+    hooks::{Kind, Loaded as LoadedHook, Plan},
     packets,
     plain::bytes_of,
     region::Regions,
@@ -46,6 +47,7 @@ pub struct Loaded {
     pub tables: Tables,
     /// Where something is dropped for scopes, until it is taken.
     pub early_drop: Option<EarlyDrop>,
+    hooks: Vec<LoadedHook>,
 }
 
 impl std::fmt::Debug for Loaded {
@@ -55,6 +57,7 @@ impl std::fmt::Debug for Loaded {
 }
 
 /// A program: its name in the object, the tracepoint that it is attached to, and what it records.
+#[derive(Clone, Copy)]
 struct Probe {
     program: &'static str,
     tracepoint: &'static str,
@@ -77,7 +80,30 @@ const PROBES: &[Probe] = &[
     hook("inet_sock_set_state", Hook::InetSockSetState),
     hook("module_load", Hook::ModuleLoad),
     hook("module_free", Hook::ModuleFree),
+    hook("sched_switch", Hook::SchedSwitch),
+    Probe { program: "every_sys_enter", tracepoint: "sys_enter", hook: Some(Hook::SysEnter) },
+    Probe { program: "every_sys_exit", tracepoint: "sys_exit", hook: Some(Hook::SysExit) },
+    hook("io_uring_create", Hook::IoUringCreate),
 ];
+
+/// What a submission to an io_uring is told by, the newest first, and the number of arguments that it has.
+const SUBMISSIONS: &[(&str, &str, Option<u32>)] = &[
+    ("io_uring_submit_req", "io_uring_submit_req", None),
+    ("io_uring_submit_req", "io_uring_submit_sqe", Some(2)),
+    ("io_uring_submit_sqe", "io_uring_submit_sqe", Some(5)),
+];
+
+/// The probes that this kernel has tracepoints for, or that have none to look for.
+fn probes(btf: &Btf) -> Vec<Probe> {
+    let mut probes: Vec<Probe> = PROBES.to_vec();
+    let is_there = |(_, tracepoint, arguments): &&(&str, &'static str, Option<u32>)| {
+        btf.has_tracepoint(tracepoint)
+            && arguments.is_none_or(|count| btf.tracepoint_arguments(tracepoint) == Some(count))
+    };
+    let (program, tracepoint, _) = SUBMISSIONS.iter().find(is_there).unwrap_or(&SUBMISSIONS[0]);
+    probes.push(Probe { program, tracepoint, hook: Some(Hook::IoUringSubmitReq) });
+    probes
+}
 
 pub fn load(options: &KernelOptions) -> Result<Loaded, Error> {
     let bytes = std::fs::read(BTF_PATH).map_err(|source| match source.kind() {
@@ -92,20 +118,31 @@ pub fn load(options: &KernelOptions) -> Result<Loaded, Error> {
     let mut options = options.clone();
     options.scopes = options.scopes.map(|lowered| lowered.within(&early_drop::LIMITS));
     let options = &options;
-    let mut tables = Tables::build(options);
-    for probe in PROBES {
-        if let Some(hook) = probe.hook
-            && tables.wants(hook)
-            && !btf.has_tracepoint(probe.tracepoint)
-        {
-            tables.refuse_hook(hook, format!("this kernel has no tracepoint `{}`", probe.tracepoint));
-        }
-    }
+    let probes = probes(&btf);
     let cpus =
         aya::util::nr_cpus().map_err(|(_, source)| Error::Io { what: "cannot count the CPUs", source })?;
     let has_prepare = btf.has_tracepoint("sched_prepare_exec");
-    let (mut ebpf, data_bytes) =
-        create_fitting(options, &tables, &layout.to_bytes(), &btf, cpus, has_prepare)?;
+    let mut plan = Plan::new(options.hooks, &btf);
+    // What hooks this kernel takes is found by trying, and decides what else is recorded.
+    let (mut ebpf, data_bytes, mut tables, hooks) = loop {
+        let mut tables = Tables::build(options, &plan);
+        for probe in &probes {
+            if let Some(hook) = probe.hook
+                && tables.wants(hook)
+                && !btf.has_tracepoint(probe.tracepoint)
+            {
+                tables.refuse_hook(hook, format!("this kernel has no tracepoint `{}`", probe.tracepoint));
+            }
+        }
+        let making =
+            Making { tables: &tables, plan: &plan, layout: &layout.to_bytes(), btf: &btf, cpus, has_prepare };
+        let (mut ebpf, data_bytes) = create_fitting(options, &making)?;
+        if let Ok(hooks) = plan.load(&mut ebpf, &tables, &kernel_btf)
+            && plan.attach(&mut ebpf, &hooks).is_ok()
+        {
+            break (ebpf, data_bytes, tables, hooks);
+        }
+    };
     fill_variants(&mut ebpf, &tables)?;
 
     let door = ring_buffer(&mut ebpf, "DOOR")?;
@@ -127,11 +164,32 @@ pub fn load(options: &KernelOptions) -> Result<Loaded, Error> {
     let attached_ns = clock::boot_ns();
     let lowered = options.scopes.as_ref();
     let early_drop = lowered.map(|lowered| EarlyDrop::new(&mut ebpf, lowered, attached_ns)).transpose()?;
-    let owners = attach(&mut ebpf, &mut tables, &kernel_btf, has_prepare)?;
-    Ok(Loaded { ebpf: Some(ebpf), regions, door, packets, owners, tables, early_drop })
+    let owners = attach(&mut ebpf, &mut tables, &probes, &kernel_btf, has_prepare)?;
+    Ok(Loaded { ebpf: Some(ebpf), regions, door, packets, owners, tables, early_drop, hooks })
+}
+
+/// What the object is made ready with.
+#[derive(Clone, Copy)]
+struct Making<'a> {
+    tables: &'a Tables,
+    plan: &'a Plan,
+    layout: &'a [u8],
+    btf: &'a Btf,
+    cpus: usize,
+    has_prepare: bool,
 }
 
 impl Loaded {
+    /// Runs of programs on functions that the kernel left out, by event.
+    pub fn misses(&self) -> Vec<(Hook, u64)> {
+        let Some(ebpf) = &self.ebpf else { return Vec::new() };
+        let counted = self.hooks.iter().map(|hook| (hook.attachment.hooks, hook.misses(ebpf)));
+        counted
+            .filter_map(|(hooks, count)| Some((*hooks.first()?, count)))
+            .filter(|(_, count)| *count > 0)
+            .collect()
+    }
+
     /// Detaches all programs; what they recorded stays.
     pub fn detach(&mut self) {
         self.ebpf = None;
@@ -142,11 +200,12 @@ impl Loaded {
 fn attach(
     ebpf: &mut Ebpf,
     tables: &mut Tables,
+    probes: &[Probe],
     btf: &aya::Btf,
     has_prepare: bool,
 ) -> Result<Vec<SocketOwner>, Error> {
     let mut loaded = Vec::new();
-    for probe in PROBES {
+    for probe in probes {
         let Some(hook) = probe.hook.filter(|hook| tables.needs(*hook)) else { continue };
         match load_one(ebpf, probe.program, probe.tracepoint, btf) {
             Ok(()) => loaded.push(probe.program),
@@ -209,38 +268,31 @@ fn attach_one(ebpf: &mut Ebpf, name: &str) -> Result<(), Error> {
 
 /// Creates the maps with the buffers asked for, or the largest that this kernel takes: before 5.11 an element has at
 /// most 4 MiB, and memory may be short.
-fn create_fitting(
-    options: &KernelOptions,
-    tables: &Tables,
-    layout: &[u8],
-    btf: &Btf,
-    cpus: usize,
-    has_prepare: bool,
-) -> Result<(Ebpf, usize), Error> {
+fn create_fitting(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, usize), Error> {
     const LEAST: usize = 1 << 20;
     let mut options = options.clone();
     loop {
-        match create(&options, tables, layout, btf, cpus, has_prepare) {
+        match create(&options, making) {
             Err(Error::Memory { bytes, .. }) if bytes / 2 >= LEAST => options.buffer_bytes = Some(bytes / 2),
             result => return result,
         }
     }
 }
 
-fn create(
-    options: &KernelOptions,
-    tables: &Tables,
-    layout: &[u8],
-    btf: &Btf,
-    cpus: usize,
-    has_prepare: bool,
-) -> Result<(Ebpf, usize), Error> {
+fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, usize), Error> {
+    let Making { tables, plan, layout, btf, cpus, has_prepare } = *making;
+    let has_trampolines = matches!(plan.kind(), Some(Kind::Trampoline | Kind::Lsm));
     let is_ringbuf = options.transport == Transport::Ringbuf;
     let wanted = options.buffer_bytes.unwrap_or_else(|| default_buffer_bytes(cpus));
     let buffer_bytes = wanted.clamp(256 << 10, 1 << 30).next_power_of_two();
     let data_bytes = if is_ringbuf { 4096 } else { buffer_bytes };
-    let door_bytes =
-        if is_ringbuf { (buffer_bytes * cpus).next_power_of_two().min(1 << 30) } else { 256 << 10 };
+    let door_bytes = if is_ringbuf {
+        (buffer_bytes * cpus).next_power_of_two().min(1 << 30)
+    } else if has_trampolines {
+        4 << 20
+    } else {
+        256 << 10
+    };
     let mut config = Config {
         data_mask: data_bytes as u64 - 1,
         rooms_offset: rooms_offset(data_bytes) as u64,
@@ -256,14 +308,16 @@ fn create(
         // x86_64 without FRED: 16 KiB of stack, and 21 registers at its end.
         regs_offset: 16_384 - 168,
         remembers: tables.remembers().into(),
-        hooks: tables.hooks,
+        kprobes: (plan.kind() == Some(Kind::Kprobe)).into(),
+        hooks: [tables.hooks as u64, (tables.hooks >> 64) as u64],
         ..Config::EMPTY
     };
     let excluded = std::iter::once(std::process::id()).chain(options.exclude.iter().copied());
     for (place, tgid) in config.excluded.iter_mut().zip(excluded) {
         *place = tgid;
     }
-    let object = with_region_size(OBJECT, region_bytes(data_bytes))?;
+    let mut object = with_region_size(OBJECT, region_bytes(data_bytes))?;
+    plan.declare(&mut object);
     let write_mask = [LARGEST_WRITE as u64 - 1];
     let slot_mask = [Slot::HOOK_BASE as u64 - 1];
     let cpu_entries = cpus as u32;

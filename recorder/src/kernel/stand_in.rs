@@ -19,9 +19,30 @@ pub enum From {
     },
     /// The call's result.
     Result,
-    /// Always 0.
-    Zero,
+    /// Always the same.
+    Always(u8),
+    /// A number in the structure that an argument points to: its offset and bytes, of which 4 are signed.
+    Field {
+        arg: u8,
+        at: u8,
+        bytes: u8,
+    },
+    /// 1 when the argument points to something, else 0.
+    Given(u8),
+    /// How the handler in a `struct sigaction` is one: default, ignored, or a function.
+    Method(u8),
     Nothing,
+}
+
+/// Of which calls a rule speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum When {
+    Succeeded,
+    Failed,
+    /// It succeeded, and the argument at this position points to something.
+    Gives(u8),
+    /// Rights to memory were asked for, in the argument at this position: to execute, and with `true` to write as well.
+    Executable(u8, bool),
 }
 
 /// One hook's event as one call gives it.
@@ -30,17 +51,20 @@ pub struct StandIn {
     pub event: &'static Event,
     /// For each of the event's arguments.
     pub args: Vec<From>,
+    when: When,
 }
 
 /// Arguments of hooks that are paths; the kernel's own hooks have them absolute.
 const PATHS: &[&str] = &["old_path", "new_path", "pathname", "file_name", "linkpath", "path", "mountpoint"];
 
 /// A hook's event, the call (or other hook) that stands in, and the hook's arguments by the call's. `=` is the result,
-/// `0` the number.
+/// `#2` the number, `act@8` the 8 bytes at offset 8 of what it points to (`act@0:4`: 4 of them), `act?` whether it
+/// points to something, `act!` the method of a handler.
 struct Rule {
     event: &'static str,
     call: &'static str,
     args: &'static [(&'static str, &'static str)],
+    when: When,
 }
 
 const fn rule(
@@ -48,7 +72,7 @@ const fn rule(
     call: &'static str,
     args: &'static [(&'static str, &'static str)],
 ) -> Rule {
-    Rule { event, call, args }
+    Rule { event, call, args, when: When::Succeeded }
 }
 
 const RENAME: &[(&str, &str)] = &[("old_path", "oldpath"), ("new_path", "newpath")];
@@ -56,12 +80,65 @@ const UNLINK: &[(&str, &str)] = &[("pathname", "pathname")];
 const MKNOD: &[(&str, &str)] = &[("file_name", "pathname"), ("mode", "mode"), ("dev", "dev")];
 const SYMLINK: &[(&str, &str)] = &[("linkpath", "linkpath"), ("target", "target")];
 const SOCKET: &[(&str, &str)] =
-    &[("family", "domain"), ("type", "type"), ("protocol", "protocol"), ("kern", "0")];
+    &[("family", "domain"), ("type", "type"), ("protocol", "protocol"), ("kern", "#0")];
 const ACCEPT: &[(&str, &str)] = &[("sockfd", "sockfd")];
 const ACCEPTED: &[(&str, &str)] = &[("sockfd", "sockfd"), ("remote_addr", "addr")];
 const MPROTECT: &[(&str, &str)] = &[("addr", "addr"), ("len", "len"), ("prot", "prot"), ("pkey", "pkey")];
 
+const ALERT: &[(&str, &str)] = &[("alert", "#2"), ("addr", "addr"), ("len", "len"), ("prot", "prot")];
+const WRITABLE_ALERT: &[(&str, &str)] =
+    &[("alert", "#3"), ("addr", "addr"), ("len", "len"), ("prot", "prot")];
+const FAILED_EXEC: &[(&str, &str)] =
+    &[("dirfd", "dirfd"), ("flags", "flags"), ("pathname", "pathname"), ("argv", "argv"), ("envp", "envp")];
+
 const RULES: &[Rule] = &[
+    Rule { when: When::Failed, ..rule("process_execute_failed", "execve", FAILED_EXEC) },
+    Rule { when: When::Failed, ..rule("process_execute_failed", "execveat", FAILED_EXEC) },
+    // What the rights were before, the call does not say.
+    Rule { when: When::Executable(2, false), ..rule("mem_prot_alert", "mprotect", ALERT) },
+    Rule { when: When::Executable(2, false), ..rule("mem_prot_alert", "pkey_mprotect", ALERT) },
+    Rule { when: When::Executable(2, true), ..rule("mem_prot_alert", "mprotect", WRITABLE_ALERT) },
+    Rule { when: When::Executable(2, true), ..rule("mem_prot_alert", "pkey_mprotect", WRITABLE_ALERT) },
+    rule(
+        "do_sigaction",
+        "rt_sigaction",
+        &[
+            ("sig", "signum"),
+            ("is_sa_initialized", "act?"),
+            ("sa_flags", "act@8"),
+            ("sa_mask", "act@24"),
+            ("sa_handle_method", "act!"),
+            ("sa_handler", "act@0"),
+            ("is_old_sa_initialized", "oldact?"),
+            ("old_sa_flags", "oldact@8"),
+            ("old_sa_mask", "oldact@24"),
+            ("old_sa_handle_method", "oldact!"),
+            ("old_sa_handler", "oldact@0"),
+        ],
+    ),
+    rule(
+        "security_task_setrlimit",
+        "setrlimit",
+        &[("resource", "resource"), ("new_rlim_cur", "rlim@0"), ("new_rlim_max", "rlim@8")],
+    ),
+    Rule {
+        when: When::Gives(2),
+        ..rule(
+            "security_task_setrlimit",
+            "prlimit64",
+            &[("resource", "resource"), ("new_rlim_cur", "new_limit@0"), ("new_rlim_max", "new_limit@8")],
+        )
+    },
+    rule(
+        "security_settime64",
+        "clock_settime",
+        &[("tv_sec", "tp@0"), ("tv_nsec", "tp@8"), ("tz_minuteswest", "#0"), ("tz_dsttime", "#0")],
+    ),
+    rule(
+        "security_settime64",
+        "settimeofday",
+        &[("tv_sec", "tv@0"), ("tz_minuteswest", "tz@0:4"), ("tz_dsttime", "tz@4:4")],
+    ),
     rule("security_inode_rename", "rename", RENAME),
     rule("security_inode_rename", "renameat", RENAME),
     rule("security_inode_rename", "renameat2", RENAME),
@@ -99,9 +176,6 @@ const RULES: &[Rule] = &[
     ),
     rule("socket_accept", "accept", ACCEPTED),
     rule("socket_accept", "accept4", ACCEPTED),
-    rule("socket_dup", "dup", &[("oldfd", "oldfd"), ("newfd", "=")]),
-    rule("socket_dup", "dup2", &[("oldfd", "oldfd"), ("newfd", "=")]),
-    rule("socket_dup", "dup3", &[("oldfd", "oldfd"), ("newfd", "=")]),
     rule("do_truncate", "truncate", &[("pathname", "path"), ("length", "length")]),
     rule("inotify_watch", "inotify_add_watch", &[("pathname", "pathname")]),
     rule(
@@ -113,17 +187,14 @@ const RULES: &[Rule] = &[
     rule("security_path_notify", "inotify_add_watch", &[("pathname", "pathname"), ("mask", "mask")]),
 ];
 
-/// Stand-ins that are only true of sockets; the call's record does not say what its descriptor is.
-const NEEDS_SOCKET: &[&str] = &["socket_dup"];
-
 /// The stand-ins of a call.
 pub fn of_call(call: &Event, is_wanted: impl Fn(EventId) -> bool) -> Vec<StandIn> {
-    let rules = RULES.iter().filter(|rule| rule.call == call.name && !NEEDS_SOCKET.contains(&rule.event));
+    let rules = RULES.iter().filter(|rule| rule.call == call.name);
     rules
         .filter_map(|rule| {
             let event = catalogue::by_name(rule.event).filter(|event| is_wanted(event.id))?;
             let args = event.args.iter().map(|arg| from(rule, arg.name, call)).collect();
-            Some(StandIn { event, args })
+            Some(StandIn { event, args, when: rule.when })
         })
         .collect()
 }
@@ -156,6 +227,24 @@ impl StandIn {
         absolute
     }
 
+    /// Whether a call that came to this did what the event says.
+    pub fn applies(&self, args: &[Raw<'_>], ret: i64) -> bool {
+        const WRITE: u64 = 2;
+        const EXECUTE: u64 = 4;
+        match self.when {
+            When::Succeeded => ret >= 0,
+            When::Failed => ret < 0,
+            When::Gives(position) => ret >= 0 && bytes_of(args, position).is_some(),
+            When::Executable(position, also_writable) => {
+                let rights = match args.get(usize::from(position)) {
+                    Some(Raw::Number(rights)) => *rights,
+                    _ => 0,
+                };
+                ret >= 0 && rights & EXECUTE != 0 && (rights & WRITE != 0) == also_writable
+            }
+        }
+    }
+
     /// The hook's arguments, from those of the call. The marks say it is one, and nothing of the call's own arguments.
     pub fn fill<'a>(
         &self,
@@ -166,7 +255,9 @@ impl StandIn {
         out: &mut [Raw<'a>],
     ) -> Marks {
         const OF_ARGUMENTS: u32 = 0x00ff_ff00 | Marks::FAULT | Marks::TRUNCATED | Marks::STATE_ONLY;
-        let mut filled = Marks(marks.0 & !OF_ARGUMENTS | Marks::STAND_IN);
+        // What only a call can tell is no stand-in for anything.
+        let stand_in = if matches!(self.event.source, Source::Exit { .. }) { 0 } else { Marks::STAND_IN };
+        let mut filled = Marks(marks.0 & !OF_ARGUMENTS | stand_in);
         for (position, ((from, arg), place)) in self.args.iter().zip(self.event.args).zip(out).enumerate() {
             *place = match from {
                 From::Arg(theirs) | From::Path { at: theirs, .. } => {
@@ -184,7 +275,13 @@ impl StandIn {
                     }
                 }
                 From::Result => Raw::Number(ret as u64),
-                From::Zero => Raw::Number(0),
+                From::Always(number) => Raw::Number(u64::from(*number)),
+                From::Field { arg, at, bytes } => field(args, *arg, *at, *bytes),
+                From::Given(arg) => Raw::Number(matches!(bytes_of(args, *arg), Some([_, ..])).into()),
+                From::Method(arg) => match field(args, *arg, 0, 8) {
+                    Raw::Number(handler) => Raw::Number(handler.min(2)),
+                    raw => raw,
+                },
                 From::Nothing => Raw::Missing,
             };
         }
@@ -223,6 +320,25 @@ fn join(directory: &[u8], path: &[u8]) -> Vec<u8> {
     [directory, b"/", rest].concat()
 }
 
+fn bytes_of<'a>(args: &[Raw<'a>], position: u8) -> Option<&'a [u8]> {
+    match args.get(usize::from(position)) {
+        Some(Raw::Bytes(bytes)) => Some(bytes),
+        _ => None,
+    }
+}
+
+/// A number in the structure that an argument points to.
+fn field<'a>(args: &[Raw<'a>], position: u8, at: u8, bytes: u8) -> Raw<'a> {
+    let Some(rest) = bytes_of(args, position).and_then(|all| all.get(usize::from(at)..)) else {
+        return Raw::Missing;
+    };
+    let number = match bytes {
+        4 => rest.first_chunk().map(|word| i64::from(i32::from_le_bytes(*word)) as u64),
+        _ => rest.first_chunk().map(|word| u64::from_le_bytes(*word)),
+    };
+    number.map_or(Raw::Missing, Raw::Number)
+}
+
 /// A value as another kind stores it.
 fn as_kind(kind: ArgKind, raw: Raw<'_>) -> Raw<'_> {
     match raw {
@@ -239,27 +355,44 @@ fn as_kind(kind: ArgKind, raw: Raw<'_>) -> Raw<'_> {
 fn from(rule: &Rule, arg: &str, call: &Event) -> From {
     match rule.args.iter().find(|(name, _)| *name == arg) {
         Some((_, "=")) => From::Result,
-        Some((_, "0")) => From::Zero,
-        Some((_, name)) => match call.arg(name) {
-            Some((position, theirs))
-                if call.is_syscall() && theirs.kind == ArgKind::Str && PATHS.contains(&arg) =>
-            {
-                let before = position.checked_sub(1).and_then(|before| call.args.get(before));
-                let has_dirfd = before.is_some_and(|before| before.kind == ArgKind::Fd);
-                From::Path { at: position as u8, has_dirfd: has_dirfd && call.name != "inotify_add_watch" }
+        Some((_, theirs)) if theirs.starts_with('#') => {
+            theirs.get(1..).and_then(|number| number.parse().ok()).map_or(From::Nothing, From::Always)
+        }
+        Some((_, theirs)) => {
+            let (name, what) = parts(theirs);
+            let Some((position, known)) = call.arg(name) else { return From::Nothing };
+            let at = position as u8;
+            match what.split_at_checked(1) {
+                Some(("?", _)) => From::Given(at),
+                Some(("!", _)) => From::Method(at),
+                Some(("@", place)) => {
+                    let (offset, bytes) = place.split_once(':').unwrap_or((place, "8"));
+                    From::Field {
+                        arg: at,
+                        at: offset.parse().unwrap_or(0),
+                        bytes: bytes.parse().unwrap_or(8),
+                    }
+                }
+                _ if call.is_syscall() && known.kind == ArgKind::Str && PATHS.contains(&arg) => {
+                    let before = position.checked_sub(1).and_then(|before| call.args.get(before));
+                    let has_dirfd = before.is_some_and(|before| before.kind == ArgKind::Fd);
+                    From::Path { at, has_dirfd: has_dirfd && call.name != "inotify_add_watch" }
+                }
+                _ => From::Arg(at),
             }
-            Some((position, _)) => From::Arg(position as u8),
-            None => From::Nothing,
-        },
+        }
         None => From::Nothing,
     }
 }
 
-/// Whether any call stands in for this event.
-pub fn covers(event: &Event) -> bool {
-    !NEEDS_SOCKET.contains(&event.name)
-        && matches!(event.source, Source::Hook { .. } | Source::Exit { .. })
-        && RULES.iter().any(|rule| rule.event == event.name)
+/// The name of a call's argument, and what of it is meant.
+fn parts(theirs: &str) -> (&str, &str) {
+    theirs.split_at(theirs.find(['@', '?', '!']).unwrap_or(theirs.len()))
+}
+
+/// The calls whose records are read as this event.
+pub fn calls(event: &Event) -> Vec<&'static str> {
+    RULES.iter().filter(|rule| rule.event == event.name).map(|rule| rule.call).collect()
 }
 
 #[cfg(test)]
@@ -274,8 +407,10 @@ mod tests {
             for (ours, theirs) in rule.args {
                 assert!(event.arg(ours).is_some(), "{} has no argument {ours}", rule.event);
                 // Not every call of a family has every argument (`mprotect` has no key).
-                let is_known = matches!(*theirs, "=" | "0") || call.arg(theirs).is_some();
-                assert!(is_known || *theirs == "pkey", "{} has no argument {theirs}", rule.call);
+                let is_known =
+                    *theirs == "=" || theirs.starts_with('#') || call.arg(parts(theirs).0).is_some();
+                let is_of_family = matches!(*theirs, "pkey" | "dirfd" | "flags");
+                assert!(is_known || is_of_family, "{} has no argument {theirs}", rule.call);
             }
         }
     }
@@ -313,6 +448,50 @@ mod tests {
         let absolute = stand_in.absolute(&args, b"");
         stand_in.fill(&args, &absolute, 0, Marks(0), &mut own);
         assert_eq!(own, [Raw::Bytes(b"old"), Raw::Bytes(b"/srv/new")]);
+    }
+
+    #[test]
+    fn a_handler_that_was_set_is_read_from_its_structure() {
+        let call = catalogue::by_name("rt_sigaction").expect("rt_sigaction is a call");
+        let stand_ins = of_call(call, |_| true);
+        let [stand_in] = stand_ins.as_slice() else { panic!("{stand_ins:?}") };
+        let action: Vec<u8> =
+            [1u64, 0x0400_0000, 0, 0x10].iter().flat_map(|word| word.to_le_bytes()).collect();
+        let args = [Raw::Number(12), Raw::Bytes(&action), Raw::Missing, Raw::Number(8)];
+        let mut own = [Raw::Missing; 11];
+        stand_in.fill(&args, &[], 0, Marks(0), &mut own);
+        let numbers = [12, 1, 0x0400_0000, 0x10, 1, 1].map(Raw::Number);
+        assert_eq!(own[..6], numbers);
+        assert_eq!(own[6..8], [Raw::Number(0), Raw::Missing]);
+    }
+
+    #[test]
+    fn memory_made_executable_is_alarming_by_what_was_asked() {
+        let call = catalogue::by_name("mprotect").expect("mprotect is a call");
+        let alert = |protection: u64, ret: i64| {
+            let args = [Raw::Number(0x1000), Raw::Number(4096), Raw::Number(protection)];
+            let all = of_call(call, |event| event == catalogue::memory::MEM_PROT_ALERT);
+            let stand_in = all.iter().find(|stand_in| stand_in.applies(&args, ret))?;
+            let mut own = [Raw::Missing; 9];
+            stand_in.fill(&args, &[], ret, Marks(0), &mut own);
+            Some((own[0], own[4]))
+        };
+        assert_eq!(alert(5, 0), Some((Raw::Number(2), Raw::Missing)));
+        assert_eq!(alert(7, 0), Some((Raw::Number(3), Raw::Missing)));
+        assert_eq!(alert(3, 0), None);
+        assert_eq!(alert(5, -13), None);
+    }
+
+    #[test]
+    fn an_exec_that_failed_is_an_event_of_its_own() {
+        let call = catalogue::by_name("execve").expect("execve is a call");
+        let all = of_call(call, |event| event == catalogue::process::PROCESS_EXECUTE_FAILED);
+        let [stand_in] = all.as_slice() else { panic!("{all:?}") };
+        assert!(stand_in.applies(&[], -2) && !stand_in.applies(&[], 0));
+        let mut own = [Raw::Missing; 5];
+        let marks =
+            stand_in.fill(&[Raw::Bytes(b"/no"), Raw::Missing, Raw::Missing], &[], -2, Marks(0), &mut own);
+        assert_eq!((own[2], marks), (Raw::Bytes(b"/no"), Marks(0)));
     }
 
     #[test]

@@ -13,7 +13,9 @@ use events::{
 };
 
 use super::{
-    KernelOptions, Unavailable, early_drop,
+    KernelOptions, NAMED_ONLY, Unavailable, early_drop,
+    hook_table::{COSTLY, KERNEL_STAND_INS},
+    hooks::{self, Plan},
     stand_in::{self, StandIn},
 };
 
@@ -38,28 +40,48 @@ pub struct SlotEvent {
 #[derive(Debug)]
 pub struct Tables {
     pub syscalls: Vec<SyscallEntry>,
-    pub hooks: u64,
+    pub hooks: u128,
     pub slots: Vec<Option<SlotEvent>>,
     pub unavailable: Vec<Unavailable>,
     /// What is dropped for scopes.
     pub scopes: Scopes,
+    /// Where the events of hooks come from.
+    pub carriers: Vec<Carrier>,
+}
+
+/// Where a hook's event comes from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Carrier {
+    pub event: EventId,
+    /// Such as `fentry security_file_open`, or `exit of openat`.
+    pub way: String,
+    /// Why not from the function itself.
+    pub instead_of: Option<String>,
 }
 
 /// Hooks that are recorded whether or not they were asked for.
 pub const STATE_HOOKS: [Hook; 3] = [Hook::ProcessFork, Hook::ProcessExec, Hook::ProcessExit];
 
 impl Tables {
-    pub fn build(options: &KernelOptions) -> Tables {
+    pub fn build(options: &KernelOptions, plan: &Plan) -> Tables {
         let mut tables = Tables {
             syscalls: vec![SyscallEntry::EMPTY; Slot::HOOK_BASE],
             hooks: 0,
             slots: vec![None; Slot::COUNT],
             unavailable: Vec::new(),
             scopes: Scopes::NONE,
+            carriers: Vec::new(),
         };
-        let is_wanted = |event: EventId| options.events.as_ref().is_none_or(|wanted| wanted.contains(&event));
+        let is_wanted = |event: EventId| match &options.events {
+            Some(wanted) => wanted.contains(&event),
+            None => !is_costly(event),
+        };
+        let stands_in = |event: EventId| is_wanted(event) && !is_told_by_hook(event, plan);
         for event in catalogue::events() {
-            let stand_ins = stand_in::of_call(event, is_wanted);
+            let stand_ins = stand_in::of_call(event, stands_in);
+            if options.events.is_none() && is_costly(event.id) {
+                tables.refuse(event.id, NAMED_ONLY);
+            }
             let is_hidden = !is_wanted(event.id) && !stand_ins.is_empty();
             let is_wanted = is_wanted(event.id);
             match event.source {
@@ -80,14 +102,13 @@ impl Tables {
                     }
                 }
                 Source::Tracepoint(_) | Source::Hook { .. } | Source::Exit { .. } | Source::Packet => {
-                    tables.set_hook(event, is_wanted, stand_ins)
+                    tables.set_hook(event, is_wanted, stand_ins, plan)
                 }
                 _ => {}
             }
         }
-        tables.set_roles();
+        tables.set_roles(plan);
         tables.set_descriptors();
-        tables.set_task_roles();
         if let Some(lowered) = &options.scopes {
             tables.scopes = early_drop::apply(lowered, &mut tables);
         }
@@ -95,19 +116,16 @@ impl Tables {
     }
 
     /// What exits of system calls are looked at for, beside the calls themselves.
-    fn set_roles(&mut self) {
+    fn set_roles(&mut self, plan: &Plan) {
         const SOCKETS: [&str; 11] = [
             "socket", "accept", "accept4", "connect", "bind", "sendto", "recvfrom", "sendmsg", "recvmsg",
             "sendmmsg", "recvmmsg",
         ];
-        if self.wants(Hook::FileOpen) {
-            for (name, role) in [
-                ("open", role::OPENS_0),
-                ("creat", role::OPENS_0),
-                ("openat", role::OPENS_1),
-                ("openat2", role::OPENS_1),
-            ] {
-                self.set_role(name, role);
+        for (hook, calls) in KERNEL_STAND_INS {
+            if self.wants(*hook) && plan.carrier(*hook).is_none() {
+                for call in *calls {
+                    self.set_role(call, stand_in_role(call));
+                }
             }
         }
         if self.wants_owners() {
@@ -155,30 +173,6 @@ impl Tables {
         }
     }
 
-    fn set_task_roles(&mut self) {
-        const CREDENTIALS: [&str; 10] = [
-            "setuid",
-            "setgid",
-            "setreuid",
-            "setregid",
-            "setresuid",
-            "setresgid",
-            "setfsuid",
-            "setfsgid",
-            "setgroups",
-            "capset",
-        ];
-        if self.wants(Hook::SwitchNamespaces) {
-            self.set_role("setns", role::SWITCHES_NAMESPACES);
-            self.set_role("unshare", role::SWITCHES_NAMESPACES);
-        }
-        if self.wants(Hook::CommitCreds) {
-            for name in CREDENTIALS {
-                self.set_role(name, role::CHANGES_CREDENTIALS);
-            }
-        }
-    }
-
     fn set_role(&mut self, name: &str, role: u8) {
         for slot in slots_of(name) {
             if let Some(entry) = self.syscalls.get_mut(slot) {
@@ -214,18 +208,42 @@ impl Tables {
         }
     }
 
-    fn set_hook(&mut self, event: &'static Event, is_wanted: bool, stand_ins: Vec<StandIn>) {
-        let Some(hook) = Hook::ALL.iter().copied().find(|hook| hook.name() == event.name) else {
-            if is_wanted && !stand_in::covers(event) {
-                self.refuse(event.id, "its hook is not among those that the recorder can attach");
-            }
-            return;
-        };
-        let is_state = STATE_HOOKS.contains(&hook);
+    fn set_hook(&mut self, event: &'static Event, is_wanted: bool, stand_ins: Vec<StandIn>, plan: &Plan) {
+        let hook = Hook::ALL.iter().copied().find(|hook| hook.name() == event.name);
+        let is_state = hook.is_some_and(|hook| STATE_HOOKS.contains(&hook));
         if !is_wanted && !is_state {
             return;
         }
-        self.hooks |= 1 << hook as u64;
+        if !matches!(event.source, Source::Tracepoint(_) | Source::Packet) {
+            let by_function = hook.and_then(|hook| plan.carrier(hook));
+            let in_kernel = hook.map_or(&[][..], hooks::stand_in_calls);
+            let mut calls = in_kernel.to_vec();
+            calls.extend(stand_in::calls(event));
+            calls.dedup();
+            let why = || match event.source {
+                Source::Exit { .. } => String::new(),
+                _ => hook.map_or_else(String::new, |hook| plan.reason(hook)),
+            };
+            let is_by_call = by_function.is_none();
+            if is_by_call && calls.is_empty() {
+                return self.refuse(event.id, why());
+            }
+            self.carriers.push(match by_function {
+                Some(way) => Carrier { event: event.id, way, instead_of: None },
+                None => Carrier {
+                    event: event.id,
+                    way: format!("exit of {}", calls.join(", ")),
+                    instead_of: Some(why()).filter(|why| !why.is_empty()),
+                },
+            });
+            if is_by_call && in_kernel.is_empty() {
+                return;
+            }
+        }
+        let Some(hook) = hook else {
+            return self.refuse(event.id, "its hook is not among those that the recorder can attach");
+        };
+        self.hooks |= 1 << hook as u128;
         let positions =
             hook.args().iter().map(|name| event.arg(name).map(|(position, _)| position as u8)).collect();
         if let Some(slot_event) = self.slots.get_mut(hook.slot() as usize) {
@@ -250,7 +268,7 @@ impl Tables {
 
     /// Says that a hook cannot be attached.
     pub fn refuse_hook(&mut self, hook: Hook, reason: impl Into<String>) {
-        self.hooks &= !(1 << hook as u64);
+        self.hooks &= !(1 << hook as u128);
         let slot_event = self.slots.get(hook.slot() as usize).and_then(Option::as_ref);
         if let Some(event) = slot_event.map(|slot| slot.event.id) {
             self.refuse(event, reason);
@@ -258,7 +276,7 @@ impl Tables {
     }
 
     pub fn wants(&self, hook: Hook) -> bool {
-        self.hooks & 1 << hook as u64 != 0
+        self.hooks & 1 << hook as u128 != 0
     }
 
     /// Whether it has to be known whose sockets are.
@@ -292,6 +310,41 @@ fn slots_of(name: &str) -> impl Iterator<Item = usize> {
     let native = numbers.and_then(|n| if cfg!(target_arch = "aarch64") { n.aarch64 } else { n.x86_64 });
     let compat = numbers.and_then(|n| n.i386).filter(|_| cfg!(target_arch = "x86_64"));
     native.map(usize::from).into_iter().chain(compat.map(|n| Slot::COMPAT_BASE + usize::from(n)))
+}
+
+fn hook_of(event: EventId) -> Option<Hook> {
+    let event = catalogue::by_id(event)?;
+    Hook::ALL.iter().copied().find(|hook| hook.name() == event.name)
+}
+
+pub fn is_costly(event: EventId) -> bool {
+    hook_of(event).is_some_and(|hook| COSTLY.contains(&hook))
+}
+
+/// Whether the hook itself gives an event, so that no call's record is to be read as it.
+fn is_told_by_hook(event: EventId, plan: &Plan) -> bool {
+    hook_of(event).is_some_and(|hook| plan.carrier(hook).is_some())
+}
+
+/// What the exit of a call is looked at for when it stands in for a hook.
+fn stand_in_role(call: &str) -> u8 {
+    match call {
+        "open" | "creat" => role::OPENS_0,
+        "openat" | "openat2" => role::OPENS_1,
+        "setns" | "unshare" => role::SWITCHES_NAMESPACES,
+        "mmap" => role::MAPS,
+        "dup" | "dup2" | "dup3" => role::DUPLICATES,
+        "fcntl" => role::MAY_DUPLICATE,
+        "chdir" | "fchdir" => role::CHANGES_DIRECTORY,
+        "bpf" => role::BPF,
+        "ioctl" => role::MAY_ATTACH,
+        "finit_module" => role::READS_MODULE,
+        "kexec_file_load" => role::READS_KERNEL,
+        "write" => role::WRITES,
+        "writev" => role::WRITES_VECTOR,
+        "pwrite64" => role::WRITES_AT,
+        _ => role::CHANGES_CREDENTIALS,
+    }
 }
 
 fn syscall_entry(event: &Event, options: &KernelOptions) -> SyscallEntry {

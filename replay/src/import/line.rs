@@ -66,6 +66,8 @@ pub struct Line {
     pub args: Vec<Argument>,
     #[serde(default)]
     pub(super) executable: Executable,
+    #[serde(default)]
+    pub stand_in: bool,
     /// Releases after 0.12 say these in objects of their own.
     #[serde(default)]
     pub(super) container: ContainerObject,

@@ -202,7 +202,11 @@ pub fn write<W: Write>(
                 (0, named) => named,
                 (said, _) => said,
             },
-            marks: Marks(Marks::IMPORTED | if line.context_flags.is_compat { Marks::COMPAT } else { 0 }),
+            marks: Marks(
+                Marks::IMPORTED
+                    | if line.context_flags.is_compat { Marks::COMPAT } else { 0 }
+                    | if line.stand_in { Marks::STAND_IN } else { 0 },
+            ),
             args: &args,
         };
         builder.push(&row).map_err(|error| error.to_string())?;

@@ -87,7 +87,12 @@ impl Render for Json<'_> {
                 json_text::quoted(name.as_bytes(), out);
             }
         }
-        out.extend_from_slice(b"]}\n");
+        out.push(b']');
+        // Told by the exit of a call instead of the hook that it is named after.
+        if event.marks.has(events::Marks::STAND_IN) {
+            out.extend_from_slice(b",\"standIn\":true");
+        }
+        out.extend_from_slice(b"}\n");
     }
 }
 

@@ -1,0 +1,87 @@
+//! Tracepoints that fire so often that they are attached for those who name them only; and those of io_uring.
+
+use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
+use events::abi::hooks::Hook;
+
+use super::{
+    process::{kernel_string, record},
+    syscalls::Regs,
+};
+use crate::kernel::{IoRequest, Task};
+
+#[btf_tracepoint(function = "sched_switch")]
+pub fn sched_switch(ctx: BtfTracePointContext) -> i32 {
+    let (previous, next): (*const u8, *const u8) = (ctx.arg(1), ctx.arg(2));
+    let (previous, next) = (Task::<true>(previous).untyped(), Task::<true>(next).untyped());
+    record(Hook::SchedSwitch, |writer, started| {
+        writer.set_word(started, 0, writer.cpu() as u64);
+        writer.set_word(started, 1, previous.pid() as u64);
+        writer.set_word(started, 3, next.pid() as u64);
+        kernel_string(writer, 2, previous.comm()) | kernel_string(writer, 4, next.comm())
+    });
+    0
+}
+
+#[btf_tracepoint(function = "sys_enter")]
+pub fn every_sys_enter(ctx: BtfTracePointContext) -> i32 {
+    let number: i64 = ctx.arg(1);
+    numbered(Hook::SysEnter, number)
+}
+
+#[btf_tracepoint(function = "sys_exit")]
+pub fn every_sys_exit(ctx: BtfTracePointContext) -> i32 {
+    let registers = Regs::<true>(ctx.arg(0));
+    numbered(Hook::SysExit, registers.number() as i64)
+}
+
+#[inline(always)]
+fn numbered(hook: Hook, number: i64) -> i32 {
+    record(hook, |writer, started| {
+        writer.set_word(started, 0, number as u64);
+        0
+    });
+    0
+}
+
+#[btf_tracepoint(function = "io_uring_create")]
+pub fn io_uring_create(ctx: BtfTracePointContext) -> i32 {
+    let words: [u32; 4] = [ctx.arg(0), ctx.arg(2), ctx.arg(3), ctx.arg(4)];
+    record(Hook::IoUringCreate, |writer, started| {
+        for (i, word) in words.into_iter().enumerate() {
+            writer.set_word(started, i, word as u64);
+        }
+        0
+    });
+    0
+}
+
+/// Since 6.0, what is submitted is a request.
+#[btf_tracepoint(function = "io_uring_submit_req")]
+pub fn io_uring_submit_req(ctx: BtfTracePointContext) -> i32 {
+    const SQPOLL: u32 = 2;
+    let request: *const u8 = ctx.arg(0);
+    let request = IoRequest::<true>(request).untyped();
+    record(Hook::IoUringSubmitReq, |writer, started| {
+        writer.set_word(started, 0, request.opcode() as u64);
+        writer.set_word(started, 1, request.user_data());
+        writer.set_word(started, 2, request.flags() as u64);
+        writer.set_word(started, 3, (request.ring().flags() & SQPOLL != 0) as u64);
+        writer.set_word(started, 4, request.fd() as u64);
+        0
+    });
+    0
+}
+
+/// Before, it was told in numbers: what of them the event has.
+#[btf_tracepoint(function = "io_uring_submit_sqe")]
+pub fn io_uring_submit_sqe(ctx: BtfTracePointContext) -> i32 {
+    let (opcode, user_data, by_thread): (u8, u64, u8) = (ctx.arg(1), ctx.arg(2), ctx.arg(4));
+    record(Hook::IoUringSubmitReq, |writer, started| {
+        writer.set_word(started, 0, opcode as u64);
+        writer.set_word(started, 1, user_data);
+        writer.set_word(started, 3, (by_thread != 0) as u64);
+        writer.set_word(started, 4, u64::MAX);
+        0
+    });
+    0
+}

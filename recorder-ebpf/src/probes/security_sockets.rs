@@ -1,0 +1,91 @@
+//! Security hooks on sockets.
+
+use events::abi::hooks::Hook;
+
+use super::sockets::{given_address, own_address};
+use crate::{
+    hook::{Called, Caller, on_entry, record},
+    kernel::Socket,
+};
+
+on_entry!(security_socket_create, made);
+on_entry!(security_socket_listen, listening);
+on_entry!(security_socket_connect, connecting);
+on_entry!(security_socket_accept, accepting);
+on_entry!(security_socket_bind, binding);
+on_entry!(security_socket_setsockopt, changed);
+
+/// The descriptor that the caller means, where it is in such a call; -1 where it is not, as in an io_uring.
+#[inline(always)]
+fn descriptor(native: i32, other: i32, compat: i32, other_compat: i32) -> u64 {
+    let caller = Caller::current();
+    let is_known = caller.is_in(native, compat) || caller.is_in(other, other_compat);
+    if is_known { caller.argument(0) } else { u64::MAX }
+}
+
+#[inline(always)]
+fn made(call: Called) -> Option<()> {
+    let (family, kind, protocol, by_kernel) =
+        (call.number::<0>(), call.number::<1>(), call.number::<2>(), call.number::<3>());
+    record(Hook::SocketCreate, |writer, started| {
+        writer.set_word(started, 0, family);
+        writer.set_word(started, 1, kind);
+        writer.set_word(started, 2, protocol);
+        writer.set_word(started, 3, by_kernel);
+        0
+    })
+}
+
+#[inline(always)]
+fn listening(call: Called) -> Option<()> {
+    let (socket, backlog) = (Socket::<false>(call.pointer::<0>()), call.number::<1>());
+    record(Hook::SocketListen, |writer, started| {
+        writer.set_word(started, 0, descriptor(50, 50, 363, 363));
+        writer.set_word(started, 2, backlog);
+        own_address::<false>(writer, 1, socket.sk());
+        0
+    })
+}
+
+#[inline(always)]
+fn connecting(call: Called) -> Option<()> {
+    let (address, length) = (call.pointer::<1>(), call.number::<2>() as u32 as u64);
+    record(Hook::SocketConnect, |writer, started| {
+        writer.set_word(started, 0, descriptor(42, 42, 362, 362));
+        given_address(writer, 1, address, length);
+        0
+    })
+}
+
+#[inline(always)]
+fn accepting(call: Called) -> Option<()> {
+    let socket = Socket::<false>(call.pointer::<0>());
+    record(Hook::SocketAccept, |writer, started| {
+        writer.set_word(started, 0, descriptor(43, 288, 364, 364));
+        own_address::<false>(writer, 1, socket.sk());
+        0
+    })
+}
+
+#[inline(always)]
+fn binding(call: Called) -> Option<()> {
+    let (address, length) = (call.pointer::<1>(), call.number::<2>() as u32 as u64);
+    record(Hook::SocketBind, |writer, started| {
+        writer.set_word(started, 0, descriptor(49, 49, 361, 361));
+        given_address(writer, 1, address, length);
+        0
+    })
+}
+
+#[inline(always)]
+fn changed(call: Called) -> Option<()> {
+    let socket = Socket::<false>(call.pointer::<0>());
+    let (level, option) = (call.number::<1>(), call.number::<2>());
+    record(Hook::SocketSetsockopt, |writer, started| {
+        writer.set_word(started, 0, descriptor(54, 54, 366, 366));
+        writer.set_word(started, 1, level);
+        writer.set_word(started, 2, option);
+        own_address::<false>(writer, 3, socket.sk());
+        0
+    })
+}
