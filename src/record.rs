@@ -36,6 +36,10 @@ pub struct Options {
     #[arg(short, long, value_name = "EVENTS", allow_hyphen_values = true)]
     events: Vec<String>,
 
+    /// Record one in N of these system calls (read,write=100); the rest is counted, and the capture says so
+    #[arg(long, value_name = "EVENTS=N")]
+    sample: Vec<String>,
+
     #[command(flatten)]
     scopes: FilterOptions,
 

@@ -35,7 +35,7 @@ mod socket_list;
 mod stand_in;
 mod tables;
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 pub use early_drop::EarlyDrop;
 use events::{Context, EventId, Marks, Raw};
@@ -65,6 +65,8 @@ pub struct KernelOptions {
     pub snaplen: usize,
     /// Keep the environment of an exec as well.
     pub environment: bool,
+    /// Of these system calls one in so many is recorded, the rest counted ([`Records::left_out`]).
+    pub samples: BTreeMap<EventId, u32>,
     /// What no scope of these can want is dropped in the kernel, and counted ([`Records::left_out`]).
     pub scopes: Option<Lowered>,
     /// Thread group ids whose events are not recorded, beside the recorder's own.
@@ -84,6 +86,7 @@ impl Default for KernelOptions {
             buffer_bound: 256,
             snaplen: 256,
             environment: false,
+            samples: BTreeMap::new(),
             scopes: None,
             exclude: Vec::new(),
             hold_back: Duration::from_millis(10),

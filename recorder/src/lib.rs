@@ -23,6 +23,7 @@ pub mod process_table;
 pub mod rotate;
 pub mod runtime_paths;
 pub mod runtime_state;
+pub mod sample;
 pub mod select;
 pub mod session;
 pub mod signals;

@@ -23,6 +23,12 @@ fn hint(nearest: &Option<&'static str>) -> String {
     nearest.map(|name| format!("; did you mean {name:?}?")).unwrap_or_default()
 }
 
+/// The message for another option that names events.
+pub(crate) fn without_option(error: &SelectError) -> String {
+    let text = error.to_string();
+    text.strip_prefix("--events: ").map_or_else(|| text.clone(), str::to_owned)
+}
+
 /// The events that texts such as `openat,fs,sched_*,-read` ask for; `None` when there is no text, which is all of them.
 ///
 /// Names, sets and globs add up, those with a `-` or `!` before them are taken away, wherever they stand. Exclusions
@@ -77,7 +83,8 @@ fn add(event: &Event, into: &mut BTreeSet<EventId>) {
     }
 }
 
-fn named(name: &str) -> Result<Vec<&'static Event>, SelectError> {
+/// The events of a name, a set or a glob.
+pub(crate) fn named(name: &str) -> Result<Vec<&'static Event>, SelectError> {
     if let Some(event) = catalogue::by_name(name) {
         return Ok(vec![event]);
     }

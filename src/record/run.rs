@@ -1,7 +1,7 @@
 //! Builds the run that the options ask for, and ends it.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io::{self, Write},
     path::{Path, PathBuf},
     thread,
@@ -22,7 +22,7 @@ use recorder::{
     process_table::process_from,
     rotate::{Rotation, part_path},
     runtime_paths::RuntimePaths,
-    select,
+    sample, select,
     session::{Session, Setup, Summary},
     signals,
     snapshot::Snapshot,
@@ -38,6 +38,7 @@ const NAME_QUEUE: usize = 1024;
 
 pub fn record(options: &Options) -> Result<Outcome> {
     let mut wanted = select::select(&options.events)?;
+    let samples = sample::samples(&options.sample)?;
     if options.only_matched && options.scopes.is_empty() {
         bail!("--only-matched needs filters to match (-f or -p)");
     }
@@ -78,14 +79,17 @@ pub fn record(options: &Options) -> Result<Outcome> {
         thread::Builder::new().name("tracer-snapshot".into()).spawn(|| Snapshot::take(Path::new("/proc")))?;
     // A trigger looks at more than the scopes do.
     let lowered = (options.only_matched && trigger.is_none()).then(|| plan.lower());
-    let mut kernel = Kernel::load(&kernel_options(options, wanted.as_ref(), lowered))?;
+    let mut kernel = Kernel::load(&kernel_options(options, wanted.as_ref(), samples.clone(), lowered))?;
     let clock = clocks::now();
     let mut snapshot = snapshot.join().ok().and_then(Result::ok).unwrap_or_default();
     snapshot.refresh(Path::new("/proc")).context("cannot read the processes of /proc")?;
     let cgroups = CgroupTable::of_host();
 
-    let unavailable = unavailable(&kernel);
+    let mut unavailable = unavailable(&kernel);
     tell_unavailable(&unavailable, !options.events.is_empty());
+    unavailable.extend(samples.iter().filter_map(|(id, every)| {
+        Some(Unavailable { event: catalogue::by_id(*id)?.name.to_owned(), reason: sample::reason(*every) })
+    }));
     let header = Header {
         program: concat!("tracer ", env!("CARGO_PKG_VERSION")).to_owned(),
         host: host::host(),
@@ -204,6 +208,7 @@ fn outcome(summary: Summary, options: &Options, steer: Steer) -> Result<Outcome>
 fn kernel_options(
     options: &Options,
     wanted: Option<&BTreeSet<EventId>>,
+    samples: BTreeMap<EventId, u32>,
     scopes: Option<Lowered>,
 ) -> KernelOptions {
     let mut events = wanted.cloned();
@@ -229,6 +234,7 @@ fn kernel_options(
         buffer_bound: options.buffer_bound as usize,
         snaplen: options.snaplen as usize,
         environment: options.env,
+        samples,
         scopes,
         ..KernelOptions::default()
     }

@@ -15,6 +15,7 @@ pub const TESTS: &[Test] = &[
     ("the_command_s_exit_code_is_passed_on", exit_code_is_passed_on),
     ("a_capture_is_private_and_never_overwritten_unasked", capture_is_private),
     ("events_narrows_the_recording_to_what_it_names", events_narrows),
+    ("a_sample_is_one_in_so_many_and_the_rest_is_counted", sample_is_counted),
     ("sigterm_finishes_the_file", sigterm_finishes_the_file),
     ("processes_that_were_there_before_are_in_the_file", older_processes_are_known),
     ("duration_ends_the_recording", duration_ends_the_recording),
@@ -72,6 +73,24 @@ fn events_narrows() -> Result<(), Failed> {
         .filter_map(|event| event["eventName"].as_str().map(str::to_owned))
         .collect();
     same("events", names, BTreeSet::from(["close".to_owned(), "openat".to_owned()]))
+}
+
+fn sample_is_counted() -> Result<(), Failed> {
+    const CALLS: u64 = 20_000;
+    let dir = scratch()?;
+    let work = ["dd", "if=/dev/zero", "of=/dev/null", "bs=1", "count=20000", "status=none"];
+    let file = record(dir.path(), &["--sample", "read=100", "--sample", "write=2"], &work)?;
+    let calls = |event: &str| count(&file, &["-f", "comm=dd", "-f", &format!("event={event}")]);
+    let (reads, writes) = (calls("read")?, calls("write")?);
+    // One in 100 and one in 2 at random: ten and more standard deviations to either side.
+    ensure((50..400).contains(&reads), || format!("{reads} reads of {CALLS}"))?;
+    ensure((9_000..11_000).contains(&writes), || format!("{writes} writes of {CALLS}"))?;
+    ensure(calls("close")? > 2, || "close is sampled too".to_owned())?;
+    let asked = tracer(&["replay", path(&file)?, "-f", "event=read", "--count"])?;
+    let said = String::from_utf8_lossy(&asked.stderr).into_owned();
+    ensure(said.contains("only one in 100 was recorded (--sample)"), || said.clone())?;
+    let refused = tracer(&["record", "-o", path(&file)?, "--force", "--sample", "execve=2", "--", "true"])?;
+    same("exit code", refused.status.code(), Some(2))
 }
 
 fn sigterm_finishes_the_file() -> Result<(), Failed> {

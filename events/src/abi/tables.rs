@@ -107,6 +107,8 @@ impl SyscallEntry {
     pub const EXEC: u8 = 2;
     /// Passes whatever the task is: something is derived from it, or its entry has been sent ahead.
     pub const KEPT: u8 = 4;
+    /// One in so many is recorded, at random.
+    pub const SAMPLED: u8 = 8;
 }
 
 const _: () = assert!(core::mem::size_of::<SyscallEntry>() == 64);

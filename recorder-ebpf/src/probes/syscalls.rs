@@ -1,7 +1,7 @@
 //! System calls: one record at the exit of each, with its arguments and result.
 
 use aya_ebpf::{
-    helpers::generated::bpf_task_pt_regs, macros::btf_tracepoint, programs::BtfTracePointContext,
+    helpers::generated::{bpf_get_prandom_u32, bpf_task_pt_regs}, macros::btf_tracepoint, programs::BtfTracePointContext,
 };
 use events::abi::{
     RecordHeader, Slot, bits, kind,
@@ -20,6 +20,9 @@ use crate::{
 
 #[unsafe(no_mangle)]
 static SYSCALLS: [SyscallEntry; Slot::HOOK_BASE] = [SyscallEntry::EMPTY; Slot::HOOK_BASE];
+/// Of the calls of a slot one in so many is recorded, where [`SyscallEntry::SAMPLED`].
+#[unsafe(no_mangle)]
+static SAMPLES: [u32; Slot::HOOK_BASE] = [0; Slot::HOOK_BASE];
 /// 1,023: a mask that the compiler cannot see through, so that it stays where the verifier needs it.
 #[unsafe(no_mangle)]
 static SLOT_MASK: u64 = 0;
@@ -30,6 +33,17 @@ pub fn entry(slot: u32) -> *const SyscallEntry {
     // SAFETY: a static of this program.
     let slot = slot as u64 & unsafe { core::ptr::read_volatile(&raw const SLOT_MASK) };
     (&raw const SYSCALLS).cast::<SyscallEntry>().wrapping_add(slot as usize)
+}
+
+/// Whether a call is not the one in so many that is recorded.
+#[inline(always)]
+fn is_passed_over(slot: u32) -> bool {
+    // SAFETY: statics of this program, and a helper without arguments.
+    unsafe {
+        let slot = slot as u64 & core::ptr::read_volatile(&raw const SLOT_MASK);
+        let every = core::ptr::read_volatile((&raw const SAMPLES).cast::<u32>().wrapping_add(slot as usize));
+        (bpf_get_prandom_u32() as u64 * every as u64) >> 32 != 0
+    }
 }
 
 #[inline(always)]
@@ -228,6 +242,13 @@ fn on_exit<const TYPED: bool>(ctx: &BtfTracePointContext) -> Option<()> {
         if !is_of_socket {
             role = role::NONE;
         }
+    }
+    if is_wanted && flags & SyscallEntry::SAMPLED != 0 && is_passed_over(slot) {
+        count_left_out_call();
+        if role == role::NONE {
+            return None;
+        }
+        is_wanted = false;
     }
     let mut writer = Writer::begin(slot as u16)?;
     let context = place.id(&mut writer, task);

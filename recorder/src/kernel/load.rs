@@ -332,6 +332,7 @@ fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, usize),
         .override_global("WRITE_MASK", bytes_of(&write_mask), true)
         .override_global("SLOT_MASK", bytes_of(&slot_mask), true)
         .override_global("SYSCALLS", bytes_of(&tables.syscalls), true)
+        .override_global("SAMPLES", bytes_of(&tables.samples), true)
         .map_max_entries("RING", cpu_entries)
         .map_max_entries("PACKETS", packet_bytes)
         .map_max_entries("OWNERS", sockets)

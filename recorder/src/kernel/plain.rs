@@ -13,6 +13,8 @@ unsafe impl Plain for events::abi::tables::SyscallEntry {}
 // SAFETY: six numbers of 4 bytes, then numbers of 8; the size is asserted beside the type.
 unsafe impl Plain for events::abi::lower::Scopes {}
 // SAFETY: a number.
+unsafe impl Plain for u32 {}
+// SAFETY: a number.
 unsafe impl Plain for u64 {}
 
 pub fn bytes_of<T: Plain>(values: &[T]) -> &[u8] {

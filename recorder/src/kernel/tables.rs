@@ -1,5 +1,7 @@
 //! The catalogue as the kernel programs need it, and back: what to record of each slot, and which event a slot is.
 
+use std::collections::BTreeMap;
+
 use events::{
     ArgKind, Event, EventId, Returns, Source,
     abi::{
@@ -40,6 +42,8 @@ pub struct SlotEvent {
 #[derive(Debug)]
 pub struct Tables {
     pub syscalls: Vec<SyscallEntry>,
+    /// One in so many of a slot's calls is recorded; 0 where all are.
+    pub samples: Vec<u32>,
     pub hooks: u128,
     pub slots: Vec<Option<SlotEvent>>,
     pub unavailable: Vec<Unavailable>,
@@ -66,6 +70,7 @@ impl Tables {
     pub fn build(options: &KernelOptions, plan: &Plan) -> Tables {
         let mut tables = Tables {
             syscalls: vec![SyscallEntry::EMPTY; Slot::HOOK_BASE],
+            samples: vec![0; Slot::HOOK_BASE],
             hooks: 0,
             slots: vec![None; Slot::COUNT],
             unavailable: Vec::new(),
@@ -107,12 +112,22 @@ impl Tables {
                 _ => {}
             }
         }
+        tables.set_samples(&options.samples);
         tables.set_roles(plan);
         tables.set_descriptors();
         if let Some(lowered) = &options.scopes {
             tables.scopes = early_drop::apply(lowered, &mut tables);
         }
         tables
+    }
+
+    fn set_samples(&mut self, samples: &BTreeMap<EventId, u32>) {
+        for ((slot, entry), every) in self.slots.iter().zip(&mut self.syscalls).zip(&mut self.samples) {
+            if let Some(wanted) = slot.as_ref().and_then(|slot| samples.get(&slot.event.id)) {
+                entry.flags |= SyscallEntry::SAMPLED;
+                *every = *wanted;
+            }
+        }
     }
 
     /// What exits of system calls are looked at for, beside the calls themselves.
