@@ -31,7 +31,7 @@ use scopes::{
 use super::{
     Error, clock,
     hook_table::KERNEL_STAND_INS,
-    tables::{STATE_HOOKS, Tables},
+    tables::{STATE_HOOKS, Tables, slots_of},
 };
 
 /// Sizes of the programs' tables.
@@ -63,18 +63,20 @@ pub fn apply(lowered: &Lowered, tables: &mut Tables) -> Scopes {
     let of_hook = |hook: Hook| catalogue::by_name(hook.name()).map(|event| event.id);
     let mut scopes = globals(lowered);
     scopes.sends_contexts = tables.wants_owners().into();
+    let stood_in_for: Vec<(usize, EventId)> = KERNEL_STAND_INS
+        .iter()
+        .filter(|(hook, _)| tables.wants(*hook))
+        .filter_map(|(hook, calls)| Some((of_hook(*hook)?, *calls)))
+        .flat_map(|(id, calls)| calls.iter().flat_map(|call| slots_of(call)).map(move |slot| (slot, id)))
+        .collect();
     for (slot, slot_event) in tables.slots.iter().enumerate() {
         let mut recorded: Vec<EventId> = Vec::new();
         if let Some(slot_event) = slot_event {
             recorded.push(slot_event.event.id);
             recorded.extend(slot_event.stand_ins.iter().map(|it| it.event.id));
         }
-        let call = slot_event.as_ref().map(|it| it.event.name).filter(|_| slot < Slot::HOOK_BASE);
-        if let Some(call) = call {
-            let stood_in_for =
-                KERNEL_STAND_INS.iter().filter(|(hook, calls)| tables.wants(*hook) && calls.contains(&call));
-            recorded.extend(stood_in_for.filter_map(|(hook, _)| of_hook(*hook)));
-        }
+        // Also where the call itself is not recorded.
+        recorded.extend(stood_in_for.iter().filter(|(stand_in, _)| *stand_in == slot).map(|(_, id)| *id));
         let wanted = recorded.iter().fold(0, |all, id| all | word(*id));
         let is_base = recorded.iter().any(|id| lowered.bases.contains(id));
         if let Some(entry) = tables.syscalls.get_mut(slot) {

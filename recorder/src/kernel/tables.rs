@@ -317,7 +317,7 @@ impl Tables {
 }
 
 /// The slots of a system call.
-fn slots_of(name: &str) -> impl Iterator<Item = usize> {
+pub fn slots_of(name: &str) -> impl Iterator<Item = usize> {
     let numbers = match catalogue::by_name(name).map(|event| event.source) {
         Some(Source::Syscall(numbers)) => Some(numbers),
         _ => None,
