@@ -154,9 +154,10 @@ impl<const TYPED: bool> Dentry<TYPED> {
         let at = offset!(dentry.hashed);
         if !TYPED && offset!(dentry.parent) == at + 8 && offset!(dentry.name_hash) == at + 16 {
             let [hashed, parent, name_hash]: [u64; 3] = probe(self.0.wrapping_add(at as usize));
-            (hashed, Dentry(parent as *const u8), name_hash)
+            // Its length follows the hash; verifiers before 6.2 do not let both be read at once from a typed pointer.
+            (hashed, Dentry(parent as *const u8), name_hash & 0xffff_ffff)
         } else {
-            (self.hashed(), self.parent(), self.name_hash())
+            (self.hashed(), self.parent(), self.name_hash() as u64)
         }
     }
 }

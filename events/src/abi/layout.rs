@@ -132,7 +132,7 @@ macro_rules! kernel_layout {
             Dentry dentry DentryLayout "dentry" {
                 hashed: num u64 = ["d_hash.pprev"];
                 parent: ptr Dentry = ["d_parent"];
-                name_hash: num u64 = ["d_name.hash_len", "__d_name.hash_len"];
+                name_hash: num u32 = ["d_name.hash", "__d_name.hash"];
                 name: adr u8 = ["d_name.name", "__d_name.name"];
                 inode: ptr Inode = ["d_inode"];
                 sb: ptr SuperBlock = ["d_sb"];
