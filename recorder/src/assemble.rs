@@ -38,9 +38,6 @@ const BYTES_EVERY: usize = 256;
 /// What stands between blocks and waits for room in the queue.
 const SIDES_BOUND: usize = 1024;
 
-/// The context of what the recorder says of the time before it; the kernel side gives low numbers.
-const NOBODY: u32 = u32::MAX;
-
 /// How a session labels and chooses rows.
 #[derive(Debug)]
 pub struct Choice {

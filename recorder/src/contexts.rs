@@ -1,7 +1,6 @@
 //! Contexts that the kernel side has announced, with what has been found out about each.
 
 use events::Context;
-use hashbrown::HashMap;
 
 /// A context that owns its texts.
 #[derive(Clone, Debug)]
@@ -47,38 +46,58 @@ pub struct Known {
     pub trigger: Option<(u64, u64)>,
 }
 
-/// Announced contexts by id. Ids that are forgotten make room, so this grows with the tasks alive, not with time.
-#[derive(Debug, Default)]
-pub struct ContextTable {
-    known: HashMap<u32, Known>,
+impl Known {
+    fn new(context: &Context<'_>) -> Known {
+        Known { context: OwnedContext::new(context), local: None, mask: None, trigger: None }
+    }
 }
+
+/// The context of what the recorder says of the time before it, and of whatever was never announced.
+pub const NOBODY: u32 = u32::MAX;
+
+/// Announced contexts by id. Ids are low numbers, given again once they are forgotten: a table, since it is asked for
+/// each row.
+#[derive(Debug)]
+pub struct ContextTable {
+    known: Vec<Option<Known>>,
+    nobody: Known,
+}
+
+impl Default for ContextTable {
+    fn default() -> ContextTable {
+        ContextTable { known: Vec::new(), nobody: Known::new(&Context::default()) }
+    }
+}
+
+/// Ids beyond this are nobody's: as many tasks cannot be alive (`PID_MAX_LIMIT`), each with all contexts that are kept.
+const IDS: usize = 1 << 26;
 
 impl ContextTable {
     pub fn announce(&mut self, id: u32, context: &Context<'_>) {
-        let context = OwnedContext::new(context);
-        self.known.insert(id, Known { context, local: None, mask: None, trigger: None });
+        let at = id as usize;
+        if at >= IDS {
+            return;
+        }
+        if self.known.len() <= at {
+            self.known.resize_with(at + 1, || None);
+        }
+        if let Some(place) = self.known.get_mut(at) {
+            *place = Some(Known::new(context));
+        }
     }
 
     pub fn forget(&mut self, id: u32) {
-        self.known.remove(&id);
+        if let Some(place) = self.known.get_mut(id as usize) {
+            *place = None;
+        }
     }
 
     /// A context that was never announced is one of which nothing is known: all its fields are zero or empty.
     pub fn get(&mut self, id: u32) -> &mut Known {
-        self.known.entry(id).or_insert_with(|| Known {
-            context: OwnedContext::new(&Context::default()),
-            local: None,
-            mask: None,
-            trigger: None,
-        })
-    }
-
-    pub fn len(&self) -> usize {
-        self.known.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.known.is_empty()
+        match self.known.get_mut(id as usize) {
+            Some(Some(known)) => known,
+            _ => &mut self.nobody,
+        }
     }
 }
 
@@ -102,7 +121,9 @@ mod tests {
         assert_eq!(table.get(3).context.view(), context);
         assert_eq!(table.get(4).context.view(), Context::default());
         table.forget(3);
-        table.forget(4);
-        assert!(table.is_empty());
+        assert_eq!(table.get(3).context.view(), Context::default());
+        table.announce(3, &Context { pid: 8, ..Context::default() });
+        assert_eq!(table.get(3).context.view().pid, 8);
+        assert_eq!(table.get(NOBODY).context.view(), Context::default());
     }
 }

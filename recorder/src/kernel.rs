@@ -37,6 +37,9 @@ mod tables;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
+/// For benchmarks: draining bytes that no kernel wrote.
+#[doc(hidden)]
+pub use drain::Drain;
 pub use early_drop::EarlyDrop;
 use events::{Context, EventId, Marks, Raw};
 use rustix::{
@@ -44,6 +47,8 @@ use rustix::{
     io::Errno,
 };
 use scopes::Lowered;
+#[doc(hidden)]
+pub use tables::SlotEvent;
 
 /// What to load and how.
 #[derive(Clone, Debug)]

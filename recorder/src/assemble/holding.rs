@@ -5,10 +5,10 @@ use std::{thread, time::Duration};
 use events::{Context, Marks};
 use format::Process;
 
-use super::{Assembler, NOBODY};
+use super::Assembler;
 use crate::{
     container_events::Happened,
-    contexts::OwnedContext,
+    contexts::{NOBODY, OwnedContext},
     held::{Held, OwnedRecord},
     kernel::{self, Record, Records},
     loss::LossEntry,
@@ -65,7 +65,6 @@ impl Records for Assembler {
 impl Assembler {
     /// Takes the state before the first event.
     pub fn begin(&mut self, processes: Vec<Process>, start_ns: u64) {
-        self.contexts.announce(NOBODY, &Context::default());
         self.ask_names();
         if self.waiting.is_asking() {
             self.waiting.push(Held::Begin { processes, start_ns });

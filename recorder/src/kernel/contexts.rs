@@ -37,6 +37,10 @@ pub struct Contexts {
     /// Those to be given up, with the time of their end.
     ending: VecDeque<(u64, u64)>,
     next_id: u32,
+    /// Ids of contexts that were given up, to be given again: so the sink's table stays as large as the tasks are many.
+    free: Vec<u32>,
+    /// The context that was asked for last: records of one task follow each other.
+    last: Option<(u64, Known)>,
     path: Vec<u8>,
 }
 
@@ -52,12 +56,11 @@ impl Contexts {
     /// Takes a context record and announces it.
     pub fn add(&mut self, header: &RecordHeader, record: &[u8], sink: &mut impl Records) {
         let Some(wire) = decode::context(record) else { return };
-        let known = Known { id: self.next_id, pid: wire.pid, tid: wire.tid };
-        self.next_id = self.next_id.wrapping_add(1).max(UNKNOWN_CONTEXT + 1);
+        let known = Known { id: self.new_id(), pid: wire.pid, tid: wire.tid };
         self.path.clear();
         decode::context_path(record, header.words, &mut self.path);
         announce(known.id, &wire, &self.path, sink);
-        self.known.insert(header.context, known);
+        self.know(header.context, known, sink);
         let thread = self.of_thread.entry(wire.tid).or_default();
         thread.push_back(header.context);
         if thread.len() > OF_THREAD
@@ -69,14 +72,40 @@ impl Contexts {
 
     /// Announces who had a socket when the recording began. Sockets refer to it as long as they are there.
     pub fn add_owner(&mut self, owner: &SocketOwner, sink: &mut impl Records) {
-        let known = Known { id: self.next_id, pid: owner.context.pid, tid: owner.context.tid };
-        self.next_id = self.next_id.wrapping_add(1).max(UNKNOWN_CONTEXT + 1);
+        let known = Known { id: self.new_id(), pid: owner.context.pid, tid: owner.context.tid };
         announce(known.id, &owner.context, &owner.exe, sink);
-        self.known.insert(owner.id, known);
+        self.know(owner.id, known, sink);
     }
 
-    pub fn get(&self, wire_id: u64) -> Option<Known> {
-        self.known.get(&wire_id).copied()
+    fn new_id(&mut self) -> u32 {
+        self.free.pop().unwrap_or_else(|| {
+            let id = self.next_id;
+            self.next_id = id.wrapping_add(1).max(UNKNOWN_CONTEXT + 1);
+            id
+        })
+    }
+
+    fn know(&mut self, wire_id: u64, known: Known, sink: &mut impl Records) {
+        self.last = None;
+        if let Some(older) = self.known.insert(wire_id, known) {
+            self.give_up(older, sink);
+        }
+    }
+
+    fn give_up(&mut self, known: Known, sink: &mut impl Records) {
+        sink.forget(known.id);
+        self.free.push(known.id);
+    }
+
+    pub fn get(&mut self, wire_id: u64) -> Option<Known> {
+        if let Some((last, known)) = self.last
+            && last == wire_id
+        {
+            return Some(known);
+        }
+        let known = self.known.get(&wire_id).copied()?;
+        self.last = Some((wire_id, known));
+        Some(known)
     }
 
     /// The task of this context is gone.
@@ -94,7 +123,8 @@ impl Contexts {
             }
             self.ending.pop_front();
             if let Some(known) = self.known.remove(&wire_id) {
-                sink.forget(known.id);
+                self.last = None;
+                self.give_up(known, sink);
             }
         }
     }

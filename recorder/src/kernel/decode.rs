@@ -10,7 +10,10 @@ use events::{
     },
 };
 
-use super::{files::Files, tables::SlotEvent};
+use super::{
+    files::{File, Files},
+    tables::SlotEvent,
+};
 
 /// Arguments of an event at most.
 pub const MAX_ARGS: usize = 32;
@@ -96,26 +99,42 @@ pub fn until_nul(bytes: &[u8]) -> &[u8] {
     bytes.split(|b| *b == 0).next().unwrap_or_default()
 }
 
-/// A blob: whose it is and where its bytes are.
+/// A blob: whose it is and where its bytes are. Small, so that it travels in registers: there is one in most records.
+#[derive(Clone, Copy)]
 pub struct Blob {
     pub arg: u8,
     pub form: u8,
     /// Of a [`form::FILE`]: where the programs keep the file.
     pub place: u16,
-    pub bytes: Range<usize>,
+    start: u32,
+    length: u32,
+}
+
+impl Blob {
+    /// Where its bytes are in the record.
+    pub fn bytes(self) -> Range<usize> {
+        self.start as usize..self.start as usize + self.length as usize
+    }
+}
+
+/// The blob whose header is there; `None` when it is torn.
+fn blob_at(record: &[u8], at: usize) -> Option<Blob> {
+    let header = u64_at(record, at)?;
+    let [a, b, c, d, arg, form, low, high] = header.to_ne_bytes();
+    let length = u32::from_ne_bytes([a, b, c, d]);
+    let start = at + BLOB_HEADER_BYTES;
+    let is_whole = record.len() - start >= length as usize && record.len() <= LARGEST_WRITE;
+    let place = u16::from_ne_bytes([low, high]);
+    is_whole.then_some(Blob { arg, form, place, start: start as u32, length })
 }
 
 /// The blobs of a record, up to the first torn one.
 pub fn blobs(record: &[u8], words: u8) -> impl Iterator<Item = Blob> {
     let mut at = HEADER_BYTES + words as usize * 8;
     std::iter::from_fn(move || {
-        let length = u32_at(record, at)? as usize;
-        let (arg, form, place) = (*record.get(at + 4)?, *record.get(at + 5)?, u16_at(record, at + 6)?);
-        let start = at + BLOB_HEADER_BYTES;
-        let bytes = start..start.checked_add(length)?;
-        record.get(bytes.clone())?;
-        at = bytes.end.next_multiple_of(8);
-        Some(Blob { arg, form, place, bytes })
+        let blob = blob_at(record, at)?;
+        at = blob.bytes().end.next_multiple_of(8);
+        Some(blob)
     })
 }
 
@@ -137,10 +156,81 @@ pub fn append_path(components: &[u8], is_pseudo: bool, out: &mut Vec<u8>) {
 /// The path in a context record; empty when it has none.
 pub fn context_path(record: &[u8], words: u8, out: &mut Vec<u8>) {
     for blob in blobs(record, words).take(1) {
-        if let Some(bytes) = record.get(blob.bytes) {
+        if let Some(bytes) = record.get(blob.bytes()) {
             append_path(bytes, blob.form == form::PSEUDO_PATH, out);
         }
     }
+}
+
+/// What a word of a record is read as.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Word {
+    /// The event has no such argument, or a blob has its value.
+    Nothing,
+    Number(ArgKind),
+    /// 64 bits that a 32-bit task gave 32 of.
+    Widened,
+    /// Where nothing was read (the call failed, or the memory was gone), the address is what is known.
+    Address,
+}
+
+impl Word {
+    fn read(self, register: u64) -> Raw<'static> {
+        match self {
+            Word::Number(kind) => kind.read_register(register),
+            Word::Widened => Raw::Number(register as i32 as i64 as u64),
+            Word::Address if register != 0 => Raw::Number(register),
+            Word::Address | Word::Nothing => Raw::Missing,
+        }
+    }
+}
+
+/// How the records of a slot are read, worked out once.
+#[derive(Debug)]
+pub struct SlotReader {
+    pub slot: SlotEvent,
+    /// For each word, how it is read and its argument's position.
+    words: Box<[(Word, u8)]>,
+}
+
+impl SlotReader {
+    pub fn new(slot: SlotEvent) -> SlotReader {
+        let words = (0..MAX_ARGS).map(|word| {
+            let position = slot.position(word).filter(|position| *position < MAX_ARGS);
+            let Some((position, arg)) = position.and_then(|at| Some((at, slot.event.args.get(at)?))) else {
+                return (Word::Nothing, 0);
+            };
+            let read = match arg.kind {
+                ArgKind::I64 if slot.is_compat => Word::Widened,
+                kind if kind.is_number() => Word::Number(kind),
+                _ if slot.event.is_syscall() => Word::Address,
+                _ => Word::Nothing,
+            };
+            (read, position as u8)
+        });
+        SlotReader { words: words.collect(), slot }
+    }
+}
+
+/// Where the value of an argument is.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    position: u8,
+    holder: Holder,
+    /// Of a descriptor's file: its place; and where its id is in the record.
+    file: u16,
+    start: u32,
+    end: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Holder {
+    /// The record has it as it is.
+    Record,
+    /// It was put together.
+    Made,
+    /// A descriptor's file has it.
+    File,
 }
 
 /// Arguments being put together; reused from record to record.
@@ -148,121 +238,163 @@ pub fn context_path(record: &[u8], words: u8, out: &mut Vec<u8>) {
 pub struct Arguments {
     /// Values that stand nowhere as they are to be handed over.
     made: Vec<u8>,
-    /// Where those of the record's blobs are; `None` for what is as it stands in the record.
-    places: Vec<Option<Range<usize>>>,
+    places: Vec<Place>,
     directory: Vec<u8>,
 }
+
+/// Most events have no more arguments: room for [`MAX_ARGS`] would have to be emptied for each of them.
+const FEW_ARGS: usize = 8;
 
 impl Arguments {
     /// Reads a record's arguments and hands them over, with the marks that their absence gives and the directory that
     /// relative paths begin at, empty when it was not told.
     pub fn read<R>(
         &mut self,
-        slot: &SlotEvent,
+        reader: &SlotReader,
         header: &RecordHeader,
         record: &[u8],
-        files: &Files,
+        files: &mut Files,
         then: impl FnOnce(&[Raw<'_>], Marks, &[u8]) -> R,
     ) -> R {
-        let declared = slot.event.args.get(..slot.event.args.len().min(MAX_ARGS)).unwrap_or_default();
-        let mut args = [Raw::Missing; MAX_ARGS];
-        for word in 0..header.words as usize {
-            let Some(position) = slot.position(word) else { continue };
-            let (Some(arg), Some(place)) = (declared.get(position), args.get_mut(position)) else { continue };
-            let register = u64_at(record, HEADER_BYTES + word * 8).unwrap_or(0);
-            if arg.kind.is_number() {
-                *place = number_of(arg.kind, register, slot.is_compat);
-            } else if slot.event.is_syscall() && register != 0 {
-                // Where nothing was read (the call failed, or the memory was gone), the address is what is known.
-                *place = Raw::Number(register);
+        if reader.slot.event.args.len() <= FEW_ARGS {
+            self.read_up_to::<FEW_ARGS, R>(reader, header, record, files, then)
+        } else {
+            self.read_up_to::<MAX_ARGS, R>(reader, header, record, files, then)
+        }
+    }
+
+    fn read_up_to<const N: usize, R>(
+        &mut self,
+        reader: &SlotReader,
+        header: &RecordHeader,
+        record: &[u8],
+        files: &mut Files,
+        then: impl FnOnce(&[Raw<'_>], Marks, &[u8]) -> R,
+    ) -> R {
+        let slot = &reader.slot;
+        let declared = slot.event.args.get(..slot.event.args.len().min(N)).unwrap_or_default();
+        let mut args = [Raw::Missing; N];
+        let words = record.get(HEADER_BYTES..).unwrap_or_default().chunks_exact(8);
+        for (bytes, (read, position)) in words.take(header.words as usize).zip(&reader.words) {
+            if let (Some(bytes), Some(place)) = (bytes.first_chunk(), args.get_mut(usize::from(*position)))
+                && *read != Word::Nothing
+            {
+                *place = read.read(u64::from_ne_bytes(*bytes));
             }
         }
+        let mut marks = slot.marks(header.marks);
         if record.len() == HEADER_BYTES + header.words as usize * 8 {
-            return then(args.get(..declared.len()).unwrap_or_default(), slot.marks(header.marks), &[]);
+            return then(args.get(..declared.len()).unwrap_or_default(), marks, &[]);
         }
         // First what is put together elsewhere, since the values are borrowed from there.
         self.made.clear();
         self.places.clear();
         self.directory.clear();
-        let mut marks = slot.marks(header.marks);
-        for blob in blobs(record, header.words) {
-            let place = self.make(slot, &args, files, record, &blob, &mut marks);
-            self.places.push(place);
-        }
-        let mut places = self.places.iter();
-        for blob in blobs(record, header.words) {
-            let place = places.next().cloned().flatten();
-            let bytes = match blob.form {
-                form::PLAIN => record.get(blob.bytes),
-                _ => place.and_then(|range| self.made.get(range)),
-            };
-            let Some(position) = slot.position(blob.arg as usize) else { continue };
-            let (Some(arg), Some(place), Some(bytes)) =
-                (declared.get(position), args.get_mut(position), bytes)
-            else {
+        let mut at = HEADER_BYTES + header.words as usize * 8;
+        while let Some(blob) = blob_at(record, at) {
+            at = blob.bytes().end.next_multiple_of(8);
+            if blob.form == form::FILE && blob.arg == files::position::WORKING_DIRECTORY {
+                let id = u64_at(record, blob.start as usize).unwrap_or(0);
+                self.directory.extend_from_slice(files.get(blob.place, id).map_or(&[], File::text));
                 continue;
-            };
+            }
+            let Some(position) = slot.position(blob.arg as usize) else { continue };
+            let Some(arg) = declared.get(position) else { continue };
             if arg.kind == ArgKind::Fd && blob.form == form::FILE {
-                *place = Raw::Bytes(bytes);
+                if let Some(Raw::Number(number)) = args.get(position) {
+                    self.descriptor(position, *number, files, record, blob, &mut marks);
+                }
             } else if !arg.kind.is_number() {
-                *place = Raw::Bytes(if arg.kind == ArgKind::Str { until_nul(bytes) } else { bytes });
+                self.value(position, files, record, blob, &mut marks);
+            }
+        }
+        for place in &self.places {
+            let position = usize::from(place.position);
+            let (Some(arg), Some(value)) = (declared.get(position), args.get_mut(position)) else { continue };
+            let range = place.start as usize..place.end as usize;
+            let bytes = match (place.holder, *value) {
+                (Holder::Record, _) => record.get(range),
+                (Holder::Made, _) => self.made.get(range),
+                (Holder::File, Raw::Number(number)) => {
+                    u64_at(record, range.start).and_then(|id| files.value(place.file, id, number))
+                }
+                (Holder::File, _) => None,
+            };
+            if let Some(bytes) = bytes {
+                *value = Raw::Bytes(if arg.kind == ArgKind::Str { until_nul(bytes) } else { bytes });
             }
         }
         then(args.get(..declared.len()).unwrap_or_default(), marks, &self.directory)
     }
 
-    /// Puts a blob's value together where it is not one by itself.
-    fn make(
+    /// Finds the value of a descriptor: its number, and what it stands for. Where that is not known, the number stays.
+    fn descriptor(
         &mut self,
-        slot: &SlotEvent,
-        args: &[Raw<'_>],
-        files: &Files,
+        position: usize,
+        number: u64,
+        files: &mut Files,
         record: &[u8],
-        blob: &Blob,
+        blob: Blob,
         marks: &mut Marks,
-    ) -> Option<Range<usize>> {
+    ) {
+        let id = u64_at(record, blob.start as usize).unwrap_or(0);
+        // Two descriptors of one call may stand for one file, which remembers one number.
+        let has_file = self.places.iter().any(|place| place.holder == Holder::File);
+        let file = if has_file { files.get(blob.place, id) } else { files.number(blob.place, id, number) };
+        let Some(file) = file else { return };
+        if file.is_cut {
+            *marks = marks.cut_arg(position);
+        }
+        if file.text().is_empty() {
+            return;
+        }
         let start = self.made.len();
-        let bytes = record.get(blob.bytes.clone())?;
+        if has_file {
+            self.made.extend_from_slice(&number.to_le_bytes());
+            self.made.extend_from_slice(file.text());
+            self.put_made(position, start);
+        } else {
+            self.put(position, Holder::File, blob);
+        }
+    }
+
+    /// Finds any other value that is bytes, and puts it together where it is not one by itself.
+    fn value(&mut self, position: usize, files: &Files, record: &[u8], blob: Blob, marks: &mut Marks) {
+        let start = self.made.len();
         match blob.form {
+            form::PLAIN => self.put(position, Holder::Record, blob),
             form::PATH | form::PSEUDO_PATH => {
+                let bytes = record.get(blob.bytes()).unwrap_or_default();
                 append_path(bytes, blob.form == form::PSEUDO_PATH, &mut self.made);
+                self.put_made(position, start);
             }
             form::FILE => {
-                let file = files.get(blob.place, u64_at(bytes, 0)?)?;
-                if blob.arg == files::position::WORKING_DIRECTORY {
-                    self.directory.extend_from_slice(&file.text);
-                    return None;
-                }
-                let position = slot.position(blob.arg as usize)?;
-                let is_descriptor = slot.event.args.get(position)?.kind == ArgKind::Fd;
+                let id = u64_at(record, blob.start as usize).unwrap_or(0);
+                let Some(file) = files.get(blob.place, id) else { return };
                 if file.is_cut {
                     *marks = marks.cut_arg(position);
                 }
-                if file.text.is_empty() {
-                    // A descriptor still has its number.
-                    if !is_descriptor {
-                        *marks = marks.lost_arg(position);
-                    }
-                    return None;
+                if file.text().is_empty() {
+                    *marks = marks.lost_arg(position);
+                    return;
                 }
-                if is_descriptor {
-                    let Some(Raw::Number(number)) = args.get(position) else { return None };
-                    self.made.extend_from_slice(&number.to_le_bytes());
-                }
-                self.made.extend_from_slice(&file.text);
+                self.made.extend_from_slice(file.text());
+                self.put_made(position, start);
             }
-            _ => return None,
+            _ => {}
         }
-        Some(start..self.made.len())
     }
-}
 
-/// A register by its kind. A 32-bit task's numbers are as wide as it says, and signed where they are.
-fn number_of(kind: ArgKind, register: u64, is_compat: bool) -> Raw<'static> {
-    if is_compat && kind == ArgKind::I64 {
-        return Raw::Number(register as i32 as i64 as u64);
+    fn put(&mut self, position: usize, holder: Holder, blob: Blob) {
+        let end = blob.start + blob.length;
+        let place = Place { position: position as u8, holder, file: blob.place, start: blob.start, end };
+        self.places.push(place);
     }
-    kind.read_register(register)
+
+    fn put_made(&mut self, position: usize, start: usize) {
+        let (start, end) = (start as u32, self.made.len() as u32);
+        self.places.push(Place { position: position as u8, holder: Holder::Made, file: 0, start, end });
+    }
 }
 
 impl SlotEvent {
@@ -331,7 +463,8 @@ pub mod tests {
 
     fn read(slot: &SlotEvent, record: &[u8]) -> (Vec<String>, Marks) {
         let header = header(record).expect("a whole record");
-        Arguments::default().read(slot, &header, record, &Files::default(), |args, marks, _| {
+        let reader = SlotReader::new(slot.clone());
+        Arguments::default().read(&reader, &header, record, &mut Files::default(), |args, marks, _| {
             (args.iter().map(|arg| format!("{arg:?}")).collect(), marks)
         })
     }
@@ -373,10 +506,11 @@ pub mod tests {
         };
         tell(77, Marks(0).cut_arg(0).0, &[(files::part::PATH, form::PATH, b"passwd\0etc\0")]);
         tell(78, Marks(0).lost_arg(0).0, &[]);
-        let read = |name: &str, words: &[u64], blobs: &[(u8, u8, &[u8])]| {
+        let mut read = |name: &str, words: &[u64], blobs: &[(u8, u8, &[u8])]| {
             let bytes = record(words, blobs, 0);
             let header = header(&bytes).expect("a whole record");
-            Arguments::default().read(&slot(name), &header, &bytes, &files, |args, marks, directory| {
+            let reader = SlotReader::new(slot(name));
+            Arguments::default().read(&reader, &header, &bytes, &mut files, |args, marks, directory| {
                 let shown: Vec<String> = args.iter().map(|arg| format!("{arg:?}")).collect();
                 (shown, marks, directory.to_vec())
             })
@@ -385,6 +519,10 @@ pub mod tests {
         let (args, marks, _) = read("read", &[3, 0, 1], &[(0, form::FILE, &known)]);
         assert_eq!(args[0], format!("Bytes({:?})", [&3_u64.to_le_bytes()[..], b"/etc/passwd"].concat()));
         assert!(marks.is_cut(0));
+        // Both numbers are there though one file stands for both.
+        let (args, _, _) = read("dup2", &[3, 4], &[(0, form::FILE, &known), (1, form::FILE, &known)]);
+        assert_eq!(args[0], format!("Bytes({:?})", [&3_u64.to_le_bytes()[..], b"/etc/passwd"].concat()));
+        assert_eq!(args[1], format!("Bytes({:?})", [&4_u64.to_le_bytes()[..], b"/etc/passwd"].concat()));
         for id in [lost, unknown] {
             let (args, marks, _) = read("read", &[3, 0, 1], &[(0, form::FILE, &id)]);
             assert_eq!((args[0].as_str(), marks), ("Number(3)", Marks(0)));
@@ -431,7 +569,10 @@ pub mod tests {
 
     #[test]
     fn a_32_bit_tasks_numbers_are_signed_as_it_means_them() {
-        assert_eq!(number_of(ArgKind::I64, 0xffff_ffff, true), Raw::Number(u64::MAX));
-        assert_eq!(number_of(ArgKind::I64, 0xffff_ffff, false), Raw::Number(0xffff_ffff));
+        let bytes = record(&[3, 0xffff_ffff], &[], 0);
+        let mut slot = slot("lseek");
+        assert_eq!(read(&slot, &bytes).0[1], format!("Number({})", 0xffff_ffff_u32));
+        slot.is_compat = true;
+        assert_eq!(read(&slot, &bytes).0[1], format!("Number({})", u64::MAX));
     }
 }

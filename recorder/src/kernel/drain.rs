@@ -10,7 +10,7 @@ use super::{
     Loss, LossCause, Record, Records, UNKNOWN_CONTEXT,
     clock::BootOffset,
     contexts::Contexts,
-    decode::{self, Arguments, MAX_ARGS},
+    decode::{self, Arguments, MAX_ARGS, SlotReader},
     files::Files,
     order::{Stream, earliest},
     region::Regions,
@@ -24,7 +24,7 @@ const PENDING: usize = 4096;
 /// What reading needs to remember between drains.
 #[derive(Debug)]
 pub struct Drain {
-    slots: Vec<Option<SlotEvent>>,
+    slots: Vec<Option<SlotReader>>,
     /// One for each CPU's region, then one for each CPU's part of the ring buffer, then of that of packets.
     streams: Vec<Stream>,
     cpus: usize,
@@ -45,7 +45,7 @@ pub struct Drain {
 impl Drain {
     pub fn new(slots: Vec<Option<SlotEvent>>, cpus: usize, now_ns: u64, owners: Vec<SocketOwner>) -> Drain {
         Drain {
-            slots,
+            slots: slots.into_iter().map(|slot| slot.map(SlotReader::new)).collect(),
             streams: (0..cpus * 3).map(|_| Stream::default()).collect(),
             cpus,
             times: vec![None; cpus * 3],
@@ -147,6 +147,7 @@ impl Drain {
             if header.time_ns > until_ns {
                 break;
             }
+            source.prefetch();
             if let Some(record) = source.rest().get(..header.length as usize) {
                 count += self.read(&header, record, sink);
             }
@@ -178,7 +179,7 @@ impl Drain {
     }
 
     fn event(&mut self, header: &RecordHeader, record: &[u8], sink: &mut impl Records) {
-        let Some(slot) = self.slots.get(header.slot as usize).and_then(Option::as_ref) else {
+        let Some(reader) = self.slots.get(header.slot as usize).and_then(Option::as_ref) else {
             self.losses.malformed.push(header.cpu);
             return;
         };
@@ -191,47 +192,51 @@ impl Drain {
             marks |= Marks::LATE;
         }
         self.released_ns = self.released_ns.max(header.time_ns);
-        if slot.is_state_only {
+        if reader.slot.is_state_only {
             marks |= Marks::STATE_ONLY;
         }
         let time_ns = self.offset.boot_ns(header.time_ns);
         let context = known.map_or(UNKNOWN_CONTEXT, |known| known.id);
-        let files = &self.files;
-        let mut give =
-            |header: &RecordHeader, slot: &SlotEvent, arguments: &mut Arguments, record: &[u8], more: u32| {
-                arguments.read(
-                    slot,
-                    header,
-                    record,
-                    files,
-                    |args: &[Raw<'_>], marks: Marks, directory: &[u8]| {
-                        let marks = Marks(marks.0 | more);
-                        let record = Record {
-                            time_ns,
-                            event: slot.event.id,
-                            cpu: header.cpu,
-                            context,
-                            ret: header.ret,
-                            marks,
-                            args,
-                        };
-                        if !slot.is_hidden {
-                            sink.record(&record);
-                        }
-                        for stand_in in slot.stand_ins.iter().filter(|it| it.applies(args, header.ret)) {
-                            let mut own = [Raw::Missing; MAX_ARGS];
-                            let count = stand_in.args.len().min(MAX_ARGS);
-                            let absolute = stand_in.absolute(args, directory);
-                            let marks = stand_in.fill(args, &absolute, header.ret, marks, &mut own);
-                            let args = own.get(..count).unwrap_or_default();
-                            sink.record(&Record { event: stand_in.event.id, ret: 0, marks, args, ..record });
-                        }
-                    },
-                );
-            };
+        let files = &mut self.files;
+        let mut give = |header: &RecordHeader,
+                        reader: &SlotReader,
+                        arguments: &mut Arguments,
+                        record: &[u8],
+                        more: u32| {
+            let slot = &reader.slot;
+            arguments.read(
+                reader,
+                header,
+                record,
+                files,
+                |args: &[Raw<'_>], marks: Marks, directory: &[u8]| {
+                    let marks = Marks(marks.0 | more);
+                    let record = Record {
+                        time_ns,
+                        event: slot.event.id,
+                        cpu: header.cpu,
+                        context,
+                        ret: header.ret,
+                        marks,
+                        args,
+                    };
+                    if !slot.is_hidden {
+                        sink.record(&record);
+                    }
+                    for stand_in in slot.stand_ins.iter().filter(|it| it.applies(args, header.ret)) {
+                        let mut own = [Raw::Missing; MAX_ARGS];
+                        let count = stand_in.args.len().min(MAX_ARGS);
+                        let absolute = stand_in.absolute(args, directory);
+                        let marks = stand_in.fill(args, &absolute, header.ret, marks, &mut own);
+                        let args = own.get(..count).unwrap_or_default();
+                        sink.record(&Record { event: stand_in.event.id, ret: 0, marks, args, ..record });
+                    }
+                },
+            );
+        };
         let is_exit = header.slot == Hook::ProcessExit.slot();
         let pid = known.map(|known| known.pid);
-        if slot.is_exec
+        if reader.slot.is_exec
             && let Some(entry) = pid.and_then(|pid| self.pending.remove(&pid))
             && header.ret == 0
             && let Some(entry_header) = decode::header(&entry)
@@ -242,20 +247,20 @@ impl Drain {
                 marks: header.marks | entry_header.marks & !Marks::AT_ENTRY,
                 ..*header
             };
-            give(&header, slot, &mut self.arguments, &entry, marks);
+            give(&header, reader, &mut self.arguments, &entry, marks);
         } else {
             // Other threads of a process end while one of them execs; only the last one's end is that of the exec.
             if is_exit
                 && decode::word(record, 2).is_some_and(|is_last| is_last != 0)
                 && let Some(entry) = pid.and_then(|pid| self.pending.remove(&pid))
                 && let Some(entry_header) = decode::header(&entry)
-                && let Some(slot) = self.slots.get(entry_header.slot as usize).and_then(Option::as_ref)
+                && let Some(reader) = self.slots.get(entry_header.slot as usize).and_then(Option::as_ref)
             {
                 // It died in the exec: there is no result.
                 let header = RecordHeader { ret: 0, cpu: header.cpu, ..entry_header };
-                give(&header, slot, &mut self.arguments, &entry, marks);
+                give(&header, reader, &mut self.arguments, &entry, marks);
             }
-            give(header, slot, &mut self.arguments, record, marks);
+            give(header, reader, &mut self.arguments, record, marks);
         }
         if is_exit {
             self.contexts.end(header.context, header.time_ns);
@@ -271,8 +276,7 @@ impl Drain {
     pub fn report_misses(&self, misses: &[(Hook, u64)], now_ns: u64, sink: &mut impl Records) {
         let to_ns = self.offset.boot_ns(now_ns);
         for (hook, count) in misses {
-            let event =
-                self.slots.get(hook.slot() as usize).and_then(Option::as_ref).map(|slot| slot.event.id);
+            let event = event_of(&self.slots, hook.slot().into());
             sink.lost(&Loss { from_ns: 0, to_ns, cpu: 0, event, count: *count, cause: LossCause::Nested });
         }
     }
@@ -281,6 +285,10 @@ impl Drain {
     pub fn losses_since_ns(&self) -> u64 {
         self.losses.since_ns
     }
+}
+
+fn event_of(slots: &[Option<SlotReader>], slot: usize) -> Option<EventId> {
+    slots.get(slot).and_then(Option::as_ref).map(|reader| reader.slot.event.id)
 }
 
 /// Counters of lost records as last seen.
@@ -299,7 +307,7 @@ impl Losses {
     fn report(
         &mut self,
         regions: &Regions,
-        slots: &[Option<SlotEvent>],
+        slots: &[Option<SlotReader>],
         offset: BootOffset,
         now_ns: u64,
         sink: &mut impl Records,
@@ -323,7 +331,7 @@ impl Losses {
             *counted = dropped;
             for (slot, seen) in by_slot.iter_mut().enumerate() {
                 let now = regions.dropped_of(cpu, slot);
-                let event = slots.get(slot).and_then(Option::as_ref).map(|slot| slot.event.id);
+                let event = event_of(slots, slot);
                 if now != *seen {
                     sink.lost(&loss(cpu, event, now.wrapping_sub(*seen), LossCause::BufferFull));
                     *seen = now;

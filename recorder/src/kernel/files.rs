@@ -13,9 +13,8 @@ use events::{
         form,
     },
 };
-use hashbrown::HashMap;
 
-use super::decode::{self, Blob};
+use super::decode;
 
 const S_IFMT: u64 = 0o170_000;
 const S_IFSOCK: u64 = 0o140_000;
@@ -25,37 +24,67 @@ const S_IFIFO: u64 = 0o010_000;
 /// may still refer to the older.
 #[derive(Debug, Default)]
 pub struct Files {
-    places: HashMap<u16, [File; 2]>,
+    places: Vec<[File; 2]>,
     text: Vec<u8>,
 }
+
+/// Bytes of a descriptor's number, before what the descriptor stands for.
+const NUMBER: usize = size_of::<u64>();
 
 /// A file that was told of.
 #[derive(Debug, Default)]
 pub struct File {
     id: u64,
-    /// What it is; empty when that could not be read.
-    pub text: Box<[u8]>,
+    /// The number of a descriptor that stood for it last, and what it is; nothing after the number when that could not
+    /// be read.
+    value: Box<[u8]>,
     /// Its path is longer than what was read of it.
     pub is_cut: bool,
+}
+
+impl File {
+    /// What it is; empty when that could not be read.
+    pub fn text(&self) -> &[u8] {
+        self.value.get(NUMBER..).unwrap_or_default()
+    }
 }
 
 impl Files {
     /// Takes a FILE record.
     pub fn add(&mut self, header: &RecordHeader, record: &[u8]) {
-        if u32::from(header.slot) >= PLACES {
+        let place = usize::from(header.slot);
+        if place >= PLACES as usize {
             return;
         }
         self.text.clear();
+        self.text.extend([0; NUMBER]);
         describe(record, header.words, &mut self.text);
-        let [newer, older] = self.places.entry(header.slot).or_default();
+        if self.places.len() <= place {
+            self.places.resize_with(place + 1, Default::default);
+        }
+        let Some([newer, older]) = self.places.get_mut(place) else { return };
         std::mem::swap(newer, older);
         let is_cut = Marks(header.marks).is_cut(usize::from(part::PATH));
-        *newer = File { id: header.context, text: self.text.as_slice().into(), is_cut };
+        *newer = File { id: header.context, value: self.text.as_slice().into(), is_cut };
     }
 
     /// A file by its place and id; `None` when it was never told of.
     pub fn get(&self, place: u16, id: u64) -> Option<&File> {
-        self.places.get(&place)?.iter().find(|file| file.id == id && id != 0)
+        self.places.get(usize::from(place))?.iter().find(|file| file.id == id && id != 0)
+    }
+
+    /// Makes a file's value that of a descriptor with this number, for [`Files::value`].
+    pub fn number(&mut self, place: u16, id: u64, number: u64) -> Option<&File> {
+        let file =
+            self.places.get_mut(usize::from(place))?.iter_mut().find(|file| file.id == id && id != 0)?;
+        *file.value.first_chunk_mut()? = number.to_le_bytes();
+        Some(file)
+    }
+
+    /// The value of a descriptor of this number that stands for the file, if the number is the last that was set.
+    pub fn value(&self, place: u16, id: u64, number: u64) -> Option<&[u8]> {
+        let file = self.get(place, id)?;
+        (file.value.first_chunk() == Some(&number.to_le_bytes())).then_some(&file.value)
     }
 }
 
@@ -68,7 +97,7 @@ fn describe(record: &[u8], words: u8, out: &mut Vec<u8>) {
         return socket(family, (kind >> 32) as u16, inode, |part| blob(record, words, part), out);
     }
     let Some(path) = decode::blobs(record, words).find(|blob| blob.arg == part::PATH) else { return };
-    let Some(components) = record.get(path.bytes) else { return };
+    let Some(components) = record.get(path.bytes()) else { return };
     let file_system = blob(record, words, part::FILE_SYSTEM);
     if path.form == form::PATH {
         decode::append_path(components, false, out);
@@ -88,8 +117,7 @@ fn describe(record: &[u8], words: u8, out: &mut Vec<u8>) {
 }
 
 fn blob(record: &[u8], words: u8, part: u8) -> Option<&[u8]> {
-    let Blob { bytes, .. } = decode::blobs(record, words).find(|blob| blob.arg == part)?;
-    record.get(bytes)
+    record.get(decode::blobs(record, words).find(|blob| blob.arg == part)?.bytes())
 }
 
 fn socket<'a>(
@@ -283,8 +311,18 @@ mod tests {
         add(1, b"a\0");
         add(2, b"b\0");
         add(3, b"c\0");
-        let text = |place, id| files.get(place, id).map(|file| &*file.text);
+        let text = |place, id| files.get(place, id).map(File::text);
         assert_eq!([1, 2, 3].map(|id| text(5, id)), [None, Some(&b"/b"[..]), Some(b"/c")]);
         assert_eq!(text(6, 3), None);
+    }
+
+    #[test]
+    fn a_files_value_is_that_of_the_descriptor_that_was_set_last() {
+        let mut files = Files::default();
+        let told = record(&[0o100_644, 9, 0], &[(part::PATH, form::PATH, b"a\0")], 0);
+        files.add(&RecordHeader { words: 3, slot: 2, context: 4, ..RecordHeader::default() }, &told);
+        assert!(files.number(2, 4, 7).is_some() && files.number(2, 5, 7).is_none());
+        assert_eq!(files.value(2, 4, 7), Some(&b"\x07\0\0\0\0\0\0\0/a"[..]));
+        assert_eq!(files.value(2, 4, 8), None);
     }
 }

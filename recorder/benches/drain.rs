@@ -1,0 +1,242 @@
+//! From bytes as the kernel programs write them to records, without a kernel: what the draining thread does for each.
+
+use std::{path::Path, time::Duration};
+
+use divan::counter::ItemsCount;
+use events::{
+    Context, EventId,
+    abi::{CONTEXT_BYTES, HEADER_BYTES, RecordHeader, files, form, kind},
+    catalogue,
+};
+use format::{Compression, Header};
+use recorder::{
+    assemble::Choice,
+    cgroup_table::CgroupTable,
+    kernel::{Drain, Error, Loss, Record, Records, SlotEvent},
+    label::Judge,
+    session::{Session, Setup, Step},
+    source::Source,
+    write::Destination,
+};
+use scopes::Plan;
+
+/// Records of one recording.
+const RECORDS: usize = 2_000_000;
+/// Records of one look at the buffers.
+const BATCH: usize = 20_000;
+const CONTEXT: u64 = 1 << 44 | 7;
+const FILE: u64 = 1 << files::id::CPU_SHIFT | 9;
+
+fn main() {
+    divan::main();
+}
+
+/// What the programs write for one task that reads and writes a byte, or that opens and looks at many files.
+#[derive(Clone, Copy, Debug)]
+enum Load {
+    Dd,
+    Find,
+}
+
+impl Load {
+    fn calls(self) -> &'static [&'static str] {
+        match self {
+            Load::Dd => &["read", "write"],
+            Load::Find => &["newfstatat", "openat", "fcntl", "close"],
+        }
+    }
+
+    fn slots(self) -> Vec<Option<SlotEvent>> {
+        let slots = self.calls().iter().map(|name| {
+            catalogue::by_name(name).map(|event| SlotEvent {
+                event,
+                is_compat: false,
+                is_exec: false,
+                is_state_only: false,
+                is_hidden: false,
+                stand_ins: Vec::new(),
+                positions: None,
+            })
+        });
+        slots.collect()
+    }
+
+    fn event(self, n: usize, out: &mut Vec<u8>) {
+        let slot = n % self.calls().len();
+        let at = RecordHeader { kind: kind::EVENT, slot: slot as u16, ..header(n) };
+        let file = FILE.to_ne_bytes();
+        let path = || format!("/usr/lib/x86_64/{}/{}", n % 97, n.wrapping_mul(7919) % 20_000);
+        match (self, slot) {
+            (Load::Dd, _) => write(at, &[slot as u64, 0x7fff_0000, 1], &[(0, form::FILE, &file)], out),
+            (Load::Find, 0) => {
+                let (path, stat) = (path(), [0; 144]);
+                let blobs: [(u8, u8, &[u8]); 3] =
+                    [(0, form::FILE, &file), (1, form::PLAIN, path.as_bytes()), (2, form::PLAIN, &stat)];
+                write(at, &[5, 0x7fff_0000, 0x7fff_1000, 0x100], &blobs, out);
+            }
+            (Load::Find, 1) => {
+                let path = path();
+                write(
+                    at,
+                    &[u64::MAX - 99, 0x7fff_0000, 0x80000, 0],
+                    &[(1, form::PLAIN, path.as_bytes())],
+                    out,
+                );
+            }
+            (Load::Find, 2) => write(at, &[5, 1, 0], &[(0, form::FILE, &file)], out),
+            (Load::Find, _) => write(at, &[5], &[(0, form::FILE, &file)], out),
+        }
+    }
+}
+
+fn header(n: usize) -> RecordHeader {
+    RecordHeader { time_ns: 1_000_000 + n as u64 * 450, context: CONTEXT, more: 1, ..RecordHeader::default() }
+}
+
+fn write(header: RecordHeader, words: &[u64], blobs: &[(u8, u8, &[u8])], out: &mut Vec<u8>) {
+    let blob_bytes: usize = blobs.iter().map(|(_, _, bytes)| 8 + bytes.len().next_multiple_of(8)).sum();
+    let length = (HEADER_BYTES + words.len() * 8 + blob_bytes) as u32;
+    out.extend(header.time_ns.to_ne_bytes());
+    out.extend(length.to_ne_bytes());
+    out.extend(header.slot.to_ne_bytes());
+    out.extend([header.kind, words.len() as u8]);
+    out.extend(header.context.to_ne_bytes());
+    out.extend(header.ret.to_ne_bytes());
+    out.extend(header.marks.to_ne_bytes());
+    out.extend(header.cpu.to_ne_bytes());
+    out.extend(header.more.to_ne_bytes());
+    out.extend(words.iter().flat_map(|word| word.to_ne_bytes()));
+    for (arg, form, bytes) in blobs {
+        out.extend((bytes.len() as u32).to_ne_bytes());
+        out.extend([*arg, *form, 0, 0]);
+        out.extend_from_slice(bytes);
+        out.resize(out.len().next_multiple_of(8), 0);
+    }
+}
+
+/// What is told once: who the task is, and what its descriptor stands for.
+fn told(out: &mut Vec<u8>) {
+    let mut words = [0; CONTEXT_BYTES / 8];
+    // pid and tid, comm.
+    (words[0], words[11]) = (42 << 32 | 42, u64::from_ne_bytes(*b"dd\0\0\0\0\0\0"));
+    write(
+        RecordHeader { kind: kind::CONTEXT, ..header(0) },
+        &words,
+        &[(0, form::PATH, b"dd\0bin\0usr\0")],
+        out,
+    );
+    let file = RecordHeader { kind: kind::FILE, context: FILE, ..header(0) };
+    write(file, &[0o020_666, 5, 0], &[(files::part::PATH, form::PATH, b"zero\0dev\0")], out);
+}
+
+struct Bytes {
+    drain: Drain,
+    batches: Vec<Vec<u8>>,
+}
+
+impl Bytes {
+    fn new(load: Load) -> Bytes {
+        let batches = (0..RECORDS / BATCH).map(|batch| {
+            let mut out = Vec::new();
+            if batch == 0 {
+                told(&mut out);
+            }
+            for n in batch * BATCH..(batch + 1) * BATCH {
+                load.event(n, &mut out);
+            }
+            out
+        });
+        Bytes { batches: batches.rev().collect(), drain: Drain::new(load.slots(), 1, 0, Vec::new()) }
+    }
+}
+
+impl Source for Bytes {
+    fn wait(&mut self, _: Duration) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn drain(&mut self, records: &mut impl Records) -> Result<usize, Error> {
+        let Some(batch) = self.batches.pop() else { return Ok(0) };
+        self.drain.take_piece(&batch);
+        Ok(self.drain.release(u64::MAX, records))
+    }
+
+    fn finish(self, _: &mut impl Records) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// Counts what it is given.
+#[derive(Default)]
+struct Count {
+    events: [usize; 2],
+    contexts: usize,
+}
+
+impl Records for Count {
+    fn context(&mut self, _: u32, _: &Context<'_>) {
+        self.contexts += 1;
+    }
+
+    fn record(&mut self, record: &Record<'_>) {
+        self.events[usize::from(record.event == EventId(0))] += record.args.len();
+    }
+
+    fn lost(&mut self, _: &Loss) {}
+}
+
+/// Reading alone.
+#[divan::bench(args = [Load::Dd, Load::Find], sample_count = 5, sample_size = 1)]
+fn read(bencher: divan::Bencher<'_, '_>, load: Load) {
+    bencher.counter(ItemsCount::new(RECORDS)).with_inputs(|| Bytes::new(load)).bench_local_values(
+        |mut bytes| {
+            let mut count = Count::default();
+            while bytes.drain(&mut count).is_ok_and(|read| read > 0) {}
+            assert_eq!(count.contexts, 2);
+            count.events
+        },
+    );
+}
+
+/// A whole recording, up to the file.
+#[divan::bench(args = [Load::Dd, Load::Find], sample_count = 5, sample_size = 1)]
+fn record(bencher: divan::Bencher<'_, '_>, load: Load) {
+    bencher.counter(ItemsCount::new(RECORDS)).with_inputs(|| Bytes::new(load)).bench_local_values(|bytes| {
+        let mut left = bytes.batches.len() + 1;
+        let summary = Session::start(setup()).and_then(|session| {
+            session.record(bytes, &mut || {
+                left -= 1;
+                if left == 0 { Step::Stop } else { Step::Go }
+            })
+        });
+        assert!(summary.is_ok(), "{summary:?}");
+        summary.map_or(0, |summary| summary.lost)
+    });
+}
+
+fn setup() -> Setup {
+    Setup {
+        destination: Destination {
+            path: Path::new("/dev/null").to_owned(),
+            force: false,
+            max_bytes: None,
+            rotation: None,
+            flight: None,
+            seal: format::WriterOptions::default(),
+        },
+        header: Header { schema: format::current_schema(), ..Header::default() },
+        compression: Compression::Default,
+        choice: Choice {
+            labels: Judge::new(Plan::everything(), scopes::Recording::default(), 0),
+            only_matched: false,
+            wanted: None,
+            trigger: None,
+            early_drop: None,
+        },
+        processes: Vec::new(),
+        users: Vec::new(),
+        cgroups: CgroupTable::new(None),
+        names: None,
+        after: Duration::ZERO,
+    }
+}
