@@ -59,6 +59,10 @@ pub struct Options {
     #[arg(long, value_name = "SIZE", value_parser = amount::size)]
     buffer: Option<u64>,
 
+    /// How much the thread that drains the buffers comes before others (nice); 0: as all others [default: 10]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=39))]
+    priority_boost: Option<u8>,
+
     /// Bytes kept of a string argument, such as a path
     #[arg(long, value_name = "BYTES", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(16..=4096))]
     string_bound: u32,

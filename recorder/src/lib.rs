@@ -18,6 +18,7 @@ pub mod lanes;
 pub mod loss;
 pub mod names;
 pub mod output;
+pub mod priority;
 mod proc_files;
 pub mod process_table;
 pub mod rotate;

@@ -18,7 +18,7 @@ use recorder::{
     host,
     kernel::{self, HookPrograms, Kernel, KernelOptions, NAMED_ONLY},
     label::Judge,
-    names, output,
+    names, output, priority,
     process_table::process_from,
     rotate::{Rotation, part_path},
     runtime_paths::RuntimePaths,
@@ -164,6 +164,13 @@ pub fn record(options: &Options) -> Result<Outcome> {
         },
     };
     let line = progress::Line::start(session.progress());
+    // Only now: the command and the other threads are as important as they were.
+    let by = options.priority_boost.unwrap_or(priority::DEFAULT_BOOST);
+    if let Err(error) = priority::boost(by)
+        && options.priority_boost.is_some()
+    {
+        let _ = writeln!(io::stderr(), "tracer: --priority-boost: {error}; setting it needs CAP_SYS_NICE");
+    }
     let mut steer = Steer::new(signals, command, options.duration);
     let summary = session.record(kernel, &mut || steer.step());
     line.end();
