@@ -60,6 +60,8 @@ pub(crate) mod key {
     pub(crate) const TIMES: u32 = 2;
     pub(crate) const CPUS: u32 = 3;
     pub(crate) const CONTEXTS: u32 = 4;
+    /// Texts that columns of arguments share.
+    pub(crate) const TEXTS: u32 = 5;
     /// What every event has in its own table, beside its arguments.
     pub(crate) const RET: u32 = 64;
     pub(crate) const SCOPES: u32 = 65;

@@ -14,7 +14,7 @@ use crate::compress::Decompressor;
 use crate::directory::Directory;
 use crate::integers::{self, Integer, Torn};
 use crate::schema::FileEvent;
-use crate::{ArgTable, Clock, ColumnView, Error, Result, limits};
+use crate::{ArgTable, Clock, ColumnView, Error, Result, bytestrings, limits};
 
 /// Buffers that blocks decode into, reused from block to block. One for each thread, and for each block held at once.
 #[derive(Debug, Default)]
@@ -33,6 +33,7 @@ struct Buffers {
     #[allow(clippy::vec_box)] // cells hold boxes, and get them back from here
     columns: Vec<Box<Column>>,
     contexts: Vec<(Vec<ContextRow>, Dictionary)>,
+    texts: Option<Dictionary>,
 }
 
 /// Buffers of one kind that are kept between blocks; more than a block usually takes only hold memory.
@@ -72,6 +73,7 @@ pub struct Block<'a> {
     scopes: OnceCell<Vec<u64>>,
     marks: OnceCell<Vec<u32>>,
     contexts: OnceCell<(Vec<ContextRow>, Dictionary)>,
+    texts: OnceCell<Dictionary>,
     /// Bytes decompressed, and memory taken, up to now.
     decompressed: Cell<u64>,
     memory: Cell<usize>,
@@ -191,6 +193,7 @@ impl<'a> Block<'a> {
             scopes: OnceCell::new(),
             marks: OnceCell::new(),
             contexts: OnceCell::new(),
+            texts: OnceCell::new(),
             decompressed: Cell::new(0),
             memory: Cell::new(0),
         }
@@ -338,7 +341,9 @@ impl<'a> Block<'a> {
             let bytes = self.bytes_at(at)?;
             let torn = |Torn| self.damaged("a column of arguments is torn");
             if is_argument {
-                column.decode(bytes, rows, self.memory_left()).map_err(torn)?;
+                let none = Dictionary::default();
+                let texts = if columns::shares_texts(bytes) { self.texts()? } else { &none };
+                column.decode(bytes, rows, self.memory_left(), texts).map_err(torn)?;
                 self.take(column.dictionary.bytes.len())?;
             } else {
                 column.decode_numbers(bytes, rows).map_err(torn)?;
@@ -346,6 +351,21 @@ impl<'a> Block<'a> {
             Ok(column)
         })?;
         Ok(column.view(rows))
+    }
+
+    /// The texts that columns of arguments share.
+    fn texts(&self) -> Result<&Dictionary> {
+        get_or_try(&self.texts, || {
+            let mut texts = self.buffers.borrow_mut().texts.take().unwrap_or_default();
+            let bytes =
+                self.column_bytes(key::TEXTS)?.ok_or(self.damaged("it lacks texts that it refers to"))?;
+            match bytestrings::decode(bytes, limits::BLOCK_TEXTS, self.memory_left(), &mut texts) {
+                Ok([]) => {}
+                _ => return Err(self.damaged("its texts are torn")),
+            }
+            self.take(texts.bytes.len() + texts.ends.len() * size_of::<u32>())?;
+            Ok(texts)
+        })
     }
 
     /// Puts what every event's table has back into the order of the block's rows.
@@ -484,6 +504,8 @@ impl Drop for Block<'_> {
             }
         }
         buffers.contexts.extend(self.contexts.take());
+        buffers.texts =
+            self.texts.take().filter(|texts| texts.bytes.capacity() <= KEPT_BYTES).or(buffers.texts);
         self.home.buffers = buffers;
     }
 }

@@ -6,23 +6,38 @@
 //!   SPARSE   column of 0 and 1 (1: the row has a number), column of the numbers there are
 //!   BYTES    dictionary, column of codes; the code after the last one means missing
 //!   MIXED    dictionary, column of codes (last + 1: missing, last + 2: a number), u32 count, column of the numbers
+//!   DESCRIPTORS, TEXTS
+//!            u32 values, u32 numbers; of DESCRIPTORS a column of the number of each value; a column of the code that each
+//!            value's text has among the block's texts; a column of codes as of MIXED; column of the numbers
 //! contexts := dictionary of strings, then a column of integers for each field: see `FIELDS`
 //! ```
 //! A column that is not there is missing in every row.
 
-use std::hash::BuildHasher;
-
-use hashbrown::{DefaultHashBuilder, HashTable};
-
 use crate::args::{ColumnView, Dictionary, MISSING, NUMBER};
 use crate::builder::{ContextRow, ContextTable};
-use crate::bytestrings;
+use crate::distinct::Distinct;
 use crate::integers::{self, Torn, Work};
+use crate::{bytestrings, limits};
 
 const NUMBERS: u8 = 0;
 const SPARSE: u8 = 1;
 const BYTES: u8 = 2;
 const MIXED: u8 = 3;
+const DESCRIPTORS: u8 = 4;
+const TEXTS: u8 = 5;
+
+/// Bytes of a descriptor's number, before its text.
+const DESCRIPTOR_NUMBER: usize = size_of::<u64>();
+
+/// Whose texts a column may share.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Sharing {
+    Nothing,
+    /// Its values are descriptors: a number, then the text that others of the block share.
+    Descriptors,
+    /// Its values are texts, some of which descriptors may have as well.
+    Texts,
+}
 
 /// Gathers one argument's values for encoding.
 #[derive(Debug, Default)]
@@ -30,11 +45,8 @@ pub(crate) struct ColumnBuilder {
     /// A code each, or [`MISSING`], or [`NUMBER`].
     codes: Vec<u32>,
     numbers: Vec<u64>,
-    /// Distinct values as `offset << 32 | length` in the builder's bytes, by code.
-    distinct: Vec<u64>,
+    distinct: Distinct,
     missing: usize,
-    seen: HashTable<u32>,
-    hasher: DefaultHashBuilder,
 }
 
 impl ColumnBuilder {
@@ -42,7 +54,6 @@ impl ColumnBuilder {
         self.codes.clear();
         self.numbers.clear();
         self.distinct.clear();
-        self.seen.clear();
         self.missing = 0;
     }
 
@@ -62,31 +73,20 @@ impl ColumnBuilder {
 
     /// Takes `value`, which is `all[word >> 32..][..word as u32]`, and returns its code.
     pub(crate) fn bytes(&mut self, value: &[u8], word: u64, all: &[u8]) -> u32 {
-        let ColumnBuilder { distinct, seen, hasher, codes, .. } = self;
-        let same = |code: &u32| distinct.get(*code as usize).is_some_and(|w| slice(all, *w) == value);
-        let hash = hasher.hash_one(value);
-        let code = match seen.find(hash, same) {
-            Some(code) => *code,
-            None => {
-                let code = distinct.len() as u32;
-                distinct.push(word);
-                seen.insert_unique(hash, code, |code| {
-                    hasher.hash_one(distinct.get(*code as usize).map_or(&[][..], |w| slice(all, *w)))
-                });
-                code
-            }
-        };
-        codes.push(code);
+        let code = self.distinct.code(value, word, all);
+        self.codes.push(code);
         code
     }
 
-    /// Whether any value is bytes.
-    pub(crate) fn has_bytes(&self) -> bool {
-        !self.distinct.is_empty()
-    }
-
-    /// Appends the column; `false`, and nothing, when every row is missing.
-    pub(crate) fn encode(&self, all: &[u8], out: &mut Vec<u8>, work: &mut Work) -> bool {
+    /// Appends the column; `false`, and nothing, when every row is missing. `texts` are those of the block.
+    pub(crate) fn encode(
+        &self,
+        all: &[u8],
+        sharing: Sharing,
+        texts: &mut Distinct,
+        out: &mut Vec<u8>,
+        work: &mut Work,
+    ) -> bool {
         let rows = self.codes.len();
         if self.missing == rows {
             return false;
@@ -102,9 +102,78 @@ impl ColumnBuilder {
             integers::encode(&self.numbers, out, work);
             return true;
         }
+        let shares = match sharing {
+            Sharing::Nothing => false,
+            Sharing::Descriptors => self.put_descriptors(all, texts, out, work),
+            Sharing::Texts => self.put_texts(all, texts, out, work),
+        };
+        if shares {
+            self.put_codes(out, work);
+            integers::encode(&self.numbers, out, work);
+            return true;
+        }
         out.push(if self.numbers.is_empty() { BYTES } else { MIXED });
-        let strings: Vec<&[u8]> = self.distinct.iter().map(|word| slice(all, *word)).collect();
+        let strings: Vec<&[u8]> = self.distinct.values(all).collect();
         bytestrings::encode(&strings, out, work);
+        self.put_codes(out, work);
+        if !self.numbers.is_empty() {
+            out.extend_from_slice(&(self.numbers.len() as u32).to_le_bytes());
+            integers::encode(&self.numbers, out, work);
+        }
+        true
+    }
+
+    /// Appends what stands before the codes of a column whose texts the block keeps, with `numbers` if its values have some.
+    fn put_shared(&self, form: u8, numbers: &[u64], codes: &[u64], out: &mut Vec<u8>, work: &mut Work) {
+        out.push(form);
+        out.extend_from_slice(&(codes.len() as u32).to_le_bytes());
+        out.extend_from_slice(&(self.numbers.len() as u32).to_le_bytes());
+        if form == DESCRIPTORS {
+            integers::encode(numbers, out, work);
+        }
+        integers::encode(codes, out, work);
+    }
+
+    fn put_descriptors(&self, all: &[u8], texts: &mut Distinct, out: &mut Vec<u8>, work: &mut Work) -> bool {
+        let has_room = texts.len() + self.distinct.len() <= limits::BLOCK_TEXTS;
+        if !has_room || self.distinct.values(all).any(|value| value.len() < DESCRIPTOR_NUMBER) {
+            return false;
+        }
+        let (mut numbers, mut codes) = (Vec::new(), Vec::new());
+        for (value, word) in self.distinct.values(all).zip(self.distinct.words()) {
+            let Some((number, text)) = value.split_first_chunk() else { return false };
+            numbers.push(u64::from_le_bytes(*number));
+            // Further on by the number, and shorter by as much.
+            let word = word + ((DESCRIPTOR_NUMBER as u64) << 32) - DESCRIPTOR_NUMBER as u64;
+            codes.push(u64::from(texts.code(text, word, all)));
+        }
+        self.put_shared(DESCRIPTORS, &numbers, &codes, out, work);
+        true
+    }
+
+    /// Only where most texts are there already: a question about this column reads all the block's texts.
+    fn put_texts(&self, all: &[u8], texts: &mut Distinct, out: &mut Vec<u8>, work: &mut Work) -> bool {
+        const LOOKED_AT: usize = 64;
+        let has_room = texts.len() + self.distinct.len() <= limits::BLOCK_TEXTS;
+        if !has_room || texts.is_empty() {
+            return false;
+        }
+        let step = self.distinct.len().div_ceil(LOOKED_AT);
+        let (mut looked_at, mut shared) = (0, 0);
+        for value in self.distinct.values(all).step_by(step) {
+            looked_at += 1;
+            shared += usize::from(texts.has(value, all));
+        }
+        if shared * 4 < looked_at * 3 {
+            return false;
+        }
+        let values = self.distinct.values(all).zip(self.distinct.words());
+        let codes: Vec<u64> = values.map(|(value, word)| u64::from(texts.code(value, *word, all))).collect();
+        self.put_shared(TEXTS, &[], &codes, out, work);
+        true
+    }
+
+    fn put_codes(&self, out: &mut Vec<u8>, work: &mut Work) {
         let last = self.distinct.len() as u64;
         let code = |code: &u32| match *code {
             MISSING => last,
@@ -113,17 +182,7 @@ impl ColumnBuilder {
         };
         let codes: Vec<u64> = self.codes.iter().map(code).collect();
         integers::encode(&codes, out, work);
-        if !self.numbers.is_empty() {
-            out.extend_from_slice(&(self.numbers.len() as u32).to_le_bytes());
-            integers::encode(&self.numbers, out, work);
-        }
-        true
     }
-}
-
-fn slice(all: &[u8], word: u64) -> &[u8] {
-    let start = (word >> 32) as usize;
-    all.get(start..start + (word as u32) as usize).unwrap_or_default()
 }
 
 /// One argument, decoded.
@@ -183,8 +242,15 @@ impl Column {
         self.dictionary.ends.clear();
     }
 
-    /// Decodes the column of an argument with so many rows, into no more than about `memory` bytes.
-    pub(crate) fn decode(&mut self, bytes: &[u8], rows: usize, memory: usize) -> Result<(), Torn> {
+    /// Decodes the column of an argument with so many rows, into no more than about `memory` bytes. `texts` are those of
+    /// the block, for a column that [`shares_texts`].
+    pub(crate) fn decode(
+        &mut self,
+        bytes: &[u8],
+        rows: usize,
+        memory: usize,
+        texts: &Dictionary,
+    ) -> Result<(), Torn> {
         self.clear();
         let (form, rest) = bytes.split_first().ok_or(Torn)?;
         let rest = match *form {
@@ -208,45 +274,113 @@ impl Column {
                 rest
             }
             BYTES | MIXED => {
-                let mixed = *form == MIXED;
-                self.form = if mixed { Form::Mixed } else { Form::Bytes };
                 let rest = bytestrings::decode(rest, rows, memory, &mut self.dictionary)?;
-                let mut rest = match integers::constant(rest) {
-                    // Code 0 in every row goes without saying.
-                    Some((0, rest)) if !mixed && self.dictionary.len() == 1 => rest,
-                    _ => integers::decode(rest, rows, &mut self.codes)?,
-                };
-                let last = self.dictionary.len() as u32;
-                let mut numbers = 0;
-                for code in &mut self.codes {
-                    if *code >= last {
-                        *code = match *code - last {
-                            0 => MISSING,
-                            1 if mixed => NUMBER,
-                            _ => return Err(Torn),
-                        };
-                        numbers += usize::from(*code == NUMBER);
-                    }
-                }
-                if mixed {
-                    let (count, after) = rest.split_first_chunk().ok_or(Torn)?;
+                let (rest, numbers) = self.decode_codes(rest, rows, *form == MIXED)?;
+                if *form == MIXED {
+                    let (count, rest) = rest.split_first_chunk().ok_or(Torn)?;
                     if u32::from_le_bytes(*count) as usize != numbers {
                         return Err(Torn);
                     }
-                    let mut dense: Vec<u64> = Vec::new();
-                    rest = integers::decode(after, numbers, &mut dense)?;
-                    let mut dense = dense.into_iter();
-                    self.numbers.extend(self.codes.iter().map(|code| match *code {
-                        NUMBER => dense.next().unwrap_or_default(),
-                        _ => 0,
-                    }));
+                    self.decode_mixed(rest, numbers)?
+                } else {
+                    rest
                 }
-                rest
+            }
+            DESCRIPTORS | TEXTS => {
+                let (values, rest) = rest.split_first_chunk().ok_or(Torn)?;
+                let (count, rest) = rest.split_first_chunk().ok_or(Torn)?;
+                let (values, count) =
+                    (u32::from_le_bytes(*values) as usize, u32::from_le_bytes(*count) as usize);
+                if values > rows {
+                    return Err(Torn);
+                }
+                let rest = self.decode_values(*form == DESCRIPTORS, values, rest, memory, texts)?;
+                let (rest, numbers) = self.decode_codes(rest, rows, count > 0)?;
+                if numbers != count {
+                    return Err(Torn);
+                }
+                self.decode_mixed(rest, numbers)?
             }
             _ => return Err(Torn),
         };
         rest.is_empty().then_some(()).ok_or(Torn)
     }
+
+    /// Puts the values together of which the block has the texts.
+    fn decode_values<'a>(
+        &mut self,
+        has_numbers: bool,
+        values: usize,
+        mut rest: &'a [u8],
+        memory: usize,
+        texts: &Dictionary,
+    ) -> Result<&'a [u8], Torn> {
+        let (mut numbers, mut codes): (Vec<u64>, Vec<u32>) = (Vec::new(), Vec::new());
+        if has_numbers {
+            rest = integers::decode(rest, values, &mut numbers)?;
+        }
+        rest = integers::decode(rest, values, &mut codes)?;
+        let mut numbers = numbers.iter();
+        for code in codes {
+            let text = texts.get(code).ok_or(Torn)?;
+            if self.dictionary.bytes.len() + DESCRIPTOR_NUMBER + text.len() > memory {
+                return Err(Torn);
+            }
+            if let Some(number) = numbers.next() {
+                self.dictionary.bytes.extend_from_slice(&number.to_le_bytes());
+            }
+            self.dictionary.bytes.extend_from_slice(text);
+            self.dictionary.ends.push(self.dictionary.bytes.len() as u32);
+        }
+        Ok(rest)
+    }
+
+    /// Decodes the codes of the dictionary's values, and returns how many rows are numbers.
+    fn decode_codes<'a>(
+        &mut self,
+        rest: &'a [u8],
+        rows: usize,
+        mixed: bool,
+    ) -> Result<(&'a [u8], usize), Torn> {
+        self.form = if mixed { Form::Mixed } else { Form::Bytes };
+        let rest = match integers::constant(rest) {
+            // Code 0 in every row goes without saying.
+            Some((0, rest)) if !mixed && self.dictionary.len() == 1 => rest,
+            _ => integers::decode(rest, rows, &mut self.codes)?,
+        };
+        let last = self.dictionary.len() as u32;
+        let mut numbers = 0;
+        for code in &mut self.codes {
+            if *code >= last {
+                *code = match *code - last {
+                    0 => MISSING,
+                    1 if mixed => NUMBER,
+                    _ => return Err(Torn),
+                };
+                numbers += usize::from(*code == NUMBER);
+            }
+        }
+        Ok((rest, numbers))
+    }
+
+    /// Decodes the numbers that stand among bytes.
+    fn decode_mixed<'a>(&mut self, rest: &'a [u8], numbers: usize) -> Result<&'a [u8], Torn> {
+        let mut dense: Vec<u64> = Vec::new();
+        let rest = integers::decode(rest, numbers, &mut dense)?;
+        if self.form == Form::Mixed {
+            let mut dense = dense.into_iter();
+            self.numbers.extend(self.codes.iter().map(|code| match *code {
+                NUMBER => dense.next().unwrap_or_default(),
+                _ => 0,
+            }));
+        }
+        Ok(rest)
+    }
+}
+
+/// Whether an argument's column refers to the texts of its block.
+pub(crate) fn shares_texts(bytes: &[u8]) -> bool {
+    matches!(bytes.first(), Some(&(DESCRIPTORS | TEXTS)))
 }
 
 /// The number that an argument (or with `is_argument` false, a bare column of integers) has in every row.

@@ -36,9 +36,6 @@ impl Compressor {
                 // Sizes stand in the directory.
                 zstd.set_parameter(CParameter::ContentSizeFlag(false)).map_err(Error::io("compressing"))?;
                 zstd.set_parameter(CParameter::DictIdFlag(false)).map_err(Error::io("compressing"))?;
-                // Descriptors of several events in one group repeat each other a megabyte further on.
-                zstd.set_parameter(CParameter::EnableLongDistanceMatching(true))
-                    .map_err(Error::io("compressing"))?;
                 zstd
             }
         };

@@ -4,12 +4,13 @@ use events::{ArgKind, catalogue};
 
 use crate::archive::{self, BlockV1, GroupV1, INLINE, column_key, key};
 use crate::builder::{TAG_BYTES, TAG_MISSING, TAG_NUMBER};
-use crate::columns::{self, ColumnBuilder};
+use crate::columns::{self, ColumnBuilder, Sharing};
 use crate::compress::Compressor;
+use crate::distinct::Distinct;
 use crate::index::EventCount;
 use crate::integers::{self, Work};
 use crate::summary::Summary;
-use crate::{BlockBuilder, Error, Result, limits};
+use crate::{BlockBuilder, Error, Result, bytestrings, limits};
 
 /// How hard to compress.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -39,9 +40,6 @@ const GROUPED_ROWS: usize = 4096;
 const OWN_GROUP: usize = 2048;
 /// Shorter ones share groups of about this size.
 const SHARED_GROUP: usize = 16 << 10;
-/// Descriptors of all events share groups of about this size: what a process opened is used by several of its calls, so
-/// the same paths come in several columns, in the same order. A question about one of them decompresses the others too.
-const DESCRIPTORS_GROUP: usize = 4 << 20;
 /// A column this short stands in the head.
 const INLINE_BYTES: usize = 32;
 
@@ -51,6 +49,8 @@ pub struct Encoder {
     work: Work,
     compressor: Compressor,
     column: ColumnBuilder,
+    /// Those that columns of the block share.
+    texts: Distinct,
     words: Vec<u64>,
     /// All columns as they are before compression, and where each is.
     raw: Vec<u8>,
@@ -63,8 +63,6 @@ struct Place {
     key: u32,
     start: usize,
     length: usize,
-    /// It says what descriptors stand for.
-    descriptors: bool,
 }
 
 /// A column group that is being filled, and the columns that wait for its number.
@@ -124,6 +122,7 @@ impl Encoder {
             work: Work::default(),
             compressor: Compressor::new(options.compression),
             column: ColumnBuilder::default(),
+            texts: Distinct::default(),
             words: Vec::new(),
             raw: Vec::new(),
             places: Vec::new(),
@@ -153,7 +152,14 @@ impl Encoder {
         let start = self.raw.len();
         columns::encode_contexts(&b.contexts, &mut self.raw, &mut self.work);
         self.place(key::CONTEXTS, start);
+        self.texts.clear();
         self.put_tables(b, order.as_deref());
+        if !self.texts.is_empty() {
+            let start = self.raw.len();
+            let texts: Vec<&[u8]> = self.texts.values(&b.bytes).collect();
+            bytestrings::encode(&texts, &mut self.raw, &mut self.work);
+            self.place(key::TEXTS, start);
+        }
 
         let first_ns = b.times.get(at(0)).copied().unwrap_or_default();
         let last_ns = b.times.get(at(rows.saturating_sub(1))).copied().unwrap_or_default();
@@ -237,15 +243,27 @@ impl Encoder {
             }
             *place += 1;
         }
+        // Descriptors first: they give the texts that others may share.
+        for wanted in [true, false] {
+            for (code, (table, start)) in b.tables.iter().zip(&starts).enumerate() {
+                let order = order.and_then(|_| ordinals.get(*start..*start + table.rows));
+                let args = catalogue::by_id(table.event).map_or(&[][..], |event| event.args);
+                for (position, column) in table.columns.iter().enumerate() {
+                    let sharing = match args.get(position).map(|arg| arg.kind) {
+                        Some(ArgKind::Fd) => Sharing::Descriptors,
+                        Some(ArgKind::Str) => Sharing::Texts,
+                        _ => Sharing::Nothing,
+                    };
+                    if (sharing == Sharing::Descriptors) == wanted {
+                        let key = column_key(code as u16, position as u32);
+                        self.put_argument(key, column, order, &b.bytes, sharing);
+                    }
+                }
+            }
+        }
         for (code, (table, start)) in b.tables.iter().zip(starts).enumerate() {
             let code = code as u16;
             let range = start..start + table.rows;
-            let order = order.and_then(|_| ordinals.get(range.clone()));
-            let args = catalogue::by_id(table.event).map_or(&[][..], |event| event.args);
-            for (position, column) in table.columns.iter().enumerate() {
-                let is_fd = args.get(position).is_some_and(|arg| arg.kind == ArgKind::Fd);
-                self.put_argument(column_key(code, position as u32), column, order, &b.bytes, is_fd);
-            }
             for (position, numbers) in [(key::RET, &rets), (key::SCOPES, &scopes), (key::MARKS, &marks)] {
                 let numbers = numbers.get(range.clone()).unwrap_or_default();
                 // An absent column is all zeros.
@@ -262,7 +280,7 @@ impl Encoder {
         column: &crate::builder::RawColumn,
         order: Option<&[u32]>,
         bytes: &[u8],
-        is_fd: bool,
+        sharing: Sharing,
     ) {
         let rows = column.tags.len();
         self.column.clear();
@@ -291,11 +309,8 @@ impl Encoder {
             }
         }
         let start = self.raw.len();
-        if self.column.encode(bytes, &mut self.raw, &mut self.work) {
+        if self.column.encode(bytes, sharing, &mut self.texts, &mut self.raw, &mut self.work) {
             self.place(key, start);
-            if let Some(place) = self.places.last_mut() {
-                place.descriptors = is_fd && self.column.has_bytes();
-            }
         }
     }
 
@@ -308,7 +323,7 @@ impl Encoder {
     }
 
     fn place(&mut self, key: u32, start: usize) {
-        self.places.push(Place { key, start, length: self.raw.len() - start, descriptors: false });
+        self.places.push(Place { key, start, length: self.raw.len() - start });
     }
 
     /// Puts columns into groups and compresses them; the block's directory says where each is.
@@ -316,8 +331,8 @@ impl Encoder {
         let grouped = rows >= GROUPED_ROWS;
         self.places.sort_by_key(|place| place.key);
         let mut out = Vec::new();
-        // The groups that short columns and descriptors go to.
-        let (mut shared, mut descriptors) = (Filling::default(), Filling::default());
+        // The group that short columns go to.
+        let mut shared = Filling::default();
         for place in &self.places {
             let column = self.raw.get(place.start..place.start + place.length).unwrap_or_default();
             block.keys.push(place.key);
@@ -326,26 +341,21 @@ impl Encoder {
                 block.in_group.push(INLINE);
                 block.offsets.push(block.inline.len() as u32);
                 block.inline.extend_from_slice(column);
-            } else if grouped && place.length >= OWN_GROUP && !place.descriptors {
+            } else if grouped && place.length >= OWN_GROUP {
                 block.in_group.push(block.groups.len() as u16);
                 block.offsets.push(0);
                 block.groups.push(self.compressor.group(column, &mut out)?);
             } else {
-                let (filling, most) = match place.descriptors && grouped {
-                    true => (&mut descriptors, DESCRIPTORS_GROUP),
-                    false => (&mut shared, SHARED_GROUP),
-                };
-                if grouped && filling.bytes.len() + column.len() > most {
-                    seal(&mut self.compressor, filling, block, &mut out)?;
+                if grouped && shared.bytes.len() + column.len() > SHARED_GROUP {
+                    seal(&mut self.compressor, &mut shared, block, &mut out)?;
                 }
-                filling.waiting.push(block.in_group.len());
+                shared.waiting.push(block.in_group.len());
                 block.in_group.push(0);
-                block.offsets.push(filling.bytes.len() as u32);
-                filling.bytes.extend_from_slice(column);
+                block.offsets.push(shared.bytes.len() as u32);
+                shared.bytes.extend_from_slice(column);
             }
         }
         seal(&mut self.compressor, &mut shared, block, &mut out)?;
-        seal(&mut self.compressor, &mut descriptors, block, &mut out)?;
         if block.groups.len() > limits::BLOCK_GROUPS {
             return Err(too_large("column groups of a block", block.groups.len(), limits::BLOCK_GROUPS));
         }

@@ -18,7 +18,7 @@ pub(crate) const PREAMBLE_BYTES: usize = 16;
 pub(crate) const HEADER_BYTES: usize = 64;
 pub(crate) const TRAILER_BYTES: usize = 32;
 
-pub(crate) const VERSION: u16 = 2;
+pub(crate) const VERSION: u16 = 3;
 /// Like PNG's: a transfer as text, or of seven bits, shows.
 const MAGIC: [u8; 8] = *b"\x89TRZ\r\n\x1a\n";
 const END_MAGIC: [u8; 8] = *b"TRZ.end\n";
@@ -258,8 +258,8 @@ mod tests {
     fn a_newer_version_is_named() {
         let mut bytes = preamble();
         assert!(check_preamble(&bytes).is_ok());
-        bytes[8] = 3;
+        bytes[8] = 4;
         let error = check_preamble(&bytes).unwrap_err().to_string();
-        assert_eq!(error, "the capture is of format version 3; this program reads version 2 and older");
+        assert_eq!(error, "the capture is of format version 4; this program reads version 3 and older");
     }
 }

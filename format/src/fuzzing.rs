@@ -66,7 +66,10 @@ pub fn part(part: u8, rows: usize, bytes: &[u8]) {
         }
         7 => {
             let mut column = Column::default();
-            if column.decode(bytes, rows, MEMORY).is_ok() {
+            let mut texts = Dictionary::default();
+            texts.bytes.extend_from_slice(b"/usr/bin/dd/usr/lib");
+            texts.ends.extend([0, 11, 19]);
+            if column.decode(bytes, rows, MEMORY, &texts).is_ok() {
                 let view = column.view(rows);
                 assert!((0..rows).all(|row| view.get(row) == view.get(row)));
             }
@@ -130,6 +133,13 @@ mod tests {
             part(kind, 40, &bytes);
             // A dictionary is most of an argument, and a beginning of contexts.
             part(7, 40, &[&[random() as u8 % 5], bytes.as_slice()].concat());
+            // Of one whose texts the block has, two counts are the beginning.
+            let counts = [random() as u8 % 48, 0, 0, 0, random() as u8 % 48, 0, 0, 0];
+            part(
+                7,
+                40,
+                &[&[4 + random() as u8 % 2], &counts[..], bytes.as_slice(), bytes.as_slice()].concat(),
+            );
             part(8, 40, &bytes);
             let noise: Vec<u8> = (0..random() % 80).map(|_| random() as u8).collect();
             part(random() as u8, random() as usize % 256, &noise);

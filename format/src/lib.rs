@@ -15,6 +15,7 @@ mod capture;
 mod columns;
 mod compress;
 mod directory;
+mod distinct;
 mod encode;
 mod encrypt;
 mod error;

@@ -18,6 +18,8 @@ pub const SIDE_BYTES: usize = 96 << 20;
 pub const BLOCK_GROUPS: usize = 16_384;
 /// Columns of one block.
 pub const BLOCK_COLUMNS: usize = 131_072;
+/// Texts that columns of one block share.
+pub const BLOCK_TEXTS: usize = 1 << 20;
 /// Arguments of one event.
 pub const EVENT_ARGS: usize = 64;
 /// Events that one file's schema may declare.

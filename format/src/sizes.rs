@@ -24,6 +24,8 @@ pub enum ColumnName {
     Times,
     Cpus,
     Contexts,
+    /// Those that columns of arguments share.
+    Texts,
     Returns,
     Scopes,
     Marks,
@@ -47,6 +49,7 @@ impl Block<'_> {
                 key::CONTEXT_CODES => ColumnName::ContextCodes,
                 key::TIMES => ColumnName::Times,
                 key::CPUS => ColumnName::Cpus,
+                key::TEXTS => ColumnName::Texts,
                 key if key < FIRST_ARG_KEY => ColumnName::Contexts,
                 key => match key & 0xff {
                     key::RET => ColumnName::Returns,

@@ -218,3 +218,63 @@ fn a_file_that_ends_early_reads_up_to_its_last_whole_block() {
         }
     }
 }
+
+/// The same paths as descriptors of two events, and as a text of a third.
+#[test]
+fn texts_that_columns_share_are_stored_once() {
+    let events = ["read", "close", "openat"].map(|name| catalogue::by_name(name).unwrap().id);
+    let mut builder = BlockBuilder::new();
+    builder.set_clock(CLOCK);
+    let context = builder.intern(&context(10));
+    let value = |n: u64| {
+        let path = format!("/usr/share/doc/{}", n / 3);
+        ([&(3 + n % 2).to_le_bytes()[..], path.as_bytes()].concat(), path)
+    };
+    let args_of = |n: u64| -> [Option<Vec<u8>>; 2] {
+        let (descriptor, path) = value(n);
+        match n % 3 {
+            // Some descriptors have their number alone, and some rows have nothing.
+            0 | 1 if n % 10 == 9 => [None, None],
+            0 | 1 => [Some(descriptor), None],
+            _ => [None, Some(path.into_bytes())],
+        }
+    };
+    for n in 0..6000u64 {
+        let args = args_of(n);
+        let args = [
+            args[0].as_deref().map_or(if n % 4 == 0 { Raw::Missing } else { Raw::Number(n) }, Raw::Bytes),
+            args[1].as_deref().map_or(Raw::Missing, Raw::Bytes),
+        ];
+        let (time_ns, event) = (1000 + n, events[(n % 3) as usize]);
+        let row = Row { time_ns, event, cpu: 0, context, ret: 0, scopes: 0, marks: Marks(0), args: &args };
+        builder.push(&row).unwrap();
+    }
+    let header = Header { schema: current_schema(), ..Header::default() };
+    let mut writer = Writer::create(Vec::new(), &header).unwrap();
+    writer.block(&Encoder::new(Options::default()).encode(&mut builder).unwrap()).unwrap();
+    let capture = Capture::from_bytes(writer.finish().unwrap().0).unwrap();
+    let mut scratch = Scratch::new();
+    let block = capture.block(0, &mut scratch).unwrap();
+    for n in 0..6000u64 {
+        let code = block.event_codes().unwrap()[n as usize];
+        let args = args_of(n);
+        let read = block.args(code);
+        for (position, expected) in args.iter().enumerate() {
+            let read = read.get((n / 3) as usize, position).unwrap();
+            match expected {
+                Some(bytes) => assert_eq!(read, Raw::Bytes(bytes), "row {n}, argument {position}"),
+                None => assert!(!matches!(read, Raw::Bytes(_)), "row {n}, argument {position}"),
+            }
+        }
+    }
+    let sizes = block.column_sizes();
+    let raw = |wanted: &dyn Fn(&format::ColumnSize) -> bool| -> u64 {
+        sizes.iter().filter(|size| wanted(size)).map(|size| size.raw).sum()
+    };
+    let texts = raw(&|size| size.column == format::ColumnName::Texts);
+    let paths = raw(&|size| {
+        size.event.is_some_and(|it| it.event == events[2]) && size.column == format::ColumnName::Argument(1)
+    });
+    assert!(texts > 2000, "2,000 paths share little more than their beginning: {texts}");
+    assert!(paths > 0 && paths < 5000, "openat's own column has codes and no paths: {paths}");
+}
