@@ -59,7 +59,7 @@ pub struct Options {
     #[arg(long, value_name = "SIZE", value_parser = amount::size)]
     buffer: Option<u64>,
 
-    /// How much the thread that drains the buffers comes before others (nice); 0: as all others [default: 10]
+    /// How much the threads that drain and encode come before others (nice); 0: as all others [default: 10]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=39))]
     priority_boost: Option<u8>,
 

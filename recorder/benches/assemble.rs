@@ -125,6 +125,7 @@ fn record(load: Load, plan: Plan, only_matched: bool) -> u64 {
         cgroups: CgroupTable::new(None),
         names: None,
         after: Duration::ZERO,
+        priority_boost: 0,
     };
     let mut left = RECORDS / BATCH + 1;
     let summary = Session::start(setup).and_then(|session| {

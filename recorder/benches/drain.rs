@@ -238,5 +238,6 @@ fn setup() -> Setup {
         cgroups: CgroupTable::new(None),
         names: None,
         after: Duration::ZERO,
+        priority_boost: 0,
     }
 }

@@ -21,6 +21,7 @@ use crossbeam_channel::{Receiver, SendTimeoutError, Sender, bounded};
 use format::{BlockBuilder, Encoder, Options, Side};
 
 use crate::{
+    priority,
     process_table::Change,
     write::{Sink, Written},
 };
@@ -77,13 +78,15 @@ pub struct Lanes {
 
 impl Lanes {
     /// Starts both threads.
-    pub fn start(options: Options, sink: Sink, gauge: Arc<Gauge>) -> std::io::Result<Lanes> {
+    pub fn start(options: Options, sink: Sink, gauge: Arc<Gauge>, boost: u8) -> std::io::Result<Lanes> {
         let (work, to_encode) = bounded(WORK_QUEUE);
         let (spares, spare) = bounded(WORK_QUEUE + 2);
         let (pieces, to_write) = bounded(WRITE_QUEUE);
-        let encode = thread::Builder::new()
-            .name("tracer-encode".into())
-            .spawn(move || encode(options, &to_encode, &spares, &pieces))?;
+        let encode = thread::Builder::new().name("tracer-encode".into()).spawn(move || {
+            // Refused without the capability, which whoever asked for it is told of.
+            let _ = priority::boost(boost);
+            encode(options, &to_encode, &spares, &pieces)
+        })?;
         let write = thread::Builder::new().name("tracer-write".into()).spawn(move || sink.run(&to_write))?;
         Ok(Lanes { work, spare, builders: 0, gauge, encode, write })
     }

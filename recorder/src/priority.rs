@@ -1,8 +1,9 @@
-//! The draining thread before others: on a busy machine it would wait for its turn while the kernel's buffers run full.
+//! The threads that drain and encode before others: on a busy machine they would wait for their turn while the kernel's
+//! buffers run full.
 
 use std::io;
 
-/// How much the draining thread comes before others unless told otherwise.
+/// How much they come before others unless told otherwise.
 pub const DEFAULT_BOOST: u8 = 10;
 
 /// Lowers the nice value of the calling thread by so much. Needs CAP_SYS_NICE (`setpriority(2)`).

@@ -41,6 +41,8 @@ pub struct Setup {
     pub names: Option<NameService>,
     /// How long a flight recorder goes on after its trigger.
     pub after: Duration,
+    /// How much the threads that drain and encode come before others.
+    pub priority_boost: u8,
 }
 
 /// What the one who runs a session wants next.
@@ -118,7 +120,8 @@ impl Session {
                 Halt::DiskFull | Halt::MaxSize => Error::DiskFull,
             })?;
         let wants_changes = sink.wants_changes();
-        let lanes = Lanes::start(Options::new(setup.compression), sink, gauge).map_err(Error::Thread)?;
+        let lanes = Lanes::start(Options::new(setup.compression), sink, gauge, setup.priority_boost)
+            .map_err(Error::Thread)?;
         let mut assembler = Assembler::new(
             setup.choice,
             setup.cgroups,

@@ -146,6 +146,7 @@ pub fn record(options: &Options) -> Result<Outcome> {
         cgroups,
         names: name_service(),
         after: options.after,
+        priority_boost: options.priority_boost.unwrap_or(priority::DEFAULT_BOOST),
     };
     let session = Session::start(setup)?;
 
@@ -164,7 +165,7 @@ pub fn record(options: &Options) -> Result<Outcome> {
         },
     };
     let line = progress::Line::start(session.progress());
-    // Only now: the command and the other threads are as important as they were.
+    // Only now, since the command would inherit it.
     let by = options.priority_boost.unwrap_or(priority::DEFAULT_BOOST);
     if let Err(error) = priority::boost(by)
         && options.priority_boost.is_some()

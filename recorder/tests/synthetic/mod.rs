@@ -170,6 +170,7 @@ pub fn setup(path: &Path) -> Setup {
         cgroups: CgroupTable::new(None),
         names: None,
         after: Duration::ZERO,
+        priority_boost: 0,
     }
 }
 
