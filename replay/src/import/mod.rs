@@ -12,7 +12,7 @@ mod values;
 mod workload;
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, Write};
+use std::io::{BufRead, Read, Write};
 
 use events::{EventId, Marks, Raw};
 use format::{
@@ -299,16 +299,18 @@ fn each_line(
     let mut text = Vec::new();
     for number in 1.. {
         text.clear();
-        let read = std::io::Read::take(&mut log, LINE_BYTES as u64).read_until(b'\n', &mut text);
-        match read.map_err(Error::Read)? {
-            0 => break,
-            LINE_BYTES => return Err(Error::Line { number, reason: "longer than 16 MiB".to_owned() }),
-            _ => {}
+        let read = Read::take(&mut log, LINE_BYTES as u64).read_until(b'\n', &mut text);
+        if read.map_err(Error::Read)? == 0 {
+            break;
         }
-        if text.trim_ascii().is_empty() {
+        if text.trim_ascii().is_empty() && text.len() < LINE_BYTES {
             continue;
         }
-        let seen = event_of(&text).map(Line::complete).and_then(&mut see);
+        let seen = if text.len() == LINE_BYTES && !text.ends_with(b"\n") && skip_rest(&mut log)? {
+            Err("longer than 16 MiB".to_owned())
+        } else {
+            event_of(&text).map(Line::complete).and_then(&mut see)
+        };
         match seen {
             Ok(()) => imported.events += 1,
             Err(reason) if bad == BadLines::Skip => {
@@ -319,4 +321,9 @@ fn each_line(
         }
     }
     Ok(imported)
+}
+
+/// Reads on to the next line and keeps nothing; whether there was anything to read.
+fn skip_rest(log: &mut impl BufRead) -> Result<bool, Error> {
+    log.skip_until(b'\n').map(|read| read > 0).map_err(Error::Read)
 }
