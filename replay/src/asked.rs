@@ -30,8 +30,11 @@ impl Asked {
     /// Compiles the user's scopes. Names of users are those of the recorded hosts.
     pub fn given(mut set: ScopeSet, source: &Source) -> Result<Asked, Vec<Diagnostic>> {
         if set.names_users() {
-            let users = || source.files().iter().flat_map(|file| file.capture.users());
-            set.resolve_users(|name| users().find(|user| user.name == name).map(|user| user.uid))?;
+            let users = source.files().iter().flat_map(|file| file.capture.users());
+            let mut users: Vec<(&str, u32)> = users.map(|user| (user.name.as_str(), user.uid)).collect();
+            users.sort_unstable();
+            users.dedup();
+            set.resolve_users(&users)?;
         }
         Ok(Asked::Given(Plan::compile(&set)))
     }

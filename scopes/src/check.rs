@@ -2,11 +2,13 @@
 
 use std::ops::Range;
 
-use events::{Event, EventId, Set, catalogue};
+use events::{Arg, Event, EventId, Set, catalogue};
 
 use crate::diagnostic::{Diagnostic, Severity, nearest};
 use crate::filter::{Filter, Target, Value};
+use crate::guess;
 use crate::key::{self, Field, Key};
+use crate::members;
 use crate::pattern::Pattern;
 use crate::syntax::{self, Op, Parts, Piece};
 use crate::values;
@@ -19,6 +21,15 @@ pub(crate) struct Site<'a> {
 }
 
 pub(crate) type Checked<T> = Result<T, Box<Diagnostic>>;
+
+/// All that is wrong with one filter.
+pub(crate) type Wrong = Vec<Diagnostic>;
+
+impl From<Box<Diagnostic>> for Wrong {
+    fn from(one: Box<Diagnostic>) -> Wrong {
+        vec![*one]
+    }
+}
 
 impl Site<'_> {
     pub fn message(&self, severity: Severity, span: Range<usize>, message: String) -> Diagnostic {
@@ -64,7 +75,7 @@ impl Site<'_> {
 }
 
 /// Checks one `-f`.
-pub(crate) fn filter(site: Site<'_>, warnings: &mut Vec<Diagnostic>) -> Checked<Filter> {
+pub(crate) fn filter(site: Site<'_>, warnings: &mut Vec<Diagnostic>) -> Result<Filter, Wrong> {
     let parts = site.split()?;
     let scope = match &parts.scope {
         None => 1,
@@ -74,16 +85,17 @@ pub(crate) fn filter(site: Site<'_>, warnings: &mut Vec<Diagnostic>) -> Checked<
 }
 
 /// Checks a filter of a policy's scope, which has no number of its own.
-pub(crate) fn scope_filter(site: Site<'_>, scope: u8, warnings: &mut Vec<Diagnostic>) -> Checked<Filter> {
+pub(crate) fn scope_filter(
+    site: Site<'_>,
+    scope: u8,
+    warnings: &mut Vec<Diagnostic>,
+) -> Result<Filter, Wrong> {
     let parts = unnumbered(&site)?;
     let filter = with_scope(site, scope, parts, warnings)?;
     if filter.target == Target::Events || filter.target.event().is_some() {
         let end = filter.span.end.max(1);
-        return site.error(
-            0..end,
-            "events are chosen by rules, not by the policy's scope",
-            "keys of processes, or global",
-        );
+        let message = "events are chosen by rules, not by the policy's scope";
+        return Ok(site.error(0..end, message, "keys of processes, or global")?);
     }
     Ok(filter)
 }
@@ -94,7 +106,7 @@ pub(crate) fn rule_filter(
     scope: u8,
     event: &'static Event,
     warnings: &mut Vec<Diagnostic>,
-) -> Checked<Filter> {
+) -> Result<Filter, Wrong> {
     let parts = unnumbered(&site)?;
     let key = parts.key.clone();
     let target = match key.text.split_once('.') {
@@ -123,12 +135,14 @@ fn unnumbered<'a>(site: &'a Site<'_>) -> Checked<Parts<'a>> {
 fn scope_number(site: &Site<'_>, piece: &Piece<'_>) -> Checked<u8> {
     let span = piece.span.start..piece.span.end.max(1);
     match piece.text.parse::<u64>() {
-        Ok(number @ 1..=64) => Ok(number as u8),
-        Ok(number) => site.error(span, format!("scope {number} does not exist"), "1 to 64"),
+        Ok(number @ 1..=64) if !piece.text.starts_with('+') => Ok(number as u8),
+        Ok(number) if !(1..=64).contains(&number) => {
+            site.error(span, format!("scope {number} does not exist"), "1 to 64")
+        }
         Err(_) if values::number(piece.text).is_some() => {
             site.error(span, format!("scope {} does not exist", piece.text), "1 to 64")
         }
-        Err(_) => site.error(
+        _ => site.error(
             span,
             format!("scope {:?} is not a number", piece.text),
             "1 to 64, before the first `:`",
@@ -141,11 +155,11 @@ fn with_scope(
     scope: u8,
     parts: Parts<'_>,
     warnings: &mut Vec<Diagnostic>,
-) -> Checked<Filter> {
+) -> Result<Filter, Wrong> {
     let key = &parts.key;
     let target = match key.text.split_once('.') {
         Some((name, _)) => {
-            let event = event_named(&site, name, key.span.start..key.span.start + name.len())?;
+            let event = guess::event_before_dot(&site, name, key.span.start..key.span.start + name.len())?;
             let start = key.span.start + name.len() + 1;
             let rest = Piece { text: &key.text[name.len() + 1..], span: start..key.span.end };
             event_target(&site, event, &rest)?
@@ -159,51 +173,17 @@ fn with_scope(
             Some(Key::Follow) => Target::Follow,
             Some(Key::Global) => Target::Global,
             Some(Key::Field(field)) => Target::Field(field),
-            None => return unknown_key(&site, key),
+            None => return Ok(guess::unknown_key(&site, key)?),
         },
     };
     finish(site, scope, target, parts, warnings)
-}
-
-/// What was probably meant by a key that is none.
-fn unknown_key<T>(site: &Site<'_>, key: &Piece<'_>) -> Checked<T> {
-    let text = key.text;
-    let trimmed = text.trim();
-    if trimmed != text && !trimmed.is_empty() {
-        let message = format!("blanks beside the key {trimmed:?}");
-        return site.error(key.span.clone(), message, "KEY OP VALUE without blanks between");
-    }
-    if let Some(event) = catalogue::by_name(text) {
-        let message = format!("{text:?} is an event, not a key");
-        let example = event.args.first().map_or("retval", |arg| arg.name);
-        let allowed = format!("event={text} to choose it, {text}.{example} to ask about it");
-        return site.error(key.span.clone(), message, allowed);
-    }
-    if key::context_field(text).is_some() {
-        let message = format!("{text:?} can be asked of single events only");
-        return site.error(
-            key.span.clone(),
-            message,
-            format!("EVENT.context.{text}, such as openat.context.{text}"),
-        );
-    }
-    let allowed: Vec<&str> = key::key_names().collect();
-    let allowed = format!("{}, EVENT.args.NAME, EVENT.retval, EVENT.context.FIELD", allowed.join(", "));
-    let message = format!("unknown filter key {text:?}");
-    site.unknown(key.span.clone(), message, text, key::key_names(), allowed)
 }
 
 /// The event of exactly this name.
 pub(crate) fn event_named(site: &Site<'_>, name: &str, span: Range<usize>) -> Checked<&'static Event> {
     match catalogue::by_name(name) {
         Some(event) => Ok(event),
-        None => site.unknown(
-            span,
-            format!("unknown event {name:?}"),
-            name,
-            catalogue::events().map(|event| event.name),
-            "an event's name (see `tracer events`)",
-        ),
+        None => guess::unknown_event(site, name, span),
     }
 }
 
@@ -239,22 +219,45 @@ fn event_target(site: &Site<'_>, event: &'static Event, rest: &Piece<'_>) -> Che
 
 fn arg_target(site: &Site<'_>, event: &'static Event, path: &Piece<'_>) -> Checked<Target> {
     let (name, member) = path.text.split_once('.').unwrap_or((path.text, ""));
-    if let Some((position, _)) = event.arg(name) {
+    if let Some((position, arg)) = event.arg(name) {
+        if path.text.len() > name.len() {
+            let span = path.span.start + name.len() + 1..path.span.end;
+            check_member(site, event, position, arg, &Piece { text: member, span })?;
+        }
         return Ok(Target::Arg { event: event.id, position, member: member.to_owned() });
     }
-    let known: Vec<&str> = event.args.iter().map(|arg| arg.name).collect();
-    let allowed = match known.as_slice() {
+    let known = || event.args.iter().map(|arg| arg.name);
+    let allowed = match event.args {
         [] => format!("{} has no arguments; retval, context.FIELD", event.name),
-        known => format!("{}; retval, context.FIELD", known.join(", ")),
+        _ => format!("{}; retval, context.FIELD", known().collect::<Vec<_>>().join(", ")),
     };
     let span = path.span.start..path.span.start + name.len();
-    site.unknown(
-        span,
-        format!("{} has no argument {name:?}", event.name),
-        name,
-        known.iter().copied(),
-        allowed,
-    )
+    let message = format!("{} has no argument {name:?}", event.name);
+    site.unknown(span, message, name, known().chain(["retval"]), allowed)
+}
+
+fn check_member(
+    site: &Site<'_>,
+    event: &'static Event,
+    position: usize,
+    arg: &Arg,
+    member: &Piece<'_>,
+) -> Checked<()> {
+    match members::of(event, position) {
+        None if !member.text.is_empty() => Ok(()),
+        Some(known) if known.contains(member.text) => Ok(()),
+        Some(known) if !known.is_empty() => {
+            let message = format!("{} of {} has no member {:?}", arg.name, event.name, member.text);
+            let names = || known.iter().map(String::as_str);
+            let allowed = names().collect::<Vec<_>>().join(", ");
+            site.unknown(member.span.clone(), message, member.text, names(), allowed)
+        }
+        _ => {
+            let message =
+                format!("{} of {} is of type {}: it has no members", arg.name, event.name, arg.ctype);
+            site.error(member.span.clone(), message, format!("{}.{} OP VALUE", event.name, arg.name))
+        }
+    }
 }
 
 fn arg_or_unknown(site: &Site<'_>, event: &'static Event, key: &Piece<'_>) -> Checked<Target> {
@@ -275,7 +278,7 @@ fn finish(
     target: Target,
     parts: Parts<'_>,
     warnings: &mut Vec<Diagnostic>,
-) -> Checked<Filter> {
+) -> Result<Filter, Wrong> {
     let allowed = values::operators(&target);
     if !allowed.contains(&parts.op) {
         let span = match parts.op {
@@ -287,25 +290,30 @@ fn finish(
             Op::IsNot => format!("{:?} cannot be denied by `!`", parts.key.text),
             op => format!("operator `{op}` does not fit {:?}", parts.key.text),
         };
-        return site.error(span, message, syntax::list(allowed));
+        return Ok(site.error(span, message, syntax::list(allowed))?);
     }
-    let mut found = Vec::new();
+    let sets = matches!(key::key(parts.key.text), Some(Key::Set));
+    let (mut found, mut wrong) = (Vec::new(), Wrong::new());
     for piece in &parts.values {
-        if Pattern::parse(piece.text).is_lone_wildcard() {
-            return site.error(
+        let read = match target {
+            _ if Pattern::parse(piece.text).is_lone_wildcard() => site.error(
                 piece.span.clone(),
                 "a lone `*` filters nothing",
                 "leave the filter out, or write more than `*`",
-            );
-        }
-        match target {
-            Target::Events => {
-                let sets = matches!(key::key(parts.key.text), Some(Key::Set));
-                let events = if sets { set_events(&site, piece)? } else { events_like(&site, piece)? };
-                found.push(Value::Events(events));
+            ),
+            Target::Events if sets => {
+                set_events(&site, piece).map(|events| found.push(Value::Events(events)))
             }
-            _ => values::read(&site, &target, parts.op, piece, &mut found, warnings)?,
+            Target::Events => events_like(&site, piece).map(|events| found.push(Value::Events(events))),
+            _ => values::read(&site, &target, parts.op, piece, &mut found, warnings),
+        };
+        match read {
+            Ok(()) => guess::odd_value(&site, &target, piece, warnings),
+            Err(error) => wrong.push(*error),
         }
+    }
+    if !wrong.is_empty() {
+        return Err(wrong);
     }
     let span = match (parts.values.first(), parts.values.last()) {
         (Some(first), Some(last)) => first.span.start..last.span.end,

@@ -2,44 +2,139 @@
 
 use std::collections::BTreeMap;
 
-use events::catalogue;
+use events::{Source, catalogue};
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::filter::{Filter, Namespace, Target, Value};
+use crate::key::{Class, Field};
+use crate::pattern::Pattern;
 use crate::predicate::Asked;
+use crate::predicate::context::FlagKey;
 use crate::predicate::number::Numbers;
+use crate::predicate::text::TextKey;
 use crate::selection::Selection;
 use crate::set::Scope;
 use crate::syntax::Op;
 use crate::values;
 
-/// The filters of a scope that leave nothing, if there are any.
-pub(crate) fn find(scope: &Scope) -> Option<Diagnostic> {
+/// The filters of a scope that leave nothing together; warnings where they leave nothing of one event among several.
+pub(crate) fn find(scope: &Scope) -> Vec<Diagnostic> {
     let mut by_target: BTreeMap<&Target, Vec<&Filter>> = BTreeMap::new();
     for filter in &scope.filters {
         by_target.entry(&filter.target).or_default().push(filter);
     }
-    let broken = by_target.into_iter().find(|(target, filters)| leaves_nothing(target, filters));
-    if let Some((target, filters)) = broken {
-        // What is about one event leaves the scope its others, but it is as much of a mistake.
-        let event = target.event().and_then(catalogue::by_id);
-        let what = event
-            .map_or_else(|| scope_named(scope), |event| format!("{} in {}", event.name, scope_named(scope)));
-        return Some(message(&what, &filters));
+    // What is about one event leaves the scope its others, but it is as much of a mistake.
+    let named = |target: &Target| match target.event().and_then(catalogue::by_id) {
+        Some(event) => format!("{} in {}", event.name, scope_named(scope)),
+        None => scope_named(scope),
+    };
+    let (broken, whole): (Vec<_>, Vec<_>) =
+        by_target.iter().partition(|(target, filters)| leaves_nothing(target, filters));
+    let mut found: Vec<Diagnostic> =
+        broken.into_iter().map(|(target, filters)| message(&named(target), filters)).collect();
+    let selection = Selection::of(scope);
+    // An event's own filters come on top of the scope's; what follows its parents passes those whatever it is.
+    let follows = by_target.contains_key(&Target::Follow);
+    let of_scope = || whole.iter().filter(|(target, _)| target.event().is_none() && !follows);
+    for (at, (target, filters)) in
+        whole.iter().enumerate().filter(|(_, (target, _))| target.event().is_some())
+    {
+        let event = target.event();
+        let earlier = whole.iter().take(at).filter(|(other, _)| other.event() == event);
+        let meets =
+            |(other, others): &&(&&Target, &Vec<&Filter>)| excludes((other, others), (target, filters));
+        if let Some((_, others)) = of_scope().chain(earlier).find(meets) {
+            let both: Vec<&Filter> = others.iter().chain(filters.iter()).copied().collect();
+            let said = message(&named(target), &both);
+            // The scope may be about other events, as policies are: then it can still match.
+            let is_all = event.is_some_and(|event| selection.is_within(event));
+            found.push(Diagnostic {
+                severity: if is_all { Severity::Error } else { Severity::Warning },
+                ..said
+            });
+        }
     }
     // What a property of a policy chooses may be nothing in this version: that was said as a warning.
     let chooses_nothing = |filter: &Filter| {
         filter.values.iter().any(|value| matches!(value, Value::Events(none) if none.is_empty()))
     };
-    if Selection::of(scope).is_empty() && !scope.filters.iter().any(chooses_nothing) {
+    if selection.is_empty() && !scope.filters.iter().any(chooses_nothing) {
         let filters: Vec<&Filter> = scope
             .filters
             .iter()
             .filter(|filter| filter.target == Target::Events || filter.target.event().is_some())
             .collect();
-        return Some(message(&scope_named(scope), &filters));
+        found.push(message(&scope_named(scope), &filters));
     }
-    None
+    found
+}
+
+/// Whether nothing passes both of two keys.
+fn excludes((one, ones): (&Target, &[&Filter]), (other, others): (&Target, &[&Filter])) -> bool {
+    let places = (place(one, ones), place(other, others));
+    if matches!(
+        places,
+        (Some(Place::Host), Some(Place::Container)) | (Some(Place::Container), Some(Place::Host))
+    ) {
+        return true;
+    }
+    let Some(field) = one.field().filter(|field| other.field() == Some(*field)) else { return false };
+    let asked = [Asked { bit: 1, filters: ones.to_vec() }, Asked { bit: 2, filters: others.to_vec() }];
+    let values = || ones.iter().chain(others).flat_map(|filter| &filter.values);
+    if values().all(|value| matches!(value, Value::Number(_))) && values().next().is_some() {
+        return !some_number_passes(one, &asked, 0b11);
+    }
+    // Of texts it is known where one of the two names all that it wants.
+    let is_text = matches!(field.class(), Class::Text) && field != Field::ContainerId;
+    is_text
+        && [ones, others].into_iter().any(|filters| {
+            let wanted: Vec<&Value> =
+                filters.iter().filter(|f| f.is_positive()).flat_map(|f| &f.values).collect();
+            let exact = |value: &&Value| match value {
+                Value::Text(Pattern::Exact(text)) => Some(text.clone()),
+                _ => None,
+            };
+            let texts: Option<Vec<_>> = wanted.iter().map(exact).collect();
+            let key = TextKey::new(&asked);
+            texts.is_some_and(|texts| {
+                !texts.is_empty() && texts.iter().all(|text| key.mask(Some(text)) & 0b11 != 0b11)
+            })
+        })
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Place {
+    Host,
+    Container,
+}
+
+/// Where all that passes a key is.
+fn place(target: &Target, filters: &[&Filter]) -> Option<Place> {
+    let has = |op: Op| filters.iter().any(|filter| filter.op == op);
+    match target.field()? {
+        Field::Container if has(Op::IsNot) => Some(Place::Host),
+        Field::Container => {
+            let age = |value: &Value| matches!(value, Value::New | Value::Started);
+            let asks_age = filters.iter().flat_map(|filter| &filter.values).any(age);
+            (has(Op::Is) || has(Op::Equal) || asks_age).then_some(Place::Container)
+        }
+        Field::ContainerId
+        | Field::ContainerImage
+        | Field::ContainerName
+        | Field::PodName
+        | Field::PodNamespace
+        | Field::PodUid
+        | Field::PodSandbox => Some(Place::Container),
+        Field::Host => {
+            let key = FlagKey::new(&[Asked { bit: 1, filters: filters.to_vec() }]);
+            match (key.mask(Some(true)) & 1 != 0, key.mask(Some(false)) & 1 != 0) {
+                (true, false) => Some(Place::Host),
+                (false, true) => Some(Place::Container),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
 }
 
 fn scope_named(scope: &Scope) -> String {
@@ -53,6 +148,10 @@ fn message(what: &str, filters: &[&Filter]) -> Diagnostic {
         None => (String::from("-f"), String::new(), 0..0),
     };
     let together = if texts.len() > 1 { " together" } else { "" };
+    let allowed = match filters {
+        [one] => values::domain(&one.target).map(|(low, high)| format!("a number from {low} to {high}")),
+        _ => Some("filters that leave something; those of another scope do not meet these".to_owned()),
+    };
     Diagnostic {
         severity: Severity::Error,
         flag,
@@ -60,7 +159,7 @@ fn message(what: &str, filters: &[&Filter]) -> Diagnostic {
         span,
         message: format!("{what} can never match: nothing passes {}{together}", texts.join(" and ")),
         suggestion: None,
-        allowed: None,
+        allowed,
     }
 }
 
@@ -74,17 +173,20 @@ fn leaves_nothing(target: &Target, filters: &[&Filter]) -> bool {
     }
     // No container, but a certain one.
     if has(Op::IsNot) && filters.iter().any(|filter| filter.op == Op::Equal) {
-        return target.field() == Some(crate::key::Field::Container);
+        return target.field() == Some(Field::Container);
     }
     let values = || filters.iter().flat_map(|filter| &filter.values);
     if values().next().is_none() {
         return false;
     }
     if values().all(|value| matches!(value, Value::Number(_))) {
-        let (low, high) = values::domain(target).unwrap_or((i128::MIN, i128::MAX));
-        let numbers = Numbers::new(&[Asked { bit: 1, filters: filters.to_vec() }]);
-        let starts = numbers.intervals.iter().map(|(start, _)| start.max(low)).filter(|start| *start <= high);
-        return !starts.into_iter().any(|start| numbers.mask(Some(start)) & 1 != 0);
+        return !some_number_passes(target, &[Asked { bit: 1, filters: filters.to_vec() }], 1);
+    }
+    if let (Target::EventField(event, Field::Syscall), asked) =
+        (target, [Asked { bit: 1, filters: filters.to_vec() }])
+    {
+        let call = catalogue::by_id(*event).filter(|event| matches!(event.source, Source::Syscall(_)));
+        return TextKey::new(&asked).mask(call.map(|call| call.name.as_bytes())) & 1 == 0;
     }
     if filters.iter().any(|filter| filter.op.is_bound()) {
         return false;
@@ -96,6 +198,14 @@ fn leaves_nothing(target: &Target, filters: &[&Filter]) -> bool {
         && wanted.all(|wanted| {
             denied.iter().flat_map(|filter| &filter.values).any(|denied| covers(denied, wanted))
         })
+}
+
+/// Whether there is a number that passes all of `bits`.
+fn some_number_passes(target: &Target, asked: &[Asked<'_>], bits: u64) -> bool {
+    let (low, high) = values::domain(target).unwrap_or((i128::MIN, i128::MAX));
+    let numbers = Numbers::new(asked);
+    let mut starts = numbers.intervals.iter().map(|(start, _)| start.max(low)).filter(|start| *start <= high);
+    starts.any(|start| numbers.mask(Some(start)) & bits == bits)
 }
 
 /// Whether what `denied` excludes is all that `wanted` names.

@@ -84,8 +84,15 @@ pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
     let score = |name: &str| {
         let name = name.to_lowercase();
         let joined = strsim::jaro_winkler(&lower, &name);
-        // A beginning of the name is as good as a misspelling of it.
-        if name.starts_with(&lower) { joined.max(0.9) } else { joined }
+        // What is all of it but a prefix, as `KILL` is of `SIGKILL`, is better than a misspelling; a beginning as good.
+        let ends = |long: &str, short: &str| short.len() > 2 && long.ends_with(short);
+        if ends(&name, &lower) || ends(&lower, &name) {
+            joined.max(0.98)
+        } else if name.starts_with(&lower) {
+            joined.max(0.9)
+        } else {
+            joined
+        }
     };
     known
         .into_iter()
@@ -120,5 +127,7 @@ mod tests {
     fn a_name_that_is_like_nothing_gets_no_suggestion() {
         assert_eq!(nearest("zzzz", ["openat", "close"]), None);
         assert_eq!(nearest("opnat", ["openat", "open", "close"]), Some("openat"));
+        assert_eq!(nearest("sys_openat", ["sys_enter", "openat"]), Some("openat"));
+        assert_eq!(nearest("inet", ["AF_INET6", "AF_INET"]), Some("AF_INET"));
     }
 }

@@ -12,6 +12,7 @@ use serde_saphyr::{Location, Spanned};
 use crate::check::{self, Site};
 use crate::diagnostic::{Diagnostic, Severity, nearest};
 use crate::filter::{Filter, Target, Value};
+use crate::guess;
 use crate::property;
 use crate::set::{Scope, ScopeSet};
 use crate::syntax::{self, Op, Piece};
@@ -31,6 +32,8 @@ struct Document {
     scope: Option<Vec<Spanned<String>>>,
     #[serde(default)]
     default_actions: Vec<Spanned<String>>,
+    /// Of releases before there could be several.
+    default_action: Option<Spanned<String>>,
     rules: Option<Vec<Rule>>,
 }
 
@@ -59,10 +62,12 @@ struct Spec {
 #[serde(deny_unknown_fields)]
 struct Rule {
     event: Spanned<String>,
-    #[serde(default)]
+    /// Earlier releases called it `filter`.
+    #[serde(default, alias = "filter")]
     filters: Vec<Spanned<String>>,
     #[serde(default)]
     actions: Vec<Spanned<String>>,
+    action: Option<Spanned<String>>,
 }
 
 /// Adds each policy of a file to `set` as a scope of its own.
@@ -88,9 +93,28 @@ fn malformed(file: &str, error: &serde_saphyr::Error) -> Diagnostic {
             ..unknown
         };
     }
-    let message = error.to_string();
-    let first = message.lines().next().unwrap_or_default();
-    reader.fail(location.as_ref(), format!("not a policy: {first}"))
+    let message = match error {
+        serde_saphyr::Error::SerdeMissingField { field, .. } => format!("the field {field:?} is missing"),
+        serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } => {
+            format!("field {key:?} stands twice")
+        }
+        serde_saphyr::Error::Unexpected { expected, .. } => {
+            let expected = match *expected {
+                "mapping start" => "names with values (`name: value`)",
+                "sequence start" => "a list (`- value`)",
+                "string scalar" => "a text",
+                other => other,
+            };
+            format!("not a policy: expected {expected}")
+        }
+        // The place is said once.
+        other => {
+            let message = other.to_string();
+            let first = message.lines().next().unwrap_or_default();
+            format!("not a policy: {}", first.split(" at line ").next().unwrap_or(first))
+        }
+    };
+    reader.fail(location.as_ref(), message)
 }
 
 /// Says where in a file something stands.
@@ -146,7 +170,8 @@ fn policy(file: &str, document: Document, set: &mut ScopeSet, errors: &mut Vec<D
         ));
         return;
     }
-    for action in actions.iter().chain(rules.iter().flat_map(|rule| &rule.actions)) {
+    let of_rules = rules.iter().flat_map(|rule| rule.actions.iter().chain(&rule.action));
+    for action in actions.iter().chain(of_rules) {
         if action.value != "log" {
             errors.push(reader.about(action, format!("action {:?} is not supported", action.value), "log"));
         }
@@ -177,7 +202,8 @@ fn parts(reader: &Reader<'_>, document: Document) -> Result<Parts, Box<Diagnosti
     let (name, scope, actions, rules) = match (&document.form, &document.kind) {
         (form, None) if form.as_ref().map_or(document.rules.is_some(), |form| form.value == "policy") => {
             let name = document.name.ok_or_else(|| fail("the policy has no name"))?;
-            (name, document.scope, document.default_actions, document.rules)
+            let actions = document.default_actions.into_iter().chain(document.default_action).collect();
+            (name, document.scope, actions, document.rules)
         }
         (Some(form), _) => {
             return Err(about(form, "not a policy", "type: policy, or apiVersion and kind: Policy"));
@@ -197,9 +223,11 @@ fn parts(reader: &Reader<'_>, document: Document) -> Result<Parts, Box<Diagnosti
         (None, Some(kind)) => return Err(about(kind, "not a policy", "kind: Policy")),
         (None, None) => return Err(fail("not a policy: neither `type: policy` nor `kind: Policy`")),
     };
-    let no_scope = "the policy has no scope; `scope: [global]` is everything";
-    let scope = scope.filter(|scope| !scope.is_empty()).ok_or_else(|| fail(no_scope))?;
-    let rules = rules.filter(|rules| !rules.is_empty()).ok_or_else(|| fail("the policy has no rules"))?;
+    let empty = |message: &str, allowed: &str| about(&name, message, allowed);
+    let no_scope = || empty("the policy has no scope", "`scope: [global]` is everything");
+    let scope = scope.filter(|scope| !scope.is_empty()).ok_or_else(no_scope)?;
+    let no_rules = || empty("the policy has no rules", "`rules:` with `- event: NAME`");
+    let rules = rules.filter(|rules| !rules.is_empty()).ok_or_else(no_rules)?;
     Ok((name, scope, actions, rules))
 }
 
@@ -213,10 +241,10 @@ struct Policy<'a> {
 }
 
 impl Policy<'_> {
-    fn keep(&mut self, checked: check::Checked<Filter>) {
+    fn keep(&mut self, checked: Result<Filter, check::Wrong>) {
         match checked {
             Ok(filter) => self.filters.push(filter),
-            Err(error) => self.errors.push(*error),
+            Err(wrong) => self.errors.extend(wrong),
         }
     }
 
@@ -296,6 +324,11 @@ impl Policy<'_> {
         }
         if name.text == "*" {
             return site.error(name.span, "a lone `*` filters nothing", "events, sets, or an exclusion");
+        }
+        if guess::is_a_detection_to_come(name.text) {
+            let message = format!("this version does not detect {}: nothing is chosen by it", name.text);
+            self.warnings.push(site.message(Severity::Warning, name.span, message));
+            return Ok(Vec::new());
         }
         check::events_like(site, &name)
     }

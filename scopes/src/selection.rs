@@ -36,6 +36,13 @@ impl Selection {
         !self.unknown && self.bits.iter().all(|word| *word == 0)
     }
 
+    /// Whether nothing but this event is in it.
+    pub fn is_within(&self, id: EventId) -> bool {
+        let mut other = self.clone();
+        other.set(id, false);
+        other.is_empty()
+    }
+
     /// What a scope's `event` and `set` filters choose, and the events that its other filters constrain. A scope that
     /// chooses none has all that are recorded; derived events come only when they are asked for.
     pub fn of(scope: &Scope) -> Selection {

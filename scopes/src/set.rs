@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::check::{self, Site};
 use crate::contradiction;
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, Severity, nearest};
 use crate::filter::{Filter, Value};
 use crate::policy;
 use crate::words::bit;
@@ -60,15 +60,16 @@ impl ScopeSet {
         for text in filters {
             match check::filter(Site { flag: "-f", text: text.as_ref() }, &mut set.warnings) {
                 Ok(filter) => set.add(filter),
-                Err(error) => errors.push(*error),
+                Err(wrong) => errors.extend(wrong),
             }
         }
         for (file, text) in policies {
             policy::read(file.as_ref(), text.as_ref(), &mut set, &mut errors);
         }
-        for scope in set.scopes.values() {
-            errors.extend(contradiction::find(scope));
-        }
+        let (refused, suspicious): (Vec<_>, Vec<_>) =
+            set.scopes.values().flat_map(contradiction::find).partition(Diagnostic::is_error);
+        errors.extend(refused);
+        set.warnings.extend(suspicious);
         if errors.is_empty() { Ok(set) } else { Err(errors) }
     }
 
@@ -124,29 +125,51 @@ impl ScopeSet {
             .any(|filter| filter.values.iter().any(|value| matches!(value, Value::User(_))))
     }
 
-    /// Replaces users' names by their numbers, as `lookup` knows them: those of the recorded host, not of this one.
-    pub fn resolve_users(&mut self, lookup: impl Fn(&str) -> Option<u32>) -> Result<(), Vec<Diagnostic>> {
+    /// Replaces users' names by their numbers, given the users of the recorded hosts, not of this one. A name that has
+    /// several numbers there means each of them.
+    pub fn resolve_users(&mut self, users: &[(&str, u32)]) -> Result<(), Vec<Diagnostic>> {
         let mut errors = Vec::new();
         for filter in self.scopes.values_mut().flat_map(|scope| &mut scope.filters) {
-            for value in &mut filter.values {
-                let Value::User(name) = value else { continue };
-                match lookup(name) {
-                    Some(uid) => *value = Value::Number(uid.into()),
-                    None => errors.push(Diagnostic {
-                        severity: Severity::Error,
-                        flag: filter.flag.clone(),
-                        text: filter.text.clone(),
-                        span: filter.span.clone(),
-                        message: format!("no user {name:?} was known when recording"),
-                        suggestion: None,
-                        allowed: Some("a number, or a name of the recorded host".into()),
-                    }),
+            let mut values = Vec::new();
+            for value in std::mem::take(&mut filter.values) {
+                let Value::User(name) = value else {
+                    values.push(value);
+                    continue;
+                };
+                let before = values.len();
+                let numbers = users.iter().filter(|(known, _)| *known == name).map(|(_, uid)| *uid);
+                values.extend(numbers.map(|uid| Value::Number(uid.into())));
+                if values.len() == before {
+                    errors.push(unknown_user(filter, &name, users));
                 }
             }
+            filter.values = values;
         }
         if errors.is_empty() {
-            errors.extend(self.scopes.values().filter_map(contradiction::find));
+            // Warnings were given when the filters were read.
+            errors.extend(self.scopes.values().flat_map(contradiction::find).filter(Diagnostic::is_error));
         }
         if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+}
+
+fn unknown_user(filter: &Filter, name: &str, users: &[(&str, u32)]) -> Diagnostic {
+    // Names of users hold no commas: the list parts as it is written.
+    let written = filter.text.get(filter.span.clone()).unwrap_or_default();
+    let mut start = filter.span.start;
+    for piece in written.split(',') {
+        if piece == name {
+            break;
+        }
+        start += piece.len() + 1;
+    }
+    Diagnostic {
+        severity: Severity::Error,
+        flag: filter.flag.clone(),
+        text: filter.text.clone(),
+        span: start..start + name.len(),
+        message: format!("no user {name:?} was known when recording"),
+        suggestion: nearest(name, users.iter().map(|(known, _)| *known)).map(str::to_owned),
+        allowed: Some("a number, or a user's name on the recorded host (see `tracer info`)".into()),
     }
 }

@@ -1,6 +1,6 @@
 //! Values of filters, read by what the filter is about.
 
-use events::{Arg, ArgKind, catalogue, consts::errno, descriptor};
+use events::{Arg, ArgKind, Source, catalogue, consts::errno, descriptor};
 
 use crate::check::{Checked, Site};
 use crate::diagnostic::{Diagnostic, Severity};
@@ -73,6 +73,7 @@ fn field_value(
     let wrong = |message: String| site.error(piece.span.clone(), message, class.values());
     match class {
         Class::Text if field == Field::Comm => comm(site, piece, warnings).map(Value::Text),
+        Class::Text if field == Field::Syscall => syscall(site, piece).map(Value::Text),
         Class::Text => Ok(Value::Text(Pattern::parse(piece.text))),
         Class::Path => path(site, piece),
         Class::Container => Ok(match piece.text {
@@ -97,6 +98,12 @@ fn field_value(
         Class::Id { new, pin } => match piece.text {
             "new" if new && !op.is_bound() => Ok(Value::New),
             "new" if new => wrong(format!("`new` cannot be compared by `{op}`")),
+            text if new && strsim::levenshtein(&text.to_lowercase(), "new") < 2 => {
+                let error =
+                    site.message(Severity::Error, piece.span.clone(), format!("{text:?} is not a number"));
+                let (suggestion, allowed) = (Some("new".to_owned()), Some(class.values().to_owned()));
+                Err(Box::new(Diagnostic { suggestion, allowed, ..error }))
+            }
             _ => id(site, piece, pin && !op.is_bound(), class.values()),
         },
         Class::Tree => id(site, piece, true, class.values()),
@@ -156,6 +163,17 @@ fn id(site: &Site<'_>, piece: &Piece<'_>, pin: bool, allowed: &str) -> Checked<V
         }
         _ => fitting(site, piece, max, allowed),
     }
+}
+
+fn syscall(site: &Site<'_>, piece: &Piece<'_>) -> Checked<Pattern> {
+    let pattern = Pattern::parse(piece.text);
+    let calls = || catalogue::events().filter(|event| matches!(event.source, Source::Syscall(_)));
+    if calls().any(|call| pattern.matches(call.name.as_bytes())) {
+        return Ok(pattern);
+    }
+    let message = format!("no system call is called {:?}", piece.text);
+    let names = calls().map(|call| call.name);
+    site.unknown(piece.span.clone(), message, piece.text, names, "a system call's name, with * at will")
 }
 
 fn comm(site: &Site<'_>, piece: &Piece<'_>, warnings: &mut Vec<Diagnostic>) -> Checked<Pattern> {

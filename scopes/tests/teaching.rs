@@ -76,7 +76,53 @@ fn what_is_no_key_but_something_else_is_told_as_that() {
     says(" comm=ls", "^^^^^", &["blanks beside the key \"comm\""]);
     says("set=fs*", "    ^^^", &["sets have no wildcards"]);
     says("-1:comm=ls", "^^", &["scope -1 does not exist"]);
-    says("uid!5", "^^^^^", &["unknown filter key \"uid!5\"", "did you mean \"uid\"?"]);
+    says("uid!5", "   ^", &["`!` is no operator", "allowed: = != < > <= >="]);
+    says("comm~ls", "    ^", &["`~` is no operator", "allowed: = !="]);
+    says("comm!", "    ^", &["`!` is no operator"]);
+    for filter in ["not-container=x", "!not-container"] {
+        assert!(error(filter).contains("`not-container` stands alone"), "{}", error(filter));
+    }
+    says("event=-openat", "      ^^^^^^^", &["did you mean \"openat\"?", "event!=NAME excludes"]);
+    says("event=openat;close", "      ^^^^^^^^^^^^", &["parted by commas"]);
+    says("open*.retval=0", "^^^^^", &["one event, without wildcards and lists"]);
+    says("event=sys_openat", "      ^^^^^^^^^^", &["did you mean \"openat\"?"]);
+    says("kill.sig=KILL", "         ^^^^", &["did you mean \"SIGKILL\"?"]);
+    says("openat.ret=1", "       ^^^", &["did you mean \"retval\"?"]);
+    says("pid=now", "    ^^^", &["did you mean \"new\"?"]);
+    says("+1:comm=ls", "^^", &["scope \"+1\" is not a number"]);
+    says("openat.context.syscall=opnat", "                       ^^^^^", &["did you mean \"openat\"?"]);
+}
+
+#[test]
+fn members_that_no_value_has_are_unknown() {
+    says("connect.addr.sin_prt=5", "             ^^^^^^^", &["did you mean \"sin_port\"?", "sun_path"]);
+    says("openat.args.pathname.x=1", "                     ^", &["of type const char*: it has no members"]);
+    says("sched_process_exec.argv.0=ls", "                        ^", &["it has no members"]);
+    says(
+        "timer_settime.new_value.it_value.tv_s=1",
+        "                        ^^^^^^^^^^^^^",
+        &["it_value.tv_sec"],
+    );
+    says("connect.addr.=5", "             ^", &["has no member \"\""]);
+    // What they are only the event says: of requests, and of what packets hold.
+    assert!(ScopeSet::parse(&["ioctl.arg.ws_col>0", "net_packet_dns.proto_dns.questions.name=x"]).is_ok());
+}
+
+#[test]
+fn what_can_be_asked_but_was_hardly_meant_is_warned_of() {
+    let warned = |filter: &str, what: &str| {
+        let set = ScopeSet::parse(&[filter]).unwrap();
+        let said: Vec<String> = set.warnings().iter().map(|warning| warning.to_string()).collect();
+        assert!(said.len() == 1 && said[0].contains(what), "{filter}: {said:?}");
+    };
+    warned("comm='ls'", "the quotes of 'ls' are taken as part of the value");
+    warned("openat.pathname=\"/etc/passwd\"", "the quotes of");
+    warned("openat.mode=0644", "read as a decimal number; octal 0644 is 0x1a4");
+    warned("comm=/bin/ls", "binary=/bin/ls asks for the file");
+    warned("container=!web", "container!=web excludes");
+    for filter in ["comm=ls", "openat.mode=0", "uid=10", "openat.pathname=0644", "comm=kworker/0:1"] {
+        assert!(ScopeSet::parse(&[filter]).unwrap().warnings().is_empty(), "{filter}");
+    }
 }
 
 #[test]
@@ -124,10 +170,19 @@ fn scopes_that_can_never_match_are_refused() {
         &["openat.pathname=/etc", "openat.pathname!=/etc"],
         &["tree=5", "tree!=5"],
         &["binary=host:/bin/ls", "binary!=/bin/*"],
+        &["openat.context.syscall!=openat"],
+        &["sched_process_exec.context.syscall=execve"],
+        // What is asked of an event comes on top of what is asked of the scope.
+        &["comm=ls", "openat.context.comm=cat,id"],
+        &["uid>5", "openat.context.uid<=5"],
+        &["!container", "openat.context.containerName=web"],
+        &["container=new", "openat.context.host=true"],
+        &["openat.context.host", "openat.context.podName=x"],
     ] {
         let errors = ScopeSet::parse(filters).unwrap_err();
         assert_eq!(errors.len(), 1, "{filters:?}");
         assert!(errors[0].message.contains("can never match"), "{}", errors[0]);
+        assert!(filters.iter().all(|filter| errors[0].message.contains(filter)), "{}", errors[0]);
     }
     for filters in [
         &["comm=ls*", "comm!=ls"][..],
@@ -137,21 +192,37 @@ fn scopes_that_can_never_match_are_refused() {
         &["event=open*", "event!=openat"],
         &["container", "container!=abc"],
         &["binary=/bin/ls", "binary!=host:/bin/ls"],
+        &["comm=ls", "follow", "openat.context.comm=cat"],
+        &["comm=l*", "openat.context.comm=ls,id"],
+        &["uid>5", "openat.context.uid<=6"],
+        &["container!=new", "openat.context.host=false"],
+        &["container!=abc", "openat.context.host=true"],
     ] {
-        assert!(ScopeSet::parse(filters).is_ok(), "{filters:?}");
+        assert!(ScopeSet::parse(filters).unwrap().warnings().is_empty(), "{filters:?}");
     }
+    // One event of several that can never match is suspicious only.
+    let set = ScopeSet::parse(&["comm=ls", "event=close", "openat.context.comm=cat"]).unwrap();
+    assert_eq!(set.warnings().len(), 1);
+    assert!(set.warnings()[0].to_string().starts_with("warning: openat in scope 1 can never match"));
 }
 
 #[test]
 fn all_errors_of_a_command_line_are_told_at_once() {
     assert_eq!(ScopeSet::parse(&["com=ls", "uid=x y", "comm=ok", "0:pid=1"]).unwrap_err().len(), 3);
+    // Each value of a list, and each key of a scope.
+    let carets: Vec<_> =
+        ScopeSet::parse(&["event=opnat,close,clos"]).unwrap_err().into_iter().map(|e| e.span).collect();
+    assert_eq!(carets, [6..11, 18..22]);
+    let errors = ScopeSet::parse(&["uid<0", "comm=a", "comm!=a", "event=open", "event!=open*"]).unwrap_err();
+    assert_eq!(errors.len(), 3, "{errors:?}");
 }
 
 #[test]
 fn users_names_become_numbers_of_the_recorded_host() {
     let mut set = ScopeSet::parse(&["uid=root,1000"]).unwrap();
     assert!(set.names_users());
-    assert!(set.clone().resolve_users(|_| None).unwrap_err()[0].to_string().contains("no user \"root\""));
-    set.resolve_users(|name| (name == "root").then_some(0)).unwrap();
+    let unknown = set.clone().resolve_users(&[("rooot", 0)]).unwrap_err()[0].to_string();
+    assert!(unknown.contains("no user \"root\"") && unknown.contains("did you mean \"rooot\"?"), "{unknown}");
+    set.resolve_users(&[("root", 0)]).unwrap();
     assert!(!set.names_users());
 }

@@ -182,8 +182,8 @@ pub fn record(options: &Options) -> Result<Outcome> {
 
 /// Filters name users as this host does.
 fn compile(mut scopes: ScopeSet, users: &[User]) -> Result<Plan> {
-    let number = |name: &str| users.iter().find(|user| user.name == name).map(|user| user.uid);
-    scopes.resolve_users(number).map_err(Diagnostics)?;
+    let users: Vec<(&str, u32)> = users.iter().map(|user| (user.name.as_str(), user.uid)).collect();
+    scopes.resolve_users(&users).map_err(Diagnostics)?;
     Ok(Plan::compile(&scopes))
 }
 

@@ -125,7 +125,7 @@ pub(crate) struct FlagKey {
 }
 
 impl FlagKey {
-    fn new(asked: &[Asked<'_>]) -> FlagKey {
+    pub fn new(asked: &[Asked<'_>]) -> FlagKey {
         let (mut is, mut is_not) = (Words::default(), Words::default());
         let mut gate = gate(asked);
         for Asked { bit, filters } in asked {
@@ -152,7 +152,7 @@ impl FlagKey {
         FlagKey { gate, is, is_not }
     }
 
-    fn mask(&self, value: Option<bool>) -> u64 {
+    pub fn mask(&self, value: Option<bool>) -> u64 {
         match value {
             Some(true) => self.gate.close(self.is),
             Some(false) => self.gate.close(self.is_not),

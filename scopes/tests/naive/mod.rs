@@ -14,12 +14,20 @@ pub struct Filter {
 
 impl Filter {
     pub fn text(&self) -> String {
-        if self.op == "!" {
-            return format!("{}:!{}", self.scope, self.spelled);
+        format!("{}:{}", self.scope, self.as_key(self.spelled))
+    }
+
+    /// The filter with its key written so.
+    pub fn as_key(&self, key: &str) -> String {
+        match self.op {
+            "!" => format!("!{key}"),
+            op => format!("{key}{op}{}", self.values.join(",")),
         }
-        format!("{}:{}{}{}", self.scope, self.spelled, self.op, self.values.join(","))
     }
 }
+
+/// Users of the recorded host. One name stands for two numbers, as when captures of two hosts are read together.
+pub const USERS: &[(&str, u32)] = &[("root", 0), ("daemon", 1), ("twin", 2), ("twin", 4)];
 
 /// All names of a key, short and long: they mean the same, also when they stand together.
 pub fn spellings(key: &'static str) -> Vec<&'static str> {
@@ -43,6 +51,10 @@ pub fn spellings(key: &'static str) -> Vec<&'static str> {
         "openat.context.uid" => &["openat.context.userId"],
         "openat.context.mntns" => &["openat.context.mountNamespace"],
         "openat.context.uts" => &["openat.context.hostName"],
+        "openat.context.hostTid" => &["openat.context.hostThreadId"],
+        "openat.context.hostPpid" => &["openat.context.hostParentProcessId"],
+        "openat.context.podUid" => &["openat.context.podUID"],
+        "openat.context.binary" => &["openat.context.executable"],
         _ => &[],
     };
     [&[key][..], others].concat()
@@ -73,6 +85,8 @@ pub struct World {
     pub uid: u32,
     pub mnt_ns: u32,
     pub start: u64,
+    /// When the parent began.
+    pub parent_start: u64,
     pub container: Option<Container>,
     /// Pids of the process and its ancestors, nearest first.
     pub line: Vec<u32>,
@@ -90,6 +104,9 @@ pub struct Container {
     pub name: &'static str,
     pub image: &'static str,
     pub pod: &'static str,
+    pub pod_namespace: &'static str,
+    pub pod_uid: &'static str,
+    pub pod_sandbox: bool,
     pub created: Option<u64>,
     pub started: Option<u64>,
 }
@@ -176,12 +193,14 @@ fn key_passes(key: &str, filters: &[&Filter], world: &World) -> bool {
         "openat.pathname" => world.pathname.is_none(),
         "openat.flags" => world.flags.is_none(),
         "sched_process_exec.argv" => world.argv.is_none(),
-        "connect.addr.sin_port" | "connect.addr.sin_addr" | "connect.addr" => world.port.is_none(),
+        "connect.addr.sin_port" | "connect.addr.sin_addr" | "connect.addr.sa_family" => world.port.is_none(),
         "openat.context.podSandbox" => world.container.is_none(),
         "openat.context.containerId" => world.container.is_none(),
         "openat.context.containerName" => world.container.as_ref().is_none_or(|c| c.name.is_empty()),
         "openat.context.containerImage" => world.container.as_ref().is_none_or(|c| c.image.is_empty()),
         "openat.context.podName" => world.container.as_ref().is_none_or(|c| c.pod.is_empty()),
+        "openat.context.podNamespace" => world.container.as_ref().is_none_or(|c| c.pod_namespace.is_empty()),
+        "openat.context.podUid" => world.container.as_ref().is_none_or(|c| c.pod_uid.is_empty()),
         _ => false,
     };
     if missing {
@@ -190,7 +209,7 @@ fn key_passes(key: &str, filters: &[&Filter], world: &World) -> bool {
     if key == "tree" {
         return tree_passes(&mine, world);
     }
-    if key == "container" {
+    if key == "container" || key == "openat.context.container" {
         let bare = |op: &str| mine.iter().any(|f| f.op == op);
         let asks_age =
             mine.iter().any(|f| f.op == "!=" && f.values.iter().any(|v| v == "new" || v == "started"));
@@ -216,8 +235,15 @@ fn key_passes(key: &str, filters: &[&Filter], world: &World) -> bool {
 
 /// "The nearest named ancestor decides."
 fn tree_passes(filters: &[&&Filter], world: &World) -> bool {
-    let names =
-        |op: &str, pid: u32| filters.iter().any(|f| f.op == op && f.values.contains(&pid.to_string()));
+    // Of the ancestors of the tests, all but the process itself began when the machine did.
+    let start = |pid: u32| if pid == world.pid { world.start } else { 0 };
+    let is = |value: &String, pid: u32| match pinned(value) {
+        Some(pin) => is_pin(pin, pid, start(pid)),
+        None => *value == pid.to_string(),
+    };
+    let names = |op: &str, pid: u32| {
+        filters.iter().any(|f| f.op == op && f.values.iter().any(|value| is(value, pid)))
+    };
     for pid in &world.line {
         match (names("=", *pid), names("!=", *pid)) {
             (_, true) => return false,
@@ -226,6 +252,27 @@ fn tree_passes(filters: &[&&Filter], world: &World) -> bool {
         }
     }
     !filters.iter().any(|f| f.op == "=")
+}
+
+/// The parts of `PID@START`.
+fn pinned(value: &str) -> Option<(u32, u64)> {
+    let (pid, start) = value.split_once('@')?;
+    Some((pid.parse().unwrap(), start.parse().unwrap()))
+}
+
+/// Starts are told apart by a hundredth of a second.
+fn is_pin(pin: (u32, u64), pid: u32, start: u64) -> bool {
+    pin.0 == pid && pin.1 / 10_000_000 == start / 10_000_000
+}
+
+/// The number and the start of the process or thread that a key is about.
+fn entity(key: &str, world: &World) -> Option<(u32, u64)> {
+    match key {
+        "pid" | "openat.context.hostPid" => Some((world.pid, world.start)),
+        "tid" | "openat.context.hostTid" => Some((world.tid, world.start + 1)),
+        "ppid" | "openat.context.hostPpid" => Some((world.ppid, world.parent_start)),
+        _ => None,
+    }
 }
 
 fn number(key: &str, world: &World) -> i128 {
@@ -263,10 +310,17 @@ fn bound(key: &str, op: &str, value: &str, world: &World) -> bool {
 }
 
 fn equal(key: &str, value: &str, world: &World) -> bool {
+    if let Some((id, start)) = entity(key, world) {
+        match (value, pinned(value)) {
+            ("new", _) => return start >= BEGAN,
+            (_, Some(pin)) => return is_pin(pin, id, start),
+            _ => {}
+        }
+    }
     match key {
         "comm" | "openat.context.comm" => like(value, world.comm),
         "uts" | "openat.context.uts" => like(value, world.uts),
-        "binary" => match value.split_once(':') {
+        "binary" | "openat.context.binary" => match value.split_once(':') {
             Some(("host", path)) => world.mnt_ns == HOST_MNT_NS && like(path, world.exe),
             Some((namespace, path)) => world.mnt_ns.to_string() == namespace && like(path, world.exe),
             None => like(value, world.exe),
@@ -276,18 +330,20 @@ fn equal(key: &str, value: &str, world: &World) -> bool {
         "openat.context.containerName" => like(value, world.container.as_ref().unwrap().name),
         "openat.context.containerImage" => like(value, world.container.as_ref().unwrap().image),
         "openat.context.podName" => like(value, world.container.as_ref().unwrap().pod),
-        "container" => world.container.as_ref().is_some_and(|container| match value {
-            "new" => container.created.is_some_and(|created| created >= BEGAN),
-            "started" => container.started.is_some_and(|started| started <= NOW),
-            value => {
-                container.id.starts_with(value) || (!container.name.is_empty() && like(value, container.name))
-            }
-        }),
-        "pid" if value == "new" => world.start >= BEGAN,
-        "pid" => match value.split_once('@') {
-            Some((pid, start)) => world.pid.to_string() == pid && world.start.to_string() == start,
-            None => value == world.pid.to_string() || value == world.tid.to_string(),
-        },
+        "container" | "openat.context.container" => {
+            world.container.as_ref().is_some_and(|container| match value {
+                "new" => container.created.is_some_and(|created| created >= BEGAN),
+                "started" => container.started.is_some_and(|started| started <= NOW),
+                value => {
+                    container.id.starts_with(value)
+                        || (!container.name.is_empty() && like(value, container.name))
+                }
+            })
+        }
+        "openat.context.podNamespace" => like(value, world.container.as_ref().unwrap().pod_namespace),
+        "openat.context.podUid" => like(value, world.container.as_ref().unwrap().pod_uid),
+        "uid" | "openat.context.uid" => world.uid.to_string() == value || USERS.contains(&(value, world.uid)),
+        "pid" => value == world.pid.to_string() || value == world.tid.to_string(),
         // A number is the descriptor's; a text is what it stands for, or its number where nothing is known of it.
         "read.fd" => match (value.parse::<i64>(), world.fd.unwrap()) {
             (Ok(value), (number, _)) => value == number,
@@ -297,9 +353,9 @@ fn equal(key: &str, value: &str, world: &World) -> bool {
         "sched_process_exec.argv" => world.argv.unwrap().iter().any(|element| like(value, element)),
         "connect.addr.sin_addr" => like(value, "127.0.0.1"),
         "openat.context.host" => (value == "true") == world.container.is_none(),
-        "openat.context.podSandbox" => value == "false",
+        "openat.context.podSandbox" => (value == "true") == world.container.as_ref().unwrap().pod_sandbox,
+        "connect.addr.sa_family" => like(value, "AF_INET"),
         "openat.context.syscall" => like(value, "openat"),
-        "tid" if value.contains('@') => value == format!("{}@{}", world.tid, world.start + 1),
         "openat.flags" => flags_equal(value, world.flags.unwrap()),
         "openat.retval" => match value {
             "EACCES" => world.ret == -13,
