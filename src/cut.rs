@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs::File;
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -11,9 +12,12 @@ use events::{EventId, Raw};
 use format::redact::fits;
 use format::rewrite::{Change, Copied, Copier, Edit, Fate, Place};
 use format::{BlockInfo, Capture, Writer};
+use jiff::tz::TimeZone;
 use pipeline::{Args as Arguments, Matcher, Question, Source};
 use scopes::{Plan, ScopeSet};
 
+use crate::filters::Diagnostics;
+use crate::moment;
 use crate::outcome::Outcome;
 use crate::reading::Reading;
 use crate::rewritten::{self, Target};
@@ -26,7 +30,7 @@ pub struct Options {
     target: Target,
     #[command(flatten)]
     reading: Reading,
-    /// From this time on: 2026-07-01T12:00:00Z, or +10s after the first event
+    /// From this time on: 2026-07-01T12:00:00Z, 12:00:00 of the first event's day, or +10s after the first event
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
     /// Up to this time, and not including it
@@ -50,13 +54,13 @@ pub fn run(options: &Options) -> Result<Outcome> {
     let capture = options.reading.open(&options.file)?;
     let mut header = rewritten::header(&capture, "cut");
     let range = (
-        options.from.as_deref().map_or(Ok(0), |text| boot_time(text, &capture))?,
-        options.to.as_deref().map_or(Ok(u64::MAX), |text| boot_time(text, &capture))?,
+        options.from.as_deref().map_or(Ok(0), |text| boot_time("--from", text, &capture))?,
+        options.to.as_deref().map_or(Ok(u64::MAX), |text| boot_time("--to", text, &capture))?,
     );
     let columns = Columns { keep: patterns(&options.keep)?, drop: patterns(&options.drop)? };
     let plan = match options.filter.is_empty() {
         true => None,
-        false => Some(plan(&options.filter)?),
+        false => Some(plan(&options.filter, &capture)?),
     };
     if plan.is_some() {
         header.recording.only_matched = true;
@@ -208,28 +212,22 @@ fn patterns(texts: &[String]) -> Result<Vec<(String, String)>> {
     texts.iter().map(pattern).collect()
 }
 
-fn plan(filters: &[String]) -> Result<Plan> {
-    match ScopeSet::parse(filters) {
-        Ok(set) => Ok(Plan::compile(&set)),
-        Err(errors) => {
-            let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            bail!("{}", errors.join("\n"))
-        }
+fn plan(filters: &[String], capture: &Capture) -> Result<Plan> {
+    let mut set = ScopeSet::parse(filters).map_err(Diagnostics)?;
+    let mut err = std::io::stderr().lock();
+    for warning in set.warnings() {
+        let _ = writeln!(err, "{warning}");
     }
+    set.resolve_users(&replay::asked::users(std::iter::once(capture))).map_err(Diagnostics)?;
+    Ok(Plan::compile(&set))
 }
 
 /// A time of the capture's boot clock.
-fn boot_time(text: &str, capture: &Capture) -> Result<u64> {
+fn boot_time(flag: &str, text: &str, capture: &Capture) -> Result<u64> {
     let first = capture.blocks().iter().map(|block| block.first_ns).min().unwrap_or_default();
-    if let Some(after) = text.strip_prefix('+') {
-        let span: jiff::SignedDuration =
-            after.parse().with_context(|| format!("`{text}` is no time after the start"))?;
-        return Ok(first.saturating_add(u64::try_from(span.as_nanos()).unwrap_or_default()));
-    }
-    let time: jiff::Timestamp = text.parse().with_context(|| {
-        format!("`{text}` is no time: 2026-07-01T12:00:00Z, or +10s for ten seconds after the first event")
-    })?;
     let clock = capture.header().clock;
-    let wall = u64::try_from(time.as_nanosecond()).unwrap_or_default();
+    let wall =
+        moment::wall_ns(text, clock.wall(first) as i64, &TimeZone::system()).context(flag.to_owned())?;
+    let wall = u64::try_from(wall).unwrap_or_default();
     Ok(wall.saturating_sub(clock.wall_ns.saturating_sub(clock.boot_ns)))
 }

@@ -10,7 +10,7 @@ use replay::render::clock::Clock;
 use replay::render::{Format, Printer, Style};
 use scopes::ScopeSet;
 
-use crate::filters::{Diagnostics, FilterOptions};
+use crate::filters::{Diagnostics, FilterOptions, answered};
 use crate::outcome::Outcome;
 
 #[derive(Args, Debug)]
@@ -51,8 +51,12 @@ struct Side {
 pub fn run(options: Options) -> Result<Outcome> {
     let (before, after) = sides(&options)?;
     let source = replay::open::open(&options.files, &format::OpenOptions::default())?;
+    let mut err = io::stderr().lock();
+    for warning in before.warnings().iter().chain(after.warnings()) {
+        let _ = writeln!(err, "{warning}");
+    }
     let threads = crate::filters::threads(options.threads);
-    let differences = replay::diff::count(&source, &before, &after, threads)?;
+    let differences = answered(replay::diff::count(&source, &before, &after, threads))?;
     let mut out = BufWriter::new(io::stdout().lock());
     for difference in &differences {
         tell(difference, &mut out)?;
@@ -64,7 +68,8 @@ pub fn run(options: Options) -> Result<Outcome> {
         let printer = Printer { format: Format::Table, style };
         write!(out, "\n  SCOPE  ")?;
         out.write_all(&printer.header())?;
-        replay::diff::rows(&source, (&before, &after), threads, options.limit, &printer, &mut out)?;
+        let sides = (&before, &after);
+        answered(replay::diff::rows(&source, sides, threads, options.limit, &printer, &mut out))?;
     }
     out.flush()?;
     Ok(if differs { Outcome::Found } else { Outcome::Done })
@@ -88,6 +93,12 @@ fn side(flag: &str, texts: &[String]) -> Result<ScopeSet> {
     let side = Side::try_parse_from(&words).map_err(|error| {
         anyhow::anyhow!("{flag}: {}", error.to_string().trim_start_matches("error: ").trim_end())
     })?;
+    // A filter without its flag would be taken for a file that is not there.
+    if let Some(path) = side.paths.iter().find(|path| !path.exists())
+        && path.to_str().is_some_and(|text| text.contains(['=', '<', '>', '!']))
+    {
+        bail!("{flag}: {} is no policy file; a filter is written -f {}", path.display(), path.display());
+    }
     let mut scopes = side.scopes;
     scopes.policies.extend(side.paths);
     if scopes.is_empty() {
@@ -151,5 +162,7 @@ mod tests {
         assert_eq!(set.mask(), 0b1_0000_0001);
         assert!(side("--after", &["-f com=ls".into()]).is_err());
         assert!(side("--after", &["".into()]).is_err());
+        let error = side("--after", &["comm=ls".into()]).expect_err("no flag").to_string();
+        assert!(error.contains("a filter is written -f comm=ls"), "{error}");
     }
 }

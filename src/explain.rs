@@ -6,12 +6,14 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use pipeline::Source;
 use replay::explain::{Funnel, Which};
 use replay::render::clock::Clock;
 use replay::render::{Format, Printer, Style};
 
-use crate::filters::FilterOptions;
+use crate::filters::{FilterOptions, answered};
+use crate::moment;
 use crate::outcome::Outcome;
 
 #[derive(Args, Debug)]
@@ -24,8 +26,8 @@ pub struct Options {
     /// Explain this event: its number among all events in order of time, from 1
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     event: Option<u64>,
-    /// Explain the first event at or after this time: 2026-11-23T20:09:15.041923Z, ns since the epoch, or +1.5s after
-    /// the first event
+    /// Explain the first event at or after this time: 20:09:15:041923 as tables show it (of the first event's day),
+    /// 2026-11-23T20:09:15.041923Z, ns since the epoch, or +1.5s after the first event
     #[arg(long, value_name = "TIME", conflicts_with = "event")]
     at: Option<String>,
     /// Threads; all processors when not given
@@ -47,25 +49,28 @@ pub fn run(options: Options) -> Result<Outcome> {
         let _ = writeln!(err, "{warning}");
     }
     let threads = crate::filters::threads(options.threads);
+    let zone = if options.utc { TimeZone::UTC } else { TimeZone::system() };
     let which = match (options.event, &options.at) {
         (Some(number), _) => Some(Which::Number(number)),
-        (None, Some(time)) => Some(Which::At(wall_ns(time, &source)?)),
+        (None, Some(time)) => {
+            let start_ns = source.start_wall_ns().unwrap_or(0);
+            Some(Which::At(moment::wall_ns(time, start_ns, &zone).context("--at")?))
+        }
         (None, None) => None,
     };
     let mut out = BufWriter::new(io::stdout().lock());
     match which {
         None => {
-            for funnel in replay::explain::funnels(&source, &set, threads)? {
+            for funnel in answered(replay::explain::funnels(&source, &set, threads))? {
                 tell(&funnel, &mut out)?;
             }
         }
         Some(which) => {
-            let clock = if options.utc { Clock::Utc } else { Clock::local() };
+            let clock = if options.utc { Clock::Utc } else { Clock::Zone(zone) };
             let style = Style { clock, containers: source.has_containers(), ..Style::default() };
             let rows = Printer { format: Format::Table, style };
-            let Some(told) = replay::explain::event(&source, &set, which, threads, &rows)? else {
-                bail!("there is no such event in the capture");
-            };
+            let told = answered(replay::explain::event(&source, &set, which, threads, &rows))?;
+            let Some(told) = told else { bail!(none(which, &source)) };
             writeln!(out, "event {}", told.number)?;
             out.write_all(&rows.header())?;
             write!(out, "{}{}", told.row, told.scopes)?;
@@ -73,6 +78,24 @@ pub fn run(options: Options) -> Result<Outcome> {
     }
     out.flush()?;
     Ok(Outcome::Done)
+}
+
+/// Where the events are, when none is there where it was looked for.
+fn none(which: Which, source: &Source) -> String {
+    let events: u64 =
+        source.files().iter().flat_map(|file| file.capture.blocks()).map(|block| u64::from(block.rows)).sum();
+    match which {
+        Which::Number(number) => format!("there is no event {number}: the capture has {events} rows"),
+        Which::At(_) => format!(
+            "no event is at or after that time: the capture has {events} rows, the first at {}",
+            start(source)
+        ),
+    }
+}
+
+fn start(source: &Source) -> String {
+    let first = source.start_wall_ns().and_then(|ns| Timestamp::from_nanosecond(ns.into()).ok());
+    first.map_or_else(|| "no known time".to_owned(), |time| time.to_string())
 }
 
 /// How many events each filter took away, in order.
@@ -89,21 +112,4 @@ fn tell(funnel: &Funnel, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "  {text:width$}  removed {removed:>10}, {left:>10} left")?;
     }
     Ok(())
-}
-
-/// A time of the wall clock, ns since the epoch.
-fn wall_ns(text: &str, source: &Source) -> Result<i64> {
-    if let Some(after) = text.strip_prefix('+') {
-        let start = source.start_wall_ns().unwrap_or(0);
-        let span: jiff::SignedDuration =
-            after.parse().with_context(|| format!("--at {text}: no time after the start, such as +1.5s"))?;
-        return Ok(start.saturating_add(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)));
-    }
-    if let Ok(ns) = text.parse() {
-        return Ok(ns);
-    }
-    let time: Timestamp = text.parse().with_context(|| {
-        format!("--at {text}: neither a time (2026-11-23T20:09:15Z), ns since the epoch, nor +10s")
-    })?;
-    i64::try_from(time.as_nanosecond()).with_context(|| format!("--at {text}: no capture is that far away"))
 }

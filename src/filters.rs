@@ -41,6 +41,14 @@ impl FilterOptions {
     }
 }
 
+/// The answer to a question of scopes. Filters that do not fit the capture say so as all others do.
+pub fn answered<T>(answer: Result<T, replay::frames::Error>) -> Result<T> {
+    match answer {
+        Err(replay::frames::Error::Filters(found)) => Err(Diagnostics(found).into()),
+        answer => Ok(answer?),
+    }
+}
+
 /// How many threads to answer with: all processors where none are asked for.
 pub fn threads(asked: Option<u16>) -> usize {
     match asked {

@@ -9,6 +9,7 @@ mod filters;
 mod import;
 mod info;
 mod merge;
+mod moment;
 mod narrow;
 mod outcome;
 mod reading;

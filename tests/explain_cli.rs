@@ -73,6 +73,11 @@ fn each_filter_says_what_it_saw_of_an_event() {
             .concat(),
     );
     assert!(by_time.starts_with("event 2\n"), "{by_time}");
+    // As a table shows it.
+    let (_, by_table) =
+        tracer(&[&["explain", &file, "--at", "20:09:15:041924", "--utc"], &filters[..]].concat());
+    assert!(by_table.starts_with("event 1\n"), "{by_table}");
+    assert_eq!(tracer(&[&["explain", &file, "--at", "noon"], &filters[..]].concat()).0, 2);
     assert_eq!(tracer(&[&["explain", &file, "--event", "99"], &filters[..]].concat()).0, 2);
 }
 
@@ -113,6 +118,19 @@ fn a_difference_is_counted_shown_and_told_by_the_exit_code() {
     let (code, told) = tracer(&["diff", &file, "--before", before, "--after", before]);
     assert_eq!((code, told.as_str()), (0, "scope 2: +0 -0 =2\nscope 9: +0 -0 =2\n"));
     assert_eq!(tracer(&["diff", &file, "--before", before, "--after", "-f com=x"]).0, 2);
+    // A limit leaves the counts as they are.
+    let (code, told) = tracer(&[
+        "diff",
+        &file,
+        "--before",
+        before,
+        "--after",
+        "-f 9:comm=id -f 2:event=openat",
+        "--limit",
+        "1",
+    ]);
+    assert!(code == 1 && told.starts_with("scope 2: +0 -0 =2\nscope 9: +2 -2 =0\n"), "{told}");
+    assert_eq!(told.lines().filter(|line| line.starts_with(['+', '-'])).count(), 1);
 }
 
 #[test]

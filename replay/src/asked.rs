@@ -30,11 +30,7 @@ impl Asked {
     /// Compiles the user's scopes. Names of users are those of the recorded hosts.
     pub fn given(mut set: ScopeSet, source: &Source) -> Result<Asked, Vec<Diagnostic>> {
         if set.names_users() {
-            let users = source.files().iter().flat_map(|file| file.capture.users());
-            let mut users: Vec<(&str, u32)> = users.map(|user| (user.name.as_str(), user.uid)).collect();
-            users.sort_unstable();
-            users.dedup();
-            set.resolve_users(&users)?;
+            set.resolve_users(&users(source.files().iter().map(|file| &file.capture)))?;
         }
         Ok(Asked::Given(Plan::compile(&set)))
     }
@@ -91,7 +87,9 @@ impl Recorded {
         // is not known to be wanted.
         let policies = if is_imported(capture) { &[] } else { policies.as_slice() };
         let set = ScopeSet::with_policies(&recording.filters, policies).ok();
-        let set = set.filter(|set| !set.is_empty() && !set.names_users());
+        let set = set
+            .filter(|set| !set.is_empty())
+            .and_then(|mut set| set.resolve_users(&users(std::iter::once(capture))).ok().map(|()| set));
         let plan = set.map_or_else(Plan::everything, |set| Plan::compile(&set));
         Recorded { plan, has_masks, is_imported: is_imported(capture), names }
     }
@@ -100,6 +98,15 @@ impl Recorded {
         let matcher = if self.has_masks { Matcher::recorded(&self.plan) } else { Matcher::new(&self.plan) };
         if self.is_imported { matcher.without_derived() } else { matcher }
     }
+}
+
+/// Names and numbers of the users of some captures' hosts.
+pub fn users<'a>(captures: impl Iterator<Item = &'a Capture>) -> Vec<(&'a str, u32)> {
+    let users = captures.flat_map(|capture| capture.users());
+    let mut users: Vec<(&str, u32)> = users.map(|user| (user.name.as_str(), user.uid)).collect();
+    users.sort_unstable();
+    users.dedup();
+    users
 }
 
 /// A log that held derived events still holds them: they are not derived a second time.

@@ -1,6 +1,7 @@
 //! What two sets of scopes see differently in the same capture.
 
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 
 use pipeline::{EventView, Output, Render, Source};
 use scopes::ScopeSet;
@@ -50,6 +51,7 @@ pub fn count(
                     }
                 }
             }
+            ControlFlow::Continue(())
         })?;
     }
     Ok(differences)
@@ -89,11 +91,13 @@ pub fn rows(
                     Some(Change::Lost) => "-",
                     Some(Change::Same) | None => continue,
                 };
-                if left > 0 && written.is_ok() {
-                    left -= 1;
-                    written = write!(out, "{sign} {:<6} ", pair.title).and_then(|()| out.write_all(row));
+                if left == 0 || written.is_err() {
+                    return ControlFlow::Break(());
                 }
+                left -= 1;
+                written = write!(out, "{sign} {:<6} ", pair.title).and_then(|()| out.write_all(row));
             }
+            ControlFlow::Continue(())
         })?;
         written?;
     }

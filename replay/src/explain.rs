@@ -2,6 +2,7 @@
 //! each filter takes away, in order.
 
 use std::fmt::Write;
+use std::ops::ControlFlow;
 
 use pipeline::{EventView, Output, Render, Source};
 use scopes::ScopeSet;
@@ -55,6 +56,7 @@ pub fn funnels(source: &Source, set: &ScopeSet, threads: usize) -> Result<Vec<Fu
                     None => funnel.matched += 1,
                 }
             }
+            ControlFlow::Continue(())
         })?;
         funnels.append(&mut found);
     }
@@ -93,10 +95,12 @@ pub fn event(
             Which::Number(wanted) => count == wanted,
             Which::At(from) => time >= from,
         };
-        if is_it && at.is_none() {
-            at = Some((time, same));
-            place = count;
+        if !is_it {
+            return ControlFlow::Continue(());
         }
+        at = Some((time, same));
+        place = count;
+        ControlFlow::Break(())
     })?;
     let Some((time, same)) = at else { return Ok(None) };
     let mut explanation = Explanation { number: place, ..Explanation::default() };
@@ -106,15 +110,17 @@ pub fn event(
         let mut seen = 0;
         ask(source, pass, threads, &Frames { framed: Told { time, scopes: &scopes }, rows }, &mut |frame| {
             if frame.is_empty() {
-                return;
+                return ControlFlow::Continue(());
             }
-            if seen == same {
-                let (row, rest) = number(frame);
-                let (row, told) = rest.split_at_checked(row as usize).unwrap_or((rest, &[]));
-                explanation.row = String::from_utf8_lossy(row).into_owned();
-                explanation.scopes.push_str(&String::from_utf8_lossy(told));
+            if seen < same {
+                seen += 1;
+                return ControlFlow::Continue(());
             }
-            seen += 1;
+            let (row, rest) = number(frame);
+            let (row, told) = rest.split_at_checked(row as usize).unwrap_or((rest, &[]));
+            explanation.row = String::from_utf8_lossy(row).into_owned();
+            explanation.scopes.push_str(&String::from_utf8_lossy(told));
+            ControlFlow::Break(())
         })?;
     }
     Ok(Some(explanation))

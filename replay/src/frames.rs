@@ -1,6 +1,9 @@
 //! Events as frames in memory: for answers that are put together from what every event says, rather than printed as it
 //! comes. A frame is a u32 length and that many bytes, so that deliveries can be taken apart again.
 
+use std::io;
+use std::ops::ControlFlow;
+
 use pipeline::{EventView, Output, Question, Render, Result, Source};
 use scopes::{Diagnostic, ScopeSet};
 
@@ -62,21 +65,28 @@ pub(crate) fn ask<F: Framed>(
     set: &ScopeSet,
     threads: usize,
     frames: &Frames<'_, F>,
-    each: &mut dyn FnMut(&[u8]),
+    each: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
 ) -> Result<(), Error> {
     let asked = Asked::given(set.clone(), source).map_err(Error::Filters)?;
     let question = Question { source, matchers: asked.matchers(source), threads, limit: None };
-    question.print(&[frames], &mut |_, bytes| {
+    let mut enough = false;
+    let answer = question.print(&[frames], &mut |_, bytes| {
         let mut left = bytes;
         while let Some((length, rest)) = left.split_first_chunk() {
             let length = u32::from_le_bytes(*length) as usize;
             let (frame, rest) = rest.split_at_checked(length).unwrap_or((rest, &[]));
-            each(frame);
+            if each(frame).is_break() {
+                enough = true;
+                return Err(io::ErrorKind::Interrupted.into());
+            }
             left = rest;
         }
         Ok(())
-    })?;
-    Ok(())
+    });
+    match answer {
+        Err(_) if enough => Ok(()),
+        answer => Ok(answer.map(|_| ())?),
+    }
 }
 
 /// The first eight bytes of a frame as a number, and what follows them.

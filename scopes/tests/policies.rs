@@ -81,6 +81,38 @@ fn an_unknown_field_is_named_with_line_and_column() {
 }
 
 #[test]
+fn what_is_no_policy_is_told_in_words_with_its_place() {
+    let said = |text: &str| errors(text).join("\n");
+    let head = "type: policy\nname: a\n";
+    assert_eq!(said("metadata: {}\n"), "error: the field \"name\" is missing in p.yaml:1:11");
+    assert_eq!(said(&format!("{head}name: b\n")), "error: field \"name\" stands twice in p.yaml:3:1");
+    assert_eq!(
+        said(&format!("{head}scope: global\n")),
+        "error: not a policy: expected a list (`- value`) in p.yaml:3:8"
+    );
+    assert_eq!(
+        said("text\n"),
+        "error: not a policy: expected names with values (`name: value`) in p.yaml:1:1"
+    );
+    for (rest, what) in
+        [("scope: []", "the policy has no scope"), ("scope: [global]", "the policy has no rules")]
+    {
+        let said = said(&format!("{head}{rest}\n"));
+        assert!(said.starts_with(&format!("error: {what} in p.yaml:2:7 a\n")), "{said}");
+    }
+}
+
+#[test]
+fn a_rule_about_a_detection_to_come_is_warned_of_and_the_others_stay() {
+    let text = "name: a\nscope: [global]\nrules: [{event: rcd_modification_}, {event: openat}]\n";
+    assert!(errors(text)[0].contains("unknown event"));
+    let set = read(&[], &[("p.yaml", &text.replace("rcd_modification_", "syscall_hooking"))]).unwrap();
+    assert!(set.warnings()[0].to_string().contains("does not detect syscall_hooking"));
+    let plan = Plan::compile(&set);
+    assert_eq!((plan.event_mask(id("openat")), plan.event_mask(id("close"))), (1, 0));
+}
+
+#[test]
 fn every_wrong_filter_of_a_policy_is_named_with_its_place() {
     let errors = errors(
         "type: policy\nname: a\nscope:\n  - com=ls\n  - event=openat\nrules:\n  - event: opnat\n  - event: close\n    filters: [data.pathname=x, retval<a]\n    actions: [webhook]\n",
@@ -162,6 +194,8 @@ fn the_forms_of_earlier_releases_are_read() {
         .replace("kind: Policy", "kind: TraceePolicy")
         .replace("tracee.aquasec.com", "aquasecurity.github.io");
     let plain = "name: p\ndescription: d\nscope: [global]\ndefaultActions: [log]\nrules: [{event: openat, filters: [args.pathname=/x]}]\n";
-    let set = read(&[], &[("k.yaml", &kubernetes), ("p.yaml", plain)]).unwrap();
-    assert_eq!(set.names().collect::<Vec<_>>(), [(1, "etc-writes"), (2, "p")]);
+    let oldest = "name: o\ndescription: d\nscope: [global]\ndefaultAction: log\nrules: [{event: openat, filter: [args.pathname=/x], action: log}]\n";
+    let set = read(&[], &[("k.yaml", &kubernetes), ("p.yaml", plain), ("o.yaml", oldest)]).unwrap();
+    assert_eq!(set.names().collect::<Vec<_>>(), [(1, "etc-writes"), (2, "p"), (3, "o")]);
+    assert_eq!(Plan::compile(&set).arg_mask(id("openat"), 1, Raw::Bytes(b"/y")) & 0b110, 0);
 }

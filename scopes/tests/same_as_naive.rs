@@ -272,7 +272,6 @@ fn mask(plan: &Plan, lowered: &Lowered, tight: &Lowered, tables: &mut (Table, Ta
         pod_sandbox: container.pod_sandbox,
         created_ns: container.created,
         started_ns: container.started,
-        ..ContainerFacts::default()
     });
     let recording = Recording { start_ns: BEGAN, host_mnt_ns: Some(HOST_MNT_NS) };
     let subject = Subject {
