@@ -9,7 +9,7 @@ use events::abi::{Slot, form, hooks::Hook};
 use crate::{
     context::{Place, current, forget_current},
     emit::{Started, Writer, config, count_left_out_hook},
-    kernel::{Dentry, File, Inode, Path, VfsMount, address_of, probe},
+    kernel::{Dentry, File, Inode, Path, VfsMount, probe},
     path,
     scopes::{self, scopes},
     probes::{
@@ -78,10 +78,9 @@ pub fn wants(hook: Hook) -> bool {
 pub struct Called(pub *mut c_void);
 
 impl Called {
-    /// The argument at this position, 0 to 5. Of a pointer the verifier knows no type any more.
+    /// The number that is the argument at this position, 0 to 5.
     #[inline(always)]
     pub fn number<const POSITION: usize>(self) -> u64 {
-        const REGISTERS: [i32; 6] = [112, 104, 96, 88, 72, 64];
         // Two loads, each with its offset in the instruction: the compiler would make one of them, with an offset that
         // the verifier does not take.
         let number: u64;
@@ -96,11 +95,17 @@ impl Called {
         number
     }
 
+    /// The same of an address. Read as any memory is: before 5.17 verifiers let no program load a pointer to a number from
+    /// its context, and of one that they do let it load they would know the type.
     #[inline(always)]
     pub fn pointer<const POSITION: usize>(self) -> *const u8 {
-        address_of(self.number::<POSITION>() as *const u8)
+        let offset = if config!(kprobes) != 0 { REGISTERS[POSITION] as usize } else { POSITION * 8 };
+        probe(self.0.cast::<u8>().cast_const().wrapping_add(offset))
     }
 }
+
+/// Where `struct pt_regs` has the arguments of a function.
+const REGISTERS: [i32; 6] = [112, 104, 96, 88, 72, 64];
 
 /// A function that has returned: its arguments as they were at its entry, and its result.
 #[derive(Clone, Copy)]
@@ -121,11 +126,12 @@ impl Returned<true> {
 }
 
 impl<const TRAMPOLINE: bool> Returned<TRAMPOLINE> {
+    /// From the context it is read as in [`Called::pointer`].
     #[inline(always)]
     pub fn argument<const POSITION: usize>(&self) -> u64 {
-        // SAFETY: within the context, or an element of the map.
-        let argument = unsafe { core::ptr::read_volatile(self.arguments.add(POSITION)) };
-        if TRAMPOLINE { address_of(argument as *const u8) as u64 } else { argument }
+        let place = self.arguments.wrapping_add(POSITION);
+        // SAFETY: an element of the map.
+        if TRAMPOLINE { probe(place.cast()) } else { unsafe { core::ptr::read_volatile(place) } }
     }
 
     #[inline(always)]
