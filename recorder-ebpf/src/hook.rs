@@ -62,6 +62,29 @@ macro_rules! on_exit {
 }
 pub(crate) use on_exit;
 
+/// Defines programs that run at the entry and at the exit of a function, of which the second needs nothing but what the
+/// first has kept; the last one is for kernels without trampolines.
+macro_rules! around {
+    ($program:ident, $enter:ident, $leave:ident, $before:expr, $after:path) => {
+        $crate::hook::on_entry!($enter, $before);
+
+        #[unsafe(no_mangle)]
+        #[unsafe(link_section = concat!("fexit/", stringify!($program)))]
+        pub extern "C" fn $program(_ctx: *mut core::ffi::c_void) -> i32 {
+            $after();
+            0
+        }
+
+        #[unsafe(no_mangle)]
+        #[unsafe(link_section = concat!("kretprobe/", stringify!($leave)))]
+        pub extern "C" fn $leave(_ctx: *mut core::ffi::c_void) -> i32 {
+            $after();
+            0
+        }
+    };
+}
+pub(crate) use around;
+
 /// Whether a hook's event is to be recorded.
 #[inline(always)]
 pub fn wants(hook: Hook) -> bool {
@@ -160,9 +183,31 @@ mod remembered {
 pub fn remember(hook: Hook, ctx: *mut c_void) {
     // SAFETY: registers of the context, at the offsets of their kind.
     let register = |offset: usize| unsafe { core::ptr::read_volatile(ctx.cast::<u8>().add(offset).cast::<u64>()) };
-    let arguments = [register(112), register(104), register(96), register(88), register(72), register(64)];
+    keep(hook, [register(112), register(104), register(96), register(88), register(72), register(64)]);
+}
+
+/// Keeps what is known at the entry of a function until it returns.
+#[inline(always)]
+pub fn keep(hook: Hook, words: [u64; 6]) {
     let key = remembered::Key { task: current::<false>().0 as u64, hook: hook as u64 };
-    let _ = remembered::CALLS.insert(&key, &arguments, 0);
+    let _ = remembered::CALLS.insert(&key, &words, 0);
+}
+
+/// What an exit that was missed may have left is not for another call's.
+#[inline(always)]
+pub fn forget_kept(hook: Hook) {
+    let _ = remembered::CALLS.remove(&remembered::Key { task: current::<false>().0 as u64, hook: hook as u64 });
+}
+
+/// Takes it back; of what inner calls have taken there is none.
+#[inline(always)]
+pub fn take_kept(hook: Hook) -> Option<[u64; 2]> {
+    let key = remembered::Key { task: current::<false>().0 as u64, hook: hook as u64 };
+    let kept: *const u64 = remembered::CALLS.get_ptr(&key)?.cast();
+    // SAFETY: an element of the map, which is no less while it is read.
+    let words = unsafe { [core::ptr::read_volatile(kept), core::ptr::read_volatile(kept.add(1))] };
+    let _ = remembered::CALLS.remove(&key);
+    Some(words)
 }
 
 #[inline(always)]

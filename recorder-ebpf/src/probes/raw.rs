@@ -76,9 +76,23 @@ pub fn io_uring_submit_req(ctx: BtfTracePointContext) -> i32 {
 #[btf_tracepoint(function = "io_uring_submit_sqe")]
 pub fn io_uring_submit_sqe(ctx: BtfTracePointContext) -> i32 {
     let (opcode, user_data, by_thread): (u8, u64, u8) = (ctx.arg(1), ctx.arg(2), ctx.arg(4));
+    submitted(opcode, user_data, 0, by_thread)
+}
+
+/// The same with more of them, since 5.13.
+#[btf_tracepoint(function = "io_uring_submit_sqe")]
+pub fn io_uring_submit_sqe_of_request(ctx: BtfTracePointContext) -> i32 {
+    let (opcode, user_data, flags, by_thread): (u8, u64, u32, u8) =
+        (ctx.arg(2), ctx.arg(3), ctx.arg(4), ctx.arg(6));
+    submitted(opcode, user_data, flags, by_thread)
+}
+
+#[inline(always)]
+fn submitted(opcode: u8, user_data: u64, flags: u32, by_thread: u8) -> i32 {
     record(Hook::IoUringSubmitReq, |writer, started| {
         writer.set_word(started, 0, opcode as u64);
         writer.set_word(started, 1, user_data);
+        writer.set_word(started, 2, flags as u64);
         writer.set_word(started, 3, (by_thread != 0) as u64);
         writer.set_word(started, 4, u64::MAX);
         0

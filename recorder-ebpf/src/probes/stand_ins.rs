@@ -320,5 +320,6 @@ fn writes(writer: &mut Writer, context: u64, role: u8, done: &Done) {
     if role == role::WRITES_VECTOR {
         address = user::<u64>(address).unwrap_or(0);
     }
-    vfs::append_magic(writer, context, file, address, Source::User, done.result as i64, true, bits::STAND_IN);
+    let length = vfs::magic_length(done.result as i64);
+    vfs::append_magic(writer, context, file, address, Source::User, length, true, bits::STAND_IN);
 }

@@ -10,7 +10,7 @@ use events::abi::{
 
 use crate::{
     capture::{self, Call, user},
-    context::{Place, current},
+    context::{Place, current, forget_current},
     descriptors::{self, Descriptors},
     emit::{Writer, config, count_left_out_call},
     kernel::{Task, probe},
@@ -283,7 +283,8 @@ fn on_exit<const TYPED: bool>(ctx: &BtfTracePointContext) -> Option<()> {
     }
     let found = writer.all_found();
     if !writer.commit() {
-        place.forget();
+        // Found again, which is rare: a pointer to its place would lie on the stack all the while.
+        forget_current();
         descriptors.forget(found);
     }
     Some(())

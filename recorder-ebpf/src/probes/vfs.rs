@@ -3,11 +3,12 @@
 use aya_ebpf::helpers::generated::{bpf_probe_read_kernel, bpf_probe_read_user};
 use events::abi::{form, hooks::Hook};
 
-use super::process::{S_IFMT, lost};
+use super::process::{S_IFMT, change_time_ns, header, lost};
 use crate::{
     emit::Writer,
     hook::{
-        Called, Returned, dentry_path, event, file_path, identify, on_entry, on_exit, path_of, record, wants, write,
+        Called, Returned, around, dentry_path, event, file_path, forget_kept, identify, keep, on_entry, on_exit,
+        path_of, record, slot_of, take_kept, wants, write,
     },
     kernel::{Dentry, File, Path, Pipe, probe},
 };
@@ -18,6 +19,9 @@ on_exit!(__kernel_write, __kernel_write_enter, __kernel_write_leave, 4, Hook::Ke
 on_exit!(vfs_read, vfs_read_enter, vfs_read_leave, 4, Hook::VfsRead, read);
 on_exit!(vfs_readv, vfs_readv_enter, vfs_readv_leave, 5, Hook::VfsReadv, scattered);
 on_exit!(do_splice, do_splice_enter, do_splice_leave, 6, Hook::DirtyPipeSplice, spliced);
+around!(file_update_time, file_update_time_enter, file_update_time_leave, times_to_change, times_changed);
+around!(file_modified, file_modified_enter, file_modified_leave, times_to_change, times_changed);
+around!(kiocb_modified, kiocb_modified_enter, kiocb_modified_leave, times_of_request_to_change, times_changed);
 on_entry!(vfs_utimes, times_set);
 on_entry!(do_truncate, truncated);
 on_entry!(do_truncate_of_dentry, truncated_by_dentry);
@@ -75,25 +79,65 @@ fn moved<const T: bool>(hook: Hook, returned: Returned<T>, bytes: Option<(u64, S
     if !speaks && !has_magic {
         return None;
     }
-    write(hook, |writer, context| {
+    write(hook, |writer, _| {
+        let (room, file) = (writer.room(), file.0 as u64);
         if speaks {
-            event(writer, context, hook, has_magic, |writer, started| {
-                identify(writer, started, 1, file.inode());
-                writer.set_word(started, 3, returned.argument::<2>());
-                writer.set_word(started, 4, start);
-                file_path(writer, 0, file)
-            });
+            let which = room | (hook as u64) << HOOK_SHIFT | (has_magic as u64) << MORE_SHIFT;
+            writer.at = vfs_moved(which, writer.at, file, returned.argument::<2>(), start);
         }
         if has_magic && let Some((address, source)) = bytes {
-            append_magic(writer, context, file, address, source, returned.result, false, 0);
+            let how = magic_length(returned.result) as u64 | (source as u64) << SOURCE_SHIFT;
+            writer.at = vfs_magic(room, writer.at, file, address, how);
         }
     })
+}
+
+const HOOK_SHIFT: u32 = 8;
+const MORE_SHIFT: u32 = 16;
+const SOURCE_SHIFT: u32 = 32;
+
+/// Appends the event of a read or write, all of which have the same words. Functions of their own, this one and the next:
+/// many programs share them, and the stack of each is its own.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn vfs_moved(which: u64, at: u64, file: u64, count: u64, start: u64) -> u64 {
+    let Some(mut writer) = Writer::resume(which & 0xff, at) else { return at };
+    let writer = &mut writer;
+    let (context, file) = (writer.context(), File::<false>(file as *const u8));
+    let started = writer.start(Hook::VfsWrite.words());
+    writer.set_word(started, 0, 0);
+    identify(writer, started, 1, file.inode());
+    writer.set_word(started, 3, count);
+    writer.set_word(started, 4, start);
+    let marks = file_path(writer, 0, file);
+    let mut header = header(Hook::VfsWrite, context, marks);
+    header.slot = slot_of(which >> HOOK_SHIFT & 0x7f);
+    header.more = (which >> MORE_SHIFT & 1) as u16;
+    writer.end(started, header);
+    writer.at
+}
+
+/// The event of a file's first bytes, as the last of a write.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn vfs_magic(room: u64, at: u64, file: u64, address: u64, how: u64) -> u64 {
+    let Some(mut writer) = Writer::resume(room, at) else { return at };
+    let source = if how >> SOURCE_SHIFT == Source::Kernel as u64 { Source::Kernel } else { Source::User };
+    let context = writer.context();
+    append_magic(&mut writer, context, File(file as *const u8), address, source, how as u32, false, 0);
+    writer.at
 }
 
 /// Whether a write at this offset begins a regular file.
 #[inline(always)]
 pub fn starts_file(file: File<false>, offset: u64) -> bool {
     wants(Hook::MagicWrite) && offset == 0 && file.inode().mode() & S_IFMT == S_IFREG
+}
+
+/// How much is kept of what was written.
+#[inline(always)]
+pub fn magic_length(written: i64) -> u32 {
+    if written > MAGIC_BYTES as i64 { MAGIC_BYTES } else { written as u32 & 0x1f }
 }
 
 #[inline(always)]
@@ -103,7 +147,7 @@ pub fn append_magic(
     file: File<false>,
     address: u64,
     source: Source,
-    written: i64,
+    length: u32,
     more: bool,
     marks: u32,
 ) {
@@ -111,9 +155,9 @@ pub fn append_magic(
     event(writer, context, Hook::MagicWrite, more, #[inline(always)] |writer, started| {
         identify(writer, started, 2, file.inode());
         let mut marks = marks | file_path(writer, 0, file);
-        let length = if written > MAGIC_BYTES as i64 { MAGIC_BYTES } else { written as u32 & 0x1f };
+        let length = length & (2 * MAGIC_BYTES - 1);
         let (to, from) = (writer.blob_bytes().cast(), address as *const _);
-        // SAFETY: at most 32 bytes, which the write has room for.
+        // SAFETY: at most 63 bytes, which the write has room for.
         let failed = unsafe {
             if source == Source::Kernel {
                 bpf_probe_read_kernel(to, length, from) != 0
@@ -128,6 +172,46 @@ pub fn append_magic(
         }
         marks
     });
+}
+
+#[inline(always)]
+fn times_to_change(call: Called) -> Option<()> {
+    file_to_change(File(call.pointer::<0>()))
+}
+
+/// The file is the first field of a `struct kiocb`.
+#[inline(always)]
+fn times_of_request_to_change(call: Called) -> Option<()> {
+    file_to_change(File(probe(call.pointer::<0>())))
+}
+
+#[inline(always)]
+fn file_to_change(file: File<false>) -> Option<()> {
+    let inode = file.inode();
+    if inode.mode() & S_IFMT == S_IFREG {
+        keep(Hook::FileModification, [file.0 as u64, change_time_ns(inode), 0, 0, 0, 0]);
+    } else {
+        forget_kept(Hook::FileModification);
+    }
+    Some(())
+}
+
+/// What is written within one tick of the kernel's clock changes the time once, and so is one modification. On newer
+/// kernels it changes each time that somebody has looked at it.
+#[inline(always)]
+fn times_changed() -> Option<()> {
+    let [file, before] = take_kept(Hook::FileModification)?;
+    let file = File::<false>(file as *const u8);
+    let after = change_time_ns(file.inode());
+    if after == before {
+        return None;
+    }
+    record(Hook::FileModification, |writer, started| {
+        identify(writer, started, 1, file.inode());
+        writer.set_word(started, 3, before);
+        writer.set_word(started, 4, after);
+        file_path(writer, 0, file)
+    })
 }
 
 #[inline(always)]

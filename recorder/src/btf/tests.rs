@@ -18,6 +18,7 @@ const STRUCT: u32 = 4;
 const UNION: u32 = 5;
 const TYPEDEF: u32 = 8;
 const CONST: u32 = 10;
+const FUNC_PROTO: u32 = 13;
 
 impl Writer {
     fn new() -> Writer {
@@ -60,6 +61,16 @@ impl Writer {
         self.count
     }
 
+    /// The type of a function that gives nothing.
+    fn parameters(&mut self, types: &[u32]) -> u32 {
+        self.words(&[0, FUNC_PROTO << 24 | types.len() as u32, 0]);
+        for type_id in types {
+            self.words(&[0, *type_id]);
+        }
+        self.count += 1;
+        self.count
+    }
+
     fn finish(self) -> Vec<u8> {
         let (types, strings) = (self.types.len() as u32, self.strings.len() as u32);
         let mut bytes = vec![];
@@ -88,6 +99,11 @@ fn sample() -> Vec<u8> {
         &[("pid", fixed, 32), ("", hidden, 64), ("nested", inner, 128), ("next", pointer, 256)],
     );
     btf.plain(TYPEDEF, "btf_trace_something", pointer);
+    // void (*)(void *, struct inner *, const pid_t, unsigned long)
+    let nothing = btf.plain(PTR, "", 0);
+    let prototype = btf.parameters(&[nothing, pointer, fixed, long]);
+    let function = btf.plain(PTR, "", prototype);
+    btf.plain(TYPEDEF, "btf_trace_somewhat", function);
     btf.finish()
 }
 
@@ -106,6 +122,14 @@ fn members_are_found_through_names_nesting_and_anonymous_unions() {
 }
 
 #[test]
+fn a_tracepoint_is_known_by_the_bytes_of_its_arguments() {
+    let btf = Btf::parse(&sample()).expect("the sample is whole");
+    assert_eq!(btf.tracepoint_arguments("somewhat"), Some(vec![8, 4, 8]));
+    assert_eq!(btf.tracepoint_arguments("something"), None, "it points to no function");
+    assert_eq!(btf.tracepoint_arguments("nothing"), None);
+}
+
+#[test]
 fn torn_or_foreign_bytes_are_an_error_or_have_less_in_them() {
     let whole = sample();
     assert_eq!(Btf::parse(b"\x7fELF").err(), Some(Error::Magic));
@@ -119,6 +143,7 @@ fn torn_or_foreign_bytes_are_an_error_or_have_less_in_them() {
             if let Ok(btf) = Btf::parse(&bytes) {
                 let _ = btf.member("outer", "nested.second");
                 let _ = btf.has_enumerator("BPF_FUNC_task_pt_regs");
+                let _ = btf.tracepoint_arguments("somewhat");
             }
         }
     }

@@ -187,12 +187,17 @@ impl Btf {
         })
     }
 
-    /// Number of arguments of a tracepoint, without the private first one.
-    pub fn tracepoint_arguments(&self, name: &str) -> Option<u32> {
+    /// Bytes of each argument of a tracepoint, without the private first one: arguments have come, gone and changed
+    /// places from version to version.
+    pub fn tracepoint_arguments(&self, name: &str) -> Option<Vec<u32>> {
         let typedef = self.entry(*self.typedefs.get(format!("btf_trace_{name}").as_bytes())?)?;
         let pointer = self.entry(typedef.word)?;
         let prototype = self.entry(pointer.word)?;
-        (prototype.kind == kind::FUNC_PROTO).then(|| prototype.vlen.saturating_sub(1))
+        if prototype.kind != kind::FUNC_PROTO {
+            return None;
+        }
+        let types = (1..prototype.vlen as usize).map(|i| u32_at(&self.types, prototype.rest + i * 8 + 4));
+        types.map(|id| self.size_of(id.ok()?, DEPTH)).collect()
     }
 
     /// Finds a member by a path such as `f_path.dentry`; anonymous members are looked through.

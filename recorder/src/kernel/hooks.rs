@@ -108,10 +108,10 @@ impl Plan {
         }
         Some(match (self.kind()?, it.at) {
             (Kind::Trampoline, At::Entry) => "fentry",
-            (Kind::Trampoline, At::Exit { .. }) => "fexit",
+            (Kind::Trampoline, At::Exit { .. } | At::Both { .. }) => "fexit",
             (Kind::Lsm, _) => it.lsm.map(|_| "lsm")?,
             (Kind::Kprobe, At::Entry) => "kprobe",
-            (Kind::Kprobe, At::Exit { .. }) => "kretprobe",
+            (Kind::Kprobe, At::Exit { .. } | At::Both { .. }) => "kretprobe",
         })
     }
 
@@ -142,13 +142,18 @@ impl Plan {
     /// The object with its programs declared to be of the kind that is tried: they are the same bytes.
     pub fn declare(&self, object: &mut [u8]) {
         let Some(kind) = self.kind() else { return };
-        for it in ATTACHMENTS.iter().filter(|it| it.at == At::Entry) {
-            let old = format!("fentry/{}\0", it.program);
+        for it in ATTACHMENTS {
+            let program = match it.at {
+                At::Entry => it.program,
+                At::Both { enter, .. } => enter,
+                At::Exit { .. } => continue,
+            };
+            let old = format!("fentry/{program}\0");
             let new = match (kind, it.lsm) {
                 (Kind::Trampoline, _) => continue,
-                (Kind::Kprobe, _) => format!("kprobe/{}\0", it.program),
+                (Kind::Kprobe, _) => format!("kprobe/{program}\0"),
                 // Which hook it is for is said when it is loaded.
-                (Kind::Lsm, Some(_)) => format!("lsm/fn/{}\0", it.program),
+                (Kind::Lsm, Some(_)) => format!("lsm/fn/{program}\0"),
                 (Kind::Lsm, None) => continue,
             };
             rename(object, old.as_bytes(), new.as_bytes());
@@ -230,8 +235,11 @@ fn lists_bpf(modules: &str) -> bool {
 
 fn programs(it: &Attachment, kind: Option<Kind>) -> Vec<&'static str> {
     match it.at {
-        At::Exit { enter, leave } if kind == Some(Kind::Kprobe) => vec![enter, leave],
-        _ => vec![it.program],
+        At::Exit { enter, leave } | At::Both { enter, leave } if kind == Some(Kind::Kprobe) => {
+            vec![enter, leave]
+        }
+        At::Both { enter, .. } => vec![enter, it.program],
+        At::Entry | At::Exit { .. } => vec![it.program],
     }
 }
 
@@ -261,7 +269,7 @@ fn is_of_kind(error: &ProgramError) -> bool {
 }
 
 /// The error in one line, with the verifier's last word.
-fn brief(error: &ProgramError) -> String {
+pub(super) fn brief(error: &ProgramError) -> String {
     let ProgramError::LoadError { io_error, verifier_log } = error else { return chain(error) };
     let log = verifier_log.to_string();
     // What the kernel ends with when it has said why.

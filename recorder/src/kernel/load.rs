@@ -86,19 +86,21 @@ const PROBES: &[Probe] = &[
     hook("io_uring_create", Hook::IoUringCreate),
 ];
 
-/// What a submission to an io_uring is told by, the newest first, and the number of arguments that it has.
-const SUBMISSIONS: &[(&str, &str, Option<u32>)] = &[
+/// What a submission to an io_uring is told by, the newest first: program, tracepoint, and the bytes of its arguments. As
+/// 5.15 has it, kernels of the 5.10 line have it too.
+const SUBMISSIONS: &[(&str, &str, Option<&[u32]>)] = &[
     ("io_uring_submit_req", "io_uring_submit_req", None),
-    ("io_uring_submit_req", "io_uring_submit_sqe", Some(2)),
-    ("io_uring_submit_sqe", "io_uring_submit_sqe", Some(5)),
+    ("io_uring_submit_req", "io_uring_submit_sqe", Some(&[8, 1])),
+    ("io_uring_submit_sqe_of_request", "io_uring_submit_sqe", Some(&[8, 8, 1, 8, 4, 1, 1])),
+    ("io_uring_submit_sqe", "io_uring_submit_sqe", Some(&[8, 1, 8, 1, 1])),
 ];
 
 /// The probes that this kernel has tracepoints for, or that have none to look for.
 fn probes(btf: &Btf) -> Vec<Probe> {
     let mut probes: Vec<Probe> = PROBES.to_vec();
-    let is_there = |(_, tracepoint, arguments): &&(&str, &'static str, Option<u32>)| {
+    let is_there = |(_, tracepoint, arguments): &&(&str, &'static str, Option<&[u32]>)| {
         btf.has_tracepoint(tracepoint)
-            && arguments.is_none_or(|count| btf.tracepoint_arguments(tracepoint) == Some(count))
+            && arguments.is_none_or(|bytes| btf.tracepoint_arguments(tracepoint).as_deref() == Some(bytes))
     };
     let (program, tracepoint, _) = SUBMISSIONS.iter().find(is_there).unwrap_or(&SUBMISSIONS[0]);
     probes.push(Probe { program, tracepoint, hook: Some(Hook::IoUringSubmitReq) });

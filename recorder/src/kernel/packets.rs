@@ -9,7 +9,7 @@ use aya::{
 use events::{EventId, catalogue::network};
 
 use super::{
-    load::chain,
+    hooks::brief,
     socket_list::{self, SocketOwner},
 };
 use crate::cgroups::unified_mount;
@@ -32,7 +32,7 @@ where
     &'a mut T: TryFrom<&'a mut Program, Error = aya::programs::ProgramError>,
 {
     let program = ebpf.program_mut(name).ok_or_else(|| format!("the object has no program `{name}`"))?;
-    program.try_into().map_err(|error| chain(&error))
+    program.try_into().map_err(|error| brief(&error))
 }
 
 /// The root control group, wherever the unified hierarchy is mounted: alone, or beside the older ones.
@@ -49,14 +49,14 @@ const MODE: CgroupAttachMode = CgroupAttachMode::Single;
 pub fn load(ebpf: &mut Ebpf) -> Result<(), String> {
     PACKETS
         .iter()
-        .try_for_each(|(name, _)| program::<CgroupSkb>(ebpf, name)?.load().map_err(|error| chain(&error)))
+        .try_for_each(|(name, _)| program::<CgroupSkb>(ebpf, name)?.load().map_err(|error| brief(&error)))
 }
 
 pub fn attach(ebpf: &mut Ebpf) -> Result<(), String> {
     let root = root()?;
     PACKETS.iter().try_for_each(|(name, direction)| {
         let attached = program::<CgroupSkb>(ebpf, name)?.attach(&root, *direction, MODE);
-        attached.map(drop).map_err(|error| chain(&error))
+        attached.map(drop).map_err(|error| brief(&error))
     })
 }
 
@@ -65,7 +65,7 @@ pub fn know_owners(ebpf: &mut Ebpf, btf: &aya::Btf) -> Result<Vec<SocketOwner>, 
     let root = root()?;
     let created: &mut CgroupSock = program(ebpf, SOCKETS)?;
     let attached = created.load().and_then(|()| created.attach(&root, MODE).map(drop));
-    attached.map_err(|error| format!("the making of sockets cannot be watched: {}", chain(&error)))?;
+    attached.map_err(|error| format!("the making of sockets cannot be watched: {}", brief(&error)))?;
     socket_list::take(ebpf, btf)
         .map_err(|reason| format!("sockets that are older than the recording cannot be listed: {reason}"))
 }

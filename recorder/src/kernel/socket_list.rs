@@ -15,7 +15,7 @@ use events::{
     context::ContextFlags,
 };
 
-use super::{decode, load::chain};
+use super::{decode, hooks::brief, load::chain};
 
 /// A task that held sockets.
 #[derive(Clone, PartialEq, Debug)]
@@ -62,9 +62,9 @@ pub fn take(ebpf: &mut Ebpf, btf: &aya::Btf) -> Result<Vec<SocketOwner>, String>
 fn read(ebpf: &mut Ebpf, btf: &aya::Btf) -> Result<Vec<u8>, String> {
     let program = ebpf.program_mut("list_sockets").ok_or("the object has no program `list_sockets`")?;
     let program: &mut Iter =
-        program.try_into().map_err(|error: aya::programs::ProgramError| chain(&error))?;
-    program.load("task_file", btf).map_err(|error| chain(&error))?;
-    let link = program.attach().and_then(|id| program.take_link(id)).map_err(|error| chain(&error))?;
+        program.try_into().map_err(|error: aya::programs::ProgramError| brief(&error))?;
+    program.load("task_file", btf).map_err(|error| brief(&error))?;
+    let link = program.attach().and_then(|id| program.take_link(id)).map_err(|error| brief(&error))?;
     let mut bytes = Vec::new();
     let mut file = link.into_file().map_err(|error| chain(&error))?;
     file.read_to_end(&mut bytes).map_err(|error| error.to_string())?;
