@@ -10,7 +10,8 @@ use std::{
 
 use aya::{
     Ebpf,
-    programs::{Program, ProgramError},
+    programs::{LsmAttachType, Program, ProgramError, ProgramType},
+    sys::is_program_supported,
 };
 use events::abi::hooks::Hook;
 
@@ -47,6 +48,9 @@ pub struct Plan {
 #[derive(Debug)]
 pub struct Changed;
 
+/// So many programs refused for their kind and none taken: the others need not be tried.
+const ENOUGH: usize = 3;
+
 const KPROBES: &str = "/sys/bus/event_source/devices/kprobe/type";
 const MODULES: &str = "/sys/kernel/security/lsm";
 
@@ -76,17 +80,11 @@ impl Plan {
         plan
     }
 
-    /// Passes over kinds that this kernel is known not to have.
+    /// Passes over kinds that this kernel is known not to have: to find it out with our own programs, all of them and
+    /// their maps would have to be made anew.
     fn skip_missing(&mut self) {
-        loop {
-            let reason = match self.kinds.first() {
-                Some(Kind::Kprobe) if !Path::new(KPROBES).exists() => "kprobes: this kernel is built without",
-                Some(Kind::Lsm) if !lists_bpf(&fs::read_to_string(MODULES).unwrap_or_default()) => {
-                    "security modules: bpf is not among this kernel's (lsm=)"
-                }
-                _ => return,
-            };
-            self.give_up(reason.to_owned());
+        while let Some(reason) = self.kind().and_then(missing) {
+            self.give_up(reason);
         }
     }
 
@@ -94,7 +92,6 @@ impl Plan {
         self.kinds.remove(0);
         self.given_up.push(reason);
         self.failed.clear();
-        self.skip_missing();
     }
 
     pub fn kind(&self) -> Option<Kind> {
@@ -164,29 +161,34 @@ impl Plan {
     pub fn load(&mut self, ebpf: &mut Ebpf, tables: &Tables, btf: &aya::Btf) -> Result<Vec<Loaded>, Changed> {
         let mut loaded = Vec::new();
         let mut failed = Vec::new();
+        // Refused without a look at them, before any was not: some, for a function may be refused as well as a kind.
+        let mut of_kind = 0;
         for it in &self.applicable {
             if self.way(it).is_none() || !it.hooks.iter().any(|hook| tables.wants(*hook)) {
                 continue;
             }
+            if loaded.is_empty() && of_kind == ENOUGH {
+                break;
+            }
             for program in programs(it, self.kind()) {
                 match load_one(ebpf, program, it, btf) {
                     Ok(()) => loaded.push(Loaded { program, attachment: it }),
-                    Err(error) if loaded.is_empty() && is_of_kind(&error) => {
-                        let kind = self.way(it).unwrap_or_default();
-                        self.give_up(format!("{kind}: {}", brief(&error)));
-                        return Err(Changed);
-                    }
                     Err(error) => {
+                        of_kind += usize::from(is_of_kind(&error));
                         failed.push((it.program, brief(&error)));
                         break;
                     }
                 }
             }
         }
-        if failed.is_empty() {
-            return Ok(loaded);
+        let Some((first, reason)) = failed.first() else { return Ok(loaded) };
+        if loaded.is_empty() && of_kind == failed.len() {
+            let way = self.applicable.iter().find(|it| it.program == *first).and_then(|it| self.way(it));
+            self.give_up(format!("{}: {reason}", way.unwrap_or_default()));
+            self.skip_missing();
+        } else {
+            self.failed.extend(failed);
         }
-        self.failed.extend(failed);
         Err(Changed)
     }
 
@@ -221,6 +223,30 @@ impl Loaded {
         let info = fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).unwrap_or_default();
         let count = info.lines().find_map(|line| line.strip_prefix("recursion_misses:"));
         count.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
+    }
+}
+
+/// Why this kernel takes no programs of a kind, as far as an empty one or a look at its files tells.
+fn missing(kind: Kind) -> Option<String> {
+    match kind {
+        Kind::Trampoline => refused("fentry", ProgramType::Tracing),
+        Kind::Kprobe if !Path::new(KPROBES).exists() => {
+            Some("kprobes: this kernel is built without".to_owned())
+        }
+        Kind::Kprobe => None,
+        Kind::Lsm if !lists_bpf(&fs::read_to_string(MODULES).unwrap_or_default()) => {
+            Some("security modules: bpf is not among this kernel's (lsm=)".to_owned())
+        }
+        Kind::Lsm => refused("lsm", ProgramType::Lsm(LsmAttachType::Mac)),
+    }
+}
+
+/// Why an empty program of a type is not taken. What else goes wrong with it says nothing of ours.
+fn refused(way: &str, kind: ProgramType) -> Option<String> {
+    match is_program_supported(kind) {
+        Ok(false) => Some(format!("{way}: this kernel has no such programs")),
+        Err(ProgramError::SyscallError(error)) => Some(format!("{way}: {}", error.io_error)),
+        Ok(true) | Err(_) => None,
     }
 }
 
