@@ -183,6 +183,12 @@ const RULES: &[Rule] = &[
         "sched_process_exec",
         &[("pathname", "pathname"), ("dev", "dev"), ("inode", "inode"), ("argv", "argv"), ("envp", "env")],
     ),
+    // Of the program alone, not of the interpreter that loads it.
+    rule(
+        "load_elf_phdrs",
+        "sched_process_exec",
+        &[("pathname", "pathname"), ("dev", "dev"), ("inode", "inode")],
+    ),
     rule("do_exit", "sched_process_exit", &[]),
     rule("security_path_notify", "inotify_add_watch", &[("pathname", "pathname"), ("mask", "mask")]),
 ];
