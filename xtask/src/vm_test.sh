@@ -29,6 +29,32 @@ zeros=$(tracer replay /tmp/dd.trz -f comm=dd -f read.fd=/dev/zero --count)
 at_least "dd's reads are of the file that they are of" 20000 $((zeros + ${lost:-0}))
 at_least "closed descriptors are known" 1 "$(tracer replay /tmp/ls.trz -f comm=ls -f "close.fd=/*" --count)"
 
+# Packets, each with the process whose socket it came from or went to: of a ping what it asks, as it leaves and arrives, and
+# the answer that it gets.
+tracer record -o /tmp/net.trz -- sh -c 'ping -c 2 127.0.0.1; echo hello | nc -l -p 7777 & sleep 1; nc 127.0.0.1 7777 < /dev/null; nslookup some.name 127.0.0.1' > /dev/null 2> /tmp/net.err
+grep net_packet /tmp/net.err
+check "ping's packets are recorded as its own" 6 "$(tracer replay /tmp/net.trz -f comm=ping -f event=net_packet_icmp --count)"
+check "packets have addresses" 6 "$(tracer replay /tmp/net.trz -f comm=ping -f net_packet_icmp.src=127.0.0.1 -f net_packet_icmp.dst=127.0.0.1 --count)"
+at_least "a connection's packets are recorded" 8 "$(tracer replay /tmp/net.trz -f comm=nc -f event=net_packet_tcp --count)"
+at_least "a question for a name is recorded" 1 "$(tracer replay /tmp/net.trz -f comm=nslookup -f event=net_packet_dns_request --count)"
+# Before 5.15, sockets that are older than the recording cannot be listed, and that is said.
+check "packets can be recorded" "" "$(tracer info /tmp/net.trz | grep '^Not recorded.*net_packet' | grep -v 'older than the recording')"
+
+# A narrow recording within a broad one: of the same run it keeps what the broad one matches. An exec's own rename may be
+# seen by either as before or as after it.
+tracer record -o /tmp/broad.trz -- tracer record --only-matched -o /tmp/narrow.trz -f 3:comm=ls,cat -f 7:uid=1000 -f 7:event=openat,sched_process_exit -- sh -c 'ls /; id; cat /etc/passwd; su alice -c id; true' > /dev/null 2> /tmp/narrow.err
+rows() {
+    tracer replay $1 -f 3:comm=ls,cat -f 7:uid=1000 -f 7:event=openat,sched_process_exit -o json | grep -v '"eventName":"task_rename"' |
+        sed 's/.*"hostThreadId":\([0-9]*\).*"eventName":"\([^"]*\)","matchedScopes":\([0-9]*\).*"returnValue":\([-0-9]*\).*"args":\(.*\),"scopes":.*/\1 \2 \3 \4 \5/' | sort
+}
+rows /tmp/broad.trz > /tmp/broad.rows; rows /tmp/narrow.trz > /tmp/narrow.rows
+at_least "the narrow recording has rows" 50 "$(wc -l < /tmp/narrow.rows)"
+at_least "of its second scope too" 3 "$(cut -d' ' -f3 /tmp/narrow.rows | grep -c '^64$')"
+check "the narrow recording is what the broad one matches" "" "$(diff /tmp/broad.rows /tmp/narrow.rows | head -5)"
+check "what no scope wants is not in it" 0 "$(tracer replay /tmp/narrow.trz -f comm=id -f uid=0 -f 'event!=sched_process_fork,sched_process_exec,sched_process_exit' --count)"
+check "it says that it is narrow" 1 "$(tracer info /tmp/narrow.trz | grep -c 'only what matched was recorded')"
+at_least "it says how much was left out" 1 "$(sed -n 's/.* \([0-9,]*\) left out.*/\1/p' /tmp/narrow.err | tr -d , | tail -1)"
+
 if [ -e /payload/hooks ]; then . /payload/hooks; fi
 echo "$failures failed"
 exit $((failures > 0))
