@@ -37,34 +37,53 @@ fn whole_block(block: &Block<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Reads bytes as one part of a file, which `part` chooses.
-pub fn part(part: u8, rows: usize, bytes: &[u8]) {
+/// What stands behind checksums, and can be read by itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Part {
+    Frame,
+    Header,
+    /// The directory of a block.
+    Block,
+    Index,
+    /// Records beside the events.
+    Side,
+    Integers,
+    Strings,
+    Argument,
+    Contexts,
+    Trailer,
+}
+
+/// Reads bytes as one part of a file; of a column, as one of so many rows.
+pub fn part(part: Part, rows: usize, bytes: &[u8]) {
     const MEMORY: usize = 1 << 20;
-    match part % 10 {
-        0 => drop(FrameHeader::read(bytes, 0)),
-        1 => drop(archive::read::<Header>(bytes, 0).and_then(|header| crate::Schema::of(&header.schema))),
-        2 => {
+    match part {
+        Part::Frame => drop(FrameHeader::read(bytes, 0)),
+        Part::Header => {
+            drop(archive::read::<Header>(bytes, 0).and_then(|header| crate::Schema::of(&header.schema)))
+        }
+        Part::Block => {
             if let Ok(block) = archive::access::<ArchivedBlockV1>(bytes, 0) {
                 drop(Directory::read(block, 1 << 20));
             }
         }
-        3 => {
+        Part::Index => {
             if let Ok(index) = archive::access::<ArchivedIndexV1>(bytes, 0) {
                 drop(Index::read(index, 1 << 40, |id| Some(events::EventId(id))));
             }
         }
-        4 => {
+        Part::Side => {
             drop(archive::access::<ArchivedSideV1>(bytes, 0));
             drop(archive::read::<crate::archive::SideV1>(bytes, 0));
         }
-        5 => drop(integers::decode::<u64>(bytes, rows, &mut Vec::new())),
-        6 => {
+        Part::Integers => drop(integers::decode::<u64>(bytes, rows, &mut Vec::new())),
+        Part::Strings => {
             let mut dictionary = Dictionary::default();
             if bytestrings::decode(bytes, rows, MEMORY, &mut dictionary).is_ok() {
                 assert_eq!(dictionary.iter().count(), dictionary.len());
             }
         }
-        7 => {
+        Part::Argument => {
             let mut column = Column::default();
             let mut texts = Dictionary::default();
             texts.bytes.extend_from_slice(b"/usr/bin/dd/usr/lib");
@@ -74,14 +93,29 @@ pub fn part(part: u8, rows: usize, bytes: &[u8]) {
                 assert!((0..rows).all(|row| view.get(row) == view.get(row)));
             }
         }
-        8 => drop(columns::decode_contexts(bytes, rows, MEMORY, &mut Vec::new(), &mut Dictionary::default())),
-        _ => drop(Trailer::read(bytes)),
+        Part::Contexts => {
+            drop(columns::decode_contexts(bytes, rows, MEMORY, &mut Vec::new(), &mut Dictionary::default()))
+        }
+        Part::Trailer => drop(Trailer::read(bytes)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ALL: [Part; 10] = [
+        Part::Frame,
+        Part::Header,
+        Part::Block,
+        Part::Index,
+        Part::Side,
+        Part::Integers,
+        Part::Strings,
+        Part::Argument,
+        Part::Contexts,
+        Part::Trailer,
+    ];
 
     /// What fuzzing does, for as long as a test may take: random bytes, and mutations of what encoders write.
     #[test]
@@ -94,32 +128,34 @@ mod tests {
             seed
         };
         let mut work = integers::Work::default();
-        let mut good: Vec<(u8, Vec<u8>)> = Vec::new();
-        let mut column = |part: u8, write: &mut dyn FnMut(&mut Vec<u8>)| {
+        let mut good: Vec<(Part, Vec<u8>)> = Vec::new();
+        let mut column = |part: Part, write: &mut dyn FnMut(&mut Vec<u8>)| {
             let mut bytes = Vec::new();
             write(&mut bytes);
             good.push((part, bytes));
         };
         let values: Vec<u64> = (0..40).map(|n| n * n).collect();
-        column(5, &mut |out| integers::encode(&values, out, &mut work));
+        column(Part::Integers, &mut |out| integers::encode(&values, out, &mut work));
         let few: Vec<u64> = (0..40).map(|n| [1 << 40, 7 << 50, 3][n % 3]).collect();
-        column(5, &mut |out| integers::encode(&few, out, &mut work));
+        column(Part::Integers, &mut |out| integers::encode(&few, out, &mut work));
         let strings: Vec<Vec<u8>> = (0..40u64).map(|n| (n * 77).to_le_bytes().to_vec()).collect();
         let strings: Vec<&[u8]> = strings.iter().map(Vec::as_slice).collect();
-        column(6, &mut |out| bytestrings::encode(&strings, out, &mut work));
-        column(6, &mut |out| bytestrings::encode(&[b"/usr/lib/a", b"/usr/lib/b", b"/usr"], out, &mut work));
+        column(Part::Strings, &mut |out| bytestrings::encode(&strings, out, &mut work));
+        column(Part::Strings, &mut |out| {
+            bytestrings::encode(&[b"/usr/lib/a", b"/usr/lib/b", b"/usr"], out, &mut work)
+        });
         let schema = crate::current_schema().into_iter().take(5).collect();
         let header = Header { schema, program: "x".into(), ..Header::default() };
-        column(1, &mut |out| out.extend_from_slice(&archive::to_bytes(&header).unwrap()));
+        column(Part::Header, &mut |out| out.extend_from_slice(&archive::to_bytes(&header).unwrap()));
         let block = crate::archive::BlockV1 {
             rows: 1,
             event_ids: vec![1],
             event_rows: vec![1],
             ..Default::default()
         };
-        column(2, &mut |out| out.extend_from_slice(&archive::to_bytes(&block).unwrap()));
+        column(Part::Block, &mut |out| out.extend_from_slice(&archive::to_bytes(&block).unwrap()));
         let index = crate::archive::IndexV1 { offsets: vec![1], sides: vec![2], ..Default::default() };
-        column(3, &mut |out| out.extend_from_slice(&archive::to_bytes(&index).unwrap()));
+        column(Part::Index, &mut |out| out.extend_from_slice(&archive::to_bytes(&index).unwrap()));
         for _ in 0..20_000 {
             let (kind, mut bytes) = good[random() as usize % good.len()].clone();
             for _ in 0..random() % 4 {
@@ -132,17 +168,19 @@ mod tests {
             part(kind, random() as usize % 64, &bytes);
             part(kind, 40, &bytes);
             // A dictionary is most of an argument, and a beginning of contexts.
-            part(7, 40, &[&[random() as u8 % 5], bytes.as_slice()].concat());
+            part(Part::Argument, 40, &[&[random() as u8 % 5], bytes.as_slice()].concat());
             // Of one whose texts the block has, two counts are the beginning.
             let counts = [random() as u8 % 48, 0, 0, 0, random() as u8 % 48, 0, 0, 0];
             part(
-                7,
+                Part::Argument,
                 40,
                 &[&[4 + random() as u8 % 2], &counts[..], bytes.as_slice(), bytes.as_slice()].concat(),
             );
-            part(8, 40, &bytes);
+            part(Part::Contexts, 40, &bytes);
             let noise: Vec<u8> = (0..random() % 80).map(|_| random() as u8).collect();
-            part(random() as u8, random() as usize % 256, &noise);
+            for any in ALL {
+                part(any, random() as usize % 256, &noise);
+            }
         }
     }
 }

@@ -93,6 +93,7 @@ impl ContextTable {
     }
 
     /// A context that was never announced is one of which nothing is known: all its fields are zero or empty.
+    #[inline]
     pub fn get(&mut self, id: u32) -> &mut Known {
         match self.known.get_mut(id as usize) {
             Some(Some(known)) => known,

@@ -269,6 +269,7 @@ impl Plan {
 
     /// Scopes that print this event when everything else about it matches. For an event that the catalogue does not
     /// know: those that ask for all events.
+    #[inline]
     pub fn event_mask(&self, event: EventId) -> u64 {
         match catalogue::by_id(event) {
             Some(_) => self.words(event).wanted,
@@ -292,6 +293,7 @@ impl Plan {
     }
 
     /// Scopes that constrain arguments of this event.
+    #[inline]
     pub fn has_args(&self, event: EventId) -> u64 {
         self.detail(event).map_or(0, |detail| detail.has_args)
     }
@@ -317,6 +319,7 @@ impl Plan {
     }
 
     /// Scopes that constrain the return value of this event.
+    #[inline]
     pub fn has_ret(&self, event: EventId) -> u64 {
         self.detail(event).and_then(|detail| detail.ret.as_ref()).map_or(0, |ret| ret.gate.used)
     }
@@ -330,6 +333,7 @@ impl Plan {
     }
 
     /// Scopes that constrain the context of this event alone (`openat.context.comm=ls`).
+    #[inline]
     pub fn has_event_context(&self, event: EventId) -> u64 {
         self.detail(event).map_or(0, |detail| detail.has_context)
     }
@@ -340,6 +344,7 @@ impl Plan {
     }
 
     /// Scopes that constrain this event's time or CPU.
+    #[inline]
     pub fn has_row(&self, event: EventId) -> u64 {
         self.detail(event).map_or(0, |detail| detail.has_row)
     }

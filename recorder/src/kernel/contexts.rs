@@ -97,6 +97,7 @@ impl Contexts {
         self.free.push(known.id);
     }
 
+    #[inline]
     pub fn get(&mut self, wire_id: u64) -> Option<Known> {
         if let Some((last, known)) = self.last
             && last == wire_id

@@ -18,23 +18,28 @@ use super::{
 /// Arguments of an event at most.
 pub const MAX_ARGS: usize = 32;
 
+#[inline]
 fn number<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
     bytes.get(at..)?.first_chunk().copied()
 }
 
+#[inline]
 fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     number(bytes, at).map(u64::from_ne_bytes)
 }
 
+#[inline]
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     number(bytes, at).map(u32::from_ne_bytes)
 }
 
+#[inline]
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     number(bytes, at).map(u16::from_ne_bytes)
 }
 
 /// The header of the record that the bytes start with; `None` when they do not start with a whole record.
+#[inline]
 pub fn header(bytes: &[u8]) -> Option<RecordHeader> {
     let start: &[u8; HEADER_BYTES] = bytes.first_chunk()?;
     let header = RecordHeader {
@@ -95,6 +100,7 @@ pub fn context(record: &[u8]) -> Option<WireContext> {
 }
 
 /// Bytes up to the first NUL.
+#[inline]
 pub fn until_nul(bytes: &[u8]) -> &[u8] {
     bytes.split(|b| *b == 0).next().unwrap_or_default()
 }
@@ -118,6 +124,7 @@ impl Blob {
 }
 
 /// The blob whose header is there; `None` when it is torn.
+#[inline]
 fn blob_at(record: &[u8], at: usize) -> Option<Blob> {
     let header = u64_at(record, at)?;
     let [a, b, c, d, arg, form, low, high] = header.to_ne_bytes();

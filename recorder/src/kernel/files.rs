@@ -44,6 +44,7 @@ pub struct File {
 
 impl File {
     /// What it is; empty when that could not be read.
+    #[inline]
     pub fn text(&self) -> &[u8] {
         self.value.get(NUMBER..).unwrap_or_default()
     }
@@ -69,11 +70,13 @@ impl Files {
     }
 
     /// A file by its place and id; `None` when it was never told of.
+    #[inline]
     pub fn get(&self, place: u16, id: u64) -> Option<&File> {
         self.places.get(usize::from(place))?.iter().find(|file| file.id == id && id != 0)
     }
 
     /// Makes a file's value that of a descriptor with this number, for [`Files::value`].
+    #[inline]
     pub fn number(&mut self, place: u16, id: u64, number: u64) -> Option<&File> {
         let file =
             self.places.get_mut(usize::from(place))?.iter_mut().find(|file| file.id == id && id != 0)?;
@@ -82,6 +85,7 @@ impl Files {
     }
 
     /// The value of a descriptor of this number that stands for the file, if the number is the last that was set.
+    #[inline]
     pub fn value(&self, place: u16, id: u64, number: u64) -> Option<&[u8]> {
         let file = self.get(place, id)?;
         (file.value.first_chunk() == Some(&number.to_le_bytes())).then_some(&file.value)

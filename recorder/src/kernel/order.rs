@@ -11,6 +11,7 @@ pub struct Stream {
 impl Stream {
     /// Asks for the memory that is read soon. The records waited in it for the hold-back: long enough to leave the nearer
     /// caches.
+    #[inline]
     pub fn prefetch(&self) {
         const AHEAD: usize = 512;
         #[cfg(target_arch = "x86_64")]
@@ -25,10 +26,12 @@ impl Stream {
     }
 
     /// The bytes from the next record on.
+    #[inline]
     pub fn rest(&self) -> &[u8] {
         self.bytes.get(self.at..).unwrap_or_default()
     }
 
+    #[inline]
     pub fn skip(&mut self, bytes: usize) {
         self.at = self.at.saturating_add(bytes).min(self.bytes.len());
     }
