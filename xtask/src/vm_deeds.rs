@@ -98,7 +98,8 @@ fn ring() {
         if fd < 0 {
             return;
         }
-        let ring: *mut u8 = mmap(std::ptr::null_mut(), 8192, 3, 0x8001, fd as c_int, 0).cast();
+        // No more than there is, or older kernels refuse.
+        let ring: *mut u8 = mmap(std::ptr::null_mut(), 4096, 3, 0x8001, fd as c_int, 0).cast();
         let entries: *mut u8 = mmap(std::ptr::null_mut(), 4096, 3, 0x8001, fd as c_int, 0x1000_0000).cast();
         if ring as isize == -1 || entries as isize == -1 {
             return;
