@@ -31,7 +31,8 @@ pub struct Options {
 #[derive(Default)]
 struct Available {
     /// Why it cannot record an event; those that are not here it can.
-    lacking: BTreeMap<EventId, String>,
+    /// Why it cannot be recorded, or with `true` what is missing of it.
+    lacking: BTreeMap<EventId, (bool, String)>,
     /// Where the events of hooks come from.
     carriers: BTreeMap<EventId, String>,
 }
@@ -109,7 +110,7 @@ fn available() -> Result<Available> {
         (event, format!("{way}{why}"))
     });
     Ok(Available {
-        lacking: kernel.unavailable().iter().map(|it| (it.event, it.reason.clone())).collect(),
+        lacking: kernel.unavailable().iter().map(|it| (it.event, (it.in_part, it.reason.clone()))).collect(),
         carriers: carriers.collect(),
     })
 }
@@ -120,8 +121,10 @@ fn verdict(event: &Event, available: &Available) -> String {
         Source::Derived { from } => from.iter().filter_map(|name| catalogue::by_name(name)).collect(),
         _ => vec![event],
     };
-    if let Some(reason) = bases.iter().find_map(|base| available.lacking.get(&base.id)) {
-        return format!("no: {reason}");
+    match bases.iter().find_map(|base| available.lacking.get(&base.id)) {
+        Some((false, reason)) => return format!("no: {reason}"),
+        Some((true, reason)) => return format!("yes: {reason}"),
+        None => {}
     }
     let named = if is_named_only(event.id) { ", when --events names it" } else { "" };
     match available.carriers.get(&event.id) {

@@ -195,10 +195,12 @@ impl LossCause {
     }
 }
 
-/// A wanted event that this kernel cannot carry.
+/// A wanted event that this kernel cannot carry, or not all of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Unavailable {
     pub event: EventId,
+    /// It is recorded, but something is missing.
+    pub in_part: bool,
     /// Why, and what was tried, in words for people.
     pub reason: String,
 }

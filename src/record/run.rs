@@ -85,8 +85,8 @@ pub fn record(options: &Options) -> Result<Outcome> {
     snapshot.refresh(Path::new("/proc")).context("cannot read the processes of /proc")?;
     let cgroups = CgroupTable::of_host();
 
+    tell_unavailable(kernel.unavailable(), !options.events.is_empty());
     let mut unavailable = unavailable(&kernel);
-    tell_unavailable(&unavailable, !options.events.is_empty());
     unavailable.extend(samples.iter().filter_map(|(id, every)| {
         Some(Unavailable { event: catalogue::by_id(*id)?.name.to_owned(), reason: sample::reason(*every) })
     }));
@@ -256,31 +256,27 @@ const fn transport_name(transport: Transport) -> &'static str {
 }
 
 fn unavailable(kernel: &Kernel) -> Vec<Unavailable> {
-    kernel
-        .unavailable()
-        .iter()
-        .map(|missing| Unavailable {
-            event: catalogue::by_id(missing.event).map(|event| event.name).unwrap_or_default().to_owned(),
-            reason: missing.reason.clone(),
-        })
-        .collect()
+    let missing = kernel.unavailable().iter();
+    missing.map(|it| Unavailable { event: name_of(it).to_owned(), reason: it.reason.clone() }).collect()
+}
+
+fn name_of(missing: &kernel::Unavailable) -> &'static str {
+    catalogue::by_id(missing.event).map(|event| event.name).unwrap_or_default()
 }
 
 /// Said once: each with its reason when events were asked for, else a few names of them. The file's header has them all.
-fn tell_unavailable(unavailable: &[Unavailable], asked_for: bool) {
+fn tell_unavailable(unavailable: &[kernel::Unavailable], asked_for: bool) {
     let mut stderr = io::stderr();
+    for missing in unavailable.iter().filter(|it| asked_for || it.in_part) {
+        let is = if missing.in_part { "is" } else { "cannot be recorded here:" };
+        let _ = writeln!(stderr, "tracer: {} {is} {}", name_of(missing), missing.reason);
+    }
     if asked_for {
-        for missing in unavailable {
-            let _ = writeln!(stderr, "tracer: {} cannot be recorded here: {}", missing.event, missing.reason);
-        }
         return;
     }
     const SHOWN: usize = 4;
-    let names: Vec<&str> = unavailable
-        .iter()
-        .filter(|missing| missing.reason != NAMED_ONLY)
-        .map(|missing| missing.event.as_str())
-        .collect();
+    let lacking = unavailable.iter().filter(|it| !it.in_part && it.reason != NAMED_ONLY);
+    let names: Vec<&str> = lacking.map(name_of).collect();
     if let Some(shown) = names.get(..names.len().min(SHOWN)).filter(|shown| !shown.is_empty()) {
         let more = if names.len() > SHOWN { ", ..." } else { "" };
         let _ = writeln!(

@@ -236,7 +236,7 @@ fn attach(
     }
     // Owners before packets: new sockets by their making, older ones by a look at all processes.
     let owners = packets::know_owners(ebpf, btf).unwrap_or_else(|reason| {
-        tables.refuse(packets::EVENT, format!("recorded, but not always with its process: {reason}"));
+        tables.limit(packets::EVENT, format!("recorded, but not always with its process: {reason}"));
         Vec::new()
     });
     if tables.wants(Hook::Packet)

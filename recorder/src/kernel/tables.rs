@@ -276,8 +276,17 @@ impl Tables {
 
     /// Says that an event cannot be recorded; the first reason stands.
     pub fn refuse(&mut self, event: EventId, reason: impl Into<String>) {
+        // What is missing of it does not matter any more.
+        self.unavailable.retain(|known| known.event != event || !known.in_part);
         if !self.unavailable.iter().any(|known| known.event == event) {
-            self.unavailable.push(Unavailable { event, reason: reason.into() });
+            self.unavailable.push(Unavailable { event, in_part: false, reason: reason.into() });
+        }
+    }
+
+    /// Says what is missing of an event that is recorded.
+    pub fn limit(&mut self, event: EventId, reason: impl Into<String>) {
+        if !self.unavailable.iter().any(|known| known.event == event) {
+            self.unavailable.push(Unavailable { event, in_part: true, reason: reason.into() });
         }
     }
 
