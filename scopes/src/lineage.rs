@@ -169,3 +169,56 @@ impl Lineage {
         self.processes.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ScopeSet;
+
+    fn context(pid: u32, ppid: u32, comm: &'static [u8]) -> Context<'static> {
+        let start = |pid: u32| u64::from(pid) * 1_000_000_000;
+        Context {
+            pid,
+            tid: pid,
+            ppid,
+            process_start_ns: start(pid),
+            parent_start_ns: start(ppid),
+            comm,
+            ..Context::default()
+        }
+    }
+
+    fn plan(filters: &[&str]) -> Plan {
+        Plan::compile(&ScopeSet::parse(filters).unwrap())
+    }
+
+    #[test]
+    fn a_process_whose_fork_was_lost_is_judged_by_its_parent() {
+        let plan = plan(&["1:tree=5", "2:tree!=5", "3:comm=sshd", "3:follow", "4:tree=7"]);
+        let mut lineage = Lineage::new(&plan);
+        let sshd = context(5, 1, b"sshd");
+        lineage.snapshot(&plan, &[Subject::of(&context(1, 0, b"init")), Subject::of(&sshd)]);
+        lineage.fork(&plan, &Subject::of(&sshd), Entity { pid: 6, start_ns: 6_000_000_000 });
+        let lost = lineage.bits(&context(7, 6, b"sh"));
+        assert_eq!((lost.tree & 0b1011, lost.named & 0b1011, lost.follow), (0b1001, 0b1011, 0b100));
+        // Of an unknown parent the number at least is known, and whose process it is itself.
+        let orphan = lineage.bits(&context(9, 7, b"sh"));
+        assert_eq!((orphan.tree, orphan.named, orphan.follow), (0b1000, 0b1000, 0));
+        // A parent of the same number that began at another time is another one.
+        let other = Context { parent_start_ns: 1, ..context(8, 6, b"sh") };
+        assert_eq!(lineage.bits(&other), LineageBits::default());
+    }
+
+    #[test]
+    fn what_ended_is_forgotten_when_nothing_older_can_be_asked() {
+        let plan = plan(&["tree=5"]);
+        let mut lineage = Lineage::new(&plan);
+        let root = context(5, 1, b"a");
+        lineage.snapshot(&plan, &[Subject::of(&root)]);
+        lineage.exit(root.process(), 100);
+        lineage.forget(100);
+        assert_eq!(lineage.len(), 1);
+        lineage.forget(101);
+        assert!(lineage.is_empty());
+    }
+}

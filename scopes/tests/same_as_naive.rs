@@ -19,12 +19,14 @@ const ARGVS: &[&[&str]] = &[&["ls"], &["ls", "-la"], &["ls", "--color"], &["cat"
 const PATHS: &[&str] = &["/bin/ls", "/bin/less", "/usr/bin/ls", "/etc/passwd", "/etc", ""];
 
 fn texts() -> impl Strategy<Value = Vec<String>> {
-    let text = select(&["ls", "l*", "*s", "*a*", "l*s", "cat", "a:b=c", "bash", "web", "*b*", "db"][..]);
+    let text =
+        select(&["ls", "l*", "*s", "*a*", "l*s", "*s*s*", "cat", "a:b=c", "bash", "web", "*b*", "db"][..]);
     proptest::collection::vec(text.prop_map(String::from), 1..3)
 }
 
 fn paths() -> impl Strategy<Value = Vec<String>> {
-    let path = select(&["/bin/ls", "/bin/*", "*/ls", "/etc/*", "*ss*", "/usr/*/ls", "/etc"][..]);
+    let path =
+        select(&["/bin/ls", "/bin/*", "*/ls", "/etc/*", "*ss*", "/usr/*/ls", "*s*s*", "/*l*s*", "/etc"][..]);
     proptest::collection::vec(path.prop_map(String::from), 1..3)
 }
 
@@ -128,9 +130,10 @@ fn filters() -> impl Strategy<Value = Vec<Filter>> {
         with("openat.context.uts", EQUALITY, texts()),
         with("openat.context.timestamp", ORDER, words(&["89999999999", "90000000000", "90000000001", "0"])),
         with("openat.context.containerName", EQUALITY, texts()),
-        with("openat.context.containerId", EQUALITY, words(&["abcdef", "ab*", "*d", "fff"])),
+        with("openat.context.containerId", EQUALITY, words(&["abcdef", "abc", "ab*", "*d", "fff"])),
         with("openat.context.containerImage", EQUALITY, words(&["nginx:1", "nginx*", "*:1", "redis"])),
         with("openat.context.podName", EQUALITY, words(&["front-1", "front*", "back*"])),
+        with("kill.pid", ORDER, words(&["-2", "-1", "0", "3"])),
         with("read.retval", ORDER, few()),
         with("close.fd", ORDER, few()),
     ];
@@ -172,7 +175,7 @@ fn container() -> impl Strategy<Value = Option<Container>> {
 
 fn world() -> impl Strategy<Value = World> {
     let who = (select(COMMS), select(PATHS), select(COMMS), 0u32..6, 1u32..6, 0u32..6, 1u32..4);
-    let line = subsequence(vec![1u32, 2, 4, 5], 0..=4).prop_shuffle();
+    let line = (subsequence(vec![1u32, 2, 4, 5], 0..=4).prop_shuffle(), 0usize..6);
     let args = (
         proptest::option::of(select(PATHS)),
         proptest::option::of(select(&[0u32, 1, 2, 0o100, 0o101, 0o102, 0o2000000, 0o2000101][..])),
@@ -182,14 +185,24 @@ fn world() -> impl Strategy<Value = World> {
             select(&["", "/bin/ls", "/etc/passwd", "tcp 10.0.0.1:80", "pipe:[3]"][..]),
         )),
     );
-    let events =
-        ["openat", "openat", "open", "close", "read", "connect", "sched_process_exec", "anti_debugging"];
+    let events = [
+        "openat",
+        "openat",
+        "open",
+        "close",
+        "read",
+        "connect",
+        "sched_process_exec",
+        "anti_debugging",
+        "kill",
+    ];
     let event = select(events.to_vec());
     let more = (
         (1u32..4, 0u32..4, select(&[1u32, 5][..]), 0u16..4, 0u64..4),
         proptest::option::of(select(COMMS)),
         proptest::option::of(select(ARGVS)),
         proptest::option::of(0u16..6),
+        -3i32..5,
     );
     let start = || select(&[0, BEGAN - 1, BEGAN, 60_000_000_000][..]);
     (event, who, (0u32..6, select(&[1u32, 7, 3][..]), start(), start()), container(), line, args, more)
@@ -199,9 +212,9 @@ fn world() -> impl Strategy<Value = World> {
                 (comm, exe, uts, uid, pid, ns_pid, tid_offset),
                 (ppid, mnt_ns, start, parent_start),
                 container,
-                line,
+                (line, were_there),
                 (pathname, flags, ret, fd),
-                ((ns_tid, ns_ppid, pid_ns, cpu, cgroup), ancestor, argv, port),
+                ((ns_tid, ns_ppid, pid_ns, cpu, cgroup), ancestor, argv, port, killed),
             )| {
                 let mut ancestors = vec![pid];
                 ancestors.extend(line.into_iter().filter(|ancestor| *ancestor != pid));
@@ -221,6 +234,7 @@ fn world() -> impl Strategy<Value = World> {
                     ancestor,
                     argv,
                     port,
+                    killed,
                     uid,
                     mnt_ns,
                     start,
@@ -232,6 +246,7 @@ fn world() -> impl Strategy<Value = World> {
                     fd,
                     tid: if tid_offset == 1 { pid } else { pid + tid_offset },
                     line: ancestors,
+                    were_there,
                 }
             },
         )
@@ -306,6 +321,7 @@ fn mask(plan: &Plan, lowered: &Lowered, tight: &Lowered, tables: &mut (Table, Ta
                 (_, Some(stored)) => Raw::Bytes(stored),
                 _ => Raw::Missing,
             },
+            "pid" => Raw::Number(i64::from(world.killed) as u64),
             "pathname" => world.pathname.map_or(Raw::Missing, |path| Raw::Bytes(path.as_bytes())),
             _ => world.flags.map_or(Raw::Missing, |flags| Raw::Number(flags.into())),
         };
@@ -348,33 +364,33 @@ fn in_columns((contexts, events): &mut (Table, Table), context: u64, event: u64)
     masks[1]
 }
 
-/// Forks from the oldest ancestor down to the process.
+/// The oldest ancestors as they were when the recording began, and forks from there down to the process.
 fn lineage(plan: &Plan, world: &World, context: &Context<'_>) -> scopes::LineageBits {
     let mut lineage = Lineage::new(plan);
-    let oldest_first: Vec<u32> = world.line.iter().rev().copied().collect();
     let recording = Recording { start_ns: BEGAN, host_mnt_ns: Some(HOST_MNT_NS) };
-    if let [oldest, ..] = oldest_first.as_slice() {
-        let start = if *oldest == world.pid { world.start } else { 0 };
-        match world.ancestor {
-            Some(comm) => {
-                let comm = comm.as_bytes();
-                let root = Context { pid: ANCESTOR, tid: ANCESTOR, comm, ..Context::default() };
-                let root = Subject { recording, ..Subject::of(&root) };
-                lineage.snapshot(plan, &[root]);
-                lineage.fork(plan, &root, Entity { pid: *oldest, start_ns: start });
+    let of_pid = |(pid, ppid): (u32, u32)| {
+        let comm = if pid == ANCESTOR { world.ancestor.unwrap_or_default() } else { "" };
+        let process_start_ns = if pid == world.pid { world.start } else { 0 };
+        Context { pid, tid: pid, ppid, comm: comm.as_bytes(), process_start_ns, ..Context::default() }
+    };
+    let youngest_first = world.ancestors();
+    let contexts: Vec<Context<'_>> = youngest_first.into_iter().rev().map(of_pid).collect();
+    let (there, forked) = contexts.split_at(world.were_there.min(contexts.len()));
+    let mut snapshot: Vec<Subject<'_>> =
+        there.iter().map(|context| Subject { recording, ..Subject::of(context) }).collect();
+    // In any order.
+    snapshot.rotate_left(there.len() / 2);
+    lineage.snapshot(plan, &snapshot);
+    for (at, child) in forked.iter().enumerate() {
+        let parent = (there.len() + at).checked_sub(1).and_then(|parent| contexts.get(parent));
+        match parent {
+            Some(parent) => {
+                let parent = Subject { recording, ..Subject::of(parent) };
+                lineage.fork(plan, &parent, Entity { pid: child.pid, start_ns: child.process_start_ns });
             }
-            None => {
-                let root =
-                    Context { pid: *oldest, tid: *oldest, process_start_ns: start, ..Context::default() };
-                lineage.snapshot(plan, &[Subject { recording, ..Subject::of(&root) }]);
-            }
+            // The oldest has no parent that could fork it.
+            None => lineage.snapshot(plan, &[Subject { recording, ..Subject::of(child) }]),
         }
-    }
-    for pair in oldest_first.windows(2) {
-        let parent = Context { pid: pair[0], tid: pair[0], ..Context::default() };
-        let start_ns = if pair[1] == world.pid { world.start } else { 0 };
-        let parent = Subject { recording, ..Subject::of(&parent) };
-        lineage.fork(plan, &parent, Entity { pid: pair[1], start_ns });
     }
     lineage.bits(context)
 }

@@ -90,12 +90,26 @@ pub struct World {
     pub container: Option<Container>,
     /// Pids of the process and its ancestors, nearest first.
     pub line: Vec<u32>,
+    /// How many of the oldest of these (with [`World::ancestor`]) were there when the recording began; the others were
+    /// forked after it.
+    pub were_there: usize,
     /// Arguments of `openat`.
     pub pathname: Option<&'static str>,
     pub flags: Option<u32>,
     pub ret: i64,
+    /// The argument of `kill`: processes, or groups below zero.
+    pub killed: i32,
     /// The argument of `read`: its number, and what it stands for, empty when that is not known.
     pub fd: Option<(i64, &'static str)>,
+}
+
+impl World {
+    /// Pids of the process and its ancestors, nearest first, each with that of its parent.
+    pub fn ancestors(&self) -> Vec<(u32, u32)> {
+        let pids: Vec<u32> = self.line.iter().copied().chain(self.ancestor.map(|_| ANCESTOR)).collect();
+        let parents = pids.iter().copied().skip(1).chain([0]);
+        pids.iter().copied().zip(parents).collect()
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -134,10 +148,12 @@ fn follows(filters: &[&Filter], world: &World) -> bool {
         return false;
     }
     // The processes that forked, as they were then: on the host, older than the recording.
-    let parents = (1..world.line.len()).map(|at| (world.line[at], world.line[at..].to_vec(), ""));
-    let oldest = world.ancestor.map(|comm| (ANCESTOR, vec![ANCESTOR], comm));
-    parents.chain(oldest).any(|(pid, line, comm)| {
-        let parent = World { comm, pid, tid: pid, line, ..World::default() };
+    let ancestors = world.ancestors();
+    (1..ancestors.len()).any(|at| {
+        let (pid, ppid) = ancestors[at];
+        let comm = if pid == ANCESTOR { world.ancestor.unwrap_or_default() } else { "" };
+        let line = ancestors[at..].iter().map(|(pid, _)| *pid).collect();
+        let parent = World { comm, pid, tid: pid, ppid, line, ..World::default() };
         keys(filters)
             .into_iter()
             .filter(|key| !key.contains('.'))
@@ -294,6 +310,7 @@ fn number(key: &str, world: &World) -> i128 {
         "openat.context.timestamp" => NOW.into(),
         "openat.retval" | "read.retval" => world.ret.into(),
         "openat.flags" => world.flags.unwrap_or(0).into(),
+        "kill.pid" => world.killed.into(),
         "read.fd" | "close.fd" => world.fd.unwrap().0.into(),
         other => panic!("{other}"),
     }
@@ -326,7 +343,11 @@ fn equal(key: &str, value: &str, world: &World) -> bool {
             None => like(value, world.exe),
         },
         "openat.pathname" => like(value, world.pathname.unwrap()),
-        "openat.context.containerId" => like(value, world.container.as_ref().unwrap().id),
+        "openat.context.containerId" => {
+            let id = world.container.as_ref().unwrap().id;
+            // Of what has no wildcard, a beginning is enough.
+            if value.contains('*') { like(value, id) } else { id.starts_with(value) }
+        }
         "openat.context.containerName" => like(value, world.container.as_ref().unwrap().name),
         "openat.context.containerImage" => like(value, world.container.as_ref().unwrap().image),
         "openat.context.podName" => like(value, world.container.as_ref().unwrap().pod),
