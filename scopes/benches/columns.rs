@@ -107,3 +107,72 @@ fn paths(bencher: Bencher<'_, '_>, scopes: usize) {
         paths.iter().fold(0, |all, path| all ^ plan.arg_mask(openat, position, Raw::Bytes(path.as_bytes())))
     });
 }
+
+/// All paths of a block's dictionary at once, as a full scan asks them: each scope looks for something else in them.
+#[divan::bench(args = [1, 64])]
+fn parts_of_paths(bencher: Bencher<'_, '_>, scopes: usize) {
+    dictionary(bencher, (1..=scopes).map(|n| format!("{n}:openat.pathname=*lib{n}*")));
+}
+
+/// The same with parts that have nothing in common.
+#[divan::bench(args = [1, 64])]
+fn unlike_parts_of_paths(bencher: Bencher<'_, '_>, scopes: usize) {
+    let part = |n: usize| {
+        WORDS.iter().cycle().nth(n * 7).copied().unwrap_or_default().to_owned() + &(n % 9).to_string()
+    };
+    dictionary(bencher, (1..=scopes).map(|n| format!("{n}:openat.pathname=*{}*", part(n))));
+}
+
+const WORDS: &[&str] = &[
+    "usr",
+    "share",
+    "doc",
+    "python",
+    "lib",
+    "site-packages",
+    "linux",
+    "gnu",
+    "man",
+    "cache",
+    "registry",
+    "index",
+    "include",
+    "target",
+    "release",
+    "deps",
+    "crypto",
+    "passwd",
+    "shadow",
+    "cron",
+    "systemd",
+    "service",
+    "module",
+    "kernel",
+    "bin",
+    "test",
+];
+
+fn dictionary(bencher: Bencher<'_, '_>, filters: impl Iterator<Item = String>) {
+    let filters: Vec<String> = filters.collect();
+    let plan = Plan::compile(&ScopeSet::parse(&filters).unwrap_or_default());
+    let Some(openat) = catalogue::by_name("openat") else { return };
+    let Some((position, _)) = openat.arg("pathname") else { return };
+    let mut state = 7_u64;
+    let mut random = move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize
+    };
+    let (mut bytes, mut ends) = (Vec::new(), Vec::new());
+    for _ in 0..4096 {
+        for _ in 0..3 + random() % 5 {
+            let word = WORDS.get(random() % WORDS.len()).copied().unwrap_or_default();
+            bytes.extend_from_slice(format!("/{word}").as_bytes());
+        }
+        bytes.extend_from_slice(format!("/{}.rs", random() % 1000).as_bytes());
+        ends.push(bytes.len() as u32);
+    }
+    let strings = batch::Strings::new(&bytes, &ends);
+    bencher
+        .counter(ItemsCount::new(ends.len()))
+        .bench_local(|| plan.text_masks(openat.id, position, black_box(strings)));
+}

@@ -143,6 +143,28 @@ impl<'a> Strings<'a> {
     }
 }
 
+impl<'a> Strings<'a> {
+    /// Calls `found` with position and bytes of each text in which `find` finds anything that begins there, given all
+    /// bytes and where to begin. What it finds may reach over the text's end: the text is to be asked itself.
+    pub(crate) fn where_found(
+        &self,
+        mut find: impl FnMut(&'a [u8], usize) -> Option<usize>,
+        mut found: impl FnMut(usize, &'a [u8]),
+    ) {
+        let (mut from, mut at) = (0, 0);
+        while let Some(start) = find(self.bytes, from) {
+            while self.ends.get(at).is_some_and(|end| *end as usize <= start) {
+                at += 1;
+            }
+            let Some(end) = self.ends.get(at).map(|end| *end as usize) else { break };
+            let before = at.checked_sub(1).and_then(|before| self.ends.get(before));
+            let text = before.map_or(0, |end| *end as usize)..end;
+            found(at, self.bytes.get(text).unwrap_or_default());
+            from = end;
+        }
+    }
+}
+
 /// How many rows each scope has: `counts[N-1]` is increased for scope N.
 pub fn count_per_scope(masks: &[u64], counts: &mut [u64; 64]) {
     for mask in masks {

@@ -9,7 +9,7 @@
 
 use std::cmp::Ordering;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, Span, packed};
 
 use crate::batch::Strings;
 use crate::pattern::Pattern;
@@ -19,6 +19,12 @@ use crate::words::Words;
 const FEW: usize = 4;
 /// Up to here parts are searched one by one.
 const FEW_INSIDE: usize = 8;
+/// Up to here parts are searched with vector instructions before the automaton is asked.
+const MANY_INSIDE: usize = 128;
+/// Parts that one such search looks for. More of them, and it takes what is none for one too often.
+const AT_ONCE: usize = 16;
+/// Bytes of a part that it looks for: what its instructions compare at once.
+const WINDOW: usize = 4;
 
 #[derive(Debug, Default)]
 pub(crate) struct Wild {
@@ -59,6 +65,9 @@ struct Anchor {
 #[derive(Debug)]
 struct Inside {
     automaton: AhoCorasick,
+    /// Each finds whether the rarest bytes of some of them are there, many at a time; none where there are too many parts
+    /// for that, or too short ones.
+    any: Vec<packed::Searcher>,
     /// By the automaton's numbers: positions in `all`.
     patterns: Vec<usize>,
 }
@@ -85,22 +94,21 @@ impl Wild {
 impl Wild {
     /// Adds to each text's words those of the patterns that match it.
     pub fn add_each(&self, strings: Strings<'_>, words: &mut [Words]) {
-        if let Some(index) = &self.index {
-            for (text, words) in strings.iter().zip(words) {
-                index.add(&self.all, text, words);
-            }
-            return;
+        match &self.index {
+            Some(index) => index.add_each(&self.all, strings, words),
+            None => self.all.iter().for_each(|known| ask_each(known, strings, words)),
         }
-        for known in &self.all {
-            match known {
-                (Pattern::Contains(finder), add) => strings.containing(finder, |at| {
-                    if let Some(words) = words.get_mut(at) {
-                        words.add(*add);
-                    }
-                }),
-                _ => strings.iter().zip(&mut *words).for_each(|(text, words)| ask(known, text, words)),
+    }
+}
+
+fn ask_each(known: &(Pattern, Words), strings: Strings<'_>, words: &mut [Words]) {
+    match known {
+        (Pattern::Contains(finder), add) => strings.containing(finder, |at| {
+            if let Some(words) = words.get_mut(at) {
+                words.add(*add);
             }
-        }
+        }),
+        _ => strings.iter().zip(words).for_each(|(text, words)| ask(known, text, words)),
     }
 }
 
@@ -131,19 +139,53 @@ impl Index {
                 inside.push((longest, at));
             }
         }
-        let automaton = AhoCorasick::new(inside.iter().map(|(text, _)| text));
-        let positions: Vec<usize> = inside.iter().map(|(_, at)| *at).collect();
-        // Too many or too long for an automaton: they are asked one by one.
-        let (singly, inside) = match automaton {
-            Ok(automaton) if positions.len() > FEW_INSIDE => {
-                (Vec::new(), Some(Inside { automaton, patterns: positions }))
-            }
-            _ => (positions, None),
-        };
-        Index { beginnings: Anchors::new(beginnings), ends: Anchors::new(ends), singly, inside }
+        // Few that are too short to be looked for together would keep all others from it.
+        let (long, short): (Vec<_>, Vec<_>) =
+            inside.iter().copied().partition(|(text, _)| text.len() >= WINDOW);
+        let (mut singly, inside) =
+            if short.len() <= FEW_INSIDE { (short, long) } else { (Vec::new(), inside) };
+        let found = if inside.len() > FEW_INSIDE { Inside::new(&inside) } else { None };
+        if found.is_none() {
+            singly.extend(inside);
+        }
+        let singly = singly.into_iter().map(|(_, at)| at).collect();
+        Index { beginnings: Anchors::new(beginnings), ends: Anchors::new(ends), singly, inside: found }
     }
 
     fn add(&self, all: &[(Pattern, Words)], value: &[u8], words: &mut Words) {
+        self.add_anchored(all, value, words);
+        self.singly.iter().filter_map(|at| all.get(*at)).for_each(|known| ask(known, value, words));
+        if let Some(inside) = &self.inside {
+            inside.add(all, value, words);
+        }
+    }
+
+    fn add_each(&self, all: &[(Pattern, Words)], strings: Strings<'_>, words: &mut [Words]) {
+        if !self.beginnings.texts.is_empty() || !self.ends.texts.is_empty() {
+            for (text, words) in strings.iter().zip(&mut *words) {
+                self.add_anchored(all, text, words);
+            }
+        }
+        self.singly.iter().filter_map(|at| all.get(*at)).for_each(|known| ask_each(known, strings, words));
+        let Some(inside) = &self.inside else { return };
+        if inside.any.is_empty() {
+            return strings.iter().zip(words).for_each(|(text, words)| inside.add(all, text, words));
+        }
+        // Most texts have none of them inside.
+        for any in &inside.any {
+            strings.where_found(
+                |bytes, from| any.find_in(bytes, Span::from(from..bytes.len())).map(|found| found.start()),
+                |at, text| {
+                    if let Some(words) = words.get_mut(at) {
+                        inside.add(all, text, words);
+                    }
+                },
+            );
+        }
+    }
+
+    /// What is known by its beginning or by its end.
+    fn add_anchored(&self, all: &[(Pattern, Words)], value: &[u8], words: &mut Words) {
         let mut glob = |at: usize, words: &mut Words| {
             if let Some(known) = all.get(at) {
                 ask(known, value, words);
@@ -155,17 +197,44 @@ impl Index {
         let ends_with =
             |text: &[u8]| text.len() <= value.len() && text.iter().eq(value.iter().rev().take(text.len()));
         self.ends.climb(ends, ends_with, words, &mut glob);
-        self.singly.iter().for_each(|at| glob(*at, words));
-        if let Some(inside) = &self.inside {
-            for found in inside.automaton.find_overlapping_iter(value) {
-                let Some(at) = inside.patterns.get(found.pattern().as_usize()) else { continue };
-                match all.get(*at) {
-                    Some((Pattern::Contains(_), add)) => words.add(*add),
-                    _ => glob(*at, words),
-                }
+    }
+}
+
+impl Inside {
+    /// From parts and their positions; `None` when they are too many or too long for an automaton.
+    fn new(parts: &[(&[u8], usize)]) -> Option<Inside> {
+        let automaton = AhoCorasick::new(parts.iter().map(|(text, _)| text)).ok()?;
+        let mut rare: Vec<&[u8]> = parts.iter().map(|(text, _)| rarest(text)).collect();
+        rare.sort_unstable();
+        rare.dedup();
+        let fits = rare.len() <= MANY_INSIDE && rare.iter().all(|text| text.len() == WINDOW);
+        let chunks = rare.chunks(AT_ONCE).filter(|_| fits);
+        let any = chunks.map(packed::Searcher::new).collect::<Option<Vec<_>>>().unwrap_or_default();
+        Some(Inside { automaton, any, patterns: parts.iter().map(|(_, at)| *at).collect() })
+    }
+
+    fn add(&self, all: &[(Pattern, Words)], value: &[u8], words: &mut Words) {
+        for found in self.automaton.find_overlapping_iter(value) {
+            let known = self.patterns.get(found.pattern().as_usize()).and_then(|at| all.get(*at));
+            match known {
+                Some((Pattern::Contains(_), add)) => words.add(*add),
+                Some(known) => ask(known, value, words),
+                None => {}
             }
         }
     }
+}
+
+/// The bytes of a part that are least likely elsewhere: names of files are lower-case letters for the most part.
+fn rarest(part: &[u8]) -> &[u8] {
+    let rarity = |byte: &u8| match byte {
+        b'e' | b't' | b'a' | b'o' | b'i' | b'n' | b's' | b'r' | b'l' | b'c' | b'/' => 0_u32,
+        b'a'..=b'z' => 1,
+        b'.' | b'-' | b'_' => 2,
+        _ => 3,
+    };
+    let windows = part.windows(WINDOW);
+    windows.max_by_key(|window| window.iter().map(rarity).sum::<u32>()).unwrap_or(part)
 }
 
 impl Anchors {
@@ -282,6 +351,44 @@ mod tests {
                 let expected = all.iter().filter(|(pattern, _)| pattern.matches(&text));
                 let expected = expected.fold(0, |mask, (_, words)| mask | words.equal);
                 assert_eq!(words.equal, expected, "{}", String::from_utf8_lossy(&text));
+            }
+        }
+    }
+
+    #[test]
+    fn many_texts_at_once_are_answered_as_one_by_one() {
+        // Parts only, as many as one search takes and more; some reach over the ends of the texts.
+        let part = |number: usize| format!("*{}*", String::from_utf8_lossy(&texts()[number]));
+        let parts: Vec<String> = (1..121).map(part).collect();
+        // Of those of four letters the search looks for all, of longer ones for a part.
+        let many = |number: usize| parts[parts.len() - number..].to_vec();
+        let four = many(81);
+        let longer: Vec<String> = four[40..70].iter().map(|part| format!("*a/{}", &part[1..])).collect();
+        let mixed = ["a*", "*b/", "*ab*", "a*b", "*a*b", "*//*", "*b*a*"].map(String::from);
+        let (mut texts, mut bytes, mut ends) = (texts(), Vec::new(), Vec::new());
+        texts.extend(texts.clone().iter().map(|text| [b"ba/", &text[..], b"a"].concat()));
+        for text in &texts {
+            bytes.extend_from_slice(text);
+            ends.push(bytes.len() as u32);
+        }
+        for written in [
+            many(FEW_INSIDE),
+            many(FEW_INSIDE + 1),
+            four.clone(),
+            [&four[..], &longer].concat(),
+            [&four[..], &parts[..3]].concat(),
+            parts.clone(),
+            mixed.to_vec(),
+        ] {
+            let bit = |at: usize| Words { equal: 1 << (at % 64), not: 0 };
+            let patterns = written.iter().enumerate().map(|(at, text)| (Pattern::parse(text), bit(at)));
+            let wild = Wild::new(patterns.collect());
+            let mut each = vec![Words::default(); texts.len()];
+            wild.add_each(Strings::new(&bytes, &ends), &mut each);
+            for (text, each) in texts.iter().zip(each) {
+                let mut alone = Words::default();
+                wild.add(text, &mut alone);
+                assert_eq!(each, alone, "{} of {}", String::from_utf8_lossy(text), written.len());
             }
         }
     }
