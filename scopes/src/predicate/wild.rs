@@ -382,13 +382,16 @@ mod tests {
         ] {
             let bit = |at: usize| Words { equal: 1 << (at % 64), not: 0 };
             let patterns = written.iter().enumerate().map(|(at, text)| (Pattern::parse(text), bit(at)));
-            let wild = Wild::new(patterns.collect());
+            let all: Vec<(Pattern, Words)> = patterns.collect();
+            let wild = Wild::new(all.clone());
             let mut each = vec![Words::default(); texts.len()];
             wild.add_each(Strings::new(&bytes, &ends), &mut each);
             for (text, each) in texts.iter().zip(each) {
-                let mut alone = Words::default();
+                let (mut alone, mut expected) = (Words::default(), Words::default());
                 wild.add(text, &mut alone);
-                assert_eq!(each, alone, "{} of {}", String::from_utf8_lossy(text), written.len());
+                all.iter().for_each(|known| ask(known, text, &mut expected));
+                let what = || format!("{} of {}", String::from_utf8_lossy(text), written.len());
+                assert_eq!((each, alone), (expected, expected), "{}", what());
             }
         }
     }
