@@ -84,9 +84,10 @@ pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
     let score = |name: &str| {
         let name = name.to_lowercase();
         let joined = strsim::jaro_winkler(&lower, &name);
-        // What is all of it but a prefix, as `KILL` is of `SIGKILL`, is better than a misspelling; a beginning as good.
+        // What is all of it but a prefix, as `KILL` is of `SIGKILL`, is better than a misspelling, and so is a name behind a
+        // prefix, as in `sys_openat`; a beginning is as good as one.
         let ends = |long: &str, short: &str| short.len() > 2 && long.ends_with(short);
-        if ends(&name, &lower) || ends(&lower, &name) {
+        if ends(&name, &lower) || ends(&lower, &format!("_{name}")) {
             joined.max(0.98)
         } else if name.starts_with(&lower) {
             joined.max(0.9)
@@ -128,6 +129,7 @@ mod tests {
         assert_eq!(nearest("zzzz", ["openat", "close"]), None);
         assert_eq!(nearest("opnat", ["openat", "open", "close"]), Some("openat"));
         assert_eq!(nearest("sys_openat", ["sys_enter", "openat"]), Some("openat"));
+        assert_eq!(nearest("filesystem", ["system"]), None);
         assert_eq!(nearest("inet", ["AF_INET6", "AF_INET"]), Some("AF_INET"));
     }
 }

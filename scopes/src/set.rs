@@ -163,6 +163,8 @@ fn unknown_user(filter: &Filter, name: &str, users: &[(&str, u32)]) -> Diagnosti
         }
         start += piece.len() + 1;
     }
+    let known: Vec<&str> = users.iter().map(|(known, _)| *known).take(12).collect();
+    let more = if users.len() > known.len() { "..." } else { "" };
     Diagnostic {
         severity: Severity::Error,
         flag: filter.flag.clone(),
@@ -170,6 +172,6 @@ fn unknown_user(filter: &Filter, name: &str, users: &[(&str, u32)]) -> Diagnosti
         span: start..start + name.len(),
         message: format!("no user {name:?} was known when recording"),
         suggestion: nearest(name, users.iter().map(|(known, _)| *known)).map(str::to_owned),
-        allowed: Some("a number, or a user's name on the recorded host (see `tracer info`)".into()),
+        allowed: Some(format!("a number, or a user of the recorded host: {}{more}", known.join(", "))),
     }
 }

@@ -223,6 +223,7 @@ fn users_names_become_numbers_of_the_recorded_host() {
     assert!(set.names_users());
     let unknown = set.clone().resolve_users(&[("rooot", 0)]).unwrap_err()[0].to_string();
     assert!(unknown.contains("no user \"root\"") && unknown.contains("did you mean \"rooot\"?"), "{unknown}");
+    assert!(unknown.ends_with("allowed: a number, or a user of the recorded host: rooot"), "{unknown}");
     set.resolve_users(&[("root", 0)]).unwrap();
     assert!(!set.names_users());
 }
