@@ -76,12 +76,13 @@ fn descendants(broad: &Path, pid: &str) -> Result<BTreeSet<u64>, Failed> {
 
 /// What tells one event of these processes from all others, without its time: two recorders read it some nanoseconds
 /// apart. An exec's own rename is left out: whether its context has the old executable or the new one depends on when
-/// the context was last read.
+/// the context was last read. Of a container's beginning the id is compared: its time is when each recorder saw it.
 fn within(rows: Vec<Value>, run: &BTreeSet<u64>) -> Vec<String> {
     let is_in_run = |row: &&Value| row["hostProcessId"].as_u64().is_some_and(|pid| run.contains(&pid));
     let rows = rows.iter().filter(is_in_run).filter(|row| row["eventName"] != "task_rename");
     rows.map(|row| {
-        format!("{} {} {} {}", row["hostThreadId"], row["eventName"], row["returnValue"], row["args"])
+        let args = if row["eventName"] == "container_create" { &row["args"][1] } else { &row["args"] };
+        format!("{} {} {} {args}", row["hostThreadId"], row["eventName"], row["returnValue"])
     })
     .collect()
 }
