@@ -94,7 +94,8 @@ pub fn part(part: Part, rows: usize, bytes: &[u8]) {
             }
         }
         Part::Contexts => {
-            drop(columns::decode_contexts(bytes, rows, MEMORY, &mut Vec::new(), &mut Dictionary::default()))
+            let mut texts = Dictionary::default();
+            let _ = columns::decode_contexts(bytes, rows, MEMORY, &mut Vec::new(), &mut texts);
         }
         Part::Trailer => drop(Trailer::read(bytes)),
     }
