@@ -3,6 +3,9 @@
 
 use std::collections::VecDeque;
 
+/// Bytes that there is room for before an event is written, of most events.
+const LEAST_ROOM: usize = 64 << 10;
+
 /// What one block became: the bytes of its events for each output, in order of its rows.
 #[derive(Debug, Default)]
 pub struct Part {
@@ -22,7 +25,34 @@ impl Part {
     /// Says that the bytes of the outputs now hold one more event.
     pub fn event(&mut self, time: u64) {
         self.times.push(time);
-        self.ends.extend(self.bytes.iter().map(Vec::len));
+        for bytes in &mut self.bytes {
+            self.ends.push(bytes.len());
+            // By a quarter: what doubles may take twice as much as it holds, and these are large.
+            if bytes.capacity() - bytes.len() < LEAST_ROOM {
+                bytes.reserve_exact((bytes.len() / 4).max(LEAST_ROOM * 4));
+            }
+        }
+    }
+
+    /// Bytes that it holds on to.
+    pub fn capacity(&self) -> usize {
+        self.bytes.iter().map(Vec::capacity).sum::<usize>() + self.times.capacity() * 16
+    }
+
+    /// The events from this one on, as a part of their own.
+    fn tail(&self, from: usize) -> Part {
+        let outputs = self.bytes.len();
+        let mut tail = Part::new(outputs);
+        let first = from * outputs;
+        for (output, bytes) in tail.bytes.iter_mut().enumerate() {
+            bytes.extend_from_slice(self.slice(output, from, self.times.len()));
+        }
+        tail.times.extend_from_slice(self.times.get(from..).unwrap_or_default());
+        let before =
+            |output: usize| from.checked_sub(1).and_then(|_| self.ends.get(first - outputs + output));
+        let ends = self.ends.get(first..).unwrap_or_default().iter().enumerate();
+        tail.ends.extend(ends.map(|(at, end)| end - before(at % outputs.max(1)).copied().unwrap_or(0)));
+        tail
     }
 
     /// Empties it and keeps its memory.
@@ -102,6 +132,25 @@ impl Order {
     }
 
     fn release<E>(
+        &mut self,
+        next: Option<u64>,
+        deliver: &mut impl FnMut(usize, &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.hand_on(next, deliver)?;
+        // Of a part that is mostly gone, the rest takes little: its memory is for the next one.
+        for waiting in &mut self.waiting {
+            let events = waiting.part.times.len();
+            if waiting.done > events / 4 * 3 && waiting.part.size() > LEAST_ROOM {
+                let tail = waiting.part.tail(waiting.done);
+                self.size = self.size + tail.size() - waiting.part.size();
+                self.spare.push(std::mem::replace(&mut waiting.part, tail));
+                waiting.done = 0;
+            }
+        }
+        Ok(())
+    }
+
+    fn hand_on<E>(
         &mut self,
         next: Option<u64>,
         deliver: &mut impl FnMut(usize, &[u8]) -> Result<(), E>,
@@ -201,6 +250,37 @@ mod tests {
         assert_eq!(push(part("a", &[1, 2, 3]), Some(2)), "a1 a2 ");
         assert_eq!(push(part("b", &[2]), Some(7)), "b2 a3 ");
         assert_eq!(push(part("", &[]), None), "");
+    }
+
+    #[test]
+    fn what_is_left_of_a_large_part_waits_by_itself() {
+        let mut order = Order::new(None);
+        let mut out = Vec::new();
+        let mut large = Part::new(2);
+        for time in 0..1000_u64 {
+            large.bytes[0].extend(std::iter::repeat_n(time as u8, 200));
+            large.bytes[1].push(time as u8);
+            large.event(time);
+        }
+        let mut deliver = |output: usize, bytes: &[u8]| {
+            out.extend(bytes.iter().map(|byte| (output, *byte)));
+            Ok::<(), Infallible>(())
+        };
+        assert_eq!(order.push(large, Some(990), &mut deliver), Ok(()));
+        assert!(order.size < LEAST_ROOM, "{}", order.size);
+        assert_eq!(order.spare().count(), 1);
+        let mut last = Part::new(2);
+        for (output, bytes) in last.bytes.iter_mut().enumerate() {
+            bytes.push(output as u8);
+        }
+        last.event(995);
+        assert_eq!(order.push(last, None, &mut deliver), Ok(()));
+        let of = |output: usize| out.iter().filter(|it| it.0 == output).map(|it| it.1).collect::<Vec<_>>();
+        let mut expected: Vec<u8> = (0..1000_u64).map(|time| time as u8).collect();
+        expected.insert(996, 1);
+        assert_eq!(of(1), expected);
+        assert_eq!(of(0).len(), 1000 * 200 + 1);
+        assert_eq!(of(0)[996 * 200], 0);
     }
 
     #[test]

@@ -14,6 +14,9 @@ use crate::source::{BlockRef, File, Source};
 use crate::state::State;
 use crate::{Error, EventView, Output, Render, Result, threads};
 
+/// Memory of answers that were given, kept for the next ones.
+const SPARE_BYTES: usize = 128 << 20;
+
 /// What is asked, of what.
 #[derive(Debug)]
 pub struct Question<'a> {
@@ -76,7 +79,7 @@ impl<'a> Question<'a> {
         let (chosen, mut stats) = self.choose();
         let mut order = Order::new(self.limit);
         let mut state = State::new(self.source, &self.matchers);
-        let spare = Mutex::new(Vec::new());
+        let spare: Mutex<Vec<Part>> = Mutex::new(Vec::new());
         let worker = || Worker {
             scratch: Scratch::new(),
             buffers: Buffers::default(),
@@ -109,7 +112,12 @@ impl<'a> Question<'a> {
                 }
                 let next = chosen.get(job + 1).map(|block| block.first);
                 order.push(answer.part, next, &mut |output, bytes| deliver(output, bytes))?;
-                spare.lock().unwrap_or_else(PoisonError::into_inner).extend(order.spare());
+                let mut spare = spare.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut kept: usize = spare.iter().map(Part::capacity).sum();
+                spare.extend(order.spare().filter(|part| {
+                    kept += part.capacity();
+                    kept <= SPARE_BYTES
+                }));
                 Ok(if order.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
             },
         )?;

@@ -8,7 +8,7 @@ use crate::{Error, Result};
 /// Results that may be under way or wait for an earlier one, for each thread.
 const WINDOW_PER_THREAD: usize = 3;
 /// As many when nobody knows yet how large results are.
-const FIRST_WINDOW: usize = 2;
+const FIRST_WINDOW: usize = 1;
 /// Bytes of results that may be under way or wait, as far as that can be told from those that there were.
 const WINDOW_BYTES: usize = 128 << 20;
 

@@ -88,12 +88,23 @@ impl Tracer {
     }
 }
 
-/// Whether the tracer is there and works: sysdig is installed on many hosts without the driver that it needs.
+/// Whether the tracer is there and works: sysdig is installed on many hosts without the driver that it needs, and
+/// trace-cmd wants to set what only some hosts let it.
 fn can_run(tracer: &Tracer) -> bool {
     match tracer.line.first() {
         None => true,
         Some(&"sysdig") => {
             Command::new("sysdig").args(["-n", "1"]).output().is_ok_and(|output| output.status.success())
+        }
+        Some(&"trace-cmd") => {
+            let out = std::env::temp_dir().join(format!("tracer-bench-{}.dat", std::process::id()));
+            let tried = Command::new("trace-cmd")
+                .args(["record", "-q", "-e", "raw_syscalls", "-o"])
+                .arg(&out)
+                .arg("true")
+                .output();
+            let _ = fs::remove_file(&out);
+            tried.is_ok_and(|output| output.status.success())
         }
         Some(program) => installed(program),
     }
