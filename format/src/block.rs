@@ -38,8 +38,8 @@ struct Buffers {
 
 /// Buffers of one kind that are kept between blocks; more than a block usually takes only hold memory.
 const KEPT: usize = 64;
-/// A buffer that has grown beyond this is not kept.
-const KEPT_BYTES: usize = 4 << 20;
+/// Bytes of a kind that are kept: buffers go from column to column, and in time each would be as large as the largest.
+const KEPT_BYTES: usize = 16 << 20;
 
 impl Scratch {
     pub fn new() -> Scratch {
@@ -499,7 +499,8 @@ impl Drop for Block<'_> {
         self.rets.take().into_iter().for_each(|rets| keep(&mut buffers.rets, rets));
         self.marks.take().into_iter().for_each(|marks| keep(&mut buffers.marks, marks));
         for column in self.columns.drain(..).filter_map(OnceCell::into_inner) {
-            if buffers.columns.len() < KEPT && column.memory() <= KEPT_BYTES {
+            let kept: usize = buffers.columns.iter().map(|column| column.memory()).sum();
+            if buffers.columns.len() < KEPT && kept + column.memory() <= KEPT_BYTES {
                 buffers.columns.push(column);
             }
         }
@@ -511,7 +512,8 @@ impl Drop for Block<'_> {
 }
 
 fn keep<T>(pool: &mut Vec<Vec<T>>, buffer: Vec<T>) {
-    if pool.len() < KEPT && buffer.capacity() * size_of::<T>() <= KEPT_BYTES {
+    let bytes = |buffer: &Vec<T>| buffer.capacity() * size_of::<T>();
+    if pool.len() < KEPT && pool.iter().map(bytes).sum::<usize>() + bytes(&buffer) <= KEPT_BYTES {
         pool.push(buffer);
     }
 }

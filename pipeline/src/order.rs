@@ -27,9 +27,9 @@ impl Part {
         self.times.push(time);
         for bytes in &mut self.bytes {
             self.ends.push(bytes.len());
-            // By a quarter: what doubles may take twice as much as it holds, and these are large.
+            // By an eighth: what doubles may take twice as much as it holds, and these are large.
             if bytes.capacity() - bytes.len() < LEAST_ROOM {
-                bytes.reserve_exact((bytes.len() / 4).max(LEAST_ROOM * 4));
+                bytes.reserve_exact((bytes.len() / 8).max(LEAST_ROOM * 4));
             }
         }
     }

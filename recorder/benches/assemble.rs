@@ -1,18 +1,15 @@
 //! From drained records to a written file, without a kernel: what the threads of a recording do together.
 
-use std::{path::Path, time::Duration};
+mod setup;
+
+use std::time::Duration;
 
 use divan::counter::ItemsCount;
 use events::{Context, EventId, Marks, Raw};
-use format::{Compression, Header};
 use recorder::{
-    assemble::Choice,
-    cgroup_table::CgroupTable,
     kernel::{Error, Record, Records},
-    label::Judge,
-    session::{Session, Setup, Step},
+    session::{Session, Step},
     source::Source,
-    write::Destination,
 };
 use scopes::{Plan, ScopeSet};
 
@@ -102,33 +99,8 @@ impl Source for Calls {
 }
 
 fn record(load: Load, plan: Plan, only_matched: bool) -> u64 {
-    let setup = Setup {
-        destination: Destination {
-            path: Path::new("/dev/null").to_owned(),
-            force: false,
-            max_bytes: None,
-            rotation: None,
-            flight: None,
-            seal: format::WriterOptions::default(),
-        },
-        header: Header { schema: format::current_schema(), ..Header::default() },
-        compression: Compression::Default,
-        choice: Choice {
-            labels: Judge::new(plan, scopes::Recording::default(), 0),
-            only_matched,
-            wanted: None,
-            trigger: None,
-            early_drop: None,
-        },
-        processes: Vec::new(),
-        users: Vec::new(),
-        cgroups: CgroupTable::new(None),
-        names: None,
-        after: Duration::ZERO,
-        priority_boost: 0,
-    };
     let mut left = RECORDS / BATCH + 1;
-    let summary = Session::start(setup).and_then(|session| {
+    let summary = Session::start(setup::setup(plan, only_matched)).and_then(|session| {
         session.record(Calls::new(load), &mut || {
             left -= 1;
             if left == 0 { Step::Stop } else { Step::Go }

@@ -1,6 +1,8 @@
 //! From bytes as the kernel programs write them to records, without a kernel: what the draining thread does for each.
 
-use std::{path::Path, time::Duration};
+mod setup;
+
+use std::time::Duration;
 
 use divan::counter::ItemsCount;
 use events::{
@@ -8,15 +10,10 @@ use events::{
     abi::{CONTEXT_BYTES, HEADER_BYTES, RecordHeader, files, form, kind},
     catalogue,
 };
-use format::{Compression, Header};
 use recorder::{
-    assemble::Choice,
-    cgroup_table::CgroupTable,
     kernel::{Drain, Error, Loss, Record, Records, SlotEvent},
-    label::Judge,
-    session::{Session, Setup, Step},
+    session::{Session, Step},
     source::Source,
-    write::Destination,
 };
 use scopes::Plan;
 
@@ -47,17 +44,7 @@ impl Load {
     }
 
     fn slots(self) -> Vec<Option<SlotEvent>> {
-        let slots = self.calls().iter().map(|name| {
-            catalogue::by_name(name).map(|event| SlotEvent {
-                event,
-                is_compat: false,
-                is_exec: false,
-                is_state_only: false,
-                is_hidden: false,
-                stand_ins: Vec::new(),
-                positions: None,
-            })
-        });
+        let slots = self.calls().iter().map(|name| catalogue::by_name(name).map(SlotEvent::new));
         slots.collect()
     }
 
@@ -203,7 +190,7 @@ fn read(bencher: divan::Bencher<'_, '_>, load: Load) {
 fn record(bencher: divan::Bencher<'_, '_>, load: Load) {
     bencher.counter(ItemsCount::new(RECORDS)).with_inputs(|| Bytes::new(load)).bench_local_values(|bytes| {
         let mut left = bytes.batches.len() + 1;
-        let summary = Session::start(setup()).and_then(|session| {
+        let summary = Session::start(setup::setup(Plan::everything(), false)).and_then(|session| {
             session.record(bytes, &mut || {
                 left -= 1;
                 if left == 0 { Step::Stop } else { Step::Go }
@@ -212,32 +199,4 @@ fn record(bencher: divan::Bencher<'_, '_>, load: Load) {
         assert!(summary.is_ok(), "{summary:?}");
         summary.map_or(0, |summary| summary.lost)
     });
-}
-
-fn setup() -> Setup {
-    Setup {
-        destination: Destination {
-            path: Path::new("/dev/null").to_owned(),
-            force: false,
-            max_bytes: None,
-            rotation: None,
-            flight: None,
-            seal: format::WriterOptions::default(),
-        },
-        header: Header { schema: format::current_schema(), ..Header::default() },
-        compression: Compression::Default,
-        choice: Choice {
-            labels: Judge::new(Plan::everything(), scopes::Recording::default(), 0),
-            only_matched: false,
-            wanted: None,
-            trigger: None,
-            early_drop: None,
-        },
-        processes: Vec::new(),
-        users: Vec::new(),
-        cgroups: CgroupTable::new(None),
-        names: None,
-        after: Duration::ZERO,
-        priority_boost: 0,
-    }
 }

@@ -118,13 +118,7 @@ fn place(target: &Target, filters: &[&Filter]) -> Option<Place> {
             let asks_age = filters.iter().flat_map(|filter| &filter.values).any(age);
             (has(Op::Is) || has(Op::Equal) || asks_age).then_some(Place::Container)
         }
-        Field::ContainerId
-        | Field::ContainerImage
-        | Field::ContainerName
-        | Field::PodName
-        | Field::PodNamespace
-        | Field::PodUid
-        | Field::PodSandbox => Some(Place::Container),
+        field if field.is_of_container() => Some(Place::Container),
         Field::Host => {
             let key = FlagKey::new(&[Asked { bit: 1, filters: filters.to_vec() }]);
             match (key.mask(Some(true)) & 1 != 0, key.mask(Some(false)) & 1 != 0) {

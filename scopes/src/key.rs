@@ -129,6 +129,20 @@ impl Field {
         }
     }
 
+    /// Whether only a container has it.
+    pub const fn is_of_container(self) -> bool {
+        matches!(
+            self,
+            Field::ContainerId
+                | Field::ContainerImage
+                | Field::ContainerName
+                | Field::PodName
+                | Field::PodNamespace
+                | Field::PodUid
+                | Field::PodSandbox
+        )
+    }
+
     /// Whether it belongs to a row, rather than to its context.
     pub const fn is_of_row(self) -> bool {
         matches!(self, Field::Timestamp | Field::ProcessorId)

@@ -227,23 +227,10 @@ impl Plan {
         let asks = |what: fn(&Key) -> bool| all().any(|keys| keys.asks(what));
         Needs {
             lineage: self.follow != 0 || asks(|key| matches!(key, Key::Tree(_))),
-            containers: asks(|key| {
-                let fields = |field: &Field| {
-                    matches!(
-                        field,
-                        Field::ContainerId
-                            | Field::ContainerImage
-                            | Field::ContainerName
-                            | Field::PodName
-                            | Field::PodNamespace
-                            | Field::PodUid
-                    )
-                };
-                match key {
-                    Key::Container(_) | Key::Flag(..) => true,
-                    Key::Text(field, _) => fields(field),
-                    _ => false,
-                }
+            containers: asks(|key| match key {
+                Key::Container(_) | Key::Flag(..) => true,
+                Key::Text(field, _) => field.is_of_container(),
+                _ => false,
             }),
             container_names: asks(|key| match key {
                 Key::Container(container) => container.asks_texts(),

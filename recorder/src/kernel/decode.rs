@@ -440,15 +440,7 @@ pub mod tests {
     use super::*;
 
     fn slot(name: &str) -> SlotEvent {
-        SlotEvent {
-            event: catalogue::by_name(name).expect("an event of the catalogue"),
-            is_compat: false,
-            is_exec: false,
-            is_state_only: false,
-            is_hidden: false,
-            stand_ins: Vec::new(),
-            positions: None,
-        }
+        SlotEvent::new(catalogue::by_name(name).expect("an event of the catalogue"))
     }
 
     /// A record of so many words, and blobs of (argument, form, bytes).

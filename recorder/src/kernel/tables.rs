@@ -38,6 +38,21 @@ pub struct SlotEvent {
     pub positions: Option<Vec<Option<u8>>>,
 }
 
+impl SlotEvent {
+    /// A call's, with its words where the event has its arguments.
+    pub fn new(event: &'static Event) -> SlotEvent {
+        SlotEvent {
+            event,
+            is_compat: false,
+            is_exec: false,
+            is_state_only: false,
+            is_hidden: false,
+            stand_ins: Vec::new(),
+            positions: None,
+        }
+    }
+}
+
 /// What the recorder tells the programs, and what it keeps to understand them.
 #[derive(Debug)]
 pub struct Tables {
@@ -212,13 +227,11 @@ impl Tables {
         if let (Some(place), Some(slot_event)) = (self.syscalls.get_mut(slot), self.slots.get_mut(slot)) {
             *place = entry;
             *slot_event = Some(SlotEvent {
-                event,
                 is_compat,
                 is_exec: entry.flags & SyscallEntry::EXEC != 0,
-                is_state_only: false,
                 is_hidden,
                 stand_ins: stand_ins.to_vec(),
-                positions: None,
+                ..SlotEvent::new(event)
             });
         }
     }
@@ -263,13 +276,10 @@ impl Tables {
             hook.args().iter().map(|name| event.arg(name).map(|(position, _)| position as u8)).collect();
         if let Some(slot_event) = self.slots.get_mut(hook.slot() as usize) {
             *slot_event = Some(SlotEvent {
-                event,
-                is_compat: false,
-                is_exec: false,
                 is_state_only: !is_wanted,
-                is_hidden: false,
                 stand_ins,
                 positions: Some(positions),
+                ..SlotEvent::new(event)
             });
         }
     }

@@ -1,0 +1,37 @@
+//! A recording to nowhere.
+
+use std::{path::Path, time::Duration};
+
+use format::{Compression, Header};
+use recorder::{
+    assemble::Choice, cgroup_table::CgroupTable, label::Judge, session::Setup, write::Destination,
+};
+use scopes::Plan;
+
+pub fn setup(plan: Plan, only_matched: bool) -> Setup {
+    Setup {
+        destination: Destination {
+            path: Path::new("/dev/null").to_owned(),
+            force: false,
+            max_bytes: None,
+            rotation: None,
+            flight: None,
+            seal: format::WriterOptions::default(),
+        },
+        header: Header { schema: format::current_schema(), ..Header::default() },
+        compression: Compression::Default,
+        choice: Choice {
+            labels: Judge::new(plan, scopes::Recording::default(), 0),
+            only_matched,
+            wanted: None,
+            trigger: None,
+            early_drop: None,
+        },
+        processes: Vec::new(),
+        users: Vec::new(),
+        cgroups: CgroupTable::new(None),
+        names: None,
+        after: Duration::ZERO,
+        priority_boost: 0,
+    }
+}
