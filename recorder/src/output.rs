@@ -85,6 +85,25 @@ impl Output {
         Ok(Output { file, path: path.to_owned(), written: 0, promised, is_file, marked: 0, total })
     }
 
+    /// The same under another name, `PATH.partial`, until [`Output::name`].
+    pub fn create_unnamed(path: &Path, force: bool) -> Result<Output, OutputError> {
+        check(path, force)?;
+        let mut partial = path.as_os_str().to_owned();
+        partial.push(".partial");
+        // One that is there already was left by a recorder that was killed.
+        Output::create(Path::new(&partial), true)
+    }
+
+    /// Gives the file its name.
+    pub fn name(&mut self, path: &Path) -> Result<(), OutputError> {
+        if self.is_file && self.path != path {
+            fs::rename(&self.path, path)
+                .map_err(|source| OutputError::Io { path: path.to_owned(), source })?;
+            self.path = path.to_owned();
+        }
+        Ok(())
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -178,6 +197,22 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    #[test]
+    fn a_file_without_a_name_yet_does_not_stand_under_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s.0001.trz");
+        fs::write(dir.path().join("s.0001.trz.partial"), "left over").unwrap();
+        let mut output = Output::create_unnamed(&path, false).unwrap();
+        output.write_all(b"header").unwrap();
+        assert!(!path.exists());
+        output.name(&path).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"header");
+        assert_eq!((output.path(), fs::read_dir(dir.path()).unwrap().count()), (path.as_path(), 1));
+        assert!(matches!(Output::create_unnamed(&path, false), Err(OutputError::Exists { .. })));
+        output.remove().unwrap();
+        assert!(!path.exists());
+    }
 
     #[test]
     fn a_new_file_is_its_owners_alone() {

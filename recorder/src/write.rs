@@ -185,14 +185,25 @@ impl Sink {
     }
 
     fn open(&mut self) -> Result<(), Halt> {
-        let mut output = Output::create(&self.path(), self.destination.force).map_err(Halt::Output)?;
+        let path = self.path();
+        // A part gets its name once its header stands: whoever is killed in between leaves a set that reads.
+        let mut output = if self.destination.rotation.is_some() {
+            Output::create_unnamed(&path, self.destination.force)
+        } else {
+            Output::create(&path, self.destination.force)
+        }
+        .map_err(Halt::Output)?;
         output.count_into(Arc::clone(&self.gauge.bytes));
-        output.reserve(64 << 10, END_BYTES).map_err(|_| Halt::DiskFull)?;
+        if output.reserve(64 << 10, END_BYTES).is_err() {
+            let _ = if self.destination.rotation.is_some() { output.remove() } else { Ok(()) };
+            return Err(Halt::DiskFull);
+        }
         let output = Shared(Arc::new(Mutex::new(output)));
         self.header.recording.part = self.part;
         self.header.recording.previous_head = self.previous_head;
         let writer =
             Writer::create_with(output.clone(), &self.header, self.destination.seal.clone()).map_err(halt)?;
+        output.with(|output| output.name(&path)).map_err(Halt::Output)?;
         self.file = Some(OpenFile { writer, output, blocks: 0, rows: 0, first_ns: None });
         Ok(())
     }
