@@ -21,7 +21,7 @@ use events::abi::{
 use crate::{
     context::current,
     emit::{Started, Writer, config},
-    kernel::{Dentry, File, Files, InetSock, Sock, Socket, Task, UnixAddress, UnixSock, probe},
+    kernel::{Dentry, File, Files, InetSock, Sock, Socket, Task, UnixAddress, UnixSock},
     path::{self, Outcome},
     probes::{process::{kernel_string, marks_of}, sockets},
 };
@@ -214,35 +214,28 @@ fn one_of(argument: &impl Fn(usize) -> u64, position: u8) -> u64 {
     }
 }
 
-/// Finds the file at a low descriptor of the current task, by loads alone: what most calls are about. `None` where that
-/// does not find it, false where it is to be sent.
+/// Finds the file at a descriptor of the current task by loads alone: a low one, where the kernel cannot cast. `None` where
+/// that does not find it, false where it is to be sent.
 #[inline(always)]
 fn first_at<const TYPED: bool>(writer: &mut Writer, task: Task<TYPED>, fd: u32) -> Option<bool> {
-    if !TYPED || fd >= LOW {
+    if !TYPED {
         return None;
     }
-    let files = task.files();
-    // A process with more descriptors has its table elsewhere.
-    let own = files.own();
-    if files.fdt().fd() != own {
-        return None;
-    }
-    let file = File::<TYPED>(low(own, fd));
-    if file.is_null() {
-        writer.set_found(found::FIRST, 0);
-        return Some(true);
-    }
-    let dentry = file.dentry();
-    if !find(writer, file, dentry, false, found::FIRST) {
-        return Some(false);
-    }
-    if config!(remembers) != 0 {
-        remember(number_of(writer, files), task.tgid(), fd, writer.found(found::FIRST));
-    }
-    Some(true)
+    let task = Task::<true>(task.0);
+    let file = if config!(files_type) != 0 {
+        task.files().fdt().file(fd)
+    } else {
+        // A process with more descriptors has its table elsewhere.
+        let own = task.files().own();
+        if fd >= LOW || task.files().fdt().fd() != own {
+            return None;
+        }
+        File(low(own, fd))
+    };
+    Some(find_open(writer, task, file, fd, found::FIRST, false))
 }
 
-/// Descriptors that are found by loads alone.
+/// Descriptors that are found by loads alone on kernels that cannot cast.
 const LOW: u32 = 16;
 
 /// The element of a table of pointers: the verifier knows their type only when the offset stands in the instruction.
@@ -296,23 +289,37 @@ fn at(writer: &mut Writer, fd: u32, which: usize, is_changed: bool) {
 pub extern "C" fn descriptors_at(room: u64, fd: u64, which: u64, is_changed: u64) -> u64 {
     let Some(mut writer) = Writer::resume(room, 0) else { return 1 };
     let (which, fd) = (which as usize & (found::COUNT - 1), fd as u32);
-    let task = current::<false>();
-    let files = task.files();
-    let table = files.fdt();
-    if fd >= table.max_fds() {
-        return 1;
-    }
-    let file = File::<false>(probe(table.fd().wrapping_add(fd as usize * 8)));
+    let is_found = if config!(files_type) != 0 {
+        let task = current::<true>();
+        find_open(&mut writer, task, task.files().fdt().file(fd), fd, which, is_changed != 0)
+    } else {
+        let task = current::<false>();
+        find_open(&mut writer, task, task.files().fdt().file(fd), fd, which, is_changed != 0)
+    };
+    is_found.into()
+}
+
+/// Notes the id of the file at a descriptor, if there is one. False when it is to be sent.
+#[inline(always)]
+fn find_open<const TYPED: bool>(
+    writer: &mut Writer,
+    task: Task<TYPED>,
+    file: File<TYPED>,
+    fd: u32,
+    which: usize,
+    is_changed: bool,
+) -> bool {
     if file.is_null() {
-        return 1;
+        writer.set_found(which, 0);
+        return true;
     }
-    if !find(&mut writer, file, file.dentry(), is_changed != 0, which) {
-        return 0;
+    if !find(writer, file, file.dentry(), is_changed, which) {
+        return false;
     }
     if config!(remembers) != 0 {
-        remember(files.0 as u64, task.tgid(), fd, writer.found(which));
+        remember(number_of(writer, task.files()), task.tgid(), fd, writer.found(which));
     }
-    1
+    true
 }
 
 /// What stands for the directory that a task is in.

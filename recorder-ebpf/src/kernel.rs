@@ -6,7 +6,12 @@
 use core::mem::MaybeUninit;
 
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
-use events::abi::layout::{ABSENT, Layout};
+use events::abi::{
+    layout::{ABSENT, Layout},
+    tables::CAST_MARK,
+};
+
+use crate::emit::config;
 
 /// Filled and frozen by the recorder before the programs are loaded.
 #[unsafe(no_mangle)]
@@ -28,6 +33,17 @@ pub fn probe<T: Copy>(address: *const u8) -> T {
     unsafe {
         bpf_probe_read_kernel(value.as_mut_ptr().cast(), size_of::<T>() as u32, address.cast());
         value.assume_init()
+    }
+}
+
+/// Makes an address a pointer to the structure of this id of BTF, known to the verifier again: only where the kernel has
+/// a function for it, which costs nothing.
+#[inline(always)]
+fn cast(address: *const u8, type_id: u32) -> *const u8 {
+    // SAFETY: the recorder puts the number of `bpf_rdonly_cast` here, or the verifier sees that it is never called.
+    unsafe {
+        let cast: unsafe extern "C" fn(*const u8, u32) -> *const u8 = core::mem::transmute(CAST_MARK as usize);
+        cast(address, type_id)
     }
 }
 
@@ -134,6 +150,27 @@ impl<const TYPED: bool> Task<TYPED> {
     pub fn comm_words(self) -> [u64; 2] {
         let at = offset!(task.comm);
         [load::<TYPED, u64>(self.0, at), load::<TYPED, u64>(self.0, at + 8)]
+    }
+}
+
+impl FdTable<true> {
+    /// The open file at a descriptor, where the kernel can cast: the verifier does not know the elements of a table by
+    /// type, but those of the array within a `files_struct`, so one is laid where its first meets the element.
+    #[inline(always)]
+    pub fn file(self, fd: u32) -> File<true> {
+        if fd >= self.max_fds() {
+            return File(core::ptr::null());
+        }
+        let own = offset!(files.own);
+        let address = self.fd().wrapping_add(fd as usize * 8).wrapping_sub(own as usize);
+        File(load::<true, *const u8>(cast(address, config!(files_type)), own))
+    }
+}
+
+impl FdTable<false> {
+    #[inline(always)]
+    pub fn file(self, fd: u32) -> File<false> {
+        File(if fd >= self.max_fds() { core::ptr::null() } else { probe(self.fd().wrapping_add(fd as usize * 8)) })
     }
 }
 

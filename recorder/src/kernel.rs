@@ -18,6 +18,7 @@
 //! # Ok::<(), recorder::kernel::Error>(())
 //! ```
 
+mod cast;
 mod clock;
 mod contexts;
 mod decode;

@@ -2,6 +2,9 @@
 
 use crate::capture::{ARGUMENTS, Capture, Captures};
 
+/// Stands in the object for `bpf_rdonly_cast`, a function that each kernel has at another number: no helper has this one.
+pub const CAST_MARK: i32 = 0x6361_7374;
+
 /// Settings of a recording.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
@@ -34,7 +37,8 @@ pub struct Config {
     pub remembers: u32,
     /// Whether hooks are entered by kprobes, which find arguments in registers, rather than by trampolines.
     pub kprobes: u32,
-    pub spare: u32,
+    /// BTF's id of `struct files_struct`, where the kernel has `bpf_rdonly_cast` (6.2 and later); else 0.
+    pub files_type: u32,
     /// Which hooks are wanted, a bit for each.
     pub hooks: [u64; 2],
     /// Thread group ids that are not recorded; 0 ends the list.
@@ -57,7 +61,7 @@ impl Config {
         regs_offset: 0,
         remembers: 0,
         kprobes: 0,
-        spare: 0,
+        files_type: 0,
         hooks: [0; 2],
         excluded: [0; 16],
     };

@@ -165,6 +165,14 @@ impl Btf {
         self.functions.contains_key(name.as_bytes())
     }
 
+    pub fn function_id(&self, name: &str) -> Option<u32> {
+        self.functions.get(name.as_bytes()).copied()
+    }
+
+    pub fn struct_id(&self, name: &str) -> Option<u32> {
+        self.structs.get(name.as_bytes()).copied()
+    }
+
     /// How many arguments a function has.
     pub fn function_parameters(&self, name: &str) -> Option<u32> {
         let function = self.entry(*self.functions.get(name.as_bytes())?)?;

@@ -19,7 +19,9 @@ use events::{
 };
 
 use super::{
-    Error, KernelOptions, Transport, clock,
+    Error, KernelOptions, Transport,
+    cast::Cast,
+    clock,
     early_drop::{self, EarlyDrop},
     hooks::{Kind, Loaded as LoadedHook, Plan},
     packets,
@@ -295,6 +297,7 @@ fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, usize),
     } else {
         256 << 10
     };
+    let cast = Cast::of(btf);
     let mut config = Config {
         data_mask: data_bytes as u64 - 1,
         rooms_offset: rooms_offset(data_bytes) as u64,
@@ -311,6 +314,7 @@ fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, usize),
         regs_offset: 16_384 - 168,
         remembers: tables.remembers().into(),
         kprobes: (plan.kind() == Some(Kind::Kprobe)).into(),
+        files_type: cast.map_or(0, |cast| cast.files_type),
         hooks: [tables.hooks as u64, (tables.hooks >> 64) as u64],
         ..Config::EMPTY
     };
@@ -319,6 +323,9 @@ fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, usize),
         *place = tgid;
     }
     let mut object = with_region_size(OBJECT, region_bytes(data_bytes))?;
+    if let Some(cast) = cast {
+        cast.put_into(&mut object);
+    }
     plan.declare(&mut object);
     let write_mask = [LARGEST_WRITE as u64 - 1];
     let slot_mask = [Slot::HOOK_BASE as u64 - 1];

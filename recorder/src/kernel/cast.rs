@@ -1,0 +1,59 @@
+//! `bpf_rdonly_cast` (6.2 and later), by which programs read what they have as an address with plain loads.
+//!
+//! It is a function of the kernel, not a helper with a number of its own: where the object calls the marked helper, the
+//! call is made one of the function that this kernel's BTF names. Kernels without it never reach those calls.
+
+use events::abi::tables::CAST_MARK;
+
+use crate::btf::Btf;
+
+/// `BPF_JMP | BPF_CALL`.
+const CALL: u8 = 0x85;
+/// `BPF_PSEUDO_KFUNC_CALL` as the source register, in the high half of the byte.
+const KERNEL_FUNCTION: u8 = 2 << 4;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Cast {
+    function: u32,
+    /// BTF's id of `struct files_struct`.
+    pub files_type: u32,
+}
+
+impl Cast {
+    /// `None` where the kernel cannot cast.
+    pub fn of(btf: &Btf) -> Option<Cast> {
+        Some(Cast {
+            function: btf.function_id("bpf_rdonly_cast")?,
+            files_type: btf.struct_id("files_struct")?,
+        })
+    }
+
+    /// Makes the calls of the marked helper calls of the kernel's function.
+    pub fn put_into(self, object: &mut [u8]) {
+        let (instructions, _) = object.as_chunks_mut::<8>();
+        for instruction in
+            instructions.iter_mut().filter(|instruction| **instruction == call(0, CAST_MARK as u32))
+        {
+            *instruction = call(KERNEL_FUNCTION, self.function);
+        }
+    }
+}
+
+fn call(registers: u8, number: u32) -> [u8; 8] {
+    let [a, b, c, d] = number.to_le_bytes();
+    [CALL, registers, 0, 0, a, b, c, d]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_calls_of_the_marked_helper_become_calls_of_the_function() {
+        let helper = call(0, 113);
+        let mut object = [call(0, CAST_MARK as u32), helper, call(0, CAST_MARK as u32)].concat();
+        Cast { function: 77_000, files_type: 1 }.put_into(&mut object);
+        let cast = [0x85, 0x20, 0, 0, 0xc8, 0x2c, 1, 0];
+        assert_eq!(object, [cast, helper, cast].concat());
+    }
+}
