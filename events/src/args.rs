@@ -60,6 +60,8 @@ pub enum ArgKind {
     StrList(Len),
     /// A buffer; stored as its first bytes, up to the recorder's bound.
     Bytes(Len),
+    /// Entries of a directory; the length says how many bytes of them the kernel gave: see [`crate::dirents`].
+    Dirents(Len),
     /// A `struct sockaddr`; stored as in the kernel, at most 128 bytes.
     Sockaddr(Len),
     /// A structure of a fixed layout; stored as in the kernel.

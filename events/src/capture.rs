@@ -119,9 +119,10 @@ impl Capture {
         match kind {
             ArgKind::Str => Capture { op: op::STRING, ..same },
             ArgKind::StrArray => Capture { op: op::STRINGS, ..same },
-            ArgKind::Bytes(length) | ArgKind::Text(length) | ArgKind::StrList(length) => {
-                Capture { op: op::BYTES, ..same }.counted(length)
-            }
+            ArgKind::Bytes(length)
+            | ArgKind::Text(length)
+            | ArgKind::StrList(length)
+            | ArgKind::Dirents(length) => Capture { op: op::BYTES, ..same }.counted(length),
             ArgKind::Sockaddr(length) => {
                 Capture { op: op::BYTES, max: SOCKADDR_BYTES, ..same }.counted(length)
             }

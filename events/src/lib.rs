@@ -11,6 +11,7 @@ pub mod catalogue;
 pub mod consts;
 pub mod context;
 pub mod descriptor;
+pub mod dirents;
 pub mod event;
 pub mod marks;
 pub mod sets;

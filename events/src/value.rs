@@ -39,6 +39,8 @@ pub enum Value<'a> {
     /// Strings, each followed by a NUL; see [`strings`].
     StrArray(&'a [u8]),
     Bytes(&'a [u8]),
+    /// See [`crate::dirents`].
+    Dirents(&'a [u8]),
     Sockaddr(&'a [u8]),
     Struct(StructKind, &'a [u8]),
     /// Structures one after the other.
@@ -74,6 +76,7 @@ impl<'a> Value<'a> {
             (ArgKind::Str | ArgKind::Text(_), Raw::Bytes(b)) => Value::Str(b),
             (ArgKind::StrArray | ArgKind::StrList(_), Raw::Bytes(b)) => Value::StrArray(b),
             (ArgKind::Bytes(_), Raw::Bytes(b)) => Value::Bytes(b),
+            (ArgKind::Dirents(_), Raw::Bytes(b)) => Value::Dirents(b),
             (ArgKind::Sockaddr(_), Raw::Bytes(b)) => Value::Sockaddr(b),
             (ArgKind::Struct(s) | ArgKind::Sized(s, _), Raw::Bytes(b)) => Value::Struct(s, b),
             (ArgKind::Array(s, _) | ArgKind::Indirect(s, _), Raw::Bytes(b)) => Value::Array(s, b),

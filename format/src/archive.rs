@@ -118,6 +118,45 @@ pub(crate) struct SideV1 {
     pub(crate) users: Vec<User>,
 }
 
+/// The same since version 4.
+#[derive(Archive, Serialize, Deserialize, Clone, PartialEq, Debug, Default)]
+pub(crate) struct SideV4 {
+    pub(crate) processes: Vec<Process>,
+    pub(crate) cgroups: Vec<Cgroup>,
+    pub(crate) losses: Vec<LossV1>,
+    pub(crate) users: Vec<User>,
+    /// Which of the cgroups are of containers that are sandboxes of pods.
+    pub(crate) sandboxes: Vec<u32>,
+}
+
+/// The first version with [`SideV4`].
+const WITH_SANDBOXES: u16 = 4;
+
+impl SideV4 {
+    /// Records of a file of this version; `offset` is where they came from, for the error.
+    pub(crate) fn read(version: u16, bytes: &[u8], offset: u64) -> Result<SideV4> {
+        if version < WITH_SANDBOXES {
+            let SideV1 { processes, cgroups, losses, users } = read(bytes, offset)?;
+            return Ok(SideV4 { processes, cgroups, losses, users, sandboxes: Vec::new() });
+        }
+        let mut side: SideV4 = read(bytes, offset)?;
+        for at in &side.sandboxes {
+            let cgroup = side.cgroups.get_mut(*at as usize);
+            if let Some(container) = cgroup.and_then(|cgroup| cgroup.container.as_mut()) {
+                container.pod_sandbox = true;
+            }
+        }
+        Ok(side)
+    }
+
+    pub(crate) fn of_cgroups(cgroups: &[Cgroup]) -> SideV4 {
+        let is_sandbox = |cgroup: &Cgroup| cgroup.container.as_ref().is_some_and(|c| c.pod_sandbox);
+        let sandboxes =
+            (0..).zip(cgroups).filter(|(_, cgroup)| is_sandbox(cgroup)).map(|(at, _)| at).collect();
+        SideV4 { cgroups: cgroups.to_vec(), sandboxes, ..SideV4::default() }
+    }
+}
+
 #[derive(Archive, Serialize, Deserialize, Clone, PartialEq, Debug, Default)]
 pub(crate) struct LossV1 {
     pub(crate) host: u16,

@@ -14,7 +14,7 @@ use crate::compress::Decompressor;
 use crate::directory::Directory;
 use crate::integers::{self, Integer, Torn};
 use crate::schema::FileEvent;
-use crate::{ArgTable, Clock, ColumnView, Error, Result, bytestrings, limits};
+use crate::{ArgTable, Clock, ColumnView, Error, Result, bytestrings, entries, limits};
 
 /// Buffers that blocks decode into, reused from block to block. One for each thread, and for each block held at once.
 #[derive(Debug, Default)]
@@ -344,6 +344,11 @@ impl<'a> Block<'a> {
                 let none = Dictionary::default();
                 let texts = if columns::shares_texts(bytes) { self.texts()? } else { &none };
                 column.decode(bytes, rows, self.memory_left(), texts).map_err(torn)?;
+                if let Some((lifted, layout)) = self.file_event(code).and_then(|event| event.kernel_entries)
+                    && u32::from(lifted) == position
+                {
+                    entries::lift(&mut column.dictionary, layout);
+                }
                 self.take(column.dictionary.bytes.len())?;
             } else {
                 column.decode_numbers(bytes, rows).map_err(torn)?;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use events::EventId;
 
-use crate::archive::{self, ArchivedBlockV1, ArchivedIndexV1, ArchivedSideV1, SideV1};
+use crate::archive::{self, ArchivedBlockV1, ArchivedIndexV1, SideV4};
 use crate::block::Parts;
 use crate::compress::Decompressor;
 use crate::directory::Directory;
@@ -21,6 +21,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Capture {
     source: Source,
+    version: u16,
     identity: Option<Identity>,
     header: Header,
     schema: Schema,
@@ -89,14 +90,15 @@ impl Capture {
     fn from_source(source: Source, options: &OpenOptions) -> Result<Capture> {
         let mut buffer = Vec::new();
         let preamble = source.read(0, PREAMBLE_BYTES, &mut buffer).map_err(|_| Error::NotACapture)?;
-        frame::check_preamble(preamble)?;
+        let version = frame::check_preamble(preamble)?;
         let start = PREAMBLE_BYTES as u64;
         let identity = options.identity.clone();
         let head = read_head(&source, start, Kind::Header, identity.as_ref())?;
-        let header: Header = archive::read(&head.bytes, start)?;
+        let header = Header::read(version, &head.bytes, start)?;
         let schema = Schema::of(&header.schema)?;
         let mut capture = Capture {
             source,
+            version,
             identity,
             header,
             schema,
@@ -173,8 +175,7 @@ impl Capture {
                 limit: limits::SIDE_BYTES as u64,
             });
         }
-        archive::access::<ArchivedSideV1>(head, offset)?;
-        let side: SideV1 = archive::read(head, offset)?;
+        let side = SideV4::read(self.version, head, offset)?;
         self.beside.processes.extend(side.processes);
         self.beside.cgroups.extend(side.cgroups);
         self.beside.users.extend(side.users);

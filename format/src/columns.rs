@@ -9,6 +9,7 @@
 //!   DESCRIPTORS, TEXTS
 //!            u32 values, u32 numbers; of DESCRIPTORS a column of the number of each value; a column of the code that each
 //!            value's text has among the block's texts; a column of codes as of MIXED; column of the numbers
+//!   ENTRIES  u32 values, u32 numbers; the values (see `entries`); codes and numbers as of DESCRIPTORS
 //! contexts := dictionary of strings, then a column of integers for each field: see `FIELDS`
 //! ```
 //! A column that is not there is missing in every row.
@@ -17,7 +18,7 @@ use crate::args::{ColumnView, Dictionary, MISSING, NUMBER};
 use crate::builder::{ContextRow, ContextTable};
 use crate::distinct::Distinct;
 use crate::integers::{self, Torn, Work};
-use crate::{bytestrings, limits};
+use crate::{bytestrings, entries, limits};
 
 const NUMBERS: u8 = 0;
 const SPARSE: u8 = 1;
@@ -25,18 +26,21 @@ const BYTES: u8 = 2;
 const MIXED: u8 = 3;
 const DESCRIPTORS: u8 = 4;
 const TEXTS: u8 = 5;
+const ENTRIES: u8 = 6;
 
 /// Bytes of a descriptor's number, before its text.
 const DESCRIPTOR_NUMBER: usize = size_of::<u64>();
 
-/// Whose texts a column may share.
+/// What is known of a column's values, and so which others may share theirs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Sharing {
     Nothing,
     /// Its values are descriptors: a number, then the text that others of the block share.
     Descriptors,
-    /// Its values are texts, some of which descriptors may have as well.
+    /// Its values are texts, most of which other columns have as well. A question about it reads the texts of all.
     Texts,
+    /// Its values are entries of directories.
+    Entries,
 }
 
 /// Gathers one argument's values for encoding.
@@ -106,6 +110,7 @@ impl ColumnBuilder {
             Sharing::Nothing => false,
             Sharing::Descriptors => self.put_descriptors(all, texts, out, work),
             Sharing::Texts => self.put_texts(all, texts, out, work),
+            Sharing::Entries => self.put_entries(all, out, work),
         };
         if shares {
             self.put_codes(out, work);
@@ -123,11 +128,26 @@ impl ColumnBuilder {
         true
     }
 
+    /// Appends the form, and how many values and how many numbers there are.
+    fn put_form(&self, form: u8, out: &mut Vec<u8>) {
+        out.push(form);
+        out.extend_from_slice(&(self.distinct.len() as u32).to_le_bytes());
+        out.extend_from_slice(&(self.numbers.len() as u32).to_le_bytes());
+    }
+
+    fn put_entries(&self, all: &[u8], out: &mut Vec<u8>, work: &mut Work) -> bool {
+        let start = out.len();
+        self.put_form(ENTRIES, out);
+        let fits = entries::encode(self.distinct.values(all), out, work);
+        if !fits {
+            out.truncate(start);
+        }
+        fits
+    }
+
     /// Appends what stands before the codes of a column whose texts the block keeps, with `numbers` if its values have some.
     fn put_shared(&self, form: u8, numbers: &[u64], codes: &[u64], out: &mut Vec<u8>, work: &mut Work) {
-        out.push(form);
-        out.extend_from_slice(&(codes.len() as u32).to_le_bytes());
-        out.extend_from_slice(&(self.numbers.len() as u32).to_le_bytes());
+        self.put_form(form, out);
         if form == DESCRIPTORS {
             integers::encode(numbers, out, work);
         }
@@ -151,20 +171,24 @@ impl ColumnBuilder {
         true
     }
 
-    /// Only where most texts are there already: a question about this column reads all the block's texts.
-    fn put_texts(&self, all: &[u8], texts: &mut Distinct, out: &mut Vec<u8>, work: &mut Work) -> bool {
+    /// Whether most of its texts, as far as a sample tells, are among others.
+    pub(crate) fn is_mostly_among(&self, others: &Distinct, all: &[u8]) -> bool {
         const LOOKED_AT: usize = 64;
-        let has_room = texts.len() + self.distinct.len() <= limits::BLOCK_TEXTS;
-        if !has_room || texts.is_empty() {
-            return false;
-        }
-        let step = self.distinct.len().div_ceil(LOOKED_AT);
+        let step = self.distinct.len().div_ceil(LOOKED_AT).max(1);
         let (mut looked_at, mut shared) = (0, 0);
         for value in self.distinct.values(all).step_by(step) {
             looked_at += 1;
-            shared += usize::from(texts.has(value, all));
+            shared += usize::from(others.has(value, all));
         }
-        if shared * 4 < looked_at * 3 {
+        shared > 0 && shared * 4 >= looked_at * 3
+    }
+
+    pub(crate) fn distinct(&self) -> &Distinct {
+        &self.distinct
+    }
+
+    fn put_texts(&self, all: &[u8], texts: &mut Distinct, out: &mut Vec<u8>, work: &mut Work) -> bool {
+        if texts.len() + self.distinct.len() > limits::BLOCK_TEXTS {
             return false;
         }
         let values = self.distinct.values(all).zip(self.distinct.words());
@@ -286,7 +310,7 @@ impl Column {
                     rest
                 }
             }
-            DESCRIPTORS | TEXTS => {
+            DESCRIPTORS | TEXTS | ENTRIES => {
                 let (values, rest) = rest.split_first_chunk().ok_or(Torn)?;
                 let (count, rest) = rest.split_first_chunk().ok_or(Torn)?;
                 let (values, count) =
@@ -294,7 +318,10 @@ impl Column {
                 if values > rows {
                     return Err(Torn);
                 }
-                let rest = self.decode_values(*form == DESCRIPTORS, values, rest, memory, texts)?;
+                let rest = match *form {
+                    ENTRIES => entries::decode(values, rest, memory, &mut self.dictionary)?,
+                    form => self.decode_values(form == DESCRIPTORS, values, rest, memory, texts)?,
+                };
                 let (rest, numbers) = self.decode_codes(rest, rows, count > 0)?;
                 if numbers != count {
                     return Err(Torn);

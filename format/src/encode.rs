@@ -3,7 +3,7 @@
 use events::{ArgKind, catalogue};
 
 use crate::archive::{self, BlockV1, GroupV1, INLINE, column_key, key};
-use crate::builder::{TAG_BYTES, TAG_MISSING, TAG_NUMBER};
+use crate::builder::{RawColumn, TAG_BYTES, TAG_MISSING, TAG_NUMBER};
 use crate::columns::{self, ColumnBuilder, Sharing};
 use crate::compress::Compressor;
 use crate::distinct::Distinct;
@@ -48,7 +48,8 @@ const INLINE_BYTES: usize = 32;
 pub struct Encoder {
     work: Work,
     compressor: Compressor,
-    column: ColumnBuilder,
+    /// For the columns to come.
+    spare: Vec<ColumnBuilder>,
     /// Those that columns of the block share.
     texts: Distinct,
     words: Vec<u64>,
@@ -121,7 +122,7 @@ impl Encoder {
         Encoder {
             work: Work::default(),
             compressor: Compressor::new(options.compression),
-            column: ColumnBuilder::default(),
+            spare: Vec::new(),
             texts: Distinct::default(),
             words: Vec::new(),
             raw: Vec::new(),
@@ -243,23 +244,32 @@ impl Encoder {
             }
             *place += 1;
         }
-        // Descriptors first: they give the texts that others may share.
-        for wanted in [true, false] {
-            for (code, (table, start)) in b.tables.iter().zip(&starts).enumerate() {
-                let order = order.and_then(|_| ordinals.get(*start..*start + table.rows));
-                let args = catalogue::by_id(table.event).map_or(&[][..], |event| event.args);
-                for (position, column) in table.columns.iter().enumerate() {
-                    let sharing = match args.get(position).map(|arg| arg.kind) {
-                        Some(ArgKind::Fd) => Sharing::Descriptors,
-                        Some(ArgKind::Str) => Sharing::Texts,
-                        _ => Sharing::Nothing,
-                    };
-                    if (sharing == Sharing::Descriptors) == wanted {
-                        let key = column_key(code as u16, position as u32);
-                        self.put_argument(key, column, order, &b.bytes, sharing);
-                    }
+        // Columns of texts wait until all are there: which of them share theirs shows only then.
+        let mut waiting: Vec<(u32, ColumnBuilder)> = Vec::new();
+        for (code, (table, start)) in b.tables.iter().zip(&starts).enumerate() {
+            let order = order.and_then(|_| ordinals.get(*start..*start + table.rows));
+            let args = catalogue::by_id(table.event).map_or(&[][..], |event| event.args);
+            for (position, column) in table.columns.iter().enumerate() {
+                let key = column_key(code as u16, position as u32);
+                let sharing = match args.get(position).map(|arg| arg.kind) {
+                    Some(ArgKind::Fd) => Sharing::Descriptors,
+                    Some(ArgKind::Str) => Sharing::Texts,
+                    Some(ArgKind::Dirents(_)) => Sharing::Entries,
+                    _ => Sharing::Nothing,
+                };
+                let mut values = self.spare.pop().unwrap_or_default();
+                fill(&mut values, column, order, &b.bytes);
+                if sharing == Sharing::Texts {
+                    waiting.push((key, values));
+                } else {
+                    self.put_column(key, values, &b.bytes, sharing);
                 }
             }
+        }
+        let shares = sharing(&waiting, &self.texts, &b.bytes);
+        for ((key, values), shares) in waiting.into_iter().zip(shares) {
+            let sharing = if shares { Sharing::Texts } else { Sharing::Nothing };
+            self.put_column(key, values, &b.bytes, sharing);
         }
         for (code, (table, start)) in b.tables.iter().zip(starts).enumerate() {
             let code = code as u16;
@@ -274,44 +284,12 @@ impl Encoder {
         }
     }
 
-    fn put_argument(
-        &mut self,
-        key: u32,
-        column: &crate::builder::RawColumn,
-        order: Option<&[u32]>,
-        bytes: &[u8],
-        sharing: Sharing,
-    ) {
-        let rows = column.tags.len();
-        self.column.clear();
-        let mut last_value: &[u8] = &[];
-        let mut last_code = None;
-        for row in 0..rows {
-            let row = order.map_or(row, |o| o.get(row).map_or(row, |r| *r as usize));
-            let (Some(tag), Some(word)) = (column.tags.get(row), column.words.get(row)) else { continue };
-            match *tag {
-                TAG_NUMBER => self.column.number(*word),
-                TAG_BYTES => {
-                    let start = (*word >> 32) as usize;
-                    let value = bytes.get(start..start + (*word as u32) as usize).unwrap_or_default();
-                    match last_code {
-                        Some(code) if value == last_value => self.column.code(code),
-                        _ => {
-                            last_code = Some(self.column.bytes(value, *word, bytes));
-                            last_value = value;
-                        }
-                    }
-                }
-                _ => {
-                    debug_assert_eq!(*tag, TAG_MISSING);
-                    self.column.missing();
-                }
-            }
-        }
+    fn put_column(&mut self, key: u32, values: ColumnBuilder, bytes: &[u8], sharing: Sharing) {
         let start = self.raw.len();
-        if self.column.encode(bytes, sharing, &mut self.texts, &mut self.raw, &mut self.work) {
+        if values.encode(bytes, sharing, &mut self.texts, &mut self.raw, &mut self.work) {
             self.place(key, start);
         }
+        self.spare.push(values);
     }
 
     fn put(&mut self, key: u32, values: impl Iterator<Item = u64>) {
@@ -364,6 +342,59 @@ impl Encoder {
         }
         Ok(out)
     }
+}
+
+/// Gathers an argument's values in the order of rows.
+fn fill(values: &mut ColumnBuilder, column: &RawColumn, order: Option<&[u32]>, bytes: &[u8]) {
+    values.clear();
+    let mut last_value: &[u8] = &[];
+    let mut last_code = None;
+    for row in 0..column.tags.len() {
+        let row = order.map_or(row, |o| o.get(row).map_or(row, |r| *r as usize));
+        let (Some(tag), Some(word)) = (column.tags.get(row), column.words.get(row)) else { continue };
+        match *tag {
+            TAG_NUMBER => values.number(*word),
+            TAG_BYTES => {
+                let start = (*word >> 32) as usize;
+                let value = bytes.get(start..start + (*word as u32) as usize).unwrap_or_default();
+                match last_code {
+                    Some(code) if value == last_value => values.code(code),
+                    _ => {
+                        last_code = Some(values.bytes(value, *word, bytes));
+                        last_value = value;
+                    }
+                }
+            }
+            _ => {
+                debug_assert_eq!(*tag, TAG_MISSING);
+                values.missing();
+            }
+        }
+    }
+}
+
+/// Which columns of texts share theirs: those whose texts mostly stand for descriptors as well, and any two of which one
+/// has most of the other's (the path that a call names, and the one that its hook saw).
+fn sharing(columns: &[(u32, ColumnBuilder)], texts: &Distinct, bytes: &[u8]) -> Vec<bool> {
+    /// Shorter columns are not worth the looking.
+    const LEAST: usize = 32;
+    let mut shares: Vec<bool> =
+        columns.iter().map(|(_, column)| column.is_mostly_among(texts, bytes)).collect();
+    let long = || columns.iter().enumerate().filter(|(_, (_, column))| column.distinct().len() >= LEAST);
+    for (at, (_, column)) in long() {
+        for (other_at, (_, other)) in long().filter(|(other_at, _)| *other_at != at) {
+            // Not for a few of them: the others' readers would have all the block's texts to read.
+            let is_alike = column.distinct().len() * 2 >= other.distinct().len();
+            if is_alike && column.is_mostly_among(other.distinct(), bytes) {
+                for place in [at, other_at] {
+                    if let Some(shares) = shares.get_mut(place) {
+                        *shares = true;
+                    }
+                }
+            }
+        }
+    }
+    shares
 }
 
 fn seal(

@@ -18,7 +18,7 @@ pub(crate) const PREAMBLE_BYTES: usize = 16;
 pub(crate) const HEADER_BYTES: usize = 64;
 pub(crate) const TRAILER_BYTES: usize = 32;
 
-pub(crate) const VERSION: u16 = 3;
+pub(crate) const VERSION: u16 = 4;
 /// Like PNG's: a transfer as text, or of seven bits, shows.
 const MAGIC: [u8; 8] = *b"\x89TRZ\r\n\x1a\n";
 const END_MAGIC: [u8; 8] = *b"TRZ.end\n";
@@ -72,7 +72,8 @@ pub(crate) fn preamble() -> [u8; PREAMBLE_BYTES] {
     bytes
 }
 
-pub(crate) fn check_preamble(bytes: &[u8]) -> Result<()> {
+/// The version that the first bytes of a file say.
+pub(crate) fn check_preamble(bytes: &[u8]) -> Result<u16> {
     if !bytes.starts_with(&MAGIC) {
         return Err(Error::NotACapture);
     }
@@ -81,7 +82,7 @@ pub(crate) fn check_preamble(bytes: &[u8]) -> Result<()> {
         return Err(Error::Version { found, known: VERSION });
     }
     match bytes.get(10..PREAMBLE_BYTES) {
-        Some(rest) if rest.iter().all(|b| *b == 0) => Ok(()),
+        Some(rest) if rest.iter().all(|b| *b == 0) => Ok(found),
         _ => Err(Error::Damaged { offset: 10, what: "the first bytes hold what this version does not know" }),
     }
 }
@@ -258,8 +259,8 @@ mod tests {
     fn a_newer_version_is_named() {
         let mut bytes = preamble();
         assert!(check_preamble(&bytes).is_ok());
-        bytes[8] = 4;
+        bytes[8] = 5;
         let error = check_preamble(&bytes).unwrap_err().to_string();
-        assert_eq!(error, "the capture is of format version 4; this program reads version 3 and older");
+        assert_eq!(error, "the capture is of format version 5; this program reads version 4 and older");
     }
 }

@@ -1,8 +1,11 @@
 //! What a capture says about itself before its first event.
 
-use crate::schema::EventSchema;
+use rkyv::util::AlignedVec;
 
-/// Where, when and how a capture was recorded.
+use crate::schema::EventSchema;
+use crate::{Result, archive, schema_text};
+
+/// Where, when and how a capture was recorded. Archived as it is before version 4.
 #[derive(Clone, PartialEq, Eq, Debug, Default, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub struct Header {
     /// Name and version of the program, such as `tracer 0.1.0`.
@@ -15,6 +18,39 @@ pub struct Header {
     pub recording: Recording,
     /// Further hosts of a merged capture: records with `host: 1` are of the first of these.
     pub more_hosts: Vec<Host>,
+}
+
+/// The same, as archived since version 4.
+#[derive(rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+struct HeaderV4 {
+    program: String,
+    host: Host,
+    clock: Clock,
+    schema: String,
+    recording: Recording,
+    more_hosts: Vec<Host>,
+}
+
+/// The first version whose schema is text.
+const TEXT_SCHEMA: u16 = 4;
+
+impl Header {
+    pub(crate) fn to_bytes(&self) -> Result<AlignedVec> {
+        let Header { program, host, clock, schema, recording, more_hosts } = self.clone();
+        let schema = schema_text::write(&schema);
+        archive::to_bytes(&HeaderV4 { program, host, clock, schema, recording, more_hosts })
+    }
+
+    /// The header of a file of this version; `offset` is where it came from, for the error.
+    pub(crate) fn read(version: u16, bytes: &[u8], offset: u64) -> Result<Header> {
+        if version < TEXT_SCHEMA {
+            return archive::read(bytes, offset);
+        }
+        let read: HeaderV4 = archive::read(bytes, offset)?;
+        let HeaderV4 { program, host, clock, schema, recording, more_hosts } = read;
+        let schema = schema_text::read(&schema, offset)?;
+        Ok(Header { program, host, clock, schema, recording, more_hosts })
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Default, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]

@@ -18,6 +18,7 @@ mod directory;
 mod distinct;
 mod encode;
 mod encrypt;
+mod entries;
 mod error;
 mod frame;
 #[doc(hidden)]
@@ -36,6 +37,7 @@ pub mod rewrite;
 mod row;
 mod salvage;
 mod schema;
+mod schema_text;
 mod seal;
 mod side;
 mod sizes;

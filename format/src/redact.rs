@@ -265,7 +265,7 @@ impl Redactor {
                 }
             }
             // Listings of directories and of mounts hold names, one after the other.
-            ArgKind::Bytes(_)
+            ArgKind::Bytes(_) | ArgKind::Dirents(_)
                 if matches!(event.name, "getdents" | "getdents64" | "readdir" | "statmount") =>
             {
                 let about_paths = self.rules.iter().any(|rule| rule.is_about(&Subject::Paths));

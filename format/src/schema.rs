@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use events::{Arg, Event, EventId, Returns, Set, Sets, Source, SyscallNumbers, catalogue};
+use events::dirents::Layout;
+use events::{Arg, ArgKind, Event, EventId, Returns, Set, Sets, Source, SyscallNumbers, catalogue};
 
 use crate::{Error, Result, kinds, limits};
 
@@ -63,6 +64,8 @@ pub(crate) struct FileEvent {
     pub(crate) event: &'static Event,
     /// By the program's position of an argument: its position in the file.
     pub(crate) positions: Vec<Option<u8>>,
+    /// The file's argument that is entries of a directory as the kernel laid them out.
+    pub(crate) kernel_entries: Option<(u8, Layout)>,
 }
 
 impl Schema {
@@ -82,7 +85,13 @@ impl Schema {
             };
             let position = |arg: &Arg| file.args.iter().position(|a| a.name == arg.name).map(|at| at as u8);
             let positions = event.args.iter().map(position).collect();
-            by_file_id.insert(file.id, FileEvent { event, positions });
+            let is_lifted = |arg: &&Arg| {
+                matches!(arg.kind, ArgKind::Dirents(_))
+                    && file.args.iter().any(|a| a.name == arg.name && a.kind == "bytes")
+            };
+            let lifted = event.args.iter().find(is_lifted).and_then(position);
+            let kernel_entries = lifted.zip(Layout::of(event.name, false));
+            by_file_id.insert(file.id, FileEvent { event, positions, kernel_entries });
         }
         Ok(Schema { by_file_id })
     }

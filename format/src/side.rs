@@ -68,6 +68,9 @@ pub struct Container {
     pub pod_name: String,
     pub pod_namespace: String,
     pub pod_uid: String,
+    /// Whether it holds a pod together, rather than working for it. Archived beside the cgroups: see `SideV4`.
+    #[rkyv(with = rkyv::with::Skip)]
+    pub pod_sandbox: bool,
     /// Boot clock, ns; `None` when it ran before the recording began, or nobody knows.
     pub started_ns: Option<u64>,
 }

@@ -64,6 +64,7 @@ fn verify_source(source: &Source, expected: Expected<'_>) -> Result<Verdict> {
         unopened: false,
         refused: None,
         offset: PREAMBLE_BYTES as u64,
+        version: 0,
         chain: Chain([0; 32]),
         frames: 0,
         last: None,
@@ -93,6 +94,7 @@ struct Walk<'a> {
     /// The identity opened none of a frame's keys. Either it is another's, or the frame was changed there: the chain tells.
     refused: Option<Error>,
     offset: u64,
+    version: u16,
     chain: Chain,
     frames: u32,
     /// The frame before this one: its offset, and its number among blocks if it is one.
@@ -127,7 +129,7 @@ impl Walk<'_> {
             Err(Error::Damaged { .. }) => {
                 return Err(self.fault(None, "the first bytes are not those of a capture"));
             }
-            outcome => outcome?,
+            version => self.version = version?,
         }
         self.chain = Chain::start(preamble);
         while self.seal.is_none() {
@@ -241,7 +243,7 @@ impl Walk<'_> {
                 }
                 self.verdict.rows += directory.rows as u64;
             }
-            Kind::Header => match archive::read::<Header>(&raw, self.offset) {
+            Kind::Header => match Header::read(self.version, &raw, self.offset) {
                 Ok(header) => self.verdict.header = Some(Box::new(header)),
                 Err(_) => return Err(self.fault(None, "the header is damaged")),
             },

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use rkyv::util::AlignedVec;
 
-use crate::archive::{self, LossV1, SealV1, SideV1};
+use crate::archive::{self, LossV1, SealV1, SideV4};
 use crate::compress::Compressor;
 use crate::encode::HeadPlace;
 use crate::frame::{self, FrameHeader, Kind, Trailer, padding};
@@ -67,7 +67,7 @@ impl<W: Write> Writer<W> {
             rows: 0,
             options,
         };
-        writer.archived(Kind::Header, &archive::to_bytes(header)?)?;
+        writer.archived(Kind::Header, &header.to_bytes()?)?;
         Ok(writer)
     }
 
@@ -89,13 +89,13 @@ impl<W: Write> Writer<W> {
         match side {
             Side::Processes(all) => all
                 .chunks(RECORDS)
-                .try_for_each(|some| self.records(&SideV1 { processes: some.to_vec(), ..SideV1::default() })),
-            Side::Cgroups(all) => all
-                .chunks(RECORDS)
-                .try_for_each(|some| self.records(&SideV1 { cgroups: some.to_vec(), ..SideV1::default() })),
+                .try_for_each(|some| self.records(&SideV4 { processes: some.to_vec(), ..SideV4::default() })),
+            Side::Cgroups(all) => {
+                all.chunks(RECORDS).try_for_each(|some| self.records(&SideV4::of_cgroups(some)))
+            }
             Side::Users(all) => all
                 .chunks(RECORDS)
-                .try_for_each(|some| self.records(&SideV1 { users: some.to_vec(), ..SideV1::default() })),
+                .try_for_each(|some| self.records(&SideV4 { users: some.to_vec(), ..SideV4::default() })),
             Side::Losses(all) => all.chunks(RECORDS).try_for_each(|some| {
                 let losses = some
                     .iter()
@@ -109,12 +109,12 @@ impl<W: Write> Writer<W> {
                         cause: loss.cause.clone(),
                     })
                     .collect();
-                self.records(&SideV1 { losses, ..SideV1::default() })
+                self.records(&SideV4 { losses, ..SideV4::default() })
             }),
         }
     }
 
-    fn records(&mut self, records: &SideV1) -> Result<()> {
+    fn records(&mut self, records: &SideV4) -> Result<()> {
         let offset = self.bytes;
         self.archived(Kind::Side, &archive::to_bytes(records)?)?;
         self.index.index.sides.push(offset);

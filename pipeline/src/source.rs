@@ -138,7 +138,7 @@ fn containers(capture: &Capture, host: u16) -> Containers {
                 pod_name: known.pod_name.clone(),
                 pod_namespace: known.pod_namespace.clone(),
                 pod_uid: known.pod_uid.clone(),
-                pod_sandbox: false,
+                pod_sandbox: known.pod_sandbox,
                 created_ns: cgroup.created_ns,
                 started_ns: known.started_ns,
             };

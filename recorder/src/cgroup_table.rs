@@ -175,12 +175,13 @@ impl CgroupTable {
         let Some(container) = self.known.get_mut(&cgroup_id).and_then(|c| c.container.as_mut()) else {
             return;
         };
-        let ContainerNames { name, image, pod_name, pod_namespace, pod_uid, pod_sandbox: _, runtime } = names;
+        let ContainerNames { name, image, pod_name, pod_namespace, pod_uid, pod_sandbox, runtime } = names;
         if let Some(runtime) = runtime.filter(|_| container.runtime.is_empty()) {
             container.runtime = runtime.name().to_owned();
         }
         (container.name, container.image) = (name, image);
         (container.pod_name, container.pod_namespace) = (pod_name, pod_namespace);
+        container.pod_sandbox = pod_sandbox;
         if !pod_uid.is_empty() {
             container.pod_uid = pod_uid;
         }
@@ -229,7 +230,7 @@ impl CgroupTable {
             pod_name: &container.pod_name,
             pod_namespace: &container.pod_namespace,
             pod_uid: &container.pod_uid,
-            pod_sandbox: false,
+            pod_sandbox: container.pod_sandbox,
             created_ns: cgroup.created_ns,
             started_ns: match cgroup.created_ns {
                 None => Some(0),
@@ -334,11 +335,15 @@ mod tests {
         assert!(table.version() > before);
         let requests = table.take_unnamed();
         assert_eq!(requests, [NameRequest { cgroup_id: 7, container_id: ID.to_owned() }]);
-        let names =
-            ContainerNames { name: "web".into(), image: "alpine".into(), ..ContainerNames::default() };
+        let names = ContainerNames {
+            name: "web".into(),
+            image: "alpine".into(),
+            pod_sandbox: true,
+            ..ContainerNames::default()
+        };
         table.named(7, names);
         let facts = table.facts(7).unwrap();
-        assert_eq!((facts.name, facts.image), ("web", "alpine"));
+        assert_eq!((facts.name, facts.image, facts.pod_sandbox), ("web", "alpine", true));
         let told = table.take_untold();
         assert_eq!(told[0].container.as_ref().unwrap().runtime, "docker");
         assert!(table.take_untold().is_empty());

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use events::dirents::{FIXED_BYTES, TAG};
 use events::show::{self, Leaf, Parts, Shape};
 use events::vectors::{MESSAGE_HEAD, MSGHDR_BYTES};
 use events::{ArgKind, Event, Raw, StructKind};
@@ -27,6 +28,7 @@ pub(crate) fn of(event: &Event, position: usize) -> Option<BTreeSet<String>> {
         | ArgKind::Sized(kind, _)
         | ArgKind::Array(kind, _)
         | ArgKind::Indirect(kind, _) => walk(&zeros(kind), 0),
+        ArgKind::Dirents(_) => walk(&[&[TAG][..], &[0; FIXED_BYTES]].concat(), 0),
         ArgKind::Iovec(_) => walk(&[&[1, 0, 0, 0][..], &[0; 16]].concat(), 0),
         ArgKind::Msghdr | ArgKind::Mmsghdr(_) => addresses().for_each(|address| walk(&message(&address), 0)),
         _ => {}
@@ -117,6 +119,7 @@ mod tests {
         assert!(has("timer_settime", "new_value", "it_value"));
         assert!(has("rt_sigqueueinfo", "info", "si_status") && has("rt_sigqueueinfo", "info", "si_addr"));
         assert!(has("sendmsg", "msg", "msg_name.sin_port") && has("sendmsg", "msg", "msg_iov.iov_len"));
+        assert!(has("getdents64", "dirp", "d_name") && has("getdents", "dirp", "d_type"));
         assert!(has("bpf", "attr", "map_type") && has("bpf", "attr", "prog_type"));
         assert!(has("poll", "fds", "events") && has("writev", "iov", "iov_len"));
         assert!(members("openat", "pathname").unwrap().is_empty());

@@ -54,6 +54,19 @@ pub static EXCEPTIONS: &[Exception] = &[
         why: "the call has no argument: strace reads the mask from the frame of the signal handler on the stack",
     },
     Exception {
+        calls: &["getdents", "getdents64"],
+        place: ".d_off",
+        what: What::Missing,
+        why: "a cursor of the file system, which means nothing to anybody else, and as a hash of 8 bytes was a third of the \
+              capture of a program that walks a tree",
+    },
+    Exception {
+        calls: &["getdents", "getdents64"],
+        place: ".d_reclen",
+        what: What::Missing,
+        why: "bytes of the entry with its padding, which is not kept",
+    },
+    Exception {
         calls: &["io_submit"],
         place: ".aio_buf",
         what: What::Different,

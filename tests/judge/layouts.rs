@@ -7,7 +7,6 @@ use crate::shown::Shown;
 pub fn read(shown: &Shown, bytes: &[u8]) -> Option<Held> {
     match shown {
         Shown::List(elements) => match elements.first() {
-            Some(Shown::Members(members)) if has(members, "d_ino") => Some(entries(members, bytes)),
             Some(Shown::Members(members)) if has(members, "cmsg_len") => Some(control(bytes)),
             Some(Shown::Members(_)) => {
                 let one = read(elements.first()?, bytes)?;
@@ -74,31 +73,6 @@ fn numbers(count: usize, bytes: &[u8]) -> Option<Held> {
     let number =
         |chunk: &[u8]| Held::Number(chunk.iter().rev().fold(0, |value, byte| value << 8 | i128::from(*byte)));
     Some(Held::List(bytes.chunks_exact(width).map(number).collect()))
-}
-
-/// `struct linux_dirent`, or `linux_dirent64`, whose type stands before the name.
-fn entries(first: &[(String, Shown)], mut bytes: &[u8]) -> Held {
-    let place = |wanted: &str| first.iter().position(|(name, _)| name == wanted);
-    let is_64 = place("d_type") < place("d_name");
-    let mut entries = Vec::new();
-    while let (Some(inode), Some(offset), Some(length)) =
-        (word(bytes, 0), word(bytes, 8), bytes.get(16..).and_then(|rest| rest.first_chunk()))
-    {
-        let length = usize::from(u16::from_le_bytes(*length));
-        let Some((entry, rest)) = bytes.split_at_checked(length) else { break };
-        bytes = rest;
-        let kind = if is_64 { entry.get(18) } else { entry.last() };
-        let name = entry.get(if is_64 { 19 } else { 18 }..).unwrap_or_default();
-        let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
-        entries.push(named([
-            ("d_ino", Held::Number(inode)),
-            ("d_off", Held::Number(offset)),
-            ("d_reclen", Held::Number(length as i128)),
-            ("d_type", Held::Number(kind.copied().unwrap_or_default().into())),
-            ("d_name", raw(name)),
-        ]));
-    }
-    Held::List(entries)
 }
 
 /// `struct cmsghdr` after `struct cmsghdr`.

@@ -111,6 +111,18 @@ pub(super) const RENAME_FLAGS: Table =
     Table::flags(None, &[(1, "RENAME_NOREPLACE"), (2, "RENAME_EXCHANGE"), (4, "RENAME_WHITEOUT")]);
 
 /// Flags of `setxattr`.
+pub(super) const DIRENT_TYPE: Table = Table::values(&[
+    (0, "DT_UNKNOWN"),
+    (1, "DT_FIFO"),
+    (2, "DT_CHR"),
+    (4, "DT_DIR"),
+    (6, "DT_BLK"),
+    (8, "DT_REG"),
+    (10, "DT_LNK"),
+    (12, "DT_SOCK"),
+    (14, "DT_WHT"),
+]);
+
 pub(super) const XATTR_FLAGS: Table = Table::flags(None, &[(1, "XATTR_CREATE"), (2, "XATTR_REPLACE")]);
 
 /// Flags of `preadv2` and `pwritev2`.

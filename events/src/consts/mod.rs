@@ -206,6 +206,8 @@ names! {
     MsyncFlags = memory::MSYNC_FLAGS;
     /// Namespaces and shared state, in `unshare` and `setns`.
     NamespaceFlags = processes::NAMESPACE_FLAGS;
+    /// Types of a directory's entries.
+    DirentType = files::DIRENT_TYPE;
     /// How a file is opened. `O_SYNC` and `O_TMPFILE` hold a bit of another flag.
     OpenFlags = files::OPEN_FLAGS;
     /// Flags of `dup3` and its like.

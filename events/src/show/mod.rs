@@ -4,6 +4,7 @@
 //! filters ([`find`]) are such listeners, so that they can never disagree about what a value holds. Bytes may come from
 //! a hostile file: what is torn is left out, and nothing panics.
 
+mod dirent;
 mod field;
 mod find;
 mod layout;
@@ -106,6 +107,7 @@ pub fn value(value: Value<'_>, names: Names, parts: &mut dyn Parts) {
             parts.close(Shape::List);
         }
         Value::Bytes(bytes) => parts.leaf(Leaf::Bytes(bytes)),
+        Value::Dirents(bytes) => dirent::entries(bytes, parts),
         Value::Sockaddr(bytes) => sockaddr::walk(bytes, parts),
         Value::Struct(kind, bytes) => structure::walk(kind, bytes, names, parts),
         Value::Array(kind, bytes) => structure::array(kind, bytes, names, parts),

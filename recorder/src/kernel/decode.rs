@@ -8,6 +8,7 @@ use events::{
         BLOB_HEADER_BYTES, CONTEXT_BYTES, HEADER_BYTES, RecordHeader, WireContext, files, form,
         region::LARGEST_WRITE,
     },
+    dirents,
 };
 
 use super::{
@@ -198,6 +199,8 @@ pub struct SlotReader {
     pub slot: SlotEvent,
     /// For each word, how it is read and its argument's position.
     words: Box<[(Word, u8)]>,
+    /// How its directories' entries are laid out, if it has some.
+    dirents: Option<dirents::Layout>,
 }
 
 impl SlotReader {
@@ -215,7 +218,8 @@ impl SlotReader {
             };
             (read, position as u8)
         });
-        SlotReader { words: words.collect(), slot }
+        let dirents = dirents::Layout::of(slot.event.name, slot.is_compat);
+        SlotReader { words: words.collect(), dirents, slot }
     }
 }
 
@@ -311,6 +315,8 @@ impl Arguments {
                 if let Some(Raw::Number(number)) = args.get(position) {
                     self.descriptor(position, *number, files, record, blob, &mut marks);
                 }
+            } else if let (ArgKind::Dirents(_), Some(layout)) = (arg.kind, reader.dirents) {
+                self.dirents(position, layout, record.get(blob.bytes()).unwrap_or_default());
             } else if !arg.kind.is_number() {
                 self.value(position, files, record, blob, &mut marks);
             }
@@ -363,6 +369,19 @@ impl Arguments {
         } else {
             self.put(position, Holder::File, blob);
         }
+    }
+
+    /// Puts the entries of a directory together: the last one may be cut off, and is left out.
+    fn dirents(&mut self, position: usize, layout: dirents::Layout, kernel: &[u8]) {
+        let start = self.made.len();
+        self.made.push(dirents::TAG);
+        for entry in layout.entries(kernel) {
+            let (fixed, name, end) = entry.parts();
+            self.made.extend_from_slice(&fixed);
+            self.made.extend_from_slice(name);
+            self.made.extend_from_slice(&end);
+        }
+        self.put_made(position, start);
     }
 
     /// Finds any other value that is bytes, and puts it together where it is not one by itself.

@@ -53,6 +53,8 @@ pub struct Line {
     pub pod_namespace: String,
     #[serde(default, rename = "podUID")]
     pub pod_uid: String,
+    #[serde(default)]
+    pub pod_sandbox: bool,
     pub event_name: String,
     #[serde(default)]
     pub matched_scopes: u64,
@@ -129,6 +131,8 @@ pub(super) struct PodObject {
     pod_namespace: String,
     #[serde(default, rename = "podUID")]
     pod_uid: String,
+    #[serde(default)]
+    pod_sandbox: bool,
 }
 
 /// An empty list is written as `null` too.
@@ -160,6 +164,7 @@ impl Line {
         said(&mut self.pod_name, &mut self.kubernetes.pod_name);
         said(&mut self.pod_namespace, &mut self.kubernetes.pod_namespace);
         said(&mut self.pod_uid, &mut self.kubernetes.pod_uid);
+        self.pod_sandbox |= self.kubernetes.pod_sandbox;
         if self.cgroup_id == 0 && !self.container_id.is_empty() {
             self.cgroup_id = stand_in(&self.container_id);
         }

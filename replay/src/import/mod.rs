@@ -272,6 +272,7 @@ fn container(line: &Line) -> Container {
         pod_name: line.pod_name.clone(),
         pod_namespace: line.pod_namespace.clone(),
         pod_uid: line.pod_uid.clone(),
+        pod_sandbox: line.pod_sandbox,
         ..Container::default()
     }
 }

@@ -34,6 +34,7 @@ fn is_tree(kind: ArgKind, bytes: &[u8]) -> bool {
         ArgKind::Str | ArgKind::Text(_) | ArgKind::StrArray | ArgKind::StrList(_) | ArgKind::Bytes(_) => {
             false
         }
+        ArgKind::Dirents(_) => bytes.first() != Some(&events::dirents::TAG),
         // Families that were put back into bytes are 1, 2 and 10; members are tagged 7.
         ArgKind::Sockaddr(_) => bytes.first().is_some_and(|tag| !matches!(tag, 1 | 2 | 10)),
         kind => kind.is_bytes(),

@@ -1,7 +1,7 @@
 //! Files and directories: opening, making, renaming, removing.
 
 use super::{arg, call, dirfd, fd, int, mode, off, path, size, uint};
-use crate::ArgKind::{Bytes, Fd, Sized, Str, Struct, Text, U32, U64};
+use crate::ArgKind::{Dirents, Fd, Sized, Str, Struct, Text, U32, U64};
 use crate::Len::{Arg, Inside, Return};
 use crate::StructKind::{FileHandle, Int, OpenHow};
 use crate::{Event, Names, Returns, Set, Sets};
@@ -28,7 +28,7 @@ pub(super) const EVENTS: &[Event] = &[
         "getdents",
         [141, -1],
         FS_FS_DIR_OPS,
-        &[fd("fd"), arg("dirp", "struct linux_dirent*", Bytes(Return)).out(), uint("count")],
+        &[fd("fd"), arg("dirp", "struct linux_dirent*", Dirents(Return)).out(), uint("count")],
     ),
     call(79, "getcwd", [183, 17], FS_FS_DIR_OPS, &[arg("buf", "char*", Str).out(), size("size")]),
     call(80, "chdir", [12, 49], FS_FS_DIR_OPS, &[path("path")]),
@@ -64,7 +64,7 @@ pub(super) const EVENTS: &[Event] = &[
         FS_FS_DIR_OPS,
         &[
             arg("fd", "unsigned int", Fd),
-            arg("dirp", "struct linux_dirent64*", Bytes(Return)).out(),
+            arg("dirp", "struct linux_dirent64*", Dirents(Return)).out(),
             uint("count"),
         ],
     ),
