@@ -69,7 +69,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
     let mut writer = options.target.create(&header, &[&options.file])?;
     let source = Source::new(vec![(name.clone(), capture)]);
     let Some(file) = source.files().first() else { bail!("{name}: it cannot be read") };
-    let mut copier = rewritten::copier();
+    let mut copier = options.target.copier();
     let cut = Cut { columns: &columns, range, matched: None };
     copier.sides(&file.capture, &mut writer, &mut { cut }, Place::default())?;
     let done = vec![false; file.capture.blocks().len()];

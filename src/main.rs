@@ -1,6 +1,7 @@
 //! The `tracer` command: records what the kernel did, and asks captures which of it matches a scope.
 
 mod cli;
+mod compression;
 mod cut;
 mod diff;
 mod events_list;

@@ -27,7 +27,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
     let (header, places) = join(&captures)?;
     let sources: Vec<&Path> = options.files.iter().map(PathBuf::as_path).collect();
     let mut writer = options.target.create(&header, &sources)?;
-    let mut copier = rewritten::copier();
+    let mut copier = options.target.copier();
     let mut blocks = Vec::new();
     for (file, (capture, place)) in captures.iter().zip(&places).enumerate() {
         copier.sides(capture, &mut writer, &mut AsItIs, *place).context("writing")?;

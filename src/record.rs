@@ -10,7 +10,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use recorder::amount::{self, Stretch};
 
-use crate::{filters::FilterOptions, outcome::Outcome};
+use crate::{compression::Compression, filters::FilterOptions, outcome::Outcome};
 
 /// Everything is recorded unless --events says otherwise; scopes (-f, -p) only label what they match, so that replay can
 /// ask for something else later. The recording ends with Ctrl-C, with COMMAND, or when a limit is reached.
@@ -135,13 +135,6 @@ enum Hooks {
     /// Hooks of security modules, where bpf is one of them (lsm=)
     Lsm,
     None,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-enum Compression {
-    Fast,
-    Default,
-    Max,
 }
 
 pub fn run(options: Options) -> Result<Outcome> {

@@ -36,7 +36,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
     }
     let header = rewritten::header(&capture, "recover");
     let mut writer = options.target.create(&header, &[&options.file])?;
-    let mut copier = rewritten::copier();
+    let mut copier = options.target.copier();
     copier.sides(&capture, &mut writer, &mut AsItIs, Place::default()).context("writing")?;
     for (block, info) in capture.blocks().iter().enumerate() {
         // A block that does not decode is left out, with what came of it so far written as losses nobody can count.

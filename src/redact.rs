@@ -50,7 +50,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
     let mut header = rewritten::header(&capture, "redact");
     redactor.header(&mut header);
     let mut writer = options.target.create(&header, &[&options.file])?;
-    let mut copier = rewritten::copier();
+    let mut copier = options.target.copier();
     copier.sides(&capture, &mut writer, &mut redactor, Place::default())?;
     for block in 0..capture.blocks().len() {
         copier

@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use format::{Capture, Compression, Header, Writer};
+use format::rewrite::Copier;
+use format::{Capture, Header, Writer};
 
+use crate::compression::Compression;
 use crate::seal;
 
 /// Where the new capture goes.
@@ -26,6 +28,9 @@ pub struct Target {
     /// Encrypt it to this age recipient (age1...); repeatable
     #[arg(long, value_name = "RECIPIENT")]
     pub encrypt_to: Vec<String>,
+    /// How hard to compress
+    #[arg(long, value_enum, default_value_t = Compression::Default)]
+    pub compression: Compression,
 }
 
 impl Target {
@@ -50,6 +55,10 @@ impl Target {
         let file =
             open.open(&self.output).with_context(|| format!("creating {name} (--force overwrites)"))?;
         Ok(Writer::create_with(file, header, options)?)
+    }
+
+    pub fn copier(&self) -> Copier {
+        Copier::new(format::Options::new(self.compression.into()))
     }
 
     /// Ends it, and says on stderr what it amounts to.
@@ -78,8 +87,4 @@ pub fn header(capture: &Capture, made_by: &str) -> Header {
     // What follows a part of a rotated set is not this.
     header.recording.previous_head = None;
     header
-}
-
-pub fn copier() -> format::rewrite::Copier {
-    format::rewrite::Copier::new(format::Options::new(Compression::Default))
 }

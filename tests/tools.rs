@@ -222,6 +222,19 @@ fn cut_takes_a_stretch_of_time_a_filter_and_columns() {
 }
 
 #[test]
+fn cut_compresses_as_hard_as_it_is_told_to() {
+    let dir = Dir::new();
+    let file = dir.capture("a.trz");
+    let [fast, max] = ["fast", "max"].map(|level| {
+        let out = dir.path(level);
+        told(&["cut", &file, "--compression", level, "-o", &out], 0);
+        assert_eq!(rows(&out), rows(&file));
+        std::fs::metadata(out).unwrap().len()
+    });
+    assert!(max < fast, "{max} and {fast}");
+}
+
+#[test]
 fn merge_keeps_hosts_apart_and_orders_by_wall_clock() {
     let dir = Dir::new();
     let (one, two) = (dir.path("one.trz"), dir.path("two.trz"));

@@ -107,6 +107,8 @@ pub fn part(part: Part, rows: usize, bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::entries;
+    use events::dirents;
 
     const ALL: [Part; 10] = [
         Part::Frame,
@@ -148,6 +150,12 @@ mod tests {
         column(Part::Strings, &mut |out| {
             bytestrings::encode(&[b"/usr/lib/a", b"/usr/lib/b", b"/usr"], out, &mut work)
         });
+        let entries = [&[dirents::TAG, 9, 0, 0, 0, 0, 0, 0, 0, 8][..], b"note\0"].concat();
+        column(Part::Argument, &mut |out| {
+            out.extend_from_slice(&[6, 40, 0, 0, 0, 0, 0, 0, 0]);
+            assert!(entries::encode(std::iter::repeat_n(&entries[..], 40), out, &mut work));
+            integers::encode(&values, out, &mut work);
+        });
         let schema = crate::current_schema().into_iter().take(5).collect();
         let header = Header { schema, program: "x".into(), ..Header::default() };
         column(Part::Header, &mut |out| out.extend_from_slice(&header.to_bytes().unwrap()));
@@ -172,7 +180,7 @@ mod tests {
             part(kind, random() as usize % 64, &bytes);
             part(kind, 40, &bytes);
             // A dictionary is most of an argument, and a beginning of contexts.
-            part(Part::Argument, 40, &[&[random() as u8 % 5], bytes.as_slice()].concat());
+            part(Part::Argument, 40, &[&[random() as u8 % 7], bytes.as_slice()].concat());
             // Of one whose texts the block has, two counts are the beginning.
             let counts = [random() as u8 % 48, 0, 0, 0, random() as u8 % 48, 0, 0, 0];
             part(

@@ -30,7 +30,7 @@ use recorder::{
 };
 use scopes::{Lowered, Plan, ScopeSet};
 
-use super::{Compression, Hooks, Options, Transport, progress, steer::Steer};
+use super::{Hooks, Options, Transport, progress, steer::Steer};
 use crate::{filters::Diagnostics, outcome::Outcome, seal};
 
 /// Containers whose names may wait to be asked for.
@@ -129,11 +129,7 @@ pub fn record(options: &Options) -> Result<Outcome> {
             seal,
         },
         header,
-        compression: match options.compression {
-            Compression::Fast => format::Compression::Fast,
-            Compression::Default => format::Compression::Default,
-            Compression::Max => format::Compression::Max,
-        },
+        compression: options.compression.into(),
         choice: Choice {
             labels: Judge::new(plan, recording, wall_offset_ns),
             only_matched: options.only_matched,

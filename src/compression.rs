@@ -1,0 +1,20 @@
+//! How hard to compress, as an option of whatever writes captures.
+
+use clap::ValueEnum;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Compression {
+    Fast,
+    Default,
+    Max,
+}
+
+impl From<Compression> for format::Compression {
+    fn from(level: Compression) -> format::Compression {
+        match level {
+            Compression::Fast => format::Compression::Fast,
+            Compression::Default => format::Compression::Default,
+            Compression::Max => format::Compression::Max,
+        }
+    }
+}
