@@ -1,6 +1,7 @@
 //! Rows as three workloads make them: a loop of one-byte reads and writes, a walk over a tree of files, a storm of forks.
 //! Times and addresses are noisy as on a real host, from a fixed seed.
 
+use events::dirents::{Dirent, TAG};
 use events::{Context, EventId, Marks, Raw, catalogue};
 use format::{BlockBuilder, Row};
 
@@ -148,20 +149,15 @@ pub fn find(count: usize, contents: bool) -> Workload {
             break;
         }
         let Ok(entries) = std::fs::read_dir(&path) else { continue };
-        let (depth, mut dirents, mut entries_count) = (path.components().count() as u64, Vec::new(), 0);
+        let (depth, mut dirents, mut entries_count) = (path.components().count() as u64, vec![TAG], 0);
         for entry in entries.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             entries_count += 1;
             if dirents.len() < 256 {
                 use std::os::unix::fs::DirEntryExt;
-                dirents.extend_from_slice(&entry.ino().to_le_bytes());
-                let hash = make.random() >> 1;
-                dirents.extend_from_slice(&hash.to_le_bytes());
-                let length = (19 + name.len() + 1).next_multiple_of(8);
-                dirents.extend_from_slice(&(length as u16).to_le_bytes());
-                dirents.push(8);
-                dirents.extend_from_slice(name.as_bytes());
-                dirents.resize(dirents.len() + length - 19 - name.len(), 0);
+                let entry = Dirent { inode: entry.ino(), kind: 8, name: name.as_bytes() };
+                let (fixed, name, end) = entry.parts();
+                dirents.extend_from_slice(&[&fixed[..], name, &end].concat());
             }
             if entry.file_type().is_ok_and(|t| t.is_dir()) {
                 stack.push((entry.path(), name));
@@ -170,7 +166,6 @@ pub fn find(count: usize, contents: bool) -> Workload {
                 line.push(b'\n');
             }
         }
-        dirents.truncate(256);
         let stat = stat_of(&path);
         let fd = 3 + depth;
         let statbuf = |yes: bool| if yes { b(stat) } else { n(0x7ffd_1234_5670) };
