@@ -521,7 +521,8 @@ fn tell(writer: &mut Writer, id: u64, file: File<false>, dentry: Dentry<false>) 
     let started = writer.start(word::COUNT);
     writer.set_word(started, word::KIND, mode as u64);
     writer.set_word(started, word::INODE, inode.ino());
-    writer.set_word(started, word::UNLINKED, (hashed == 0 && !is_nameless) as u64);
+    // Roots of file systems are found by no name, and are there all the same.
+    writer.set_word(started, word::UNLINKED, (hashed == 0 && parent.0 != dentry.0) as u64);
     let (mut what, mut outcome) = (0, Outcome::Whole);
     if is_nameless {
         what = what::NAMELESS;

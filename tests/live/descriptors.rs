@@ -80,6 +80,16 @@ fn stand_for() -> Result<(), Failed> {
     ] {
         has(event, argument, &format!("{work}/{name}"))?;
     }
+    // Roots of file systems have no name in a directory, and are not deleted for that.
+    has("getdents64", "fd", "/")?;
+    has("getdents64", "fd", "/proc")?;
+    has("getdents64", "fd", &work)?;
+    let named = "getdents64.dirp.d_name=secret";
+    let of_work = format!("getdents64.fd={work}");
+    for filters in [&["-f", named][..], &["-f", named, "-f", &of_work]] {
+        let count = tracer_ok(&[&["replay", path(&file)?, "--count"], filters].concat())?;
+        ensure(count.trim() == "1", || format!("{filters:?}: {count}"))?;
+    }
     // The first of two files that have the same addresses in the kernel is not taken for the second.
     for number in 0..20 {
         has("write", "fd", &format!("{work}/short-lived-{number}"))?;

@@ -36,6 +36,9 @@ fn files() -> io::Result<()> {
     }
     drop(secret);
     drop(made("unused")?);
+    for directory in ["/", "/proc", "."] {
+        fs::read_dir(directory)?.for_each(drop);
+    }
     let duplicated = made("duplicated")?;
     // SAFETY: as above.
     unsafe {
