@@ -97,6 +97,33 @@ fn real_captures_come_back_from_their_own_json() {
 }
 
 #[test]
+fn entries_of_directories_are_asked_by_name_in_logs_of_today_and_in_base64_of_before() {
+    let folder = Folder::new();
+    let line = |value: &str| {
+        format!(
+            r#"{{"timestamp":1700000000000000001,"eventId":"217","eventName":"getdents64","processName":"ls","args":[{{"name":"dirp","type":"struct linux_dirent64*","value":{value}}}]}}"#
+        ) + "\n"
+    };
+    // As the kernel laid it out: inode 9, a cursor, 24 bytes, a regular file `note`.
+    let lines = [
+        r#""CQAAAAAAAABNAAAAAAAAABgACG5vdGUA""#,
+        r#"[{"d_ino":9,"d_type":8,"d_name":"note"}]"#,
+        r#"[{"d_ino":9,"d_type":"DT_REG","d_name":"note"}]"#,
+    ]
+    .map(line);
+    let log = folder.path("log.json");
+    std::fs::write(&log, lines.concat()).expect("a log");
+    let imported = text(&folder.path("imported.trz"));
+    printed(&["import", &text(&log), "-o", &imported]);
+    for filter in ["dirp.d_name=note", "dirp.d_ino=9", "dirp.d_type=DT_REG"] {
+        let filter = format!("getdents64.{filter}");
+        assert_eq!(printed(&["replay", &imported, "--count", "-f", &filter]), "3\n", "{filter}");
+    }
+    let shown = printed(&["replay", &imported, "-o", "json"]);
+    assert_eq!(shown.matches(r#"[{"d_ino":9,"d_type":8,"d_name":"note"}]"#).count(), 3, "{shown}");
+}
+
+#[test]
 fn lines_keep_their_order_when_the_clock_was_set_back_between_them() {
     let folder = Folder::new();
     let file = folder.capture("id-ls.trz", id_and_ls());

@@ -259,6 +259,21 @@ fn merge_keeps_hosts_apart_and_orders_by_wall_clock() {
 }
 
 #[test]
+fn redact_takes_the_names_out_of_listings_of_directories() {
+    let dir = Dir::new();
+    let file = format!("{}/fixtures/ls.trz", env!("CARGO_MANIFEST_DIR"));
+    let count = |file: &str| told(&["replay", file, "--count", "-f", "getdents64.dirp.d_name=run"], 0);
+    assert_eq!(count(&file), "1\n");
+    for (at, rule) in
+        [["--hash", "paths"], ["--drop", "paths=/run/*"], ["--drop", "any=run"]].iter().enumerate()
+    {
+        let out = dir.path(&format!("{at}.trz"));
+        told(&[&["redact", &file, "-o", &out][..], rule].concat(), 0);
+        assert_eq!(count(&out), "0\n", "{rule:?}");
+    }
+}
+
+#[test]
 fn redact_any_takes_a_text_out_wherever_it_stands() {
     let dir = Dir::new();
     let path = dir.path("a.trz");

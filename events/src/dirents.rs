@@ -41,7 +41,20 @@ impl Layout {
         }
     }
 
-    /// The whole entries that the kernel's bytes begin with.
+    /// The layout of a value of which only the event is known: that of a 32-bit task where the other does not fit its
+    /// first entry.
+    pub fn of_value(self, bytes: &[u8]) -> Layout {
+        let length =
+            bytes.get(16..).and_then(|rest| rest.first_chunk()).map(|length| u16::from_le_bytes(*length));
+        let fits = |length: u16| length.is_multiple_of(8) && usize::from(length) <= bytes.len();
+        match self {
+            Layout::Linux if !length.is_some_and(|length| length >= 24 && fits(length)) => Layout::Compat,
+            layout => layout,
+        }
+    }
+
+    /// The whole entries that the kernel's bytes begin with. One that was cut off has no type, or a name that may be
+    /// another's.
     pub fn entries(self, bytes: &[u8]) -> impl Iterator<Item = Dirent<'_>> {
         let mut left = bytes;
         core::iter::from_fn(move || {
@@ -127,6 +140,15 @@ mod tests {
             }
         }
         assert_eq!(Layout::Linux64.entries(&[0; 64]).count(), 0);
+    }
+
+    #[test]
+    fn a_32_bit_tasks_entries_are_told_from_others() {
+        for layout in [Layout::Linux, Layout::Compat] {
+            let (bytes, end) = laid_out(layout);
+            assert_eq!(Layout::Linux.of_value(&bytes[..end]), layout);
+        }
+        assert_eq!(Layout::Linux64.of_value(&[]), Layout::Linux64);
     }
 
     #[test]

@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use events::capture::{self, op};
 use events::catalogue::{self, Arch};
+use events::dirents::Layout;
 use events::variants::VARIANTS;
-use events::{ArgKind, Len, Set, Source, capture::Capture};
+use events::{ArgKind, Event, Len, Set, Source, capture::Capture};
 
 /// Lines of a reference list: fields between tabs.
 fn lines(text: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
@@ -145,6 +146,16 @@ fn what_events_speak_of_exists() {
 }
 
 #[test]
+fn whoever_gives_entries_of_directories_has_a_layout_for_them() {
+    let has_entries = |event: &&Event| event.args.iter().any(|arg| matches!(arg.kind, ArgKind::Dirents(_)));
+    let having: Vec<&str> = catalogue::events().filter(has_entries).map(|event| event.name).collect();
+    assert_eq!(having, ["getdents", "getdents64"]);
+    for (event, is_compat) in having.iter().flat_map(|event| [(event, false), (event, true)]) {
+        assert!(Layout::of(event, is_compat).is_some(), "{event}");
+    }
+}
+
+#[test]
 fn lengths_stand_in_arguments_that_can_hold_them() {
     for event in catalogue::events() {
         for arg in event.args {
@@ -152,6 +163,7 @@ fn lengths_stand_in_arguments_that_can_hold_them() {
                 ArgKind::Bytes(length)
                 | ArgKind::Text(length)
                 | ArgKind::StrList(length)
+                | ArgKind::Dirents(length)
                 | ArgKind::Sockaddr(length)
                 | ArgKind::Sized(_, length)
                 | ArgKind::Array(_, length)

@@ -347,6 +347,7 @@ impl<'a> Block<'a> {
                 if let Some((lifted, layout)) = self.file_event(code).and_then(|event| event.kernel_entries)
                     && u32::from(lifted) == position
                 {
+                    self.take(entries::lifted_bytes(&column.dictionary))?;
                     entries::lift(&mut column.dictionary, layout);
                 }
                 self.take(column.dictionary.bytes.len())?;

@@ -40,6 +40,8 @@ const GROUPED_ROWS: usize = 4096;
 const OWN_GROUP: usize = 2048;
 /// Shorter ones share groups of about this size.
 const SHARED_GROUP: usize = 16 << 10;
+/// Builders of columns that are kept for the next one: each may have been that of the longest column.
+const SPARE_COLUMNS: usize = 4;
 /// A column this short stands in the head.
 const INLINE_BYTES: usize = 32;
 
@@ -289,7 +291,9 @@ impl Encoder {
         if values.encode(bytes, sharing, &mut self.texts, &mut self.raw, &mut self.work) {
             self.place(key, start);
         }
-        self.spare.push(values);
+        if self.spare.len() < SPARE_COLUMNS {
+            self.spare.push(values);
+        }
     }
 
     fn put(&mut self, key: u32, values: impl Iterator<Item = u64>) {

@@ -23,7 +23,7 @@ pub(crate) fn encode<'a>(values: impl Iterator<Item = &'a [u8]>, out: &mut Vec<u
             names.extend_from_slice(entry.name);
             names.push(0);
         }
-        if value.len() != bytes {
+        if value.first() != Some(&TAG) || value.len() != bytes {
             return false;
         }
         counts.push((inodes.len() - before) as u64);
@@ -48,8 +48,8 @@ pub(crate) fn decode<'a>(
     let rest = integers::decode(bytes, values, &mut counts)?;
     let (count, rest) = rest.split_first_chunk().ok_or(Torn)?;
     let count = u32::from_le_bytes(*count) as usize;
-    // What is decoded of it on the way takes about as much as what comes of it.
-    if count.checked_mul(FIXED_BYTES).is_none_or(|fixed| fixed > memory) {
+    // Inodes and types are decoded on the way to the entries.
+    if count.checked_mul(FIXED_BYTES + 9).is_none_or(|fixed| fixed > memory) {
         return Err(Torn);
     }
     let rest = integers::decode(rest, count, &mut inodes)?;
@@ -57,7 +57,8 @@ pub(crate) fn decode<'a>(
     let (length, rest) = rest.split_first_chunk().ok_or(Torn)?;
     let (names, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize).ok_or(Torn)?;
     let total = values + count * (FIXED_BYTES - 1) + names.len();
-    if total > memory || counts.iter().map(|count| u64::from(*count)).sum::<u64>() != count as u64 {
+    if total + count * 9 > memory || counts.iter().map(|count| u64::from(*count)).sum::<u64>() != count as u64
+    {
         return Err(Torn);
     }
     dictionary.bytes.reserve(total);
@@ -74,12 +75,19 @@ pub(crate) fn decode<'a>(
     names.next().is_none().then_some(rest).ok_or(Torn)
 }
 
-/// Makes values that are as the kernel laid them out what is stored today. They do not grow by more than a byte each.
+/// Bytes that [`lift`] makes of a dictionary at most: entries are shorter than the kernel's, but for the tag.
+pub(crate) fn lifted_bytes(dictionary: &Dictionary) -> usize {
+    dictionary.bytes.len() + dictionary.len()
+}
+
+/// Makes values that are as the kernel laid them out what is stored today.
 pub(crate) fn lift(dictionary: &mut Dictionary, layout: Layout) {
     let kernel = std::mem::take(dictionary);
+    dictionary.bytes.reserve_exact(lifted_bytes(&kernel));
+    dictionary.ends.reserve_exact(kernel.len());
     for value in kernel.iter() {
         dictionary.bytes.push(TAG);
-        layout.entries(value).for_each(|entry| put(&entry, &mut dictionary.bytes));
+        layout.of_value(value).entries(value).for_each(|entry| put(&entry, &mut dictionary.bytes));
         dictionary.ends.push(dictionary.bytes.len() as u32);
     }
 }
@@ -126,13 +134,15 @@ mod tests {
                 "{cut}"
             );
         }
-        let all: usize = values.iter().map(Vec::len).sum();
+        // Five entries, with what is decoded on the way.
+        let all = values.iter().map(Vec::len).sum::<usize>() + 5 * 9;
+        assert!(decode(values.len(), &bytes, all, &mut Dictionary::default()).is_ok());
         assert!(decode(values.len(), &bytes, all - 1, &mut Dictionary::default()).is_err());
     }
 
     #[test]
     fn values_of_another_kind_are_left_to_other_forms() {
-        for value in [&b""[..], b"text", &stored(&[(1, 2, b"name")])[..8], &[TAG, 0]] {
+        for value in [&b""[..], b"x", b"text", &stored(&[(1, 2, b"name")])[..8], &[TAG, 0]] {
             assert_eq!(encoded(&[value.to_vec()]), None, "{value:?}");
         }
     }

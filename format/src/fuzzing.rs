@@ -1,9 +1,12 @@
 //! Entrances for bytes that nobody has checked: each must come back, whatever it is given.
 
+use events::dirents::Layout;
+
 use crate::archive::{self, ArchivedBlockV1, ArchivedIndexV1};
 use crate::args::Dictionary;
 use crate::columns::{self, Column};
 use crate::directory::Directory;
+use crate::entries;
 use crate::frame::{FrameHeader, Trailer};
 use crate::index::Index;
 use crate::{Block, Capture, Header, Result, Scratch, bytestrings, integers};
@@ -84,6 +87,12 @@ pub fn part(part: Part, rows: usize, bytes: &[u8]) {
             let mut dictionary = Dictionary::default();
             if bytestrings::decode(bytes, rows, MEMORY, &mut dictionary).is_ok() {
                 assert_eq!(dictionary.iter().count(), dictionary.len());
+                let bound = entries::lifted_bytes(&dictionary);
+                for layout in [Layout::Linux64, Layout::Linux] {
+                    let mut lifted = dictionary.clone();
+                    entries::lift(&mut lifted, layout);
+                    assert!(lifted.bytes.len() <= bound && lifted.len() == dictionary.len());
+                }
             }
         }
         Part::Argument => {
@@ -107,7 +116,6 @@ pub fn part(part: Part, rows: usize, bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entries;
     use events::dirents;
 
     const ALL: [Part; 10] = [

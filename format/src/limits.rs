@@ -22,6 +22,8 @@ pub const BLOCK_COLUMNS: usize = 131_072;
 pub const BLOCK_TEXTS: usize = 1 << 20;
 /// Arguments of one event.
 pub const EVENT_ARGS: usize = 64;
+/// Sets that an event of a schema may be in.
+pub const EVENT_SETS: usize = 64;
 /// Events that one file's schema may declare.
 pub const SCHEMA_EVENTS: usize = 8192;
 /// Declarations of unknown events that one program may come to hold, over all the files that it opens.

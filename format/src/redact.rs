@@ -234,6 +234,12 @@ impl Edit for Redactor {
 }
 
 impl Redactor {
+    /// A listing of a directory or of mounts: it holds names, one after the other.
+    fn listing(&self, bytes: &[u8]) -> Change {
+        let about_paths = self.rules.iter().any(|rule| rule.is_about(&Subject::Paths));
+        if about_paths { Change::Missing } else { self.opaque(&[Subject::Data], bytes) }
+    }
+
     fn by_kind(&self, event: &Event, name: &str, kind: ArgKind, bytes: &[u8]) -> Change {
         match kind {
             ArgKind::StrArray | ArgKind::StrList(_) => {
@@ -264,13 +270,8 @@ impl Redactor {
                     self.opaque(&[Subject::Addresses, Subject::Data], bytes)
                 }
             }
-            // Listings of directories and of mounts hold names, one after the other.
-            ArgKind::Bytes(_) | ArgKind::Dirents(_)
-                if matches!(event.name, "getdents" | "getdents64" | "readdir" | "statmount") =>
-            {
-                let about_paths = self.rules.iter().any(|rule| rule.is_about(&Subject::Paths));
-                if about_paths { Change::Missing } else { self.opaque(&[Subject::Data], bytes) }
-            }
+            ArgKind::Dirents(_) => self.listing(bytes),
+            ArgKind::Bytes(_) if event.name == "statmount" => self.listing(bytes),
             ArgKind::Bytes(_) | ArgKind::Iovec(_) => match self.treatment(&Subject::Data, bytes) {
                 Some(treatment) => self.change(treatment, kind, bytes),
                 None => Change::Keep,

@@ -9,8 +9,6 @@ use crate::schema::{ArgSchema, EventSchema};
 use crate::{Error, Result};
 
 const CALL: &str = "call";
-/// Sets that an event may be in.
-const SETS: usize = 64;
 
 /// Strings of a hostile file may have NULs in them: those are left out.
 pub(crate) fn write(schema: &[EventSchema]) -> String {
@@ -50,7 +48,11 @@ pub(crate) fn read(text: &str, offset: u64) -> Result<Vec<EventSchema>> {
             syscall: fields.next().ok_or_else(damaged)? == CALL,
             ..EventSchema::default()
         };
-        let sets = too_many("the number of an event's sets", fields.number().ok_or_else(damaged)?, SETS)?;
+        let sets = too_many(
+            "the number of an event's sets",
+            fields.number().ok_or_else(damaged)?,
+            limits::EVENT_SETS,
+        )?;
         for _ in 0..sets {
             event.sets.push(fields.owned().ok_or_else(damaged)?);
         }

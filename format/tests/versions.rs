@@ -199,6 +199,31 @@ fn captures_of_version_4_read_as_they_were_written() {
     reads_as_it_was_written(4);
 }
 
+/// `fixtures/format-v3-getdents64.trz` is of the last program that kept what `getdents64` gave as the kernel laid it out.
+#[test]
+fn entries_of_directories_of_version_3_are_read_as_those_of_today() {
+    let fixture = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fixtures/format-v3-getdents64.trz");
+    let capture = Capture::open(&fixture).unwrap();
+    let mut scratch = Scratch::new();
+    let block = capture.block(0, &mut scratch).unwrap();
+    let id = catalogue::by_name("getdents64").unwrap().id;
+    let code = block.event_list().iter().position(|event| *event == id).unwrap();
+    let names = |ordinal| match block.args(code as u16).get(ordinal, 1).unwrap() {
+        Raw::Bytes(value) => {
+            assert_eq!(value[0], dirents::TAG);
+            dirents::stored(value)
+                .map(|entry| (entry.inode, entry.kind, String::from_utf8_lossy(entry.name).into_owned()))
+                .collect::<Vec<_>>()
+        }
+        raw => panic!("{raw:?}"),
+    };
+    let first = names(0);
+    assert_eq!(first[..3], [(1, 4, ".".into()), (1, 4, "..".into()), (316, 4, "out".into())]);
+    // The tenth was cut off at the recorder's bound.
+    assert_eq!(first.len(), 10);
+    assert_eq!(names(1), []);
+}
+
 fn reads_as_it_was_written(version: u32) {
     let path = path(version);
     let made = make(version);

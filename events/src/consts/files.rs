@@ -110,7 +110,7 @@ pub(super) const FALLOCATE_MODE: Table = Table::flags(
 pub(super) const RENAME_FLAGS: Table =
     Table::flags(None, &[(1, "RENAME_NOREPLACE"), (2, "RENAME_EXCHANGE"), (4, "RENAME_WHITEOUT")]);
 
-/// Flags of `setxattr`.
+/// `d_type` of a directory's entry.
 pub(super) const DIRENT_TYPE: Table = Table::values(&[
     (0, "DT_UNKNOWN"),
     (1, "DT_FIFO"),
@@ -123,6 +123,7 @@ pub(super) const DIRENT_TYPE: Table = Table::values(&[
     (14, "DT_WHT"),
 ]);
 
+/// Flags of `setxattr`.
 pub(super) const XATTR_FLAGS: Table = Table::flags(None, &[(1, "XATTR_CREATE"), (2, "XATTR_REPLACE")]);
 
 /// Flags of `preadv2` and `pwritev2`.

@@ -12,6 +12,9 @@ const CALL: u8 = 0x85;
 /// `BPF_PSEUDO_KFUNC_CALL` as the source register, in the high half of the byte.
 const KERNEL_FUNCTION: u8 = 2 << 4;
 
+/// 0 where programs are interpreted.
+const JIT: &str = "/proc/sys/net/core/bpf_jit_enable";
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Cast {
     function: u32,
@@ -22,20 +25,28 @@ pub(super) struct Cast {
 impl Cast {
     /// `None` where the kernel cannot cast.
     pub fn of(btf: &Btf) -> Option<Cast> {
+        // Interpreted programs cannot call it: the verifier refuses even those that never get there.
+        let is_interpreted = std::fs::read(JIT).is_ok_and(|enabled| enabled.starts_with(b"0"));
+        if is_interpreted {
+            return None;
+        }
         Some(Cast {
             function: btf.function_id("bpf_rdonly_cast")?,
             files_type: btf.struct_id("files_struct")?,
         })
     }
 
-    /// Makes the calls of the marked helper calls of the kernel's function.
-    pub fn put_into(self, object: &mut [u8]) {
+    /// Makes the calls of the marked helper calls of the kernel's function; returns how many there were.
+    pub fn put_into(self, object: &mut [u8]) -> usize {
         let (instructions, _) = object.as_chunks_mut::<8>();
+        let mut count = 0;
         for instruction in
             instructions.iter_mut().filter(|instruction| **instruction == call(0, CAST_MARK as u32))
         {
             *instruction = call(KERNEL_FUNCTION, self.function);
+            count += 1;
         }
+        count
     }
 }
 
@@ -52,7 +63,7 @@ mod tests {
     fn only_calls_of_the_marked_helper_become_calls_of_the_function() {
         let helper = call(0, 113);
         let mut object = [call(0, CAST_MARK as u32), helper, call(0, CAST_MARK as u32)].concat();
-        Cast { function: 77_000, files_type: 1 }.put_into(&mut object);
+        assert_eq!(Cast { function: 77_000, files_type: 1 }.put_into(&mut object), 2);
         let cast = [0x85, 0x20, 0, 0, 0xc8, 0x2c, 1, 0];
         assert_eq!(object, [cast, helper, cast].concat());
     }

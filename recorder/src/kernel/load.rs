@@ -323,8 +323,10 @@ fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, usize),
         *place = tgid;
     }
     let mut object = with_region_size(OBJECT, region_bytes(data_bytes))?;
-    if let Some(cast) = cast {
-        cast.put_into(&mut object);
+    if let Some(cast) = cast
+        && cast.put_into(&mut object) == 0
+    {
+        return Err(broken_object("bpf_rdonly_cast"));
     }
     plan.declare(&mut object);
     let write_mask = [LARGEST_WRITE as u64 - 1];

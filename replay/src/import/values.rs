@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use events::dirents::{Dirent, Layout, TAG};
 use events::{ArgKind, Names, Raw};
 use pipeline::derive::tree::Tree;
 use serde_json::Value;
@@ -35,7 +36,7 @@ pub fn encode(line: &Line, args: Vec<(String, Stored)>, bytes: &mut Vec<u8>, spa
         let start = bytes.len();
         let number = match value {
             None | Some(Value::Null) => None,
-            Some(value) => Some(one(value, stored, bytes)),
+            Some(value) => Some(one(line, value, stored, bytes)),
         };
         spans.push(match number {
             None | Some(Outcome::Missing) => Span::Missing,
@@ -52,7 +53,7 @@ enum Outcome {
     Bytes,
 }
 
-fn one(value: &Value, stored: Stored, bytes: &mut Vec<u8>) -> Outcome {
+fn one(line: &Line, value: &Value, stored: Stored, bytes: &mut Vec<u8>) -> Outcome {
     match (stored, value) {
         // As logs have it that were made with names: `3=/etc/passwd`.
         (Stored::Kind(ArgKind::Fd, _), Value::String(text))
@@ -98,6 +99,14 @@ fn one(value: &Value, stored: Stored, bytes: &mut Vec<u8>) -> Outcome {
             }
             None => Outcome::Missing,
         },
+        (Stored::Kind(ArgKind::Dirents(_), _), value) => {
+            let layout = Layout::of(&line.event_name, line.context_flags.is_compat);
+            match dirents(value, layout) {
+                Some(entries) => bytes.extend(entries),
+                None => tree(value, bytes),
+            }
+            Outcome::Bytes
+        }
         (Stored::Kind(ArgKind::Sockaddr(_), _), Value::Object(members)) => {
             // Newer logs have numbers where older ones have their text.
             let member = |name: &str| match members.get(name)? {
@@ -136,6 +145,32 @@ fn number(value: &Value, names: Names) -> Option<u64> {
         }
         _ => None,
     }
+}
+
+/// Entries of a directory: as members, or in base64 as the kernel laid them out (logs of programs before version 4 of the
+/// format). `None` for what is neither.
+fn dirents(value: &Value, layout: Option<Layout>) -> Option<Vec<u8>> {
+    let mut stored = vec![TAG];
+    let mut put = |entry: Dirent<'_>| {
+        let (fixed, name, end) = entry.parts();
+        stored.extend([&fixed[..], name, &end].concat());
+    };
+    match value {
+        Value::Array(entries) => {
+            for entry in entries {
+                let name = json_text::bytes_of(entry.get("d_name")?.as_str()?);
+                let kind = number(entry.get("d_type")?, Names::DirentType)?;
+                put(Dirent {
+                    inode: number(entry.get("d_ino")?, Names::None)?,
+                    kind: u8::try_from(kind).ok()?,
+                    name: name.split(|byte| *byte == 0).next()?,
+                });
+            }
+        }
+        Value::String(text) => layout?.entries(&base64(text)?).for_each(put),
+        _ => return None,
+    }
+    Some(stored)
 }
 
 /// A socket address from the members that Tracee shows; `None` for families that are kept as they are shown.
