@@ -60,6 +60,11 @@ impl Table {
     pub fn any(&self) -> u64 {
         self.masks().iter().fold(0, |any, mask| any | mask)
     }
+
+    /// Scopes that all filled codes have.
+    pub fn all(&self) -> u64 {
+        self.masks().iter().fold(u64::MAX, |all, mask| all & mask)
+    }
 }
 
 /// Writes the mask of each row to `out`. All three slices are read up to the shortest.
@@ -221,5 +226,7 @@ mod tests {
         table.fill([1, 2, 3]);
         table.fill([4]);
         assert_eq!((table.get(0), table.get(1), table.get(2), table.get(u16::MAX)), (4, 0, 0, 0));
+        table.fill([0b110, 0b011]);
+        assert_eq!((table.any(), table.all()), (0b111, 0b010));
     }
 }

@@ -12,7 +12,7 @@ pub enum Pattern {
     Suffix(Box<[u8]>),
     Contains(Box<Finder<'static>>),
     /// The pieces between wildcards: the first and the last are anchored.
-    Glob(Box<[Box<[u8]>]>),
+    Glob(Box<[Finder<'static>]>),
 }
 
 impl PartialEq for Pattern {
@@ -63,7 +63,7 @@ impl Pattern {
             [a, middle, b] if a.is_empty() && b.is_empty() => {
                 Pattern::Contains(Box::new(Finder::new(middle).into_owned()))
             }
-            _ => Pattern::Glob(pieces.into_iter().map(Vec::into_boxed_slice).collect()),
+            _ => Pattern::Glob(pieces.iter().map(|piece| Finder::new(piece).into_owned()).collect()),
         }
     }
 
@@ -74,7 +74,7 @@ impl Pattern {
             Pattern::Prefix(text) => vec![text, b""],
             Pattern::Suffix(text) => vec![b"", text],
             Pattern::Contains(finder) => vec![b"", finder.needle(), b""],
-            Pattern::Glob(pieces) => pieces.iter().map(|piece| &**piece).collect(),
+            Pattern::Glob(pieces) => pieces.iter().map(Finder::needle).collect(),
         }
     }
 
@@ -97,6 +97,19 @@ impl Pattern {
         }
     }
 
+    /// What every value that matches has inside, of several such pieces the one that is least likely elsewhere. `None`
+    /// where comparing a value's beginning or end says more, and where there is none.
+    pub(crate) fn inside(&self) -> Option<&Finder<'static>> {
+        match self {
+            Pattern::Contains(finder) => Some(finder),
+            Pattern::Glob(pieces) => pieces
+                .iter()
+                .max_by_key(|piece| (rarity(piece.needle()), piece.needle().len()))
+                .filter(|piece| !piece.needle().is_empty()),
+            _ => None,
+        }
+    }
+
     /// Whether everything that `other` matches is surely matched by this one too. `false` also when it is not known.
     pub fn covers(&self, other: &Pattern) -> bool {
         if self == other {
@@ -108,10 +121,10 @@ impl Pattern {
             (Pattern::Suffix(text), Pattern::Suffix(longer)) => longer.ends_with(text),
             (Pattern::Contains(finder), _) => other.pieces().iter().any(|piece| finder.find(piece).is_some()),
             (Pattern::Prefix(text), Pattern::Glob(pieces)) => {
-                pieces.first().is_some_and(|first| first.starts_with(text))
+                pieces.first().is_some_and(|first| first.needle().starts_with(text))
             }
             (Pattern::Suffix(text), Pattern::Glob(pieces)) => {
-                pieces.last().is_some_and(|last| last.ends_with(text))
+                pieces.last().is_some_and(|last| last.needle().ends_with(text))
             }
             _ => false,
         }
@@ -128,17 +141,28 @@ impl fmt::Display for Pattern {
     }
 }
 
+/// How unlikely a text is in names of files, which are lower-case letters for the most part.
+pub(crate) fn rarity(text: &[u8]) -> u32 {
+    let rarity = |byte: &u8| match byte {
+        b'e' | b't' | b'a' | b'o' | b'i' | b'n' | b's' | b'r' | b'l' | b'c' | b'/' => 0,
+        b'a'..=b'z' => 1,
+        b'.' | b'-' | b'_' => 2,
+        _ => 3,
+    };
+    text.iter().map(rarity).sum()
+}
+
 /// What a backslash makes ordinary.
 pub(crate) const ESCAPED: &str = "*,=\\";
 
-fn glob(pieces: &[Box<[u8]>], value: &[u8]) -> bool {
+fn glob(pieces: &[Finder<'_>], value: &[u8]) -> bool {
     let [first, middle @ .., last] = pieces else { return false };
-    let Some(rest) = value.strip_prefix(&**first) else { return false };
-    let Some(mut rest) = rest.strip_suffix(&**last) else { return false };
+    let Some(rest) = value.strip_prefix(first.needle()) else { return false };
+    let Some(mut rest) = rest.strip_suffix(last.needle()) else { return false };
     // Leftmost finds are enough: an earlier end leaves more for the pieces after it.
     for piece in middle {
-        match memchr::memmem::find(rest, piece) {
-            Some(at) => rest = rest.get(at + piece.len()..).unwrap_or_default(),
+        match piece.find(rest) {
+            Some(at) => rest = rest.get(at + piece.needle().len()..).unwrap_or_default(),
             None => return false,
         }
     }

@@ -12,7 +12,7 @@ use std::cmp::Ordering;
 use aho_corasick::{AhoCorasick, Span, packed};
 
 use crate::batch::Strings;
-use crate::pattern::Pattern;
+use crate::pattern::{Pattern, rarity};
 use crate::words::Words;
 
 /// Up to here each pattern is asked: that takes no longer than looking it up.
@@ -108,7 +108,18 @@ fn ask_each(known: &(Pattern, Words), strings: Strings<'_>, words: &mut [Words])
                 words.add(*add);
             }
         }),
-        _ => strings.iter().zip(words).for_each(|(text, words)| ask(known, text, words)),
+        (pattern, _) => match pattern.inside() {
+            // One search over all of them finds those that are worth asking.
+            Some(finder) => strings.where_found(
+                |bytes, from| Some(from + finder.find(bytes.get(from..)?)?),
+                |at, text| {
+                    if let Some(words) = words.get_mut(at) {
+                        ask(known, text, words);
+                    }
+                },
+            ),
+            None => strings.iter().zip(words).for_each(|(text, words)| ask(known, text, words)),
+        },
     }
 }
 
@@ -225,16 +236,9 @@ impl Inside {
     }
 }
 
-/// The bytes of a part that are least likely elsewhere: names of files are lower-case letters for the most part.
+/// The bytes of a part that are least likely elsewhere.
 fn rarest(part: &[u8]) -> &[u8] {
-    let rarity = |byte: &u8| match byte {
-        b'e' | b't' | b'a' | b'o' | b'i' | b'n' | b's' | b'r' | b'l' | b'c' | b'/' => 0_u32,
-        b'a'..=b'z' => 1,
-        b'.' | b'-' | b'_' => 2,
-        _ => 3,
-    };
-    let windows = part.windows(WINDOW);
-    windows.max_by_key(|window| window.iter().map(rarity).sum::<u32>()).unwrap_or(part)
+    part.windows(WINDOW).max_by_key(|window| rarity(window)).unwrap_or(part)
 }
 
 impl Anchors {
@@ -379,6 +383,7 @@ mod tests {
             [&four[..], &parts[..3]].concat(),
             parts.clone(),
             mixed.to_vec(),
+            mixed[mixed.len() - FEW..].to_vec(),
         ] {
             let bit = |at: usize| Words { equal: 1 << (at % 64), not: 0 };
             let patterns = written.iter().enumerate().map(|(at, text)| (Pattern::parse(text), bit(at)));
