@@ -107,21 +107,10 @@ pub(crate) fn decode<'a>(
             let (shared, rest) = read_lengths(rest, count)?;
             let (lengths, rest) = read_lengths(rest, count)?;
             let suffix_bytes = total(&lengths, memory)?;
-            total(&shared, memory - suffix_bytes)?;
-            let (mut suffixes, rest) = rest.split_at_checked(suffix_bytes).ok_or(Torn)?;
-            let (mut start, mut end) = (0, 0);
-            for (shared, length) in shared.iter().zip(&lengths) {
-                let (shared, length) = (*shared as usize, *length as usize);
-                if shared > end - start {
-                    return Err(Torn);
-                }
-                dictionary.bytes.extend_from_within(start..start + shared);
-                let (suffix, left) = suffixes.split_at_checked(length).ok_or(Torn)?;
-                dictionary.bytes.extend_from_slice(suffix);
-                suffixes = left;
-                (start, end) = (end, dictionary.bytes.len());
-                dictionary.ends.push(end as u32);
-            }
+            let total = suffix_bytes + total(&shared, memory - suffix_bytes)?;
+            let (suffixes, rest) = rest.split_at_checked(suffix_bytes).ok_or(Torn)?;
+            dictionary.bytes.resize(total, 0);
+            put_fronts(&shared, &lengths, suffixes, dictionary)?;
             Ok(rest)
         }
         LANES => {
@@ -149,6 +138,53 @@ pub(crate) fn decode<'a>(
         }
         _ => Err(Torn),
     }
+}
+
+/// Bytes that are copied at once where there is room for it, needed or not: pieces of paths are short, and a copy of a
+/// fixed length needs no call.
+const CHUNK: usize = 64;
+
+/// Puts strings together from what each shares with the one before and from their rests, into bytes that are as many as
+/// that takes.
+fn put_fronts(
+    shared: &[u32],
+    lengths: &[u32],
+    suffixes: &[u8],
+    dictionary: &mut Dictionary,
+) -> Result<(), Torn> {
+    let bytes = dictionary.bytes.as_mut_slice();
+    let (mut start, mut end, mut suffix) = (0, 0, 0);
+    for (shared, length) in shared.iter().zip(lengths) {
+        let (shared, length) = (*shared as usize, *length as usize);
+        if shared > end - start {
+            return Err(Torn);
+        }
+        // Whatever such copies write beyond their end is written again by what follows.
+        let short = shared <= CHUNK && length <= CHUNK;
+        let front = bytes.get(start..).and_then(|front| front.first_chunk::<CHUNK>()).copied();
+        let rest = suffixes.get(suffix..).and_then(|rest| rest.first_chunk::<CHUNK>());
+        let to = bytes.get_mut(end..).filter(|to| to.len() >= shared + CHUNK);
+        if let (true, Some(front), Some(rest), Some(to)) = (short, front, rest, to) {
+            if let Some(to) = to.first_chunk_mut() {
+                *to = front;
+            }
+            if let Some(to) = to.get_mut(shared..).and_then(|to| to.first_chunk_mut()) {
+                *to = *rest;
+            }
+        } else {
+            let room = end + shared..end + shared + length;
+            if room.end > bytes.len() {
+                return Err(Torn);
+            }
+            bytes.copy_within(start..start + shared, end);
+            let rest = suffixes.get(suffix..suffix + length).ok_or(Torn)?;
+            bytes.get_mut(room).ok_or(Torn)?.copy_from_slice(rest);
+        }
+        (start, end) = (end, end + shared + length);
+        suffix += length;
+        dictionary.ends.push(end as u32);
+    }
+    Ok(())
 }
 
 fn read_lengths(bytes: &[u8], count: usize) -> Result<(Vec<u32>, &[u8]), Torn> {
@@ -198,6 +234,14 @@ mod tests {
     #[test]
     fn paths_share_their_beginnings() {
         assert_eq!(round_trip(&[b"/usr/lib/a.so", b"/usr/lib/b.so", b"/usr/lib", b"/usr/share"]), FRONT);
+    }
+
+    #[test]
+    fn paths_of_any_length_come_back() {
+        let text = |n: usize| format!("{}{}", "/usr/lib/".repeat(n * 7 % 17), "x".repeat(n * n % 131));
+        let texts: Vec<String> = (0..300).map(text).collect();
+        let texts: Vec<&[u8]> = texts.iter().map(|text| text.as_bytes()).collect();
+        assert_eq!(round_trip(&texts), FRONT);
     }
 
     #[test]
