@@ -1,6 +1,7 @@
 //! One block, decoded column by column when asked.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use events::context::ContextFlags;
 use events::{Context, EventId};
@@ -16,10 +17,11 @@ use crate::integers::{self, Integer, Torn};
 use crate::schema::FileEvent;
 use crate::{ArgTable, Clock, ColumnView, Error, Result, bytestrings, entries, limits};
 
-/// Buffers that blocks decode into, reused from block to block. One for each thread, and for each block held at once.
+/// Buffers that blocks decode into, reused from block to block: a block takes them and gives them back at its end. One
+/// for each thread; of several blocks that one thread holds at once, the later ones begin without.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    buffers: Buffers,
+    buffers: Arc<Mutex<Buffers>>,
 }
 
 #[derive(Debug, Default)]
@@ -48,7 +50,7 @@ impl Scratch {
 }
 
 /// A block of a capture. Columns are decompressed and decoded when they are first asked for; damage shows then, as an
-/// error. Rows are in time order.
+/// error. Rows are in time order. Threads may share it: two that ask for the same column first may both decode it.
 #[derive(Debug)]
 pub struct Block<'a> {
     capture: &'a Capture,
@@ -61,22 +63,22 @@ pub struct Block<'a> {
     event_list: Vec<EventId>,
     events: Vec<&'a FileEvent>,
     /// Where the buffers go back to.
-    home: &'a mut Scratch,
-    buffers: RefCell<Buffers>,
-    groups: Vec<OnceCell<Vec<u8>>>,
-    columns: Vec<OnceCell<Box<Column>>>,
-    event_codes: OnceCell<Vec<u16>>,
-    context_codes: OnceCell<Vec<u16>>,
-    times: OnceCell<Vec<u64>>,
-    cpus: OnceCell<Vec<u16>>,
-    rets: OnceCell<Vec<i64>>,
-    scopes: OnceCell<Vec<u64>>,
-    marks: OnceCell<Vec<u32>>,
-    contexts: OnceCell<(Vec<ContextRow>, Dictionary)>,
-    texts: OnceCell<Dictionary>,
+    home: Arc<Mutex<Buffers>>,
+    buffers: Mutex<Buffers>,
+    groups: Vec<OnceLock<Vec<u8>>>,
+    columns: Vec<OnceLock<Box<Column>>>,
+    event_codes: OnceLock<Vec<u16>>,
+    context_codes: OnceLock<Vec<u16>>,
+    times: OnceLock<Vec<u64>>,
+    cpus: OnceLock<Vec<u16>>,
+    rets: OnceLock<Vec<i64>>,
+    scopes: OnceLock<Vec<u64>>,
+    marks: OnceLock<Vec<u32>>,
+    contexts: OnceLock<(Vec<ContextRow>, Dictionary)>,
+    texts: OnceLock<Dictionary>,
     /// Bytes decompressed, and memory taken, up to now.
-    decompressed: Cell<u64>,
-    memory: Cell<usize>,
+    decompressed: AtomicU64,
+    memory: AtomicUsize,
 }
 
 /// The distinct contexts of a block; [`Block::context_codes`] index it.
@@ -149,8 +151,9 @@ impl<'a> Contexts<'a> {
 }
 
 impl Scratch {
-    pub(crate) fn decompressor(&mut self) -> &mut Decompressor {
-        &mut self.buffers.decompressor
+    /// Calls `read` with the decompressor.
+    pub(crate) fn decompress<T>(&mut self, read: impl FnOnce(&mut Decompressor) -> T) -> T {
+        read(&mut lock(&self.buffers).decompressor)
     }
 }
 
@@ -168,34 +171,34 @@ impl<'a> Block<'a> {
         capture: &'a Capture,
         number: usize,
         parts: Parts<'a>,
-        home: &'a mut Scratch,
+        home: &mut Scratch,
     ) -> Block<'a> {
-        let buffers = std::mem::take(&mut home.buffers);
+        let buffers = std::mem::take(&mut *lock(&home.buffers));
         let Parts { directory, events, groups_at, payload, head_bytes } = parts;
         Block {
             capture,
             number,
-            groups: directory.groups.iter().map(|_| OnceCell::new()).collect(),
-            columns: directory.columns.iter().map(|_| OnceCell::new()).collect(),
+            groups: directory.groups.iter().map(|_| OnceLock::new()).collect(),
+            columns: directory.columns.iter().map(|_| OnceLock::new()).collect(),
             event_list: events.iter().map(|file| file.event.id).collect(),
             directory,
             groups_at,
             payload,
             head_bytes,
             events,
-            home,
-            buffers: RefCell::new(buffers),
-            event_codes: OnceCell::new(),
-            context_codes: OnceCell::new(),
-            times: OnceCell::new(),
-            cpus: OnceCell::new(),
-            rets: OnceCell::new(),
-            scopes: OnceCell::new(),
-            marks: OnceCell::new(),
-            contexts: OnceCell::new(),
-            texts: OnceCell::new(),
-            decompressed: Cell::new(0),
-            memory: Cell::new(0),
+            home: Arc::clone(&home.buffers),
+            buffers: Mutex::new(buffers),
+            event_codes: OnceLock::new(),
+            context_codes: OnceLock::new(),
+            times: OnceLock::new(),
+            cpus: OnceLock::new(),
+            rets: OnceLock::new(),
+            scopes: OnceLock::new(),
+            marks: OnceLock::new(),
+            contexts: OnceLock::new(),
+            texts: OnceLock::new(),
+            decompressed: AtomicU64::new(0),
+            memory: AtomicUsize::new(0),
         }
     }
 
@@ -224,7 +227,7 @@ impl<'a> Block<'a> {
 
     pub fn contexts(&self) -> Result<Contexts<'_>> {
         let (rows, strings) = get_or_try(&self.contexts, || {
-            let (mut rows, mut strings) = self.buffers.borrow_mut().contexts.pop().unwrap_or_default();
+            let (mut rows, mut strings) = lock(&self.buffers).contexts.pop().unwrap_or_default();
             let count = self.directory.contexts;
             self.take(count * size_of::<ContextRow>())?;
             let bytes = self.column_bytes(key::CONTEXTS)?.ok_or(self.damaged("it has no contexts"))?;
@@ -300,7 +303,7 @@ impl<'a> Block<'a> {
 
     /// Bytes that were decompressed for this block up to now.
     pub fn decompressed(&self) -> u64 {
-        self.decompressed.get()
+        self.decompressed.load(Ordering::Relaxed)
     }
 
     pub(crate) fn directory(&self) -> &Directory {
@@ -335,7 +338,7 @@ impl<'a> Block<'a> {
             }
         }
         let column = get_or_try(cell, || {
-            let mut column = self.buffers.borrow_mut().columns.pop().unwrap_or_default();
+            let mut column = lock(&self.buffers).columns.pop().unwrap_or_default();
             // Decoded numbers take eight bytes and codes four; dictionaries are counted when their size is known.
             self.take(rows * 13)?;
             let bytes = self.bytes_at(at)?;
@@ -362,7 +365,7 @@ impl<'a> Block<'a> {
     /// The texts that columns of arguments share.
     fn texts(&self) -> Result<&Dictionary> {
         get_or_try(&self.texts, || {
-            let mut texts = self.buffers.borrow_mut().texts.take().unwrap_or_default();
+            let mut texts = lock(&self.buffers).texts.take().unwrap_or_default();
             let bytes =
                 self.column_bytes(key::TEXTS)?.ok_or(self.damaged("it lacks texts that it refers to"))?;
             match bytestrings::decode(bytes, limits::BLOCK_TEXTS, self.memory_left(), &mut texts) {
@@ -382,7 +385,7 @@ impl<'a> Block<'a> {
     ) -> Result<Vec<T>> {
         let rows = self.rows();
         self.take(rows * size_of::<T>())?;
-        let mut out = pool(&mut self.buffers.borrow_mut()).pop().unwrap_or_default();
+        let mut out = pool(&mut lock(&self.buffers)).pop().unwrap_or_default();
         out.clear();
         let mut views = Vec::with_capacity(self.event_list.len());
         for code in 0..self.event_list.len() {
@@ -421,7 +424,7 @@ impl<'a> Block<'a> {
     fn fixed<T: Integer>(&self, wanted: u32, pool: fn(&mut Buffers) -> &mut Vec<Vec<T>>) -> Result<Vec<T>> {
         self.take(self.rows() * size_of::<T>())?;
         let bytes = self.column_bytes(wanted)?.ok_or(self.damaged("a column of all rows is not there"))?;
-        let mut out = pool(&mut self.buffers.borrow_mut()).pop().unwrap_or_default();
+        let mut out = pool(&mut lock(&self.buffers)).pop().unwrap_or_default();
         match integers::decode(bytes, self.rows(), &mut out) {
             Ok([]) => Ok(out),
             _ => Err(self.damaged("a column of all rows is torn")),
@@ -449,7 +452,7 @@ impl<'a> Block<'a> {
         get_or_try(cell, || {
             let group = self.directory.groups.get(at).copied().unwrap_or_default();
             self.take(group.raw as usize)?;
-            let mut buffers = self.buffers.borrow_mut();
+            let mut buffers = lock(&self.buffers);
             let mut read = buffers.bytes.pop().unwrap_or_default();
             let mut out = buffers.bytes.pop().unwrap_or_default();
             let (start, length) = (self.groups_at + u64::from(group.offset), group.stored as usize);
@@ -465,7 +468,7 @@ impl<'a> Block<'a> {
                 .decompressor
                 .read(group.codec, stored, group.raw as usize, &mut out)
                 .ok_or(self.damaged("a column group cannot be decompressed"))?;
-            self.decompressed.set(self.decompressed.get() + u64::from(group.raw));
+            self.decompressed.fetch_add(u64::from(group.raw), Ordering::Relaxed);
             keep(&mut buffers.bytes, read);
             Ok(out)
         })
@@ -481,18 +484,18 @@ impl<'a> Block<'a> {
         if bytes > self.memory_left() {
             return Err(self.damaged("it needs more memory than a block may take"));
         }
-        self.memory.set(self.memory.get() + bytes);
+        self.memory.fetch_add(bytes, Ordering::Relaxed);
         Ok(())
     }
 
     fn memory_left(&self) -> usize {
-        limits::BLOCK_MEMORY.saturating_sub(self.memory.get())
+        limits::BLOCK_MEMORY.saturating_sub(self.memory.load(Ordering::Relaxed))
     }
 }
 
 impl Drop for Block<'_> {
     fn drop(&mut self) {
-        let mut buffers = self.buffers.take();
+        let mut buffers = std::mem::take(&mut *lock(&self.buffers));
         for group in self.groups.drain(..) {
             group.into_inner().into_iter().for_each(|group| keep(&mut buffers.bytes, group));
         }
@@ -504,7 +507,7 @@ impl Drop for Block<'_> {
         }
         self.rets.take().into_iter().for_each(|rets| keep(&mut buffers.rets, rets));
         self.marks.take().into_iter().for_each(|marks| keep(&mut buffers.marks, marks));
-        for column in self.columns.drain(..).filter_map(OnceCell::into_inner) {
+        for column in self.columns.drain(..).filter_map(OnceLock::into_inner) {
             let kept: usize = buffers.columns.iter().map(|column| column.memory()).sum();
             if buffers.columns.len() < KEPT && kept + column.memory() <= KEPT_BYTES {
                 buffers.columns.push(column);
@@ -513,7 +516,7 @@ impl Drop for Block<'_> {
         buffers.contexts.extend(self.contexts.take());
         buffers.texts =
             self.texts.take().filter(|texts| texts.bytes.capacity() <= KEPT_BYTES).or(buffers.texts);
-        self.home.buffers = buffers;
+        *lock(&self.home) = buffers;
     }
 }
 
@@ -524,7 +527,12 @@ fn keep<T>(pool: &mut Vec<Vec<T>>, buffer: Vec<T>) {
     }
 }
 
-fn get_or_try<T>(cell: &OnceCell<T>, value: impl FnOnce() -> Result<T>) -> Result<&T> {
+/// A thread that panicked leaves buffers, and what is in them does not matter.
+fn lock(buffers: &Mutex<Buffers>) -> MutexGuard<'_, Buffers> {
+    buffers.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn get_or_try<T>(cell: &OnceLock<T>, value: impl FnOnce() -> Result<T>) -> Result<&T> {
     if let Some(value) = cell.get() {
         return Ok(value);
     }

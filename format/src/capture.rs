@@ -260,11 +260,13 @@ impl Capture {
     }
 
     /// Opens a block: reads its directory, and no column yet.
-    pub fn block<'a>(&'a self, block: usize, scratch: &'a mut Scratch) -> Result<Block<'a>> {
+    pub fn block(&self, block: usize, scratch: &mut Scratch) -> Result<Block<'_>> {
         let blocks = self.blocks();
         let info = blocks.get(block).ok_or(Error::NoBlock { block, blocks: blocks.len() })?;
         let identity = self.identity.as_ref();
-        let head = read_head_with(&self.source, info.offset, Kind::Block, identity, scratch.decompressor())?;
+        let head = scratch.decompress(|decompressor| {
+            read_head_with(&self.source, info.offset, Kind::Block, identity, decompressor)
+        })?;
         let (directory, events) = self.directory(&head, info.offset)?;
         if directory.rows as u32 != info.rows {
             return Err(Error::Block { block, what: "the index says otherwise how many rows it has" });
