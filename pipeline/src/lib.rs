@@ -1,15 +1,18 @@
 //! From a source of events to sinks, the same for captures and live: derive, match, deliver in time order.
 
+mod candidates;
 pub mod containers;
 pub mod derive;
 pub mod error;
 pub mod event;
 pub mod matching;
 mod memo;
+mod narrow;
 mod order;
 mod predicates;
 pub mod run;
 mod select;
+mod showing;
 pub mod sink;
 pub mod source;
 mod state;

@@ -5,11 +5,13 @@
 pub struct Memo {
     masks: Vec<u64>,
     known: Vec<bool>,
+    all_known: bool,
 }
 
 impl Memo {
     /// Forgets everything; codes below `codes` can be asked for.
     pub fn reset(&mut self, codes: usize) {
+        self.all_known = false;
         self.known.clear();
         self.known.resize(codes, false);
         self.masks.resize(codes, 0);
@@ -20,6 +22,12 @@ impl Memo {
         self.known.clear();
         self.known.resize(masks.len(), true);
         self.masks = masks;
+        self.all_known = true;
+    }
+
+    /// All masks, where they were taken together.
+    pub fn all(&self) -> Option<&[u64]> {
+        self.all_known.then_some(&self.masks)
     }
 
     /// The mask of a code; a code beyond the last is computed each time.

@@ -8,6 +8,7 @@ use scopes::batch::Strings;
 use scopes::plan::RowFacts;
 
 use crate::memo::Memo;
+use crate::narrow::Survivor;
 
 /// The predicates of one event over the columns of one block.
 #[derive(Debug)]
@@ -17,7 +18,7 @@ pub struct Predicates<'a> {
     /// Scopes that ask anything of a row of this event; other scopes pass by context and event alone.
     asking: u64,
     columns: Vec<ArgPredicate<'a>>,
-    rets: Option<&'a [i64]>,
+    rets: Option<ColumnView<'a>>,
     last_ret: Option<(i64, u64)>,
     rows: Option<(&'a [u64], &'a [u16])>,
     wall_offset: u64,
@@ -65,7 +66,7 @@ impl<'a> Predicates<'a> {
                 columns.push(column);
             }
         }
-        let rets = if plan.has_ret(id) != 0 { Some(block.rets()?) } else { None };
+        let rets = if plan.has_ret(id) != 0 { Some(block.args(code).rets()?) } else { None };
         let rows = if plan.has_row(id) != 0 { Some((block.times()?, block.cpus()?)) } else { None };
         let contexts = if plan.has_event_context(id) != 0 {
             let mut memo = Memo::default();
@@ -91,29 +92,60 @@ impl<'a> Predicates<'a> {
         })
     }
 
-    /// The scopes of `mask` that the row passes. `ordinal`: its number among the rows of its event; `event_context`:
-    /// the answer of the plan for the row's context and this event, asked at most once for each context.
-    pub fn pass(
+    /// Whether rows are asked for more than their arguments and results: see [`Predicates::pass_row`].
+    pub fn asks_rows(&self) -> bool {
+        self.rows.is_some() || self.contexts.is_some()
+    }
+
+    /// Appends the rows of the event, of which there are `rows`, whose arguments and results let any scope of `visible`
+    /// pass: their numbers among the event's rows, rising, and the scopes.
+    pub fn survivors(&mut self, visible: u64, rows: usize, out: &mut Vec<Survivor>) {
+        let (plan, event) = (self.plan, self.event);
+        let mut columns = self.columns.iter_mut();
+        match columns.next() {
+            Some(first) => first.survivors(plan, event, visible, rows, out),
+            None => out.extend((0..rows as u32).map(|ordinal| (ordinal, visible))),
+        }
+        for column in columns {
+            out.retain_mut(|(ordinal, mask)| {
+                *mask &= column.mask(plan, event, *ordinal as usize);
+                *mask != 0
+            });
+        }
+        if self.rets.is_some() {
+            out.retain_mut(|(ordinal, mask)| {
+                *mask &= self.ret_mask(*ordinal as usize);
+                *mask != 0
+            });
+        }
+    }
+
+    /// The scopes of `mask` that a row's arguments and result let pass. `ordinal`: its number among the rows of its event.
+    pub fn pass(&mut self, mut mask: u64, ordinal: usize) -> u64 {
+        if mask & self.asking == 0 {
+            return mask;
+        }
+        mask &= self.ret_mask(ordinal);
+        for column in &mut self.columns {
+            if mask == 0 {
+                return 0;
+            }
+            mask &= column.mask(self.plan, self.event, ordinal);
+        }
+        mask
+    }
+
+    /// The scopes of `mask` that the rest of the row lets pass. `event_context`: the answer of the plan for the row's
+    /// context and this event, asked at most once for each context.
+    pub fn pass_row(
         &mut self,
         mut mask: u64,
         row: usize,
-        ordinal: usize,
         context: u16,
         event_context: impl FnOnce() -> u64,
     ) -> u64 {
         if mask & self.asking == 0 {
             return mask;
-        }
-        if let Some(rets) = self.rets {
-            let ret = rets.get(row).copied().unwrap_or(0);
-            mask &= match self.last_ret {
-                Some((last, answer)) if last == ret => answer,
-                _ => {
-                    let answer = self.plan.ret_mask(self.event.id, ret);
-                    self.last_ret = Some((ret, answer));
-                    answer
-                }
-            };
         }
         if let Some(memo) = &mut self.contexts {
             mask &= if self.contexts_change {
@@ -121,12 +153,6 @@ impl<'a> Predicates<'a> {
             } else {
                 memo.get(usize::from(context), event_context)
             };
-        }
-        for column in &mut self.columns {
-            if mask == 0 {
-                return 0;
-            }
-            mask &= column.mask(self.plan, self.event, ordinal);
         }
         if let Some((times, cpus)) = self.rows {
             let time = times.get(row).copied().unwrap_or(0);
@@ -137,6 +163,22 @@ impl<'a> Predicates<'a> {
             mask &= self.plan.row_mask(self.event.id, facts);
         }
         mask
+    }
+
+    fn ret_mask(&mut self, ordinal: usize) -> u64 {
+        let Some(rets) = &self.rets else { return u64::MAX };
+        let ret = match rets.get(ordinal) {
+            Raw::Number(ret) => ret as i64,
+            _ => 0,
+        };
+        match self.last_ret {
+            Some((last, answer)) if last == ret => answer,
+            _ => {
+                let answer = self.plan.ret_mask(self.event.id, ret);
+                self.last_ret = Some((ret, answer));
+                answer
+            }
+        }
     }
 }
 
@@ -158,6 +200,26 @@ impl<'a> ArgPredicate<'a> {
             let (bytes, ends) = dictionary.parts();
             if let Some(masks) = plan.text_masks(event.id, self.position, Strings::new(bytes, ends)) {
                 self.memo.fill(masks);
+            }
+        }
+    }
+
+    /// Appends those of the event's `rows` that pass for any scope of `visible`.
+    fn survivors(&mut self, plan: &Plan, event: &Event, visible: u64, rows: usize, out: &mut Vec<Survivor>) {
+        let missing = self.missing(plan, event);
+        // Where all texts were judged, a row is a look-up; rows without one have no mask there.
+        if let (ColumnView::Bytes { codes, .. }, Some(masks)) = (self.column, self.memo.all())
+            && !codes.is_empty()
+        {
+            let found = (0..).zip(codes).map(|(ordinal, code)| {
+                (ordinal, visible & masks.get(*code as usize).copied().unwrap_or(missing))
+            });
+            return out.extend(found.filter(|(_, mask)| *mask != 0));
+        }
+        for ordinal in 0..rows {
+            let mask = visible & self.mask(plan, event, ordinal);
+            if mask != 0 {
+                out.push((ordinal as u32, mask));
             }
         }
     }
