@@ -10,6 +10,7 @@ mod memo;
 mod narrow;
 mod order;
 mod predicates;
+mod reading;
 pub mod run;
 mod select;
 mod showing;

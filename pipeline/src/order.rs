@@ -3,10 +3,7 @@
 
 use std::collections::VecDeque;
 
-/// Bytes that there is room for before an event is written, of most events.
-const LEAST_ROOM: usize = 64 << 10;
-
-/// What one block became: the bytes of its events for each output, in order of its rows.
+/// What a piece of a block became: the bytes of its events for each output, in order of its rows.
 #[derive(Debug, Default)]
 pub struct Part {
     /// By output.
@@ -25,34 +22,14 @@ impl Part {
     /// Says that the bytes of the outputs now hold one more event.
     pub fn event(&mut self, time: u64) {
         self.times.push(time);
-        for bytes in &mut self.bytes {
+        for bytes in &self.bytes {
             self.ends.push(bytes.len());
-            // By an eighth: what doubles may take twice as much as it holds, and these are large.
-            if bytes.capacity() - bytes.len() < LEAST_ROOM {
-                bytes.reserve_exact((bytes.len() / 8).max(LEAST_ROOM * 4));
-            }
         }
     }
 
     /// Bytes that it holds on to.
     pub fn capacity(&self) -> usize {
         self.bytes.iter().map(Vec::capacity).sum::<usize>() + self.times.capacity() * 16
-    }
-
-    /// The events from this one on, as a part of their own.
-    fn tail(&self, from: usize) -> Part {
-        let outputs = self.bytes.len();
-        let mut tail = Part::new(outputs);
-        let first = from * outputs;
-        for (output, bytes) in tail.bytes.iter_mut().enumerate() {
-            bytes.extend_from_slice(self.slice(output, from, self.times.len()));
-        }
-        tail.times.extend_from_slice(self.times.get(from..).unwrap_or_default());
-        let before =
-            |output: usize| from.checked_sub(1).and_then(|_| self.ends.get(first - outputs + output));
-        let ends = self.ends.get(first..).unwrap_or_default().iter().enumerate();
-        tail.ends.extend(ends.map(|(at, end)| end - before(at % outputs.max(1)).copied().unwrap_or(0)));
-        tail
     }
 
     /// Empties it and keeps its memory.
@@ -78,9 +55,11 @@ impl Part {
     }
 }
 
-/// Takes parts in order of their first row and hands events on in order of time; among equals, the earlier part first.
+/// Takes parts in order of their blocks' first rows and hands events on in order of time; among equals, the earlier block
+/// first.
 #[derive(Debug)]
 pub struct Order {
+    /// Blocks with events that were not handed on.
     waiting: VecDeque<Waiting>,
     size: usize,
     left: u64,
@@ -90,13 +69,23 @@ pub struct Order {
 
 #[derive(Debug)]
 struct Waiting {
-    part: Part,
-    /// Events that were handed on.
+    block: usize,
+    /// In order, none of them empty.
+    parts: VecDeque<Part>,
+    /// Events of the first part that were handed on.
     done: usize,
 }
 
-/// Bytes that may wait for blocks that overlap them; beyond this the oldest are handed on whatever comes.
-const MAX_WAITING_BYTES: usize = 64 << 20;
+impl Waiting {
+    /// The time of the next event.
+    fn next(&self) -> Option<u64> {
+        self.parts.front()?.times.get(self.done).copied()
+    }
+}
+
+/// Bytes that may wait for blocks that overlap them; beyond this the oldest are handed on whatever comes. A block's JSON is
+/// about 80 MB: two hosts' blocks fit.
+const MAX_WAITING_BYTES: usize = 192 << 20;
 
 impl Order {
     /// Hands on no more than `limit` events.
@@ -117,54 +106,32 @@ impl Order {
         })
     }
 
-    /// Takes the next part. `next`: the first time of the block after it, `None` for the last one.
+    /// Takes the next part, of the same block as the last one or of a later one. `next`: the first time of what comes after
+    /// it, `None` for the last one.
     pub fn push<E>(
         &mut self,
+        block: usize,
         part: Part,
         next: Option<u64>,
         deliver: &mut impl FnMut(usize, &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        if !part.times.is_empty() {
+        if part.times.is_empty() {
+            self.spare.push(part);
+        } else {
             self.size += part.size();
-            self.waiting.push_back(Waiting { part, done: 0 });
-        }
-        self.release(next, deliver)
-    }
-
-    fn release<E>(
-        &mut self,
-        next: Option<u64>,
-        deliver: &mut impl FnMut(usize, &[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
-        self.hand_on(next, deliver)?;
-        // Of a part that is mostly gone, the rest takes little: its memory is for the next one.
-        for waiting in &mut self.waiting {
-            let events = waiting.part.times.len();
-            if waiting.done > events / 4 * 3 && waiting.part.size() > LEAST_ROOM {
-                let tail = waiting.part.tail(waiting.done);
-                self.size = self.size + tail.size() - waiting.part.size();
-                self.spare.push(std::mem::replace(&mut waiting.part, tail));
-                waiting.done = 0;
+            match self.waiting.back_mut().filter(|waiting| waiting.block == block) {
+                Some(waiting) => waiting.parts.push_back(part),
+                None => self.waiting.push_back(Waiting { block, parts: VecDeque::from([part]), done: 0 }),
             }
         }
-        Ok(())
-    }
-
-    fn hand_on<E>(
-        &mut self,
-        next: Option<u64>,
-        deliver: &mut impl FnMut(usize, &[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
         while self.left > 0 {
-            // The part with the earliest event, and the earliest event of the others: up to there it goes in one piece.
+            // The block with the earliest event, and the earliest event of the others: up to there it goes in one piece.
             let Some((at, time)) = self.earliest(None) else { break };
             let may_go = next.is_none_or(|next| time <= next) || self.size > MAX_WAITING_BYTES;
             if !may_go {
                 break;
             }
             let rival = self.earliest(Some(at));
-            let Some(waiting) = self.waiting.get_mut(at) else { break };
-            let times = waiting.part.times.get(waiting.done..).unwrap_or(&[]);
             let goes = |time: u64| {
                 let before_rival = match rival {
                     Some((other, first)) => time < first || (time == first && at < other),
@@ -172,28 +139,33 @@ impl Order {
                 };
                 before_rival && next.is_none_or(|next| time <= next)
             };
+            let Some(waiting) = self.waiting.get_mut(at) else { break };
+            let Some(part) = waiting.parts.front() else { break };
+            let times = part.times.get(waiting.done..).unwrap_or(&[]);
             let run = times.iter().take_while(|time| goes(**time)).count().max(1);
             let run = run.min(usize::try_from(self.left).unwrap_or(usize::MAX));
             let to = waiting.done + run;
-            for output in 0..waiting.part.bytes.len() {
-                deliver(output, waiting.part.slice(output, waiting.done, to))?;
+            for output in 0..part.bytes.len() {
+                deliver(output, part.slice(output, waiting.done, to))?;
             }
             waiting.done = to;
             self.left -= run as u64;
-            if to >= waiting.part.times.len() {
-                self.size -= waiting.part.size();
-                self.spare.extend(self.waiting.remove(at).map(|waiting| waiting.part));
+            if to >= part.times.len() {
+                self.size -= part.size();
+                self.spare.extend(waiting.parts.pop_front());
+                waiting.done = 0;
+                if waiting.parts.is_empty() {
+                    self.waiting.remove(at);
+                }
             }
         }
         Ok(())
     }
 
-    /// The part whose next event is the earliest, and that event's time.
+    /// The block whose next event is the earliest, and that event's time.
     fn earliest(&self, except: Option<usize>) -> Option<(usize, u64)> {
-        let parts = self.waiting.iter().enumerate().filter(|(at, _)| Some(*at) != except);
-        parts
-            .filter_map(|(at, waiting)| Some((at, *waiting.part.times.get(waiting.done)?)))
-            .min_by_key(|(at, time)| (*time, *at))
+        let others = self.waiting.iter().enumerate().filter(|(at, _)| Some(*at) != except);
+        others.filter_map(|(at, waiting)| Some((at, waiting.next()?))).min_by_key(|(at, time)| (*time, *at))
     }
 }
 
@@ -215,8 +187,8 @@ mod tests {
     fn ordered(limit: Option<u64>, parts: Vec<(Part, Option<u64>)>) -> String {
         let mut order = Order::new(limit);
         let mut out = Vec::new();
-        for (part, next) in parts {
-            let pushed: Result<(), Infallible> = order.push(part, next, &mut |_, bytes| {
+        for (block, (part, next)) in parts.into_iter().enumerate() {
+            let pushed: Result<(), Infallible> = order.push(block, part, next, &mut |_, bytes| {
                 out.extend_from_slice(bytes);
                 Ok(())
             });
@@ -239,48 +211,38 @@ mod tests {
     fn an_event_waits_only_for_what_may_come_before_it() {
         let mut order = Order::new(None);
         let mut out = Vec::new();
-        let mut push = |part, next| {
+        let mut push = |block, part, next| {
             out.clear();
-            let _: Result<(), Infallible> = order.push(part, next, &mut |_, bytes| {
+            let _: Result<(), Infallible> = order.push(block, part, next, &mut |_, bytes| {
                 out.extend_from_slice(bytes);
                 Ok(())
             });
             String::from_utf8_lossy(&out).into_owned()
         };
-        assert_eq!(push(part("a", &[1, 2, 3]), Some(2)), "a1 a2 ");
-        assert_eq!(push(part("b", &[2]), Some(7)), "b2 a3 ");
-        assert_eq!(push(part("", &[]), None), "");
+        assert_eq!(push(0, part("a", &[1, 2, 3]), Some(2)), "a1 a2 ");
+        assert_eq!(push(1, part("b", &[2]), Some(7)), "b2 a3 ");
+        assert_eq!(push(2, part("", &[]), None), "");
     }
 
     #[test]
-    fn what_is_left_of_a_large_part_waits_by_itself() {
+    fn pieces_of_a_block_follow_each_other_among_other_blocks() {
         let mut order = Order::new(None);
         let mut out = Vec::new();
-        let mut large = Part::new(2);
-        for time in 0..1000_u64 {
-            large.bytes[0].extend(std::iter::repeat_n(time as u8, 200));
-            large.bytes[1].push(time as u8);
-            large.event(time);
+        for (block, part, next) in [
+            (0, part("a", &[1, 4]), Some(3)),
+            (0, part("b", &[4, 9]), Some(3)),
+            (1, part("c", &[3, 4]), Some(4)),
+            (1, part("d", &[4, 20]), Some(8)),
+            (2, part("e", &[8, 30]), None),
+        ] {
+            let pushed: Result<(), Infallible> = order.push(block, part, next, &mut |_, bytes| {
+                out.extend_from_slice(bytes);
+                Ok(())
+            });
+            assert_eq!(pushed, Ok(()));
         }
-        let mut deliver = |output: usize, bytes: &[u8]| {
-            out.extend(bytes.iter().map(|byte| (output, *byte)));
-            Ok::<(), Infallible>(())
-        };
-        assert_eq!(order.push(large, Some(990), &mut deliver), Ok(()));
-        assert!(order.size < LEAST_ROOM, "{}", order.size);
-        assert_eq!(order.spare().count(), 1);
-        let mut last = Part::new(2);
-        for (output, bytes) in last.bytes.iter_mut().enumerate() {
-            bytes.push(output as u8);
-        }
-        last.event(995);
-        assert_eq!(order.push(last, None, &mut deliver), Ok(()));
-        let of = |output: usize| out.iter().filter(|it| it.0 == output).map(|it| it.1).collect::<Vec<_>>();
-        let mut expected: Vec<u8> = (0..1000_u64).map(|time| time as u8).collect();
-        expected.insert(996, 1);
-        assert_eq!(of(1), expected);
-        assert_eq!(of(0).len(), 1000 * 200 + 1);
-        assert_eq!(of(0)[996 * 200], 0);
+        assert_eq!(String::from_utf8_lossy(&out), "a1 c3 a4 b4 c4 d4 e8 b9 d20 e30 ");
+        assert_eq!((order.size, order.spare().count()), (0, 5));
     }
 
     #[test]

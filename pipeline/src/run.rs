@@ -3,19 +3,17 @@
 
 use std::io;
 use std::ops::ControlFlow;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use format::{Block, Scratch};
 
 use crate::matching::{Buffers, Facts, Matcher};
-use crate::order::{Order, Part};
+use crate::order::Order;
+use crate::reading::Reading;
 use crate::select::Selector;
 use crate::source::{BlockRef, File, Source};
 use crate::state::State;
-use crate::{Error, EventView, Output, Render, Result, threads};
-
-/// Memory of answers that were given, kept for the next ones.
-const SPARE_BYTES: usize = 128 << 20;
+use crate::{Error, EventView, Output, Result, threads};
 
 /// What is asked, of what.
 #[derive(Debug)]
@@ -43,19 +41,6 @@ pub struct Stats {
     pub decompressed: u64,
 }
 
-struct Worker<'a> {
-    scratch: Scratch,
-    buffers: Buffers,
-    renders: Vec<Box<dyn Render + 'a>>,
-}
-
-struct Answer {
-    part: Part,
-    matched: u64,
-    rows: u64,
-    decompressed: u64,
-}
-
 impl<'a> Question<'a> {
     /// The number of events that match.
     pub fn count(&self) -> Result<Stats> {
@@ -79,48 +64,27 @@ impl<'a> Question<'a> {
         let (chosen, mut stats) = self.choose();
         let mut order = Order::new(self.limit);
         let mut state = State::new(self.source, &self.matchers);
-        let spare: Mutex<Vec<Part>> = Mutex::new(Vec::new());
-        let worker = || Worker {
-            scratch: Scratch::new(),
-            buffers: Buffers::default(),
-            renders: outputs.iter().map(|output| output.renderer()).collect(),
+        let spare = Mutex::new(Vec::new());
+        let reading = Reading { question: self, chosen: &chosen, outputs, spare: &spare };
+        let prepare = |job: usize| match chosen.get(job) {
+            Some(block) => state.lineage(*block),
+            None => Ok(Vec::new()),
         };
-        threads::ordered(
-            self.threads,
-            chosen.len(),
-            |job| match chosen.get(job) {
-                Some(block) => state.lineage(*block),
-                None => Ok(Vec::new()),
-            },
-            worker,
-            |worker, job, lineage| match chosen.get(job) {
-                Some(block) => {
-                    let used = spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
-                    let part = used.unwrap_or_else(|| Part::new(outputs.len()));
-                    self.read(*block, &lineage, worker, part)
-                }
-                None => Err(Error::Worker),
-            },
-            |answer| answer.part.size(),
-            |job, answer| {
-                stats.blocks_read += 1;
-                stats.rows_read += answer.rows;
-                stats.decompressed += answer.decompressed;
-                stats.matched = stats.matched.saturating_add(answer.matched);
-                if outputs.is_empty() {
-                    return Ok(ControlFlow::Continue(()));
-                }
-                let next = chosen.get(job + 1).map(|block| block.first);
-                order.push(answer.part, next, &mut |output, bytes| deliver(output, bytes))?;
-                let mut spare = spare.lock().unwrap_or_else(PoisonError::into_inner);
-                let mut kept: usize = spare.iter().map(Part::capacity).sum();
-                spare.extend(order.spare().filter(|part| {
-                    kept += part.capacity();
-                    kept <= SPARE_BYTES
-                }));
-                Ok(if order.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-            },
-        )?;
+        threads::ordered(self.threads, chosen.len(), &reading, prepare, |job, answer| {
+            stats.blocks_read += u64::from(answer.is_first);
+            stats.rows_read += answer.rows;
+            stats.decompressed += answer.decompressed;
+            stats.matched = stats.matched.saturating_add(answer.matched);
+            if outputs.is_empty() {
+                return Ok(ControlFlow::Continue(()));
+            }
+            // What is not there yet begins with the rest of this block, or with the block after it.
+            let next = chosen.get(job + 1).map(|block| block.first);
+            let next = [answer.next, next].into_iter().flatten().min();
+            order.push(job, answer.part, next, &mut |output, bytes| deliver(output, bytes))?;
+            reading.give_back(order.spare());
+            Ok(if order.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
         if let Some(limit) = self.limit {
             stats.matched = stats.matched.min(limit);
         }
@@ -144,38 +108,6 @@ impl<'a> Question<'a> {
             }
         }
         (chosen, stats)
-    }
-
-    fn read(
-        &self,
-        chosen: BlockRef,
-        lineage: &[scopes::LineageBits],
-        worker: &mut Worker<'_>,
-        mut part: Part,
-    ) -> Result<Answer> {
-        let (Some(file), Some(matcher)) = (self.source.file(chosen), self.matchers.get(chosen.file)) else {
-            return Err(Error::Worker);
-        };
-        let damaged = |source| Error::Capture { file: file.name.clone(), source };
-        let Worker { scratch, buffers, renders } = worker;
-        let block = file.capture.block(chosen.block, scratch).map_err(damaged)?;
-        let host_number = block.host();
-        let Some(host) = file.host(host_number) else { return Err(Error::Worker) };
-        let facts = Facts { file, host, lineage };
-        let matched = if renders.is_empty() {
-            matcher.block(&block, facts, buffers, None)
-        } else {
-            renders.iter_mut().for_each(|render| render.block());
-            let mut emit = |view: &EventView<'_>| {
-                for (render, bytes) in renders.iter_mut().zip(&mut part.bytes) {
-                    render.event(view, bytes);
-                }
-                part.event(file.key(host_number, view.time_ns));
-            };
-            matcher.block(&block, facts, buffers, Some(&mut emit))
-        };
-        let matched = matched.map_err(damaged)?;
-        Ok(Answer { part, matched, rows: block.rows() as u64, decompressed: block.decompressed() })
     }
 
     /// Calls `see` with each event that matches, block by block in order of their first rows, on this thread. Within a

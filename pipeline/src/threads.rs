@@ -1,180 +1,364 @@
-//! Jobs on several threads, their results in order, and only so many under way.
+//! Jobs on several threads, each done in pieces; their results in order, and only so many under way.
+//!
+//! ```text
+//! job 0  opened | piece 0 | piece 1 | piece 2 |            a thread opens the next job while others
+//! job 1           opened            | piece 0 | piece 1    are at the pieces of the one before
+//! ```
 
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
-use std::sync::{Condvar, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 
 use crate::{Error, Result};
 
 /// Results that may be under way or wait for an earlier one, for each thread.
 const WINDOW_PER_THREAD: usize = 3;
-/// As many when nobody knows yet how large results are.
-const FIRST_WINDOW: usize = 1;
 /// Bytes of results that may be under way or wait, as far as that can be told from those that there were.
-const WINDOW_BYTES: usize = 128 << 20;
+const WINDOW_BYTES: usize = 64 << 20;
 
-/// What threads agree on under one lock.
-struct Shared<F> {
-    next: usize,
-    /// Jobs whose results were consumed.
-    consumed: usize,
-    stopped: bool,
-    /// Bytes of the largest result of late; `None` before the first.
-    largest: Option<usize>,
-    prepare: F,
+/// What is done with jobs.
+pub trait Work: Sync {
+    /// What opening a job needs to know of the jobs before it.
+    type Input: Send;
+    /// What a thread keeps from job to job.
+    type State;
+    /// What the pieces of a job share.
+    type Opened: Send + Sync;
+    type Piece: Send;
+
+    fn state(&self) -> Self::State;
+    fn open(&self, state: &mut Self::State, job: usize, input: Self::Input) -> Result<Self::Opened>;
+    /// How many pieces a job has: at least one is asked for.
+    fn pieces(&self, opened: &Self::Opened) -> usize;
+    fn piece(
+        &self,
+        state: &mut Self::State,
+        job: usize,
+        opened: &Self::Opened,
+        piece: usize,
+    ) -> Result<Self::Piece>;
+    /// Bytes that a piece takes: the larger they are, the fewer are under way.
+    fn size(&self, piece: &Self::Piece) -> usize;
 }
 
-impl<F> Shared<F> {
-    /// How far jobs may be ahead of what was consumed.
-    fn window(&self, threads: usize) -> usize {
-        match self.largest {
-            None => FIRST_WINDOW,
-            Some(largest) => (WINDOW_BYTES / largest.max(1)).clamp(1, threads * WINDOW_PER_THREAD),
-        }
-    }
-
-    fn weigh(&mut self, bytes: usize) {
-        // A large result is forgotten slowly: the next one may be as large.
-        let before = self.largest.unwrap_or_default();
-        self.largest = Some(bytes.max(before - before / 16));
-    }
-}
-
-/// Runs jobs `0..jobs`. For each, in order and one at a time, `prepare` says what its work needs to know; then `work`
-/// runs on any thread, with a state of that thread; then `consume` takes the results, in order, on this thread. It may
-/// stop the run. With one thread all of it happens here, and in the same order. `size` says how many bytes a result takes:
-/// the larger they are, the fewer are under way.
-pub fn ordered<I: Send, W, P: Send>(
+/// Runs jobs `0..jobs`. For each, in order and one at a time, `prepare` says what opening it needs to know; then it is
+/// opened and its pieces are made, on any thread; `consume` takes the pieces on this thread, in order. It may stop the
+/// run. With one thread all of it happens here, and in the same order.
+pub fn ordered<W: Work>(
     threads: usize,
     jobs: usize,
-    mut prepare: impl FnMut(usize) -> Result<I> + Send,
-    state: impl Fn() -> W + Sync,
-    work: impl Fn(&mut W, usize, I) -> Result<P> + Sync,
-    size: impl Fn(&P) -> usize + Sync,
-    mut consume: impl FnMut(usize, P) -> Result<ControlFlow<()>>,
+    work: &W,
+    mut prepare: impl FnMut(usize) -> Result<W::Input> + Send,
+    mut consume: impl FnMut(usize, W::Piece) -> Result<ControlFlow<()>>,
 ) -> Result<()> {
-    let threads = threads.min(jobs);
     if threads <= 1 {
-        let mut state = state();
+        let mut state = work.state();
         for job in 0..jobs {
             let input = prepare(job)?;
-            let part = work(&mut state, job, input)?;
-            if consume(job, part)?.is_break() {
-                break;
+            let opened = work.open(&mut state, job, input)?;
+            for piece in 0..work.pieces(&opened).max(1) {
+                if consume(job, work.piece(&mut state, job, &opened, piece)?)?.is_break() {
+                    return Ok(());
+                }
             }
         }
         return Ok(());
     }
-    let shared = Mutex::new(Shared { next: 0, consumed: 0, stopped: false, largest: None, prepare });
-    let moved = Condvar::new();
-    let lock = || shared.lock().unwrap_or_else(PoisonError::into_inner);
-    let take = || {
-        let mut shared = lock();
-        while !shared.stopped && shared.next < jobs && shared.next >= shared.consumed + shared.window(threads)
-        {
-            shared = moved.wait(shared).unwrap_or_else(PoisonError::into_inner);
-        }
-        if shared.stopped || shared.next >= jobs {
-            return None;
-        }
-        let job = shared.next;
-        shared.next += 1;
-        // Under the lock, so that jobs are prepared in their order.
-        let input = (shared.prepare)(job);
-        Some((job, input))
-    };
+    let team = Team { work, threads, jobs, shared: Mutex::new(Shared::new(prepare)), moved: Condvar::new() };
     std::thread::scope(|scope| {
         let (sender, results) = mpsc::channel();
         for _ in 0..threads {
-            let sender = sender.clone();
-            let (state, work, take, size, lock, moved) = (&state, &work, &take, &size, &lock, &moved);
-            scope.spawn(move || {
-                let mut state = state();
-                while let Some((job, input)) = take() {
-                    let part = input.and_then(|input| work(&mut state, job, input));
-                    let failed = part.is_err();
-                    if let Ok(part) = &part {
-                        lock().weigh(size(part));
-                        moved.notify_all();
-                    }
-                    if sender.send((job, part)).is_err() || failed {
-                        break;
-                    }
-                }
-            });
+            let (sender, team) = (sender.clone(), &team);
+            scope.spawn(move || team.run(&sender));
         }
         drop(sender);
-        let outcome = in_order(jobs, &results, |job, part| {
-            let flow = consume(job, part);
-            lock().consumed = job + 1;
-            moved.notify_all();
-            flow
-        });
-        lock().stopped = true;
-        moved.notify_all();
+        let outcome = team.in_order(&results, &mut consume);
+        team.change(|shared| shared.stopped = true);
         outcome
     })
 }
 
-/// Takes results as they come and hands them on in order.
-fn in_order<P>(
+/// The place of a piece: job, and number in it.
+type Place = (usize, usize);
+
+struct Team<'w, W: Work, F> {
+    work: &'w W,
+    threads: usize,
     jobs: usize,
-    results: &mpsc::Receiver<(usize, Result<P>)>,
-    mut consume: impl FnMut(usize, P) -> Result<ControlFlow<()>>,
-) -> Result<()> {
-    let mut early = std::collections::BTreeMap::new();
-    for job in 0..jobs {
-        let part = loop {
-            if let Some(part) = early.remove(&job) {
-                break part;
-            }
-            match results.recv() {
-                Ok((number, part)) if number == job => break part,
-                Ok((number, part)) => {
-                    early.insert(number, part);
-                }
-                // A thread that panicked has dropped its end without this job's result.
-                Err(_) => return Err(Error::Worker),
-            }
-        };
-        if consume(job, part?)?.is_break() {
-            break;
+    shared: Mutex<Shared<W, F>>,
+    moved: Condvar,
+}
+
+/// What threads agree on under one lock.
+struct Shared<W: Work, F> {
+    /// The next job to be opened.
+    next: usize,
+    /// Jobs that are being opened.
+    opening: usize,
+    /// Opened jobs that have pieces which nobody has taken, in order.
+    open: VecDeque<Open<W::Opened>>,
+    /// The piece that is to be consumed next.
+    awaited: Place,
+    /// Pieces that were taken and not consumed.
+    under_way: usize,
+    /// Bytes of the largest piece of late; `None` before the first.
+    largest: Option<usize>,
+    stopped: bool,
+    prepare: F,
+}
+
+struct Open<O> {
+    job: usize,
+    opened: Arc<O>,
+    next: usize,
+    pieces: usize,
+}
+
+/// What a thread does next.
+enum Task<W: Work> {
+    Open(usize, Result<W::Input>),
+    Piece { place: Place, is_last: bool, opened: Arc<W::Opened> },
+}
+
+/// A piece, and whether it is the last of its job; or what went wrong.
+type Made<P> = (Place, bool, Result<P>);
+
+impl<W: Work, F: FnMut(usize) -> Result<W::Input> + Send> Shared<W, F> {
+    fn new(prepare: F) -> Shared<W, F> {
+        Shared {
+            next: 0,
+            opening: 0,
+            open: VecDeque::new(),
+            awaited: (0, 0),
+            under_way: 0,
+            largest: None,
+            stopped: false,
+            prepare,
         }
     }
-    Ok(())
+
+    /// How many pieces may be under way.
+    fn window(&self, threads: usize) -> usize {
+        let most = threads * WINDOW_PER_THREAD;
+        self.largest.map_or(threads, |largest| (WINDOW_BYTES / largest.max(1)).clamp(1, most))
+    }
+
+    fn weigh(&mut self, bytes: usize) {
+        // A large piece is forgotten slowly: the next one may be as large.
+        let before = self.largest.unwrap_or_default();
+        self.largest = Some(bytes.max(before - before / 16));
+    }
+
+    /// Whether to open another job. One is opened ahead of the pieces that are left, so that there are always some to
+    /// make; where there are none, each thread opens one.
+    fn may_open(&self, threads: usize, jobs: usize) -> bool {
+        let ahead = self.opening + self.open.len();
+        let most = if self.open.is_empty() { threads } else { 2 };
+        self.next < jobs && ahead < most && self.next <= self.awaited.0 + threads * WINDOW_PER_THREAD
+    }
+
+    fn take(&mut self, threads: usize, jobs: usize) -> Option<Task<W>> {
+        if self.may_open(threads, jobs) {
+            let job = self.next;
+            self.next += 1;
+            self.opening += 1;
+            // Under the lock, so that jobs are prepared in their order.
+            return Some(Task::Open(job, (self.prepare)(job)));
+        }
+        let window = self.window(threads);
+        let first = self.open.front_mut()?;
+        let place = (first.job, first.next);
+        // What is awaited may always be made: everything else waits for it.
+        if place != self.awaited && self.under_way >= window {
+            return None;
+        }
+        self.under_way += 1;
+        first.next += 1;
+        let is_last = first.next == first.pieces;
+        let opened = Arc::clone(&first.opened);
+        if is_last {
+            self.open.pop_front();
+        }
+        Some(Task::Piece { place, is_last, opened })
+    }
+
+    /// Nothing is left to take, nor will be.
+    fn is_done(&self, jobs: usize) -> bool {
+        self.stopped || (self.next >= jobs && self.opening == 0 && self.open.is_empty())
+    }
+
+    fn opened(&mut self, job: usize, opened: W::Opened, pieces: usize) {
+        self.opening -= 1;
+        let at = self.open.partition_point(|open| open.job < job);
+        self.open.insert(at, Open { job, opened: Arc::new(opened), next: 0, pieces: pieces.max(1) });
+    }
+}
+
+impl<W: Work, F: FnMut(usize) -> Result<W::Input> + Send> Team<'_, W, F> {
+    fn change<T>(&self, change: impl FnOnce(&mut Shared<W, F>) -> T) -> T {
+        let changed = change(&mut self.shared.lock().unwrap_or_else(PoisonError::into_inner));
+        self.moved.notify_all();
+        changed
+    }
+
+    fn take(&self) -> Option<Task<W>> {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        while !shared.is_done(self.jobs) {
+            if let Some(task) = shared.take(self.threads, self.jobs) {
+                return Some(task);
+            }
+            shared = self.moved.wait(shared).unwrap_or_else(PoisonError::into_inner);
+        }
+        None
+    }
+
+    /// What one thread does.
+    fn run(&self, results: &mpsc::Sender<Made<W::Piece>>) {
+        // Who waits must not wait for what a thread that panicked does not do any more.
+        let _stop = StopOnPanic(self);
+        let mut state = self.work.state();
+        while let Some(task) = self.take() {
+            let made = match task {
+                Task::Open(job, input) => {
+                    match input.and_then(|input| self.work.open(&mut state, job, input)) {
+                        Ok(opened) => {
+                            let pieces = self.work.pieces(&opened);
+                            self.change(|shared| shared.opened(job, opened, pieces));
+                            continue;
+                        }
+                        Err(error) => {
+                            self.change(|shared| shared.opening -= 1);
+                            ((job, 0), true, Err(error))
+                        }
+                    }
+                }
+                Task::Piece { place, is_last, opened } => {
+                    let piece = self.work.piece(&mut state, place.0, &opened, place.1);
+                    if let Ok(piece) = &piece {
+                        let size = self.work.size(piece);
+                        self.change(|shared| shared.weigh(size));
+                    }
+                    (place, is_last, piece)
+                }
+            };
+            // What failed stops the run once it is its turn; until then what comes before it is to be made.
+            if results.send(made).is_err() {
+                break;
+            }
+        }
+    }
+
+    /// Takes pieces as they come and hands them on in order.
+    fn in_order(
+        &self,
+        results: &mpsc::Receiver<Made<W::Piece>>,
+        consume: &mut impl FnMut(usize, W::Piece) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
+        let mut early = std::collections::BTreeMap::new();
+        let mut awaited = (0, 0);
+        while awaited.0 < self.jobs {
+            let (is_last, piece) = loop {
+                if let Some(made) = early.remove(&awaited) {
+                    break made;
+                }
+                match results.recv() {
+                    Ok((place, is_last, piece)) => early.insert(place, (is_last, piece)),
+                    // A thread that panicked has dropped its end without this result.
+                    Err(_) => return Err(Error::Worker),
+                };
+            };
+            let flow = consume(awaited.0, piece?)?;
+            awaited = if is_last { (awaited.0 + 1, 0) } else { (awaited.0, awaited.1 + 1) };
+            self.change(|shared| {
+                shared.under_way -= 1;
+                shared.awaited = awaited;
+            });
+            if flow.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+struct StopOnPanic<'t, 'w, W: Work, F: FnMut(usize) -> Result<W::Input> + Send>(&'t Team<'w, W, F>);
+
+impl<W: Work, F: FnMut(usize) -> Result<W::Input> + Send> Drop for StopOnPanic<'_, '_, W, F> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.change(|shared| shared.stopped = true);
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
 
     use super::*;
 
+    /// Job n has n % 4 pieces of `bytes` each; what is made of a piece is its place.
+    #[derive(Default)]
+    struct Places {
+        bytes: usize,
+        fails_at: Option<Place>,
+        made: AtomicUsize,
+        under_way: AtomicUsize,
+        most: AtomicUsize,
+    }
+
+    impl Work for Places {
+        type Input = usize;
+        type State = ();
+        type Opened = usize;
+        type Piece = Place;
+
+        fn state(&self) {}
+
+        fn open(&self, _: &mut (), job: usize, double: usize) -> Result<usize> {
+            // Later jobs are faster, so that they overtake.
+            std::thread::sleep(Duration::from_micros(200_u64.saturating_sub(job as u64 * 3)));
+            assert_eq!(double, job * 2);
+            Ok(job)
+        }
+
+        fn pieces(&self, opened: &usize) -> usize {
+            opened % 4
+        }
+
+        fn piece(&self, _: &mut (), job: usize, opened: &usize, piece: usize) -> Result<Place> {
+            assert_eq!(*opened, job);
+            self.most.fetch_max(self.under_way.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            std::thread::sleep(Duration::from_micros(if piece.is_multiple_of(2) { 50 } else { 10 }));
+            self.made.fetch_add(1, Ordering::SeqCst);
+            if self.fails_at == Some((job, piece)) { Err(Error::Worker) } else { Ok((job, piece)) }
+        }
+
+        fn size(&self, _: &Place) -> usize {
+            self.bytes
+        }
+    }
+
+    fn places(jobs: usize) -> Vec<Place> {
+        (0..jobs).flat_map(|job| (0..(job % 4).max(1)).map(move |piece| (job, piece))).collect()
+    }
+
     #[test]
-    fn results_come_in_order_whatever_the_number_of_threads() {
-        for threads in [1, 2, 7] {
-            let mut seen = Vec::new();
-            let mut prepared = Vec::new();
-            let done = ordered(
-                threads,
-                50,
-                |job| {
-                    prepared.push(job);
-                    Ok(job * 2)
-                },
-                || (),
-                |_, job, double| {
-                    // Later jobs are faster, so that they overtake.
-                    std::thread::sleep(std::time::Duration::from_micros(50 - job as u64));
-                    Ok(double + 1)
-                },
-                |part| *part,
-                |_, part| {
-                    seen.push(part);
-                    Ok(ControlFlow::Continue(()))
-                },
-            );
+    fn pieces_come_in_order_whatever_the_number_of_threads() {
+        for threads in [1, 2, 7, 60] {
+            let (mut seen, mut prepared) = (Vec::new(), Vec::new());
+            let prepare = |job| {
+                prepared.push(job);
+                Ok(job * 2)
+            };
+            let done = ordered(threads, 50, &Places::default(), prepare, |job, place| {
+                assert_eq!(job, place.0);
+                seen.push(place);
+                Ok(ControlFlow::Continue(()))
+            });
             assert!(done.is_ok());
-            assert_eq!(seen, (0..50).map(|job| job * 2 + 1).collect::<Vec<_>>());
+            assert_eq!(seen, places(50));
             assert_eq!(prepared, (0..50).collect::<Vec<_>>());
         }
     }
@@ -182,47 +366,71 @@ mod tests {
     #[test]
     fn a_run_stops_when_enough_was_seen_and_when_something_fails() {
         for threads in [1, 3] {
-            let worked = AtomicUsize::new(0);
-            let stop = |until: usize| {
-                move |job, ()| {
-                    Ok(if job == until { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-                }
+            let run = |fails_at, until| {
+                let work = Places { fails_at, ..Places::default() };
+                let mut seen = 0;
+                let done = ordered(
+                    threads,
+                    1000,
+                    &work,
+                    |job| Ok(job * 2),
+                    |_, place| {
+                        seen += 1;
+                        Ok(if place == until { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+                    },
+                );
+                (done.is_ok(), seen, work.made.into_inner() < seen + 30)
             };
-            let work = |_: &mut (), job: usize, ()| {
-                worked.fetch_add(1, Ordering::Relaxed);
-                if job == 20 { Err(Error::Worker) } else { Ok(()) }
-            };
-            assert!(ordered(threads, 1000, |_| Ok(()), || (), work, |()| 0, stop(5)).is_ok());
-            assert!(worked.load(Ordering::Relaxed) < 30);
-            assert!(ordered(threads, 1000, |_| Ok(()), || (), work, |()| 0, stop(500)).is_err());
-            assert!(worked.load(Ordering::Relaxed) < 80);
+            assert_eq!(run(None, (5, 0)), (true, 9, true));
+            assert_eq!(run(Some((22, 1)), (500, 0)), (false, places(22).len() + 1, true));
         }
     }
 
     #[test]
-    fn the_larger_results_are_the_fewer_are_under_way() {
-        const EACH: usize = 50 << 20;
-        let (under_way, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    fn a_job_that_cannot_be_opened_is_told_after_those_before_it() {
+        for threads in [1, 3] {
+            let mut seen = Vec::new();
+            let prepare = |job| if job == 9 { Err(Error::Worker) } else { Ok(job * 2) };
+            let done = ordered(threads, 100, &Places::default(), prepare, |_, place| {
+                seen.push(place);
+                Ok(ControlFlow::Continue(()))
+            });
+            assert!(done.is_err());
+            assert_eq!(seen, places(9));
+        }
+    }
+
+    #[test]
+    fn the_larger_pieces_are_the_fewer_are_under_way() {
+        let work = Places { bytes: 30 << 20, ..Places::default() };
         let done = ordered(
             8,
             60,
-            |_| {
-                most.fetch_max(under_way.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                Ok(())
-            },
-            || (),
-            |(), _, ()| {
-                std::thread::sleep(std::time::Duration::from_micros(200));
-                Ok(EACH)
-            },
-            |each| *each,
+            &work,
+            |job| Ok(job * 2),
             |_, _| {
-                under_way.fetch_sub(1, Ordering::SeqCst);
+                std::thread::sleep(Duration::from_micros(100));
+                work.under_way.fetch_sub(1, Ordering::SeqCst);
                 Ok(ControlFlow::Continue(()))
             },
         );
         assert!(done.is_ok());
-        // The one that is being consumed counts as under way until it is.
-        assert!(most.load(Ordering::SeqCst) * EACH <= WINDOW_BYTES + EACH, "{most:?} were under way");
+        // As many as there are threads may begin before one is weighed; what is consumed is under way until then.
+        assert!(work.most.into_inner() <= 8 + 1);
+        let work = Places { bytes: WINDOW_BYTES, ..Places::default() };
+        let mut seen = 0;
+        let done = ordered(
+            8,
+            60,
+            &work,
+            |job| Ok(job * 2),
+            |_, _| {
+                seen += 1;
+                let under_way = work.under_way.fetch_sub(1, Ordering::SeqCst);
+                assert!(seen < 20 || under_way <= 2, "{under_way} after {seen}");
+                Ok(ControlFlow::Continue(()))
+            },
+        );
+        assert!(done.is_ok());
     }
 }
