@@ -1,18 +1,45 @@
 //! Numbers as text, without the machinery of `fmt`.
 
-/// Appends a number in decimal.
-pub fn unsigned(mut number: u64, out: &mut Vec<u8>) {
-    let mut text = [0u8; 20];
-    let mut at = text.len();
-    loop {
-        at -= 1;
-        text[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
+/// The two digits of 0 to 99, one after the other.
+const PAIRS: [u8; 200] = {
+    let mut pairs = [0; 200];
+    let mut number = 0;
+    while number < 100 {
+        pairs[number * 2] = b'0' + (number / 10) as u8;
+        pairs[number * 2 + 1] = b'0' + (number % 10) as u8;
+        number += 1;
     }
-    out.extend_from_slice(&text[at..]);
+    pairs
+};
+
+/// Digits of the largest number.
+const MOST: usize = 20;
+
+/// Appends a number in decimal.
+pub fn unsigned(number: u64, out: &mut Vec<u8>) {
+    if number < 10 {
+        return out.push(b'0' + number as u8);
+    }
+    let digits = number.ilog10() as usize + 1;
+    let mut text = [0u8; MOST];
+    fill(number, &mut text[..digits]);
+    // All of it, which is a copy of a known length, and then what belongs there.
+    let end = out.len() + digits;
+    out.extend_from_slice(&text);
+    out.truncate(end);
+}
+
+/// Writes as many digits as there is room for.
+fn fill(mut number: u64, text: &mut [u8]) {
+    let mut pairs = text.rchunks_exact_mut(2);
+    for pair in &mut pairs {
+        let at = (number % 100) as usize * 2;
+        number /= 100;
+        pair.copy_from_slice(&PAIRS[at..at + 2]);
+    }
+    if let [first] = pairs.into_remainder() {
+        *first = b'0' + (number % 10) as u8;
+    }
 }
 
 pub fn signed(number: i64, out: &mut Vec<u8>) {
@@ -23,13 +50,10 @@ pub fn signed(number: i64, out: &mut Vec<u8>) {
 }
 
 /// Appends a number in decimal with zeros before it, `width` wide.
-pub fn padded(mut number: u64, width: usize, out: &mut Vec<u8>) {
+pub fn padded(number: u64, width: usize, out: &mut Vec<u8>) {
     let start = out.len();
     out.resize(start + width, b'0');
-    for digit in out[start..].iter_mut().rev() {
-        *digit = b'0' + (number % 10) as u8;
-        number /= 10;
-    }
+    fill(number, &mut out[start..]);
 }
 
 /// Appends a number in hex with zeros before it, 16 wide.
@@ -45,7 +69,8 @@ mod tests {
 
     #[test]
     fn numbers_read_as_the_standard_library_writes_them() {
-        for number in [0, 1, 9, 10, 12345, u64::MAX] {
+        let powers = (0..20).map(|power| 10_u64.pow(power));
+        for number in powers.flat_map(|it| [it - 1, it, it + 1]).chain([12345, 1 << 60, u64::MAX]) {
             let mut out = Vec::new();
             unsigned(number, &mut out);
             assert_eq!(out, number.to_string().as_bytes());

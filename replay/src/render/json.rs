@@ -1,29 +1,95 @@
 //! JSON lines: Tracee's keys in Tracee's order, then ours.
 //!
-//! Written by hand rather than through a serialiser: two thirds of a line are the same for every event of a context,
-//! and are written once a block. The tests read every kind of line back with `serde_json`.
+//! Written by hand rather than through a serialiser: most of a line is the same for every event of a context, or for every
+//! event of a name, and is copied from where it was written once. The tests read every kind of line back with
+//! `serde_json`.
 
 use pipeline::{EventView, Render};
 
+use super::json_event::Known;
 use super::{Style, digits, json_text, memo::Memo, values};
 
 /// JSON objects, one a line.
 #[derive(Debug)]
 pub struct Json<'a> {
     style: &'a Style,
-    /// `threadStartTime`, which stands before the processor.
+    /// The second whose text is `timestamp`, with the key before it.
+    second: i64,
+    timestamp: Vec<u8>,
+    /// From `threadStartTime` to before the processor.
     starts: Memo,
     /// From `processId` to `podSandbox`.
     contexts: Memo,
+    /// What is the same for all events of a name.
+    events: Known,
     /// From `executable` to `parentEntityId`.
     entities: Memo,
+    /// The scopes of which the texts are before and behind that.
+    scopes: u64,
+    before: Vec<u8>,
+    behind: Vec<u8>,
     scratch: Vec<u8>,
 }
 
+const SECOND: i64 = 1_000_000_000;
+
 impl<'a> Json<'a> {
     pub fn new(style: &'a Style) -> Json<'a> {
-        let (starts, contexts, entities) = Default::default();
-        Json { style, starts, contexts, entities, scratch: Vec::new() }
+        let (starts, contexts, events, entities) = Default::default();
+        let mut json = Json {
+            style,
+            second: i64::MIN,
+            timestamp: Vec::new(),
+            starts,
+            contexts,
+            events,
+            entities,
+            scopes: 0,
+            before: Vec::new(),
+            behind: Vec::new(),
+            scratch: Vec::new(),
+        };
+        json.spell_scopes(0);
+        json
+    }
+
+    /// Appends the `timestamp`, the first member.
+    fn timestamp(&mut self, wall_ns: i64, out: &mut Vec<u8>) {
+        let second = wall_ns / SECOND;
+        if second <= 0 {
+            // A clock before 1970, or little after it: no digits to leave alone.
+            out.extend_from_slice(b"{\"timestamp\":");
+            return digits::signed(wall_ns, out);
+        }
+        if second != self.second {
+            self.timestamp.clear();
+            self.timestamp.extend_from_slice(b"{\"timestamp\":");
+            digits::signed(second, &mut self.timestamp);
+            self.second = second;
+        }
+        out.extend_from_slice(&self.timestamp);
+        digits::padded((wall_ns % SECOND) as u64, 9, out);
+    }
+
+    fn spell_scopes(&mut self, scopes: u64) {
+        self.scopes = scopes;
+        self.before.clear();
+        self.before.extend_from_slice(b"],\"scopes\":[");
+        numbers(scopes, &mut self.before);
+        self.before.push(b']');
+        self.behind.clear();
+        self.behind.extend_from_slice(b",\"matchedPolicies\":[");
+        let mut first = true;
+        for (scope, name) in &self.style.policies {
+            if (1..=64).contains(scope) && scopes >> (scope - 1) & 1 == 1 {
+                if !first {
+                    self.behind.push(b',');
+                }
+                first = false;
+                json_text::quoted(name.as_bytes(), &mut self.behind);
+            }
+        }
+        self.behind.push(b']');
     }
 }
 
@@ -35,59 +101,46 @@ impl Render for Json<'_> {
     }
 
     fn event(&mut self, event: &EventView<'_>, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"{\"timestamp\":");
-        digits::signed(event.wall_ns, out);
+        self.timestamp(event.wall_ns, out);
         self.starts.append(event.context_index, out, |out| {
             out.extend_from_slice(b",\"threadStartTime\":");
             digits::signed(event.wall_of(event.context.thread_start_ns), out);
+            out.extend_from_slice(b",\"processorId\":");
         });
-        out.extend_from_slice(b",\"processorId\":");
         digits::unsigned(u64::from(event.cpu), out);
         self.contexts.append(event.context_index, out, |out| context(event, out));
 
         let declared = event.event;
-        out.extend_from_slice(b",\"eventId\":\"");
-        digits::unsigned(u64::from(declared.id.0), out);
-        out.extend_from_slice(b"\",\"eventName\":");
-        json_text::quoted(declared.name.as_bytes(), out);
-        out.extend_from_slice(b",\"matchedScopes\":");
-        digits::unsigned(event.scopes, out);
-        out.extend_from_slice(b",\"argsNum\":");
-        digits::unsigned(declared.args.len() as u64, out);
-        out.extend_from_slice(b",\"returnValue\":");
+        let known = self.events.of(declared);
+        out.extend_from_slice(known.up_to_result(event.scopes));
         digits::signed(event.ret, out);
-        out.extend_from_slice(b",\"syscall\":\"");
-        if declared.is_syscall() {
-            json_text::inner(declared.name.as_bytes(), out);
-        }
-        out.extend_from_slice(b"\",\"stackAddresses\":[],\"contextFlags\":{\"containerStarted\":");
-        boolean(event.container_started(), out);
-        out.extend_from_slice(b",\"isCompat\":");
-        boolean(event.marks.has(events::Marks::COMPAT), out);
-        out.extend_from_slice(b"},\"args\":[");
-        for (position, arg) in declared.args.iter().enumerate() {
-            out.extend_from_slice(if position == 0 { b"{\"name\":" } else { b",{\"name\":" });
-            json_text::quoted(arg.name.as_bytes(), out);
-            out.extend_from_slice(b",\"type\":");
-            values::json(event, position, self.style.parse_arguments, &mut self.scratch, out);
+        out.extend_from_slice(&known.call);
+        let is_compat = event.marks.has(events::Marks::COMPAT);
+        out.extend_from_slice(match (event.container_started(), is_compat) {
+            (false, false) => b"false,\"isCompat\":false},\"args\":[".as_slice(),
+            (true, false) => b"true,\"isCompat\":false},\"args\":[",
+            (false, true) => b"false,\"isCompat\":true},\"args\":[",
+            (true, true) => b"true,\"isCompat\":true},\"args\":[",
+        });
+        for (position, (arg, known)) in declared.args.iter().zip(&known.args).enumerate() {
+            if self.style.parse_arguments {
+                // The type depends on what the value turns out to be.
+                self.scratch.clear();
+                let is_word = values::parsed_json(event, position, &mut self.scratch);
+                out.extend_from_slice(if is_word { &known.word } else { &known.value });
+                out.extend_from_slice(&self.scratch);
+            } else {
+                out.extend_from_slice(&known.value);
+                values::json(event, position, arg.kind, out);
+            }
             out.push(b'}');
         }
-        out.extend_from_slice(b"],\"scopes\":[");
-        numbers(event.scopes, out);
-        out.push(b']');
-        self.entities.append(event.context_index, out, |out| entities(event, out));
-        out.extend_from_slice(b",\"matchedPolicies\":[");
-        let mut first = true;
-        for (scope, name) in &self.style.policies {
-            if (1..=64).contains(scope) && event.scopes >> (scope - 1) & 1 == 1 {
-                if !first {
-                    out.push(b',');
-                }
-                first = false;
-                json_text::quoted(name.as_bytes(), out);
-            }
+        if event.scopes != self.scopes {
+            self.spell_scopes(event.scopes);
         }
-        out.push(b']');
+        out.extend_from_slice(&self.before);
+        self.entities.append(event.context_index, out, |out| entities(event, out));
+        out.extend_from_slice(&self.behind);
         // Told by the exit of a call instead of the hook that it is named after.
         if event.marks.has(events::Marks::STAND_IN) {
             out.extend_from_slice(b",\"standIn\":true");

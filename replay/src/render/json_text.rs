@@ -18,7 +18,7 @@ pub fn quoted(bytes: &[u8], out: &mut Vec<u8>) {
 
 /// Appends a string without its quotes.
 pub fn inner(bytes: &[u8], out: &mut Vec<u8>) {
-    if bytes.iter().all(|byte| PLAIN[usize::from(*byte)]) {
+    if is_plain(bytes) {
         return out.extend_from_slice(bytes);
     }
     for chunk in bytes.utf8_chunks() {
@@ -65,16 +65,25 @@ pub fn bytes_of(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// Bytes that stand for themselves.
-const PLAIN: [bool; 256] = {
-    let mut plain = [false; 256];
-    let mut byte = 0x20;
-    while byte < 0x80 {
-        plain[byte] = byte != b'"' as usize && byte != b'\\' as usize;
-        byte += 1;
-    }
-    plain
-};
+/// Whether all bytes stand for themselves, eight at a time.
+fn is_plain(bytes: &[u8]) -> bool {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mut last = [b' '; 8];
+    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    let odd = words.iter().fold(odd_bytes(last), |odd, word| odd | odd_bytes(*word));
+    odd == 0
+}
+
+/// Not 0 when any of the bytes is a control character, a quote, a backslash, or not ASCII.
+fn odd_bytes(bytes: [u8; 8]) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let word = u64::from_le_bytes(bytes);
+    // A borrow may mark the byte after one that is marked rightly; no other.
+    let below = |word: u64, least: u64| word.wrapping_sub(ONES * least) & !word;
+    let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    (word | below(word, 0x20) | is(b'"') | is(b'\\')) & HIGH
+}
 
 #[cfg(test)]
 mod tests {
@@ -103,6 +112,20 @@ mod tests {
         }
         // Cut in the middle of a character.
         assert_eq!(there_and_back(&"日本".as_bytes()[..4]), &"日本".as_bytes()[..4]);
+    }
+
+    #[test]
+    fn no_byte_is_taken_for_plain_that_is_not() {
+        for byte in 0..=255 {
+            let is_odd = byte < 0x20 || byte == b'"' || byte == b'\\' || byte >= 0x80;
+            for length in 1..=17 {
+                for at in 0..length {
+                    let mut text = vec![b'~'; length];
+                    text[at] = byte;
+                    assert_eq!(is_plain(&text), !is_odd, "{byte} at {at} of {length}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub mod clock;
 mod digits;
 mod json;
+mod json_event;
 pub mod json_text;
 mod memo;
 mod table;

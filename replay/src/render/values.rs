@@ -51,26 +51,18 @@ impl Write for Safe<'_> {
     }
 }
 
-/// Appends the type and the value of an argument in JSON, from after `"type":`. With `parsed`, numbers that have names
-/// and pointers become text, and the type `string`.
-pub fn json(event: &EventView<'_>, position: usize, parsed: bool, scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
-    let Some(arg) = event.event.args.get(position) else { return };
-    if !parsed {
-        json_text::quoted(arg.ctype.as_bytes(), out);
-        out.extend_from_slice(b",\"value\":");
-        if !plain(arg.kind, event.args.get(position), out) {
-            walk(event, position, &mut Json::new(false, out));
-        }
-        return;
+/// Appends the value of an argument in JSON.
+pub fn json(event: &EventView<'_>, position: usize, kind: ArgKind, out: &mut Vec<u8>) {
+    if !plain(kind, event.args.get(position), out) {
+        walk(event, position, &mut Json::new(false, out));
     }
-    // The type depends on what the value turns out to be.
-    scratch.clear();
-    let mut listener = Json::new(true, scratch);
+}
+
+/// The same with numbers that have names, and pointers, as text; `true` when the whole value became text.
+pub fn parsed_json(event: &EventView<'_>, position: usize, out: &mut Vec<u8>) -> bool {
+    let mut listener = Json::new(true, out);
     walk(event, position, &mut listener);
-    let ctype = if listener.is_word { "string" } else { arg.ctype };
-    json_text::quoted(ctype.as_bytes(), out);
-    out.extend_from_slice(b",\"value\":");
-    out.extend_from_slice(scratch);
+    listener.is_word
 }
 
 /// Most arguments are numbers and strings, which need no walk; `false`: it is something else.
@@ -201,13 +193,22 @@ impl Parts for Json<'_> {
 /// Bytes as base64 in quotes.
 fn base64(bytes: &[u8], out: &mut Vec<u8>) {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let four = |[a, b, c]: [u8; 3]| {
+        let word = u32::from_be_bytes([0, a, b, c]);
+        [18, 12, 6, 0].map(|shift| LETTERS[(word >> shift) as usize & 63])
+    };
+    let (whole, rest) = bytes.as_chunks::<3>();
     out.push(b'"');
-    for chunk in bytes.chunks(3) {
-        let word = chunk.iter().fold(0, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
-        for place in 0..4 {
-            let letter = LETTERS[(word >> (18 - 6 * place)) as usize & 63];
-            out.push(if place <= chunk.len() { letter } else { b'=' });
-        }
+    let start = out.len();
+    out.resize(start + whole.len() * 4, 0);
+    for (to, three) in out[start..].as_chunks_mut::<4>().0.iter_mut().zip(whole) {
+        *to = four(*three);
+    }
+    if !rest.is_empty() {
+        let mut three = [0; 3];
+        three.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        out.extend_from_slice(&four(three)[..=rest.len()]);
+        out.extend_from_slice(&b"=="[rest.len() - 1..]);
     }
     out.push(b'"');
 }
@@ -218,8 +219,14 @@ mod tests {
 
     #[test]
     fn base64_is_padded_as_the_standard_says() {
-        let cases: [(&[u8], &str); 5] =
-            [(b"", ""), (b"f", "Zg=="), (b"fo", "Zm8="), (b"foo", "Zm9v"), (b"\xff\xfe\xfd\xfc", "//79/A==")];
+        let cases: [(&[u8], &str); 6] = [
+            (b"", ""),
+            (b"f", "Zg=="),
+            (b"fo", "Zm8="),
+            (b"foo", "Zm9v"),
+            (b"\xff\xfe\xfd\xfc", "//79/A=="),
+            (b"\x00\x10\x83foobar", "ABCDZm9vYmFy"),
+        ];
         for (bytes, text) in cases {
             let mut out = Vec::new();
             base64(bytes, &mut out);
