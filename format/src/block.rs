@@ -225,6 +225,11 @@ impl<'a> Block<'a> {
         self.directory.event_rows.get(event_code as usize).map_or(0, |rows| *rows as usize)
     }
 
+    /// How many distinct contexts the block says it has.
+    pub fn context_count(&self) -> usize {
+        self.directory.contexts
+    }
+
     pub fn contexts(&self) -> Result<Contexts<'_>> {
         let (rows, strings) = get_or_try(&self.contexts, || {
             let (mut rows, mut strings) = lock(&self.buffers).contexts.pop().unwrap_or_default();

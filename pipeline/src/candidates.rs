@@ -1,7 +1,7 @@
 //! Rows that may match: chosen by the masks of contexts and events, then by what is asked of arguments and results.
 
 use events::Marks;
-use format::{Block, Contexts};
+use format::Block;
 use scopes::batch;
 
 use crate::matching::{Buffers, Facts, Matcher, Present, Split};
@@ -78,7 +78,6 @@ impl Matcher<'_> {
     pub(crate) fn filter_candidates(
         &self,
         block: &Block<'_>,
-        contexts: Contexts<'_>,
         facts: Facts<'_>,
         present: &[Present],
         buffers: &mut Buffers,
@@ -105,7 +104,7 @@ impl Matcher<'_> {
             };
             let context = context_codes.get(row).copied().unwrap_or(0);
             let visible = predicate.pass(candidate.visible, candidate.ordinal as usize);
-            candidate.visible = predicate.pass_row(visible, row, context, || {
+            candidate.visible = predicate.pass_row(visible, row, context, |contexts| {
                 let time_ns = times.get(row).copied().unwrap_or(0);
                 self.event_context(it.event, contexts, context, facts, time_ns)
             });

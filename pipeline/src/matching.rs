@@ -164,10 +164,9 @@ impl<'p> Matcher<'p> {
         if !present.iter().any(wanted) {
             return Ok(Found::default());
         }
-        let contexts = block.contexts()?;
         let derives = present.iter().any(|it| it.needed != 0);
         if !self.recorded || derives {
-            self.judge_contexts(block, contexts, facts, buffers)?;
+            self.judge_contexts(block, facts, buffers)?;
             if !self.recorded && buffers.contexts.any() == 0 {
                 return Ok(Found::default());
             }
@@ -181,9 +180,9 @@ impl<'p> Matcher<'p> {
         let counts = only_count && !derives;
         if present.iter().any(|it| wanted(it) && !it.is_narrowed) {
             self.find_candidates(block, &present, buffers)?;
-            self.filter_candidates(block, contexts, facts, &present, buffers)?;
+            self.filter_candidates(block, facts, &present, buffers)?;
         }
-        let counted = self.find_narrowed(block, contexts, facts, &present, buffers, counts)?;
+        let counted = self.find_narrowed(block, facts, &present, buffers, counts)?;
         if counts {
             let rows = buffers.candidates.iter().filter(|candidate| candidate.visible != 0).count();
             return Ok(Found { counted: counted + rows as u64, ..Found::default() });
@@ -220,12 +219,16 @@ impl<'p> Matcher<'p> {
     fn judge_contexts(
         &self,
         block: &Block<'_>,
-        contexts: Contexts<'_>,
         facts: Facts<'_>,
         buffers: &mut Buffers,
     ) -> format::Result<()> {
         let Buffers { contexts: table, splits, .. } = buffers;
         splits.clear();
+        if !self.plan.asks_contexts() {
+            table.fill(std::iter::repeat_n(self.plan.scopes(), block.context_count()));
+            return Ok(());
+        }
+        let contexts = block.contexts()?;
         let first = if self.plan.needs().started { first_times(block, contexts.len())? } else { Vec::new() };
         table.fill(contexts.iter().enumerate().map(|(code, context)| {
             let mask_at = |time_ns: u64| {

@@ -8,7 +8,7 @@
 //!                                                                                  -> rows 40, 212, ... of the block
 //! ```
 
-use format::{Block, Contexts};
+use format::Block;
 
 use crate::candidates::Candidate;
 use crate::matching::{Buffers, Facts, Matcher, Present};
@@ -38,7 +38,6 @@ impl Matcher<'_> {
     pub(crate) fn find_narrowed(
         &self,
         block: &Block<'_>,
-        contexts: Contexts<'_>,
         facts: Facts<'_>,
         present: &[Present],
         buffers: &mut Buffers,
@@ -63,7 +62,7 @@ impl Matcher<'_> {
             let times = if asks_rows && self.plan().needs().started { block.times()? } else { &[] };
             in_block(block.event_codes()?, code, survivors, |row, (ordinal, mask)| {
                 let context = context_codes.get(row).copied().unwrap_or(0);
-                let visible = predicates.pass_row(mask, row, context, || {
+                let visible = predicates.pass_row(mask, row, context, |contexts| {
                     let time_ns = times.get(row).copied().unwrap_or(0);
                     self.event_context(it.event, contexts, context, facts, time_ns)
                 });

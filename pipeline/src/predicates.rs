@@ -2,7 +2,7 @@
 //! Each distinct value is judged once.
 
 use events::{Event, Raw};
-use format::{Block, ColumnView, Dictionary, MISSING, NUMBER};
+use format::{Block, ColumnView, Contexts, Dictionary, MISSING, NUMBER};
 use scopes::Plan;
 use scopes::batch::Strings;
 use scopes::plan::RowFacts;
@@ -22,7 +22,8 @@ pub struct Predicates<'a> {
     last_ret: Option<(i64, u64)>,
     rows: Option<(&'a [u64], &'a [u16])>,
     wall_offset: u64,
-    contexts: Option<Memo>,
+    /// What is asked of contexts for this event alone.
+    contexts: Option<(Contexts<'a>, Memo)>,
     /// The answer of a context changes with time: each row is asked.
     contexts_change: bool,
 }
@@ -69,9 +70,9 @@ impl<'a> Predicates<'a> {
         let rets = if plan.has_ret(id) != 0 { Some(block.args(code).rets()?) } else { None };
         let rows = if plan.has_row(id) != 0 { Some((block.times()?, block.cpus()?)) } else { None };
         let contexts = if plan.has_event_context(id) != 0 {
-            let mut memo = Memo::default();
-            memo.reset(block.contexts()?.len());
-            Some(memo)
+            let (contexts, mut memo) = (block.contexts()?, Memo::default());
+            memo.reset(contexts.len());
+            Some((contexts, memo))
         } else {
             None
         };
@@ -142,16 +143,16 @@ impl<'a> Predicates<'a> {
         mut mask: u64,
         row: usize,
         context: u16,
-        event_context: impl FnOnce() -> u64,
+        event_context: impl FnOnce(Contexts<'_>) -> u64,
     ) -> u64 {
         if mask & self.asking == 0 {
             return mask;
         }
-        if let Some(memo) = &mut self.contexts {
+        if let Some((contexts, memo)) = &mut self.contexts {
             mask &= if self.contexts_change {
-                event_context()
+                event_context(*contexts)
             } else {
-                memo.get(usize::from(context), event_context)
+                memo.get(usize::from(context), || event_context(*contexts))
             };
         }
         if let Some((times, cpus)) = self.rows {

@@ -16,6 +16,7 @@ impl Matcher<'_> {
     /// Decodes what showing any of the rows needs, so that damage shows before the first one does, and threads that share
     /// the block find it there.
     pub(crate) fn decode_shown(&self, block: &Block<'_>, found: &Found) -> format::Result<()> {
+        block.contexts()?;
         let rows = Rows::new(block, found.present.len())?;
         for candidate in &found.candidates {
             let row = candidate.row as usize;

@@ -274,6 +274,11 @@ impl Plan {
         (self.context.mask(subject) | (self.follow & subject.lineage.follow)) & self.scopes
     }
 
+    /// Whether any scope asks anything of contexts; otherwise [`Plan::context_mask`] is the same for all of them.
+    pub fn asks_contexts(&self) -> bool {
+        !self.context.keys.is_empty()
+    }
+
     /// Scopes with `follow` that the process itself matches, whatever its ancestors did: its children will follow.
     pub fn seeds(&self, subject: &Subject<'_>) -> u64 {
         if self.follow == 0 { 0 } else { self.context.mask(subject) & self.follow }
