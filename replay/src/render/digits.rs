@@ -20,13 +20,30 @@ pub fn unsigned(number: u64, out: &mut Vec<u8>) {
     if number < 10 {
         return out.push(b'0' + number as u8);
     }
-    let digits = number.ilog10() as usize + 1;
+    let digits = digits_of(number);
     let mut text = [0u8; MOST];
     fill(number, &mut text[..digits]);
     // All of it, which is a copy of a known length, and then what belongs there.
     let end = out.len() + digits;
     out.extend_from_slice(&text);
     out.truncate(end);
+}
+
+/// The powers of ten, from 1 on.
+const POWERS: [u64; MOST] = {
+    let mut powers = [1; MOST];
+    let mut at = 1;
+    while at < MOST {
+        powers[at] = powers[at - 1] * 10;
+        at += 1;
+    }
+    powers
+};
+
+/// How many digits a number has: log2 says it nearly (1233 / 4096 is log10 of 2), and the power of ten between.
+fn digits_of(number: u64) -> usize {
+    let nearly = ((u64::BITS - (number | 1).leading_zeros()) * 1233 >> 12) as usize;
+    nearly + usize::from(number >= POWERS[nearly])
 }
 
 /// Writes as many digits as there is room for.
