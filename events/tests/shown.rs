@@ -39,6 +39,18 @@ fn strings_are_bare_and_lists_stand_in_brackets() {
 }
 
 #[test]
+fn a_buffer_of_any_length_is_shown_as_its_numbers() {
+    let buffer: Vec<u8> = (0..=255).chain(0..=70).collect();
+    for start in [0, 7, 95] {
+        for end in start..buffer.len() {
+            let bytes = &buffer[start..end];
+            let numbers: Vec<String> = bytes.iter().map(u8::to_string).collect();
+            assert_eq!(one("write", "buf", Raw::Bytes(bytes)), format!("[{}]", numbers.join(" ")));
+        }
+    }
+}
+
+#[test]
 fn numbers_are_shown_by_name_or_raw() {
     let number = |n: i64| Raw::Number(n as u64);
     let both = |event, name, n| {

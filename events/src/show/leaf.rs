@@ -73,14 +73,7 @@ impl Display for Leaf<'_> {
                 text(bytes, out)
             }
             Leaf::Word(word) => out.write_str(word),
-            Leaf::Bytes(bytes) => {
-                out.write_char('[')?;
-                for (at, byte) in bytes.iter().enumerate() {
-                    let blank = if at == 0 { "" } else { " " };
-                    write!(out, "{blank}{byte}")?;
-                }
-                out.write_char(']')
-            }
+            Leaf::Bytes(bytes) => self::bytes(bytes, out),
             Leaf::Named(named) => named.fmt(out),
             Leaf::Ipv4(address) => write!(out, "{}", Ipv4Addr::from(address)),
             Leaf::Ipv6(address) => write!(out, "{}", Ipv6Addr::from(address)),
@@ -95,7 +88,11 @@ impl Display for Leaf<'_> {
     }
 }
 
-fn text(bytes: &[u8], out: &mut Formatter<'_>) -> fmt::Result {
+/// Text of any bytes.
+pub(super) fn text(bytes: &[u8], out: &mut impl Write) -> fmt::Result {
+    if let Ok(text) = core::str::from_utf8(bytes) {
+        return out.write_str(text);
+    }
     for chunk in bytes.utf8_chunks() {
         out.write_str(chunk.valid())?;
         for byte in chunk.invalid() {
@@ -103,4 +100,33 @@ fn text(bytes: &[u8], out: &mut Formatter<'_>) -> fmt::Result {
         }
     }
     Ok(())
+}
+
+/// Numbers of bytes that are written at once.
+const AT_ONCE: usize = 32;
+
+/// Bytes as a list of numbers. Buffers are long: the numbers are put together here rather than by the machinery of `fmt`.
+pub(super) fn bytes(bytes: &[u8], out: &mut impl Write) -> fmt::Result {
+    out.write_char('[')?;
+    for (at, chunk) in bytes.chunks(AT_ONCE).enumerate() {
+        let mut written = [b' '; AT_ONCE * 4];
+        let mut end = 0;
+        for (within, byte) in chunk.iter().enumerate() {
+            // A blank goes before each but the first.
+            end += usize::from(at + within > 0);
+            let digits = [byte / 100, byte / 10 % 10, byte % 10].map(|digit| b'0' + digit);
+            let shown = match byte {
+                0..10 => &digits[2..],
+                10..100 => &digits[1..],
+                _ => &digits[..],
+            };
+            if let Some(place) = written.get_mut(end..end + shown.len()) {
+                place.copy_from_slice(shown);
+            }
+            end += shown.len();
+        }
+        // Digits and blanks.
+        out.write_str(written.get(..end).and_then(|it| core::str::from_utf8(it).ok()).unwrap_or_default())?;
+    }
+    out.write_char(']')
 }

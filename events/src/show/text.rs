@@ -2,6 +2,7 @@
 
 use core::fmt::{self, Display, Formatter, Write};
 
+use super::leaf::{self, text};
 use super::{Leaf, Parts, Shape, argument};
 use crate::event::Event;
 use crate::value::Raw;
@@ -30,15 +31,15 @@ impl<'a, W: Write> Text<'a, W> {
         self.result
     }
 
-    fn write(&mut self, text: impl Display) {
+    fn write(&mut self, text: &str) {
         if self.result.is_ok() {
-            self.result = write!(self.out, "{text}");
+            self.result = self.out.write_str(text);
         }
     }
 
     fn separate(&mut self) {
         if self.follows {
-            self.write(' ');
+            self.write(" ");
         }
     }
 }
@@ -47,7 +48,13 @@ impl<W: Write> Parts for Text<'_, W> {
     fn leaf(&mut self, leaf: Leaf<'_>) {
         self.separate();
         let leaf = if self.named { leaf } else { leaf.raw() };
-        self.write(leaf);
+        if self.result.is_ok() {
+            self.result = match leaf {
+                Leaf::Text(bytes) => text(bytes, self.out),
+                Leaf::Bytes(bytes) => leaf::bytes(bytes, self.out),
+                leaf => write!(self.out, "{leaf}"),
+            };
+        }
         self.follows = true;
     }
 
@@ -66,7 +73,7 @@ impl<W: Write> Parts for Text<'_, W> {
         self.separate();
         if self.anonymous & 1 == 0 {
             self.write(name);
-            self.write(':');
+            self.write(":");
         }
         self.follows = false;
     }

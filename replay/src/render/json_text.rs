@@ -5,6 +5,8 @@
 //! that reversible, a character of the range U+10FF80 to U+10FFFF that was really there is written byte by byte in the
 //! same way. [`bytes_of`] turns the text back.
 
+use super::eight;
+
 /// The first of the characters that stand for bytes; those below 0x80 are always valid by themselves.
 const FIRST: u32 = 0x10_ff80;
 const BASE: u32 = 0x10_ff00;
@@ -65,24 +67,9 @@ pub fn bytes_of(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// Whether all bytes stand for themselves, eight at a time.
+/// Whether all bytes stand for themselves: none is a control character, a quote, a backslash, or not ASCII.
 fn is_plain(bytes: &[u8]) -> bool {
-    let (words, rest) = bytes.as_chunks::<8>();
-    let mut last = [b' '; 8];
-    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-    let odd = words.iter().fold(odd_bytes(last), |odd, word| odd | odd_bytes(*word));
-    odd == 0
-}
-
-/// Not 0 when any of the bytes is a control character, a quote, a backslash, or not ASCII.
-fn odd_bytes(bytes: [u8; 8]) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let word = u64::from_le_bytes(bytes);
-    // A borrow may mark the byte after one that is marked rightly; no other.
-    let below = |word: u64, least: u64| word.wrapping_sub(ONES * least) & !word;
-    let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-    (word | below(word, 0x20) | is(b'"') | is(b'\\')) & HIGH
+    eight::none(bytes, |word| eight::below(word, 0x20) | eight::is(word, b'"') | eight::is(word, b'\\'))
 }
 
 #[cfg(test)]

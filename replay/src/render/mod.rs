@@ -2,6 +2,7 @@
 
 pub mod clock;
 mod digits;
+mod eight;
 mod json;
 mod json_event;
 pub mod json_text;

@@ -1,9 +1,11 @@
 //! Foreign strings in tables: a terminal must not obey them, and a row must stay a row.
 
+use super::eight;
+
 /// Appends a string from the capture. Control characters and bytes that are not UTF-8 are shown as `\xNN`, so that
 /// neither a file name nor an argument can move the cursor or begin a line.
 pub fn shown(bytes: &[u8], out: &mut Vec<u8>) {
-    if bytes.iter().all(|byte| (0x20..0x7f).contains(byte)) {
+    if is_printable(bytes) {
         return out.extend_from_slice(bytes);
     }
     for chunk in bytes.utf8_chunks() {
@@ -18,6 +20,11 @@ pub fn shown(bytes: &[u8], out: &mut Vec<u8>) {
         }
         chunk.invalid().iter().for_each(|byte| escaped(*byte, out));
     }
+}
+
+/// ASCII without controls.
+fn is_printable(bytes: &[u8]) -> bool {
+    eight::none(bytes, |word| eight::below(word, 0x20) | eight::is(word, 0x7f))
 }
 
 /// C0 and C1 controls, line separators, and the marks that turn the direction of text around.
@@ -45,6 +52,20 @@ mod tests {
     fn plain_and_foreign_letters_stay_as_they_are() {
         assert_eq!(show(b"/etc/ld.so.cache"), "/etc/ld.so.cache");
         assert_eq!(show("/tmp/Grüße 日本".as_bytes()), "/tmp/Grüße 日本");
+    }
+
+    #[test]
+    fn every_byte_is_known_for_what_it_is_wherever_it_stands() {
+        for byte in 0..=255 {
+            for length in 1..=17 {
+                for at in 0..length {
+                    let mut text = vec![b'~'; length];
+                    text[at] = byte;
+                    let expected = (0x20..0x7f).contains(&byte);
+                    assert_eq!(is_printable(&text), expected, "{byte} at {at} of {length}");
+                }
+            }
+        }
     }
 
     #[test]
