@@ -95,6 +95,8 @@ struct Shared<W: Work, F> {
     next: usize,
     /// Jobs that are being opened.
     opening: usize,
+    /// Jobs that are being opened, or of which pieces are left to be made or are being made: what they hold is large.
+    held: usize,
     /// Opened jobs that have pieces which nobody has taken, in order.
     open: VecDeque<Open<W::Opened>>,
     /// The piece that is to be consumed next.
@@ -128,6 +130,7 @@ impl<W: Work, F: FnMut(usize) -> Result<W::Input> + Send> Shared<W, F> {
         Shared {
             next: 0,
             opening: 0,
+            held: 0,
             open: VecDeque::new(),
             awaited: (0, 0),
             under_way: 0,
@@ -154,7 +157,8 @@ impl<W: Work, F: FnMut(usize) -> Result<W::Input> + Send> Shared<W, F> {
     fn may_open(&self, threads: usize, jobs: usize) -> bool {
         let ahead = self.opening + self.open.len();
         let most = if self.open.is_empty() { threads } else { 2 };
-        self.next < jobs && ahead < most && self.next <= self.awaited.0 + threads * WINDOW_PER_THREAD
+        let is_near = self.next <= self.awaited.0 + threads * WINDOW_PER_THREAD;
+        self.next < jobs && ahead < most && self.held < threads && is_near
     }
 
     fn take(&mut self, threads: usize, jobs: usize) -> Option<Task<W>> {
@@ -162,6 +166,7 @@ impl<W: Work, F: FnMut(usize) -> Result<W::Input> + Send> Shared<W, F> {
             let job = self.next;
             self.next += 1;
             self.opening += 1;
+            self.held += 1;
             // Under the lock, so that jobs are prepared in their order.
             return Some(Task::Open(job, (self.prepare)(job)));
         }
@@ -227,17 +232,24 @@ impl<W: Work, F: FnMut(usize) -> Result<W::Input> + Send> Team<'_, W, F> {
                             continue;
                         }
                         Err(error) => {
-                            self.change(|shared| shared.opening -= 1);
+                            self.change(|shared| {
+                                shared.opening -= 1;
+                                shared.held -= 1;
+                            });
                             ((job, 0), true, Err(error))
                         }
                     }
                 }
                 Task::Piece { place, is_last, opened } => {
                     let piece = self.work.piece(&mut state, place.0, &opened, place.1);
-                    if let Ok(piece) = &piece {
-                        let size = self.work.size(piece);
-                        self.change(|shared| shared.weigh(size));
-                    }
+                    let size = piece.as_ref().ok().map(|piece| self.work.size(piece));
+                    let was_held = Arc::into_inner(opened).is_some();
+                    self.change(|shared| {
+                        shared.held -= usize::from(was_held);
+                        if let Some(size) = size {
+                            shared.weigh(size);
+                        }
+                    });
                     (place, is_last, piece)
                 }
             };
@@ -301,34 +313,53 @@ mod tests {
     /// Job n has n % 4 pieces of `bytes` each; what is made of a piece is its place.
     #[derive(Default)]
     struct Places {
+        threads: usize,
         bytes: usize,
         fails_at: Option<Place>,
+        opened: Arc<AtomicUsize>,
         made: AtomicUsize,
         under_way: AtomicUsize,
         most: AtomicUsize,
     }
 
+    impl Places {
+        fn of(threads: usize) -> Places {
+            Places { threads, ..Places::default() }
+        }
+    }
+
+    /// A job that counts among those that are open.
+    struct Job(usize, Arc<AtomicUsize>);
+
+    impl Drop for Job {
+        fn drop(&mut self) {
+            self.1.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
     impl Work for Places {
         type Input = usize;
         type State = ();
-        type Opened = usize;
+        type Opened = Job;
         type Piece = Place;
 
         fn state(&self) {}
 
-        fn open(&self, _: &mut (), job: usize, double: usize) -> Result<usize> {
+        fn open(&self, _: &mut (), job: usize, double: usize) -> Result<Job> {
+            let open = self.opened.fetch_add(1, Ordering::SeqCst) + 1;
+            assert!(open <= self.threads, "{open} are open");
             // Later jobs are faster, so that they overtake.
             std::thread::sleep(Duration::from_micros(200_u64.saturating_sub(job as u64 * 3)));
             assert_eq!(double, job * 2);
-            Ok(job)
+            Ok(Job(job, Arc::clone(&self.opened)))
         }
 
-        fn pieces(&self, opened: &usize) -> usize {
-            opened % 4
+        fn pieces(&self, opened: &Job) -> usize {
+            opened.0 % 4
         }
 
-        fn piece(&self, _: &mut (), job: usize, opened: &usize, piece: usize) -> Result<Place> {
-            assert_eq!(*opened, job);
+        fn piece(&self, _: &mut (), job: usize, opened: &Job, piece: usize) -> Result<Place> {
+            assert_eq!(opened.0, job);
             self.most.fetch_max(self.under_way.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             std::thread::sleep(Duration::from_micros(if piece.is_multiple_of(2) { 50 } else { 10 }));
             self.made.fetch_add(1, Ordering::SeqCst);
@@ -352,7 +383,7 @@ mod tests {
                 prepared.push(job);
                 Ok(job * 2)
             };
-            let done = ordered(threads, 50, &Places::default(), prepare, |job, place| {
+            let done = ordered(threads, 50, &Places::of(threads), prepare, |job, place| {
                 assert_eq!(job, place.0);
                 seen.push(place);
                 Ok(ControlFlow::Continue(()))
@@ -367,7 +398,7 @@ mod tests {
     fn a_run_stops_when_enough_was_seen_and_when_something_fails() {
         for threads in [1, 3] {
             let run = |fails_at, until| {
-                let work = Places { fails_at, ..Places::default() };
+                let work = Places { fails_at, ..Places::of(threads) };
                 let mut seen = 0;
                 let done = ordered(
                     threads,
@@ -391,7 +422,7 @@ mod tests {
         for threads in [1, 3] {
             let mut seen = Vec::new();
             let prepare = |job| if job == 9 { Err(Error::Worker) } else { Ok(job * 2) };
-            let done = ordered(threads, 100, &Places::default(), prepare, |_, place| {
+            let done = ordered(threads, 100, &Places::of(threads), prepare, |_, place| {
                 seen.push(place);
                 Ok(ControlFlow::Continue(()))
             });
@@ -402,7 +433,7 @@ mod tests {
 
     #[test]
     fn the_larger_pieces_are_the_fewer_are_under_way() {
-        let work = Places { bytes: 30 << 20, ..Places::default() };
+        let work = Places { bytes: 30 << 20, ..Places::of(8) };
         let done = ordered(
             8,
             60,
@@ -417,7 +448,7 @@ mod tests {
         assert!(done.is_ok());
         // As many as there are threads may begin before one is weighed; what is consumed is under way until then.
         assert!(work.most.into_inner() <= 8 + 1);
-        let work = Places { bytes: WINDOW_BYTES, ..Places::default() };
+        let work = Places { bytes: WINDOW_BYTES, ..Places::of(8) };
         let mut seen = 0;
         let done = ordered(
             8,
