@@ -245,6 +245,26 @@ mod tests {
     }
 
     #[test]
+    fn changed_bytes_give_an_error_or_other_strings_within_the_bound() {
+        let texts: Vec<String> = (0..40).map(|n| format!("/usr/lib/{}", "y".repeat(n * 5 % 97))).collect();
+        let texts: Vec<&[u8]> = texts.iter().map(|text| text.as_bytes()).collect();
+        let mut bytes = Vec::new();
+        encode(&texts, &mut bytes, &mut Work::default());
+        let mut read = Dictionary::default();
+        for at in 0..bytes.len() {
+            for change in [1, 0x20, 0x80, 0xff] {
+                let mut changed = bytes.clone();
+                changed[at] ^= change;
+                if decode(&changed, 1000, 1 << 16, &mut read).is_ok() {
+                    assert!(read.bytes.len() <= 1 << 16 && read.len() <= 1000);
+                    assert!(read.ends.is_sorted() && read.iter().count() == read.len());
+                    assert_eq!(read.ends.last().map_or(0, |end| *end as usize), read.bytes.len());
+                }
+            }
+        }
+    }
+
+    #[test]
     fn structures_are_stored_field_by_field() {
         let structs: Vec<Vec<u8>> = (0..20u64)
             .map(|n| [n.to_le_bytes(), 7u64.to_le_bytes(), (n * n).to_le_bytes()].concat()[..20].to_vec())
