@@ -347,6 +347,10 @@ impl Column {
             rest = integers::decode(rest, values, &mut numbers)?;
         }
         rest = integers::decode(rest, values, &mut codes)?;
+        if !has_numbers {
+            self.take_texts(&codes, memory, texts)?;
+            return Ok(rest);
+        }
         let mut numbers = numbers.iter();
         for code in codes {
             let text = texts.get(code).ok_or(Torn)?;
@@ -360,6 +364,27 @@ impl Column {
             self.dictionary.ends.push(self.dictionary.bytes.len() as u32);
         }
         Ok(rest)
+    }
+
+    /// Takes texts of the block, those that follow each other there in one piece: most were first met in this column.
+    fn take_texts(&mut self, codes: &[u32], memory: usize, texts: &Dictionary) -> Result<(), Torn> {
+        let mut left = codes;
+        while let Some(&first) = left.first() {
+            let first = first as usize;
+            let run = left.iter().zip(first..).take_while(|(code, next)| **code as usize == *next).count();
+            let ends = texts.ends.get(first..first + run).ok_or(Torn)?;
+            let start = first.checked_sub(1).and_then(|before| texts.ends.get(before)).map_or(0, |end| *end);
+            let end = ends.last().copied().unwrap_or(start);
+            let bytes = texts.bytes.get(start as usize..end as usize).ok_or(Torn)?;
+            let before = self.dictionary.bytes.len();
+            if before + bytes.len() > memory {
+                return Err(Torn);
+            }
+            self.dictionary.bytes.extend_from_slice(bytes);
+            self.dictionary.ends.extend(ends.iter().map(|end| before as u32 + (end - start)));
+            left = left.get(run..).unwrap_or_default();
+        }
+        Ok(())
     }
 
     /// Decodes the codes of the dictionary's values, and returns how many rows are numbers.
