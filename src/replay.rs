@@ -85,6 +85,14 @@ pub fn run(options: Options) -> Result<Outcome> {
     } else {
         print(&options, style(&options, &source, &asked), &question)?
     };
+    if stats.late > 0 {
+        let _ = writeln!(
+            io::stderr().lock(),
+            "tracer: warning: {} events stand after later ones: more blocks overlap in time than are held at once; ask \
+             fewer files or hosts at a time, or a smaller question",
+            stats.late
+        );
+    }
     if options.stats {
         report(&stats, start.elapsed().as_secs_f64());
     }

@@ -330,7 +330,8 @@ impl Column {
             }
             _ => return Err(Torn),
         };
-        rest.is_empty().then_some(()).ok_or(Torn)
+        let is_bounded = self.dictionary.iter().all(|value| value.len() <= limits::VALUE_BYTES);
+        (rest.is_empty() && is_bounded).then_some(()).ok_or(Torn)
     }
 
     /// Puts the values together of which the block has the texts.

@@ -15,6 +15,9 @@ pub enum Error {
     /// A sink that does not take what it is given (a full disk, a closed pipe).
     #[error("writing the output")]
     Output(#[from] io::Error),
+    /// The system starts no more threads.
+    #[error("cannot start a thread: --threads 1 needs none")]
+    Thread { source: io::Error },
     /// A thread ended without its result.
     #[error("a worker thread ended early")]
     Worker,

@@ -5,7 +5,8 @@
 //! events    -> a mask each --+-> rows that some scope wants -> arguments, results -> rows that match
 //!                            +-> rows that something is derived from -> derived events -> those that match
 //! ```
-//! Only rows that survive make columns of arguments, times and results be decoded.
+//! Where every context passes, rows are chosen from their events' own columns first (see `narrow`); otherwise only rows
+//! that survive make columns of arguments, times and results be decoded.
 
 use events::{Context, Event, EventId, catalogue::process};
 use format::{Block, Contexts};
@@ -17,6 +18,7 @@ use crate::candidates::{Candidate, Hidden};
 use crate::derive::{Base, Derived, Rules};
 use crate::narrow::Survivor;
 use crate::predicates::asking;
+use crate::showing::Stretch;
 use crate::source::{File, Host};
 
 /// Events that are in every capture because process state needs them; rows marked so are not shown.
@@ -144,7 +146,8 @@ impl<'p> Matcher<'p> {
         emit: Option<&mut dyn FnMut(&EventView<'_>)>,
     ) -> format::Result<u64> {
         let found = self.find(block, facts, buffers, emit.is_none())?;
-        let shown = self.show(block, facts, &found, 0..found.len(), &mut buffers.derived, emit)?;
+        let all = Stretch { range: 0..found.len(), is_full: &|| false };
+        let (shown, _) = self.show(block, facts, &found, all, &mut buffers.derived, emit)?;
         buffers.candidates = found.candidates;
         Ok(found.counted + shown)
     }
@@ -159,6 +162,7 @@ impl<'p> Matcher<'p> {
         only_count: bool,
     ) -> format::Result<Found> {
         buffers.candidates.clear();
+        buffers.splits.clear();
         let mut present = self.present(block, facts.file);
         let wanted = |it: &Present| it.visible != 0 || it.needed != 0;
         if !present.iter().any(wanted) {

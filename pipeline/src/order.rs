@@ -62,7 +62,13 @@ pub struct Order {
     /// Blocks with events that were not handed on.
     waiting: VecDeque<Waiting>,
     size: usize,
+    /// Bytes that may wait.
+    most: usize,
     left: u64,
+    /// The time of the latest event that was handed on though earlier ones may have been to come, and how many of those
+    /// came.
+    latest: u64,
+    late: u64,
     /// Parts that were handed on, for their memory.
     spare: Vec<Part>,
 }
@@ -83,14 +89,27 @@ impl Waiting {
     }
 }
 
-/// Bytes that may wait for blocks that overlap them; beyond this the oldest are handed on whatever comes. A block's JSON is
-/// about 80 MB: two hosts' blocks fit.
+/// Bytes that may wait for blocks that overlap them; beyond this the oldest are handed on whatever comes, and what comes
+/// late is counted. A block's JSON is about 80 MB: two hosts' blocks fit.
 const MAX_WAITING_BYTES: usize = 192 << 20;
 
 impl Order {
     /// Hands on no more than `limit` events.
     pub fn new(limit: Option<u64>) -> Order {
-        Order { waiting: VecDeque::new(), size: 0, left: limit.unwrap_or(u64::MAX), spare: Vec::new() }
+        Order {
+            waiting: VecDeque::new(),
+            size: 0,
+            most: MAX_WAITING_BYTES,
+            left: limit.unwrap_or(u64::MAX),
+            latest: 0,
+            late: 0,
+            spare: Vec::new(),
+        }
+    }
+
+    /// Events that were handed on after later ones, since so many bytes could not wait.
+    pub fn late(&self) -> u64 {
+        self.late
     }
 
     /// Whether all is handed on that may be.
@@ -127,8 +146,8 @@ impl Order {
         while self.left > 0 {
             // The block with the earliest event, and the earliest event of the others: up to there it goes in one piece.
             let Some((at, time)) = self.earliest(None) else { break };
-            let may_go = next.is_none_or(|next| time <= next) || self.size > MAX_WAITING_BYTES;
-            if !may_go {
+            let is_due = next.is_none_or(|next| time <= next);
+            if !is_due && self.size <= self.most {
                 break;
             }
             let rival = self.earliest(Some(at));
@@ -145,6 +164,12 @@ impl Order {
             let run = times.iter().take_while(|time| goes(**time)).count().max(1);
             let run = run.min(usize::try_from(self.left).unwrap_or(usize::MAX));
             let to = waiting.done + run;
+            for time in times.iter().take(run) {
+                self.late += u64::from(*time < self.latest);
+                if !is_due {
+                    self.latest = self.latest.max(*time);
+                }
+            }
             for output in 0..part.bytes.len() {
                 deliver(output, part.slice(output, waiting.done, to))?;
             }
@@ -243,6 +268,27 @@ mod tests {
         }
         assert_eq!(String::from_utf8_lossy(&out), "a1 c3 a4 b4 c4 d4 e8 b9 d20 e30 ");
         assert_eq!((order.size, order.spare().count()), (0, 5));
+    }
+
+    #[test]
+    fn what_cannot_wait_goes_and_what_comes_late_for_it_is_counted() {
+        let mut order = Order { most: 0, ..Order::new(None) };
+        let mut out = Vec::new();
+        for (block, part, next) in [
+            (0, part("a", &[1, 4, 9]), Some(2)),
+            (1, part("b", &[2, 5, 9]), Some(12)),
+            // The clock went back, and nothing was late for want of room.
+            (2, part("c", &[11]), None),
+            (3, part("d", &[10]), None),
+        ] {
+            let pushed: Result<(), Infallible> = order.push(block, part, next, &mut |_, bytes| {
+                out.extend_from_slice(bytes);
+                Ok(())
+            });
+            assert_eq!(pushed, Ok(()));
+        }
+        assert_eq!(String::from_utf8_lossy(&out), "a1 a4 a9 b2 b5 b9 c11 d10 ");
+        assert_eq!(order.late(), 2);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Blocks as the answers to a question, in pieces: what threads do.
 
+use std::cell::Cell;
 use std::sync::{Mutex, PoisonError};
 
 use format::{Block, Scratch};
@@ -9,13 +10,16 @@ use crate::derive::Derived;
 use crate::matching::{Buffers, Facts, Found, Matcher};
 use crate::order::Part;
 use crate::run::Question;
+use crate::showing::Stretch;
 use crate::source::{BlockRef, File, Host};
-use crate::threads::Work;
+use crate::threads::{Place, Work};
 use crate::{Error, EventView, Output, Render, Result};
 
 /// Rows of a piece. Their text, a megabyte of JSON, stays in a processor's cache until it is handed on. The same whatever
 /// the number of threads.
-const PIECE_ROWS: usize = 1024;
+pub(crate) const PIECE_ROWS: usize = 1024;
+/// Bytes of an answer, nearly: rows are small, but a file may say that each of them is not.
+const PART_BYTES: usize = 8 << 20;
 /// Bytes of an answer that was given and is kept for the next ones, and of all that are.
 const SPARE_BYTES: usize = 4 << 20;
 const ALL_SPARE_BYTES: usize = 32 << 20;
@@ -118,10 +122,10 @@ impl<'q> Work for Reading<'q> {
     fn piece(
         &self,
         worker: &mut Worker<'q>,
-        job: usize,
+        (job, piece): Place,
         opened: &Opened<'q>,
-        piece: usize,
-    ) -> Result<Answer> {
+        from: usize,
+    ) -> Result<(Answer, Option<usize>)> {
         let Opened { block, file, matcher, found, .. } = opened;
         let used = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut part = used.unwrap_or_else(|| Part::new(self.outputs.len()));
@@ -131,35 +135,39 @@ impl<'q> Work for Reading<'q> {
             *rendered = Some(job);
         }
         let host = block.host();
+        let size = Cell::new(0);
         let mut emit = |view: &EventView<'_>| {
             for (render, bytes) in renders.iter_mut().zip(&mut part.bytes) {
+                let before = bytes.len();
                 render.event(view, bytes);
+                size.set(size.get() + bytes.len() - before);
             }
             part.event(file.key(host, view.time_ns));
         };
         let emit: Option<&mut dyn FnMut(&EventView<'_>)> =
             if self.outputs.is_empty() { None } else { Some(&mut emit) };
-        let (start, end) = (piece * PIECE_ROWS, (piece + 1) * PIECE_ROWS);
-        let range = start..end.min(found.len());
-        let shown = matcher.show(block, opened.facts(), found, range, derived, emit);
-        let shown = shown.map_err(|error| opened.damaged(error))?;
-        let next = match found.row(end) {
+        let (start, end) = (piece * PIECE_ROWS, ((piece + 1) * PIECE_ROWS).min(found.len()));
+        let wanted = Stretch { range: start + from..end, is_full: &|| size.get() > PART_BYTES };
+        let shown = matcher.show(block, opened.facts(), found, wanted, derived, emit);
+        let (shown, at) = shown.map_err(|error| opened.damaged(error))?;
+        let next = match found.row(at) {
             Some(row) => {
                 let times = block.times().map_err(|error| opened.damaged(error))?;
                 times.get(row).map(|time| file.key(host, *time))
             }
             None => None,
         };
-        let is_first = piece == 0;
+        let is_first = piece == 0 && from == 0;
         let of_block = |number: u64| if is_first { number } else { 0 };
-        Ok(Answer {
+        let answer = Answer {
             part,
             matched: shown + of_block(found.counted),
             is_first,
             rows: of_block(block.rows() as u64),
             decompressed: of_block(block.decompressed()),
             next,
-        })
+        };
+        Ok((answer, (at < end).then(|| at - start)))
     }
 
     fn size(&self, answer: &Answer) -> usize {

@@ -9,7 +9,7 @@ use format::{Block, Scratch};
 
 use crate::matching::{Buffers, Facts, Matcher};
 use crate::order::Order;
-use crate::reading::Reading;
+use crate::reading::{PIECE_ROWS, Reading};
 use crate::select::Selector;
 use crate::source::{BlockRef, File, Source};
 use crate::state::State;
@@ -39,6 +39,8 @@ pub struct Stats {
     pub rows_skipped: u64,
     /// Bytes that came out of decompression.
     pub decompressed: u64,
+    /// Events that came after later ones: more blocks overlap than are held at a time.
+    pub late: u64,
 }
 
 impl<'a> Question<'a> {
@@ -70,7 +72,11 @@ impl<'a> Question<'a> {
             Some(block) => state.lineage(*block),
             None => Ok(Vec::new()),
         };
-        threads::ordered(self.threads, chosen.len(), &reading, prepare, |job, answer| {
+        // Not more threads than there are blocks to open or pieces to make.
+        let rows = chosen.iter().filter_map(|block| self.source.info(*block)).map(|info| info.rows as usize);
+        let pieces = rows.sum::<usize>().div_ceil(PIECE_ROWS);
+        let most = self.threads.min(pieces.max(chosen.len()));
+        threads::ordered(most, chosen.len(), &reading, prepare, |job, answer| {
             stats.blocks_read += u64::from(answer.is_first);
             stats.rows_read += answer.rows;
             stats.decompressed += answer.decompressed;
@@ -85,6 +91,7 @@ impl<'a> Question<'a> {
             reading.give_back(order.spare());
             Ok(if order.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
+        stats.late = order.late();
         if let Some(limit) = self.limit {
             stats.matched = stats.matched.min(limit);
         }

@@ -12,6 +12,12 @@ use crate::derive::{Base, Derived};
 use crate::matching::{Facts, Found, Matcher};
 use crate::{Args, EventView};
 
+/// Rows of what was found, as far as there is room for them.
+pub(crate) struct Stretch<'s> {
+    pub range: Range<usize>,
+    pub is_full: &'s dyn Fn() -> bool,
+}
+
 impl Matcher<'_> {
     /// Decodes what showing any of the rows needs, so that damage shows before the first one does, and threads that share
     /// the block find it there.
@@ -27,25 +33,30 @@ impl Matcher<'_> {
         Ok(())
     }
 
-    /// Calls `emit` with each event of a range of what was found, in order of rows, and with what is derived from them;
-    /// returns how many there were.
-    pub fn show(
+    /// Calls `emit` with each event of a stretch of what was found, in order of rows, and with what is derived from them;
+    /// returns how many there were, and where it stopped.
+    pub(crate) fn show(
         &self,
         block: &Block<'_>,
         facts: Facts<'_>,
         found: &Found,
-        range: Range<usize>,
+        wanted: Stretch<'_>,
         derived: &mut Derived,
         mut emit: Option<&mut dyn FnMut(&EventView<'_>)>,
-    ) -> format::Result<u64> {
-        let candidates = found.candidates.get(range).unwrap_or_default();
+    ) -> format::Result<(u64, usize)> {
+        let mut at = wanted.range.start;
+        let candidates = found.candidates.get(wanted.range).unwrap_or_default();
         if candidates.is_empty() {
-            return Ok(0);
+            return Ok((0, at));
         }
         let mut count = 0;
         let contexts = block.contexts()?;
         let rows = Rows::new(block, found.present.len())?;
         for candidate in candidates {
+            if (wanted.is_full)() {
+                break;
+            }
+            at += 1;
             let row = candidate.row as usize;
             let visible = candidate.visible != 0;
             count += u64::from(visible);
@@ -81,7 +92,7 @@ impl Matcher<'_> {
                 count += self.emit_derived(&view, code, facts, candidate.base, derived, &mut emit);
             }
         }
-        Ok(count)
+        Ok((count, at))
     }
 
     /// Events that were derived from one row pass the filters themselves.

@@ -10,7 +10,7 @@ pub trait Output: Sync {
 /// Turns events into bytes on one thread. The bytes of an event must depend on nothing but the event, so that they are
 /// the same whatever thread it came to.
 pub trait Render: Send {
-    /// A block begins: context indices mean other contexts from here on.
+    /// What follows is of another block: context indices mean other contexts from here on.
     fn block(&mut self);
 
     /// Appends the bytes of one event.

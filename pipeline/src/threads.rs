@@ -30,13 +30,14 @@ pub trait Work: Sync {
     fn open(&self, state: &mut Self::State, job: usize, input: Self::Input) -> Result<Self::Opened>;
     /// How many pieces a job has: at least one is asked for.
     fn pieces(&self, opened: &Self::Opened) -> usize;
+    /// Makes a piece; when it grows too large, only part of it, and where to go on from. From 0 at first.
     fn piece(
         &self,
         state: &mut Self::State,
-        job: usize,
+        place: Place,
         opened: &Self::Opened,
-        piece: usize,
-    ) -> Result<Self::Piece>;
+        from: usize,
+    ) -> Result<(Self::Piece, Option<usize>)>;
     /// Bytes that a piece takes: the larger they are, the fewer are under way.
     fn size(&self, piece: &Self::Piece) -> usize;
 }
@@ -57,8 +58,13 @@ pub fn ordered<W: Work>(
             let input = prepare(job)?;
             let opened = work.open(&mut state, job, input)?;
             for piece in 0..work.pieces(&opened).max(1) {
-                if consume(job, work.piece(&mut state, job, &opened, piece)?)?.is_break() {
-                    return Ok(());
+                let mut next = Some(0);
+                while let Some(from) = next {
+                    let (made, rest) = work.piece(&mut state, (job, piece), &opened, from)?;
+                    if consume(job, made)?.is_break() {
+                        return Ok(());
+                    }
+                    next = rest;
                 }
             }
         }
@@ -66,20 +72,25 @@ pub fn ordered<W: Work>(
     }
     let team = Team { work, threads, jobs, shared: Mutex::new(Shared::new(prepare)), moved: Condvar::new() };
     std::thread::scope(|scope| {
+        // However this ends, nobody is to wait for it.
+        let _stop = Stop(&team, || true);
         let (sender, results) = mpsc::channel();
-        for _ in 0..threads {
+        for started in 0..threads {
             let (sender, team) = (sender.clone(), &team);
-            scope.spawn(move || team.run(&sender));
+            match std::thread::Builder::new().spawn_scoped(scope, move || team.run(&sender)) {
+                Ok(_) => {}
+                Err(source) if started == 0 => return Err(Error::Thread { source }),
+                // As many as the system has left.
+                Err(_) => break,
+            }
         }
         drop(sender);
-        let outcome = team.in_order(&results, &mut consume);
-        team.change(|shared| shared.stopped = true);
-        outcome
+        team.in_order(&results, &mut consume)
     })
 }
 
 /// The place of a piece: job, and number in it.
-type Place = (usize, usize);
+pub type Place = (usize, usize);
 
 struct Team<'w, W: Work, F> {
     work: &'w W,
@@ -101,6 +112,8 @@ struct Shared<W: Work, F> {
     open: VecDeque<Open<W::Opened>>,
     /// The piece that is to be consumed next.
     awaited: Place,
+    /// A piece of which part was consumed, and the rest may be made.
+    goes_on: Option<Place>,
     /// Pieces that were taken and not consumed.
     under_way: usize,
     /// Bytes of the largest piece of late; `None` before the first.
@@ -122,8 +135,16 @@ enum Task<W: Work> {
     Piece { place: Place, is_last: bool, opened: Arc<W::Opened> },
 }
 
-/// A piece, and whether it is the last of its job; or what went wrong.
-type Made<P> = (Place, bool, Result<P>);
+/// A piece, and what comes after it; or what went wrong.
+type Made<P> = (Place, After, Result<P>);
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum After {
+    /// The rest of the piece.
+    Rest,
+    Piece,
+    Job,
+}
 
 impl<W: Work, F: FnMut(usize) -> Result<W::Input> + Send> Shared<W, F> {
     fn new(prepare: F) -> Shared<W, F> {
@@ -133,6 +154,7 @@ impl<W: Work, F: FnMut(usize) -> Result<W::Input> + Send> Shared<W, F> {
             held: 0,
             open: VecDeque::new(),
             awaited: (0, 0),
+            goes_on: None,
             under_way: 0,
             largest: None,
             stopped: false,
@@ -220,7 +242,7 @@ impl<W: Work, F: FnMut(usize) -> Result<W::Input> + Send> Team<'_, W, F> {
     /// What one thread does.
     fn run(&self, results: &mpsc::Sender<Made<W::Piece>>) {
         // Who waits must not wait for what a thread that panicked does not do any more.
-        let _stop = StopOnPanic(self);
+        let _stop = Stop(self, std::thread::panicking);
         let mut state = self.work.state();
         while let Some(task) = self.take() {
             let made = match task {
@@ -236,21 +258,26 @@ impl<W: Work, F: FnMut(usize) -> Result<W::Input> + Send> Team<'_, W, F> {
                                 shared.opening -= 1;
                                 shared.held -= 1;
                             });
-                            ((job, 0), true, Err(error))
+                            ((job, 0), After::Job, Err(error))
                         }
                     }
                 }
                 Task::Piece { place, is_last, opened } => {
-                    let piece = self.work.piece(&mut state, place.0, &opened, place.1);
-                    let size = piece.as_ref().ok().map(|piece| self.work.size(piece));
-                    let was_held = Arc::into_inner(opened).is_some();
-                    self.change(|shared| {
-                        shared.held -= usize::from(was_held);
-                        if let Some(size) = size {
-                            shared.weigh(size);
+                    let mut made = self.work.piece(&mut state, place, &opened, 0);
+                    while let Ok((part, Some(from))) = made {
+                        self.weigh(self.work.size(&part));
+                        if results.send((place, After::Rest, Ok(part))).is_err() || !self.may_go_on(place) {
+                            return;
                         }
-                    });
-                    (place, is_last, piece)
+                        made = self.work.piece(&mut state, place, &opened, from);
+                    }
+                    let piece = made.map(|(piece, _)| piece);
+                    if let Ok(piece) = &piece {
+                        self.weigh(self.work.size(piece));
+                    }
+                    let was_held = Arc::into_inner(opened).is_some();
+                    self.change(|shared| shared.held -= usize::from(was_held));
+                    (place, if is_last { After::Job } else { After::Piece }, piece)
                 }
             };
             // What failed stops the run once it is its turn; until then what comes before it is to be made.
@@ -258,6 +285,24 @@ impl<W: Work, F: FnMut(usize) -> Result<W::Input> + Send> Team<'_, W, F> {
                 break;
             }
         }
+    }
+
+    fn weigh(&self, bytes: usize) {
+        self.change(|shared| shared.weigh(bytes));
+    }
+
+    /// Waits until the part of a piece that was sent is consumed; false when the rest is not wanted any more. Pieces are
+    /// taken in order, so the one that is awaited is being made or waits here, and never for another.
+    fn may_go_on(&self, place: Place) -> bool {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        while !shared.stopped {
+            if shared.goes_on == Some(place) {
+                shared.goes_on = None;
+                return true;
+            }
+            shared = self.moved.wait(shared).unwrap_or_else(PoisonError::into_inner);
+        }
+        false
     }
 
     /// Takes pieces as they come and hands them on in order.
@@ -269,21 +314,29 @@ impl<W: Work, F: FnMut(usize) -> Result<W::Input> + Send> Team<'_, W, F> {
         let mut early = std::collections::BTreeMap::new();
         let mut awaited = (0, 0);
         while awaited.0 < self.jobs {
-            let (is_last, piece) = loop {
+            let (after, piece) = loop {
                 if let Some(made) = early.remove(&awaited) {
                     break made;
                 }
                 match results.recv() {
-                    Ok((place, is_last, piece)) => early.insert(place, (is_last, piece)),
+                    Ok((place, after, piece)) => early.insert(place, (after, piece)),
                     // A thread that panicked has dropped its end without this result.
                     Err(_) => return Err(Error::Worker),
                 };
             };
             let flow = consume(awaited.0, piece?)?;
-            awaited = if is_last { (awaited.0 + 1, 0) } else { (awaited.0, awaited.1 + 1) };
-            self.change(|shared| {
-                shared.under_way -= 1;
-                shared.awaited = awaited;
+            let place = awaited;
+            awaited = match after {
+                After::Rest => place,
+                After::Piece => (place.0, place.1 + 1),
+                After::Job => (place.0 + 1, 0),
+            };
+            self.change(|shared| match after {
+                After::Rest => shared.goes_on = Some(place),
+                After::Piece | After::Job => {
+                    shared.under_way -= 1;
+                    shared.awaited = awaited;
+                }
             });
             if flow.is_break() {
                 break;
@@ -293,11 +346,12 @@ impl<W: Work, F: FnMut(usize) -> Result<W::Input> + Send> Team<'_, W, F> {
     }
 }
 
-struct StopOnPanic<'t, 'w, W: Work, F: FnMut(usize) -> Result<W::Input> + Send>(&'t Team<'w, W, F>);
+/// Stops all threads when it is dropped, if it is true then.
+struct Stop<'t, 'w, W: Work, F: FnMut(usize) -> Result<W::Input> + Send>(&'t Team<'w, W, F>, fn() -> bool);
 
-impl<W: Work, F: FnMut(usize) -> Result<W::Input> + Send> Drop for StopOnPanic<'_, '_, W, F> {
+impl<W: Work, F: FnMut(usize) -> Result<W::Input> + Send> Drop for Stop<'_, '_, W, F> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if self.1() {
             self.0.change(|shared| shared.stopped = true);
         }
     }
@@ -315,6 +369,8 @@ mod tests {
     struct Places {
         threads: usize,
         bytes: usize,
+        /// Parts of each piece, if it has several.
+        parts: usize,
         fails_at: Option<Place>,
         opened: Arc<AtomicUsize>,
         made: AtomicUsize,
@@ -358,12 +414,21 @@ mod tests {
             opened.0 % 4
         }
 
-        fn piece(&self, _: &mut (), job: usize, opened: &Job, piece: usize) -> Result<Place> {
+        fn piece(
+            &self,
+            _: &mut (),
+            (job, piece): Place,
+            opened: &Job,
+            from: usize,
+        ) -> Result<(Place, Option<usize>)> {
             assert_eq!(opened.0, job);
+            if from + 1 < self.parts {
+                return Ok(((job, piece), Some(from + 1)));
+            }
             self.most.fetch_max(self.under_way.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             std::thread::sleep(Duration::from_micros(if piece.is_multiple_of(2) { 50 } else { 10 }));
             self.made.fetch_add(1, Ordering::SeqCst);
-            if self.fails_at == Some((job, piece)) { Err(Error::Worker) } else { Ok((job, piece)) }
+            if self.fails_at == Some((job, piece)) { Err(Error::Worker) } else { Ok(((job, piece), None)) }
         }
 
         fn size(&self, _: &Place) -> usize {
@@ -391,6 +456,29 @@ mod tests {
             assert!(done.is_ok());
             assert_eq!(seen, places(50));
             assert_eq!(prepared, (0..50).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn large_pieces_come_in_parts_each_when_the_one_before_is_consumed() {
+        for threads in [1, 2, 7] {
+            let work = Places { parts: 3, ..Places::of(threads) };
+            let mut seen = Vec::new();
+            let done = ordered(
+                threads,
+                50,
+                &work,
+                |job| Ok(job * 2),
+                |_, place| {
+                    seen.push(place);
+                    Ok(ControlFlow::Continue(()))
+                },
+            );
+            assert!(done.is_ok());
+            assert_eq!(seen, places(50).into_iter().flat_map(|place| [place; 3]).collect::<Vec<_>>());
+            // Nobody waits for ever when the rest is not wanted.
+            let stopped = ordered(threads, 50, &work, |job| Ok(job * 2), |_, _| Ok(ControlFlow::Break(())));
+            assert!(stopped.is_ok());
         }
     }
 

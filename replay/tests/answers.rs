@@ -2,12 +2,13 @@
 
 mod synthetic;
 
+use events::{Marks, Raw};
 use format::Capture;
 use pipeline::{Matcher, Question, Source};
 use replay::render::clock::Clock;
 use replay::render::{Format, Printer, Style};
 use scopes::{Plan, ScopeSet};
-use synthetic::{Made, busy};
+use synthetic::{Event, Made, busy, process};
 
 /// More than a few pieces a block, and a last block that is not full.
 const ROWS: usize = 50_000;
@@ -95,5 +96,31 @@ fn any_number_of_threads_prints_the_same_bytes() {
             assert!(many.0 == one.0, "{threads} threads, {filters:?}");
             assert_eq!(many.1, one.1);
         }
+    }
+}
+
+#[test]
+fn rows_that_become_large_are_handed_on_a_few_at_a_time() {
+    const ROWS: u64 = 150;
+    let mut made = Made::new();
+    // One text for all of them takes little of a file, and each byte of it six of JSON.
+    let path = vec![1; 1 << 16];
+    for at in 0..ROWS {
+        let args = &[("pathname", Raw::Bytes(&path))];
+        let context = process(7, 1, 0, "sh", "/bin/sh");
+        made.push(&Event { at, name: "openat", context, ret: 3, scopes: 1, marks: Marks(0), args });
+    }
+    let source = source(vec![made]);
+    let plan = plan(&["uid>=0"]);
+    let printer = Printer { format: Format::Json, style: Style { clock: Clock::Utc, ..Style::default() } };
+    for threads in [1, 3] {
+        let (mut largest, mut lines) = (0, 0);
+        let stats = question(&source, &plan, threads, None).print(&[&printer], &mut |_, bytes| {
+            largest = largest.max(bytes.len());
+            lines += bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+            Ok(())
+        });
+        assert_eq!((lines, stats.expect("an answer").matched), (ROWS, ROWS));
+        assert!((1 << 20..10 << 20).contains(&largest), "{largest}");
     }
 }
