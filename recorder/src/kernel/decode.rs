@@ -311,7 +311,7 @@ impl Arguments {
             }
             let Some(position) = slot.position(blob.arg as usize) else { continue };
             let Some(arg) = declared.get(position) else { continue };
-            if arg.kind == ArgKind::Fd && blob.form == form::FILE {
+            if matches!(arg.kind, ArgKind::Fd) && blob.form == form::FILE {
                 if let Some(Raw::Number(number)) = args.get(position) {
                     self.descriptor(position, *number, files, record, blob, &mut marks);
                 }
@@ -334,7 +334,7 @@ impl Arguments {
                 (Holder::File, _) => None,
             };
             if let Some(bytes) = bytes {
-                *value = Raw::Bytes(if arg.kind == ArgKind::Str { until_nul(bytes) } else { bytes });
+                *value = Raw::Bytes(if matches!(arg.kind, ArgKind::Str) { until_nul(bytes) } else { bytes });
             }
         }
         then(args.get(..declared.len()).unwrap_or_default(), marks, &self.directory)
