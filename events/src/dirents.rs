@@ -94,10 +94,12 @@ pub fn stored(bytes: &[u8]) -> impl Iterator<Item = Dirent<'_>> {
 }
 
 impl Dirent<'_> {
-    /// The parts of a stored entry, in order.
-    pub fn parts(&self) -> ([u8; size_of::<u64>() + 1], &[u8], [u8; 1]) {
-        let [a, b, c, d, e, f, g, h] = self.inode.to_le_bytes();
-        ([a, b, c, d, e, f, g, h, self.kind], self.name, [0])
+    /// Hands on the bytes of the stored entry, in order.
+    pub fn store(&self, mut append: impl FnMut(&[u8])) {
+        append(&self.inode.to_le_bytes());
+        append(&[self.kind]);
+        append(self.name);
+        append(&[0]);
     }
 }
 
@@ -156,11 +158,10 @@ mod tests {
         let (mut bytes, mut end) = ([0; 64], 1);
         bytes[0] = TAG;
         for entry in [HOME, NOTE] {
-            let (fixed, name, nul) = entry.parts();
-            for part in [&fixed[..], name, &nul] {
+            entry.store(|part| {
                 bytes[end..end + part.len()].copy_from_slice(part);
                 end += part.len();
-            }
+            });
         }
         assert_eq!(end, 1 + 2 * FIXED_BYTES + HOME.name.len());
         let mut entries = stored(&bytes[..end]);

@@ -93,10 +93,7 @@ pub(crate) fn lift(dictionary: &mut Dictionary, layout: Layout) {
 }
 
 fn put(entry: &Dirent<'_>, out: &mut Vec<u8>) {
-    let (fixed, name, end) = entry.parts();
-    out.extend_from_slice(&fixed);
-    out.extend_from_slice(name);
-    out.extend_from_slice(&end);
+    entry.store(|part| out.extend_from_slice(part));
 }
 
 #[cfg(test)]

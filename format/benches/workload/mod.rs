@@ -156,8 +156,7 @@ pub fn find(count: usize, contents: bool) -> Workload {
             if dirents.len() < 256 {
                 use std::os::unix::fs::DirEntryExt;
                 let entry = Dirent { inode: entry.ino(), kind: 8, name: name.as_bytes() };
-                let (fixed, name, end) = entry.parts();
-                dirents.extend_from_slice(&[&fixed[..], name, &end].concat());
+                entry.store(|part| dirents.extend_from_slice(part));
             }
             if entry.file_type().is_ok_and(|t| t.is_dir()) {
                 stack.push((entry.path(), name));

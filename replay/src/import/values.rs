@@ -151,10 +151,7 @@ fn number(value: &Value, names: Names) -> Option<u64> {
 /// format). `None` for what is neither.
 fn dirents(value: &Value, layout: Option<Layout>) -> Option<Vec<u8>> {
     let mut stored = vec![TAG];
-    let mut put = |entry: Dirent<'_>| {
-        let (fixed, name, end) = entry.parts();
-        stored.extend([&fixed[..], name, &end].concat());
-    };
+    let mut put = |entry: Dirent<'_>| entry.store(|part| stored.extend_from_slice(part));
     match value {
         Value::Array(entries) => {
             for entry in entries {
