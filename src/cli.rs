@@ -4,7 +4,9 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::outcome::Outcome;
-use crate::{cut, diff, events_list, explain, import, info, merge, record, recover, redact, replay, verify};
+#[cfg(feature = "record")]
+use crate::record;
+use crate::{cut, diff, events_list, explain, import, info, merge, recover, redact, replay, verify};
 
 /// Record kernel events once, ask any scope later.
 #[derive(Parser, Debug)]
@@ -17,6 +19,7 @@ pub struct Cli {
 #[derive(Subcommand, Debug)]
 enum Command {
     /// Write what the kernel does into a capture file (needs root)
+    #[cfg(feature = "record")]
     Record(record::Options),
     /// Ask a capture which of its events match scopes
     Replay(replay::Options),
@@ -47,6 +50,7 @@ enum Command {
 impl Cli {
     pub fn run(self) -> Result<Outcome> {
         match self.command {
+            #[cfg(feature = "record")]
             Command::Record(options) => record::run(options),
             Command::Replay(options) => replay::run(options),
             Command::Info(options) => info::run(options),
@@ -66,10 +70,97 @@ impl Cli {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{Arg, Command, CommandFactory};
+
+    /// The options of one group, as every subcommand that has the group must have them.
+    const IDENTITY: &[&str] = &["identity"];
+    const READING: &[&str] = &["identity", "verify"];
+    const FILTERS: &[&str] = &["filter", "policy"];
+    const THREADS: &[&str] = &["threads"];
+    const RANGE: &[&str] = &["from", "to"];
+    const SEALING: &[&str] = &["sign-key", "encrypt-to", "compression"];
+    const TARGET: &[&str] = &["output", "force", "sign-key", "encrypt-to", "compression"];
+
+    /// Which groups each subcommand has. One that is not here fails the test: a new one says what it reads and writes.
+    const GROUPS: &[(&str, &[&[&str]])] = &[
+        #[cfg(feature = "record")]
+        ("record", &[FILTERS, SEALING]),
+        ("replay", &[READING, FILTERS, THREADS]),
+        ("info", &[READING]),
+        ("import", &[TARGET]),
+        ("verify", &[IDENTITY]),
+        ("keygen", &[]),
+        ("recover", &[READING, TARGET]),
+        ("cut", &[READING, FILTERS, RANGE, TARGET]),
+        ("merge", &[READING, TARGET]),
+        ("redact", &[READING, TARGET]),
+        ("explain", &[READING, FILTERS, THREADS]),
+        // Its filters and policies are two sets, each read by the same group.
+        ("diff", &[READING, THREADS]),
+        ("events", &[]),
+    ];
+
+    fn option<'a>(command: &'a Command, long: &str) -> &'a Arg {
+        let found = command.get_arguments().find(|arg| arg.get_long() == Some(long));
+        found.unwrap_or_else(|| panic!("{} has no --{long}", command.get_name()))
+    }
+
+    /// All that a user sees of an option.
+    fn shape(arg: &Arg) -> String {
+        let values: Vec<_> =
+            arg.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
+        format!(
+            "{:?} {:?} {:?} {:?} {:?} {:?} {values:?} {:?}",
+            arg.get_short(),
+            arg.get_help().map(ToString::to_string),
+            arg.get_value_names(),
+            arg.get_num_args(),
+            arg.get_action(),
+            arg.get_default_values(),
+            arg.get_env(),
+        )
+    }
 
     #[test]
     fn the_command_line_is_consistent() {
         super::Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_subcommand_has_the_same_option_groups_as_the_others() {
+        let cli = super::Cli::command();
+        for command in cli.get_subcommands() {
+            let name = command.get_name();
+            let (_, groups) = GROUPS
+                .iter()
+                .find(|(known, _)| *known == name)
+                .unwrap_or_else(|| panic!("{name}: say in GROUPS what it reads and writes"));
+            for long in groups.iter().flat_map(|group| *group) {
+                let others = GROUPS.iter().filter(|(_, groups)| groups.iter().any(|it| it.contains(long)));
+                for (other, _) in others {
+                    let other = cli.find_subcommand(other).unwrap();
+                    assert_eq!(
+                        shape(option(command, long)),
+                        shape(option(other, long)),
+                        "--{long} of {name} and of {}",
+                        other.get_name()
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_writes_files_asks_before_it_writes_over_one() {
+        for command in super::Cli::command().get_subcommands() {
+            let writes = command.get_arguments().any(|arg| {
+                let names_a_file = |name: &str| name.contains("FILE");
+                arg.get_long() == Some("output")
+                    && arg.get_value_names().is_some_and(|names| names.iter().any(|it| names_a_file(it)))
+            });
+            if writes {
+                option(command, "force");
+            }
+        }
     }
 }

@@ -1,9 +1,6 @@
 //! `tracer cut`: part of a capture: a stretch of time, what matches a filter, some of the arguments.
 
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::Write;
-use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -14,31 +11,28 @@ use format::rewrite::{Change, Copied, Copier, Edit, Fate, Place};
 use format::{BlockInfo, Capture, Writer};
 use jiff::tz::TimeZone;
 use pipeline::{Args as Arguments, Matcher, Question, Source};
-use scopes::{Plan, ScopeSet};
+use scopes::Plan;
 
-use crate::filters::Diagnostics;
-use crate::moment;
+use crate::filters::{Diagnostics, FilterOptions};
+use crate::inputs::Input;
 use crate::outcome::Outcome;
-use crate::reading::Reading;
-use crate::rewritten::{self, Target};
+use crate::output::OutputFile;
+use crate::range::TimeRange;
+use crate::stderr;
+use crate::target::{self, Target};
 
+/// With -f and -p, what their scopes match stays; forks, execs and exits of others stay for the state of processes, and
+/// replay does not show them.
 #[derive(Args, Debug)]
 pub struct Options {
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[command(flatten)]
+    input: Input,
     #[command(flatten)]
     target: Target,
     #[command(flatten)]
-    reading: Reading,
-    /// From this time on: 2026-07-01T12:00:00Z, 12:00:00 of the first event's day, or +10s after the first event
-    #[arg(long, value_name = "TIME")]
-    from: Option<String>,
-    /// Up to this time, and not including it
-    #[arg(long, value_name = "TIME")]
-    to: Option<String>,
-    /// What a scope matches (repeatable, as in replay); forks, execs and exits stay for the state of processes
-    #[arg(long, short, value_name = "FILTER")]
-    filter: Vec<String>,
+    range: TimeRange,
+    #[command(flatten)]
+    scopes: FilterOptions,
     /// Keep only these arguments, such as openat.pathname or *.fd
     #[arg(long, value_name = "EVENT.ARGUMENT", value_delimiter = ',', conflicts_with = "drop")]
     keep: Vec<String>,
@@ -50,23 +44,21 @@ pub struct Options {
 const STATE_EVENTS: [EventId; 3] = [SCHED_PROCESS_FORK, SCHED_PROCESS_EXEC, SCHED_PROCESS_EXIT];
 
 pub fn run(options: &Options) -> Result<Outcome> {
-    let name = options.file.display().to_string();
-    let capture = options.reading.open(&options.file)?;
-    let mut header = rewritten::header(&capture, "cut");
-    let range = (
-        options.from.as_deref().map_or(Ok(0), |text| boot_time("--from", text, &capture))?,
-        options.to.as_deref().map_or(Ok(u64::MAX), |text| boot_time("--to", text, &capture))?,
-    );
+    let name = options.input.file.display().to_string();
+    let capture = options.input.open()?;
+    let mut header = target::header(&capture, "cut");
+    let range = boot_range(&options.range, &capture)?;
     let columns = Columns { keep: patterns(&options.keep)?, drop: patterns(&options.drop)? };
-    let plan = match options.filter.is_empty() {
+    let plan = match options.scopes.is_empty() {
         true => None,
-        false => Some(plan(&options.filter, &capture)?),
+        false => Some(plan(&options.scopes, &capture)?),
     };
     if plan.is_some() {
         header.recording.only_matched = true;
-        header.recording.filters.extend(options.filter.iter().cloned());
+        header.recording.filters.extend(options.scopes.filters.iter().cloned());
     }
-    let mut writer = options.target.create(&header, &[&options.file])?;
+    let inputs = [options.input.paths(), options.scopes.paths()].concat();
+    let mut writer = options.target.create(&header, &inputs)?;
     let source = Source::new(vec![(name.clone(), capture)]);
     let Some(file) = source.files().first() else { bail!("{name}: it cannot be read") };
     let mut copier = options.target.copier();
@@ -88,7 +80,7 @@ struct Run<'a> {
     columns: &'a Columns,
     range: (u64, u64),
     copier: Copier,
-    writer: Writer<File>,
+    writer: Writer<OutputFile>,
     done: Vec<bool>,
 }
 
@@ -212,22 +204,23 @@ fn patterns(texts: &[String]) -> Result<Vec<(String, String)>> {
     texts.iter().map(pattern).collect()
 }
 
-fn plan(filters: &[String], capture: &Capture) -> Result<Plan> {
-    let mut set = ScopeSet::parse(filters).map_err(Diagnostics)?;
-    let mut err = std::io::stderr().lock();
+fn plan(scopes: &FilterOptions, capture: &Capture) -> Result<Plan> {
+    let mut set = scopes.scopes()?;
     for warning in set.warnings() {
-        let _ = writeln!(err, "{warning}");
+        stderr::say_lines(warning);
     }
     set.resolve_users(&replay::asked::users(std::iter::once(capture))).map_err(Diagnostics)?;
     Ok(Plan::compile(&set))
 }
 
-/// A time of the capture's boot clock.
-fn boot_time(flag: &str, text: &str, capture: &Capture) -> Result<u64> {
+/// A stretch of the capture's boot clock.
+fn boot_range(range: &TimeRange, capture: &Capture) -> Result<(u64, u64)> {
     let first = capture.blocks().iter().map(|block| block.first_ns).min().unwrap_or_default();
     let clock = capture.header().clock;
-    let wall =
-        moment::wall_ns(text, clock.wall(first) as i64, &TimeZone::system()).context(flag.to_owned())?;
-    let wall = u64::try_from(wall).unwrap_or_default();
-    Ok(wall.saturating_sub(clock.wall_ns.saturating_sub(clock.boot_ns)))
+    let (from, to) = range.wall_ns(clock.wall(first) as i64, &TimeZone::system())?;
+    let boot = |wall: i64| {
+        let wall = u64::try_from(wall).unwrap_or_default();
+        wall.saturating_sub(clock.wall_ns.saturating_sub(clock.boot_ns))
+    };
+    Ok((boot(from), if to == i64::MAX { u64::MAX } else { boot(to) }))
 }

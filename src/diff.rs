@@ -8,16 +8,18 @@ use clap::{Args, Parser};
 use replay::diff::Difference;
 use replay::render::clock::Clock;
 use replay::render::{Format, Printer, Style};
-use scopes::ScopeSet;
+use scopes::{ScopeSet, spelled_out};
 
 use crate::filters::{Diagnostics, FilterOptions, answered};
+use crate::inputs::Inputs;
 use crate::outcome::Outcome;
+use crate::stderr;
+use crate::threads::Threads;
 
 #[derive(Args, Debug)]
 pub struct Options {
-    /// Captures; several are read as one, by time
-    #[arg(required = true, value_name = "FILE")]
-    files: Vec<PathBuf>,
+    #[command(flatten)]
+    inputs: Inputs,
     /// The scopes as they were: "-f 9:comm=ls -p policies/", or a policy file or folder (repeatable)
     #[arg(long, value_name = "SCOPES", required = true, allow_hyphen_values = true)]
     before: Vec<String>,
@@ -30,9 +32,8 @@ pub struct Options {
     /// Print the counts only
     #[arg(long)]
     count: bool,
-    /// Threads; all processors when not given
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    threads: Option<u16>,
+    #[command(flatten)]
+    threads: Threads,
     /// Times in UTC instead of local time
     #[arg(long)]
     utc: bool,
@@ -50,12 +51,11 @@ struct Side {
 
 pub fn run(options: Options) -> Result<Outcome> {
     let (before, after) = sides(&options)?;
-    let source = replay::open::open(&options.files, &format::OpenOptions::default())?;
-    let mut err = io::stderr().lock();
+    let source = options.inputs.source()?;
     for warning in before.warnings().iter().chain(after.warnings()) {
-        let _ = writeln!(err, "{warning}");
+        stderr::say_lines(warning);
     }
-    let threads = crate::filters::threads(options.threads);
+    let threads = options.threads.count();
     let differences = answered(replay::diff::count(&source, &before, &after, threads))?;
     let mut out = BufWriter::new(io::stdout().lock());
     for difference in &differences {
@@ -77,6 +77,7 @@ pub fn run(options: Options) -> Result<Outcome> {
 
 fn tell(difference: &Difference, out: &mut impl Write) -> io::Result<()> {
     let Difference { title, is_new, is_gone, gained, lost, same } = difference;
+    let title = spelled_out(title);
     let note = match (is_new, is_gone) {
         (true, _) => "  (only after)",
         (_, true) => "  (only before)",
@@ -91,7 +92,9 @@ fn side(flag: &str, texts: &[String]) -> Result<ScopeSet> {
         words.extend(split(text).with_context(|| format!("{flag} {text}"))?);
     }
     let side = Side::try_parse_from(&words).map_err(|error| {
-        anyhow::anyhow!("{flag}: {}", error.to_string().trim_start_matches("error: ").trim_end())
+        // What follows its first line is the usage of a command that nobody gave.
+        let said = error.to_string();
+        anyhow::anyhow!("{flag}: {}", said.lines().next().unwrap_or_default().trim_start_matches("error: "))
     })?;
     // A filter without its flag would be taken for a file that is not there.
     if let Some(path) = side.paths.iter().find(|path| !path.exists())

@@ -6,7 +6,9 @@ use std::io::{self, BufWriter, Write};
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use events::{Event, EventId, Set, Source, catalogue};
-use recorder::kernel::{Kernel, KernelOptions, is_named_only};
+#[cfg(feature = "record")]
+use recorder::kernel::{Kernel, KernelOptions};
+use scopes::select::is_named_only;
 use serde_json::json;
 
 use crate::outcome::Outcome;
@@ -20,6 +22,7 @@ pub struct Options {
     #[arg(long, short, value_name = "SET")]
     set: Option<String>,
     /// Which of them this host can record, and why not (needs root: the probes are tried)
+    #[cfg(feature = "record")]
     #[arg(long)]
     available: bool,
     /// How to print it
@@ -30,7 +33,6 @@ pub struct Options {
 /// What this host can record, and how.
 #[derive(Default)]
 struct Available {
-    /// Why it cannot record an event; those that are not here it can.
     /// Why it cannot be recorded, or with `true` what is missing of it.
     lacking: BTreeMap<EventId, (bool, String)>,
     /// Where the events of hooks come from.
@@ -48,7 +50,10 @@ enum Format {
 pub fn run(options: &Options) -> Result<Outcome> {
     let mut out = BufWriter::new(io::stdout().lock());
     let chosen = choose(options)?;
+    #[cfg(feature = "record")]
     let available = if options.available { Some(available()?) } else { None };
+    #[cfg(not(feature = "record"))]
+    let available: Option<Available> = None;
     match options.output {
         Format::Text => {
             for event in chosen {
@@ -100,6 +105,7 @@ fn line(event: &'static Event) -> String {
     format!("{:<28} {:<10} {:<40} ({})", event.name, kind, sets.join(","), args.join(", "))
 }
 
+#[cfg(feature = "record")]
 /// Loads the probes and takes them away again.
 fn available() -> Result<Available> {
     // Named, or those that cost much would not be tried.

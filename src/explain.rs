@@ -1,7 +1,6 @@
 //! `tracer explain`: why scopes match or do not.
 
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -11,16 +10,19 @@ use pipeline::Source;
 use replay::explain::{Funnel, Which};
 use replay::render::clock::Clock;
 use replay::render::{Format, Printer, Style};
+use scopes::spelled_out;
 
 use crate::filters::{FilterOptions, answered};
+use crate::inputs::Inputs;
 use crate::moment;
 use crate::outcome::Outcome;
+use crate::stderr;
+use crate::threads::Threads;
 
 #[derive(Args, Debug)]
 pub struct Options {
-    /// Captures; several are read as one, by time
-    #[arg(required = true, value_name = "FILE")]
-    files: Vec<PathBuf>,
+    #[command(flatten)]
+    inputs: Inputs,
     #[command(flatten)]
     scopes: FilterOptions,
     /// Explain this event: its number among all events in order of time, from 1
@@ -30,9 +32,8 @@ pub struct Options {
     /// 2026-11-23T20:09:15.041923Z, ns since the epoch, or +1.5s after the first event
     #[arg(long, value_name = "TIME", conflicts_with = "event")]
     at: Option<String>,
-    /// Threads; all processors when not given
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    threads: Option<u16>,
+    #[command(flatten)]
+    threads: Threads,
     /// Times in UTC instead of local time
     #[arg(long)]
     utc: bool,
@@ -43,12 +44,11 @@ pub fn run(options: Options) -> Result<Outcome> {
         bail!("nothing to explain: give filters (-f) or policies (-p)");
     }
     let set = options.scopes.scopes()?;
-    let source = replay::open::open(&options.files, &format::OpenOptions::default())?;
-    let mut err = io::stderr().lock();
+    let source = options.inputs.source()?;
     for warning in set.warnings() {
-        let _ = writeln!(err, "{warning}");
+        stderr::say_lines(warning);
     }
-    let threads = crate::filters::threads(options.threads);
+    let threads = options.threads.count();
     let zone = if options.utc { TimeZone::UTC } else { TimeZone::system() };
     let which = match (options.event, &options.at) {
         (Some(number), _) => Some(Which::Number(number)),
@@ -101,6 +101,7 @@ fn start(source: &Source) -> String {
 /// How many events each filter took away, in order.
 fn tell(funnel: &Funnel, out: &mut impl Write) -> io::Result<()> {
     let Funnel { title, events, matched, removed } = funnel;
+    let title = spelled_out(title);
     match matched {
         0 => writeln!(out, "scope {title}: matches none of {events} events")?,
         matched => writeln!(out, "scope {title}: matches {matched} of {events} events")?,

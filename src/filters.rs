@@ -24,6 +24,11 @@ impl FilterOptions {
         self.filters.is_empty() && self.policies.is_empty()
     }
 
+    /// Every file that is read.
+    pub fn paths(&self) -> Vec<&Path> {
+        self.policies.iter().map(PathBuf::as_path).collect()
+    }
+
     /// Reads the policies and checks everything; all that is wrong is in one error.
     pub fn scopes(&self) -> Result<ScopeSet> {
         self.scopes_and_policies().map(|(scopes, _)| scopes)
@@ -46,14 +51,6 @@ pub fn answered<T>(answer: Result<T, replay::frames::Error>) -> Result<T> {
     match answer {
         Err(replay::frames::Error::Filters(found)) => Err(Diagnostics(found).into()),
         answer => Ok(answer?),
-    }
-}
-
-/// How many threads to answer with: all processors where none are asked for.
-pub fn threads(asked: Option<u16>) -> usize {
-    match asked {
-        Some(threads) => threads.into(),
-        None => std::thread::available_parallelism().map_or(1, |threads| threads.get()),
     }
 }
 

@@ -1,15 +1,16 @@
 //! `tracer import`: logs of others as a capture.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufReader, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
+use std::io::BufReader;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use replay::import::{self, BadLines};
 
 use crate::outcome::Outcome;
+use crate::stderr;
+use crate::target::Target;
 
 #[derive(Args, Debug)]
 pub struct Options {
@@ -19,12 +20,8 @@ pub struct Options {
     /// The log
     #[arg(value_name = "FILE")]
     log: PathBuf,
-    /// The capture to write
-    #[arg(long, short, value_name = "FILE")]
-    output: PathBuf,
-    /// Write over a file that is there
-    #[arg(long)]
-    force: bool,
+    #[command(flatten)]
+    target: Target,
     /// Leave out lines that are no events, and say how many there were
     #[arg(long)]
     skip_bad: bool,
@@ -42,27 +39,18 @@ pub fn run(options: Options) -> Result<Outcome> {
     let open = || File::open(&options.log).map(BufReader::new).with_context(|| name.clone());
     let bad = if options.skip_bad { BadLines::Skip } else { BadLines::Refuse };
     let survey = import::survey(open()?, bad).with_context(|| name.clone())?;
-    let target = options.output.display().to_string();
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(options.force)
-        .create_new(!options.force)
-        .mode(0o600)
-        .open(&options.output);
-    let file = match file {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            bail!("{target} is there already; --force writes over it")
-        }
-        file => file.with_context(|| format!("creating {target}"))?,
+    let writing = import::Writing {
+        program: concat!("tracer ", env!("CARGO_PKG_VERSION")).to_owned(),
+        writer: options.target.writer_options()?,
+        encoder: options.target.encoder_options(),
     };
-    let program = concat!("tracer ", env!("CARGO_PKG_VERSION"));
-    let (mut out, imported) = import::write(open()?, survey, program, file).context(target)?;
-    out.flush()?;
-    let mut err = io::stderr().lock();
-    let _ = writeln!(err, "tracer: {} events imported", imported.events);
+    let file = options.target.file(&[&options.log])?;
+    let (file, finished, imported) =
+        import::write(open()?, survey, writing, file).with_context(|| name.clone())?;
+    options.target.close(file, &finished)?;
+    stderr::note(format_args!("{} events imported", imported.events));
     if let Some(first) = &imported.first_skipped {
-        let _ = writeln!(err, "tracer: warning: {} lines skipped; the first: {first}", imported.skipped);
+        stderr::warn(format_args!("{} lines skipped; the first: {first}", imported.skipped));
     }
     Ok(Outcome::Done)
 }

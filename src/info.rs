@@ -1,21 +1,17 @@
 //! `tracer info`: what a capture holds.
 
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
+use crate::inputs::Inputs;
 use crate::outcome::Outcome;
-use crate::reading::Reading;
 
 #[derive(Args, Debug)]
 pub struct Options {
-    /// Captures
-    #[arg(required = true, value_name = "FILE")]
-    files: Vec<PathBuf>,
     #[command(flatten)]
-    reading: Reading,
+    inputs: Inputs,
     /// How to print it
     #[arg(long, short, value_name = "FORMAT", default_value = "text")]
     output: Format,
@@ -31,9 +27,9 @@ enum Format {
 
 pub fn run(options: Options) -> Result<Outcome> {
     let mut out = BufWriter::new(io::stdout().lock());
-    for (number, path) in options.files.iter().enumerate() {
+    for (number, path) in options.inputs.files.iter().enumerate() {
         let name = path.display().to_string();
-        let capture = options.reading.open(path)?;
+        let capture = options.inputs.reading.open(path)?;
         let info = replay::Info::of(name, &capture);
         match options.output {
             Format::Json => {

@@ -9,18 +9,23 @@ mod explain;
 mod filters;
 mod import;
 mod info;
+mod inputs;
 mod merge;
 mod moment;
 mod narrow;
 mod outcome;
-mod reading;
+mod output;
+mod range;
+#[cfg(feature = "record")]
 mod record;
 mod recover;
 mod redact;
 mod replay;
-mod rewritten;
 mod rotated;
 mod seal;
+mod stderr;
+mod target;
+mod threads;
 mod verify;
 
 use std::process::ExitCode;

@@ -1,32 +1,30 @@
 //! `tracer merge`: captures of several hosts as one, by wall clock, each event with its host.
 
-use std::path::{Path, PathBuf};
-
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use format::rewrite::{AsItIs, Place};
 use format::{Capture, Clock, Header};
 
+use crate::inputs::Inputs;
 use crate::outcome::Outcome;
-use crate::reading::Reading;
-use crate::rewritten::{self, Target};
+use crate::target::{self, Target};
 
 #[derive(Args, Debug)]
 pub struct Options {
-    #[arg(required = true, num_args = 2.., value_name = "FILE")]
-    files: Vec<PathBuf>,
+    #[command(flatten)]
+    inputs: Inputs,
     #[command(flatten)]
     target: Target,
-    #[command(flatten)]
-    reading: Reading,
 }
 
 pub fn run(options: &Options) -> Result<Outcome> {
-    let captures: Vec<Capture> =
-        options.files.iter().map(|file| options.reading.open(file)).collect::<Result<_>>()?;
+    let Inputs { files, reading } = &options.inputs;
+    if files.len() < 2 {
+        bail!("merge makes one capture of several: give two or more");
+    }
+    let captures: Vec<Capture> = files.iter().map(|file| reading.open(file)).collect::<Result<_>>()?;
     let (header, places) = join(&captures)?;
-    let sources: Vec<&Path> = options.files.iter().map(PathBuf::as_path).collect();
-    let mut writer = options.target.create(&header, &sources)?;
+    let mut writer = options.target.create(&header, &options.inputs.paths())?;
     let mut copier = options.target.copier();
     let mut blocks = Vec::new();
     for (file, (capture, place)) in captures.iter().zip(&places).enumerate() {
@@ -37,7 +35,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
     blocks.sort_unstable();
     for (_, file, block) in blocks {
         if let (Some(capture), Some(place), Some(name)) =
-            (captures.get(file), places.get(file), options.files.get(file))
+            (captures.get(file), places.get(file), files.get(file))
         {
             copier
                 .block(capture, block, &mut writer, &mut AsItIs, *place)
@@ -52,7 +50,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
 /// other, so in the merged capture every "boot clock" counts from 1970, like the wall clock.
 fn join(captures: &[Capture]) -> Result<(Header, Vec<Place>)> {
     let Some(first) = captures.first() else { bail!("nothing to merge") };
-    let mut header = rewritten::header(first, "merge");
+    let mut header = target::header(first, "merge");
     let wall_of = |capture: &Capture| {
         let clock = capture.header().clock;
         clock.wall_ns.wrapping_sub(clock.boot_ns)

@@ -40,7 +40,7 @@ fn only_matched(file: &File, asked: &FilterOptions, warnings: &mut Vec<String>) 
 
 fn events(file: &File, plan: &Plan, warnings: &mut Vec<String>) {
     let recording = &file.capture.header().recording;
-    let chosen = match recorder::select::select(&recording.events) {
+    let chosen = match scopes::select::select(&recording.events) {
         Ok(chosen) => chosen,
         // Names of a later program's events: what they chose is not known here.
         Err(_) => return,

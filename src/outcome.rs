@@ -1,9 +1,10 @@
 //! How a run ends: exit codes, closed pipes and errors, in one place.
 
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 
 use crate::filters::Diagnostics;
+use crate::stderr;
 
 /// What a run that went well found. Errors are exit code 2.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,12 +26,11 @@ pub fn report(result: anyhow::Result<Outcome>) -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) if error.is::<Diagnostics>() => {
             // They say of themselves what they are, and where.
-            let _ = writeln!(io::stderr(), "{error}");
+            stderr::say_lines(error);
             ExitCode::from(2)
         }
         Err(error) => {
-            // Nobody is left to tell when stderr is closed too.
-            let _ = writeln!(io::stderr(), "tracer: {}", chain(&error));
+            stderr::note(chain(&error));
             ExitCode::from(2)
         }
     }

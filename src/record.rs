@@ -10,7 +10,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use recorder::amount::{self, Stretch};
 
-use crate::{compression::Compression, filters::FilterOptions, outcome::Outcome};
+use crate::{filters::FilterOptions, outcome::Outcome, seal::Sealing};
 
 /// Everything is recorded unless --events says otherwise; scopes (-f, -p) only label what they match, so that replay can
 /// ask for something else later. The recording ends with Ctrl-C, with COMMAND, or when a limit is reached.
@@ -79,10 +79,6 @@ pub struct Options {
     #[arg(long)]
     env: bool,
 
-    /// How hard to compress
-    #[arg(long, value_enum, default_value_t = Compression::Default)]
-    compression: Compression,
-
     /// Begin the next file after this much (100M) or this long (10m): FILE.0000, FILE.0001 and so on
     #[arg(long, value_name = "SIZE|TIME", value_parser = amount::stretch, conflicts_with = "flight")]
     rotate: Option<Stretch>,
@@ -103,13 +99,8 @@ pub struct Options {
     #[arg(long, value_name = "TIME", requires = "flight", default_value = "10s", value_parser = amount::time)]
     after: Duration,
 
-    /// Sign the capture with the key of this file (ed25519, made by `tracer keygen`)
-    #[arg(long, value_name = "FILE")]
-    sign_key: Option<PathBuf>,
-
-    /// Encrypt the capture to this age recipient (age1...); repeatable
-    #[arg(long, value_name = "RECIPIENT")]
-    encrypt_to: Vec<String>,
+    #[command(flatten)]
+    sealing: Sealing,
 
     /// Record while this command runs, and end with its exit code
     #[arg(last = true, value_name = "COMMAND")]

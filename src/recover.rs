@@ -1,41 +1,36 @@
 //! `tracer recover`: what is left of a damaged or unfinished capture, as a clean one.
 
-use std::io::Write;
-use std::path::PathBuf;
-
 use anyhow::{Context, Result};
 use clap::Args;
 use format::Completeness;
 use format::rewrite::{AsItIs, Place};
 
+use crate::inputs::Input;
 use crate::outcome::Outcome;
-use crate::reading::Reading;
-use crate::rewritten::{self, Target};
+use crate::stderr;
+use crate::target::{self, Target};
 
 #[derive(Args, Debug)]
 pub struct Options {
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[command(flatten)]
+    input: Input,
     #[command(flatten)]
     target: Target,
-    #[command(flatten)]
-    reading: Reading,
 }
 
 pub fn run(options: &Options) -> Result<Outcome> {
-    let name = options.file.display();
-    let capture = options.reading.open(&options.file)?;
-    let mut err = std::io::stderr().lock();
+    let name = options.input.file.display();
+    let capture = options.input.open()?;
     match capture.completeness() {
         Completeness::Finished => {
-            let _ = writeln!(err, "{name}: was finished");
+            stderr::say(format_args!("{name}: was finished"));
         }
         Completeness::Salvaged { lost_bytes, what } => {
-            let _ = writeln!(err, "{name}: {what}; {lost_bytes} bytes are lost");
+            stderr::say(format_args!("{name}: {what}; {lost_bytes} bytes are lost"));
         }
     }
-    let header = rewritten::header(&capture, "recover");
-    let mut writer = options.target.create(&header, &[&options.file])?;
+    let header = target::header(&capture, "recover");
+    let mut writer = options.target.create(&header, &options.input.paths())?;
     let mut copier = options.target.copier();
     copier.sides(&capture, &mut writer, &mut AsItIs, Place::default()).context("writing")?;
     for (block, info) in capture.blocks().iter().enumerate() {
@@ -44,7 +39,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
             if matches!(error, format::Error::Io { .. }) {
                 return Err(error.into());
             }
-            let _ = writeln!(err, "{name}: left out {} events: {error}", info.rows);
+            stderr::say(format_args!("{name}: left out {} events: {error}", info.rows));
             let loss = format::Loss {
                 host: info.host,
                 from_ns: info.first_ns,
@@ -57,7 +52,6 @@ pub fn run(options: &Options) -> Result<Outcome> {
             writer.side(&format::Side::Losses(vec![loss]))?;
         }
     }
-    drop(err);
     options.target.finish(writer)?;
     Ok(Outcome::Done)
 }

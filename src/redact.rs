@@ -7,9 +7,9 @@ use clap::Args;
 use format::redact::{Redactor, Rule, Treatment};
 use format::rewrite::Place;
 
+use crate::inputs::Input;
 use crate::outcome::Outcome;
-use crate::reading::Reading;
-use crate::rewritten::{self, Target};
+use crate::target::{self, Target};
 
 /// WHAT is argv, env, paths, addresses, hosts, comm, data, users, containers, any (every text and buffer), or
 /// EVENT.ARGUMENT (openat.pathname, *.buf); WHAT=GLOB means only the values that fit (paths=/home/*, any=*alice*). The
@@ -17,12 +17,10 @@ use crate::rewritten::{self, Target};
 /// directories) is left out as a whole. Ids of containers, cgroups, processes and users stay.
 #[derive(Args, Debug)]
 pub struct Options {
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[command(flatten)]
+    input: Input,
     #[command(flatten)]
     target: Target,
-    #[command(flatten)]
-    reading: Reading,
     /// Replace values by hashes: equal values stay equal, paths keep their shape
     #[arg(long, value_name = "WHAT[=GLOB]", value_delimiter = ',')]
     hash: Vec<String>,
@@ -45,17 +43,19 @@ pub fn run(options: &Options) -> Result<Outcome> {
         Some(path) => std::fs::read(path).with_context(|| format!("reading {}", path.display()))?,
         None => format::SigningKey::generate()?.to_text().into_bytes(),
     };
-    let capture = options.reading.open(&options.file)?;
+    let capture = options.input.open()?;
     let mut redactor = Redactor::new(rules, &secret);
-    let mut header = rewritten::header(&capture, "redact");
+    let mut header = target::header(&capture, "redact");
     redactor.header(&mut header);
-    let mut writer = options.target.create(&header, &[&options.file])?;
+    let mut inputs = options.input.paths();
+    inputs.extend(options.secret.as_deref());
+    let mut writer = options.target.create(&header, &inputs)?;
     let mut copier = options.target.copier();
     copier.sides(&capture, &mut writer, &mut redactor, Place::default())?;
     for block in 0..capture.blocks().len() {
         copier
             .block(&capture, block, &mut writer, &mut redactor, Place::default())
-            .with_context(|| options.file.display().to_string())?;
+            .with_context(|| options.input.file.display().to_string())?;
     }
     options.target.finish(writer)?;
     Ok(Outcome::Done)

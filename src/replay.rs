@@ -2,8 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -14,25 +13,27 @@ use replay::render::clock::Clock;
 use replay::render::{Destination, Printer, Style};
 
 use crate::filters::{Diagnostics, FilterOptions};
+use crate::inputs::Inputs;
 use crate::narrow;
 use crate::outcome::Outcome;
-use crate::reading::Reading;
+use crate::output::{self, OutputFile};
+use crate::stderr;
+use crate::threads::Threads;
 
 #[derive(Args, Debug)]
 pub struct Options {
-    /// Captures; several are read as one, by time
-    #[arg(required = true, value_name = "FILE")]
-    files: Vec<PathBuf>,
     #[command(flatten)]
-    reading: Reading,
+    inputs: Inputs,
     #[command(flatten)]
     scopes: FilterOptions,
     /// A format, and a file if not stdout: table, table-verbose, json, json:FILE (repeatable)
     #[arg(long, short, value_name = "FORMAT[:FILE]", default_value = "table")]
     output: Vec<Destination>,
-    /// Threads; all processors when not given
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    threads: Option<u16>,
+    /// Write over files that are there
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    threads: Threads,
     /// Stop after so many events
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
@@ -69,13 +70,10 @@ pub struct Options {
 }
 
 pub fn run(options: Options) -> Result<Outcome> {
-    let source = replay::open::open(&options.files, &options.reading.options()?)?;
+    let source = options.inputs.source()?;
     let asked = ask(&options, &source)?;
     let matchers = asked.matchers(&source);
-    let threads = match options.threads {
-        Some(threads) => threads.into(),
-        None => std::thread::available_parallelism().map_or(1, |threads| threads.get()),
-    };
+    let threads = options.threads.count();
     let question = Question { source: &source, matchers, threads, limit: options.limit };
     let start = Instant::now();
     let stats = if options.count {
@@ -86,12 +84,11 @@ pub fn run(options: Options) -> Result<Outcome> {
         print(&options, style(&options, &source, &asked), &question)?
     };
     if stats.late > 0 {
-        let _ = writeln!(
-            io::stderr().lock(),
-            "tracer: warning: {} events stand after later ones: more blocks overlap in time than are held at once; ask \
-             fewer files or hosts at a time, or a smaller question",
+        stderr::warn(format_args!(
+            "{} events stand after later ones: more blocks overlap in time than are held at once; ask fewer files or \
+             hosts at a time, or a smaller question",
             stats.late
-        );
+        ));
     }
     if options.stats {
         report(&stats, start.elapsed().as_secs_f64());
@@ -114,16 +111,11 @@ fn ask(options: &Options, source: &Source) -> Result<Asked> {
         if let Some(plan) = asked.plan() {
             warnings.extend(narrow::warnings(source, plan, &options.scopes));
         }
-        let mut err = io::stderr().lock();
         // Messages about filters say themselves what they are, and where.
-        for warning in told {
-            let _ = writeln!(err, "{warning}");
-        }
-        for warning in &warnings {
-            let _ = writeln!(err, "tracer: warning: {warning}");
-        }
+        told.iter().for_each(stderr::say_lines);
+        warnings.iter().for_each(stderr::warn);
         for (number, name) in asked.names() {
-            let _ = writeln!(err, "tracer: scope {number} is {name}");
+            stderr::note(format_args!("scope {number} is {name}"));
         }
     }
     Ok(asked)
@@ -131,17 +123,17 @@ fn ask(options: &Options, source: &Source) -> Result<Asked> {
 
 /// Streams the answer into all destinations.
 fn print(options: &Options, style: Style, question: &Question<'_>) -> Result<Stats> {
+    let inputs = [options.inputs.paths(), options.scopes.paths()].concat();
     let mut printers = Vec::new();
-    let mut sinks: Vec<(String, Box<dyn Write>)> = Vec::new();
+    let mut sinks = Vec::new();
     for destination in &options.output {
         printers.push(Printer { format: destination.format, style: style.clone() });
         sinks.push(match &destination.file {
             Some(path) => {
-                let name = path.display().to_string();
-                let file = File::create(path).with_context(|| format!("creating {name}"))?;
-                (name, Box::new(BufWriter::with_capacity(1 << 18, file)))
+                let file = output::create(path, options.force, &inputs)?;
+                (path.display().to_string(), Sink::File(BufWriter::with_capacity(1 << 18, file)))
             }
-            None => ("stdout".to_owned(), stdout()?),
+            None => ("stdout".to_owned(), stdout(&inputs)?),
         });
     }
     for (printer, (name, sink)) in printers.iter().zip(&mut sinks) {
@@ -152,19 +144,54 @@ fn print(options: &Options, style: Style, question: &Question<'_>) -> Result<Sta
         Some((_, sink)) => sink.write_all(bytes),
         None => Ok(()),
     })?;
-    for (name, sink) in &mut sinks {
-        sink.flush().with_context(|| format!("writing {name}"))?;
+    for (name, sink) in sinks {
+        sink.finish().with_context(|| format!("writing {name}"))?;
     }
     Ok(stats)
 }
 
-/// A terminal sees lines as they come; a pipe or a file gets whole pieces, past the standard library's line buffer.
-fn stdout() -> io::Result<Box<dyn Write>> {
-    if io::stdout().is_terminal() {
-        return Ok(Box::new(io::stdout()));
+/// Where one of the answers goes.
+enum Sink {
+    /// A terminal sees lines as they come.
+    Terminal(io::Stdout),
+    /// A pipe gets whole pieces, past the standard library's line buffer.
+    Pipe(BufWriter<File>),
+    File(BufWriter<OutputFile>),
+}
+
+impl Sink {
+    fn finish(self) -> io::Result<()> {
+        match self {
+            Sink::Terminal(mut terminal) => terminal.flush(),
+            Sink::Pipe(mut pipe) => pipe.flush(),
+            Sink::File(file) => file.into_inner().map_err(io::IntoInnerError::into_error)?.finish(),
+        }
     }
-    let descriptor = io::stdout().as_fd().try_clone_to_owned()?;
-    Ok(Box::new(BufWriter::with_capacity(1 << 16, File::from(descriptor))))
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Sink::Terminal(terminal) => terminal.write(bytes),
+            Sink::Pipe(pipe) => pipe.write(bytes),
+            Sink::File(file) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Sink::Terminal(terminal) => terminal.flush(),
+            Sink::Pipe(pipe) => pipe.flush(),
+            Sink::File(file) => file.flush(),
+        }
+    }
+}
+
+fn stdout(inputs: &[&Path]) -> Result<Sink> {
+    if io::stdout().is_terminal() {
+        return Ok(Sink::Terminal(io::stdout()));
+    }
+    Ok(Sink::Pipe(BufWriter::with_capacity(1 << 16, output::stdout(inputs)?)))
 }
 
 fn style(options: &Options, source: &Source, asked: &Asked) -> Style {
@@ -188,8 +215,7 @@ fn style(options: &Options, source: &Source, asked: &Asked) -> Style {
 
 fn report(stats: &Stats, seconds: f64) {
     let rate = (stats.rows_read + stats.rows_skipped) as f64 / seconds.max(1e-9);
-    let _ = writeln!(
-        io::stderr().lock(),
+    stderr::say(format_args!(
         "{} matched; {} rows in {} blocks read, {} rows in {} blocks skipped; {} bytes decompressed; \
          {seconds:.3} s, {rate:.0} events/s",
         stats.matched,
@@ -198,5 +224,5 @@ fn report(stats: &Stats, seconds: f64) {
         stats.rows_skipped,
         stats.blocks_skipped,
         stats.decompressed,
-    );
+    ));
 }

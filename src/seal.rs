@@ -1,12 +1,40 @@
-//! Signing and encrypting the captures that are written.
+//! Signing, encrypting and compressing the captures that are written: one option group for all that write them.
 
-use std::{fs, io, path::Path};
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use anyhow::{Context, Result, bail};
+use clap::Args;
 use format::{Recipients, SigningKey, WriterOptions};
 
-/// Reads the key and the recipients.
-pub fn options(sign_key: Option<&Path>, encrypt_to: &[String]) -> Result<WriterOptions> {
+use crate::compression::Compression;
+
+#[derive(Args, Debug)]
+pub struct Sealing {
+    /// Sign the capture with the key of this file (ed25519, made by `tracer keygen`)
+    #[arg(long, value_name = "FILE")]
+    pub sign_key: Option<PathBuf>,
+    /// Encrypt the capture to this age recipient (age1...); repeatable
+    #[arg(long, value_name = "RECIPIENT")]
+    pub encrypt_to: Vec<String>,
+    /// How hard to compress
+    #[arg(long, value_enum, default_value_t = Compression::Default)]
+    pub compression: Compression,
+}
+
+impl Sealing {
+    /// Reads the key and the recipients.
+    pub fn options(&self) -> Result<WriterOptions> {
+        options(self.sign_key.as_deref(), &self.encrypt_to)
+    }
+
+    /// Every file that is read.
+    pub fn paths(&self) -> Vec<&Path> {
+        self.sign_key.as_deref().into_iter().collect()
+    }
+}
+
+fn options(sign_key: Option<&Path>, encrypt_to: &[String]) -> Result<WriterOptions> {
     let sign = sign_key.map(key).transpose()?;
     let encrypt = match encrypt_to {
         [] => None,

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use format::{Expected, PublicKey, SigningKey};
+use format::SigningKey;
 
+use crate::inputs::{self, IdentityOption, public_key};
 use crate::outcome::Outcome;
-use crate::reading::Reading;
+use crate::output;
 use crate::rotated::{self, Standing};
 
 /// Give all parts of a rotated set together: then a part that is missing between them, or was exchanged, is found too.
@@ -20,20 +21,13 @@ pub struct Options {
     #[arg(long, value_name = "PUB")]
     key: Option<String>,
     #[command(flatten)]
-    reading: Reading,
+    identity: IdentityOption,
 }
 
 /// Exit code 1 when a file is not what was written, or the parts of a rotated set do not follow each other.
 pub fn run(options: &Options) -> Result<Outcome> {
     let key = options.key.as_deref().map(public_key).transpose()?;
-    let reading = options.reading.options()?;
-    let expected = Expected { key: key.as_ref(), identity: reading.identity.as_ref() };
-    let mut files = Vec::new();
-    for file in &options.files {
-        let name = file.display().to_string();
-        let verdict = format::verify(file, expected).with_context(|| name.clone())?;
-        files.push((name, verdict));
-    }
+    let files = inputs::verdicts(&options.files, key.as_ref(), &options.identity)?;
     let standings = rotated::standings(&files);
     let mut out = std::io::stdout().lock();
     let mut outcome = Outcome::Done;
@@ -77,16 +71,6 @@ pub fn run(options: &Options) -> Result<Outcome> {
     Ok(outcome)
 }
 
-fn public_key(given: &str) -> Result<PublicKey> {
-    match PublicKey::from_text(given) {
-        Ok(key) => Ok(key),
-        Err(_) => {
-            let text = std::fs::read_to_string(given).with_context(|| format!("reading the key {given}"))?;
-            PublicKey::from_text(&text).with_context(|| given.to_owned())
-        }
-    }
-}
-
 #[derive(Args, Debug)]
 pub struct KeyOptions {
     /// Where to write the secret key; FILE.pub gets the public one
@@ -95,19 +79,19 @@ pub struct KeyOptions {
 }
 
 pub fn generate(options: &KeyOptions) -> Result<Outcome> {
-    use std::os::unix::fs::OpenOptionsExt;
     let key = SigningKey::generate()?;
-    let name = options.file.display();
-    let mut open = std::fs::OpenOptions::new();
-    let mut file = open
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&options.file)
-        .with_context(|| format!("creating {name}"))?;
-    file.write_all(key.to_text().as_bytes()).with_context(|| format!("writing {name}"))?;
-    let public = format!("{name}.pub");
-    std::fs::write(&public, format!("{}\n", key.public())).with_context(|| format!("writing {public}"))?;
+    let public = PathBuf::from(format!("{}.pub", options.file.display()));
+    // Both or none: a key whose public half is another's is worse than no key.
+    let mut files = Vec::new();
+    for (path, text) in [(&options.file, key.to_text()), (&public, format!("{}\n", key.public()))] {
+        let name = || format!("writing {}", path.display());
+        let mut file = output::create(path, false, &[])?;
+        file.write_all(text.as_bytes()).with_context(name)?;
+        files.push((file, name()));
+    }
+    for (file, name) in files {
+        file.finish().context(name)?;
+    }
     writeln!(std::io::stdout().lock(), "{}", key.public())?;
     Ok(Outcome::Done)
 }

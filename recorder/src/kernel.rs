@@ -123,11 +123,6 @@ pub enum HookPrograms {
     None,
 }
 
-/// Whether an event is recorded only when it is named.
-pub fn is_named_only(event: EventId) -> bool {
-    tables::is_costly(event)
-}
-
 /// Where drained records go. All calls of one drain come in time order.
 pub trait Records {
     /// A context that later records refer to. Ids are dense, given once, and announced before their first record.

@@ -25,9 +25,10 @@ pub mod rotate;
 pub mod runtime_paths;
 pub mod runtime_state;
 pub mod sample;
-pub mod select;
 pub mod session;
 pub mod signals;
 pub mod snapshot;
 pub mod source;
 pub mod write;
+
+pub use scopes::select;

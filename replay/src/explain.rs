@@ -5,8 +5,8 @@ use std::fmt::Write;
 use std::ops::ControlFlow;
 
 use pipeline::{EventView, Output, Render, Source};
-use scopes::ScopeSet;
 use scopes::explain::{Checks, ScopeChecks, Seen};
+use scopes::{ScopeSet, spelled_out};
 
 use crate::frames::{Error, Framed, Frames, ask, number};
 
@@ -182,15 +182,15 @@ fn tell(scope: &ScopeChecks, event: &EventView<'_>, text: &mut String) {
     };
     let verdict = if scope.matches(mask) { "matched" } else { "did not match" };
     // Writing to a string does not fail.
-    let _ = writeln!(text, "scope {}: {verdict}", scope.title);
+    let _ = writeln!(text, "scope {}: {verdict}", spelled_out(&scope.title));
     let width = scope.checks.iter().map(|check| check.text.chars().count()).max().unwrap_or(0).min(60);
     for check in &scope.checks {
         let verdict = match (check.is_about(event.event.id), check.passes(mask), scope.lets_pass(check, mask))
         {
             (false, ..) => format!("not asked       this is {}", event.event.name),
-            (_, true, _) => format!("matched         saw {}", seen.value(&check.target)),
-            (_, false, true) => format!("follows         saw {}", seen.value(&check.target)),
-            (_, false, false) => format!("did not match   saw {}", seen.value(&check.target)),
+            (_, true, _) => format!("matched         saw {}", spelled_out(&seen.value(&check.target))),
+            (_, false, true) => format!("follows         saw {}", spelled_out(&seen.value(&check.target))),
+            (_, false, false) => format!("did not match   saw {}", spelled_out(&seen.value(&check.target))),
         };
         let _ = writeln!(text, "  {:width$}  {verdict}", check.text);
     }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use format::{Capture, Completeness};
 use jiff::Timestamp;
+use scopes::is_printable;
 use serde::Serialize;
 
 /// The report of `tracer info`, and its JSON.
@@ -176,7 +177,7 @@ impl Info {
         let mut text = String::new();
         let mut line = |label: &str, value: String| {
             // Strings of a capture are foreign: no line may forge another.
-            let value: String = value.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+            let value: String = value.chars().map(|c| if is_printable(c) { c } else { '\u{fffd}' }).collect();
             let _ = writeln!(text, "{label:<14} {value}");
         };
         line("File", self.file.clone());

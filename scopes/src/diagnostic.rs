@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use crate::is_printable;
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Severity {
     /// The run does not start; exit code 2.
@@ -47,8 +49,8 @@ impl fmt::Display for Diagnostic {
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
-        let shown = one_line(&self.text);
-        write!(out, "{severity}: {} in {}", self.message, self.flag)?;
+        let (shown, flag) = (one_line(&self.text), one_line(&self.flag));
+        write!(out, "{severity}: {} in {flag}", one_line(&self.message))?;
         if !shown.is_empty() {
             write!(out, " {shown}")?;
         }
@@ -60,19 +62,19 @@ impl fmt::Display for Diagnostic {
             let cells = |to: usize| one_line(self.text.get(..to).unwrap_or(&self.text)).chars().count();
             let start = cells(self.span.start);
             let width = cells(self.span.end).saturating_sub(start).max(1);
-            let indent = self.flag.chars().count() + 1 + start;
-            write!(out, "\n  {} {shown}\n  {:indent$}{}", self.flag, "", "^".repeat(width))?;
+            let indent = flag.chars().count() + 1 + start;
+            write!(out, "\n  {flag} {shown}\n  {:indent$}{}", "", "^".repeat(width))?;
         }
         if let Some(allowed) = &self.allowed {
-            write!(out, "\n  allowed: {allowed}")?;
+            write!(out, "\n  allowed: {}", one_line(allowed))?;
         }
         Ok(())
     }
 }
 
-/// Control characters would tear the caret line, and terminals obey them.
+/// Control characters would tear the caret line, and terminals obey them. Names of users and policies come from captures.
 fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if is_printable(c) { c } else { '\u{fffd}' }).collect()
 }
 
 /// The name among `known` that is nearest to `given`, if it is near enough to have been meant.

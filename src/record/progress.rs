@@ -1,7 +1,6 @@
 //! The progress line, and the last one.
 
 use std::{
-    io::{self, IsTerminal, Write},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -11,6 +10,8 @@ use std::{
 };
 
 use recorder::{assemble::Progress, session::Summary};
+
+use crate::stderr;
 
 const EVERY: Duration = Duration::from_millis(250);
 
@@ -24,7 +25,7 @@ pub struct Line {
 impl Line {
     pub fn start(progress: Arc<Progress>) -> Line {
         let stop = Arc::new(AtomicBool::new(false));
-        let thread = io::stderr().is_terminal().then(|| {
+        let thread = stderr::is_terminal().then(|| {
             let stop = Arc::clone(&stop);
             thread::Builder::new().name("tracer-progress".into()).spawn(move || show(&progress, &stop)).ok()
         });
@@ -57,9 +58,9 @@ fn show(progress: &Progress, stop: &AtomicBool) {
             grouped(progress.lost.load(Ordering::Relaxed)),
             bytes(progress.bytes.load(Ordering::Relaxed)),
         );
-        let _ = write!(io::stderr(), "\r{line}\x1b[K");
+        stderr::status(line);
     }
-    let _ = write!(io::stderr(), "\r\x1b[K");
+    stderr::status("");
 }
 
 /// The last line: what was recorded.

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::{self, Write},
     path::{Path, PathBuf},
     thread,
 };
@@ -31,7 +30,7 @@ use recorder::{
 use scopes::{Lowered, Plan, ScopeSet};
 
 use super::{Hooks, Options, Transport, progress, steer::Steer};
-use crate::{filters::Diagnostics, outcome::Outcome, seal};
+use crate::{filters::Diagnostics, outcome::Outcome, stderr};
 
 /// Containers whose names may wait to be asked for.
 const NAME_QUEUE: usize = 1024;
@@ -48,7 +47,7 @@ pub fn record(options: &Options) -> Result<Outcome> {
     } else {
         let (scopes, policies) = options.scopes.scopes_and_policies()?;
         for warning in scopes.warnings() {
-            let _ = writeln!(io::stderr(), "{warning}");
+            stderr::say_lines(warning);
         }
         (compile(scopes, &users)?, policies)
     };
@@ -61,8 +60,9 @@ pub fn record(options: &Options) -> Result<Outcome> {
         let asks = |plan: &Plan, id: EventId| plan.event_mask(id) | plan.needed(id) != 0;
         let asked_for = |id: EventId| asks(&plan, id) || trigger.as_ref().is_some_and(|it| asks(it, id));
         let all = || {
-            let events = catalogue::events().filter(|event| !event.is_derived());
-            events.map(|event| event.id).filter(|id| !kernel::is_named_only(*id)).collect()
+            let events =
+                catalogue::events().filter(|event| !event.is_derived() && !select::is_named_only(event.id));
+            events.map(|event| event.id).collect()
         };
         let mut narrow: BTreeSet<EventId> = wanted.take().unwrap_or_else(all);
         narrow.retain(|id| asked_for(*id));
@@ -70,8 +70,10 @@ pub fn record(options: &Options) -> Result<Outcome> {
     }
     let path = options.output.clone().unwrap_or_else(default_path);
     let first = if options.rotate.is_some() { part_path(&path, 0) } else { path.clone() };
+    let inputs = [options.scopes.paths(), options.sealing.paths()].concat();
+    crate::output::refuse_inputs(&first, &inputs)?;
     output::check(&first, options.force)?;
-    let seal = seal::options(options.sign_key.as_deref(), &options.encrypt_to)?;
+    let seal = options.sealing.options()?;
 
     let signals = signals::listen().context("cannot listen for signals")?;
     // The slow pass over /proc goes on while the kernel side is loaded; the quick one follows when it is attached.
@@ -129,7 +131,7 @@ pub fn record(options: &Options) -> Result<Outcome> {
             seal,
         },
         header,
-        compression: options.compression.into(),
+        compression: options.sealing.compression.into(),
         choice: Choice {
             labels: Judge::new(plan, recording, wall_offset_ns),
             only_matched: options.only_matched,
@@ -155,7 +157,7 @@ pub fn record(options: &Options) -> Result<Outcome> {
                 session.record(kernel, &mut || recorder::session::Step::Stop)?;
                 let name =
                     arguments.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-                let _ = writeln!(io::stderr(), "tracer: cannot start {name}: {error}");
+                stderr::note(format_args!("cannot start {name}: {error}"));
                 return Ok(Outcome::Code(command::start_failure_code(&error)));
             }
         },
@@ -166,13 +168,13 @@ pub fn record(options: &Options) -> Result<Outcome> {
     if let Err(error) = priority::boost(by)
         && options.priority_boost.is_some()
     {
-        let _ = writeln!(io::stderr(), "tracer: --priority-boost: {error}; setting it needs CAP_SYS_NICE");
+        stderr::note(format_args!("--priority-boost: {error}; setting it needs CAP_SYS_NICE"));
     }
     let mut steer = Steer::new(signals, command, options.duration);
     let summary = session.record(kernel, &mut || steer.step());
     line.end();
     let summary = summary?;
-    let _ = writeln!(io::stderr(), "{}", progress::summary(&summary));
+    stderr::say(progress::summary(&summary));
     outcome(summary, options, steer)
 }
 
@@ -185,12 +187,11 @@ fn compile(mut scopes: ScopeSet, users: &[User]) -> Result<Plan> {
 
 /// The exit code, after everything is on the disk. A command that outlives its recording is waited for first.
 fn outcome(summary: Summary, options: &Options, steer: Steer) -> Result<Outcome> {
-    let mut stderr = io::stderr();
     let code = steer.exit_code();
     match summary.halt {
         None => {}
         Some(Halt::MaxSize) => {
-            let _ = writeln!(stderr, "stopped at --max-size");
+            stderr::say("stopped at --max-size");
         }
         Some(Halt::DiskFull) => {
             bail!(
@@ -204,7 +205,7 @@ fn outcome(summary: Summary, options: &Options, steer: Steer) -> Result<Outcome>
         return Err(error).context("the recording ended early");
     }
     if options.flight.is_some() && !summary.released {
-        let _ = writeln!(stderr, "the flight recorder was never triggered: no events were written");
+        stderr::say("the flight recorder was never triggered: no events were written");
     }
     Ok(code.map_or(Outcome::Done, Outcome::Code))
 }
@@ -262,10 +263,9 @@ fn name_of(missing: &kernel::Unavailable) -> &'static str {
 
 /// Said once: each with its reason when events were asked for, else a few names of them. The file's header has them all.
 fn tell_unavailable(unavailable: &[kernel::Unavailable], asked_for: bool) {
-    let mut stderr = io::stderr();
     for missing in unavailable.iter().filter(|it| asked_for || it.in_part) {
         let is = if missing.in_part { "is" } else { "cannot be recorded here:" };
-        let _ = writeln!(stderr, "tracer: {} {is} {}", name_of(missing), missing.reason);
+        stderr::note(format_args!("{} {is} {}", name_of(missing), missing.reason));
     }
     if asked_for {
         return;
@@ -275,12 +275,11 @@ fn tell_unavailable(unavailable: &[kernel::Unavailable], asked_for: bool) {
     let names: Vec<&str> = lacking.map(name_of).collect();
     if let Some(shown) = names.get(..names.len().min(SHOWN)).filter(|shown| !shown.is_empty()) {
         let more = if names.len() > SHOWN { ", ..." } else { "" };
-        let _ = writeln!(
-            stderr,
-            "tracer: {} events cannot be recorded on this kernel ({}{more}): `tracer events --available` says why",
+        stderr::note(format_args!(
+            "{} events cannot be recorded on this kernel ({}{more}): `tracer events --available` says why",
             names.len(),
             shown.join(", "),
-        );
+        ));
     }
 }
 

@@ -135,22 +135,6 @@ pub const ATTACHMENTS: &[Attachment] = &[
     ),
 ];
 
-/// Events that every program of the machine pays for, at each of its calls or switches: recorded when they are named.
-pub const COSTLY: &[Hook] = &[
-    Hook::VfsWrite,
-    Hook::VfsWritev,
-    Hook::VfsRead,
-    Hook::VfsReadv,
-    Hook::KernelWrite,
-    Hook::MagicWrite,
-    Hook::FileModification,
-    Hook::HiddenInodes,
-    Hook::CapCapable,
-    Hook::SchedSwitch,
-    Hook::SysEnter,
-    Hook::SysExit,
-];
-
 /// Events that exits of system calls give in the kernel where the function cannot be looked at, and those calls.
 pub const KERNEL_STAND_INS: &[(Hook, &[&str])] = &[
     (Hook::FileOpen, &["open", "openat", "openat2", "creat"]),

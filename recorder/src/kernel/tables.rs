@@ -14,9 +14,11 @@ use events::{
     catalogue,
 };
 
+use scopes::select::is_named_only;
+
 use super::{
     KernelOptions, NAMED_ONLY, Unavailable, early_drop,
-    hook_table::{COSTLY, KERNEL_STAND_INS},
+    hook_table::KERNEL_STAND_INS,
     hooks::{self, Plan},
     stand_in::{self, StandIn},
 };
@@ -94,12 +96,12 @@ impl Tables {
         };
         let is_wanted = |event: EventId| match &options.events {
             Some(wanted) => wanted.contains(&event),
-            None => !is_costly(event),
+            None => !is_named_only(event),
         };
         let stands_in = |event: EventId| is_wanted(event) && !is_told_by_hook(event, plan);
         for event in catalogue::events() {
             let stand_ins = stand_in::of_call(event, stands_in);
-            if options.events.is_none() && is_costly(event.id) {
+            if options.events.is_none() && is_named_only(event.id) {
                 tables.refuse(event.id, NAMED_ONLY);
             }
             let is_hidden = !is_wanted(event.id) && !stand_ins.is_empty();
@@ -349,10 +351,6 @@ pub fn slots_of(name: &str) -> impl Iterator<Item = usize> {
 fn hook_of(event: EventId) -> Option<Hook> {
     let event = catalogue::by_id(event)?;
     Hook::ALL.iter().copied().find(|hook| hook.name() == event.name)
-}
-
-pub fn is_costly(event: EventId) -> bool {
-    hook_of(event).is_some_and(|hook| COSTLY.contains(&hook))
 }
 
 /// Whether the hook itself gives an event, so that no call's record is to be read as it.

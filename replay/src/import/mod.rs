@@ -16,8 +16,8 @@ use std::io::{BufRead, Read, Write};
 
 use events::{EventId, Marks, Raw};
 use format::{
-    BlockBuilder, Cgroup, Container, Encoder, Header, Host, Options, Recording, Row, Side, Writer,
-    current_schema,
+    BlockBuilder, Cgroup, Container, Encoder, Finished, Header, Host, Options, Recording, Row, Side, Writer,
+    WriterOptions, current_schema,
 };
 
 use clock::LogClock;
@@ -151,14 +151,23 @@ pub fn survey(log: impl BufRead, bad: BadLines) -> Result<Survey, Error> {
     Ok(survey)
 }
 
+/// How the capture of a log is written.
+#[derive(Debug)]
+pub struct Writing {
+    /// Name and version of the program.
+    pub program: String,
+    pub writer: WriterOptions,
+    pub encoder: Options,
+}
+
 /// Reads a log for the second time and writes its capture.
 pub fn write<W: Write>(
     log: impl BufRead,
     survey: Survey,
-    program: &str,
+    writing: Writing,
     out: W,
-) -> Result<(W, Imported), Error> {
-    let mut writer = Writer::create(out, &header(&survey, program))?;
+) -> Result<(W, Finished, Imported), Error> {
+    let mut writer = Writer::create_with(out, &header(&survey, &writing.program), writing.writer)?;
     let mut clock = LogClock::new(survey.ahead_ns);
     let by_boot_clock = |cgroup: &Cgroup| {
         let mut cgroup = cgroup.clone();
@@ -170,7 +179,7 @@ pub fn write<W: Write>(
     };
     writer.side(&Side::Cgroups(survey.cgroups.values().map(by_boot_clock).collect()))?;
     let mut builder = BlockBuilder::new();
-    let mut encoder = Encoder::new(Options::default());
+    let mut encoder = Encoder::new(writing.encoder);
     let (mut bytes, mut spans) = (Vec::new(), Vec::new());
     let mut failed = None;
     each_line(log, BadLines::Skip, |line| {
@@ -221,8 +230,8 @@ pub fn write<W: Write>(
     if !builder.is_empty() {
         writer.block(&encoder.encode(&mut builder)?)?;
     }
-    let (out, _) = writer.finish()?;
-    Ok((out, survey.imported))
+    let (out, finished) = writer.finish()?;
+    Ok((out, finished, survey.imported))
 }
 
 fn header(survey: &Survey, program: &str) -> Header {

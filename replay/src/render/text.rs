@@ -1,16 +1,18 @@
 //! Foreign strings in tables: a terminal must not obey them, and a row must stay a row.
 
+use scopes::is_printable;
+
 use super::eight;
 
 /// Appends a string from the capture. Control characters and bytes that are not UTF-8 are shown as `\xNN`, so that
 /// neither a file name nor an argument can move the cursor or begin a line.
 pub fn shown(bytes: &[u8], out: &mut Vec<u8>) {
-    if is_printable(bytes) {
+    if is_plain(bytes) {
         return out.extend_from_slice(bytes);
     }
     for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {
-            if is_unsafe(character) {
+            if !is_printable(character) {
                 let mut buffer = [0; 4];
                 character.encode_utf8(&mut buffer).bytes().for_each(|byte| escaped(byte, out));
             } else {
@@ -23,14 +25,8 @@ pub fn shown(bytes: &[u8], out: &mut Vec<u8>) {
 }
 
 /// ASCII without controls.
-fn is_printable(bytes: &[u8]) -> bool {
+fn is_plain(bytes: &[u8]) -> bool {
     eight::none(bytes, |word| eight::below(word, 0x20) | eight::is(word, 0x7f))
-}
-
-/// C0 and C1 controls, line separators, and the marks that turn the direction of text around.
-fn is_unsafe(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn escaped(byte: u8, out: &mut Vec<u8>) {
@@ -62,7 +58,7 @@ mod tests {
                     let mut text = vec![b'~'; length];
                     text[at] = byte;
                     let expected = (0x20..0x7f).contains(&byte);
-                    assert_eq!(is_printable(&text), expected, "{byte} at {at} of {length}");
+                    assert_eq!(is_plain(&text), expected, "{byte} at {at} of {length}");
                 }
             }
         }
@@ -72,6 +68,7 @@ mod tests {
     fn what_a_terminal_would_obey_is_spelled_out() {
         assert_eq!(show(b"a\x1b[2Jb\n"), "a\\x1b[2Jb\\x0a");
         assert_eq!(show("\u{202e}fdp".as_bytes()), "\\xe2\\x80\\xaefdp");
+        assert_eq!(show("a\u{61c}b\u{200b}c".as_bytes()), "a\\xd8\\x9cb\\xe2\\x80\\x8bc");
         assert_eq!(show(b"\xff\xfe.txt"), "\\xff\\xfe.txt");
     }
 }

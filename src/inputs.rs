@@ -1,0 +1,143 @@
+//! What a run reads, as option groups that every reading subcommand flattens.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use format::{Capture, Expected, Identity, OpenOptions, PublicKey, Verdict};
+use pipeline::Source;
+
+use crate::rotated::{self, Standing};
+use crate::stderr;
+
+/// Several captures.
+#[derive(Args, Debug)]
+pub struct Inputs {
+    /// Captures; several are read as one, by time
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// One capture.
+#[derive(Args, Debug)]
+pub struct Input {
+    /// The capture to read
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// How captures are read.
+#[derive(Args, Debug, Default)]
+pub struct Reading {
+    #[command(flatten)]
+    pub identity: IdentityOption,
+    /// Read only captures that verify, as `tracer verify` does; with a public key (a file, or the key's line itself) only
+    /// those that it signed
+    #[arg(long, value_name = "KEY", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    verify: Option<String>,
+}
+
+#[derive(Args, Debug, Default)]
+pub struct IdentityOption {
+    /// File with the age identity that encrypted captures were encrypted to
+    #[arg(long, value_name = "FILE", env = "TRACER_IDENTITY")]
+    identity: Option<PathBuf>,
+}
+
+impl Inputs {
+    pub fn source(&self) -> Result<Source> {
+        self.reading.verify(&self.files)?;
+        Ok(replay::open::open(&self.files, &self.reading.identity.options()?)?)
+    }
+
+    /// Every file that is read.
+    pub fn paths(&self) -> Vec<&Path> {
+        self.files.iter().map(PathBuf::as_path).chain(self.reading.identity.paths()).collect()
+    }
+}
+
+impl Input {
+    pub fn open(&self) -> Result<Capture> {
+        self.reading.open(&self.file)
+    }
+
+    /// Every file that is read.
+    pub fn paths(&self) -> Vec<&Path> {
+        std::iter::once(self.file.as_path()).chain(self.reading.identity.paths()).collect()
+    }
+}
+
+impl Reading {
+    pub fn open(&self, path: &Path) -> Result<Capture> {
+        self.verify(&[path.to_owned()])?;
+        Capture::open_with(path, &self.identity.options()?).with_context(|| path.display().to_string())
+    }
+
+    /// With `--verify`: refuses files that are not what was written, and parts that do not follow each other.
+    pub fn verify(&self, files: &[PathBuf]) -> Result<()> {
+        let Some(key) = &self.verify else { return Ok(()) };
+        let key = if key.is_empty() { None } else { Some(public_key(key)?) };
+        let verdicts = verdicts(files, key.as_ref(), &self.identity)?;
+        for ((name, verdict), standing) in verdicts.iter().zip(rotated::standings(&verdicts)) {
+            if let Some(fault) = &verdict.fault {
+                bail!("{name}: does not verify at byte {}: {}", fault.offset, fault.what);
+            }
+            if let Standing::Broken(what) = standing {
+                bail!("{name}: does not verify among its set: {what}");
+            }
+            stderr::note(format_args!("{name}: verified, {}", signer(verdict)));
+        }
+        Ok(())
+    }
+}
+
+fn signer(verdict: &Verdict) -> String {
+    verdict.signed_by.as_ref().map_or("not signed".to_owned(), |signer| format!("signed by {signer}"))
+}
+
+/// What verifying each file came to, with its name.
+pub fn verdicts(
+    files: &[PathBuf],
+    key: Option<&PublicKey>,
+    identity: &IdentityOption,
+) -> Result<Vec<(String, Verdict)>> {
+    let reading = identity.options()?;
+    let expected = Expected { key, identity: reading.identity.as_ref() };
+    let verdict = |file: &PathBuf| {
+        let name = file.display().to_string();
+        let verdict = format::verify(file, expected).with_context(|| name.clone())?;
+        Ok((name, verdict))
+    };
+    files.iter().map(verdict).collect()
+}
+
+/// A public key: the line itself, or a file that holds it.
+pub fn public_key(given: &str) -> Result<PublicKey> {
+    match PublicKey::from_text(given) {
+        Ok(key) => Ok(key),
+        Err(_) => {
+            let text = std::fs::read_to_string(given).with_context(|| format!("reading the key {given}"))?;
+            PublicKey::from_text(&text).with_context(|| given.to_owned())
+        }
+    }
+}
+
+impl IdentityOption {
+    pub fn options(&self) -> Result<OpenOptions> {
+        let mut options = OpenOptions::default();
+        if let Some(path) = &self.identity {
+            let name = || format!("--identity {}", path.display());
+            let text = std::fs::read_to_string(path).with_context(name)?;
+            options.identity = Some(Identity::from_text(&text).with_context(name)?);
+        }
+        Ok(options)
+    }
+
+    pub fn paths(&self) -> Option<&Path> {
+        self.identity.as_deref()
+    }
+}
