@@ -131,6 +131,11 @@ pub mod bits {
     pub const AT_ENTRY: u32 = 1 << 5;
     pub const COMPAT: u32 = 1 << 6;
     pub const NO_CONTEXT: u32 = 1 << 7;
+    pub const BLOCKED: u32 = 1 << 25;
+    pub const OVERLAP: u32 = 1 << 26;
+    pub const CHANGED: u32 = 1 << 27;
+    pub const REMEMBERED: u32 = 1 << 28;
+    pub const PARTIAL: u32 = 1 << 29;
     pub const LOST_ARG_SHIFT: u32 = 8;
     pub const CUT_ARG_SHIFT: u32 = 16;
 

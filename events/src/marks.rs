@@ -1,5 +1,9 @@
 //! Per-event bits: what could not be captured whole, and how the event came about.
 
+/// What a path begins with whose front is missing: `.../x/true`. No absolute prefix matches it, as `/usr/*` would match
+/// what is left of a path that lost its front.
+pub const PARTIAL_PATH: &[u8] = b".../";
+
 /// Bits of one event. Zero is the usual case: everything was captured.
 ///
 /// ```text
@@ -32,6 +36,20 @@ impl Marks {
 
     /// Imported from a log: arguments with members are stored as [`crate::tree`], as the log told them.
     pub const IMPORTED: u32 = 1 << 24;
+    /// A seccomp filter took the call back (`SECCOMP_RET_TRAP` or `_KILL`): nothing was done, and what stands as its result
+    /// is none. An `openat` so stopped has the result 257, its own number.
+    pub const BLOCKED: u32 = 1 << 25;
+    /// What the call wrote lies over what it was given, so that the argument read at its exit is not what the kernel
+    /// acted on: `stat(buf, buf)`.
+    pub const OVERLAP: u32 = 1 << 26;
+    /// An argument in the caller's memory was another at the entry of the call than at its exit. Looked for by
+    /// `record --strict` only.
+    pub const CHANGED: u32 = 1 << 27;
+    /// What a descriptor stands for is what was last seen at its number, for it is closed and cannot be looked up.
+    pub const REMEMBERED: u32 = 1 << 28;
+    /// A path was not followed up to its root: its front is missing and it begins with [`PARTIAL_PATH`]. The
+    /// argument is marked as cut as well.
+    pub const PARTIAL: u32 = 1 << 29;
 
     pub const fn has(self, bit: u32) -> bool {
         self.0 & bit != 0

@@ -6,7 +6,7 @@ use events::capture::{self, op};
 use events::catalogue::{self, Arch};
 use events::dirents::Layout;
 use events::variants::VARIANTS;
-use events::{ArgKind, Event, Len, Set, Source, capture::Capture};
+use events::{ArgKind, Event, Len, Marks, Set, Source, capture::Capture};
 
 /// Lines of a reference list: fields between tabs.
 fn lines(text: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
@@ -253,4 +253,26 @@ fn registers_are_narrowed_to_their_kind() {
     let flags = catalogue::by_name("openat").and_then(|event| event.arg("dirfd")).expect("dirfd").1;
     assert_eq!(flags.parse("AT_FDCWD"), Some(-100i64 as u64));
     assert_eq!(flags.parse("4294967196"), Some(-100i64 as u64));
+}
+
+#[test]
+fn kernel_programs_set_the_bits_that_marks_have() {
+    use events::abi::bits;
+    for (kernel, ours) in [
+        (bits::FAULT, Marks::FAULT),
+        (bits::TRUNCATED, Marks::TRUNCATED),
+        (bits::STAND_IN, Marks::STAND_IN),
+        (bits::AT_ENTRY, Marks::AT_ENTRY),
+        (bits::COMPAT, Marks::COMPAT),
+        (bits::NO_CONTEXT, Marks::NO_CONTEXT),
+        (bits::BLOCKED, Marks::BLOCKED),
+        (bits::OVERLAP, Marks::OVERLAP),
+        (bits::CHANGED, Marks::CHANGED),
+        (bits::REMEMBERED, Marks::REMEMBERED),
+        (bits::PARTIAL, Marks::PARTIAL),
+        (bits::FAULT | 1 << (bits::LOST_ARG_SHIFT + 3), Marks(0).lost_arg(3).0),
+        (bits::TRUNCATED | 1 << (bits::CUT_ARG_SHIFT + 3), Marks(0).cut_arg(3).0),
+    ] {
+        assert_eq!(kernel, ours);
+    }
 }
