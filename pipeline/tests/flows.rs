@@ -46,6 +46,14 @@ fn a_connection_is_told_from_the_end_that_asked_for_it() {
 }
 
 #[test]
+fn a_connection_is_asked_for_when_its_first_packet_goes_out() {
+    let [mine, other] = &V4;
+    assert_eq!(told(7, 2, 6, 1, mine, other), "net_tcp_connect 10.0.0.9 443 -");
+    assert_eq!(told(7, 2, 132, 1, mine, other), "");
+    assert_eq!(told(7, 10, 6, 1, mine, other), "");
+}
+
+#[test]
 fn the_end_of_an_older_connection_says_no_direction() {
     let [mine, other] = &V4;
     assert_eq!(told(1, 7, 6, 0, mine, other), "net_flow_tcp_end - 10.0.0.5 10.0.0.9 40000 443 - -");

@@ -1,6 +1,7 @@
 //! What the kernel recorded becomes rows of blocks, labelled with the scopes that they matched.
 
 mod holding;
+mod lost_events;
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -194,6 +195,9 @@ impl Assembler {
             early_drop.tell_cgroups(self.cgroups.version(), words);
         }
         let is_old = self.opened.elapsed() >= BLOCK_AGE;
+        if is_old {
+            self.say_losses();
+        }
         if is_old && self.builder.as_ref().is_some_and(|builder| !builder.is_empty()) && !self.lanes.is_full()
         {
             self.roll();
@@ -219,6 +223,7 @@ impl Assembler {
     pub fn finish(mut self) -> (Counts, Result<crate::write::Written, format::Error>) {
         // Names that came meanwhile still get into the file.
         self.settle();
+        self.say_losses();
         self.tick();
         self.gather_sides();
         for side in std::mem::take(&mut self.sides) {

@@ -32,6 +32,8 @@ pub const REFUSED: &str = "refused";
 #[derive(Debug, Default)]
 pub struct Ledger {
     open: BTreeMap<Kind, Window>,
+    /// The same for those that no event has told yet.
+    untold: BTreeMap<Kind, Window>,
     total: u64,
 }
 
@@ -51,11 +53,13 @@ impl Ledger {
             return;
         }
         self.total = self.total.saturating_add(loss.count);
-        let new = Window { from_ns: loss.from_ns, to_ns: loss.to_ns, count: 0 };
-        let window = self.open.entry((loss.cpu, loss.event, loss.cause)).or_insert(new);
-        window.from_ns = window.from_ns.min(loss.from_ns);
-        window.to_ns = window.to_ns.max(loss.to_ns);
-        window.count = window.count.saturating_add(loss.count);
+        for windows in [&mut self.open, &mut self.untold] {
+            let new = Window { from_ns: loss.from_ns, to_ns: loss.to_ns, count: 0 };
+            let window = windows.entry((loss.cpu, loss.event, loss.cause)).or_insert(new);
+            window.from_ns = window.from_ns.min(loss.from_ns);
+            window.to_ns = window.to_ns.max(loss.to_ns);
+            window.count = window.count.saturating_add(loss.count);
+        }
     }
 
     /// Counts one event that happened at `time_ns`.
@@ -75,18 +79,27 @@ impl Ledger {
 
     /// What is not in the file yet, in order of CPU, event and cause.
     pub fn take(&mut self) -> Vec<LossEntry> {
-        std::mem::take(&mut self.open)
-            .into_iter()
-            .map(|((cpu, event, cause), Window { from_ns, to_ns, count })| LossEntry {
-                from_ns,
-                to_ns,
-                cpu,
-                event,
-                count,
-                cause,
-            })
-            .collect()
+        entries(&mut self.open)
     }
+
+    /// The same of what no event has told.
+    pub fn take_untold(&mut self) -> Vec<LossEntry> {
+        entries(&mut self.untold)
+    }
+}
+
+fn entries(windows: &mut BTreeMap<Kind, Window>) -> Vec<LossEntry> {
+    std::mem::take(windows)
+        .into_iter()
+        .map(|((cpu, event, cause), Window { from_ns, to_ns, count })| LossEntry {
+            from_ns,
+            to_ns,
+            cpu,
+            event,
+            count,
+            cause,
+        })
+        .collect()
 }
 
 #[cfg(test)]

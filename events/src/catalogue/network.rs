@@ -1,6 +1,6 @@
 //! Sockets as the kernel sees them, packets, and what is derived from packets.
 
-use super::declare::{arg, event, fd, int, sockaddr, text, u32, u64};
+use super::declare::{CALL, arg, event, fd, int, sockaddr, text, u32, u64};
 use crate::ArgKind::{Bytes, StrArray, Tree, U8, U16};
 use crate::{Event, EventId, Len, Names, Set, Source};
 
@@ -45,14 +45,14 @@ pub(super) const EVENTS: &[Event] = &[
         "socket_dup",
         Source::Exit { of: &["dup", "dup2", "dup3", "fcntl"] },
         &[],
-        &[fd("oldfd"), fd("newfd"), sockaddr("remote_addr")],
+        &[fd("oldfd"), fd("newfd"), sockaddr("remote_addr"), CALL],
     ),
     event(
         SOCKET_ACCEPT,
         "socket_accept",
         Source::Exit { of: &["accept", "accept4"] },
         &[],
-        &[fd("sockfd"), sockaddr("local_addr"), sockaddr("remote_addr")],
+        &[fd("sockfd"), sockaddr("local_addr"), sockaddr("remote_addr"), CALL],
     ),
     event(
         NET_PACKET,
@@ -208,7 +208,7 @@ pub(super) const EVENTS: &[Event] = &[
     event(
         NET_TCP_CONNECT,
         "net_tcp_connect",
-        Source::Derived { from: &["security_socket_connect"] },
+        Source::Derived { from: &["inet_sock_set_state"] },
         &[Set::Default, Set::Flows],
         &[text("dst"), int("dst_port"), arg("dst_dns", "const char*const*", StrArray)],
     ),

@@ -1,4 +1,4 @@
-//! TCP connections: where one begins and ends for a socket. Each end of a connection that is on this host has its own.
+//! TCP connections: where one is asked for, begins and ends for a socket. Each end of a connection that is on this host has its own.
 //!
 //! From the states of the socket and not from packets: a state comes once, whatever is sent again or arrives late, and
 //! says whose socket it is.
@@ -10,11 +10,15 @@ use events::Raw;
 use super::{Base, Derived};
 
 pub const BASE: &str = "inet_sock_set_state";
-pub const GIVES: &[&str] = &["net_flow_tcp_begin", "net_flow_tcp_end"];
+pub const GIVES: &[&str] = &[CONNECT, "net_flow_tcp_begin", "net_flow_tcp_end"];
+
+/// Whatever way it was asked for: by a call of 64 or of 32 bits, by io_uring, by the kernel itself.
+const CONNECT: &str = "net_tcp_connect";
 
 const ESTABLISHED: u64 = 1;
 const SYN_SENT: u64 = 2;
 const SYN_RECV: u64 = 3;
+const CLOSE: u64 = 7;
 
 const OUTGOING: u64 = 1;
 const INCOMING: u64 = 2;
@@ -26,6 +30,7 @@ pub fn derive(base: &Base<'_>, derived: &mut Derived) {
         return;
     }
     let (name, by_state) = match (old, new) {
+        (CLOSE, SYN_SENT) => (CONNECT, OUTGOING),
         (SYN_SENT, ESTABLISHED) => ("net_flow_tcp_begin", OUTGOING),
         (SYN_RECV, ESTABLISHED) => ("net_flow_tcp_begin", INCOMING),
         (ESTABLISHED, _) => ("net_flow_tcp_end", 0),
@@ -37,6 +42,11 @@ pub fn derive(base: &Base<'_>, derived: &mut Derived) {
         return;
     };
     if !derived.begin(name) {
+        return;
+    }
+    if name == CONNECT {
+        derived.bytes("dst", |out| out.extend_from_slice(remote.0.to_string().as_bytes()));
+        derived.number("dst_port", remote.1.into());
         return;
     }
     // The source is the end that asked for the connection; where that is not known, this one.
