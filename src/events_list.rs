@@ -100,7 +100,7 @@ fn choose(options: &Options) -> Result<Vec<&'static Event>> {
 /// `openat  syscalls,fs  (dirfd int, pathname const char*, ...)`.
 fn line(event: &'static Event) -> String {
     let sets: Vec<_> = event.sets.iter().map(Set::name).collect();
-    let args: Vec<_> = event.args.iter().map(|arg| format!("{} {}", arg.name, arg.ctype)).collect();
+    let args: Vec<_> = event.listed_args().iter().map(|arg| format!("{} {}", arg.name, arg.ctype)).collect();
     let (kind, _) = source(event);
     format!("{:<28} {:<10} {:<40} ({})", event.name, kind, sets.join(","), args.join(", "))
 }
@@ -141,7 +141,8 @@ fn verdict(event: &Event, available: &Available) -> String {
 
 fn object(event: &'static Event, available: Option<&Available>) -> serde_json::Value {
     let sets: Vec<_> = event.sets.iter().map(Set::name).collect();
-    let args: Vec<_> = event.args.iter().map(|arg| json!({"name": arg.name, "type": arg.ctype})).collect();
+    let args: Vec<_> =
+        event.listed_args().iter().map(|arg| json!({"name": arg.name, "type": arg.ctype})).collect();
     let (kind, detail) = source(event);
     let mut object = json!({"id": event.id.0, "name": event.name, "source": kind, "from": detail, "sets": sets, "args": args});
     if let Some(available) = available {

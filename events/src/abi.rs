@@ -17,6 +17,7 @@ pub mod lower;
 pub mod owners;
 pub mod region;
 pub mod tables;
+pub mod x32;
 
 /// Starts every record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,6 +34,7 @@ pub struct RecordHeader {
     pub words: u8,
     /// Id of the task's context, unique for the recording; 0 is none.
     pub context: u64,
+    /// Of what happens in a system call, and has no result of its own: that call's slot, plus 1; 0 where it is in none.
     pub ret: i64,
     /// Bits of `Marks`.
     pub marks: u32,

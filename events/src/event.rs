@@ -1,6 +1,6 @@
 //! The declaration of one event.
 
-use crate::{Arg, Sets};
+use crate::{Arg, ArgKind, Sets};
 
 /// Number of an event inside this program. System calls have their x86_64 number; all others are above 1000.
 /// Files and filters know events by name: a capture's schema maps its ids to names, and ids may shift between versions.
@@ -81,6 +81,21 @@ impl Event {
     /// The argument of this name, with its position.
     pub fn arg(&self, name: &str) -> Option<(usize, &'static Arg)> {
         self.args.iter().enumerate().find(|(_, arg)| arg.name == name)
+    }
+
+    /// The name of the last argument of what happens in a system call: that call's name.
+    pub const CALLER: &str = "syscall";
+
+    /// The position of the argument that names the system call that the event happens in.
+    pub fn caller(&self) -> Option<usize> {
+        let last = self.args.len().checked_sub(1)?;
+        let arg = self.args.get(last)?;
+        (arg.name == Self::CALLER && arg.kind == ArgKind::Str && !self.is_syscall()).then_some(last)
+    }
+
+    /// The arguments that are listed as such: all but [`Event::caller`], which has a place of its own.
+    pub fn listed_args(&self) -> &'static [Arg] {
+        self.caller().and_then(|position| self.args.get(..position)).unwrap_or(self.args)
     }
 
     pub fn is_syscall(&self) -> bool {

@@ -145,6 +145,13 @@ impl<const TYPED: bool> Task<TYPED> {
         self.flags() & PF_KTHREAD != 0
     }
 
+    /// Whether it works off an io_uring: a thread of the process that never was in user space.
+    #[inline(always)]
+    pub fn is_io_worker(self) -> bool {
+        const PF_IO_WORKER: u32 = 0x10;
+        self.flags() & PF_IO_WORKER != 0
+    }
+
     /// The name, in two words.
     #[inline(always)]
     pub fn comm_words(self) -> [u64; 2] {

@@ -28,6 +28,7 @@ mod files;
 mod hook_table;
 mod hooks;
 mod load;
+mod numbers;
 mod order;
 mod packets;
 mod plain;

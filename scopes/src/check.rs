@@ -202,7 +202,11 @@ fn event_target(site: &Site<'_>, event: &'static Event, rest: &Piece<'_>) -> Che
         ("retval", Some(_)) => site.error(after().span, "nothing stands behind retval", "EVENT.retval"),
         ("args" | "data", Some(_)) => arg_target(site, event, &after()),
         ("context" | "scope", Some(name)) => match key::context_field(name) {
-            Some(field) => Ok(Target::EventField(event.id, field)),
+            // It is kept with each event, where that is no call itself.
+            Some(field) => match event.caller().filter(|_| field == Field::Syscall) {
+                Some(position) => Ok(Target::Arg { event: event.id, position, member: String::new() }),
+                None => Ok(Target::EventField(event.id, field)),
+            },
             None => {
                 let allowed: Vec<&str> = key::context_field_names().collect();
                 let message = format!("unknown context field {name:?}");
@@ -226,8 +230,8 @@ fn arg_target(site: &Site<'_>, event: &'static Event, path: &Piece<'_>) -> Check
         }
         return Ok(Target::Arg { event: event.id, position, member: member.to_owned() });
     }
-    let known = || event.args.iter().map(|arg| arg.name);
-    let allowed = match event.args {
+    let known = || event.listed_args().iter().map(|arg| arg.name);
+    let allowed = match event.listed_args() {
         [] => format!("{} has no arguments; retval, context.FIELD", event.name),
         _ => format!("{}; retval, context.FIELD", known().collect::<Vec<_>>().join(", ")),
     };
@@ -265,8 +269,9 @@ fn arg_or_unknown(site: &Site<'_>, event: &'static Event, key: &Piece<'_>) -> Ch
         return arg_target(site, event, key);
     }
     let fields = key::context_field_names();
-    let known: Vec<&str> = fields.chain(event.args.iter().map(|arg| arg.name)).chain(["retval"]).collect();
-    let args: Vec<String> = event.args.iter().map(|arg| format!("data.{}", arg.name)).collect();
+    let known: Vec<&str> =
+        fields.chain(event.listed_args().iter().map(|arg| arg.name)).chain(["retval"]).collect();
+    let args: Vec<String> = event.listed_args().iter().map(|arg| format!("data.{}", arg.name)).collect();
     let allowed = format!("retval, {}, or a context field", args.join(", "));
     let message = format!("unknown filter key {:?} for {}", key.text, event.name);
     site.unknown(key.span.clone(), message, key.text, known.into_iter(), allowed)

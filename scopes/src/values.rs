@@ -38,6 +38,12 @@ pub(crate) fn arg(target: &Target) -> Option<(&'static Arg, &str)> {
     event.args.get(*position).map(|arg| (arg, member.as_str()))
 }
 
+/// Whether the target is the name of the call that an event happens in.
+fn is_caller(target: &Target) -> bool {
+    let Target::Arg { event, position, .. } = target else { return false };
+    catalogue::by_id(*event).and_then(|event| event.caller()) == Some(*position)
+}
+
 /// Reads one value into one or more of `found`: any of them is meant.
 pub(crate) fn read(
     site: &Site<'_>,
@@ -55,6 +61,10 @@ pub(crate) fn read(
         Target::Ret(_) => found.push(Value::Number(result(site, piece)?)),
         Target::Arg { .. } => {
             if let Some((declared, member)) = arg(target) {
+                if is_caller(target) {
+                    found.push(Value::Text(syscall(site, piece)?));
+                    return Ok(());
+                }
                 argument(site, declared, member, op, piece, found)?;
             }
         }

@@ -90,6 +90,11 @@ fn what_is_no_key_but_something_else_is_told_as_that() {
     says("openat.ret=1", "       ^^^", &["did you mean \"retval\"?"]);
     says("pid=now", "    ^^^", &["did you mean \"new\"?"]);
     says("+1:comm=ls", "^^", &["scope \"+1\" is not a number"]);
+    says(
+        "security_file_open.context.syscall=opnat",
+        "                                   ^^^^^",
+        &["did you mean \"openat\"?"],
+    );
     says("openat.context.syscall=opnat", "                       ^^^^^", &["did you mean \"openat\"?"]);
 }
 
@@ -171,7 +176,7 @@ fn scopes_that_can_never_match_are_refused() {
         &["tree=5", "tree!=5"],
         &["binary=host:/bin/ls", "binary!=/bin/*"],
         &["openat.context.syscall!=openat"],
-        &["sched_process_exec.context.syscall=execve"],
+        &["net_packet.context.syscall=sendto"],
         // What is asked of an event comes on top of what is asked of the scope.
         &["comm=ls", "openat.context.comm=cat,id"],
         &["uid>5", "openat.context.uid<=5"],

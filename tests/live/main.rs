@@ -14,6 +14,7 @@ mod flight;
 mod host;
 mod judge;
 mod masks;
+mod numbers;
 mod only_matched;
 mod policies;
 mod recording;
@@ -28,6 +29,9 @@ type Test = (&'static str, fn() -> Result<(), Failed>);
 fn main() {
     if std::env::args().nth(1).as_deref() == Some(compat::RUN) {
         compat::run();
+    }
+    if std::env::args().nth(1).as_deref() == Some(numbers::RUN) {
+        numbers::run();
     }
     let own: Vec<String> = std::env::args().collect();
     if let [_, flag, folder] = own.as_slice()
@@ -55,6 +59,7 @@ fn main() {
         only_matched::TESTS,
         evidence::TESTS,
         compat::TESTS,
+        numbers::TESTS,
         descriptors::TESTS,
         sets::TESTS,
         disk::TESTS,

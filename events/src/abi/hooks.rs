@@ -126,6 +126,7 @@ hooks! {
     ];
     KallsymsLookupName = 71 "kallsyms_lookup_name" [symbol_name, symbol_address];
     SocketDup = 72 "socket_dup" [oldfd, newfd, remote_addr];
-    SysEnter = 73 "sys_enter" [syscall];
-    SysExit = 74 "sys_exit" [syscall];
+    SysEnter = 73 "sys_enter" [number];
+    SysExit = 74 "sys_exit" [number];
+    UnknownSyscall = 75 "unknown_syscall" [number, arg0, arg1, arg2, arg3, arg4, arg5];
 }

@@ -96,6 +96,7 @@ macro_rules! kernel_layout {
             Signal signal SignalLayout "signal_struct" {
                 live: num u32 = ["live.counter"];
                 flags: num u32 = ["flags"];
+                group_exit_code: num u32 = ["group_exit_code"];
             }
             Mm mm MmLayout "mm_struct" {
                 exe_file: ptr File = ["exe_file"];

@@ -113,6 +113,8 @@ impl SyscallEntry {
     pub const KEPT: u8 = 4;
     /// One in so many is recorded, at random.
     pub const SAMPLED: u8 = 8;
+    /// No call of the catalogue has this number.
+    pub const UNKNOWN: u8 = 16;
 }
 
 const _: () = assert!(core::mem::size_of::<SyscallEntry>() == 64);

@@ -19,6 +19,10 @@ pub(super) const fn hook(hook: &'static str, stand_in: &'static [&'static str]) 
     Source::Hook { hook, stand_in }
 }
 
+/// The name of the system call that an event happens in, nothing where it happens in none. Its last argument, which is
+/// shown beside the others: [`Event::caller`].
+pub(super) const CALL: Arg = arg(Event::CALLER, "const char*", Str);
+
 pub(super) const fn arg(name: &'static str, ctype: &'static str, kind: ArgKind) -> Arg {
     Arg::new(name, ctype, kind)
 }

@@ -1,6 +1,8 @@
 //! Files as the kernel itself reads and writes them.
 
-use super::declare::{arg, dev, event, file_type_and_mode, hook, off, size, text, u32, u64, uint, ulong};
+use super::declare::{
+    CALL, arg, dev, event, file_type_and_mode, hook, off, size, text, u32, u64, uint, ulong,
+};
 use crate::ArgKind::{Bytes, I64, Str};
 use crate::{Event, EventId, Len};
 
@@ -23,70 +25,70 @@ pub(super) const EVENTS: &[Event] = &[
         "vfs_write",
         hook("vfs_write", &["write", "pwrite64"]),
         &[],
-        &[text("pathname"), dev("dev"), ulong("inode"), size("count"), off("pos")],
+        &[text("pathname"), dev("dev"), ulong("inode"), size("count"), off("pos"), CALL],
     ),
     event(
         VFS_WRITEV,
         "vfs_writev",
         hook("vfs_writev", &["writev", "pwritev", "pwritev2"]),
         &[],
-        &[text("pathname"), dev("dev"), ulong("inode"), ulong("vlen"), off("pos")],
+        &[text("pathname"), dev("dev"), ulong("inode"), ulong("vlen"), off("pos"), CALL],
     ),
     event(
         VFS_READ,
         "vfs_read",
         hook("vfs_read", &["read", "pread64"]),
         &[],
-        &[text("pathname"), dev("dev"), ulong("inode"), size("count"), off("pos")],
+        &[text("pathname"), dev("dev"), ulong("inode"), size("count"), off("pos"), CALL],
     ),
     event(
         VFS_READV,
         "vfs_readv",
         hook("vfs_readv", &["readv", "preadv", "preadv2"]),
         &[],
-        &[text("pathname"), dev("dev"), ulong("inode"), ulong("vlen"), off("pos")],
+        &[text("pathname"), dev("dev"), ulong("inode"), ulong("vlen"), off("pos"), CALL],
     ),
     event(
         KERNEL_WRITE,
         "__kernel_write",
         hook("__kernel_write", &[]),
         &[],
-        &[text("pathname"), dev("dev"), ulong("inode"), size("count"), off("pos")],
+        &[text("pathname"), dev("dev"), ulong("inode"), size("count"), off("pos"), CALL],
     ),
     event(
         MAGIC_WRITE,
         "magic_write",
         hook("vfs_write", &["write", "pwrite64", "writev", "pwritev", "pwritev2"]),
         &[],
-        &[text("pathname"), arg("bytes", "bytes", Bytes(Len::Probe)), dev("dev"), ulong("inode")],
+        &[text("pathname"), arg("bytes", "bytes", Bytes(Len::Probe)), dev("dev"), ulong("inode"), CALL],
     ),
     event(
         VFS_UTIMES,
         "vfs_utimes",
         hook("vfs_utimes", &["utime", "utimes", "futimesat", "utimensat"]),
         &[],
-        &[text("pathname"), u32("dev"), u64("inode"), u64("atime"), u64("mtime")],
+        &[text("pathname"), u32("dev"), u64("inode"), u64("atime"), u64("mtime"), CALL],
     ),
     event(
         DO_TRUNCATE,
         "do_truncate",
         hook("do_truncate", &["truncate", "ftruncate"]),
         &[],
-        &[text("pathname"), u64("inode"), u32("dev"), u64("length")],
+        &[text("pathname"), u64("inode"), u32("dev"), u64("length"), CALL],
     ),
     event(
         FILE_MODIFICATION,
         "file_modification",
         hook("file_update_time", &[]),
         &[],
-        &[text("file_path"), u32("dev"), u64("inode"), u64("old_ctime"), u64("new_ctime")],
+        &[text("file_path"), u32("dev"), u64("inode"), u64("old_ctime"), u64("new_ctime"), CALL],
     ),
     event(
         INOTIFY_WATCH,
         "inotify_watch",
         hook("inotify_find_inode", &["inotify_add_watch"]),
         &[],
-        &[text("pathname"), u64("inode"), u32("dev")],
+        &[text("pathname"), u64("inode"), u32("dev"), CALL],
     ),
     event(
         DIRTY_PIPE_SPLICE,
@@ -101,6 +103,7 @@ pub(super) const EVENTS: &[Event] = &[
             size("exposed_data_len"),
             ulong("inode_out"),
             uint("out_pipe_last_buffer_flags"),
+            CALL,
         ],
     ),
     event(
@@ -108,6 +111,6 @@ pub(super) const EVENTS: &[Event] = &[
         "hidden_inodes",
         hook("filldir64", &[]),
         &[],
-        &[arg("hidden_process", "char*", Str)],
+        &[arg("hidden_process", "char*", Str), CALL],
     ),
 ];

@@ -1,6 +1,6 @@
 //! The kernel itself: modules, probes, bpf, devices, io_uring.
 
-use super::declare::{arg, event, fd, hook, int, text, u32, u64, uint};
+use super::declare::{CALL, arg, event, fd, hook, int, text, u32, u64, uint};
 use crate::ArgKind::{Bool, Pointer, Str, StrArray, Tree, U8, U16};
 use crate::{Event, EventId, Names, Set, Source};
 
@@ -36,6 +36,7 @@ pub(super) const EVENTS: &[Event] = &[
             u32("dev"),
             u64("inode"),
             u64("ctime"),
+            CALL,
         ],
     ),
     event(
@@ -43,7 +44,7 @@ pub(super) const EVENTS: &[Event] = &[
         "module_free",
         Source::Tracepoint("module_free"),
         &[Set::System, Set::SystemModule],
-        &[text("name"), text("version"), text("src_version")],
+        &[text("name"), text("version"), text("src_version"), CALL],
     ),
     event(
         DO_INIT_MODULE,
@@ -58,6 +59,7 @@ pub(super) const EVENTS: &[Event] = &[
             arg("next", "void*", Pointer),
             arg("prev_next", "void*", Pointer),
             arg("next_prev", "void*", Pointer),
+            CALL,
         ],
     ),
     event(
@@ -69,6 +71,7 @@ pub(super) const EVENTS: &[Event] = &[
             arg("symbol_name", "char*", Str),
             arg("pre_handler_addr", "void*", Pointer),
             arg("post_handler_addr", "void*", Pointer),
+            CALL,
         ],
     ),
     event(
@@ -83,6 +86,7 @@ pub(super) const EVENTS: &[Event] = &[
             u64("perf_addr"),
             int("prog_write_user"),
             int("perf_type").named(Names::BpfPerfType),
+            CALL,
         ],
     ),
     event(
@@ -90,7 +94,7 @@ pub(super) const EVENTS: &[Event] = &[
         "io_uring_create",
         Source::Tracepoint("io_uring_create"),
         &[Set::Fs, Set::FsAsyncIo],
-        &[fd("fd"), u32("sq_entries"), u32("cq_entries"), u32("flags")],
+        &[fd("fd"), u32("sq_entries"), u32("cq_entries"), u32("flags"), CALL],
     ),
     event(
         IO_URING_SUBMIT_REQ,
@@ -103,6 +107,7 @@ pub(super) const EVENTS: &[Event] = &[
             u64("flags"),
             arg("sq_thread", "bool", Bool),
             fd("fd"),
+            CALL,
         ],
     ),
     event(
@@ -115,6 +120,7 @@ pub(super) const EVENTS: &[Event] = &[
             arg("argv", "const char*const*", StrArray),
             arg("envp", "const char*const*", StrArray),
             int("wait"),
+            CALL,
         ],
     ),
     event(
@@ -122,7 +128,7 @@ pub(super) const EVENTS: &[Event] = &[
         "proc_create",
         hook("proc_create", &[]),
         &[],
-        &[arg("name", "char*", Str), arg("proc_ops_addr", "void*", Pointer)],
+        &[arg("name", "char*", Str), arg("proc_ops_addr", "void*", Pointer), CALL],
     ),
     event(
         DEBUGFS_CREATE_FILE,
@@ -134,6 +140,7 @@ pub(super) const EVENTS: &[Event] = &[
             text("path"),
             arg("mode", "mode_t", U16).named(Names::FileMode),
             arg("proc_ops_addr", "void*", Pointer),
+            CALL,
         ],
     ),
     event(
@@ -141,9 +148,9 @@ pub(super) const EVENTS: &[Event] = &[
         "debugfs_create_dir",
         hook("debugfs_create_dir", &[]),
         &[],
-        &[text("name"), text("path")],
+        &[text("name"), text("path"), CALL],
     ),
-    event(DEVICE_ADD, "device_add", hook("device_add", &[]), &[], &[text("name"), text("parent_name")]),
+    event(DEVICE_ADD, "device_add", hook("device_add", &[]), &[], &[text("name"), text("parent_name"), CALL]),
     event(
         REGISTER_CHRDEV,
         "register_chrdev",
@@ -154,6 +161,7 @@ pub(super) const EVENTS: &[Event] = &[
             uint("granted_major_number"),
             text("char_device_name"),
             arg("char_device_fops", "struct file_operations*", Pointer),
+            CALL,
         ],
     ),
     event(
@@ -161,7 +169,7 @@ pub(super) const EVENTS: &[Event] = &[
         "kallsyms_lookup_name",
         hook("kallsyms_lookup_name", &[]),
         &[],
-        &[text("symbol_name"), arg("symbol_address", "void*", Pointer)],
+        &[text("symbol_name"), arg("symbol_address", "void*", Pointer), CALL],
     ),
     event(
         HOOKED_SYSCALLS,

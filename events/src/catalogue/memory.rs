@@ -1,6 +1,6 @@
 //! Memory: rights that change, code that is loaded.
 
-use super::declare::{arg, dev, event, hook, int, size, text, u32, u64, uint, ulong};
+use super::declare::{CALL, arg, dev, event, hook, int, size, text, u32, u64, uint, ulong};
 use crate::ArgKind::{Bytes, Pointer, Str, StrArray};
 use crate::{Event, EventId, Len, Names, Set, Source};
 
@@ -27,6 +27,7 @@ pub(super) const EVENTS: &[Event] = &[
             ulong("len"),
             ulong("prot").named(Names::Prot),
             ulong("mmap_flags").named(Names::MapFlags),
+            CALL,
         ],
     ),
     event(
@@ -44,6 +45,7 @@ pub(super) const EVENTS: &[Event] = &[
             dev("dev"),
             ulong("inode"),
             u64("ctime"),
+            CALL,
         ],
     ),
     event(
@@ -51,7 +53,14 @@ pub(super) const EVENTS: &[Event] = &[
         "shared_object_loaded",
         hook("security_mmap_file", &["mmap"]),
         &[Set::LsmHooks, Set::Fs, Set::FsFileOps, Set::Proc, Set::ProcMem],
-        &[text("pathname"), int("flags").named(Names::OpenFlags), dev("dev"), ulong("inode"), ulong("ctime")],
+        &[
+            text("pathname"),
+            int("flags").named(Names::OpenFlags),
+            dev("dev"),
+            ulong("inode"),
+            ulong("ctime"),
+            CALL,
+        ],
     ),
     event(
         SYMBOLS_LOADED,

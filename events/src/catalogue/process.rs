@@ -1,6 +1,8 @@
 //! Birth, change and death of processes.
 
-use super::declare::{arg, dev, event, fd, file_type_and_mode, hook, int, pid, signal, text, u32, ulong};
+use super::declare::{
+    CALL, arg, dev, event, fd, file_type_and_mode, hook, int, pid, signal, text, u32, ulong,
+};
 use crate::ArgKind::{Bool, I64, Pointer, Str, StrArray, Struct, U8};
 use crate::{Event, EventId, Names, Set, Source, StructKind};
 
@@ -38,6 +40,7 @@ pub(super) const EVENTS: &[Event] = &[
             ulong("start_time"),
             ulong("parent_start_time"),
             ulong("clone_flags").named(Names::CloneFlags),
+            CALL,
         ],
     ),
     event(
@@ -59,6 +62,7 @@ pub(super) const EVENTS: &[Event] = &[
             int("invoked_from_kernel"),
             text("prev_comm"),
             arg("env", "const char**", StrArray),
+            CALL,
         ],
     ),
     event(
@@ -66,14 +70,19 @@ pub(super) const EVENTS: &[Event] = &[
         "sched_process_exit",
         Source::Tracepoint("sched_process_exit"),
         &[Set::Proc, Set::ProcLife],
-        &[arg("exit_code", "long", I64), signal("signal_code"), arg("process_group_exit", "bool", Bool)],
+        &[
+            arg("exit_code", "long", I64),
+            signal("signal_code"),
+            arg("process_group_exit", "bool", Bool),
+            CALL,
+        ],
     ),
     event(
         TASK_RENAME,
         "task_rename",
         Source::Tracepoint("task_rename"),
         &[Set::Proc],
-        &[text("old_name"), text("new_name")],
+        &[text("old_name"), text("new_name"), CALL],
     ),
     event(
         SIGNAL_GENERATE,
@@ -88,6 +97,7 @@ pub(super) const EVENTS: &[Event] = &[
             pid("target_tid"),
             arg("group", "bool", Bool),
             int("result").named(Names::SignalResult),
+            CALL,
         ],
     ),
     event(
@@ -112,6 +122,7 @@ pub(super) const EVENTS: &[Event] = &[
         &[
             arg("old_cred", "slim_cred_t", Struct(StructKind::SlimCred)),
             arg("new_cred", "slim_cred_t", Struct(StructKind::SlimCred)),
+            CALL,
         ],
     ),
     event(
@@ -127,9 +138,10 @@ pub(super) const EVENTS: &[Event] = &[
             u32("new_ipc"),
             u32("new_net"),
             u32("new_cgroup"),
+            CALL,
         ],
     ),
-    event(DO_EXIT, "do_exit", hook("do_exit", &["exit", "exit_group"]), &[Set::Proc, Set::ProcLife], &[]),
+    event(DO_EXIT, "do_exit", hook("do_exit", &["exit", "exit_group"]), &[Set::Proc, Set::ProcLife], &[CALL]),
     event(
         DO_SIGACTION,
         "do_sigaction",
@@ -147,6 +159,7 @@ pub(super) const EVENTS: &[Event] = &[
             ulong("old_sa_mask"),
             arg("old_sa_handle_method", "u8", U8),
             arg("old_sa_handler", "void*", Pointer),
+            CALL,
         ],
     ),
     event(
@@ -156,13 +169,19 @@ pub(super) const EVENTS: &[Event] = &[
         &[],
         &[int("cpu"), int("prev_tid"), text("prev_comm"), int("next_tid"), text("next_comm")],
     ),
-    event(CAP_CAPABLE, "cap_capable", hook("cap_capable", &[]), &[], &[int("cap").named(Names::Capability)]),
+    event(
+        CAP_CAPABLE,
+        "cap_capable",
+        hook("cap_capable", &[]),
+        &[],
+        &[int("cap").named(Names::Capability), CALL],
+    ),
     event(
         LOAD_ELF_PHDRS,
         "load_elf_phdrs",
         hook("load_elf_phdrs", &[]),
         &[Set::Proc],
-        &[text("pathname"), dev("dev"), ulong("inode")],
+        &[text("pathname"), dev("dev"), ulong("inode"), CALL],
     ),
     event(
         PROCESS_EXECUTE_FAILED,
@@ -175,6 +194,7 @@ pub(super) const EVENTS: &[Event] = &[
             text("pathname"),
             arg("argv", "const char*const*", StrArray),
             arg("envp", "const char*const*", StrArray),
+            CALL,
         ],
     ),
     event(
@@ -182,7 +202,7 @@ pub(super) const EVENTS: &[Event] = &[
         "set_fs_pwd",
         hook("set_fs_pwd", &["chdir", "fchdir"]),
         &[],
-        &[text("unresolved_path"), text("resolved_path")],
+        &[text("unresolved_path"), text("resolved_path"), CALL],
     ),
     event(
         INIT_NAMESPACES,

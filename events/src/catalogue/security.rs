@@ -1,7 +1,7 @@
 //! The kernel's security hooks. Where it carries no probe on them, the exit of the call that did the thing speaks.
 
 use super::declare::{
-    arg, dev, event, fd, file_type_and_mode, hook, int, size, sockaddr, text, u32, u64, uint, ulong,
+    CALL, arg, dev, event, fd, file_type_and_mode, hook, int, size, sockaddr, text, u32, u64, uint, ulong,
 };
 use crate::ArgKind::{Array, Bool, I64, Pointer, StrArray};
 use crate::{Event, EventId, Len, Names, Set, StructKind};
@@ -44,6 +44,7 @@ pub(super) const EVENTS: &[Event] = &[
             ulong("inode"),
             arg("argv", "const char*const*", StrArray),
             arg("envp", "const char*const*", StrArray),
+            CALL,
         ],
     ),
     event(
@@ -58,6 +59,7 @@ pub(super) const EVENTS: &[Event] = &[
             ulong("inode"),
             ulong("ctime"),
             text("syscall_pathname"),
+            CALL,
         ],
     ),
     event(
@@ -65,28 +67,28 @@ pub(super) const EVENTS: &[Event] = &[
         "security_inode_unlink",
         hook("security_inode_unlink", &["unlink", "unlinkat"]),
         &[Set::Default, Set::LsmHooks, Set::Fs, Set::FsFileOps],
-        &[text("pathname"), ulong("inode"), dev("dev"), u64("ctime")],
+        &[text("pathname"), ulong("inode"), dev("dev"), u64("ctime"), CALL],
     ),
     event(
         SECURITY_INODE_RENAME,
         "security_inode_rename",
         hook("security_inode_rename", &["rename", "renameat", "renameat2"]),
         &[],
-        &[text("old_path"), text("new_path")],
+        &[text("old_path"), text("new_path"), CALL],
     ),
     event(
         SECURITY_INODE_MKNOD,
         "security_inode_mknod",
         hook("security_inode_mknod", &["mknod", "mknodat"]),
         &[Set::LsmHooks],
-        &[text("file_name"), file_type_and_mode("mode"), dev("dev")],
+        &[text("file_name"), file_type_and_mode("mode"), dev("dev"), CALL],
     ),
     event(
         SECURITY_INODE_SYMLINK,
         "security_inode_symlink",
         hook("security_inode_symlink", &["symlink", "symlinkat"]),
         &[Set::LsmHooks, Set::Fs, Set::FsFileOps],
-        &[text("linkpath"), text("target")],
+        &[text("linkpath"), text("target"), CALL],
     ),
     event(
         SECURITY_SOCKET_CREATE,
@@ -98,6 +100,7 @@ pub(super) const EVENTS: &[Event] = &[
             int("type").named(Names::SocketType),
             int("protocol").named(Names::IpProtocol),
             int("kern"),
+            CALL,
         ],
     ),
     event(
@@ -105,28 +108,28 @@ pub(super) const EVENTS: &[Event] = &[
         "security_socket_listen",
         hook("security_socket_listen", &["listen"]),
         &[Set::LsmHooks, Set::Net, Set::NetSock],
-        &[fd("sockfd"), sockaddr("local_addr"), int("backlog")],
+        &[fd("sockfd"), sockaddr("local_addr"), int("backlog"), CALL],
     ),
     event(
         SECURITY_SOCKET_CONNECT,
         "security_socket_connect",
         hook("security_socket_connect", &["connect"]),
         &[Set::Default, Set::LsmHooks, Set::Net, Set::NetSock],
-        &[fd("sockfd"), sockaddr("remote_addr")],
+        &[fd("sockfd"), sockaddr("remote_addr"), CALL],
     ),
     event(
         SECURITY_SOCKET_ACCEPT,
         "security_socket_accept",
         hook("security_socket_accept", &["accept", "accept4"]),
         &[Set::Default, Set::LsmHooks, Set::Net, Set::NetSock],
-        &[fd("sockfd"), sockaddr("local_addr")],
+        &[fd("sockfd"), sockaddr("local_addr"), CALL],
     ),
     event(
         SECURITY_SOCKET_BIND,
         "security_socket_bind",
         hook("security_socket_bind", &["bind"]),
         &[Set::Default, Set::LsmHooks, Set::Net, Set::NetSock],
-        &[fd("sockfd"), sockaddr("local_addr")],
+        &[fd("sockfd"), sockaddr("local_addr"), CALL],
     ),
     event(
         SECURITY_SOCKET_SETSOCKOPT,
@@ -138,6 +141,7 @@ pub(super) const EVENTS: &[Event] = &[
             int("level").named(Names::SocketLevel),
             int("optname").named(Names::SocketOption),
             sockaddr("local_addr"),
+            CALL,
         ],
     ),
     event(
@@ -145,14 +149,14 @@ pub(super) const EVENTS: &[Event] = &[
         "security_sb_mount",
         hook("security_sb_mount", &["mount"]),
         &[Set::Default, Set::LsmHooks, Set::Fs],
-        &[text("dev_name"), text("path"), text("type"), ulong("flags").named(Names::MountFlags)],
+        &[text("dev_name"), text("path"), text("type"), ulong("flags").named(Names::MountFlags), CALL],
     ),
     event(
         SECURITY_SB_UMOUNT,
         "security_sb_umount",
         hook("security_sb_umount", &["umount2"]),
         &[Set::Default, Set::LsmHooks, Set::Fs],
-        &[text("mountpoint"), text("type"), int("flags").named(Names::UmountFlags)],
+        &[text("mountpoint"), text("type"), int("flags").named(Names::UmountFlags), CALL],
     ),
     event(
         SECURITY_MMAP_FILE,
@@ -167,6 +171,7 @@ pub(super) const EVENTS: &[Event] = &[
             ulong("ctime"),
             ulong("prot").named(Names::Prot),
             ulong("mmap_flags").named(Names::MapFlags),
+            CALL,
         ],
     ),
     event(
@@ -182,6 +187,7 @@ pub(super) const EVENTS: &[Event] = &[
             arg("addr", "void*", Pointer),
             size("len"),
             int("pkey"),
+            CALL,
         ],
     ),
     event(
@@ -189,14 +195,14 @@ pub(super) const EVENTS: &[Event] = &[
         "security_bpf",
         hook("security_bpf", &["bpf"]),
         &[Set::LsmHooks],
-        &[int("cmd").named(Names::BpfCommand)],
+        &[int("cmd").named(Names::BpfCommand), CALL],
     ),
     event(
         SECURITY_BPF_MAP,
         "security_bpf_map",
         hook("security_bpf_map", &["bpf"]),
         &[Set::LsmHooks],
-        &[uint("map_id"), text("map_name")],
+        &[uint("map_id"), text("map_name"), CALL],
     ),
     event(
         SECURITY_BPF_PROG,
@@ -209,6 +215,7 @@ pub(super) const EVENTS: &[Event] = &[
             arg("helpers", "u64[]", Array(StructKind::U64, Len::Probe)),
             u32("id"),
             arg("load", "bool", Bool),
+            CALL,
         ],
     ),
     event(
@@ -222,6 +229,7 @@ pub(super) const EVENTS: &[Event] = &[
             ulong("inode"),
             int("type").named(Names::KernelReadType),
             ulong("ctime"),
+            CALL,
         ],
     ),
     event(
@@ -229,14 +237,21 @@ pub(super) const EVENTS: &[Event] = &[
         "security_kernel_post_read_file",
         hook("security_kernel_post_read_file", &["finit_module", "kexec_file_load"]),
         &[Set::LsmHooks],
-        &[text("pathname"), arg("size", "long", I64), int("type").named(Names::KernelReadType)],
+        &[text("pathname"), arg("size", "long", I64), int("type").named(Names::KernelReadType), CALL],
     ),
     event(
         SECURITY_PATH_NOTIFY,
         "security_path_notify",
         hook("security_path_notify", &["inotify_add_watch", "fanotify_mark"]),
         &[Set::LsmHooks, Set::FsMonitor],
-        &[text("pathname"), u64("inode"), u32("dev"), u64("mask").named(Names::InotifyMask), u32("obj_type")],
+        &[
+            text("pathname"),
+            u64("inode"),
+            u32("dev"),
+            u64("mask").named(Names::InotifyMask),
+            u32("obj_type"),
+            CALL,
+        ],
     ),
     event(
         SECURITY_TASK_SETRLIMIT,
@@ -248,6 +263,7 @@ pub(super) const EVENTS: &[Event] = &[
             int("resource").named(Names::Resource),
             u64("new_rlim_cur"),
             u64("new_rlim_max"),
+            CALL,
         ],
     ),
     event(
@@ -255,13 +271,19 @@ pub(super) const EVENTS: &[Event] = &[
         "security_settime64",
         hook("security_settime64", &["settimeofday", "clock_settime"]),
         &[Set::Lsm],
-        &[arg("tv_sec", "long", I64), arg("tv_nsec", "long", I64), int("tz_minuteswest"), int("tz_dsttime")],
+        &[
+            arg("tv_sec", "long", I64),
+            arg("tv_nsec", "long", I64),
+            int("tz_minuteswest"),
+            int("tz_dsttime"),
+            CALL,
+        ],
     ),
     event(
         SECURITY_TASK_PRCTL,
         "security_task_prctl",
         hook("security_task_prctl", &["prctl"]),
         &[Set::Lsm, Set::Proc],
-        &[int("option").named(Names::PrctlOption), u64("arg2"), u64("arg3"), u64("arg4"), u64("arg5")],
+        &[int("option").named(Names::PrctlOption), u64("arg2"), u64("arg3"), u64("arg4"), u64("arg5"), CALL],
     ),
 ];

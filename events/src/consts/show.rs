@@ -20,6 +20,7 @@ impl Display for Named {
         let number = self.number;
         if self.names == Names::Syscall
             && let Some(event) = u16::try_from(number).ok().and_then(|id| catalogue::by_id(EventId(id)))
+            && event.is_syscall()
         {
             return out.write_str(event.name);
         }
@@ -80,7 +81,10 @@ impl Names {
         }
         match self {
             Names::None => None,
-            Names::Syscall => catalogue::by_name(text).map(|event| u64::from(event.id.0)),
+            Names::Syscall => {
+                let call = catalogue::by_name(text).filter(|event| event.is_syscall());
+                call.map(|event| u64::from(event.id.0))
+            }
             _ => match self.table() {
                 Some(table) => table.number(text),
                 None => self.choices().iter().find_map(|names| names.part(text)),
@@ -140,6 +144,7 @@ mod tests {
             "LINUX_REBOOT_CMD_CAD_ON"
         );
         assert_eq!(Names::Syscall.show(257).to_string(), "openat");
+        assert_eq!(Names::Syscall.show(1000).to_string(), "1000");
         assert_eq!(Names::SocketOption.given(6).show(1).to_string(), "TCP_NODELAY");
         assert_eq!(Names::SocketOption.given(1).show(2).to_string(), "SO_REUSEADDR");
         assert_eq!(Names::SocketOption.show(2).to_string(), "2");
@@ -155,6 +160,7 @@ mod tests {
         assert_eq!(Names::None.parse("-1"), Some(u64::MAX));
         assert_eq!(Names::None.parse(""), None);
         assert_eq!(Names::Syscall.parse("openat"), Some(257));
+        assert_eq!(Names::Syscall.parse("sched_process_exec"), None);
         assert_eq!(Names::SocketOption.parse("SO_REUSEADDR"), Some(2));
     }
 

@@ -20,4 +20,5 @@ pub mod sockets;
 pub mod stand_ins;
 pub mod syscalls;
 pub mod tasks;
+pub mod unknown_calls;
 pub mod vfs;

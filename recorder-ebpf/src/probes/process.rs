@@ -17,10 +17,11 @@ use crate::{
     scopes::{self, scopes},
 };
 
-/// The header of a hook's record.
+/// The header of a hook's record: in the place of a result, the call that the task is in.
 #[inline(always)]
 pub fn header(hook: Hook, context: u64, marks: u32) -> RecordHeader {
-    RecordHeader { slot: hook.slot(), kind: kind::EVENT, words: hook.words(), context, marks, ..RecordHeader::default() }
+    let ret = syscalls::current_call(hook as u64) as i64;
+    RecordHeader { slot: hook.slot(), kind: kind::EVENT, words: hook.words(), context, ret, marks, ..RecordHeader::default() }
 }
 
 #[btf_tracepoint(function = "sched_process_fork")]
@@ -77,6 +78,9 @@ pub fn sched_process_exit(_ctx: BtfTracePointContext) -> i32 {
     0
 }
 
+/// All threads of a process end, with one status.
+const SIGNAL_GROUP_EXIT: u32 = 4;
+
 #[inline(always)]
 fn on_task_exit<const TYPED: bool>() -> Option<()> {
     let task = current::<TYPED>();
@@ -88,10 +92,19 @@ fn on_task_exit<const TYPED: bool>() -> Option<()> {
     let context = place.id(&mut writer, task);
     syscalls::append_exit(&mut writer, task, context);
     let started = writer.start(Hook::ProcessExit.words());
-    let code = task.exit_code();
+    let signal = task.signal();
+    let is_last = signal.live() == 0;
+    // What the parent is told of the process: the last thread may be one of the kernel's, with a status of its own.
+    let code = if !is_last {
+        task.exit_code()
+    } else if signal.flags() & SIGNAL_GROUP_EXIT != 0 {
+        signal.group_exit_code()
+    } else {
+        task.group_leader().exit_code()
+    };
     writer.set_word(started, 0, (code >> 8 & 0xff) as u64);
     writer.set_word(started, 1, (code & 0x7f) as u64);
-    writer.set_word(started, 2, (task.signal().live() == 0) as u64);
+    writer.set_word(started, 2, is_last as u64);
     writer.end(started, header(Hook::ProcessExit, context, 0));
     if !writer.commit() {
         place.forget();
@@ -148,13 +161,30 @@ pub fn task_rename(ctx: BtfTracePointContext) -> i32 {
 /// Records a hook in the context of the current task; `fill` sets words, appends blobs and gives marks.
 #[inline(always)]
 pub fn record(hook: Hook, fill: impl FnOnce(&mut Writer, Started) -> u32) -> Option<()> {
+    record_as(hook, fill, |_| {})
+}
+
+/// The same of what has a result.
+#[inline(always)]
+pub fn record_result(hook: Hook, ret: i64, fill: impl FnOnce(&mut Writer, Started) -> u32) -> Option<()> {
+    record_as(hook, fill, |header| header.ret = ret)
+}
+
+#[inline(always)]
+fn record_as(
+    hook: Hook,
+    fill: impl FnOnce(&mut Writer, Started) -> u32,
+    change: impl FnOnce(&mut RecordHeader),
+) -> Option<()> {
     let (mut writer, context) = Writer::take_over(probe_begin(hook as u64), hook.slot())?;
     let started = writer.start(hook.words());
     for word in 0..hook.words() as usize {
         writer.set_word(started, word, 0);
     }
     let marks = fill(&mut writer, started);
-    writer.end(started, header(hook, context, marks));
+    let mut header = header(hook, context, marks);
+    change(&mut header);
+    writer.end(started, header);
     probe_commit(writer.room(), writer.at, hook as u64);
     Some(())
 }

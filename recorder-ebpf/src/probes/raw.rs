@@ -1,13 +1,16 @@
 //! Tracepoints that fire so often that they are attached for those who name them only; and those of io_uring.
 
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
-use events::abi::hooks::Hook;
+use events::abi::{bits, hooks::Hook};
 
 use super::{
-    process::{kernel_string, record},
-    syscalls::Regs,
+    process::{kernel_string, record, record_result},
+    syscalls::{Regs, given_number},
 };
-use crate::kernel::{IoRequest, Task};
+use crate::{
+    context::current,
+    kernel::{IoRequest, Task},
+};
 
 #[btf_tracepoint(function = "sched_switch")]
 pub fn sched_switch(ctx: BtfTracePointContext) -> i32 {
@@ -25,20 +28,22 @@ pub fn sched_switch(ctx: BtfTracePointContext) -> i32 {
 #[btf_tracepoint(function = "sys_enter")]
 pub fn every_sys_enter(ctx: BtfTracePointContext) -> i32 {
     let number: i64 = ctx.arg(1);
-    numbered(Hook::SysEnter, number)
+    numbered(Hook::SysEnter, number as i32, 0)
 }
 
 #[btf_tracepoint(function = "sys_exit")]
 pub fn every_sys_exit(ctx: BtfTracePointContext) -> i32 {
     let registers = Regs::<true>(ctx.arg(0));
-    numbered(Hook::SysExit, registers.number() as i64)
+    let ret: i64 = ctx.arg(1);
+    let compat = current::<false>().compat();
+    numbered(Hook::SysExit, given_number(registers.number(), compat, ret), ret)
 }
 
 #[inline(always)]
-fn numbered(hook: Hook, number: i64) -> i32 {
-    record(hook, |writer, started| {
-        writer.set_word(started, 0, number as u64);
-        0
+fn numbered(hook: Hook, number: i32, ret: i64) -> i32 {
+    record_result(hook, ret, |writer, started| {
+        writer.set_word(started, 0, number as i64 as u64);
+        if current::<false>().compat() { bits::COMPAT } else { 0 }
     });
     0
 }

@@ -6,6 +6,7 @@ use aya_ebpf::{
 use events::abi::{
     RecordHeader, Slot, bits, kind,
     tables::{SyscallEntry, role},
+    x32,
 };
 
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
     descriptors::{self, Descriptors},
     emit::{Writer, config, count_left_out_call},
     kernel::{Task, probe},
-    probes::{credentials, files, owners, stand_ins},
+    probes::{credentials, files, owners, stand_ins, unknown_calls},
     scopes::scopes,
 };
 
@@ -23,6 +24,17 @@ static SYSCALLS: [SyscallEntry; Slot::HOOK_BASE] = [SyscallEntry::EMPTY; Slot::H
 /// Of the calls of a slot one in so many is recorded, where [`SyscallEntry::SAMPLED`].
 #[unsafe(no_mangle)]
 static SAMPLES: [u32; Slot::HOOK_BASE] = [0; Slot::HOOK_BASE];
+/// The slots of x32's own numbers, from the first one on; a power of two, so that a mask keeps within it.
+#[unsafe(no_mangle)]
+static X32_SLOTS: [u16; 64] = {
+    let mut slots = [0; 64];
+    let mut at = 0;
+    while at < x32::NATIVE.len() {
+        slots[at] = x32::NATIVE[at];
+        at += 1;
+    }
+    slots
+};
 /// 1,023: a mask that the compiler cannot see through, so that it stays where the verifier needs it.
 #[unsafe(no_mangle)]
 static SLOT_MASK: u64 = 0;
@@ -139,25 +151,71 @@ pub fn clone_flags<const TYPED: bool>() -> u64 {
     }
 }
 
+/// The number that the task gave. A return from a signal handler restores what was there, -1 for the number; a refused
+/// call has it too.
+#[inline(always)]
+pub fn given_number(number: i32, compat: bool, ret: i64) -> i32 {
+    if number != -1 || ret == ENOSYS {
+        number
+    } else if compat {
+        173
+    } else {
+        15
+    }
+}
+
+const ENOSYS: i64 = -38;
+
+/// What a number stands for.
+#[derive(Clone, Copy)]
+struct Numbered {
+    slot: u32,
+    /// One of x32's own, whose structures are those of 32-bit tasks.
+    is_narrow: bool,
+}
+
 /// The slot of a call by its number; `None` for numbers that no call has.
 #[inline(always)]
-fn slot_of(number: i32, compat: bool, ret: i64) -> Option<u32> {
-    const ENOSYS: i64 = -38;
-    const X32: i32 = 0x4000_0000;
-    let number = if number == -1 {
-        // A return from a signal handler restores what was there, -1 for the number; a refused call has it too.
-        if ret == ENOSYS {
-            return None;
-        }
-        if compat { 173 } else { 15 }
-    } else {
-        number & !X32
-    };
-    let number = number as u32;
-    if number >= Slot::SYSCALLS as u32 {
+fn slot_of(number: i32, compat: bool, ret: i64) -> Option<Numbered> {
+    let number = given_number(number, compat, ret);
+    let is_x32 = !compat && number >= x32::BIT;
+    // A kernel that is built without them, as most are, refuses all of them.
+    if is_x32 && ret == ENOSYS {
         return None;
     }
-    Some(if compat { number + Slot::COMPAT_BASE as u32 } else { number })
+    let number = if is_x32 { number & !x32::BIT } else { number } as u32;
+    if number < Slot::SYSCALLS as u32 {
+        return Some(Numbered { slot: if compat { number + Slot::COMPAT_BASE as u32 } else { number }, is_narrow: false });
+    }
+    let own = number.wrapping_sub(x32::FIRST) as u64;
+    if !is_x32 || own >= x32::NATIVE.len() as u64 {
+        return None;
+    }
+    // SAFETY: statics of this program; a mask of 63 that stays where the verifier needs it.
+    let slot = unsafe {
+        let own = own & core::ptr::read_volatile(&raw const SLOT_MASK) >> 4;
+        core::ptr::read_volatile((&raw const X32_SLOTS).cast::<u16>().wrapping_add(own as usize))
+    };
+    Some(Numbered { slot: slot as u32 & (Slot::SYSCALLS as u32 - 1), is_narrow: true })
+}
+
+/// The slot of the call that the current task is in, plus 1; 0 where it is in none: in an interrupt of its own code, or
+/// a thread of the kernel, for which the registers at the end of the stack are nobody's.
+///
+/// A global function of a number, as others are: the verifier looks at it once.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn current_call(hook: u64) -> u64 {
+    let task = current::<false>();
+    if hook >= Slot::COUNT as u64 || task.is_kernel_thread() || task.is_io_worker() {
+        return 0;
+    }
+    let regs = if config!(modern) != 0 { entry_registers::<true>() } else { entry_registers::<false>() };
+    let number = regs.number();
+    if number < 0 {
+        return 0;
+    }
+    slot_of(number, task.compat(), 0).map_or(0, |numbered| numbered.slot as u64 + 1)
 }
 
 /// Appends a record of a system call. `follows` is false where what the arguments point to is gone.
@@ -168,6 +226,7 @@ pub fn append<const TYPED: bool, const ALL: bool>(
     regs: Regs<TYPED>,
     header: RecordHeader,
     compat: bool,
+    is_narrow: bool,
     follows: bool,
     descriptors: Descriptors,
 ) {
@@ -187,7 +246,7 @@ pub fn append<const TYPED: bool, const ALL: bool>(
     writer.set_word(started, 5, regs.argument(5, compat));
     let mut marks = header.marks;
     if followed != 0 && follows {
-        let call = Call { ret: header.ret, slot: header.slot, compat, started };
+        let call = Call { ret: header.ret, slot: header.slot, compat: compat || is_narrow, started };
         marks |= capture::follow::<ALL>(writer, &call);
     }
     descriptors.refer(writer);
@@ -207,13 +266,19 @@ fn on_exit<const TYPED: bool>(ctx: &BtfTracePointContext) -> Option<()> {
     let ret: i64 = ctx.arg(1);
     let task = current::<TYPED>();
     let compat = task.compat();
-    let slot = slot_of(regs.number(), compat, ret)?;
+    let Some(Numbered { slot, is_narrow }) = slot_of(regs.number(), compat, ret) else {
+        unknown_calls::unknown_call(regs.number() as u64, ret as u64);
+        return None;
+    };
     let entry = entry(slot);
     let flags = flags(entry);
     // SAFETY: an entry of a static table.
     let mut role = unsafe { core::ptr::read_volatile(&raw const (*entry).role) };
     let mut is_wanted = flags & SyscallEntry::WANTED != 0;
     if !is_wanted && role == role::NONE {
+        if flags & SyscallEntry::UNKNOWN != 0 {
+            unknown_calls::unknown_call(regs.number() as u64, ret as u64);
+        }
         return None;
     }
     // Whoever does it, and whether or not it is wanted.
@@ -277,7 +342,7 @@ fn on_exit<const TYPED: bool>(ctx: &BtfTracePointContext) -> Option<()> {
             ..RecordHeader::default()
         };
         let is_done_exec = flags & SyscallEntry::EXEC != 0 && ret == 0;
-        append::<true, true>(&mut writer, entry, regs, header, compat, !is_done_exec, descriptors);
+        append::<true, true>(&mut writer, entry, regs, header, compat, is_narrow, !is_done_exec, descriptors);
     } else {
         writer.end_here();
     }
@@ -295,7 +360,7 @@ fn on_exit<const TYPED: bool>(ctx: &BtfTracePointContext) -> Option<()> {
 fn exec_entry<const TYPED: bool, const REGS: bool>(regs: Regs<REGS>) -> Option<()> {
     let task = current::<TYPED>();
     let compat = task.compat();
-    let slot = slot_of(regs.number(), compat, 0)?;
+    let Numbered { slot, is_narrow } = slot_of(regs.number(), compat, 0)?;
     let entry = entry(slot);
     let wanted = SyscallEntry::WANTED | SyscallEntry::EXEC;
     if flags(entry) & wanted != wanted {
@@ -311,7 +376,7 @@ fn exec_entry<const TYPED: bool, const REGS: bool>(regs: Regs<REGS>) -> Option<(
         marks: bits::AT_ENTRY | if compat { bits::COMPAT } else { 0 },
         ..RecordHeader::default()
     };
-    append::<REGS, false>(&mut writer, entry, regs, header, compat, true, Descriptors::NONE);
+    append::<REGS, false>(&mut writer, entry, regs, header, compat, is_narrow, true, Descriptors::NONE);
     writer.commit();
     Some(())
 }
@@ -338,7 +403,6 @@ pub fn sys_enter(ctx: BtfTracePointContext) -> i32 {
 /// `exit` and `exit_group` do not return: they are recorded when the task goes.
 #[inline(always)]
 pub fn append_exit<const TYPED: bool>(writer: &mut Writer, task: Task<TYPED>, context: u64) {
-    const ENOSYS: i64 = -38;
     let regs = entry_registers::<TYPED>();
     // The entry of a call sets the result to this; a task that dies of a fault has another number there.
     if regs.result() != ENOSYS {
@@ -347,7 +411,7 @@ pub fn append_exit<const TYPED: bool>(writer: &mut Writer, task: Task<TYPED>, co
     let compat = task.compat();
     let number = regs.number();
     let is_exit = if compat { number == 1 || number == 252 } else { number == 60 || number == 231 };
-    let Some(slot) = slot_of(number, compat, 0) else { return };
+    let Some(Numbered { slot, .. }) = slot_of(number, compat, 0) else { return };
     let entry = entry(slot);
     if !is_exit || flags(entry) & SyscallEntry::WANTED == 0 {
         return;

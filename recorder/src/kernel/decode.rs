@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use events::{
-    ArgKind, Marks, Raw,
+    Arg, ArgKind, Marks, Names, Raw, Returns,
     abi::{
         BLOB_HEADER_BYTES, CONTEXT_BYTES, HEADER_BYTES, RecordHeader, WireContext, files, form,
         region::LARGEST_WRITE,
@@ -13,6 +13,7 @@ use events::{
 
 use super::{
     files::{File, Files},
+    numbers,
     tables::SlotEvent,
 };
 
@@ -204,6 +205,10 @@ pub struct SlotReader {
     words: Box<[(Word, u8)]>,
     /// How its directories' entries are laid out, if it has some.
     dirents: Option<dirents::Layout>,
+    /// The argument that says which call the record's first word is the number of.
+    call: Option<usize>,
+    /// The argument that names the call that it happened in.
+    caller: Option<usize>,
 }
 
 impl SlotReader {
@@ -222,7 +227,15 @@ impl SlotReader {
             (read, position as u8)
         });
         let dirents = dirents::Layout::of(slot.event.name, slot.is_compat);
-        SlotReader { words: words.collect(), dirents, slot }
+        let names_call = |arg: &Arg| arg.names == Names::Syscall;
+        let call = slot.event.args.iter().position(names_call).filter(|_| !slot.event.is_syscall());
+        SlotReader { words: words.collect(), dirents, call, caller: slot.event.caller(), slot }
+    }
+
+    /// What a record came to: of a hook's, the header says something else in its place.
+    pub fn result(&self, header: &RecordHeader) -> i64 {
+        let has_result = self.slot.positions.is_none() || self.slot.event.returns != Returns::Nothing;
+        if has_result { header.ret } else { 0 }
     }
 }
 
@@ -297,6 +310,17 @@ impl Arguments {
             }
         }
         let mut marks = slot.marks(header.marks);
+        if let Some(place) = reader.call.and_then(|position| args.get_mut(position)) {
+            let number = word(record, 0).map_or(-1, |word| word as i32);
+            let call = numbers::call(number, marks.has(Marks::COMPAT));
+            *place = call.map_or(Raw::Missing, |call| Raw::Number(call.id.0.into()));
+        }
+        if let Some(place) = reader.caller.and_then(|position| args.get_mut(position)) {
+            let slot = usize::try_from(header.ret).ok().and_then(|slot| slot.checked_sub(1));
+            if let Some(call) = slot.and_then(numbers::of_slot) {
+                *place = Raw::Bytes(call.name.as_bytes());
+            }
+        }
         if record.len() == HEADER_BYTES + header.words as usize * 8 {
             return then(args.get(..declared.len()).unwrap_or_default(), marks, &[]);
         }

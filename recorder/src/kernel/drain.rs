@@ -203,7 +203,7 @@ impl Drain {
                         arguments: &mut Arguments,
                         record: &[u8],
                         more: u32| {
-            let slot = &reader.slot;
+            let (slot, ret) = (&reader.slot, reader.result(header));
             arguments.read(
                 reader,
                 header,
@@ -211,23 +211,16 @@ impl Drain {
                 files,
                 |args: &[Raw<'_>], marks: Marks, directory: &[u8]| {
                     let marks = Marks(marks.0 | more);
-                    let record = Record {
-                        time_ns,
-                        event: slot.event.id,
-                        cpu: header.cpu,
-                        context,
-                        ret: header.ret,
-                        marks,
-                        args,
-                    };
+                    let record =
+                        Record { time_ns, event: slot.event.id, cpu: header.cpu, context, ret, marks, args };
                     if !slot.is_hidden {
                         sink.record(&record);
                     }
-                    for stand_in in slot.stand_ins.iter().filter(|it| it.applies(args, header.ret)) {
+                    for stand_in in slot.stand_ins.iter().filter(|it| it.applies(args, ret)) {
                         let mut own = [Raw::Missing; MAX_ARGS];
                         let count = stand_in.args.len().min(MAX_ARGS);
                         let absolute = stand_in.absolute(args, directory);
-                        let marks = stand_in.fill(args, &absolute, header.ret, marks, &mut own);
+                        let marks = stand_in.fill(args, &absolute, ret, marks, &mut own);
                         let args = own.get(..count).unwrap_or_default();
                         sink.record(&Record { event: stand_in.event.id, ret: 0, marks, args, ..record });
                     }

@@ -31,6 +31,8 @@ pub enum From {
     Given(u8),
     /// How the handler in a `struct sigaction` is one: default, ignored, or a function.
     Method(u8),
+    /// The name of the call.
+    Name(&'static str),
     Nothing,
 }
 
@@ -288,6 +290,7 @@ impl StandIn {
                     Raw::Number(handler) => Raw::Number(handler.min(2)),
                     raw => raw,
                 },
+                From::Name(name) => Raw::Bytes(name.as_bytes()),
                 From::Nothing => Raw::Missing,
             };
         }
@@ -387,6 +390,8 @@ fn from(rule: &Rule, arg: &str, call: &Event) -> From {
                 _ => From::Arg(at),
             }
         }
+        None if arg == Event::CALLER && call.is_syscall() => From::Name(call.name),
+        None if arg == Event::CALLER => call.caller().map_or(From::Nothing, |at| From::Arg(at as u8)),
         None => From::Nothing,
     }
 }
@@ -447,13 +452,14 @@ mod tests {
         let here = AT_FDCWD as i64 as u64;
         let args = [Raw::Number(here), Raw::Bytes(b"old"), Raw::Bytes(&dirfd), Raw::Bytes(b"new")];
         let absolute = stand_in.absolute(&args, b"/home/u");
-        let mut own = [Raw::Missing; 2];
+        let mut own = [Raw::Missing; 3];
         stand_in.fill(&args, &absolute, 0, Marks(0), &mut own);
-        assert_eq!(own, [Raw::Bytes(b"/home/u/old"), Raw::Bytes(b"/srv/new")]);
+        let call = Raw::Bytes(b"renameat");
+        assert_eq!(own, [Raw::Bytes(b"/home/u/old"), Raw::Bytes(b"/srv/new"), call]);
         // Where the directory is not known, the path stays as the call had it.
         let absolute = stand_in.absolute(&args, b"");
         stand_in.fill(&args, &absolute, 0, Marks(0), &mut own);
-        assert_eq!(own, [Raw::Bytes(b"old"), Raw::Bytes(b"/srv/new")]);
+        assert_eq!(own, [Raw::Bytes(b"old"), Raw::Bytes(b"/srv/new"), call]);
     }
 
     #[test]
@@ -506,7 +512,7 @@ mod tests {
         let stand_ins = of_call(connect, |_| true);
         let [stand_in] = stand_ins.as_slice() else { panic!("{stand_ins:?}") };
         assert_eq!(stand_in.event.name, "security_socket_connect");
-        assert_eq!(stand_in.args, [From::Arg(0), From::Arg(1)]);
+        assert_eq!(stand_in.args, [From::Arg(0), From::Arg(1), From::Name("connect")]);
         assert!(of_call(connect, |_| false).is_empty());
     }
 }

@@ -20,6 +20,7 @@ use super::{
     KernelOptions, NAMED_ONLY, Unavailable, early_drop,
     hook_table::KERNEL_STAND_INS,
     hooks::{self, Plan},
+    numbers,
     stand_in::{self, StandIn},
 };
 
@@ -108,7 +109,7 @@ impl Tables {
             let is_wanted = is_wanted(event.id);
             match event.source {
                 Source::Syscall(numbers) if is_wanted || is_hidden => {
-                    let native = if cfg!(target_arch = "aarch64") { numbers.aarch64 } else { numbers.x86_64 };
+                    let (native, compat) = (numbers::native(numbers), numbers::compat(numbers));
                     let mut entry = syscall_entry(event, options);
                     if stand_ins.iter().any(StandIn::has_paths) {
                         entry.descriptors |= descriptor::RELATIVE;
@@ -116,10 +117,10 @@ impl Tables {
                     if let Some(number) = native {
                         tables.set_syscall(number as usize, false, event, entry, is_hidden, &stand_ins);
                     }
-                    if let Some(number) = numbers.i386.filter(|_| cfg!(target_arch = "x86_64")) {
+                    if let Some(number) = compat {
                         tables.set_syscall(number as usize, true, event, entry, is_hidden, &stand_ins);
                     }
-                    if native.is_none() && numbers.i386.is_none() {
+                    if native.is_none() && compat.is_none() {
                         tables.refuse(event.id, "this architecture has no such system call");
                     }
                 }
@@ -129,6 +130,7 @@ impl Tables {
                 _ => {}
             }
         }
+        tables.set_unknown();
         tables.set_samples(&options.samples);
         tables.set_roles(plan);
         tables.set_descriptors();
@@ -136,6 +138,19 @@ impl Tables {
             tables.scopes = early_drop::apply(lowered, &mut tables);
         }
         tables
+    }
+
+    /// Tells the programs which numbers no call of the catalogue has.
+    fn set_unknown(&mut self) {
+        if !self.wants(Hook::UnknownSyscall) {
+            return;
+        }
+        for (slot, entry) in self.syscalls.iter_mut().enumerate() {
+            let (number, is_compat) = (slot % Slot::COMPAT_BASE, slot >= Slot::COMPAT_BASE);
+            if i32::try_from(number).ok().and_then(|number| numbers::call(number, is_compat)).is_none() {
+                entry.flags |= SyscallEntry::UNKNOWN;
+            }
+        }
     }
 
     fn set_samples(&mut self, samples: &BTreeMap<EventId, u32>) {
@@ -327,7 +342,9 @@ impl Tables {
 
     /// Whether anything is taken from the exits of system calls.
     pub fn wants_syscalls(&self) -> bool {
-        self.syscalls.iter().any(|entry| entry.flags & SyscallEntry::WANTED != 0 || entry.role != role::NONE)
+        let is_looked_at =
+            |entry: &SyscallEntry| entry.flags & SyscallEntry::WANTED != 0 || entry.role != role::NONE;
+        self.wants(Hook::UnknownSyscall) || self.syscalls.iter().any(is_looked_at)
     }
 
     /// Whether a successful exec's arguments are wanted.
@@ -343,8 +360,8 @@ pub fn slots_of(name: &str) -> impl Iterator<Item = usize> {
         Some(Source::Syscall(numbers)) => Some(numbers),
         _ => None,
     };
-    let native = numbers.and_then(|n| if cfg!(target_arch = "aarch64") { n.aarch64 } else { n.x86_64 });
-    let compat = numbers.and_then(|n| n.i386).filter(|_| cfg!(target_arch = "x86_64"));
+    let native = numbers.and_then(numbers::native);
+    let compat = numbers.and_then(numbers::compat);
     native.map(usize::from).into_iter().chain(compat.map(|n| Slot::COMPAT_BASE + usize::from(n)))
 }
 

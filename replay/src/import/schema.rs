@@ -33,6 +33,8 @@ struct Declared {
     syscall: bool,
     /// In the order in which the log's first line of this event has them.
     args: Vec<DeclaredArg>,
+    /// Some line says in which call it happened: an argument behind the others.
+    has_caller: bool,
 }
 
 #[derive(Debug)]
@@ -45,7 +47,8 @@ struct DeclaredArg {
 /// Ids of undeclared events in an imported file; the catalogue's are far below.
 const FIRST_ID: u16 = 0x6000;
 const MAX_EVENTS: usize = 4096;
-const MAX_ARGS: usize = format::limits::EVENT_ARGS;
+/// One less than a capture may have: the call is one more.
+const MAX_ARGS: usize = format::limits::EVENT_ARGS - 1;
 
 impl Foreign {
     /// Takes note of a line's event. Derived events are declared too: a recorded capture has none, a log may.
@@ -64,7 +67,9 @@ impl Foreign {
             id: FIRST_ID + next as u16,
             syscall: line.syscall == line.event_name,
             args: Vec::new(),
+            has_caller: false,
         });
+        declared.has_caller |= !declared.syscall && !line.syscall.is_empty();
         for argument in &line.args {
             let (stored, count) = (guess(&argument.value), declared.args.len());
             let known = declared.args.iter_mut().find(|known| known.name == argument.name);
@@ -89,7 +94,8 @@ impl Foreign {
         }
         let declared = self.events.get(&line.event_name)?;
         let args = declared.args.iter().map(|arg| (arg.name.clone(), arg.stored.unwrap_or(Stored::Tree)));
-        Some((declared.id, args.collect()))
+        let caller = declared.has_caller.then(|| (Event::CALLER.to_owned(), Stored::Text));
+        Some((declared.id, args.chain(caller).collect()))
     }
 
     pub fn declarations(&self) -> Vec<EventSchema> {
@@ -98,7 +104,12 @@ impl Foreign {
             id: declared.id,
             name: name.clone(),
             sets: Vec::new(),
-            args: declared.args.iter().map(|arg| schema(&arg.name, &arg.ctype, word(arg.stored))).collect(),
+            args: declared
+                .args
+                .iter()
+                .map(|arg| schema(&arg.name, &arg.ctype, word(arg.stored)))
+                .chain(declared.has_caller.then(|| schema(Event::CALLER, "const char*", "str")))
+                .collect(),
             syscall: declared.syscall,
         });
         derived.chain(foreign).collect()

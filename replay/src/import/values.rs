@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use events::dirents::{Dirent, Layout, TAG};
-use events::{ArgKind, Names, Raw};
+use events::{ArgKind, Event, Names, Raw};
 use pipeline::derive::tree::Tree;
 use serde_json::Value;
 
@@ -38,12 +38,23 @@ pub fn encode(line: &Line, args: Vec<(String, Stored)>, bytes: &mut Vec<u8>, spa
             None | Some(Value::Null) => None,
             Some(value) => Some(one(line, value, stored, bytes)),
         };
+        let caller = value.is_none().then(|| caller(line, &name)).flatten();
+        let number = caller.map_or(number, |call| {
+            bytes.extend(json_text::bytes_of(call));
+            Some(Outcome::Bytes)
+        });
         spans.push(match number {
             None | Some(Outcome::Missing) => Span::Missing,
             Some(Outcome::Number(number)) => Span::Number(number),
             Some(Outcome::Bytes) => Span::Bytes { start, end: bytes.len() },
         });
     }
+}
+
+/// The call that a line says it happened in, where the argument of this name is to hold it.
+fn caller<'a>(line: &'a Line, name: &str) -> Option<&'a str> {
+    let is_inside = !line.syscall.is_empty() && line.syscall != line.event_name;
+    (name == Event::CALLER && is_inside).then_some(line.syscall.as_str())
 }
 
 enum Outcome {

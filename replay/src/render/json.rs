@@ -4,9 +4,10 @@
 //! event of a name, and is copied from where it was written once. The tests read every kind of line back with
 //! `serde_json`.
 
+use events::Raw;
 use pipeline::{EventView, Render};
 
-use super::json_event::Known;
+use super::json_event::{BEHIND_SYSCALL, Known, SYSCALL};
 use super::{Style, digits, json_text, memo::Memo, values};
 
 /// JSON objects, one a line.
@@ -114,7 +115,15 @@ impl Render for Json<'_> {
         let known = self.events.of(declared);
         out.extend_from_slice(known.up_to_result(event.scopes));
         digits::signed(event.ret, out);
-        out.extend_from_slice(&known.call);
+        if let Some(position) = known.caller
+            && let Raw::Bytes(call) = event.args.get(position)
+        {
+            out.extend_from_slice(SYSCALL);
+            json_text::inner(call, out);
+        } else {
+            out.extend_from_slice(&known.call);
+        }
+        out.extend_from_slice(BEHIND_SYSCALL);
         let is_compat = event.marks.has(events::Marks::COMPAT);
         out.extend_from_slice(match (event.container_started(), is_compat) {
             (false, false) => b"false,\"isCompat\":false},\"args\":[".as_slice(),
@@ -122,7 +131,7 @@ impl Render for Json<'_> {
             (false, true) => b"false,\"isCompat\":true},\"args\":[",
             (true, true) => b"true,\"isCompat\":true},\"args\":[",
         });
-        for (position, (arg, known)) in declared.args.iter().zip(&known.args).enumerate() {
+        for (position, (arg, known)) in declared.listed_args().iter().zip(&known.args).enumerate() {
             if self.style.parse_arguments {
                 // The type depends on what the value turns out to be.
                 self.scratch.clear();

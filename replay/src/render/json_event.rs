@@ -4,6 +4,10 @@ use events::{Arg, Event};
 
 use super::{digits, json_text};
 
+/// Before the name of the call, and behind it up to `containerStarted`'s value.
+pub const SYSCALL: &[u8] = b",\"syscall\":\"";
+pub const BEHIND_SYSCALL: &[u8] = b"\",\"stackAddresses\":[],\"contextFlags\":{\"containerStarted\":";
+
 /// Texts by the event's id, written when an event is first met.
 #[derive(Debug, Default)]
 pub struct Known {
@@ -17,8 +21,10 @@ pub struct Texts {
     /// The scopes of the text up to the result.
     scopes: u64,
     up_to_result: Vec<u8>,
-    /// From `syscall` to before `containerStarted`'s value.
+    /// `syscall`, with the name of the event where it is one, to before the quotation mark behind it.
     pub call: Vec<u8>,
+    /// The argument that names the call that it happened in.
+    pub caller: Option<usize>,
     pub args: Vec<ArgTexts>,
 }
 
@@ -46,16 +52,22 @@ impl Known {
 
 impl Texts {
     fn of(event: &'static Event) -> Texts {
-        let mut call = b",\"syscall\":\"".to_vec();
+        let mut call = SYSCALL.to_vec();
         if event.is_syscall() {
             json_text::inner(event.name.as_bytes(), &mut call);
         }
-        call.extend_from_slice(b"\",\"stackAddresses\":[],\"contextFlags\":{\"containerStarted\":");
-        let args = event.args.iter().enumerate().map(|(position, arg)| ArgTexts {
+        let args = event.listed_args().iter().enumerate().map(|(position, arg)| ArgTexts {
             value: before_value(position, arg, arg.ctype),
             word: before_value(position, arg, "string"),
         });
-        let mut texts = Texts { event, scopes: 0, up_to_result: Vec::new(), call, args: args.collect() };
+        let mut texts = Texts {
+            event,
+            scopes: 0,
+            up_to_result: Vec::new(),
+            call,
+            caller: event.caller(),
+            args: args.collect(),
+        };
         texts.spell(0);
         texts
     }
@@ -79,7 +91,7 @@ impl Texts {
         out.extend_from_slice(b",\"matchedScopes\":");
         digits::unsigned(scopes, out);
         out.extend_from_slice(b",\"argsNum\":");
-        digits::unsigned(self.event.args.len() as u64, out);
+        digits::unsigned(self.event.listed_args().len() as u64, out);
         out.extend_from_slice(b",\"returnValue\":");
     }
 }

@@ -123,7 +123,7 @@ impl Render for Table<'_> {
                 _ => out.extend_from_slice(name),
             }
         });
-        for (position, arg) in event.event.args.iter().enumerate() {
+        for (position, arg) in event.event.listed_args().iter().enumerate() {
             if position > 0 {
                 out.extend_from_slice(b", ");
             }
