@@ -132,10 +132,10 @@ impl Run<'_> {
             *done = true;
         }
         let Some(info) = self.capture.blocks().get(block) else { return Ok(()) };
-        let outside = info.last_ns < self.range.0 || info.first_ns >= self.range.1;
+        let outside = info.statistics.last_ns < self.range.0 || info.statistics.first_ns >= self.range.1;
         let unmatched = matched.as_ref().is_some_and(HashSet::is_empty);
         // What came before the stretch still says who was whose child.
-        if info.first_ns >= self.range.1 || ((outside || unmatched) && !has_state(info)) {
+        if info.statistics.first_ns >= self.range.1 || ((outside || unmatched) && !has_state(info)) {
             return Ok(());
         }
         let mut cut = Cut { columns: self.columns, range: self.range, matched };
@@ -146,7 +146,7 @@ impl Run<'_> {
 }
 
 fn has_state(info: &BlockInfo) -> bool {
-    STATE_EVENTS.iter().any(|event| info.rows_of(*event) > 0)
+    STATE_EVENTS.iter().any(|event| info.statistics.rows_of(*event) > 0)
 }
 
 /// What of one block stays.
@@ -215,7 +215,7 @@ fn plan(scopes: &FilterOptions, capture: &Capture) -> Result<Plan> {
 
 /// A stretch of the capture's boot clock.
 fn boot_range(range: &TimeRange, capture: &Capture) -> Result<(u64, u64)> {
-    let first = capture.blocks().iter().map(|block| block.first_ns).min().unwrap_or_default();
+    let first = capture.blocks().iter().map(|block| block.statistics.first_ns).min().unwrap_or_default();
     let clock = capture.header().clock;
     let (from, to) = range.wall_ns(clock.wall(first) as i64, &TimeZone::system())?;
     let boot = |wall: i64| {

@@ -83,7 +83,7 @@ pub fn run(options: Options) -> Result<Outcome> {
 /// Where the events are, when none is there where it was looked for.
 fn none(which: Which, source: &Source) -> String {
     let events: u64 =
-        source.files().iter().flat_map(|file| file.capture.blocks()).map(|block| u64::from(block.rows)).sum();
+        source.files().iter().flat_map(|file| file.capture.blocks()).map(|block| block.statistics.rows).sum();
     match which {
         Which::Number(number) => format!("there is no event {number}: the capture has {events} rows"),
         Which::At(_) => format!(

@@ -30,7 +30,9 @@ pub fn run(options: &Options) -> Result<Outcome> {
     for (file, (capture, place)) in captures.iter().zip(&places).enumerate() {
         copier.sides(capture, &mut writer, &mut AsItIs, *place).context("writing")?;
         let firsts = capture.blocks().iter().enumerate();
-        blocks.extend(firsts.map(|(block, info)| (info.first_ns.wrapping_add(place.shift_ns), file, block)));
+        blocks.extend(
+            firsts.map(|(block, info)| (info.statistics.first_ns.wrapping_add(place.shift_ns), file, block)),
+        );
     }
     blocks.sort_unstable();
     for (_, file, block) in blocks {

@@ -39,14 +39,14 @@ pub fn run(options: &Options) -> Result<Outcome> {
             if matches!(error, format::Error::Io { .. }) {
                 return Err(error.into());
             }
-            stderr::say(format_args!("{name}: left out {} events: {error}", info.rows));
+            stderr::say(format_args!("{name}: left out {} events: {error}", info.statistics.rows));
             let loss = format::Loss {
-                host: info.host,
-                from_ns: info.first_ns,
-                to_ns: info.last_ns,
+                host: info.host(),
+                from_ns: info.statistics.first_ns,
+                to_ns: info.statistics.last_ns,
                 cpu: None,
                 event: None,
-                count: u64::from(info.rows),
+                count: info.statistics.rows,
                 cause: "damaged block".into(),
             };
             writer.side(&format::Side::Losses(vec![loss]))?;

@@ -246,7 +246,7 @@ fn merge_keeps_hosts_apart_and_orders_by_wall_clock() {
     let capture = Capture::open(out.as_ref()).unwrap();
     assert_eq!(capture.header().host.hostname, "one");
     assert_eq!(capture.header().more_hosts[0].hostname, "two");
-    let blocks: Vec<_> = capture.blocks().iter().map(|b| (b.host, b.first_ns)).collect();
+    let blocks: Vec<_> = capture.blocks().iter().map(|b| (b.host(), b.statistics.first_ns)).collect();
     let start = 1_700_000_000_001_000_000;
     let expected: Vec<_> =
         (0..3).flat_map(|n| [(0, start + n * 3000), (1, start + n * 3000 + 1000)]).collect();
@@ -335,7 +335,13 @@ fn redact_any_takes_a_text_out_wherever_it_stands() {
         capture.header(),
         capture.users(),
         capture.cgroups(),
-        capture.strings().iter().map(|s| String::from_utf8_lossy(s)).collect::<Vec<_>>(),
+        capture
+            .blocks()
+            .iter()
+            .flat_map(|block| [&block.statistics.comms, &block.statistics.exes, &block.statistics.utses])
+            .flat_map(|texts| texts.exact().unwrap_or_default())
+            .map(|text| String::from_utf8_lossy(text).into_owned())
+            .collect::<Vec<_>>(),
         block
             .contexts()
             .unwrap()

@@ -82,14 +82,10 @@ fn encode_max(bencher: Bencher<'_, '_>, name: &str) {
     bench_encode(bencher, name, Compression::Max);
 }
 
-fn bench_read(
-    bencher: Bencher<'_, '_>,
-    name: &str,
-    read: impl Fn(&format::Block<'_>) -> format::Result<u64>,
-) {
+fn bench_read(bencher: Bencher<'_, '_>, name: &str, read: impl Fn(&format::Block) -> format::Result<u64>) {
     let capture = capture(name);
     let mut scratch = Scratch::new();
-    let rows: u64 = capture.blocks().iter().map(|b| u64::from(b.rows)).sum();
+    let rows: u64 = capture.blocks().iter().map(|b| b.statistics.rows).sum();
     bencher.counter(ItemsCount::new(rows as usize)).bench_local(|| {
         let blocks = 0..capture.blocks().len();
         blocks

@@ -106,8 +106,6 @@ pub(crate) struct IndexV1 {
 pub(crate) const ABSENT: u32 = u32::MAX;
 /// comm, exe, uts.
 pub(crate) const INDEX_STRING_LISTS: usize = 3;
-/// pid, tid, ppid, uid, mnt_ns, pid_ns, cgroup_id.
-pub(crate) const INDEX_NUMBER_LISTS: usize = 7;
 
 /// Records beside the events, all of one kind; the other vectors are empty.
 #[derive(Archive, Serialize, Deserialize, Clone, PartialEq, Debug, Default)]

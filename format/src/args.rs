@@ -14,7 +14,7 @@ pub const NUMBER: u32 = u32::MAX - 1;
 /// `ordinal`.
 #[derive(Clone, Copy, Debug)]
 pub struct ArgTable<'a> {
-    pub(crate) block: &'a Block<'a>,
+    pub(crate) block: &'a Block,
     pub(crate) code: u16,
     pub(crate) rows: usize,
 }

@@ -6,16 +6,16 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use events::context::ContextFlags;
 use events::{Context, EventId};
 
-use crate::archive::{INLINE, column_key, key};
+use crate::archive::{self, ArchivedBlockV1, INLINE, column_key, key};
 use crate::args::Dictionary;
 use crate::builder::ContextRow;
-use crate::capture::Capture;
 use crate::columns::{self, Column};
 use crate::compress::Decompressor;
 use crate::directory::Directory;
 use crate::integers::{self, Integer, Torn};
 use crate::schema::FileEvent;
-use crate::{ArgTable, Clock, ColumnView, Error, Result, bytestrings, entries, limits};
+use crate::source::Source;
+use crate::{ArgTable, Clock, ColumnView, EncodedBlock, Error, Result, Schema, bytestrings, entries, limits};
 
 /// Buffers that blocks decode into, reused from block to block: a block takes them and gives them back at its end. One
 /// for each thread; of several blocks that one thread holds at once, the later ones begin without.
@@ -51,17 +51,18 @@ impl Scratch {
 
 /// A block of a capture. Columns are decompressed and decoded when they are first asked for; damage shows then, as an
 /// error. Rows are in time order. Threads may share it: two that ask for the same column first may both decode it.
+///
+/// It holds on to all that it needs, so that it can outlive what it came from, and go to other threads.
 #[derive(Debug)]
-pub struct Block<'a> {
-    capture: &'a Capture,
+pub struct Block {
     number: usize,
     directory: Directory,
-    /// Where the groups begin: in the file, or in `payload` when that had to be decrypted.
+    /// Where the groups begin in `stored`.
     groups_at: u64,
-    payload: Option<Vec<u8>>,
+    stored: Stored,
     head_bytes: u64,
     event_list: Vec<EventId>,
-    events: Vec<&'a FileEvent>,
+    events: Vec<Arc<FileEvent>>,
     /// Where the buffers go back to.
     home: Arc<Mutex<Buffers>>,
     buffers: Mutex<Buffers>,
@@ -79,6 +80,29 @@ pub struct Block<'a> {
     /// Bytes decompressed, and memory taken, up to now.
     decompressed: AtomicU64,
     memory: AtomicUsize,
+}
+
+/// Where a block's bytes are.
+#[derive(Debug)]
+pub(crate) enum Stored {
+    /// In a file, which is read when a column is asked for.
+    File(Arc<Source>),
+    /// Its payload, decrypted.
+    Decrypted(Vec<u8>),
+    /// Its payload, as it was just encoded.
+    Encoded(Arc<EncodedBlock>),
+}
+
+impl Stored {
+    /// `length` bytes from `start` on, in `buffer` when they have to be read; `None` when it has not so many.
+    fn read<'a>(&'a self, start: u64, length: usize, buffer: &'a mut Vec<u8>) -> Result<Option<&'a [u8]>> {
+        let payload = match self {
+            Stored::File(source) => return source.read(start, length, buffer).map(Some),
+            Stored::Decrypted(payload) => payload,
+            Stored::Encoded(block) => &block.bytes,
+        };
+        Ok(payload.get(start as usize..start as usize + length))
+    }
 }
 
 /// The distinct contexts of a block; [`Block::context_codes`] index it.
@@ -157,33 +181,47 @@ impl Scratch {
     }
 }
 
-/// A block's parts, as a capture hands them over.
-pub(crate) struct Parts<'a> {
+/// A block's parts, as whoever has its bytes hands them over.
+pub(crate) struct Parts {
     pub(crate) directory: Directory,
-    pub(crate) events: Vec<&'a FileEvent>,
+    pub(crate) events: Vec<Arc<FileEvent>>,
     pub(crate) groups_at: u64,
-    pub(crate) payload: Option<Vec<u8>>,
+    pub(crate) stored: Stored,
     pub(crate) head_bytes: u64,
 }
 
-impl<'a> Block<'a> {
-    pub(crate) fn new(
-        capture: &'a Capture,
-        number: usize,
-        parts: Parts<'a>,
-        home: &mut Scratch,
-    ) -> Block<'a> {
+impl Block {
+    /// A block that was just encoded, read without a file. `schema` declares its events: [`Schema::current`] where this
+    /// program made their ids.
+    pub fn from_encoded(block: Arc<EncodedBlock>, schema: &Schema, scratch: &mut Scratch) -> Result<Block> {
+        let damaged = |what| Error::Block { block: 0, what };
+        let head = block.bytes.get(..block.head.stored as usize).unwrap_or_default();
+        let mut raw = Vec::new();
+        scratch
+            .decompress(|zstd| zstd.read(block.head.codec, head, block.head.raw as usize, &mut raw))
+            .ok_or(damaged("its head cannot be decompressed"))?;
+        let head_bytes = u64::from(block.head.stored);
+        let archived = archive::access::<ArchivedBlockV1>(&raw, 0)?;
+        let directory = Directory::read(archived, block.bytes.len() as u64 - head_bytes).map_err(damaged)?;
+        let events =
+            directory.event_ids.iter().map(|id| schema.by_file_id(*id).cloned()).collect::<Option<_>>();
+        let events = events.ok_or(damaged("it has an event that the schema does not declare"))?;
+        let parts =
+            Parts { directory, events, groups_at: head_bytes, stored: Stored::Encoded(block), head_bytes };
+        Ok(Block::new(0, parts, scratch))
+    }
+
+    pub(crate) fn new(number: usize, parts: Parts, home: &mut Scratch) -> Block {
         let buffers = std::mem::take(&mut *lock(&home.buffers));
-        let Parts { directory, events, groups_at, payload, head_bytes } = parts;
+        let Parts { directory, events, groups_at, stored, head_bytes } = parts;
         Block {
-            capture,
             number,
             groups: directory.groups.iter().map(|_| OnceLock::new()).collect(),
             columns: directory.columns.iter().map(|_| OnceLock::new()).collect(),
             event_list: events.iter().map(|file| file.event.id).collect(),
             directory,
             groups_at,
-            payload,
+            stored,
             head_bytes,
             events,
             home: Arc::clone(&home.buffers),
@@ -319,8 +357,8 @@ impl<'a> Block<'a> {
         self.head_bytes
     }
 
-    pub(crate) fn file_event(&self, code: u16) -> Option<&'a FileEvent> {
-        self.events.get(code as usize).copied()
+    pub(crate) fn file_event(&self, code: u16) -> Option<&FileEvent> {
+        self.events.get(code as usize).map(Arc::as_ref)
     }
 
     /// A column of an event, by position in the file or one of [`key::RET`] and its kin.
@@ -461,10 +499,7 @@ impl<'a> Block<'a> {
             let mut read = buffers.bytes.pop().unwrap_or_default();
             let mut out = buffers.bytes.pop().unwrap_or_default();
             let (start, length) = (self.groups_at + u64::from(group.offset), group.stored as usize);
-            let stored = match &self.payload {
-                Some(payload) => payload.get(start as usize..start as usize + length),
-                None => Some(self.capture.source().read(start, length, &mut read)?),
-            };
+            let stored = self.stored.read(start, length, &mut read)?;
             let stored = stored.ok_or(self.damaged("a column group ends outside of the block"))?;
             if crc32fast::hash(stored) != group.crc {
                 return Err(self.damaged("a column group does not fit its checksum"));
@@ -498,7 +533,7 @@ impl<'a> Block<'a> {
     }
 }
 
-impl Drop for Block<'_> {
+impl Drop for Block {
     fn drop(&mut self) {
         let mut buffers = std::mem::take(&mut *lock(&self.buffers));
         for group in self.groups.drain(..) {

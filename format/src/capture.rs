@@ -1,11 +1,12 @@
 //! A capture file, opened for reading.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use events::EventId;
 
 use crate::archive::{self, ArchivedBlockV1, ArchivedIndexV1, SideV4};
-use crate::block::Parts;
+use crate::block::{Parts, Stored};
 use crate::compress::Decompressor;
 use crate::directory::Directory;
 use crate::frame::{self, FrameHeader, HEADER_BYTES, Kind, PREAMBLE_BYTES, TRAILER_BYTES, Trailer};
@@ -14,13 +15,14 @@ use crate::salvage::{self, Found};
 use crate::schema::{FileEvent, Schema};
 use crate::source::Source;
 use crate::{
-    Block, BlockInfo, Cgroup, Error, Header, Identity, Loss, Process, Result, Scratch, User, limits,
+    Block, BlockInfo, Cgroup, Error, EventCount, Header, Identity, Loss, Process, Result, Scratch,
+    Statistics, User, limits,
 };
 
 /// A capture file. Sharing it among threads is fine: reading keeps its state in [`Scratch`].
 #[derive(Debug)]
 pub struct Capture {
-    source: Source,
+    source: Arc<Source>,
     version: u16,
     identity: Option<Identity>,
     header: Header,
@@ -97,7 +99,7 @@ impl Capture {
         let header = Header::read(version, &head.bytes, start)?;
         let schema = Schema::of(&header.schema)?;
         let mut capture = Capture {
-            source,
+            source: Arc::new(source),
             version,
             identity,
             header,
@@ -144,21 +146,21 @@ impl Capture {
                 Found::Side(head) => self.take_side(&head.bytes, *offset)?,
                 Found::Block(head) => {
                     let Ok((directory, _)) = self.directory(head, *offset) else { continue };
-                    let mut info = BlockInfo {
-                        offset: *offset,
-                        bytes: head.frame.frame_bytes(),
-                        rows: directory.rows as u32,
+                    let counts = directory.event_ids.iter().zip(&directory.event_rows);
+                    let mut events: Vec<EventCount> = counts
+                        .filter_map(|(id, rows)| Some(EventCount { event: self.event_id(*id)?, rows: *rows }))
+                        .collect();
+                    events.sort_unstable_by_key(|e| e.event);
+                    let statistics = Statistics {
+                        rows: directory.rows as u64,
                         first_ns: directory.first_ns,
                         last_ns: directory.last_ns,
-                        host: directory.host,
-                        ..BlockInfo::default()
+                        hosts: vec![directory.host],
+                        events,
+                        ..Statistics::default()
                     };
-                    let counts = directory.event_ids.iter().zip(&directory.event_rows);
-                    info.events.extend(counts.filter_map(|(id, rows)| {
-                        Some(crate::EventCount { event: self.event_id(*id)?, rows: *rows })
-                    }));
-                    info.events.sort_unstable_by_key(|e| e.event);
-                    self.index.blocks.push(info);
+                    let bytes = head.frame.frame_bytes();
+                    self.index.blocks.push(BlockInfo { offset: *offset, bytes, statistics });
                 }
             }
         }
@@ -200,18 +202,15 @@ impl Capture {
         self.schema.by_file_id(file_id).map(|file| file.event.id)
     }
 
-    fn directory(&self, head: &Head, offset: u64) -> Result<(Directory, Vec<&FileEvent>)> {
+    fn directory(&self, head: &Head, offset: u64) -> Result<(Directory, Vec<Arc<FileEvent>>)> {
         let damaged = |what| Error::Damaged { offset, what };
         let block = archive::access::<ArchivedBlockV1>(&head.bytes, offset)?;
         let payload = head.payload.as_ref().map_or(u64::from(head.frame.payload), |p| p.len() as u64);
         let groups = payload.saturating_sub(u64::from(head.frame.head_stored));
         let directory = Directory::read(block, groups).map_err(damaged)?;
-        let events = directory.event_ids.iter().map(|id| self.schema.by_file_id(*id)).collect::<Option<_>>();
+        let event = |id: &u16| self.schema.by_file_id(*id).cloned();
+        let events = directory.event_ids.iter().map(event).collect::<Option<_>>();
         Ok((directory, events.ok_or(damaged("a block has an event that the header does not declare"))?))
-    }
-
-    pub(crate) fn source(&self) -> &Source {
-        &self.source
     }
 
     pub fn header(&self) -> &Header {
@@ -226,11 +225,6 @@ impl Capture {
     /// came late, or where hosts were merged.
     pub fn blocks(&self) -> &[BlockInfo] {
         &self.index.blocks
-    }
-
-    /// The strings that [`BlockInfo`] speaks of by index.
-    pub fn strings(&self) -> &[Vec<u8>] {
-        &self.index.strings
     }
 
     pub fn processes(&self) -> &[Process] {
@@ -260,7 +254,7 @@ impl Capture {
     }
 
     /// Opens a block: reads its directory, and no column yet.
-    pub fn block(&self, block: usize, scratch: &mut Scratch) -> Result<Block<'_>> {
+    pub fn block(&self, block: usize, scratch: &mut Scratch) -> Result<Block> {
         let blocks = self.blocks();
         let info = blocks.get(block).ok_or(Error::NoBlock { block, blocks: blocks.len() })?;
         let identity = self.identity.as_ref();
@@ -268,16 +262,16 @@ impl Capture {
             read_head_with(&self.source, info.offset, Kind::Block, identity, decompressor)
         })?;
         let (directory, events) = self.directory(&head, info.offset)?;
-        if directory.rows as u32 != info.rows {
+        if directory.rows as u64 != info.statistics.rows {
             return Err(Error::Block { block, what: "the index says otherwise how many rows it has" });
         }
-        let groups_at = match head.payload {
-            Some(_) => u64::from(head.frame.head_stored),
-            None => info.offset + HEADER_BYTES as u64 + u64::from(head.frame.head_stored),
-        };
         let head_bytes = u64::from(head.frame.head_stored);
-        let parts = Parts { directory, events, groups_at, payload: head.payload, head_bytes };
-        Ok(Block::new(self, block, parts, scratch))
+        let (stored, groups_at) = match head.payload {
+            Some(payload) => (Stored::Decrypted(payload), head_bytes),
+            None => (Stored::File(Arc::clone(&self.source)), info.offset + HEADER_BYTES as u64 + head_bytes),
+        };
+        let parts = Parts { directory, events, groups_at, stored, head_bytes };
+        Ok(Block::new(block, parts, scratch))
     }
 }
 

@@ -29,7 +29,7 @@ const TEXTS: u8 = 5;
 const ENTRIES: u8 = 6;
 
 /// Bytes of a descriptor's number, before its text.
-const DESCRIPTOR_NUMBER: usize = size_of::<u64>();
+pub(crate) const DESCRIPTOR_NUMBER: usize = size_of::<u64>();
 
 /// What is known of a column's values, and so which others may share theirs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

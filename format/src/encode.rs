@@ -1,16 +1,19 @@
 //! From rows to the bytes of a block.
 
-use events::{ArgKind, catalogue};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use events::ArgKind;
 
 use crate::archive::{self, BlockV1, GroupV1, INLINE, column_key, key};
 use crate::builder::{RawColumn, TAG_BYTES, TAG_MISSING, TAG_NUMBER};
-use crate::columns::{self, ColumnBuilder, Sharing};
+use crate::columns::{self, ColumnBuilder, DESCRIPTOR_NUMBER, Sharing};
 use crate::compress::Compressor;
 use crate::distinct::Distinct;
-use crate::index::EventCount;
 use crate::integers::{self, Work};
-use crate::summary::Summary;
-use crate::{BlockBuilder, Error, Result, bytestrings, limits};
+use crate::statistics::{EventCount, Numbers, Statistics, Texts};
+use crate::trigrams::TrigramsBuilder;
+use crate::{BlockBuilder, Error, Result, bytestrings, limits, schema};
 
 /// How hard to compress.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -42,6 +45,9 @@ const OWN_GROUP: usize = 2048;
 const SHARED_GROUP: usize = 16 << 10;
 /// Builders of columns that are kept for the next one: each may have been that of the longest column.
 const SPARE_COLUMNS: usize = 4;
+/// The filter of a block's texts takes at most this part of the block, or this many bytes.
+const TRIGRAMS_SHARE: usize = 32;
+const TRIGRAMS_LEAST: usize = 128;
 /// A column this short stands in the head.
 const INLINE_BYTES: usize = 32;
 
@@ -58,6 +64,7 @@ pub struct Encoder {
     /// All columns as they are before compression, and where each is.
     raw: Vec<u8>,
     places: Vec<Place>,
+    trigrams: TrigramsBuilder,
 }
 
 /// A column in `raw`.
@@ -81,13 +88,7 @@ pub struct EncodedBlock {
     /// The payload of its frame.
     pub(crate) bytes: Vec<u8>,
     pub(crate) head: HeadPlace,
-    pub(crate) rows: u32,
-    pub(crate) host: u16,
-    pub(crate) first_ns: u64,
-    pub(crate) last_ns: u64,
-    /// By event id.
-    pub(crate) events: Vec<EventCount>,
-    pub(crate) summary: Summary,
+    pub(crate) statistics: Statistics,
 }
 
 /// The head at the start of a payload.
@@ -100,17 +101,22 @@ pub(crate) struct HeadPlace {
 }
 
 impl EncodedBlock {
+    /// What is known of its rows without reading them.
+    pub fn statistics(&self) -> &Statistics {
+        &self.statistics
+    }
+
     pub fn rows(&self) -> u32 {
-        self.rows
+        self.statistics.rows as u32
     }
 
     /// Boot clock, ns.
     pub fn first_ns(&self) -> u64 {
-        self.first_ns
+        self.statistics.first_ns
     }
 
     pub fn last_ns(&self) -> u64 {
-        self.last_ns
+        self.statistics.last_ns
     }
 
     /// Bytes in the file, without the frame's header.
@@ -129,6 +135,7 @@ impl Encoder {
             words: Vec::new(),
             raw: Vec::new(),
             places: Vec::new(),
+            trigrams: TrigramsBuilder::default(),
         }
     }
 
@@ -156,6 +163,7 @@ impl Encoder {
         columns::encode_contexts(&b.contexts, &mut self.raw, &mut self.work);
         self.place(key::CONTEXTS, start);
         self.texts.clear();
+        self.trigrams.clear();
         self.put_tables(b, order.as_deref());
         if !self.texts.is_empty() {
             let start = self.raw.len();
@@ -166,7 +174,7 @@ impl Encoder {
 
         let first_ns = b.times.get(at(0)).copied().unwrap_or_default();
         let last_ns = b.times.get(at(rows.saturating_sub(1))).copied().unwrap_or_default();
-        let mut events: Vec<EventCount> =
+        let events: Vec<EventCount> =
             b.tables.iter().map(|t| EventCount { event: t.event, rows: t.rows as u32 }).collect();
         let mut block = BlockV1 {
             rows: rows as u32,
@@ -196,9 +204,14 @@ impl Encoder {
         if bytes.len() > limits::PAYLOAD_BYTES {
             return Err(too_large("a block", bytes.len(), limits::PAYLOAD_BYTES));
         }
-        events.sort_unstable_by_key(|e| e.event);
-        let summary = Summary::of(&b.contexts);
-        Ok(EncodedBlock { bytes, head, rows: rows as u32, host: b.host, first_ns, last_ns, events, summary })
+        let statistics = Statistics {
+            rows: rows as u64,
+            first_ns,
+            last_ns,
+            argument_texts: self.trigrams.finish((bytes.len() / TRIGRAMS_SHARE).max(TRIGRAMS_LEAST)),
+            ..statistics(b, events)
+        };
+        Ok(EncodedBlock { bytes, head, statistics })
     }
 
     /// The columns of each event: its return values, scopes, marks and arguments, in the order of its rows.
@@ -250,7 +263,7 @@ impl Encoder {
         let mut waiting: Vec<(u32, ColumnBuilder)> = Vec::new();
         for (code, (table, start)) in b.tables.iter().zip(&starts).enumerate() {
             let order = order.and_then(|_| ordinals.get(*start..*start + table.rows));
-            let args = catalogue::by_id(table.event).map_or(&[][..], |event| event.args);
+            let args = schema::declared(table.event).map_or(&[][..], |event| event.args);
             for (position, column) in table.columns.iter().enumerate() {
                 let key = column_key(code as u16, position as u32);
                 let sharing = match args.get(position).map(|arg| arg.kind) {
@@ -261,6 +274,15 @@ impl Encoder {
                 };
                 let mut values = self.spare.pop().unwrap_or_default();
                 fill(&mut values, column, order, &b.bytes);
+                match sharing {
+                    Sharing::Texts => values.distinct().values(&b.bytes).for_each(|t| self.trigrams.text(t)),
+                    Sharing::Descriptors => values
+                        .distinct()
+                        .values(&b.bytes)
+                        .filter_map(|value| value.get(DESCRIPTOR_NUMBER..))
+                        .for_each(|text| self.trigrams.text(text)),
+                    _ => {}
+                }
                 if sharing == Sharing::Texts {
                     waiting.push((key, values));
                 } else {
@@ -433,4 +455,36 @@ fn time_order(times: &[u64]) -> Option<Vec<u32>> {
 
 fn too_large(what: &'static str, value: usize, limit: usize) -> Error {
     Error::TooLarge { what, value: value as u64, limit: limit as u64 }
+}
+
+/// What the builder's columns say, without the times.
+fn statistics(b: &BlockBuilder, mut events: Vec<EventCount>) -> Statistics {
+    /// Where numbers and texts stand in a context.
+    const NUMBERS: [usize; 6] = [0, 1, 2, 6, 8, 9];
+    const TEXTS: [usize; 3] = [13, 14, 15];
+    let mut failed: Vec<EventCount> = events.iter().map(|count| EventCount { rows: 0, ..*count }).collect();
+    for (code, ret) in b.events.iter().zip(&b.rets) {
+        if (-4095..0).contains(ret)
+            && let Some(count) = failed.get_mut(usize::from(*code))
+        {
+            count.rows += 1;
+        }
+    }
+    failed.retain(|count| count.rows > 0);
+    events.sort_unstable_by_key(|count| count.event);
+    failed.sort_unstable_by_key(|count| count.event);
+    let mut it = Statistics { hosts: vec![b.host], events, failed: Some(failed), ..Statistics::default() };
+    let contexts = &b.contexts.rows;
+    for (texts, at) in it.texts_mut().into_iter().zip(TEXTS) {
+        let codes: BTreeSet<u32> = contexts.iter().filter_map(|row| row.numbers.get(at).copied()).collect();
+        let text = |code: u32| b.contexts.strings.get(code as usize).map(|text| Arc::from(text.as_slice()));
+        *texts = Texts::of(codes.into_iter().filter_map(text).collect());
+    }
+    let [pids, tids, ppids, uids, mnt_nss, pid_nss, cgroups] = it.numbers_mut();
+    for (numbers, at) in [pids, tids, ppids, uids, mnt_nss, pid_nss].into_iter().zip(NUMBERS) {
+        let column = contexts.iter().filter_map(|row| row.numbers.get(at).map(|number| u64::from(*number)));
+        *numbers = Numbers::of(column.collect());
+    }
+    *cgroups = Numbers::of(contexts.iter().map(|row| row.wide[0]).collect());
+    it
 }

@@ -23,7 +23,7 @@ pub fn capture(bytes: &[u8]) {
     }
 }
 
-fn whole_block(block: &Block<'_>) -> Result<()> {
+fn whole_block(block: &Block) -> Result<()> {
     let contexts = block.contexts()?;
     let codes = block.event_codes()?;
     assert!(codes.iter().all(|code| (*code as usize) < block.event_list().len()));

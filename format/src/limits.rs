@@ -30,9 +30,19 @@ pub const SCHEMA_EVENTS: usize = 8192;
 pub const FOREIGN_EVENTS: usize = 16_384;
 /// Bytes of one argument's value.
 pub const VALUE_BYTES: usize = 1 << 20;
-/// Distinct numbers of a block's contexts that the index lists; above that it only has their range.
-pub const INDEX_NUMBERS: usize = 128;
-/// Distinct strings of a block's contexts that the index lists.
-pub const INDEX_STRINGS: usize = 512;
+/// Distinct numbers of a column of contexts that statistics list; above that they have a filter.
+pub const STATISTICS_NUMBERS: usize = 4096;
+/// Distinct texts of a column of contexts that statistics list.
+pub const STATISTICS_TEXTS: usize = 512;
+/// Blocks of one index segment, bytes of their frames, what their statistics take, and tables among them: whichever is
+/// reached first, the segment is written.
+pub const SEGMENT_BLOCKS: usize = 256;
+pub const SEGMENT_BYTES: u64 = 64 << 20;
+pub const SEGMENT_STATISTICS: usize = 4 << 20;
+pub const SEGMENT_TABLES: usize = 4096;
+/// Bytes of records that a writer puts into one table, before compression; one record that is larger has its own.
+pub const TABLE_BYTES: usize = 1 << 20;
+/// Memory that the columns of one table may take.
+pub const TABLE_MEMORY: usize = 96 << 20;
 /// Blocks of one file.
 pub const FILE_BLOCKS: usize = 1 << 22;

@@ -224,7 +224,7 @@ impl Copier {
 
 struct BlockCopy<'a> {
     capture: &'a Capture,
-    block: &'a Block<'a>,
+    block: &'a Block,
     place: Place,
     /// By context code: its code in the builder, once a row has needed it.
     codes: Vec<Option<u32>>,

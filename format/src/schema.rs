@@ -1,7 +1,7 @@
 //! The events that a file declares, and which of the program's they are.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use events::dirents::Layout;
 use events::{Arg, ArgKind, Event, EventId, Returns, Set, Sets, Source, SyscallNumbers, catalogue};
@@ -55,7 +55,7 @@ fn declaration(event: &Event) -> EventSchema {
 /// A file's events as the program's.
 #[derive(Debug, Default)]
 pub struct Schema {
-    by_file_id: BTreeMap<u16, FileEvent>,
+    by_file_id: BTreeMap<u16, Arc<FileEvent>>,
 }
 
 /// One event of a file.
@@ -69,6 +69,15 @@ pub(crate) struct FileEvent {
 }
 
 impl Schema {
+    /// The program's own: of blocks that it builds itself.
+    pub fn current() -> Schema {
+        let own = |event: &'static Event| {
+            let positions = (0..event.args.len()).map(|at| Some(at as u8)).collect();
+            (event.id.0, Arc::new(FileEvent { event, positions, kernel_entries: None }))
+        };
+        Schema { by_file_id: catalogue::events().filter(|event| !event.is_derived()).map(own).collect() }
+    }
+
     /// Finds the program's event for each of the file's, by name, and their arguments by name as well.
     pub(crate) fn of(declared: &[EventSchema]) -> Result<Schema> {
         let limit = |what, value: usize, limit: usize| match value <= limit {
@@ -91,12 +100,12 @@ impl Schema {
             };
             let lifted = event.args.iter().find(is_lifted).and_then(position);
             let kernel_entries = lifted.zip(Layout::of(event.name, false));
-            by_file_id.insert(file.id, FileEvent { event, positions, kernel_entries });
+            by_file_id.insert(file.id, Arc::new(FileEvent { event, positions, kernel_entries }));
         }
         Ok(Schema { by_file_id })
     }
 
-    pub(crate) fn by_file_id(&self, id: u16) -> Option<&FileEvent> {
+    pub(crate) fn by_file_id(&self, id: u16) -> Option<&Arc<FileEvent>> {
         self.by_file_id.get(&id)
     }
 
@@ -120,12 +129,26 @@ impl Schema {
 /// Ids of events that the program does not know.
 const FIRST_FOREIGN_ID: u16 = 0x8000;
 
+/// Declarations of events that the program does not know; an event's place here is its id above the first.
+fn foreign_events() -> MutexGuard<'static, Vec<(EventSchema, &'static Event)>> {
+    static DECLARED: Mutex<Vec<(EventSchema, &'static Event)>> = Mutex::new(Vec::new());
+    DECLARED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The event that has this id in this program: one of its catalogue, or one that some file declared.
+pub(crate) fn declared(id: EventId) -> Option<&'static Event> {
+    let foreign = || {
+        let at = usize::from(id.0.checked_sub(FIRST_FOREIGN_ID)?);
+        foreign_events().get(at).map(|(_, event)| *event)
+    };
+    catalogue::by_id(id).or_else(foreign)
+}
+
 /// A declaration, for the rest of the program's life, of an event that it does not know. The same declaration of several
 /// files is one event.
 fn foreign(file: &EventSchema) -> Result<&'static Event> {
-    static DECLARED: Mutex<Vec<(EventSchema, &'static Event)>> = Mutex::new(Vec::new());
     let file = EventSchema { id: 0, ..file.clone() };
-    let mut declared = DECLARED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut declared = foreign_events();
     if let Some((_, event)) = declared.iter().find(|(known, _)| *known == file) {
         return Ok(event);
     }

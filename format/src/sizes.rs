@@ -33,7 +33,7 @@ pub enum ColumnName {
     Argument(u8),
 }
 
-impl Block<'_> {
+impl Block {
     /// What each column takes.
     pub fn column_sizes(&self) -> Vec<ColumnSize> {
         let directory = self.directory();

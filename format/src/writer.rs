@@ -78,7 +78,7 @@ impl<W: Write> Writer<W> {
         self.frame(Kind::Block, block.head, &block.bytes)?;
         self.index.block(offset, self.bytes - offset, block);
         self.blocks += 1;
-        self.rows += u64::from(block.rows);
+        self.rows += block.statistics.rows;
         Ok(())
     }
 

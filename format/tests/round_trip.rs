@@ -1,10 +1,12 @@
 //! What goes into a capture comes out of it.
 
+use std::sync::Arc;
+
 use events::context::ContextFlags;
 use events::{Context, EventId, Marks, Raw, catalogue};
 use format::{
-    BlockBuilder, Capture, Cgroup, Clock, ColumnView, Completeness, Container, Encoder, Header, Loss,
-    Numbers, Options, Process, Row, Scratch, Side, User, Writer, current_schema,
+    Block, BlockBuilder, Capture, Cgroup, Clock, ColumnView, Completeness, Container, Encoder, Header, Loss,
+    Numbers, Options, Process, Row, Schema, Scratch, Side, Texts, User, Writer, current_schema,
 };
 
 fn openat() -> EventId {
@@ -142,17 +144,62 @@ fn only_the_columns_that_are_asked_for_are_decompressed() {
     assert_eq!(block.decompressed(), codes, "a constant costs nothing");
 }
 
+/// All that a block says.
+fn text(block: &Block) -> String {
+    let mut text = format!("{:?} {} {:?}\n", block.clock(), block.host(), block.event_list());
+    for context in block.contexts().unwrap().iter() {
+        text += &format!("{context:?}\n");
+    }
+    let fixed = (block.event_codes().unwrap(), block.context_codes().unwrap(), block.times().unwrap());
+    text += &format!("{fixed:?} {:?} {:?}\n", block.cpus().unwrap(), block.rets().unwrap());
+    text += &format!("{:?} {:?}\n", block.scopes().unwrap(), block.marks().unwrap());
+    for code in 0..block.event_list().len() as u16 {
+        for ordinal in 0..block.rows_of(code) {
+            let args = (0..3).map(|position| block.args(code).get(ordinal, position).unwrap());
+            text += &format!("{:?}\n", args.collect::<Vec<_>>());
+        }
+    }
+    text
+}
+
+#[test]
+fn a_block_that_was_just_encoded_reads_as_it_does_from_a_file() {
+    let schema = Schema::current();
+    for rows in [0, 1, 500, 9000] {
+        let encoded = Arc::new(Encoder::new(Options::default()).encode(&mut builder(rows)).unwrap());
+        let statistics = encoded.statistics().clone();
+        let block = Block::from_encoded(encoded, &schema, &mut Scratch::new()).unwrap();
+        let capture = Capture::from_bytes(capture(&[rows])).unwrap();
+        let of_file = capture.block(0, &mut Scratch::new()).unwrap();
+        drop(capture);
+        // Neither needs what it came from any more.
+        assert_eq!(std::thread::spawn(move || text(&block)).join().unwrap(), text(&of_file));
+        assert_eq!(statistics.rows, rows);
+    }
+}
+
+#[test]
+fn statistics_tell_failed_calls_and_parts_of_texts() {
+    let encoded = Encoder::new(Options::default()).encode(&mut builder(100)).unwrap();
+    let it = encoded.statistics();
+    // Every fourth row fails; of those, rows 3, 13, ... are execs.
+    assert_eq!((it.failed_of(openat()), it.failed_of(exec())), (Some(25), Some(0)));
+    let texts = it.argument_texts.as_ref().unwrap();
+    assert!(texts.may_contain(b"/etc/file42") && texts.may_contain_part(b"c/fi", false, false));
+    assert!(!texts.may_contain_part(b"shadow", false, false) && !texts.may_contain(b"/etc/fil"));
+}
+
 #[test]
 fn the_index_says_what_a_block_has() {
     let capture = Capture::from_bytes(capture(&[100, 2])).unwrap();
     let [first, second] = capture.blocks() else { panic!("two blocks") };
+    let (first, second) = (&first.statistics, &second.statistics);
     assert_eq!((first.rows, first.rows_of(openat()), first.rows_of(exec())), (100, 90, 10));
     assert_eq!((second.rows, second.rows_of(exec()), second.first_ns, second.last_ns), (2, 0, 1000, 1300));
-    let names = |codes: &Option<Vec<u32>>| -> Vec<String> {
-        let name = |code: &u32| String::from_utf8_lossy(&capture.strings()[*code as usize]).into_owned();
-        codes.as_ref().unwrap().iter().map(name).collect()
+    let names = |texts: &Texts| -> Vec<String> {
+        texts.exact().unwrap().iter().map(|text| String::from_utf8_lossy(text).into_owned()).collect()
     };
-    assert_eq!(names(&first.comms), ["ls", "cat"]);
+    assert_eq!(names(&first.comms), ["cat", "ls"]);
     assert_eq!(names(&first.exes), ["/usr/bin/ls"]);
     assert_eq!(first.pids, Numbers::Exact(vec![10, 11, 12]));
     assert_eq!(first.cgroups, Numbers::Exact(vec![1 << 40]));

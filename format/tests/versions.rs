@@ -233,7 +233,7 @@ fn reads_as_it_was_written(version: u32) {
     assert_eq!(u32::from(std::fs::read(&path).unwrap()[8]), version, "the fixture's own version");
     let capture = Capture::open(&path).unwrap();
     assert_eq!(*capture.completeness(), Completeness::Finished);
-    let rows: u32 = capture.blocks().iter().map(|block| block.rows).sum();
+    let rows: u64 = capture.blocks().iter().map(|block| block.statistics.rows).sum();
     assert_eq!(rows, 800);
     // What the fixture says is what its maker would write today, with the schema that it has itself.
     let (then, now) = (text(&capture), text(&Capture::from_bytes(made).unwrap()));

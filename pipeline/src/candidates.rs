@@ -23,7 +23,7 @@ impl Matcher<'_> {
     /// Appends the rows of events that are not narrowed; see [`Present::is_narrowed`].
     pub(crate) fn find_candidates(
         &self,
-        block: &Block<'_>,
+        block: &Block,
         present: &[Present],
         buffers: &mut Buffers,
     ) -> format::Result<()> {
@@ -77,7 +77,7 @@ impl Matcher<'_> {
     /// Lets predicates on arguments, results and single events at the candidates' visible masks.
     pub(crate) fn filter_candidates(
         &self,
-        block: &Block<'_>,
+        block: &Block,
         facts: Facts<'_>,
         present: &[Present],
         buffers: &mut Buffers,
@@ -121,7 +121,7 @@ pub(crate) struct Hidden<'a> {
 }
 
 impl<'a> Hidden<'a> {
-    pub fn of(block: &'a Block<'_>, present: &[Present]) -> format::Result<Hidden<'a>> {
+    pub fn of(block: &'a Block, present: &[Present]) -> format::Result<Hidden<'a>> {
         if present.iter().any(|it| it.is_state && it.visible != 0) {
             Ok(Hidden { marks: block.marks()? })
         } else {

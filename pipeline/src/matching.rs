@@ -140,7 +140,7 @@ impl<'p> Matcher<'p> {
     /// only what counting needs is decoded.
     pub fn block(
         &self,
-        block: &Block<'_>,
+        block: &Block,
         facts: Facts<'_>,
         buffers: &mut Buffers,
         emit: Option<&mut dyn FnMut(&EventView<'_>)>,
@@ -156,7 +156,7 @@ impl<'p> Matcher<'p> {
     /// where they can be.
     pub fn find(
         &self,
-        block: &Block<'_>,
+        block: &Block,
         facts: Facts<'_>,
         buffers: &mut Buffers,
         only_count: bool,
@@ -203,7 +203,7 @@ impl<'p> Matcher<'p> {
         Ok(found)
     }
 
-    fn present(&self, block: &Block<'_>, file: &File) -> Vec<Present> {
+    fn present(&self, block: &Block, file: &File) -> Vec<Present> {
         let judge = |id: &EventId| {
             let event = file.capture.schema().event(*id).unwrap_or(&UNDECLARED);
             let visible = if self.recorded { u64::MAX } else { self.plan.event_mask(event.id) };
@@ -220,12 +220,7 @@ impl<'p> Matcher<'p> {
     }
 
     /// The mask of each distinct context.
-    fn judge_contexts(
-        &self,
-        block: &Block<'_>,
-        facts: Facts<'_>,
-        buffers: &mut Buffers,
-    ) -> format::Result<()> {
+    fn judge_contexts(&self, block: &Block, facts: Facts<'_>, buffers: &mut Buffers) -> format::Result<()> {
         let Buffers { contexts: table, splits, .. } = buffers;
         splits.clear();
         if !self.plan.asks_contexts() {
@@ -288,7 +283,7 @@ impl<'p> Matcher<'p> {
     }
 
     /// Matching rows where masks of contexts and events decide alone.
-    fn count(&self, block: &Block<'_>, present: &[Present], buffers: &mut Buffers) -> format::Result<u64> {
+    fn count(&self, block: &Block, present: &[Present], buffers: &mut Buffers) -> format::Result<u64> {
         if self.recorded {
             let hidden = Hidden::of(block, present)?;
             let shown =
@@ -312,7 +307,7 @@ static UNDECLARED: Event = Event {
 };
 
 /// The time of the first row of each context.
-fn first_times(block: &Block<'_>, contexts: usize) -> format::Result<Vec<u64>> {
+fn first_times(block: &Block, contexts: usize) -> format::Result<Vec<u64>> {
     let mut first = vec![u64::MAX; contexts];
     for (time, code) in block.times()?.iter().zip(block.context_codes()?) {
         if let Some(slot) = first.get_mut(usize::from(*code)) {

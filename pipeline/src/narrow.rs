@@ -37,7 +37,7 @@ impl Matcher<'_> {
     /// no row has to be looked at, returns that.
     pub(crate) fn find_narrowed(
         &self,
-        block: &Block<'_>,
+        block: &Block,
         facts: Facts<'_>,
         present: &[Present],
         buffers: &mut Buffers,

@@ -52,7 +52,7 @@ impl<'a> Predicates<'a> {
     /// `rows`: about how many will be asked.
     pub fn new(
         plan: &'a Plan,
-        block: &'a Block<'_>,
+        block: &'a Block,
         code: u16,
         event: &'static Event,
         rows: usize,

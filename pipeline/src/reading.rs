@@ -45,7 +45,7 @@ pub(crate) struct Worker<'q> {
 
 /// A block, and what it has for the question. Everything that showing it needs is decoded.
 pub(crate) struct Opened<'q> {
-    block: Block<'q>,
+    block: Block,
     file: &'q File,
     host: &'q Host,
     matcher: &'q Matcher<'q>,

@@ -73,7 +73,10 @@ impl<'a> Question<'a> {
             None => Ok(Vec::new()),
         };
         // Not more threads than there are blocks to open or pieces to make.
-        let rows = chosen.iter().filter_map(|block| self.source.info(*block)).map(|info| info.rows as usize);
+        let rows = chosen
+            .iter()
+            .filter_map(|block| self.source.info(*block))
+            .map(|info| info.statistics.rows as usize);
         let pieces = rows.sum::<usize>().div_ceil(PIECE_ROWS);
         let most = self.threads.min(pieces.max(chosen.len()));
         threads::ordered(most, chosen.len(), &reading, prepare, |job, answer| {
@@ -106,12 +109,13 @@ impl<'a> Question<'a> {
         let mut selectors: Vec<_> = files.map(|(file, matcher)| Selector::new(matcher, file)).collect();
         for block in self.source.blocks() {
             let Some(info) = self.source.info(*block) else { continue };
-            let may_match = selectors.get_mut(block.file).is_some_and(|selector| selector.may_match(info));
+            let may_match =
+                selectors.get_mut(block.file).is_some_and(|selector| selector.may_match(&info.statistics));
             if may_match {
                 chosen.push(*block);
             } else {
                 stats.blocks_skipped += 1;
-                stats.rows_skipped += u64::from(info.rows);
+                stats.rows_skipped += info.statistics.rows;
             }
         }
         (chosen, stats)
@@ -136,7 +140,7 @@ impl<'a> Question<'a> {
             };
             let damaged = |source| Error::Capture { file: file.name.clone(), source };
             let lineage = state.lineage(reference)?;
-            let block: Block<'_> = file.capture.block(reference.block, &mut scratch).map_err(damaged)?;
+            let block: Block = file.capture.block(reference.block, &mut scratch).map_err(damaged)?;
             let Some(host) = file.host(block.host()) else { continue };
             let facts = Facts { file, host, lineage: &lineage };
             let mut emit = |view: &EventView<'_>| see(file, reference, view);

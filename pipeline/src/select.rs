@@ -1,18 +1,17 @@
 //! Which blocks a question can skip: what the index knows of them is enough to say that nothing in them matches.
 
-use format::{BlockInfo, Numbers};
+use format::{Numbers, Statistics};
 use scopes::summary::{NumberOf, TextOf};
 
 use crate::matching::Matcher;
-use crate::memo::Memo;
 use crate::source::File;
 
-/// Judges the blocks of one file. Each distinct string of the file's index is looked at once.
+/// Judges the blocks of one file.
 #[derive(Debug)]
 pub struct Selector<'a> {
     matcher: &'a Matcher<'a>,
     file: &'a File,
-    texts: Vec<(TextOf, Memo)>,
+    texts: Vec<TextOf>,
     numbers: Vec<NumberOf>,
 }
 
@@ -23,39 +22,30 @@ const NUMBERS: [NumberOf; 6] =
 impl<'a> Selector<'a> {
     pub fn new(matcher: &'a Matcher<'a>, file: &'a File) -> Selector<'a> {
         let plan = matcher.plan();
-        let strings = file.capture.strings().len();
         // Recorded masks are the file's: its contexts say nothing of them.
         let asked = !matcher.is_recorded();
-        let texts = TEXTS.into_iter().filter(|of| asked && plan.asks_text(*of)).map(|of| {
-            let mut memo = Memo::default();
-            memo.reset(strings);
-            (of, memo)
-        });
+        let texts = TEXTS.into_iter().filter(|of| asked && plan.asks_text(*of));
         let numbers = NUMBERS.into_iter().filter(|of| asked && plan.asks_number(*of));
         Selector { matcher, file, texts: texts.collect(), numbers: numbers.collect() }
     }
 
     /// Whether any row of the block may match; `false` is certain.
-    pub fn may_match(&mut self, info: &BlockInfo) -> bool {
+    pub fn may_match(&self, info: &Statistics) -> bool {
         let schema = self.file.capture.schema();
         let wants = |count: &format::EventCount| match schema.event(count.event) {
             Some(event) => self.matcher.wants(event),
             None => u64::MAX,
         };
         let mut scopes = info.events.iter().fold(0, |all, count| all | wants(count));
-        let (plan, strings) = (self.matcher.plan(), self.file.capture.strings());
-        for (of, memo) in &mut self.texts {
-            let codes = match of {
+        let plan = self.matcher.plan();
+        for of in &self.texts {
+            let texts = match of {
                 TextOf::Comm => &info.comms,
                 TextOf::Exe => &info.exes,
                 TextOf::Uts => &info.utses,
             };
-            if let (Some(codes), true) = (codes, scopes != 0) {
-                let mask = |code: &u32| match strings.get(*code as usize) {
-                    Some(text) => memo.get(*code as usize, || plan.may_text(*of, text)),
-                    None => u64::MAX,
-                };
-                scopes &= codes.iter().map(mask).fold(0, |all, mask| all | mask);
+            if let (Some(texts), true) = (texts.exact(), scopes != 0) {
+                scopes &= texts.iter().fold(0, |mask, text| mask | plan.may_text(*of, text));
             }
         }
         for of in &self.numbers {

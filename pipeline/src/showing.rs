@@ -21,7 +21,7 @@ pub(crate) struct Stretch<'s> {
 impl Matcher<'_> {
     /// Decodes what showing any of the rows needs, so that damage shows before the first one does, and threads that share
     /// the block find it there.
-    pub(crate) fn decode_shown(&self, block: &Block<'_>, found: &Found) -> format::Result<()> {
+    pub(crate) fn decode_shown(&self, block: &Block, found: &Found) -> format::Result<()> {
         block.contexts()?;
         let rows = Rows::new(block, found.present.len())?;
         for candidate in &found.candidates {
@@ -37,7 +37,7 @@ impl Matcher<'_> {
     /// returns how many there were, and where it stopped.
     pub(crate) fn show(
         &self,
-        block: &Block<'_>,
+        block: &Block,
         facts: Facts<'_>,
         found: &Found,
         wanted: Stretch<'_>,
@@ -139,7 +139,7 @@ impl Matcher<'_> {
 
 /// Columns that showing rows needs, decoded once.
 struct Rows<'a> {
-    block: &'a Block<'a>,
+    block: &'a Block,
     clock: format::Clock,
     times: &'a [u64],
     rets: &'a [i64],
@@ -153,7 +153,7 @@ struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    fn new(block: &'a Block<'a>, events: usize) -> format::Result<Rows<'a>> {
+    fn new(block: &'a Block, events: usize) -> format::Result<Rows<'a>> {
         let mut columns = Vec::new();
         columns.resize_with(events, OnceCell::new);
         Ok(Rows {

@@ -61,9 +61,11 @@ impl Source {
         let mut blocks = Vec::new();
         for (number, file) in files.iter().enumerate() {
             for (block, info) in file.capture.blocks().iter().enumerate() {
-                if info.rows > 0 {
-                    let (first, last) =
-                        (file.key(info.host, info.first_ns), file.key(info.host, info.last_ns));
+                if info.statistics.rows > 0 {
+                    let (first, last) = (
+                        file.key(info.host(), info.statistics.first_ns),
+                        file.key(info.host(), info.statistics.last_ns),
+                    );
                     blocks.push(BlockRef { first, file: number, block, last });
                 }
             }
@@ -98,7 +100,7 @@ impl Source {
         let first = self.blocks.first()?;
         let file = self.files.get(first.file)?;
         let info = file.capture.blocks().get(first.block)?;
-        Some(file.capture.header().clock.wall(info.first_ns) as i64)
+        Some(file.capture.header().clock.wall(info.statistics.first_ns) as i64)
     }
 }
 

@@ -166,7 +166,7 @@ impl<'a> State<'a> {
 }
 
 /// Calls `see` with the time, context and meaning of each fork of a process and each end of one.
-fn changes(block: &Block<'_>, see: &mut dyn FnMut(u64, &Context<'_>, What)) -> format::Result<()> {
+fn changes(block: &Block, see: &mut dyn FnMut(u64, &Context<'_>, What)) -> format::Result<()> {
     let code_of =
         |id: EventId| block.event_list().iter().position(|event| *event == id).map(|code| code as u16);
     let (fork, exit) = (code_of(SCHED_PROCESS_FORK), code_of(SCHED_PROCESS_EXIT));

@@ -68,7 +68,7 @@ fn noise(count: u64) -> Vec<Said> {
 }
 
 fn total_rows(capture: &Capture) -> u64 {
-    capture.blocks().iter().map(|block| u64::from(block.rows)).sum()
+    capture.blocks().iter().map(|block| block.statistics.rows).sum()
 }
 
 #[test]
@@ -298,8 +298,8 @@ fn a_flight_recorder_holds_no_more_than_it_was_told() {
         .unwrap();
     assert_eq!(summary.events + summary.left_out + summary.lost, summary.produced);
     let capture = Capture::open(&path).unwrap();
-    let last = capture.blocks().iter().map(|block| block.last_ns).max().unwrap();
-    let first = capture.blocks().iter().map(|block| block.first_ns).min().unwrap();
+    let last = capture.blocks().iter().map(|block| block.statistics.last_ns).max().unwrap();
+    let first = capture.blocks().iter().map(|block| block.statistics.first_ns).min().unwrap();
     // Whole blocks: the stretch, and what begins in the oldest block that reaches into it.
     assert!(last - first <= 100_000 + 65_536, "{} ns", last - first);
 }

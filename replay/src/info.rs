@@ -95,15 +95,15 @@ impl Info {
         let mut by_event = BTreeMap::new();
         let mut events = 0u64;
         for block in capture.blocks() {
-            events = events.saturating_add(block.rows.into());
-            for count in &block.events {
+            events = events.saturating_add(block.statistics.rows);
+            for count in &block.statistics.events {
                 let name = schema.event(count.event).map_or("undeclared_event", |event| event.name);
                 *by_event.entry(name).or_insert(0u64) += u64::from(count.rows);
             }
         }
-        let filled = || capture.blocks().iter().filter(|block| block.rows > 0);
-        let first = filled().map(|block| block.first_ns).min();
-        let last = filled().map(|block| block.last_ns).max();
+        let filled = || capture.blocks().iter().filter(|block| block.statistics.rows > 0);
+        let first = filled().map(|block| block.statistics.first_ns).min();
+        let last = filled().map(|block| block.statistics.last_ns).max();
         let wall = |boot: u64| header.clock.wall(boot);
         let losses = capture.losses().iter().map(|loss| LossInfo {
             from_ns: wall(loss.from_ns),
