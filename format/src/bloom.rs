@@ -54,7 +54,7 @@ impl Bloom {
     pub(crate) fn insert(&mut self, hash: u64) {
         let mask = self.words.len().wrapping_sub(1);
         for place in places(hash) {
-            if let Some(word) = self.words.get_mut(place / 64 & mask) {
+            if let Some(word) = self.words.get_mut((place / 64) & mask) {
                 *word |= 1 << (place % 64);
             }
         }
@@ -62,7 +62,7 @@ impl Bloom {
 
     fn bit(&self, place: usize) -> bool {
         let mask = self.words.len().wrapping_sub(1);
-        self.words.get(place / 64 & mask).is_some_and(|word| word >> (place % 64) & 1 == 1)
+        self.words.get((place / 64) & mask).is_some_and(|word| word >> (place % 64) & 1 == 1)
     }
 
     fn ones(&self) -> usize {
