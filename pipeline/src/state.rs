@@ -117,19 +117,19 @@ impl<'a> State<'a> {
         let (Some(file), Some(info)) = (self.source.file(reference), self.source.info(reference)) else {
             return Ok(());
         };
-        let Some(lineage) = self.of.get(&(reference.file, info.host)).copied() else { return Ok(()) };
-        if info.rows_of(SCHED_PROCESS_FORK) == 0 && info.rows_of(SCHED_PROCESS_EXIT) == 0 {
+        let Some(lineage) = self.of.get(&(reference.file, info.host())).copied() else { return Ok(()) };
+        if info.statistics.rows_of(SCHED_PROCESS_FORK) == 0 && info.statistics.rows_of(SCHED_PROCESS_EXIT) == 0 {
             return Ok(());
         }
         let damaged = |source| Error::Capture { file: file.name.clone(), source };
         let block = file.capture.block(reference.block, &mut self.scratch).map_err(damaged)?;
         changes(&block, &mut |row_time, context, what| {
             self.pending.push(Change {
-                time: file.key(info.host, row_time),
+                time: file.key(info.host(), row_time),
                 boot_ns: row_time,
                 lineage,
                 file: reference.file,
-                host: info.host,
+                host: info.host(),
                 context: Context { comm: b"", exe: b"", uts: b"", ..*context },
                 text: [context.comm.to_vec(), context.exe.to_vec(), context.uts.to_vec()],
                 what,
