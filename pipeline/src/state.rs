@@ -118,7 +118,9 @@ impl<'a> State<'a> {
             return Ok(());
         };
         let Some(lineage) = self.of.get(&(reference.file, info.host())).copied() else { return Ok(()) };
-        if info.statistics.rows_of(SCHED_PROCESS_FORK) == 0 && info.statistics.rows_of(SCHED_PROCESS_EXIT) == 0 {
+        if info.statistics.rows_of(SCHED_PROCESS_FORK) == 0
+            && info.statistics.rows_of(SCHED_PROCESS_EXIT) == 0
+        {
             return Ok(());
         }
         let damaged = |source| Error::Capture { file: file.name.clone(), source };
