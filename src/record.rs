@@ -16,9 +16,13 @@ use crate::{filters::FilterOptions, outcome::Outcome, seal::Sealing};
 /// ask for something else later. The recording ends with Ctrl-C, with COMMAND, or when a limit is reached.
 #[derive(Args, Debug)]
 pub struct Options {
-    /// Capture to write [default: tracer-HOST-DATE.trz]
+    /// Capture to write; - is standard output [default: tracer-HOST-DATE.trz]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+
+    /// FILE is a FIFO or a device that is there: write into it as the events come
+    #[arg(long, requires = "output", conflicts_with_all = ["force", "rotate"])]
+    stream: bool,
 
     /// Replace the capture if it is there
     #[arg(long)]
@@ -90,6 +94,10 @@ pub struct Options {
     /// Keep the last stretch (60s or 256M) in memory, and write it on --trigger or SIGUSR1
     #[arg(long, value_name = "SIZE|TIME", value_parser = amount::stretch)]
     flight: Option<Stretch>,
+
+    /// Memory that --flight may hold: what does not fit goes before its time, and is told as a loss [default: 512M]
+    #[arg(long, value_name = "SIZE", requires = "flight", value_parser = amount::size)]
+    flight_memory: Option<u64>,
 
     /// Write what --flight holds when an event matches this filter
     #[arg(long, value_name = "FILTER", requires = "flight")]

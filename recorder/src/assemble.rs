@@ -24,10 +24,11 @@ use crate::{
     held::Waiting,
     kernel::{EarlyDrop, Record},
     label::Judge,
-    lanes::{Lanes, Work},
+    lanes::{Gauge, Lanes, Wait, Work},
     loss::{self, Ledger, LossEntry},
     names::{NameRequest, Named},
     process_table::Change,
+    write::Written,
 };
 
 /// A block is written at the latest this long after its first row: so much a killed recorder loses.
@@ -174,6 +175,10 @@ impl Assembler {
         self.lanes.gauge().is_stuck()
     }
 
+    pub fn gauge(&self) -> Arc<Gauge> {
+        self.lanes.gauge()
+    }
+
     /// Whether the trigger has matched since this was last asked.
     pub fn take_triggered(&mut self) -> bool {
         std::mem::take(&mut self.triggered)
@@ -213,30 +218,33 @@ impl Assembler {
     }
 
     /// Everything recorded up to now is to be written, and all that follows.
-    pub fn release(&mut self) {
+    pub fn release(&mut self, patience: &mut dyn FnMut() -> Wait) {
         self.roll();
         self.send_sides();
-        self.lanes.hand_over_at_last(Work::Release);
+        self.lanes.hand_over_at_last(Work::Release, patience);
     }
 
-    /// Hands over what is left and waits until the file is finished.
-    pub fn finish(mut self) -> (Counts, Result<crate::write::Written, format::Error>) {
+    /// Hands over what is left and waits until the file is finished, as long as `patience` does.
+    pub fn finish(
+        mut self,
+        patience: &mut dyn FnMut() -> Wait,
+    ) -> (Counts, Result<Option<Written>, format::Error>) {
         // Names that came meanwhile still get into the file.
         self.settle();
         self.say_losses();
         self.tick();
         self.gather_sides();
         for side in std::mem::take(&mut self.sides) {
-            self.lanes.hand_over_at_last(Work::Side(side));
+            self.lanes.hand_over_at_last(Work::Side(side), patience);
         }
         if let Some(mut builder) = self.builder.take().filter(|builder| !builder.is_empty()) {
             builder.set_clock(clocks::now());
             let changes = std::mem::take(&mut self.changes);
-            self.lanes.hand_over_at_last(Work::Block { builder, changes });
+            self.lanes.hand_over_at_last(Work::Block { builder, changes }, patience);
         }
         let counts = self.counts();
         self.progress.events.store(counts.rows, Ordering::Relaxed);
-        (counts, self.lanes.finish())
+        (counts, self.lanes.finish(patience))
     }
 
     /// Hands the block over and begins another. Without room in the queue nothing changes.
@@ -358,7 +366,7 @@ impl Assembler {
                 trigger.follow(record, &context, &self.cgroups);
             }
         }
-        let change = if self.wants_changes && is_state { Change::of(record, &context) } else { None };
+        let change = if self.wants_changes && is_state { Change::of(record, &known.context) } else { None };
         let mut marks = record.marks;
         if !is_wanted {
             marks = Marks(marks.0 | Marks::STATE_ONLY);

@@ -32,12 +32,21 @@ pub struct Outcome {
 }
 
 impl Command {
-    /// Starts the command; `arguments` begin with the program.
-    pub fn start(arguments: &[OsString]) -> io::Result<Command> {
+    /// Starts the command; `arguments` begin with the program. What it writes to standard output goes to standard error
+    /// when the capture has the former.
+    pub fn start(arguments: &[OsString], stdout_is_taken: bool) -> io::Result<Command> {
         let (program, rest) = arguments
             .split_first()
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no command is given"))?;
-        let mut child = process::Command::new(program).args(rest).spawn()?;
+        let mut command = process::Command::new(program);
+        if stdout_is_taken {
+            #[allow(
+                clippy::disallowed_methods,
+                reason = "the descriptor is passed on, and nothing is said through it"
+            )]
+            command.stdout(io::stderr());
+        }
+        let mut child = command.args(rest).spawn()?;
         let pid = child.id();
         let handle = Pid::from_child(&child);
         let handle = pidfd_open(handle, PidfdFlags::empty()).ok();
@@ -97,7 +106,7 @@ mod tests {
 
     fn run(arguments: &[&str]) -> u8 {
         let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
-        Command::start(&arguments).unwrap().wait().code
+        Command::start(&arguments, false).unwrap().wait().code
     }
 
     #[test]
@@ -109,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_command_can_be_asked_to_end() {
-        let mut command = Command::start(&["sleep".into(), "60".into()]).unwrap();
+        let mut command = Command::start(&["sleep".into(), "60".into()], false).unwrap();
         assert_eq!(command.outcome(), None);
         command.terminate();
         assert_eq!(command.wait().code, 143);
@@ -119,9 +128,9 @@ mod tests {
 
     #[test]
     fn a_command_that_is_not_there_says_so_as_a_shell_does() {
-        let error = Command::start(&["/no/such/program".into()]).unwrap_err();
+        let error = Command::start(&["/no/such/program".into()], false).unwrap_err();
         assert_eq!(start_failure_code(&error), 127);
-        assert_eq!(start_failure_code(&Command::start(&["/etc/passwd".into()]).unwrap_err()), 126);
-        assert!(Command::start(&[]).is_err());
+        assert_eq!(start_failure_code(&Command::start(&["/etc/passwd".into()], false).unwrap_err()), 126);
+        assert!(Command::start(&[], false).is_err());
     }
 }

@@ -1,36 +1,59 @@
 //! Contexts that the kernel side has announced, with what has been found out about each.
 
-use events::Context;
+use std::sync::Arc;
 
-/// A context that owns its texts.
+use events::Context;
+use hashbrown::HashSet;
+
+/// Texts that many contexts have, each kept once: a path is up to 4 KiB, and thousands of tasks run the same program.
+#[derive(Debug, Default)]
+pub struct SharedTexts {
+    texts: HashSet<Arc<[u8]>>,
+    /// How many there were when those that nobody has any more went last.
+    swept: usize,
+}
+
+impl SharedTexts {
+    pub fn share(&mut self, text: &[u8]) -> Arc<[u8]> {
+        if let Some(shared) = self.texts.get(text) {
+            return Arc::clone(shared);
+        }
+        if self.texts.len() > 2 * self.swept + 64 {
+            self.texts.retain(|text| Arc::strong_count(text) > 1);
+            self.swept = self.texts.len();
+        }
+        let shared: Arc<[u8]> = text.into();
+        self.texts.insert(Arc::clone(&shared));
+        shared
+    }
+}
+
+/// A context that owns its texts, or shares them.
 #[derive(Clone, Debug)]
 pub struct OwnedContext {
     numbers: Context<'static>,
-    texts: Box<[u8]>,
-    comm_end: u32,
-    exe_end: u32,
+    comm: Box<[u8]>,
+    exe: Arc<[u8]>,
+    uts: Arc<[u8]>,
 }
 
 impl OwnedContext {
-    pub fn new(context: &Context<'_>) -> OwnedContext {
-        let mut texts = Vec::with_capacity(context.comm.len() + context.exe.len() + context.uts.len());
-        texts.extend_from_slice(context.comm);
-        let comm_end = texts.len() as u32;
-        texts.extend_from_slice(context.exe);
-        let exe_end = texts.len() as u32;
-        texts.extend_from_slice(context.uts);
-        let numbers = Context { comm: b"", exe: b"", uts: b"", ..*context };
-        OwnedContext { numbers, texts: texts.into_boxed_slice(), comm_end, exe_end }
+    pub fn new(context: &Context<'_>, texts: &mut SharedTexts) -> OwnedContext {
+        OwnedContext {
+            numbers: Context { comm: b"", exe: b"", uts: b"", ..*context },
+            comm: context.comm.into(),
+            exe: texts.share(context.exe),
+            uts: texts.share(context.uts),
+        }
     }
 
     pub fn view(&self) -> Context<'_> {
-        let text = |from: u32, to: u32| self.texts.get(from as usize..to as usize).unwrap_or_default();
-        Context {
-            comm: text(0, self.comm_end),
-            exe: text(self.comm_end, self.exe_end),
-            uts: text(self.exe_end, self.texts.len() as u32),
-            ..self.numbers
-        }
+        Context { comm: &self.comm, exe: &self.exe, uts: &self.uts, ..self.numbers }
+    }
+
+    /// The program's path, to be kept without a copy.
+    pub fn exe(&self) -> &Arc<[u8]> {
+        &self.exe
     }
 }
 
@@ -47,8 +70,8 @@ pub struct Known {
 }
 
 impl Known {
-    fn new(context: &Context<'_>) -> Known {
-        Known { context: OwnedContext::new(context), local: None, mask: None, trigger: None }
+    fn new(context: OwnedContext) -> Known {
+        Known { context, local: None, mask: None, trigger: None }
     }
 }
 
@@ -61,11 +84,14 @@ pub const NOBODY: u32 = u32::MAX;
 pub struct ContextTable {
     known: Vec<Option<Known>>,
     nobody: Known,
+    texts: SharedTexts,
 }
 
 impl Default for ContextTable {
     fn default() -> ContextTable {
-        ContextTable { known: Vec::new(), nobody: Known::new(&Context::default()) }
+        let mut texts = SharedTexts::default();
+        let nobody = Known::new(OwnedContext::new(&Context::default(), &mut texts));
+        ContextTable { known: Vec::new(), nobody, texts }
     }
 }
 
@@ -73,7 +99,12 @@ impl Default for ContextTable {
 const IDS: usize = 1 << 26;
 
 impl ContextTable {
-    pub fn announce(&mut self, id: u32, context: &Context<'_>) {
+    /// The context with texts of its own, shared with those that are here.
+    pub fn own(&mut self, context: &Context<'_>) -> OwnedContext {
+        OwnedContext::new(context, &mut self.texts)
+    }
+
+    pub fn announce(&mut self, id: u32, context: OwnedContext) {
         let at = id as usize;
         if at >= IDS {
             return;
@@ -118,13 +149,30 @@ mod tests {
             ..Context::default()
         };
         let mut table = ContextTable::default();
-        table.announce(3, &context);
+        let owned = table.own(&context);
+        table.announce(3, owned);
         assert_eq!(table.get(3).context.view(), context);
         assert_eq!(table.get(4).context.view(), Context::default());
         table.forget(3);
         assert_eq!(table.get(3).context.view(), Context::default());
-        table.announce(3, &Context { pid: 8, ..Context::default() });
+        let owned = table.own(&Context { pid: 8, ..Context::default() });
+        table.announce(3, owned);
         assert_eq!(table.get(3).context.view().pid, 8);
         assert_eq!(table.get(NOBODY).context.view(), Context::default());
+    }
+
+    #[test]
+    fn contexts_of_one_program_share_its_path_and_nothing_is_kept_that_nobody_has() {
+        let mut texts = SharedTexts::default();
+        let of = |path: &str, texts: &mut SharedTexts| {
+            OwnedContext::new(&Context { exe: path.as_bytes(), ..Context::default() }, texts)
+        };
+        let (first, second) = (of("/bin/ls", &mut texts), of("/bin/ls", &mut texts));
+        assert!(Arc::ptr_eq(first.exe(), second.exe()));
+        for number in 0..100_000 {
+            of(&format!("/bin/{number}"), &mut texts);
+        }
+        assert!(texts.texts.len() < 1_000, "{}", texts.texts.len());
+        assert!(Arc::ptr_eq(first.exe(), of("/bin/ls", &mut texts).exe()));
     }
 }

@@ -183,6 +183,7 @@ mod tests {
     use events::Context;
 
     use super::*;
+    use crate::contexts::SharedTexts;
 
     #[test]
     fn a_record_comes_back_as_it_went_in() {
@@ -219,7 +220,7 @@ mod tests {
         let mut waiting = Waiting::default();
         waiting.push(Held::Forget(1));
         let context = Context { comm: b"ls", ..Context::default() };
-        waiting.push(Held::Context(1, OwnedContext::new(&context)));
+        waiting.push(Held::Context(1, OwnedContext::new(&context, &mut SharedTexts::default())));
         assert!(waiting.bytes > 2);
         while waiting.pop().is_some() {}
         assert_eq!((waiting.bytes, waiting.is_empty()), (0, true));

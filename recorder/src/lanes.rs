@@ -14,7 +14,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender, bounded};
@@ -32,6 +32,17 @@ const WORK_QUEUE: usize = 3;
 const WRITE_QUEUE: usize = 4;
 /// How long handing over may wait at most: the kernel's buffers hold more than that.
 const PATIENCE: Duration = Duration::from_millis(10);
+/// Between two looks whether the threads are done.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+/// What a stream that was abandoned may take to end.
+const LAST_WAIT: Duration = Duration::from_secs(1);
+
+/// Whether the output is worth waiting for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wait {
+    On,
+    NoLonger,
+}
 
 /// What goes down the lanes, in order.
 #[derive(Debug)]
@@ -63,6 +74,8 @@ pub struct Gauge {
     pub rows: AtomicU64,
     /// The writer cannot go on: the recording should end.
     pub stuck: AtomicBool,
+    /// Nobody waits for the output any longer.
+    pub abandoned: Arc<AtomicBool>,
 }
 
 /// The running threads.
@@ -91,8 +104,8 @@ impl Lanes {
         Ok(Lanes { work, spare, builders: 0, gauge, encode, write })
     }
 
-    pub fn gauge(&self) -> &Gauge {
-        &self.gauge
+    pub fn gauge(&self) -> Arc<Gauge> {
+        Arc::clone(&self.gauge)
     }
 
     /// An empty builder, if there is one or may be one more.
@@ -120,15 +133,32 @@ impl Lanes {
         self.work.is_full()
     }
 
-    /// Hands over and waits as long as it takes: at the end, when nothing is drained any more.
-    pub fn hand_over_at_last(&self, work: Work) {
-        // Refused only when the encoder is gone; `finish` says why.
-        let _ = self.work.send(work);
+    /// Hands over and waits as long as `patience` does: at the end, when nothing is drained any more.
+    pub fn hand_over_at_last(&self, mut work: Work, patience: &mut dyn FnMut() -> Wait) {
+        loop {
+            match self.work.send_timeout(work, LOOK_AGAIN) {
+                Err(SendTimeoutError::Timeout(back)) if patience() == Wait::On => work = back,
+                // Refused only when the encoder is gone; `finish` says why.
+                _ => return,
+            }
+        }
     }
 
-    /// Waits until everything is written and the file is finished.
-    pub fn finish(self) -> Result<Written, format::Error> {
+    /// Waits until everything is written and the file is finished, as long as `patience` does. A stream is then told to
+    /// end; a file system that does not answer is left, with the threads that wait for it: `None`.
+    pub fn finish(self, patience: &mut dyn FnMut() -> Wait) -> Result<Option<Written>, format::Error> {
         drop(self.work);
+        let mut leave_at = None;
+        while !(self.encode.is_finished() && self.write.is_finished()) {
+            thread::sleep(LOOK_AGAIN);
+            if leave_at.is_none() && patience() == Wait::NoLonger {
+                self.gauge.abandoned.store(true, Ordering::Relaxed);
+                leave_at = Some(Instant::now() + LAST_WAIT);
+            }
+            if leave_at.is_some_and(|at| at <= Instant::now()) {
+                return Ok(None);
+            }
+        }
         let encoded = self.encode.join();
         let written = self.write.join();
         let broken = || format::Error::Io {
@@ -136,7 +166,7 @@ impl Lanes {
             source: std::io::Error::other("a thread of the recorder ended early"),
         };
         encoded.map_err(|_| broken())??;
-        written.map_err(|_| broken())
+        written.map(Some).map_err(|_| broken())
     }
 }
 

@@ -25,6 +25,10 @@ pub struct LossEntry {
 pub const QUEUE_FULL: &str = "queue full";
 /// The block that the event was in could not be written: the disk was full.
 pub const DISK_FULL: &str = "disk full";
+/// The block that the event was in could not be written for another reason, which the recorder said when it ended.
+pub const OUTPUT_FAILED: &str = "output failed";
+/// A flight recorder let the event go before its time: its memory was full.
+pub const FLIGHT_FULL: &str = "flight memory full";
 /// The file format has no room for such a row (an argument of a mebibyte).
 pub const REFUSED: &str = "refused";
 

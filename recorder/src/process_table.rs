@@ -2,16 +2,51 @@
 //!
 //! A rotated file and a flight recorder's stretch begin in the middle: whoever was there before has no fork event in
 //! them. The table starts as the snapshot and takes the changes of every block that lies before the point.
+//!
+//! A child has its parent's program, arguments and descriptors until it executes another: these are shared, not copied,
+//! so that a thousand forks of a process with long arguments take no more than one.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use events::{Context, Raw, catalogue::process};
 use format::Process;
 
 use crate::{
+    contexts::OwnedContext,
     kernel::Record,
     snapshot::{ProcessState, same_start},
 };
+
+/// A process with its long texts apart, which others may share.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Entry {
+    /// Its `exe`, `argv` and `fds` are empty.
+    process: Process,
+    exe: Arc<[u8]>,
+    argv: Arc<[u8]>,
+    fds: Arc<[(i32, Vec<u8>)]>,
+}
+
+impl Entry {
+    pub fn new(mut process: Process) -> Entry {
+        let exe = std::mem::take(&mut process.exe).into();
+        let argv = std::mem::take(&mut process.argv).into();
+        let fds = std::mem::take(&mut process.fds).into();
+        Entry { process, exe, argv, fds }
+    }
+
+    fn whole(&self) -> Process {
+        let (exe, argv, fds) = (self.exe.to_vec(), self.argv.to_vec(), self.fds.to_vec());
+        Process { exe, argv, fds, ..self.process.clone() }
+    }
+
+    fn fds_bytes(&self) -> usize {
+        self.fds.iter().map(|(_, text)| size_of::<(i32, Vec<u8>)>() + text.len()).sum()
+    }
+}
 
 /// What one event did to the processes there are.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,10 +54,10 @@ pub enum Change {
     /// A process began: its parent, and what of it is known already.
     Fork {
         parent: u32,
-        child: Process,
+        child: Entry,
     },
     /// It runs another program, or what is known of it is newer than the table.
-    Exec(Process),
+    Exec(Entry),
     Exit {
         pid: u32,
         start_ns: u64,
@@ -31,7 +66,8 @@ pub enum Change {
 
 impl Change {
     /// The change that a fork, exec or exit event stands for; other events change nothing.
-    pub fn of(record: &Record<'_>, context: &Context<'_>) -> Option<Change> {
+    pub fn of(record: &Record<'_>, owned: &OwnedContext) -> Option<Change> {
+        let context = &owned.view();
         match record.event {
             process::SCHED_PROCESS_FORK => {
                 let child = Fork::read(record)?;
@@ -42,17 +78,18 @@ impl Change {
                     ns_pid: child.ns_pid,
                     start_ns: child.start_ns,
                     parent_start_ns: context.process_start_ns,
-                    argv: Vec::new(),
                     ..parent
                 };
+                let child = Entry { exe: Arc::clone(owned.exe()), ..Entry::new(child) };
                 Some(Change::Fork { parent: context.pid, child })
             }
             process::SCHED_PROCESS_EXEC => {
                 let argv = match argument(record, "argv") {
-                    Raw::Bytes(argv) => argv.to_vec(),
-                    _ => Vec::new(),
+                    Raw::Bytes(argv) => argv.into(),
+                    _ => Arc::default(),
                 };
-                Some(Change::Exec(Process { argv, ..process_of(context) }))
+                let exe = Arc::clone(owned.exe());
+                Some(Change::Exec(Entry { exe, argv, ..Entry::new(process_of(context)) }))
             }
             process::SCHED_PROCESS_EXIT => {
                 let (pid, start_ns) = (context.pid, context.process_start_ns);
@@ -60,6 +97,19 @@ impl Change {
             }
             _ => None,
         }
+    }
+}
+
+impl Change {
+    /// Memory that is this change's own: what it shares with a context is not counted.
+    pub fn bytes(&self) -> usize {
+        size_of::<Change>()
+            + match self {
+                Change::Fork { child: entry, .. } | Change::Exec(entry) => {
+                    entry.process.comm.len() + entry.argv.len()
+                }
+                Change::Exit { .. } => 0,
+            }
     }
 }
 
@@ -106,7 +156,7 @@ pub(crate) fn argument<'a>(record: &Record<'a>, name: &str) -> Raw<'a> {
         .unwrap_or(Raw::Missing)
 }
 
-/// What a context says of its process.
+/// What a context says of its process, but for its program.
 fn process_of(context: &Context<'_>) -> Process {
     Process {
         pid: context.pid,
@@ -122,7 +172,6 @@ fn process_of(context: &Context<'_>) -> Process {
         net_ns: context.net_ns,
         user_ns: context.user_ns,
         comm: context.comm.to_vec(),
-        exe: context.exe.to_vec(),
         ..Process::default()
     }
 }
@@ -150,48 +199,105 @@ pub fn process_from(state: &ProcessState, cgroup_id: u64) -> Process {
     }
 }
 
+/// Bytes that the texts of all processes may take together.
+const TEXTS_BOUND: usize = 64 << 20;
+/// What is kept of each process's arguments when the bound is met, tried one after the other.
+const SHORTER: [usize; 3] = [4096, 256, 0];
+
 /// Processes by pid: at one time a pid is one process.
 #[derive(Clone, Debug, Default)]
 pub struct ProcessTable {
-    alive: BTreeMap<u32, Process>,
+    alive: BTreeMap<u32, Entry>,
+    /// At most so many bytes have texts: those that are shared count once when they are counted anew.
+    texts_bytes: usize,
 }
 
 impl ProcessTable {
     pub fn new(processes: Vec<Process>) -> ProcessTable {
-        ProcessTable { alive: processes.into_iter().map(|p| (p.pid, p)).collect() }
+        let alive = processes.into_iter().map(|p| (p.pid, Entry::new(p))).collect();
+        let mut table = ProcessTable { alive, texts_bytes: 0 };
+        table.hold_to_bound(TEXTS_BOUND);
+        table
     }
 
     pub fn apply(&mut self, change: Change) {
         match change {
             Change::Fork { parent, mut child } => {
                 if let Some(parent) = self.alive.get(&parent) {
-                    child.argv.clone_from(&parent.argv);
-                    child.fds.clone_from(&parent.fds);
+                    child.argv = Arc::clone(&parent.argv);
+                    child.fds = Arc::clone(&parent.fds);
                 }
                 // A snapshot taken meanwhile may know more of it.
-                let known =
-                    self.alive.get(&child.pid).is_some_and(|p| same_start(p.start_ns, child.start_ns));
+                let pid = child.process.pid;
+                let known = self
+                    .alive
+                    .get(&pid)
+                    .is_some_and(|p| same_start(p.process.start_ns, child.process.start_ns));
                 if !known {
-                    self.alive.insert(child.pid, child);
+                    self.alive.insert(pid, child);
                 }
             }
-            Change::Exec(mut process) => {
-                if let Some(known) = self.alive.get_mut(&process.pid) {
-                    process.fds = std::mem::take(&mut known.fds);
+            Change::Exec(mut entry) => {
+                if let Some(known) = self.alive.get_mut(&entry.process.pid) {
+                    entry.fds = std::mem::take(&mut known.fds);
                 }
-                self.alive.insert(process.pid, process);
+                self.texts_bytes += entry.argv.len() + entry.exe.len();
+                self.alive.insert(entry.process.pid, entry);
+                if self.texts_bytes > TEXTS_BOUND {
+                    self.hold_to_bound(TEXTS_BOUND);
+                }
             }
             Change::Exit { pid, start_ns } => {
-                if self.alive.get(&pid).is_some_and(|p| same_start(p.start_ns, start_ns)) {
+                if self.alive.get(&pid).is_some_and(|p| same_start(p.process.start_ns, start_ns)) {
                     self.alive.remove(&pid);
                 }
             }
         }
     }
 
+    /// Counts the texts anew, and cuts arguments while they are too much. Half of the bound is free afterwards, so that
+    /// this is rare.
+    fn hold_to_bound(&mut self, bound: usize) {
+        self.texts_bytes = self.count_texts();
+        for keep in SHORTER {
+            if self.texts_bytes <= bound / 2 {
+                return;
+            }
+            for entry in self.alive.values_mut().filter(|entry| entry.argv.len() > keep) {
+                // Whole arguments, as far as they go.
+                let cut = entry.argv.get(..keep).unwrap_or_default();
+                let end = cut.iter().rposition(|byte| *byte == 0).map_or(0, |nul| nul + 1);
+                entry.argv = cut.get(..end).unwrap_or_default().into();
+            }
+            self.texts_bytes = self.count_texts();
+        }
+        if self.texts_bytes > bound / 2 {
+            for entry in self.alive.values_mut() {
+                entry.fds = Arc::default();
+            }
+            self.texts_bytes = self.count_texts();
+        }
+    }
+
+    fn count_texts(&self) -> usize {
+        let mut seen: HashSet<*const u8> = HashSet::new();
+        let mut bytes = 0;
+        for entry in self.alive.values() {
+            for text in [&entry.exe, &entry.argv] {
+                if !text.is_empty() && seen.insert(text.as_ptr()) {
+                    bytes += text.len();
+                }
+            }
+            if !entry.fds.is_empty() && seen.insert(entry.fds.as_ptr().cast()) {
+                bytes += entry.fds_bytes();
+            }
+        }
+        bytes
+    }
+
     /// In order of pid.
     pub fn processes(&self) -> Vec<Process> {
-        self.alive.values().cloned().collect()
+        self.alive.values().map(Entry::whole).collect()
     }
 }
 
@@ -207,10 +313,10 @@ mod tests {
     fn forks_add_execs_replace_and_exits_remove() {
         let mut table = ProcessTable::new(vec![process(1, 0)]);
         let child = Process { pid: 7, start_ns: 5_000_000_123, ..Process::default() };
-        table.apply(Change::Fork { parent: 1, child: child.clone() });
+        table.apply(Change::Fork { parent: 1, child: Entry::new(child.clone()) });
         assert_eq!(table.processes()[1].argv, b"init\0");
         let exec = Process { exe: b"/bin/ls".to_vec(), argv: b"ls\0".to_vec(), ..child };
-        table.apply(Change::Exec(exec.clone()));
+        table.apply(Change::Exec(Entry::new(exec.clone())));
         assert_eq!(table.processes()[1], exec);
         table.apply(Change::Exit { pid: 7, start_ns: 1 });
         assert_eq!(table.processes().len(), 2, "an older process of that pid does not end the new one");
@@ -222,7 +328,32 @@ mod tests {
     fn a_fork_that_the_snapshot_has_seen_already_changes_nothing() {
         let mut table = ProcessTable::new(vec![process(7, 1_230_000_000)]);
         let child = Process { pid: 7, start_ns: 1_234_567_890, ..Process::default() };
-        table.apply(Change::Fork { parent: 1, child });
+        table.apply(Change::Fork { parent: 1, child: Entry::new(child) });
         assert_eq!(table.processes(), [process(7, 1_230_000_000)]);
+    }
+
+    #[test]
+    fn forks_share_what_they_have_of_their_parent() {
+        let mut table = ProcessTable::new(vec![Process { argv: vec![b'x'; 16 << 10], ..process(1, 0) }]);
+        for pid in 2..10_000 {
+            let child = Process { pid, start_ns: u64::from(pid) << 32, ..Process::default() };
+            table.apply(Change::Fork { parent: 1, child: Entry::new(child) });
+        }
+        assert_eq!(table.count_texts(), 16 << 10);
+        assert_eq!(table.processes()[9_000].argv.len(), 16 << 10);
+    }
+
+    #[test]
+    fn arguments_of_all_processes_together_are_bounded_and_whole_arguments_stay() {
+        let mut table = ProcessTable::default();
+        for pid in 1..20_000 {
+            let argv = [&b"short\0"[..], &vec![pid as u8 | 1; 16 << 10], b"\0"].concat();
+            let start_ns = u64::from(pid) << 32;
+            table.apply(Change::Exec(Entry::new(Process { pid, start_ns, argv, ..Process::default() })));
+            assert!(table.texts_bytes <= TEXTS_BOUND);
+        }
+        let processes = table.processes();
+        assert!(processes.iter().all(|p| p.argv.starts_with(b"short\0")));
+        assert!(processes.iter().any(|p| p.argv == b"short\0"));
     }
 }

@@ -7,7 +7,7 @@
 
 use std::{
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -17,7 +17,7 @@ use crate::{
     assemble::{Assembler, Choice, NameService, Progress},
     cgroup_table::CgroupTable,
     kernel,
-    lanes::{Gauge, Lanes},
+    lanes::{Gauge, Lanes, Wait},
     output::OutputError,
     source::Source,
     write::{Destination, Halt, Sink, Written},
@@ -54,6 +54,10 @@ pub enum Step {
     /// Write out what the flight recorder holds.
     Trigger,
     Stop,
+    /// The same, and somebody has asked for it: an output that takes nothing any more is not waited for as if nobody had.
+    Hurry,
+    /// Asked for once more.
+    Abandon,
 }
 
 /// What came of a recording.
@@ -94,6 +98,12 @@ pub enum Error {
     Format(#[from] format::Error),
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
+    #[error(
+        "the output takes nothing any more and was given up: what it took before is a capture without its end (`tracer recover`)"
+    )]
+    Hung,
+    #[error("nobody reads the stream: nothing was recorded")]
+    NoReader,
 }
 
 /// A recording whose file has been begun.
@@ -104,6 +114,7 @@ pub struct Session {
     started: Instant,
     after: Duration,
     is_flight: bool,
+    is_stream: bool,
 }
 
 impl Session {
@@ -112,12 +123,14 @@ impl Session {
         let progress = Arc::new(Progress::default());
         let gauge = Arc::new(Gauge { bytes: Arc::clone(&progress.bytes), ..Gauge::default() });
         let is_flight = setup.destination.flight.is_some();
+        let is_stream = setup.destination.place.is_stream();
         let start_ns = setup.header.recording.start_ns;
         let sink =
             Sink::create(setup.destination, setup.header, Arc::clone(&gauge)).map_err(|halt| match halt {
                 Halt::Output(error) => Error::Output(error),
                 Halt::Failed(error) => Error::Format(error),
                 Halt::DiskFull | Halt::MaxSize => Error::DiskFull,
+                Halt::ReaderGone | Halt::Abandoned => Error::NoReader,
             })?;
         let wants_changes = sink.wants_changes();
         let lanes = Lanes::start(Options::new(setup.compression), sink, gauge, setup.priority_boost)
@@ -133,7 +146,7 @@ impl Session {
         assembler.tell(Side::Processes(setup.processes.clone()));
         assembler.tell(Side::Users(setup.users));
         assembler.begin(setup.processes, start_ns);
-        Ok(Session { assembler, progress, started: Instant::now(), after: setup.after, is_flight })
+        Ok(Session { assembler, progress, started: Instant::now(), after: setup.after, is_flight, is_stream })
     }
 
     /// Numbers to show while it runs.
@@ -151,11 +164,11 @@ impl Session {
         let mut source_error = None;
         loop {
             let wait = match steer() {
-                Step::Stop => break,
+                Step::Stop | Step::Hurry | Step::Abandon => break,
                 Step::Go => WAIT,
                 Step::Watch => SHORT_WAIT,
                 Step::Trigger => {
-                    self.trigger(&mut until);
+                    self.trigger(&mut until, steer);
                     WAIT
                 }
             };
@@ -169,7 +182,7 @@ impl Session {
             }
             self.assembler.tick();
             if self.assembler.take_triggered() {
-                self.trigger(&mut until);
+                self.trigger(&mut until, steer);
             }
         }
         if let Err(error) = source.finish(&mut self.assembler) {
@@ -178,10 +191,11 @@ impl Session {
         self.assembler.settle();
         // What triggers at the very end is worth keeping as well.
         if self.assembler.take_triggered() {
-            self.trigger(&mut until);
+            self.trigger(&mut until, steer);
         }
         let took = self.started.elapsed();
-        let (counts, written) = self.assembler.finish();
+        let mut patience = Patience::new(self.assembler.gauge(), self.is_stream);
+        let (counts, written) = self.assembler.finish(&mut || patience.with(steer()));
         let Written {
             files,
             bytes,
@@ -193,7 +207,7 @@ impl Session {
             left_out_rows,
             halt,
             released,
-        } = written?;
+        } = written?.ok_or(Error::Hung)?;
         Ok(Summary {
             events: rows,
             lost: counts.lost + lost_rows,
@@ -212,10 +226,46 @@ impl Session {
         })
     }
 
-    fn trigger(&mut self, until: &mut Option<Instant>) {
+    fn trigger(&mut self, until: &mut Option<Instant>, steer: &mut dyn FnMut() -> Step) {
         if self.is_flight && until.is_none() {
-            self.assembler.release();
+            let mut patience = Patience::new(self.assembler.gauge(), self.is_stream);
+            self.assembler.release(&mut || patience.with(steer()));
             *until = Some(Instant::now() + self.after);
         }
+    }
+}
+
+/// How long an output that takes nothing is waited for at the end.
+#[derive(Debug)]
+struct Patience {
+    gauge: Arc<Gauge>,
+    is_stream: bool,
+    /// Bytes that it had taken, and since when it takes no more.
+    bytes: u64,
+    since: Instant,
+}
+
+/// A reader that has not read for so long has stopped, or a disk.
+const STREAM_STALL: Duration = Duration::from_secs(2);
+const FILE_STALL: Duration = Duration::from_secs(60);
+
+impl Patience {
+    fn new(gauge: Arc<Gauge>, is_stream: bool) -> Patience {
+        let bytes = gauge.bytes.load(Ordering::Relaxed);
+        Patience { gauge, is_stream, bytes, since: Instant::now() }
+    }
+
+    /// Nobody who did not ask for the end is kept from it; who asks once waits for a slow disk, who asks twice does not.
+    fn with(&mut self, step: Step) -> Wait {
+        let bytes = self.gauge.bytes.load(Ordering::Relaxed);
+        if bytes != self.bytes {
+            (self.bytes, self.since) = (bytes, Instant::now());
+        }
+        let stall = match step {
+            Step::Hurry if !self.is_stream => FILE_STALL,
+            Step::Hurry | Step::Abandon => STREAM_STALL,
+            _ => return Wait::On,
+        };
+        if self.since.elapsed() < stall { Wait::On } else { Wait::NoLonger }
     }
 }

@@ -3,7 +3,6 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    fs,
     io::{self, Write},
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError, atomic::Ordering},
@@ -17,7 +16,7 @@ use crate::{
     amount::Stretch,
     lanes::{Gauge, Piece},
     loss,
-    output::{Output, OutputError},
+    output::{ClosedFile, Output, OutputError, Place},
     process_table::{Change, ProcessTable},
     rotate::Rotation,
 };
@@ -28,17 +27,24 @@ const BEGIN_BYTES: u64 = 1 << 20;
 const END_BYTES: u64 = 256 << 10;
 const END_BYTES_PER_BLOCK: u64 = 4 << 10;
 
+/// Bytes of cgroups that are remembered for files that begin later.
+const CGROUPS_BOUND: usize = 32 << 20;
+/// What `--flight` may hold unless told otherwise.
+pub const DEFAULT_FLIGHT_BYTES: u64 = 512 << 20;
+
 /// Where a recording goes.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Destination {
+    /// Opened already.
+    pub place: Place,
     pub path: PathBuf,
-    /// Replace what is there.
-    pub force: bool,
     /// All files together stay below this.
     pub max_bytes: Option<u64>,
     pub rotation: Option<Rotation>,
     /// Keep this much in memory and write only when released.
     pub flight: Option<Stretch>,
+    /// Bytes that may be kept so, however long the stretch is meant to be.
+    pub flight_bytes: u64,
     /// Signature and encryption.
     pub seal: WriterOptions,
 }
@@ -51,6 +57,10 @@ pub enum Halt {
     MaxSize,
     Failed(format::Error),
     Output(OutputError),
+    /// Whoever read the stream is gone.
+    ReaderGone,
+    /// Whoever reads the stream took nothing any more when the recording was to end.
+    Abandoned,
 }
 
 /// What came of it.
@@ -105,8 +115,7 @@ struct OpenFile {
 /// A finished file of a rotated set.
 #[derive(Debug)]
 struct Closed {
-    path: PathBuf,
-    bytes: u64,
+    file: ClosedFile,
     blocks: u64,
     rows: u64,
 }
@@ -118,6 +127,34 @@ struct Held {
     changes: Vec<Change>,
 }
 
+impl Held {
+    fn bytes(&self) -> u64 {
+        (self.block.bytes() + self.changes.iter().map(Change::bytes).sum::<usize>()) as u64
+    }
+}
+
+/// A stretch of rows that a flight recorder had no memory for.
+#[derive(Clone, Copy, Debug)]
+struct LetGo {
+    from_ns: u64,
+    to_ns: u64,
+    rows: u64,
+}
+
+/// Stretches shorter than this are one: what is remembered of them stays small, however long the recording.
+const LET_GO_NS: u64 = 100_000_000;
+
+fn let_go(stretches: &mut VecDeque<LetGo>, block: &EncodedBlock) {
+    let (from_ns, to_ns, rows) = (block.first_ns(), block.last_ns(), u64::from(block.rows()));
+    match stretches.back_mut().filter(|last| to_ns.saturating_sub(last.from_ns) < LET_GO_NS) {
+        Some(last) => {
+            last.to_ns = last.to_ns.max(to_ns);
+            last.rows += rows;
+        }
+        None => stretches.push_back(LetGo { from_ns, to_ns, rows }),
+    }
+}
+
 /// The writing end of a recording.
 #[derive(Debug)]
 pub struct Sink {
@@ -127,6 +164,7 @@ pub struct Sink {
     /// State at the beginning of what is not written yet, for files that begin in the middle.
     processes: Option<ProcessTable>,
     cgroups: BTreeMap<u64, Cgroup>,
+    cgroups_bytes: usize,
     users: Vec<User>,
     held: VecDeque<Held>,
     held_bytes: u64,
@@ -134,12 +172,18 @@ pub struct Sink {
     /// The file has got its processes, cgroups and users.
     begun: bool,
     previous_head: Option<[u8; 32]>,
+    /// The file that comes after the open one, made already.
+    next: Option<Output>,
     part: u32,
     closed: VecDeque<Closed>,
     /// Files that should be gone, and could not be removed.
     unremoved: Vec<Closed>,
     /// Boot clock of the first and the last row that could not be written.
     lost_ns: Option<(u64, u64)>,
+    lost_cause: &'static str,
+    unwritten_rows: u64,
+    /// What a flight recorder had to let go before its time.
+    let_go: VecDeque<LetGo>,
     gauge: Arc<Gauge>,
     result: Written,
 }
@@ -155,16 +199,21 @@ impl Sink {
             file: None,
             processes: keeps_state.then(ProcessTable::default),
             cgroups: BTreeMap::new(),
+            cgroups_bytes: 0,
             users: Vec::new(),
             held: VecDeque::new(),
             held_bytes: 0,
             holding,
             begun: !keeps_state,
             previous_head: None,
+            next: None,
             part: 0,
             closed: VecDeque::new(),
             unremoved: Vec::new(),
             lost_ns: None,
+            lost_cause: loss::DISK_FULL,
+            unwritten_rows: 0,
+            let_go: VecDeque::new(),
             gauge,
             result: Written::default(),
         };
@@ -185,25 +234,20 @@ impl Sink {
     }
 
     fn open(&mut self) -> Result<(), Halt> {
-        let path = self.path();
-        // A part gets its name once its header stands: whoever is killed in between leaves a set that reads.
-        let mut output = if self.destination.rotation.is_some() {
-            Output::create_unnamed(&path, self.destination.force)
-        } else {
-            Output::create(&path, self.destination.force)
-        }
-        .map_err(Halt::Output)?;
+        let mut output = match self.next.take() {
+            Some(output) => output,
+            None => self.destination.place.output(&self.path()).map_err(Halt::Output)?,
+        };
         output.count_into(Arc::clone(&self.gauge.bytes));
-        if output.reserve(64 << 10, END_BYTES).is_err() {
-            let _ = if self.destination.rotation.is_some() { output.remove() } else { Ok(()) };
-            return Err(Halt::DiskFull);
-        }
+        output.abandon_with(Arc::clone(&self.gauge.abandoned));
+        output.reserve(64 << 10, END_BYTES).map_err(|_| Halt::DiskFull)?;
         let output = Shared(Arc::new(Mutex::new(output)));
         self.header.recording.part = self.part;
         self.header.recording.previous_head = self.previous_head;
         let writer =
             Writer::create_with(output.clone(), &self.header, self.destination.seal.clone()).map_err(halt)?;
-        output.with(|output| output.name(&path)).map_err(Halt::Output)?;
+        // It gets its name once its header stands: whoever is killed in between leaves a set that reads.
+        output.with(Output::name).map_err(Halt::Output)?;
         self.file = Some(OpenFile { writer, output, blocks: 0, rows: 0, first_ns: None });
         Ok(())
     }
@@ -290,16 +334,32 @@ impl Sink {
                     *table = ProcessTable::new(processes.clone());
                 }
             }
-            Side::Cgroups(cgroups) => {
-                for cgroup in cgroups {
-                    self.cgroups.insert(cgroup.id, cgroup.clone());
-                }
+            Side::Cgroups(cgroups) if self.processes.is_some() => {
+                cgroups.iter().for_each(|cgroup| self.know(cgroup));
             }
             Side::Users(users) => self.users.clone_from(users),
             _ => {}
         }
         // A file that has not begun gets the state at its beginning later; losses of a stretch that is let go are not its.
         if self.begun || matches!(side, Side::Losses(_)) { self.write_side(&side) } else { Ok(()) }
+    }
+
+    /// Remembers a cgroup for files that begin later. One that is gone is told of in the file that was open then; who can
+    /// make cgroups cannot make more than the bound known.
+    fn know(&mut self, cgroup: &Cgroup) {
+        let is_over = self.begun && !self.holding && cgroup.removed_ns.is_some();
+        if let Some(older) = self.cgroups.remove(&cgroup.id) {
+            self.cgroups_bytes -= cgroup_bytes(&older);
+        }
+        let bytes = cgroup_bytes(cgroup);
+        if self.cgroups_bytes + bytes > CGROUPS_BOUND {
+            self.cgroups.retain(|_, cgroup| cgroup.removed_ns.is_none());
+            self.cgroups_bytes = self.cgroups.values().map(cgroup_bytes).sum();
+        }
+        if !is_over && self.cgroups_bytes + bytes <= CGROUPS_BOUND {
+            self.cgroups_bytes += bytes;
+            self.cgroups.insert(cgroup.id, cgroup.clone());
+        }
     }
 
     fn write_side(&mut self, side: &Side) -> Result<(), Halt> {
@@ -318,6 +378,7 @@ impl Sink {
         }
         self.begun = true;
         self.cgroups.retain(|_, cgroup| cgroup.removed_ns.is_none());
+        self.cgroups_bytes = self.cgroups.values().map(cgroup_bytes).sum();
         let processes = self.processes.as_ref().map(ProcessTable::processes).unwrap_or_default();
         self.write_side(&Side::Processes(processes))?;
         self.write_side(&Side::Cgroups(self.cgroups.values().cloned().collect()))?;
@@ -335,8 +396,13 @@ impl Sink {
         // A file that may have no successor stays open, so that what is lost can be told in it.
         let next = BEGIN_BYTES + block.bytes() as u64;
         file.output.with(|output| output.reserve(next, 2 * END_BYTES)).map_err(|_| Halt::DiskFull)?;
-        self.close()?;
         self.part += 1;
+        let opened = self.destination.place.output(&self.path());
+        self.next = Some(opened.map_err(|error| {
+            self.part -= 1;
+            Halt::Output(error)
+        })?);
+        self.close()?;
         self.begun = false;
         self.open()
     }
@@ -349,11 +415,9 @@ impl Sink {
         let (_, Finished { head, .. }) = finished;
         self.previous_head = Some(head);
         let path = output.with(|output| output.path().to_owned());
-        output
-            .with(Output::settle)
-            .map_err(|source| Halt::Output(OutputError::Io { path: path.clone(), source }))?;
-        let bytes = output.with(|output| output.written());
-        self.closed.push_back(Closed { path, bytes, blocks, rows });
+        let file =
+            output.with(Output::settle).map_err(|source| Halt::Output(OutputError::Io { path, source }))?;
+        self.closed.push_back(Closed { file, blocks, rows });
         self.remove_surplus();
         Ok(())
     }
@@ -365,11 +429,11 @@ impl Sink {
         };
         while self.closed.len() > keep.max(1) {
             let Some(oldest) = self.closed.pop_front() else { return };
-            if fs::remove_file(&oldest.path).is_err() {
+            if self.destination.place.remove(&oldest.file).is_err() {
                 self.unremoved.push(oldest);
                 continue;
             }
-            self.gauge.bytes.fetch_sub(oldest.bytes, Ordering::Relaxed);
+            self.gauge.bytes.fetch_sub(oldest.file.bytes, Ordering::Relaxed);
             self.result.rows -= oldest.rows;
             self.result.blocks -= oldest.blocks;
             self.result.removed_rows += oldest.rows;
@@ -382,31 +446,62 @@ impl Sink {
             return;
         }
         let now_ns = block.last_ns();
-        self.held_bytes += block.bytes() as u64;
-        self.held.push_back(Held { block, changes });
+        let held = Held { block, changes };
+        self.held_bytes += held.bytes();
+        self.held.push_back(held);
         while self.held.len() > 1 {
             let Some(oldest) = self.held.front() else { break };
-            let keep = match self.destination.flight {
+            let is_wanted = match self.destination.flight {
                 Some(Stretch::Bytes(bytes)) => self.held_bytes <= bytes,
                 Some(Stretch::Time(time)) => oldest.block.last_ns() + time.as_nanos() as u64 >= now_ns,
                 None => true,
             };
-            if keep {
+            if is_wanted && self.held_bytes <= self.destination.flight_bytes {
                 break;
             }
             let Some(oldest) = self.held.pop_front() else { break };
-            self.held_bytes -= oldest.block.bytes() as u64;
-            self.result.left_out_rows += u64::from(oldest.block.rows());
+            self.held_bytes -= oldest.bytes();
+            if is_wanted {
+                let_go(&mut self.let_go, &oldest.block);
+            } else {
+                self.result.left_out_rows += u64::from(oldest.block.rows());
+            }
             if let Some(processes) = &mut self.processes {
                 oldest.changes.into_iter().for_each(|change| processes.apply(change));
             }
         }
+        // What would not be wanted by now is no loss any more.
+        if let Some(Stretch::Time(time)) = self.destination.flight {
+            let before_ns = now_ns.saturating_sub(time.as_nanos() as u64);
+            while let Some(gone) = self.let_go.pop_front_if(|gone| gone.to_ns < before_ns) {
+                self.result.left_out_rows += gone.rows;
+            }
+        }
+    }
+
+    /// Says in the file what it should hold and had to be let go before.
+    fn tell_let_go(&mut self) -> Result<(), Halt> {
+        let gone = std::mem::take(&mut self.let_go);
+        let (Some(first), Some(last)) = (gone.front(), gone.back()) else { return Ok(()) };
+        let count = gone.iter().map(|gone| gone.rows).sum();
+        self.result.lost_rows += count;
+        self.write_side(&Side::Losses(vec![Loss {
+            host: 0,
+            from_ns: first.from_ns,
+            to_ns: last.to_ns,
+            cpu: None,
+            event: None,
+            count,
+            cause: loss::FLIGHT_FULL.to_owned(),
+        }]))
     }
 
     fn release(&mut self) -> Result<(), Halt> {
         self.holding = false;
         self.result.released = true;
         self.held_bytes = 0;
+        self.begin()?;
+        self.tell_let_go()?;
         while let Some(Held { block, changes }) = self.held.pop_front() {
             if let Err(halt) = self.block(&block, changes) {
                 for Held { block, .. } in std::mem::take(&mut self.held) {
@@ -434,6 +529,9 @@ impl Sink {
             Halt::MaxSize => self.result.left_out_rows += rows,
             _ if rows > 0 => {
                 self.result.lost_rows += rows;
+                self.unwritten_rows += rows;
+                self.lost_cause =
+                    if matches!(halt, Halt::DiskFull) { loss::DISK_FULL } else { loss::OUTPUT_FAILED };
                 let (from, to) = self.lost_ns.unwrap_or((block.first_ns(), block.last_ns()));
                 self.lost_ns = Some((from.min(block.first_ns()), to.max(block.last_ns())));
             }
@@ -443,7 +541,7 @@ impl Sink {
 
     fn finish(&mut self) {
         let held: u64 = self.held.iter().map(|held| u64::from(held.block.rows())).sum();
-        self.result.left_out_rows += held;
+        self.result.left_out_rows += held + self.let_go.drain(..).map(|gone| gone.rows).sum::<u64>();
         let mut outcome = self.begin();
         if let Some((from_ns, to_ns)) = self.lost_ns {
             let side = Side::Losses(vec![Loss {
@@ -452,8 +550,8 @@ impl Sink {
                 to_ns,
                 cpu: None,
                 event: None,
-                count: self.result.lost_rows,
-                cause: loss::DISK_FULL.to_owned(),
+                count: self.unwritten_rows,
+                cause: self.lost_cause.to_owned(),
             }]);
             outcome = outcome.and_then(|()| self.write_side(&side));
         }
@@ -462,18 +560,22 @@ impl Sink {
             self.result.halt = Some(halt);
         }
         let files = self.unremoved.drain(..).chain(self.closed.drain(..));
-        self.result.files = files.map(|closed| closed.path).collect();
+        self.result.files = files.map(|closed| closed.file.path).collect();
         self.result.bytes = self.gauge.bytes.load(Ordering::Relaxed);
     }
 }
 
 fn halt(error: format::Error) -> Halt {
-    match error {
-        format::Error::Io { source, .. }
-            if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) =>
-        {
-            Halt::DiskFull
-        }
-        other => Halt::Failed(other),
+    let format::Error::Io { source, .. } = &error else { return Halt::Failed(error) };
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Halt::DiskFull,
+        io::ErrorKind::BrokenPipe => Halt::ReaderGone,
+        io::ErrorKind::TimedOut => Halt::Abandoned,
+        _ => Halt::Failed(error),
     }
+}
+
+fn cgroup_bytes(cgroup: &Cgroup) -> usize {
+    let texts = cgroup.container.as_ref().map_or(0, |it| it.id.len() + it.name.len() + it.image.len() + 256);
+    size_of::<Cgroup>() + cgroup.path.len() + texts
 }

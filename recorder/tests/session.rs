@@ -9,6 +9,7 @@ use format::{Capture, Completeness, Scratch};
 use recorder::{
     amount::Stretch,
     kernel::{Loss, LossCause},
+    output::{Place, Stream},
     rotate::Rotation,
     session::{Session, Step},
     write::Halt,
@@ -127,7 +128,9 @@ fn a_disk_that_does_not_keep_up_costs_rows_that_are_counted() {
     let batches = (0..14).map(|_| noise(65_536)).collect();
     let script = Script { batches, at_the_end: Vec::new() };
     let mut left = script.batches.len() + 1;
-    let session = Session::start(setup(&path)).unwrap();
+    let mut streamed = setup(&dir.path().join("unused"));
+    streamed.destination.place = Place::stream(Stream::open(&path).unwrap(), &path);
+    let session = Session::start(streamed).unwrap();
     let (tell, told) = std::sync::mpsc::channel();
     let reader = std::thread::spawn(move || {
         told.recv().unwrap();
@@ -150,11 +153,14 @@ fn a_disk_that_does_not_keep_up_costs_rows_that_are_counted() {
     let teller = tell.clone();
     let summary = session
         .record(script, &mut || {
-            left -= 1;
+            // Asked again while the file is finished.
             if left > 0 {
-                return Step::Go;
+                left -= 1;
+                if left > 0 {
+                    return Step::Go;
+                }
+                teller.send(()).unwrap();
             }
-            teller.send(()).unwrap();
             Step::Stop
         })
         .unwrap();
@@ -192,6 +198,7 @@ fn a_recorder_that_is_killed_leaves_all_but_its_last_second() {
                     std::thread::sleep(Duration::from_millis(1_100));
                     Step::Go
                 }
+                4.. => Step::Stop,
                 _ => {
                     std::thread::sleep(Duration::from_millis(300));
                     killed = fs::read(&path).unwrap();
@@ -326,15 +333,55 @@ fn a_capture_stays_below_its_largest_size() {
 }
 
 #[test]
+fn a_flight_recorder_of_a_time_holds_no_more_than_its_memory_and_tells_what_it_let_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("c.trz");
+    let mut flight = setup(&path);
+    flight.destination.flight = Some(Stretch::Time(Duration::from_secs(3600)));
+    flight.destination.flight_bytes = 3 << 20;
+    let script = Script { batches: (0..12).map(|_| noise(65_536)).collect(), at_the_end: Vec::new() };
+    let mut left = script.batches.len() + 1;
+    let session = Session::start(flight).unwrap();
+    let summary = session
+        .record(script, &mut || {
+            left = left.saturating_sub(1);
+            match left {
+                0 => Step::Stop,
+                1 => Step::Trigger,
+                _ => Step::Go,
+            }
+        })
+        .unwrap();
+    assert!(summary.released && summary.bytes < 4 << 20, "{summary:?}");
+    assert_eq!(summary.events + summary.lost + summary.left_out, summary.produced);
+    let capture = Capture::open(&path).unwrap();
+    assert_eq!(total_rows(&capture), summary.events);
+    let told: u64 = capture
+        .losses()
+        .iter()
+        .filter(|loss| loss.cause == "flight memory full")
+        .map(|loss| loss.count)
+        .sum();
+    assert!(told > 0 && told <= summary.lost, "{told} of {}", summary.lost);
+}
+
+#[test]
 fn a_capture_that_is_there_is_not_replaced() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("c.trz");
     fs::write(&path, "precious").unwrap();
-    let error = Session::start(setup(&path)).unwrap_err();
+    let error = Place::file(&path, false).unwrap_err();
     assert!(error.to_string().contains("--force"), "{error}");
+    // One that comes to be there while the recording is made ready is not replaced either.
+    let raced = setup(&dir.path().join("raced.trz"));
+    fs::write(dir.path().join("raced.trz"), "precious").unwrap();
+    let error = Session::start(raced).unwrap_err();
+    assert!(error.to_string().contains("--force"), "{error}");
+    assert_eq!(fs::read(dir.path().join("raced.trz")).unwrap(), b"precious");
     assert_eq!(fs::read(&path).unwrap(), b"precious");
-    let mut forced = setup(&path);
-    forced.destination.force = true;
+    let mut forced = setup(&dir.path().join("unused"));
+    forced.destination.place = Place::file(&path, true).unwrap();
+    forced.destination.path = path.clone();
     record(forced, Script::of(many(1)));
     assert_eq!(total_rows(&Capture::open(&path).unwrap()), 1);
     assert!(Capture::open(Path::new(&path)).is_ok());

@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use events::{EventId, catalogue};
 use format::{Header, Unavailable, User};
 use recorder::{
+    amount::Stretch,
     assemble::{Choice, NameService},
     cgroup_table::CgroupTable,
     clocks, command,
@@ -17,7 +18,9 @@ use recorder::{
     host,
     kernel::{self, HookPrograms, Kernel, KernelOptions, NAMED_ONLY},
     label::Judge,
-    names, output, priority,
+    names,
+    output::{Place, Stream},
+    priority,
     process_table::process_from,
     rotate::{Rotation, part_path},
     runtime_paths::RuntimePaths,
@@ -25,7 +28,7 @@ use recorder::{
     session::{Session, Setup, Summary},
     signals,
     snapshot::Snapshot,
-    write::{Destination, Halt},
+    write::{DEFAULT_FLIGHT_BYTES, Destination, Halt},
 };
 use scopes::{Lowered, Plan, ScopeSet};
 
@@ -72,8 +75,10 @@ pub fn record(options: &Options) -> Result<Outcome> {
     let first = if options.rotate.is_some() { part_path(&path, 0) } else { path.clone() };
     let inputs = [options.scopes.paths(), options.sealing.paths()].concat();
     crate::output::refuse_inputs(&first, &inputs)?;
-    output::check(&first, options.force)?;
     let seal = options.sealing.options()?;
+    // Before the signals: whoever waits for a file system that does not answer can be ended by them.
+    let place = place(options, &first)?;
+    let to_stdout = is_standard_output(options);
 
     let signals = signals::listen().context("cannot listen for signals")?;
     // The slow pass over /proc goes on while the kernel side is loaded; the quick one follows when it is attached.
@@ -121,13 +126,14 @@ pub fn record(options: &Options) -> Result<Outcome> {
     let processes = snapshot.processes().map(|p| process_from(p, cgroups.id_of(&p.cgroup))).collect();
     let setup = Setup {
         destination: Destination {
+            place,
             path,
-            force: options.force,
             max_bytes: options.max_size,
             rotation: options
                 .rotate
                 .map(|every| Rotation { every, keep: options.keep.map(|keep| keep as usize) }),
             flight: options.flight,
+            flight_bytes: flight_bytes(options),
             seal,
         },
         header,
@@ -150,7 +156,7 @@ pub fn record(options: &Options) -> Result<Outcome> {
 
     let command = match options.command.as_slice() {
         [] => None,
-        arguments => match Command::start(arguments) {
+        arguments => match Command::start(arguments, to_stdout) {
             Ok(command) => Some(command),
             Err(error) => {
                 // What was begun is finished: a capture without events.
@@ -178,6 +184,32 @@ pub fn record(options: &Options) -> Result<Outcome> {
     outcome(summary, options, steer)
 }
 
+/// Opens what the recording goes into: before anything is loaded, so that nobody's events wait for it.
+fn place(options: &Options, first: &Path) -> Result<Place> {
+    if is_standard_output(options) {
+        if options.rotate.is_some() {
+            bail!("--rotate makes files, and standard output is one stream: name a file with -o");
+        }
+        return Ok(Place::stream(Stream::standard_output()?, Path::new("standard output")));
+    }
+    if options.stream {
+        return Ok(Place::stream(Stream::open(first)?, first));
+    }
+    Ok(Place::file(first, options.force)?)
+}
+
+fn is_standard_output(options: &Options) -> bool {
+    options.output.as_deref() == Some(Path::new("-"))
+}
+
+/// A stretch of bytes is its own bound; one of time has one beside it.
+fn flight_bytes(options: &Options) -> u64 {
+    match (options.flight_memory, options.flight) {
+        (Some(bytes), _) | (None, Some(Stretch::Bytes(bytes))) => bytes,
+        (None, _) => DEFAULT_FLIGHT_BYTES,
+    }
+}
+
 /// Filters name users as this host does.
 fn compile(mut scopes: ScopeSet, users: &[User]) -> Result<Plan> {
     let users: Vec<(&str, u32)> = users.iter().map(|user| (user.name.as_str(), user.uid)).collect();
@@ -197,6 +229,12 @@ fn outcome(summary: Summary, options: &Options, steer: Steer) -> Result<Outcome>
             bail!(
                 "the disk is full: the recording ended early, and the capture was finished with what fitted"
             )
+        }
+        Some(Halt::ReaderGone) => {
+            bail!("nobody reads the stream any more: the recording ended early, and the capture has no end")
+        }
+        Some(Halt::Abandoned) => {
+            bail!("the stream's reader takes nothing any more: the capture ends where it stopped")
         }
         Some(Halt::Output(error)) => return Err(error.into()),
         Some(Halt::Failed(error)) => return Err(error).context("the recording ended early"),

@@ -20,12 +20,15 @@ pub struct Steer {
     interrupts: u32,
     /// The command was asked to end, and is waited for until then.
     grace: Option<Instant>,
+    is_over: bool,
+    /// How often somebody asked for the recording's end.
+    asked: u32,
 }
 
 impl Steer {
     pub fn new(signals: Receiver<Signal>, command: Option<Command>, duration: Option<Duration>) -> Steer {
         let ends = duration.and_then(|duration| Instant::now().checked_add(duration));
-        Steer { signals, command, ends, interrupts: 0, grace: None }
+        Steer { signals, command, ends, interrupts: 0, grace: None, is_over: false, asked: 0 }
     }
 
     pub fn step(&mut self) -> Step {
@@ -33,32 +36,36 @@ impl Steer {
         while let Ok(signal) = self.signals.try_recv() {
             match signal {
                 Signal::Trigger => triggered = true,
-                Signal::Interrupt if self.command.is_none() => return Step::Stop,
+                Signal::Interrupt | Signal::Terminate if self.command.is_none() || self.is_over => {
+                    self.asked += 1;
+                    self.is_over = true;
+                }
                 Signal::Interrupt => {
                     self.interrupts += 1;
                     if self.interrupts > 1 {
                         self.ask_to_end();
                     }
                 }
-                Signal::Terminate if self.command.is_none() => return Step::Stop,
                 Signal::Terminate => self.ask_to_end(),
             }
         }
         let has_ended = self.command.as_mut().is_some_and(|command| command.outcome().is_some());
-        let is_over = |at: Option<Instant>| at.is_some_and(|at| at <= Instant::now());
-        if has_ended || is_over(self.ends) || is_over(self.grace) {
-            return Step::Stop;
-        }
-        match (triggered, &self.command) {
-            (true, _) => Step::Trigger,
-            (false, Some(_)) => Step::Watch,
-            (false, None) => Step::Go,
+        let is_past = |at: Option<Instant>| at.is_some_and(|at| at <= Instant::now());
+        self.is_over |= has_ended || is_past(self.ends) || is_past(self.grace);
+        match (self.is_over, self.asked) {
+            (true, 0) => Step::Stop,
+            (true, 1) => Step::Hurry,
+            (true, _) => Step::Abandon,
+            (false, _) if triggered => Step::Trigger,
+            (false, _) if self.command.is_some() => Step::Watch,
+            (false, _) => Step::Go,
         }
     }
 
     fn ask_to_end(&mut self) {
         if let (Some(command), None) = (&self.command, self.grace) {
             command.terminate();
+            self.asked += 1;
             self.grace = Some(Instant::now() + GRACE);
         }
     }
@@ -82,7 +89,7 @@ mod tests {
 
     fn wait_for_stop(steer: &mut Steer) {
         let deadline = Instant::now() + Duration::from_secs(20);
-        while steer.step() != Step::Stop {
+        while !matches!(steer.step(), Step::Stop | Step::Hurry) {
             assert!(Instant::now() < deadline, "still going");
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -97,7 +104,9 @@ mod tests {
             tell.send(Signal::Trigger).unwrap();
             assert_eq!(steer.step(), Step::Trigger);
             tell.send(signal).unwrap();
-            assert_eq!(steer.step(), Step::Stop);
+            assert_eq!((steer.step(), steer.step()), (Step::Hurry, Step::Hurry));
+            tell.send(signal).unwrap();
+            assert_eq!(steer.step(), Step::Abandon);
             assert_eq!(steer.exit_code(), None);
         }
         let (_tell, signals) = crossbeam_channel::bounded(4);
@@ -107,7 +116,7 @@ mod tests {
     #[test]
     fn a_command_ends_it_and_gives_the_exit_code() {
         let (_tell, signals) = crossbeam_channel::bounded(4);
-        let command = Command::start(&["sh".into(), "-c".into(), "exit 7".into()]).unwrap();
+        let command = Command::start(&["sh".into(), "-c".into(), "exit 7".into()], false).unwrap();
         let mut steer = Steer::new(signals, Some(command), None);
         wait_for_stop(&mut steer);
         assert_eq!(steer.exit_code(), Some(7));
@@ -116,7 +125,7 @@ mod tests {
     #[test]
     fn the_first_ctrl_c_is_the_commands_and_the_second_ends_it() {
         let (tell, signals) = crossbeam_channel::bounded(4);
-        let command = Command::start(&["sleep".into(), "60".into()]).unwrap();
+        let command = Command::start(&["sleep".into(), "60".into()], false).unwrap();
         let mut steer = Steer::new(signals, Some(command), None);
         tell.send(Signal::Interrupt).unwrap();
         assert_eq!(steer.step(), Step::Watch);

@@ -16,6 +16,7 @@ mod judge;
 mod masks;
 mod numbers;
 mod only_matched;
+mod output;
 mod policies;
 mod recording;
 mod reuse;
@@ -64,6 +65,7 @@ fn main() {
         sets::TESTS,
         disk::TESTS,
         flight::TESTS,
+        output::TESTS,
     ]
     .concat();
     let groups = [

@@ -4,18 +4,24 @@ use std::{path::Path, time::Duration};
 
 use format::{Compression, Header};
 use recorder::{
-    assemble::Choice, cgroup_table::CgroupTable, label::Judge, session::Setup, write::Destination,
+    assemble::Choice,
+    cgroup_table::CgroupTable,
+    label::Judge,
+    output::Place,
+    session::Setup,
+    write::{DEFAULT_FLIGHT_BYTES, Destination},
 };
 use scopes::Plan;
 
 pub fn setup(plan: Plan, only_matched: bool) -> Setup {
     Setup {
         destination: Destination {
+            place: Place::file(Path::new("/dev/null"), false).expect("/dev/null"),
             path: Path::new("/dev/null").to_owned(),
-            force: false,
             max_bytes: None,
             rotation: None,
             flight: None,
+            flight_bytes: DEFAULT_FLIGHT_BYTES,
             seal: format::WriterOptions::default(),
         },
         header: Header { schema: format::current_schema(), ..Header::default() },

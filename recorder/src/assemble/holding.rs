@@ -8,7 +8,7 @@ use format::Process;
 use super::Assembler;
 use crate::{
     container_events::Happened,
-    contexts::{NOBODY, OwnedContext},
+    contexts::NOBODY,
     held::{Held, OwnedRecord},
     kernel::{self, Record, Records},
     loss::LossEntry,
@@ -20,9 +20,11 @@ const LOOK_AGAIN: Duration = Duration::from_millis(2);
 impl Records for Assembler {
     fn context(&mut self, id: u32, context: &Context<'_>) {
         if self.waiting.is_empty() {
+            let context = self.contexts.own(context);
             self.contexts.announce(id, context);
         } else {
-            self.waiting.push(Held::Context(id, OwnedContext::new(context)));
+            let context = self.contexts.own(context);
+            self.waiting.push(Held::Context(id, context));
         }
     }
 
@@ -151,7 +153,7 @@ impl Assembler {
             }
             match self.waiting.pop() {
                 Some(Held::Begin { processes, start_ns }) => self.take_state(&processes, start_ns),
-                Some(Held::Context(id, context)) => self.contexts.announce(id, &context.view()),
+                Some(Held::Context(id, context)) => self.contexts.announce(id, context),
                 Some(Held::Forget(id)) => self.contexts.forget(id),
                 Some(Held::Record(record)) => record.view(|record| self.take(record)),
                 None => return,

@@ -1,6 +1,14 @@
 //! Contexts on the wire have ids of the kernel's making; the sink gets dense ones, and is told when they are done with.
+//!
+//! Any process can make as many as it likes (a name set in a loop is a context each time), so they are bounded by bytes.
+//! What goes first is what is least likely to be referred to: contexts of tasks that are gone, then those that a task has
+//! replaced, and only when all that is left are the contexts of living tasks the one that was announced longest ago. An
+//! event whose context is gone says so ([`events::Marks::NO_CONTEXT`]).
 
-use std::collections::VecDeque;
+use std::{
+    collections::VecDeque,
+    hash::{BuildHasher, RandomState},
+};
 
 use events::{
     Context,
@@ -23,10 +31,24 @@ pub struct Known {
     pub id: u32,
     pub pid: u32,
     pub tid: u32,
+    /// Hash of the program's path, which many contexts share.
+    path: u64,
 }
 
 /// Contexts of one thread that are kept: sockets refer to those in which they were made.
 const OF_THREAD: usize = 16;
+
+/// Bytes that contexts may take, here and with the sink. An ordinary machine's are some hundred kibibytes.
+const BYTES_BOUND: usize = 64 << 20;
+/// What one takes in all tables together, its path apart.
+const EACH_BYTES: usize = 512;
+
+/// A path that contexts have: how many, and its length.
+#[derive(Clone, Copy, Debug, Default)]
+struct SharedPath {
+    contexts: u32,
+    bytes: usize,
+}
 
 /// The contexts that records may refer to.
 #[derive(Debug, Default)]
@@ -42,6 +64,12 @@ pub struct Contexts {
     /// The context that was asked for last: records of one task follow each other.
     last: Option<(u64, Known)>,
     path: Vec<u8>,
+    /// Those that their thread has replaced, and all, in the order in which they came. Some are gone already.
+    replaced: VecDeque<u64>,
+    announced: VecDeque<u64>,
+    paths: HashMap<u64, SharedPath>,
+    hasher: RandomState,
+    bytes: usize,
 }
 
 impl Contexts {
@@ -56,25 +84,66 @@ impl Contexts {
     /// Takes a context record and announces it.
     pub fn add(&mut self, header: &RecordHeader, record: &[u8], sink: &mut impl Records) {
         let Some(wire) = decode::context(record) else { return };
-        let known = Known { id: self.new_id(), pid: wire.pid, tid: wire.tid };
         self.path.clear();
         decode::context_path(record, header.words, &mut self.path);
-        announce(known.id, &wire, &self.path, sink);
-        self.know(header.context, known, sink);
+        self.take(header.context, header.time_ns, &wire, sink);
+    }
+
+    /// Takes a context with the path that was read of it.
+    fn take(&mut self, wire_id: u64, time_ns: u64, wire: &WireContext, sink: &mut impl Records) {
+        let path = self.hasher.hash_one(&self.path);
+        let known = Known { id: self.new_id(), pid: wire.pid, tid: wire.tid, path };
+        announce(known.id, wire, &self.path, sink);
+        self.know(wire_id, known, self.path.len(), sink);
         let thread = self.of_thread.entry(wire.tid).or_default();
-        thread.push_back(header.context);
+        self.replaced.extend(thread.back());
+        thread.push_back(wire_id);
         if thread.len() > OF_THREAD
             && let Some(oldest) = thread.pop_front()
         {
-            self.ending.push_back((header.time_ns, oldest));
+            self.ending.push_back((time_ns, oldest));
         }
+        self.hold_to_bound(wire_id, sink);
+    }
+
+    /// Gives contexts up until the rest is within the bound; the newest stays.
+    fn hold_to_bound(&mut self, newest: u64, sink: &mut impl Records) {
+        while self.bytes > BYTES_BOUND {
+            let next = self.ending.pop_front().map(|(_, wire_id)| wire_id);
+            let next = next.or_else(|| self.replaced.pop_front()).or_else(|| self.announced.pop_front());
+            let Some(wire_id) = next else { return };
+            if wire_id != newest {
+                self.remove(wire_id, sink);
+            }
+        }
+        // What is gone leaves its place in the queues when they have become long.
+        let (known, most) = (&self.known, 2 * self.known.len() + 1024);
+        for queue in [&mut self.replaced, &mut self.announced] {
+            if queue.len() > most {
+                queue.retain(|wire_id| known.contains_key(wire_id));
+            }
+        }
+        if self.ending.len() > most {
+            self.ending.retain(|(_, wire_id)| known.contains_key(wire_id));
+        }
+    }
+
+    fn remove(&mut self, wire_id: u64, sink: &mut impl Records) {
+        let Some(known) = self.known.remove(&wire_id) else { return };
+        self.last = None;
+        // A thread whose only context goes is one that is not seen any more.
+        if self.of_thread.get(&known.tid).is_some_and(|of_thread| of_thread.back() == Some(&wire_id)) {
+            self.of_thread.remove(&known.tid);
+        }
+        self.give_up(known, sink);
     }
 
     /// Announces who had a socket when the recording began. Sockets refer to it as long as they are there.
     pub fn add_owner(&mut self, owner: &SocketOwner, sink: &mut impl Records) {
-        let known = Known { id: self.new_id(), pid: owner.context.pid, tid: owner.context.tid };
+        let path = self.hasher.hash_one(&owner.exe);
+        let known = Known { id: self.new_id(), pid: owner.context.pid, tid: owner.context.tid, path };
         announce(known.id, &owner.context, &owner.exe, sink);
-        self.know(owner.id, known, sink);
+        self.know(owner.id, known, owner.exe.len(), sink);
     }
 
     fn new_id(&mut self) -> u32 {
@@ -85,8 +154,16 @@ impl Contexts {
         })
     }
 
-    fn know(&mut self, wire_id: u64, known: Known, sink: &mut impl Records) {
+    fn know(&mut self, wire_id: u64, known: Known, path_bytes: usize, sink: &mut impl Records) {
         self.last = None;
+        self.bytes += EACH_BYTES;
+        let path = self.paths.entry(known.path).or_default();
+        if path.contexts == 0 {
+            path.bytes = path_bytes;
+            self.bytes += path_bytes;
+        }
+        path.contexts += 1;
+        self.announced.push_back(wire_id);
         if let Some(older) = self.known.insert(wire_id, known) {
             self.give_up(older, sink);
         }
@@ -95,6 +172,14 @@ impl Contexts {
     fn give_up(&mut self, known: Known, sink: &mut impl Records) {
         sink.forget(known.id);
         self.free.push(known.id);
+        self.bytes -= EACH_BYTES;
+        if let Some(path) = self.paths.get_mut(&known.path) {
+            path.contexts -= 1;
+            if path.contexts == 0 {
+                self.bytes -= path.bytes;
+                self.paths.remove(&known.path);
+            }
+        }
     }
 
     #[inline]
@@ -123,10 +208,7 @@ impl Contexts {
                 break;
             }
             self.ending.pop_front();
-            if let Some(known) = self.known.remove(&wire_id) {
-                self.last = None;
-                self.give_up(known, sink);
-            }
+            self.remove(wire_id, sink);
         }
     }
 }
@@ -155,4 +237,66 @@ fn announce(id: u32, wire: &WireContext, exe: &[u8], sink: &mut impl Records) {
         flags: ContextFlags(wire.flags),
     };
     sink.context(id, &context);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the sink has of contexts.
+    #[derive(Default)]
+    struct Table(Vec<Option<u32>>);
+
+    impl Records for Table {
+        fn context(&mut self, id: u32, context: &Context<'_>) {
+            let at = id as usize;
+            if self.0.len() <= at {
+                self.0.resize(at + 1, None);
+            }
+            self.0[at] = Some(context.tid);
+        }
+
+        fn record(&mut self, _: &super::super::Record<'_>) {}
+
+        fn lost(&mut self, _: &super::super::Loss) {}
+
+        fn forget(&mut self, id: u32) {
+            self.0[id as usize] = None;
+        }
+    }
+
+    fn take(contexts: &mut Contexts, sink: &mut Table, wire_id: u64, tid: u32, path: &[u8]) {
+        contexts.path.clear();
+        contexts.path.extend_from_slice(path);
+        contexts.take(wire_id, 1, &WireContext { pid: tid, tid, ..WireContext::default() }, sink);
+    }
+
+    #[test]
+    fn a_task_that_makes_contexts_for_ever_costs_bounded_memory_and_only_its_own_contexts() {
+        let (mut contexts, mut sink) = (Contexts::default(), Table::default());
+        take(&mut contexts, &mut sink, 1, 7, b"/usr/sbin/sshd");
+        let path = vec![b'x'; 4000];
+        for wire_id in 2..400_000 {
+            take(&mut contexts, &mut sink, wire_id, 8, &path);
+            assert!(contexts.bytes <= BYTES_BOUND);
+        }
+        assert!(sink.0.len() < 150_000, "{} ids", sink.0.len());
+        assert!(contexts.get(1).is_some() && contexts.get(399_999).is_some());
+        assert!(contexts.replaced.len() + contexts.announced.len() + contexts.ending.len() < 1_000_000);
+    }
+
+    #[test]
+    fn paths_that_differ_are_counted_and_the_oldest_tasks_give_way_at_last() {
+        let (mut contexts, mut sink) = (Contexts::default(), Table::default());
+        for tid in 1..40_000 {
+            let mut path = vec![b'x'; 4000];
+            path.extend(tid.to_string().bytes());
+            take(&mut contexts, &mut sink, tid.into(), tid, &path);
+            assert!(contexts.bytes <= BYTES_BOUND);
+        }
+        assert!(contexts.get(1).is_none() && contexts.get(39_999).is_some());
+        assert_eq!(contexts.of_thread.len(), contexts.known.len());
+        let alive = sink.0.iter().flatten().count();
+        assert_eq!(alive, contexts.known.len());
+    }
 }

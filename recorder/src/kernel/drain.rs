@@ -18,8 +18,10 @@ use super::{
     tables::SlotEvent,
 };
 
-/// Entries of execs that wait for their exit, at most.
+/// Entries of execs that wait for their exit, at most, and their bytes once there are more than a few.
 const PENDING: usize = 4096;
+const PENDING_FEW: usize = 64;
+const PENDING_BYTES: usize = 16 << 20;
 
 /// What reading needs to remember between drains.
 #[derive(Debug)]
@@ -165,7 +167,7 @@ impl Drain {
             kind::CONTEXT => self.contexts.add(header, record, sink),
             kind::FILE => self.files.add(header, record),
             kind::ENTRY => {
-                if self.pending.len() < PENDING {
+                if self.may_wait(record.len()) {
                     self.pending.insert(header.ret as u32, record.to_vec());
                 }
             }
@@ -176,6 +178,13 @@ impl Drain {
             _ => self.losses.malformed.push(header.cpu),
         }
         0
+    }
+
+    /// Whether one more entry of an exec may wait for its exit.
+    fn may_wait(&self, bytes: usize) -> bool {
+        self.pending.len() < PENDING_FEW
+            || self.pending.len() < PENDING
+                && self.pending.values().map(Vec::len).sum::<usize>() + bytes <= PENDING_BYTES
     }
 
     fn event(&mut self, header: &RecordHeader, record: &[u8], sink: &mut impl Records) {

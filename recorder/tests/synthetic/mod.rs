@@ -10,9 +10,10 @@ use recorder::{
     cgroup_table::CgroupTable,
     kernel::{Error, Loss, Record, Records},
     label::Judge,
+    output::Place,
     session::{Session, Setup, Step, Summary},
     source::Source,
-    write::Destination,
+    write::{DEFAULT_FLIGHT_BYTES, Destination},
 };
 use scopes::Plan;
 
@@ -151,11 +152,12 @@ pub fn choice(plan: Plan) -> Choice {
 pub fn setup(path: &Path) -> Setup {
     Setup {
         destination: Destination {
+            place: Place::file(path, false).unwrap(),
             path: path.to_owned(),
-            force: false,
             max_bytes: None,
             rotation: None,
             flight: None,
+            flight_bytes: DEFAULT_FLIGHT_BYTES,
             seal: format::WriterOptions::default(),
         },
         header: Header {
@@ -180,7 +182,7 @@ pub fn record(setup: Setup, script: Script) -> Summary {
     let session = Session::start(setup).unwrap();
     session
         .record(script, &mut || {
-            left -= 1;
+            left = left.saturating_sub(1);
             if left == 0 { Step::Stop } else { Step::Go }
         })
         .unwrap()

@@ -1,0 +1,156 @@
+//! Where a recording goes: nothing that somebody else put there, and nothing that it cannot be ended from.
+
+use std::fs::{self, File};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use libtest_mimic::Failed;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::Test;
+use crate::host::{TRACER, count, ensure, info, path, same, scratch, tracer, wait_for};
+use crate::workload::Loop;
+
+pub const TESTS: &[Test] = &[
+    ("a_fifo_that_somebody_planted_is_not_written_into", planted_fifo),
+    ("a_fifo_planted_into_a_set_ends_the_recording_with_what_was_lost", fifo_in_the_set),
+    ("standard_output_takes_a_capture_as_a_stream_and_the_command_keeps_apart", streamed),
+    ("a_recording_ends_though_the_reader_of_its_stream_does_not_read", reader_that_stops),
+    ("a_recording_ends_when_the_reader_of_its_stream_is_gone", reader_that_goes),
+    ("a_recording_that_cannot_start_replaces_nothing", failed_start),
+];
+
+const NOBODY: u32 = 65534;
+
+/// A directory such as /tmp, with a FIFO of nobody's in it.
+fn plant(dir: &Path, name: &str) -> Result<(), Failed> {
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o1777))?;
+    let fifo = dir.join(name);
+    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, 0o600.into())?;
+    chown(&fifo, Some(NOBODY), Some(NOBODY))?;
+    Ok(())
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn planted_fifo() -> Result<(), Failed> {
+    let dir = scratch()?;
+    plant(dir.path(), "c.trz")?;
+    let file = dir.path().join("c.trz");
+    // A reader, so that nothing would wait for one.
+    let _reader = File::options().read(true).write(true).open(&file)?;
+    for options in [&[][..], &["--force"], &["--stream"]] {
+        let started = Instant::now();
+        let mut arguments = vec!["record", "-o", path(&file)?, "--duration", "5s"];
+        arguments.extend(options);
+        let output = tracer(&arguments)?;
+        let said = said(&output);
+        same("exit code", output.status.code(), Some(2))?;
+        ensure(said.contains("FIFO") || said.contains("belongs to another user"), || said.clone())?;
+        ensure(started.elapsed() < Duration::from_secs(4), || "it recorded first".to_owned())?;
+    }
+    same("files", fs::read_dir(dir.path())?.count(), 1)
+}
+
+fn fifo_in_the_set() -> Result<(), Failed> {
+    let dir = scratch()?;
+    plant(dir.path(), "c.0001.trz")?;
+    plant(dir.path(), "c.0000.trz.partial")?;
+    let work = Loop::start(dir.path(), "find", "/usr/share/doc -xdev", "")?;
+    let output =
+        tracer(&["record", "-o", path(&dir.path().join("c.trz"))?, "--rotate", "300K", "--duration", "60s"])?;
+    drop(work);
+    same("exit code", output.status.code(), Some(2))?;
+    ensure(said(&output).contains("c.0001.trz is a FIFO"), || said(&output))?;
+    let first = dir.path().join("c.0000.trz");
+    let info = info(&first)?;
+    same("complete", info["complete"].as_bool(), Some(true))?;
+    let causes: Vec<&str> =
+        info["losses"].as_array().into_iter().flatten().filter_map(|loss| loss["cause"].as_str()).collect();
+    ensure(causes.contains(&"output failed"), || format!("{info:#}"))
+}
+
+fn streamed() -> Result<(), Failed> {
+    let dir = scratch()?;
+    let file = dir.path().join("c.trz");
+    let mut recorder = Command::new(TRACER)
+        .args(["record", "-o", "-", "--", "sh", "-c", "echo for the people; ls /"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let pipe = recorder.stdout.take().ok_or("no pipe")?;
+    let copy = Command::new("cat").stdin(pipe).stdout(File::create(&file)?).spawn()?;
+    let output = recorder.wait_with_output()?;
+    ensure(output.status.success(), || said(&output))?;
+    same("exit code of cat", copy.wait_with_output()?.status.code(), Some(0))?;
+    ensure(said(&output).contains("for the people"), || said(&output))?;
+    same("complete", info(&file)?["complete"].as_bool(), Some(true))?;
+    ensure(count(&file, &["-f", "comm=ls"])? > 10, || "ls is not in the stream".to_owned())?;
+    same("exit code of verify", tracer(&["verify", path(&file)?])?.status.code(), Some(0))?;
+    let rotated = tracer(&["record", "-o", "-", "--rotate", "1M"])?;
+    same("exit code", rotated.status.code(), Some(2))?;
+    ensure(said(&rotated).contains("name a file"), || said(&rotated))
+}
+
+/// Waits for the end, but not for ever.
+fn ends_within(recorder: &mut Child, limit: Duration) -> Result<Option<i32>, Failed> {
+    let started = Instant::now();
+    while started.elapsed() < limit {
+        if let Some(status) = recorder.try_wait()? {
+            return Ok(status.code());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    recorder.kill()?;
+    Err(format!("it still ran after {limit:?}").into())
+}
+
+fn reader_that_stops() -> Result<(), Failed> {
+    let dir = scratch()?;
+    let fifo = dir.path().join("fifo");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, 0o600.into())?;
+    let reader = File::options().read(true).write(true).open(&fifo)?;
+    // As large as pipes become without asking for more, so that the beginning fits.
+    rustix::pipe::fcntl_setpipe_size(&reader, 1 << 20)?;
+    for signal in [Signal::TERM, Signal::INT] {
+        let work = Loop::start(dir.path(), "find", "/usr/share/doc -xdev", "")?;
+        let mut recorder = Command::new(TRACER)
+            .args(["record", "--stream", "-o", path(&fifo)?])
+            .stderr(Stdio::null())
+            .spawn()?;
+        std::thread::sleep(Duration::from_secs(8));
+        drop(work);
+        kill_process(Pid::from_child(&recorder), signal)?;
+        same("exit code", ends_within(&mut recorder, Duration::from_secs(20))?, Some(2))?;
+    }
+    Ok(())
+}
+
+fn reader_that_goes() -> Result<(), Failed> {
+    let mut recorder = Command::new(TRACER)
+        .args(["record", "-o", "-", "--duration", "60s"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()?;
+    drop(recorder.stdout.take());
+    same("exit code", ends_within(&mut recorder, Duration::from_secs(40))?, Some(2))
+}
+
+fn failed_start() -> Result<(), Failed> {
+    let dir = scratch()?;
+    let file = dir.path().join("c.trz");
+    fs::write(&file, "an older capture")?;
+    // Without its capabilities it cannot load.
+    let status = Command::new("setpriv")
+        .args(["--bounding-set=-all", "--inh-caps=-all", TRACER, "record", "--force", "-o", path(&file)?])
+        .stderr(Stdio::null())
+        .status()?;
+    same("exit code", status.code(), Some(2))?;
+    same("files", fs::read_dir(dir.path())?.count(), 1)?;
+    same("what was there", fs::read(&file)?, b"an older capture".to_vec())?;
+    wait_for(&file)
+}
