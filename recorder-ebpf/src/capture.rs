@@ -264,7 +264,7 @@ single! {
 /// A string; `before` bytes of the blob have been written already.
 #[inline(always)]
 fn string(writer: &mut Writer, arg: u8, pointer: u64, before: u64) -> Read {
-    let bound = config!(string_bound);
+    let bound = writer.string_bound();
     // SAFETY: the bound is at most 4,096, which the slack holds.
     let read = unsafe { bpf_probe_read_user_str(writer.blob_bytes().add(before as usize).cast(), bound, pointer as *const _) };
     if read <= 0 || read as u64 > LARGEST_READ {
@@ -278,7 +278,7 @@ fn string(writer: &mut Writer, arg: u8, pointer: u64, before: u64) -> Read {
 /// An array of strings, each with its NUL.
 #[inline(always)]
 pub fn strings(writer: &mut Writer, arg: u8, array: u64, compat: bool) -> Read {
-    let bound = config!(string_bound);
+    let bound = writer.string_bound();
     let start = writer.at + events::abi::BLOB_HEADER_BYTES as u64;
     let mut length = writer.forget(0) & 0xffff;
     let mut outcome = Read::Cut;

@@ -2,7 +2,10 @@
 //!
 //! The one place that knows the transport. A program begins, appends records, and commits them all at once.
 
-use core::ptr::{read_volatile, write_volatile};
+use core::{
+    arch::asm,
+    ptr::{read_volatile, write_volatile},
+};
 
 use aya_ebpf::{
     helpers::generated::{bpf_get_smp_processor_id, bpf_ringbuf_output},
@@ -17,7 +20,10 @@ use events::abi::{
     tables::Config,
 };
 
+pub mod preemption;
 mod rooms;
+
+pub use rooms::{claim, give_back};
 
 const MMAPABLE: u32 = 1024;
 
@@ -63,6 +69,7 @@ pub struct Writer {
     slot: u16,
     /// One of [`room`].
     room: u64,
+    is_vital: bool,
 }
 
 /// A record that has begun: the offset of its header.
@@ -74,6 +81,17 @@ impl Writer {
     pub fn pointer(&self, offset: u64) -> *mut u8 {
         // SAFETY: the mask keeps it within the write.
         unsafe { self.base.add(within(offset)) }
+    }
+
+    /// Bytes of a string that are kept, NUL included; at most 4,096, which the verifier is shown.
+    #[inline(always)]
+    pub fn string_bound(&self) -> u32 {
+        // SAFETY: a word of a map value, and arithmetic.
+        unsafe {
+            let mut bound = read_volatile(&raw const (*self.state).string_bound);
+            asm!("if {0} <= 4096 goto +1", "{0} = 4096", inout(reg) bound, options(pure, nomem, nostack));
+            bound as u32
+        }
     }
 
     /// When the write began. Asked of memory, as much is that must not lie on the small stack.
@@ -272,7 +290,7 @@ pub fn count_lost(slot: u16) {
     // SAFETY: a helper without arguments, and the region of this CPU.
     unsafe {
         if let Some(region) = RING.get_ptr_mut(bpf_get_smp_processor_id()) {
-            count_drop(region.cast(), slot);
+            count_drop(region.cast(), slot, Refusal::Full);
         }
     }
 }
@@ -280,10 +298,10 @@ pub fn count_lost(slot: u16) {
 /// Counts an exit of a system call that no scope can want.
 #[inline(always)]
 pub fn count_left_out_call() {
-    // SAFETY: a helper without arguments, and a counter of this CPU that no other program touches.
+    // SAFETY: a helper without arguments, and a counter of this CPU.
     unsafe {
         if let Some(region) = RING.get_ptr_mut(bpf_get_smp_processor_id()) {
-            (*region.cast::<RegionHeader>()).left_out_calls += 1;
+            count(&raw mut (*region.cast::<RegionHeader>()).left_out_calls);
         }
     }
 }
@@ -295,27 +313,65 @@ pub fn count_left_out_hook(hook: u64) {
     unsafe {
         if let Some(region) = RING.get_ptr_mut(bpf_get_smp_processor_id()) {
             let counters = &raw mut (*region.cast::<RegionHeader>()).left_out_hooks;
-            *counters.cast::<u64>().add(hook as usize & (Slot::COUNT - Slot::HOOK_BASE - 1)) += 1;
+            count(counters.cast::<u64>().add(hook as usize & (Slot::COUNT - Slot::HOOK_BASE - 1)));
         }
     }
 }
 
-/// Counts a record that found no room.
+/// Adds one to a counter of this CPU that one program alone counts at, which does not interrupt itself. Where it may be
+/// preempted while it does, on its way to another task that runs it, in one instruction.
 #[inline(always)]
-unsafe fn count_drop(region: *mut RegionHeader, slot: u16) {
-    // By way of memory, or the compiler leaves out a check that the verifier needs.
-    // SAFETY: a field of this CPU's region.
-    let slot = unsafe {
-        write_volatile(&raw mut (*region).dropping, slot as u64);
-        read_volatile(&raw const (*region).dropping) as usize
-    };
-    if slot < Slot::COUNT {
-        // SAFETY: a counter of this CPU.
-        unsafe {
-            let counter = (&raw mut (*region).drops).cast::<u64>().add(slot);
+unsafe fn count(counter: *mut u64) {
+    // SAFETY: the caller's pointer is to a map value.
+    unsafe {
+        if config!(disables_preemption) != 0 {
             *counter += 1;
-            (*region).dropped += 1;
+        } else {
+            add(counter, 1);
         }
+    }
+}
+
+/// Adds in one instruction, the one that every kernel has: it does not say what was there before.
+#[inline(always)]
+unsafe fn add(counter: *mut u64, number: u64) {
+    // SAFETY: the caller's pointer is to a map value.
+    unsafe { asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) counter, in(reg) number) };
+}
+
+/// Why a record is not written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    /// The recorder has not read what is there.
+    Full,
+    /// All rooms are taken by programs that this one interrupted or preempted.
+    Nested,
+}
+
+/// Counts a record that is not written. Programs of all kinds count here, whatever they interrupt: each in one instruction.
+#[inline(always)]
+unsafe fn count_drop(region: *mut RegionHeader, slot: u16, refusal: Refusal) {
+    // SAFETY: counters of this CPU's region; the offset is at most that of the last one.
+    unsafe {
+        let table = match refusal {
+            Refusal::Full => &raw mut (*region).full,
+            Refusal::Nested => &raw mut (*region).nested,
+        };
+        let (mut counter, mut offset) = (table.cast::<u8>(), slot as u64);
+        // Written out, or the compiler leaves out a check that the verifier needs.
+        asm!(
+            "if {offset} < {count} goto +1",
+            "{offset} = {count} - 1",
+            "{offset} <<= 3",
+            "{counter} += {offset}",
+            offset = inout(reg) offset,
+            counter = inout(reg) counter,
+            count = const Slot::COUNT as i32,
+            options(nomem, nostack),
+        );
+        let _ = offset;
+        add(counter.cast(), 1);
+        add(&raw mut (*region).dropped, 1);
     }
 }
 

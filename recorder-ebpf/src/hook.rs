@@ -25,6 +25,7 @@ macro_rules! on_entry {
         #[unsafe(link_section = concat!("fentry/", stringify!($program)))]
         pub extern "C" fn $program(ctx: *mut core::ffi::c_void) -> i32 {
             let body: fn($crate::hook::Called) -> Option<()> = $body;
+            let _undisturbed = $crate::emit::preemption::Undisturbed::begin();
             body($crate::hook::Called(ctx));
             0
         }
@@ -39,6 +40,7 @@ macro_rules! on_exit {
         #[unsafe(no_mangle)]
         #[unsafe(link_section = concat!("fexit/", stringify!($program)))]
         pub extern "C" fn $program(ctx: *mut core::ffi::c_void) -> i32 {
+            let _undisturbed = $crate::emit::preemption::Undisturbed::begin();
             $body($crate::hook::Returned::from_trampoline::<$arguments>(ctx));
             0
         }
@@ -53,6 +55,7 @@ macro_rules! on_exit {
         #[unsafe(no_mangle)]
         #[unsafe(link_section = concat!("kretprobe/", stringify!($leave)))]
         pub extern "C" fn $leave(ctx: *mut core::ffi::c_void) -> i32 {
+            let _undisturbed = $crate::emit::preemption::Undisturbed::begin();
             if let Some(returned) = $crate::hook::recall($hook, ctx) {
                 $body(returned);
             }
@@ -71,6 +74,7 @@ macro_rules! around {
         #[unsafe(no_mangle)]
         #[unsafe(link_section = concat!("fexit/", stringify!($program)))]
         pub extern "C" fn $program(_ctx: *mut core::ffi::c_void) -> i32 {
+            let _undisturbed = $crate::emit::preemption::Undisturbed::begin();
             $after();
             0
         }
@@ -78,6 +82,7 @@ macro_rules! around {
         #[unsafe(no_mangle)]
         #[unsafe(link_section = concat!("kretprobe/", stringify!($leave)))]
         pub extern "C" fn $leave(_ctx: *mut core::ffi::c_void) -> i32 {
+            let _undisturbed = $crate::emit::preemption::Undisturbed::begin();
             $after();
             0
         }
@@ -94,6 +99,17 @@ pub fn wants(hook: Hook) -> bool {
         core::ptr::read_volatile((&raw const crate::emit::CONFIG.hooks).cast::<u64>().add(number / 64))
     };
     bits >> (number % 64) & 1 != 0
+}
+
+/// Whether it is recorded while others are refused.
+#[inline(always)]
+pub fn is_vital(hook: u64) -> bool {
+    let hook = hook & 127;
+    // SAFETY: a static of this program, and the index is within.
+    let bits = unsafe {
+        core::ptr::read_volatile((&raw const crate::emit::CONFIG.vital_hooks).cast::<u64>().add((hook >> 6) as usize))
+    };
+    bits >> (hook & 63) & 1 != 0
 }
 
 /// A function that is being called.
@@ -264,7 +280,7 @@ fn begin<const ANY: bool>(hook: u64) -> Option<u64> {
         count_left_out_hook(hook);
         return None;
     }
-    let writer = Writer::begin_in_hook(slot_of(hook))?;
+    let writer = Writer::begin_in_hook(slot_of(hook), is_vital(hook))?;
     let (context, is_new) =
         if writer.is_nested() { (place.id_if_fresh(), false) } else { place.id_to_send(&writer, task) };
     Some(writer.hand_over(context, is_new))
@@ -274,7 +290,7 @@ fn begin<const ANY: bool>(hook: u64) -> Option<u64> {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn hook_commit(room: u64, at: u64, hook: u64) -> u64 {
-    let Some(writer) = Writer::resume_to_commit(room, at, slot_of(hook)) else { return 0 };
+    let Some(writer) = Writer::resume_to_commit(room, at, slot_of(hook), is_vital(hook)) else { return 0 };
     if !writer.commit_in_hook() {
         forget_current();
     }
@@ -405,7 +421,7 @@ pub extern "C" fn hook_user_string(room: u64, at: u64, arg: u64, string: u64) ->
 #[inline(always)]
 fn read_user_string(writer: &mut Writer, arg: u8, string: u64) -> u32 {
     // SAFETY: the bound is at most 4,096, which the slack holds.
-    let read = unsafe { bpf_probe_read_user_str(writer.blob_bytes().cast(), config!(string_bound), string as *const _) };
+    let read = unsafe { bpf_probe_read_user_str(writer.blob_bytes().cast(), writer.string_bound(), string as *const _) };
     if read <= 0 || read > 4096 {
         return lost(arg as u32);
     }

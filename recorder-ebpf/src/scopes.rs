@@ -18,6 +18,7 @@ use events::abi::lower::{
 
 use crate::{
     context::{current, level_of, number_at},
+    emit::{claim, give_back},
     kernel::{Dentry, Task, VfsMount},
 };
 
@@ -49,8 +50,8 @@ const COMPONENT_BYTES: usize = 256;
 
 #[repr(C)]
 struct PathRoom {
-    /// Not zero while a program of this CPU uses it.
-    busy: u64,
+    /// How many programs of this CPU want it: see [`claim`].
+    claims: u64,
     forgotten: u64,
     bytes: [u64; (PATH_BYTES + COMPONENT_BYTES) / 8],
 }
@@ -321,10 +322,10 @@ pub extern "C" fn scopes_by_binary() -> u64 {
     // SAFETY: a helper without arguments, and a map value of this CPU.
     unsafe {
         let Some(room) = PATHS.get_ptr_mut(bpf_get_smp_processor_id()) else { return ALL };
-        if read_volatile(&raw const (*room).busy) != 0 {
+        // A task that was preempted here, where programs can be, goes on with what it has.
+        if !claim(&raw mut (*room).claims) {
             return ALL;
         }
-        write_volatile(&raw mut (*room).busy, 1);
         for word in 0..PATH_BYTES / 8 {
             (*room).bytes[word] = 0;
         }
@@ -333,7 +334,7 @@ pub extern "C" fn scopes_by_binary() -> u64 {
             let key = (&raw const (*room).bytes).cast::<[u64; PATH_BYTES / 8]>();
             passes = BINARIES.get(&*key).copied().unwrap_or(scopes!(binary_others));
         }
-        write_volatile(&raw mut (*room).busy, 0);
+        give_back(&raw mut (*room).claims);
         passes
     }
 }

@@ -128,6 +128,8 @@ pub struct Assembler {
     losses: Ledger,
     sides: VecDeque<Side>,
     counts: Counts,
+    /// Where a program does not end the record that it began.
+    stuck_cpus: Vec<u16>,
     progress: Arc<Progress>,
     /// The trigger matched, or was asked for.
     triggered: bool,
@@ -161,6 +163,7 @@ impl Assembler {
             losses: Ledger::default(),
             sides: VecDeque::new(),
             counts: Counts::default(),
+            stuck_cpus: Vec::new(),
             progress,
             triggered: false,
             last_ns: 0,
@@ -169,6 +172,11 @@ impl Assembler {
 
     pub fn counts(&self) -> Counts {
         Counts { lost: self.losses.total(), late_names: self.cgroups.late_names(), ..self.counts }
+    }
+
+    /// CPUs that recorded nothing any more, by a fault of the programs.
+    pub fn stuck_cpus(&self) -> &[u16] {
+        &self.stuck_cpus
     }
 
     pub fn is_stuck(&self) -> bool {
@@ -233,9 +241,12 @@ impl Assembler {
         self.settle();
         self.say_losses();
         self.tick();
-        self.gather_sides();
-        for side in std::mem::take(&mut self.sides) {
-            self.lanes.hand_over_at_last(Work::Side(side), patience);
+        // Twice: what had no room among the others comes after them.
+        for _ in 0..2 {
+            self.gather_sides();
+            for side in std::mem::take(&mut self.sides) {
+                self.lanes.hand_over_at_last(Work::Side(side), patience);
+            }
         }
         if let Some(mut builder) = self.builder.take().filter(|builder| !builder.is_empty()) {
             builder.set_clock(clocks::now());
@@ -272,7 +283,12 @@ impl Assembler {
         self.builder.is_some()
     }
 
+    /// What is to stand between the blocks. While there is no room for it, it stays where it is gathered, and losses of one
+    /// kind become one.
     fn gather_sides(&mut self) {
+        if self.sides.len() >= SIDES_BOUND {
+            return;
+        }
         let cgroups = self.cgroups.take_untold();
         if !cgroups.is_empty() {
             self.tell(Side::Cgroups(cgroups));
@@ -424,7 +440,7 @@ fn side_loss(entry: LossEntry) -> Loss {
         host: 0,
         from_ns: entry.from_ns,
         to_ns: entry.to_ns,
-        cpu: Some(entry.cpu),
+        cpu: entry.cpu,
         event: entry.event,
         count: entry.count,
         cause: entry.cause.to_owned(),

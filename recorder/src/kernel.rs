@@ -18,6 +18,7 @@
 //! # Ok::<(), recorder::kernel::Error>(())
 //! ```
 
+mod bell;
 mod cast;
 mod clock;
 mod contexts;
@@ -32,22 +33,23 @@ mod numbers;
 mod order;
 mod packets;
 mod plain;
+mod preemption;
+mod quiesce;
 mod region;
 mod socket_list;
 mod stand_in;
 mod tables;
+mod vital;
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, os::fd::AsFd as _, path::PathBuf, time::Duration};
 
+use aya::maps::{MapData, RingBuf};
+use bell::Bell;
 /// For benchmarks: draining bytes that no kernel wrote.
 #[doc(hidden)]
 pub use drain::Drain;
 pub use early_drop::EarlyDrop;
 use events::{Context, EventId, Marks, Raw};
-use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
-    io::Errno,
-};
 use scopes::Lowered;
 #[doc(hidden)]
 pub use tables::SlotEvent;
@@ -130,6 +132,11 @@ pub trait Records {
     fn context(&mut self, id: u32, context: &Context<'_>);
     fn record(&mut self, record: &Record<'_>);
     fn lost(&mut self, loss: &Loss);
+    /// A CPU records nothing any more, for a program does not end what it began: [`LossCause::Stuck`] counts what is lost.
+    /// Said once for each CPU.
+    fn stuck(&mut self, cpu: u16) {
+        let _ = cpu;
+    }
     /// So many events were dropped in the kernel, for no scope could want them.
     fn left_out(&mut self, count: u64) {
         let _ = count;
@@ -165,7 +172,8 @@ pub struct Loss {
     /// Boot clock; the loss happened between these times.
     pub from_ns: u64,
     pub to_ns: u64,
-    pub cpu: u16,
+    /// `None` where the kernel counts for all of them together.
+    pub cpu: Option<u16>,
     /// `None` where the kernel side could not say which.
     pub event: Option<EventId>,
     pub count: u64,
@@ -174,11 +182,15 @@ pub struct Loss {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LossCause {
-    /// The CPU's buffer was full.
+    /// The CPU's buffer was full, up to what is kept back for the events that matter most, if it is none of these.
     BufferFull,
-    /// The event interrupted another one's recording, and the way out for that was full as well.
+    /// The event interrupted or preempted others' recording, and all rooms for that were taken.
     Nested,
-    /// Bytes in the buffer did not read as a record.
+    /// The kernel left out the run of a program that would have recorded it, for the program was at work on that CPU already.
+    Missed,
+    /// A program began a record and did not end it: the CPU records nothing any more. This is a bug.
+    Stuck,
+    /// Bytes in the buffer did not read as a record; what was lost with it cannot be counted.
     Malformed,
 }
 
@@ -187,6 +199,8 @@ impl LossCause {
         match self {
             LossCause::BufferFull => "buffer full",
             LossCause::Nested => "nested",
+            LossCause::Missed => "missed by the kernel",
+            LossCause::Stuck => "writer stuck",
             LossCause::Malformed => "malformed",
         }
     }
@@ -236,11 +250,14 @@ pub enum Error {
 pub struct Kernel {
     loaded: load::Loaded,
     drain: drain::Drain,
+    bell: Bell,
     hold_back_ns: u64,
 }
 
 /// How often the counters of lost records are looked at.
 const LOSSES_EVERY_NS: u64 = 100_000_000;
+/// How often the kernel is asked for the runs of programs that it left out.
+const MISSES_EVERY_NS: u64 = 1_000_000_000;
 
 impl Kernel {
     /// Resolves the kernel's types, loads and attaches. Recording runs from here on.
@@ -250,7 +267,8 @@ impl Kernel {
         let owners = std::mem::take(&mut loaded.owners);
         let drain = drain::Drain::new(slots, loaded.regions.cpus(), clock::monotonic_ns(), owners);
         let hold_back_ns = u64::try_from(options.hold_back.as_nanos()).unwrap_or(u64::MAX);
-        Ok(Kernel { loaded, drain, hold_back_ns })
+        let bell = Bell::of(&[loaded.door.as_fd(), loaded.packets.as_fd()])?;
+        Ok(Kernel { loaded, drain, bell, hold_back_ns })
     }
 
     /// Wanted events that this kernel cannot carry.
@@ -277,21 +295,7 @@ impl Kernel {
     /// Sleeps until a buffer has filled to a quarter or the time is over.
     pub fn wait(&mut self, timeout: Duration) -> Result<(), Error> {
         if self.loaded.regions.sleep() {
-            let timeout =
-                Timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: timeout.subsec_nanos().into() };
-            let mut doors = [
-                PollFd::new(&self.loaded.door, PollFlags::IN),
-                PollFd::new(&self.loaded.packets, PollFlags::IN),
-            ];
-            match poll(&mut doors, Some(&timeout)) {
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(error) => {
-                    return Err(Error::Io {
-                        what: "cannot wait for the kernel's bell",
-                        source: error.into(),
-                    });
-                }
-            }
+            self.bell.wait(timeout)?;
         }
         self.loaded.regions.wake();
         Ok(())
@@ -305,27 +309,41 @@ impl Kernel {
         if now_ns.saturating_sub(self.drain.losses_since_ns()) >= LOSSES_EVERY_NS {
             self.drain.report_losses(&self.loaded.regions, now_ns, sink);
         }
+        if now_ns.saturating_sub(self.drain.misses_since_ns()) >= MISSES_EVERY_NS {
+            self.drain.report_misses(&self.loaded.misses(), now_ns, sink);
+        }
         Ok(count)
     }
 
     fn take(&mut self) {
         self.drain.take(&mut self.loaded.regions);
-        while let Some(piece) = self.loaded.door.next() {
-            self.drain.take_piece(&piece);
-        }
-        while let Some(packet) = self.loaded.packets.next() {
-            self.drain.take_packet(&packet);
-        }
+        let bounds = self.loaded.ring_bytes;
+        take_all(&mut self.loaded.door, bounds.door, |piece| self.drain.take_piece(piece));
+        take_all(&mut self.loaded.packets, bounds.packets, |packet| self.drain.take_packet(packet));
     }
 
     /// Detaches, drains all that is left, and reports the last losses.
     pub fn finish(mut self, sink: &mut impl Records) -> Result<(), Error> {
         let misses = self.loaded.misses();
         self.loaded.detach();
+        // Programs may still be at work on other CPUs.
+        quiesce::wait_for_programs();
         self.take();
         self.drain.release(u64::MAX, sink);
         self.drain.report_misses(&misses, clock::monotonic_ns(), sink);
         self.drain.report_losses(&self.loaded.regions, clock::monotonic_ns(), sink);
         Ok(())
+    }
+}
+
+/// Takes what a ring buffer held when this began, at least, and less than twice of it: when programs write as fast as it is
+/// read, this ends all the same.
+fn take_all(ring: &mut RingBuf<MapData>, ring_bytes: usize, mut take: impl FnMut(&[u8])) {
+    let mut taken = 0;
+    while taken < ring_bytes {
+        let Some(piece) = ring.next() else { return };
+        // Each piece has a header of eight bytes there.
+        taken += piece.len().next_multiple_of(8) + 8;
+        take(&piece);
     }
 }

@@ -13,7 +13,8 @@ pub struct LossEntry {
     /// Boot clock; they happened between these times.
     pub from_ns: u64,
     pub to_ns: u64,
-    pub cpu: u16,
+    /// `None` where it was counted for all of them together.
+    pub cpu: Option<u16>,
     /// `None` where it cannot be said.
     pub event: Option<EventId>,
     pub count: u64,
@@ -42,7 +43,7 @@ pub struct Ledger {
 }
 
 /// CPU, event and cause.
-type Kind = (u16, Option<EventId>, &'static str);
+type Kind = (Option<u16>, Option<EventId>, &'static str);
 
 #[derive(Clone, Copy, Debug)]
 struct Window {
@@ -69,7 +70,7 @@ impl Ledger {
     /// Counts one event that happened at `time_ns`.
     pub fn add_one(&mut self, time_ns: u64, cpu: u16, event: EventId, cause: &'static str) {
         let (from_ns, to_ns) = (time_ns, time_ns);
-        self.add(&LossEntry { from_ns, to_ns, cpu, event: Some(event), count: 1, cause });
+        self.add(&LossEntry { from_ns, to_ns, cpu: Some(cpu), event: Some(event), count: 1, cause });
     }
 
     /// All events lost so far, taken or not.
@@ -117,15 +118,16 @@ mod tests {
         ledger.add_one(20, 0, openat, QUEUE_FULL);
         ledger.add_one(10, 0, openat, QUEUE_FULL);
         ledger.add_one(30, 1, openat, QUEUE_FULL);
-        let kernel = LossEntry { from_ns: 5, to_ns: 50, cpu: 0, event: None, count: 7, cause: "buffer full" };
+        let kernel =
+            LossEntry { from_ns: 5, to_ns: 50, cpu: Some(0), event: None, count: 7, cause: "buffer full" };
         ledger.add(&kernel);
         ledger.add(&LossEntry { count: 0, ..kernel.clone() });
         let taken = ledger.take();
         let (cause, event) = (QUEUE_FULL, Some(openat));
         let expected = [
             kernel,
-            LossEntry { from_ns: 10, to_ns: 20, cpu: 0, event, count: 2, cause },
-            LossEntry { from_ns: 30, to_ns: 30, cpu: 1, event, count: 1, cause },
+            LossEntry { from_ns: 10, to_ns: 20, cpu: Some(0), event, count: 2, cause },
+            LossEntry { from_ns: 30, to_ns: 30, cpu: Some(1), event, count: 1, cause },
         ];
         assert_eq!(taken, expected);
         assert!(ledger.is_empty() && ledger.take().is_empty());

@@ -85,6 +85,8 @@ pub struct Summary {
     pub released: bool,
     /// Containers of which the file has the id only, since their names came after masks had been given without them.
     pub late_names: u64,
+    /// CPUs on which a program did not end the record that it began, so that nothing was recorded there any more. A bug.
+    pub stuck_cpus: Vec<u16>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -194,6 +196,7 @@ impl Session {
             self.trigger(&mut until, steer);
         }
         let took = self.started.elapsed();
+        let stuck_cpus = self.assembler.stuck_cpus().to_vec();
         let mut patience = Patience::new(self.assembler.gauge(), self.is_stream);
         let (counts, written) = self.assembler.finish(&mut || patience.with(steer()));
         let Written {
@@ -223,6 +226,7 @@ impl Session {
             source_error,
             released,
             late_names: counts.late_names,
+            stuck_cpus,
         })
     }
 

@@ -108,7 +108,7 @@ fn losses_of_the_kernel_are_in_the_file_and_the_sums_add_up() {
     let path = dir.path().join("c.trz");
     let mut said = many(10);
     let event = Some(EventId(0));
-    let lost = Loss { from_ns: 5, to_ns: 9, cpu: 1, event, count: 42, cause: LossCause::BufferFull };
+    let lost = Loss { from_ns: 5, to_ns: 9, cpu: Some(1), event, count: 42, cause: LossCause::BufferFull };
     said.push(Said::Lost(lost));
     let summary = record(setup(&path), Script::of(said));
     assert_eq!((summary.events, summary.lost, summary.produced), (10, 42, 52));
@@ -319,7 +319,8 @@ fn a_capture_stays_below_its_largest_size() {
     setup.destination.max_bytes = Some(1 << 20);
     let mut said = noise(300_000);
     // What is told of losses afterwards does not open the file again.
-    let lost = Loss { from_ns: 5, to_ns: 9, cpu: 1, event: None, count: 7, cause: LossCause::BufferFull };
+    let lost =
+        Loss { from_ns: 5, to_ns: 9, cpu: Some(1), event: None, count: 7, cause: LossCause::BufferFull };
     for at in [250_000, 200_000, 150_000] {
         said.insert(at, Said::Lost(lost));
     }

@@ -99,6 +99,14 @@ pub fn summary(summary: &Summary) -> String {
             grouped(summary.removed_files)
         ));
     }
+    if !summary.stuck_cpus.is_empty() {
+        let cpus: Vec<String> = summary.stuck_cpus.iter().map(u16::to_string).collect();
+        line.push_str(&format!(
+            "\nwarning: the programs got stuck on CPU {} and recorded nothing there any more: this is a bug of tracer, please \
+             report it with the kernel's version",
+            cpus.join(", ")
+        ));
+    }
     line
 }
 
@@ -175,6 +183,7 @@ mod tests {
             source_error: None,
             released: false,
             late_names: 0,
+            stuck_cpus: Vec::new(),
         };
         assert_eq!(summary(&recorded), "c.trz: 2,000 events in 1.5 s, 3 lost, 4.0 KiB (2.0 bytes an event)");
         recorded.files = vec!["c.0000.trz".into(), "c.0001.trz".into()];

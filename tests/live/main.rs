@@ -13,6 +13,7 @@ mod filters;
 mod flight;
 mod host;
 mod judge;
+mod losses;
 mod masks;
 mod numbers;
 mod only_matched;
@@ -44,6 +45,11 @@ fn main() {
         }
         return;
     }
+    if let [_, flag, what, seconds] = own.as_slice()
+        && flag == losses::RUN
+    {
+        losses::run(what, seconds);
+    }
     let mut arguments = Arguments::from_args();
     // Each records the whole host: one that floods it would disturb the others' times.
     arguments.test_threads.get_or_insert(1);
@@ -53,6 +59,7 @@ fn main() {
     }
     let general = [
         recording::TESTS,
+        losses::TESTS,
         masks::TESTS,
         filters::TESTS,
         policies::TESTS,

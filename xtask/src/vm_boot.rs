@@ -11,6 +11,8 @@ use crate::{shell, vm_kernel::Kernel};
 /// How a machine is run.
 pub struct Machine {
     pub kernel: Kernel,
+    /// The kernel's command line, beside the console's.
+    pub append: String,
     pub cpus: u32,
     pub memory_mib: u32,
     pub limit_s: u32,
@@ -26,7 +28,7 @@ pub struct Verdict {
 
 impl Machine {
     pub fn new(kernel: Kernel) -> Machine {
-        Machine { kernel, cpus: 1, memory_mib: 512, limit_s: 300 }
+        Machine { kernel, append: kernel.append.to_owned(), cpus: 1, memory_mib: 512, limit_s: 300 }
     }
 
     /// Boots `initramfs`; what the payload left in /out is unpacked into `out`.
@@ -53,7 +55,7 @@ impl Machine {
             .arg(&image)
             .arg("-initrd")
             .arg(initramfs)
-            .args(["-append", &format!("console=ttyS0 quiet panic=-1 {}", self.kernel.append)])
+            .args(["-append", &format!("console=ttyS0 quiet panic=-1 {}", self.append)])
             .stdin(Stdio::null())
             .output()
             .context("cannot start QEMU: install qemu-system-x86")?;

@@ -20,7 +20,7 @@ mount -t devtmpfs dev /dev; mount -t proc proc /proc; mount -t sysfs sys /sys; m
 chmod 1777 /tmp
 mkdir -p /dev/shm; mount -t tmpfs shm /dev/shm
 mount -t cgroup2 cg /sys/fs/cgroup; mount -t tracefs tr /sys/kernel/tracing 2>/dev/null
-mount -t bpf bpf /sys/fs/bpf; mount -t securityfs se /sys/kernel/security
+mount -t debugfs debug /sys/kernel/debug 2>/dev/null; mount -t bpf bpf /sys/fs/bpf; mount -t securityfs se /sys/kernel/security
 ip link set lo up; hostname debian
 echo "VM-INIT $(uname -r) up=$(cut -d' ' -f1 /proc/uptime)"
 cd /root; /busybox/sh /payload/run; code=$?

@@ -19,6 +19,8 @@ pub struct Kernel {
     pub append: &'static str,
     /// The suite is past its life and may leave the mirror: then it is skipped, and said so.
     pub may_be_gone: bool,
+    /// It takes `preempt=full`: the stress of preemption is run with it as well as with the model that it has by itself.
+    pub preempts_fully: bool,
 }
 
 pub const KERNELS: &[Kernel] = &[
@@ -28,14 +30,30 @@ pub const KERNELS: &[Kernel] = &[
         suite: "bullseye",
         append: "lsm=lockdown,capability,yama,apparmor,bpf",
         may_be_gone: true,
+        preempts_fully: false,
     },
-    Kernel { version: "6.1", suite: "bookworm", append: "", may_be_gone: false },
-    Kernel { version: "6.12", suite: "trixie", append: "", may_be_gone: false },
-    Kernel { version: "6.18", suite: "trixie-backports", append: "", may_be_gone: false },
+    Kernel { version: "6.1", suite: "bookworm", append: "", may_be_gone: false, preempts_fully: true },
+    Kernel { version: "6.12", suite: "trixie", append: "", may_be_gone: false, preempts_fully: true },
+    Kernel {
+        version: "6.18",
+        suite: "trixie-backports",
+        append: "",
+        may_be_gone: false,
+        preempts_fully: true,
+    },
+    // Programs on tracepoints can be preempted from 7.0 on.
+    Kernel {
+        version: "7.3",
+        suite: "trixie-backports",
+        append: "",
+        may_be_gone: false,
+        preempts_fully: true,
+    },
 ];
 
-/// Packages that hold 6.18 when the suite has moved on to a newer kernel.
-const PINNED: &[(&str, &str)] = &[("6.18", "linux-image-6.18.15+deb13-cloud-amd64")];
+/// Packages that hold a version when its suite has moved on to a newer kernel.
+const PINNED: &[(&str, &str)] =
+    &[("6.18", "linux-image-6.18.15+deb13-cloud-amd64"), ("7.3", "linux-image-7.3.4+deb13-cloud-amd64")];
 
 pub fn by_version(version: &str) -> Result<Kernel> {
     KERNELS.iter().copied().find(|kernel| kernel.version == version).with_context(|| {
@@ -59,7 +77,7 @@ impl Kernel {
             return Ok(image);
         }
         let apt = PrivateApt::open(&cache()?.join("apt"))?;
-        let package = self.package(&apt)?;
+        let package = apt.with_image(self.package(&apt)?)?;
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir_all(&dir)?;
         shell::run(apt.command("apt-get").current_dir(&dir).args(["download", "-qq", &package]))?;
@@ -148,6 +166,16 @@ impl PrivateApt {
             fs::write(stamp, "")?;
         }
         Ok(apt)
+    }
+
+    /// The package that has the image itself: from 7.0 on `linux-image-*` is empty and depends on `linux-binary-*`.
+    fn with_image(&self, package: String) -> Result<String> {
+        let shown = shell::text(self.command("apt-cache").args(["show", &package]))?;
+        let binary = package.replacen("linux-image-", "linux-binary-", 1);
+        let has_binary = shown
+            .lines()
+            .any(|line| line.strip_prefix("Depends: ").is_some_and(|list| list.contains(&binary)));
+        Ok(if has_binary { binary } else { package })
     }
 
     fn command(&self, program: &str) -> Command {

@@ -8,11 +8,16 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::{shell, vm_boot::Machine, vm_image::Image, vm_kernel};
+use crate::{
+    shell,
+    vm_boot::Machine,
+    vm_image::Image,
+    vm_kernel::{self, Kernel},
+};
 
 #[derive(Args)]
 pub struct Options {
-    /// Only these kernels (5.10, 6.1, 6.12, 6.18); all when none is named
+    /// Only these kernels (5.10, 6.1, 6.12, 6.18, 7.3); all when none is named
     #[arg(long)]
     kernel: Vec<String>,
     /// Print every console, not only those of failures
@@ -24,8 +29,14 @@ pub struct Options {
     /// Look at every event of a hook too, by each kind of program: takes minutes, so raise --limit
     #[arg(long)]
     hooks: bool,
+    /// Only the stress of preemption
+    #[arg(long)]
+    stress: bool,
+    /// CPUs of the machines
+    #[arg(long, default_value_t = 2)]
+    cpus: u32,
     /// Seconds that a machine may take
-    #[arg(long, default_value_t = 300)]
+    #[arg(long, default_value_t = 400)]
     limit: u32,
 }
 
@@ -38,10 +49,13 @@ const SCRIPT: &str = include_str!("vm_test.sh");
 /// The same of hooks: by each kind of program that the kernel takes.
 const HOOKS_SCRIPT: &str = include_str!("vm_hooks.sh");
 
-/// Builds what the hooks' test does: alone and static, for there is nothing else in the machine.
-fn deeds(work: &Path) -> Result<PathBuf> {
-    let out = work.join("deeds");
-    let source = shell::root().join("xtask/src/vm_deeds.rs");
+/// Programs that meet on a CPU, and what is recorded afterwards.
+const STRESS_SCRIPT: &str = include_str!("vm_stress.sh");
+
+/// Builds a program that a script runs: alone and static, for there is nothing else in the machine.
+fn built(source: &str, work: &Path) -> Result<PathBuf> {
+    let out = work.join(source).with_extension("");
+    let source = shell::root().join("xtask/src").join(source);
     shell::run(
         Command::new("rustc")
             .args(["--edition", "2024", "-O", "--target", "x86_64-unknown-linux-gnu"])
@@ -49,6 +63,30 @@ fn deeds(work: &Path) -> Result<PathBuf> {
             .args([&out, &source]),
     )?;
     Ok(out)
+}
+
+/// One start of a kernel: by itself with all tests, then with full preemption and the stress alone.
+struct Boot {
+    kernel: Kernel,
+    name: String,
+    append: String,
+}
+
+impl Boot {
+    fn all_of(kernel: Kernel, options: &Options) -> Vec<Boot> {
+        let only = if options.stress { "only=stress" } else { "" };
+        let by_itself =
+            Boot { kernel, name: kernel.version.to_owned(), append: format!("{} {only}", kernel.append) };
+        let mut boots = vec![by_itself];
+        if kernel.preempts_fully && options.script.is_none() {
+            boots.push(Boot {
+                kernel,
+                name: format!("{} preempt=full", kernel.version),
+                append: format!("{} preempt=full only=stress", kernel.append),
+            });
+        }
+        boots
+    }
 }
 
 pub fn run(options: &Options) -> Result<()> {
@@ -68,16 +106,17 @@ pub fn run(options: &Options) -> Result<()> {
     };
     image.file("payload/run", &script, 0o755)?;
     let work = tempfile::tempdir()?;
+    image.file("payload/stress", STRESS_SCRIPT.as_bytes(), 0o755)?;
+    image.copy(&built("vm_stress.rs", work.path())?, "usr/bin/stress")?;
     if options.hooks {
         image.file("payload/hooks", HOOKS_SCRIPT.as_bytes(), 0o755)?;
-        image.copy(&deeds(work.path())?, "usr/bin/deeds")?;
+        image.copy(&built("vm_deeds.rs", work.path())?, "usr/bin/deeds")?;
     }
     let initramfs = work.path().join("initrd.gz");
     image.pack(&initramfs)?;
 
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
     for kernel in kernels {
-        let out = work.path().join(kernel.version);
         if kernel.may_be_gone
             && let Err(error) = kernel.image()
         {
@@ -85,21 +124,30 @@ pub fn run(options: &Options) -> Result<()> {
             skipped += 1;
             continue;
         }
-        let begun = Instant::now();
-        let verdict = Machine { limit_s: options.limit, ..Machine::new(kernel) }.run(&initramfs, &out)?;
-        let good = verdict.exit == Some(0);
-        let said = verdict
-            .exit
-            .map_or_else(|| "no verdict (panic, hang or time limit)".to_owned(), |n| format!("exit {n}"));
-        let seconds = begun.elapsed().as_secs();
-        println!("{}: {} after {seconds} s", kernel.version, if good { "passed" } else { &said });
-        if good {
-            passed += 1
-        } else {
-            failed += 1
-        }
-        if options.show || !good {
-            println!("{}", verdict.console);
+        for boot in Boot::all_of(kernel, options) {
+            let out = work.path().join(kernel.version);
+            let begun = Instant::now();
+            let machine = Machine {
+                limit_s: options.limit,
+                cpus: options.cpus,
+                append: boot.append,
+                ..Machine::new(boot.kernel)
+            };
+            let verdict = machine.run(&initramfs, &out)?;
+            let good = verdict.exit == Some(0);
+            let said = verdict
+                .exit
+                .map_or_else(|| "no verdict (panic, hang or time limit)".to_owned(), |n| format!("exit {n}"));
+            let seconds = begun.elapsed().as_secs();
+            println!("{}: {} after {seconds} s", boot.name, if good { "passed" } else { &said });
+            if good {
+                passed += 1
+            } else {
+                failed += 1
+            }
+            if options.show || !good {
+                println!("{}", verdict.console);
+            }
         }
     }
     println!("{passed} passed, {failed} failed, {skipped} skipped");

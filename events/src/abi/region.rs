@@ -1,7 +1,7 @@
 //! The mapped region of a CPU: how records get from the kernel to the recorder without a copy in the kernel.
 //!
 //! ```text
-//! RING, an element per CPU:   | header, 16 KiB: head, nest, drops | data, a power of two | slack | other rooms |
+//! RING, an element per CPU:   | header, 32 KiB: head, nest, drops | data, a power of two | slack | other rooms |
 //! TAILS, an element per CPU:  | tail, asleep |
 //! ```
 //! Head and tail only grow; their low bits are the place in the data. A record that starts near the end of the data runs
@@ -14,12 +14,11 @@
 pub struct RegionHeader {
     /// Bytes written since the start; published after the record that it covers.
     pub head: u64,
-    /// Sum of `drops`.
+    /// Sum of `full` and `nested`.
     pub dropped: u64,
-    /// The slot of a record that is being counted there.
-    pub dropping: u64,
-    pub pad0: [u64; 5],
-    /// Not zero while a program of this CPU writes.
+    pub pad0: [u64; 6],
+    /// Who writes, where nothing but an interrupt can come between: 0 nobody, 1 a program at the head of the data, 2 one
+    /// that interrupted it as well. Elsewhere [`WriteState::claims`] says it.
     pub nest: u32,
     pub pad1: [u32; 13],
     /// Of the writes that go on, by [`room`].
@@ -27,8 +26,10 @@ pub struct RegionHeader {
     /// What no scope can want: exits of system calls, and firings of each hook.
     pub left_out_calls: u64,
     pub left_out_hooks: [u64; super::Slot::COUNT - super::Slot::HOOK_BASE],
-    /// Records that found no room, by slot.
-    pub drops: [u64; super::Slot::COUNT],
+    /// Records that found the data, or the ring buffer, full: by slot.
+    pub full: [u64; super::Slot::COUNT],
+    /// Records that came while every room was taken by programs that they interrupted or preempted: by slot.
+    pub nested: [u64; super::Slot::COUNT],
 }
 
 /// What the parts of a program that writes leave for each other: global functions take and return numbers only.
@@ -39,12 +40,14 @@ pub struct WriteState {
     pub forgotten: u64,
     /// Where the write begins, from the start of the region.
     pub start: u64,
-    /// How many programs want the room: it is theirs who were first. Of desks only.
+    /// How many programs want the room: it is theirs who were first. Where programs can be preempted in their writes.
     pub claims: u64,
     /// Contexts and files that have been given an id by those who wrote here.
     pub ids: u64,
     /// When the write began, by the monotonic clock.
     pub time_ns: u64,
+    /// Bytes of a string that are kept in this write, NUL included.
+    pub string_bound: u64,
     /// Where the record that ended last began, from the start of the write.
     pub last: u64,
     /// Whose context its records have: from the function that begins it to the program.
@@ -69,7 +72,7 @@ pub struct Tail {
 }
 
 /// Where the data starts in a region.
-pub const DATA_OFFSET: usize = 0x4000;
+pub const DATA_OFFSET: usize = 0x8000;
 const _: () = assert!(core::mem::size_of::<RegionHeader>() <= DATA_OFFSET);
 const _: () = assert!(core::mem::size_of::<Tail>() == 128);
 
@@ -77,6 +80,10 @@ const _: () = assert!(core::mem::size_of::<Tail>() == 128);
 pub const LARGEST_WRITE: usize = 0x1_0000;
 /// Captures of a record stop at this offset from its start; the rest is marked as cut.
 pub const CAPTURE_LIMIT: u32 = 0xc000;
+/// Bytes of a string that are kept of ordinary events once more than half of the data is waiting to be read.
+pub const SHORT_STRING: u32 = 256;
+/// One in so many bytes of the data is kept back for the events that matter most.
+pub const KEPT_BACK: usize = 8;
 /// Room after the data: [`LARGEST_WRITE`] and one more bounded read.
 pub const SLACK: usize = LARGEST_WRITE + 0x3000;
 
@@ -86,7 +93,8 @@ pub mod room {
     pub const DATA: u64 = 0;
     /// A room of its own, for a write that interrupts another.
     pub const NESTED: u64 = 1;
-    /// From here on: desks, where a hook writes when the kernel may preempt it there and run another one on the same CPU.
+    /// From here on: desks, where a hook writes when the kernel may preempt it there and run another one on the same CPU,
+    /// and the kernel has no way to forbid it (before 6.15).
     pub const FIRST_DESK: u64 = 2;
     /// A power of two.
     pub const COUNT: usize = 4;

@@ -4,6 +4,9 @@ use crate::capture::{ARGUMENTS, Capture, Captures};
 
 /// Stands in the object for `bpf_rdonly_cast`, a function that each kernel has at another number: no helper has this one.
 pub const CAST_MARK: i32 = 0x6361_7374;
+/// The same for `bpf_preempt_disable` and `bpf_preempt_enable`.
+pub const PREEMPT_DISABLE_MARK: i32 = 0x6361_7375;
+pub const PREEMPT_ENABLE_MARK: i32 = 0x6361_7376;
 
 /// Settings of a recording.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +18,10 @@ pub struct Config {
     pub rooms_offset: u64,
     /// A quarter of the ring buffer, when records go there.
     pub quarter_bytes: u64,
+    /// Bytes of a CPU's data that are kept back for the events that matter most.
+    pub kept_back: u64,
+    /// The same of the ring buffer: beyond so many bytes in it, it is theirs.
+    pub door_limit: u64,
     /// The same of a CPU's data, as a power of two: passing a multiple of it rings the bell.
     pub quarter_shift: u32,
     /// Whether records go to the shared ring buffer instead of the regions.
@@ -39,8 +46,14 @@ pub struct Config {
     pub kprobes: u32,
     /// BTF's id of `struct files_struct`, where the kernel has `bpf_rdonly_cast` (6.2 and later); else 0.
     pub files_type: u32,
+    /// Whether programs keep others from preempting them while they write: the kernel has functions for it, and lets
+    /// global functions be called meanwhile (6.15 and later).
+    pub disables_preemption: u32,
+    pub spare: u32,
     /// Which hooks are wanted, a bit for each.
     pub hooks: [u64; 2],
+    /// Which of them matter most: see [`Config::kept_back`].
+    pub vital_hooks: [u64; 2],
     /// Thread group ids that are not recorded; 0 ends the list.
     pub excluded: [u32; 16],
 }
@@ -50,6 +63,8 @@ impl Config {
         data_mask: 0,
         rooms_offset: 0,
         quarter_bytes: 0,
+        kept_back: 0,
+        door_limit: 0,
         quarter_shift: 0,
         ringbuf: 0,
         modern: 0,
@@ -62,7 +77,10 @@ impl Config {
         remembers: 0,
         kprobes: 0,
         files_type: 0,
+        disables_preemption: 0,
+        spare: 0,
         hooks: [0; 2],
+        vital_hooks: [0; 2],
         excluded: [0; 16],
     };
 }
@@ -115,11 +133,13 @@ impl SyscallEntry {
     pub const SAMPLED: u8 = 8;
     /// No call of the catalogue has this number.
     pub const UNKNOWN: u8 = 16;
+    /// Recorded while others are refused: see [`Config::kept_back`].
+    pub const VITAL: u8 = 32;
 }
 
 const _: () = assert!(core::mem::size_of::<SyscallEntry>() == 64);
 const _: () = assert!(SyscallEntry::DESCRIPTORS_OFFSET == 4);
-const _: () = assert!(core::mem::size_of::<Config>() == 24 + 12 * 4 + 16 + 64);
+const _: () = assert!(core::mem::size_of::<Config>() == 40 + 14 * 4 + 32 + 64);
 
 /// What a call does with descriptors, beside having them as arguments: [`SyscallEntry::descriptors`].
 pub mod descriptor {

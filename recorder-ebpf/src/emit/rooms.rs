@@ -10,9 +10,9 @@ use core::{
 use aya_ebpf::helpers::generated::{
     bpf_get_smp_processor_id, bpf_ktime_get_ns, bpf_ringbuf_output, bpf_ringbuf_query,
 };
-use events::abi::region::{DATA_OFFSET, LARGEST_WRITE, ROOM_BYTES, RegionHeader, WriteState, room};
+use events::abi::region::{DATA_OFFSET, LARGEST_WRITE, ROOM_BYTES, RegionHeader, SHORT_STRING, WriteState, room};
 
-use super::{DOOR, RING, TAILS, Writer, config, count_drop, ring_when_asleep, within};
+use super::{DOOR, RING, Refusal, TAILS, Writer, add, config, count_drop, ring_when_asleep, within};
 use crate::context::context_send;
 
 /// The place in a region where a write begins; null when that is beyond the last place where one may.
@@ -54,95 +54,114 @@ fn number_of_room(room: u64) -> u64 {
 
 impl Writer {
     /// Begins a write of at most `LARGEST_WRITE` bytes; `None` when there is no room, which is counted under the slot.
+    /// What is vital has room for longer.
     #[inline(always)]
-    pub fn begin(slot: u16) -> Option<Writer> {
+    pub fn begin(slot: u16, is_vital: bool) -> Option<Writer> {
         // SAFETY: helpers without arguments.
-        let (cpu, time_ns) = unsafe { (bpf_get_smp_processor_id(), bpf_ktime_get_ns()) };
+        let cpu = unsafe { bpf_get_smp_processor_id() };
         let region: *mut RegionHeader = RING.get_ptr_mut(cpu)?.cast();
-        let tails = TAILS.get_ptr_mut(cpu)?;
-        // SAFETY: both point into map values of this CPU, which only this CPU's programs write; the data mask and the
-        // slack keep every offset inside.
-        unsafe {
-            if read_volatile(&raw const (*region).nest) != 0 {
-                count_drop(region, slot);
-                return None;
-            }
-            write_volatile(&raw mut (*region).nest, 1);
-            compiler_fence(Ordering::SeqCst);
-            let head = read_volatile(&raw const (*region).head);
-            let state = (&raw mut (*region).writes).cast::<WriteState>();
-            write_volatile(&raw mut (*state).time_ns, time_ns);
-            let mask = config!(data_mask);
-            if config!(ringbuf) == 0 {
-                let tail = read_volatile(&raw const (*tails).tail);
-                if head.wrapping_sub(tail) + LARGEST_WRITE as u64 > mask + 1 {
-                    count_drop(region, slot);
-                    ring_when_asleep(tails);
-                    write_volatile(&raw mut (*region).nest, 0);
-                    return None;
-                }
-            }
-            let start = DATA_OFFSET as u64 + (head & mask);
-            write_volatile(&raw mut (*state).start, start);
-            let base = (region as *mut u8).add(start as usize);
-            Some(Writer { base, region, state, head, at: 0, slot, room: room::DATA })
+        // SAFETY: points into a map value of this CPU.
+        if !unsafe { take_data(region) } {
+            // SAFETY: as above.
+            unsafe { count_drop(region, slot, Refusal::Nested) };
+            return None;
         }
+        Writer::begin_data(region, cpu, slot, is_vital)
     }
 
     /// The same for programs that may interrupt another write.
     #[inline(always)]
-    pub fn begin_in_interrupt(slot: u16) -> Option<Writer> {
+    pub fn begin_in_interrupt(slot: u16, is_vital: bool) -> Option<Writer> {
         // SAFETY: as in `begin`.
         unsafe {
             let cpu = bpf_get_smp_processor_id();
             let region: *mut RegionHeader = RING.get_ptr_mut(cpu)?.cast();
-            let nest = read_volatile(&raw const (*region).nest);
-            if nest == 0 {
-                return Writer::begin(slot);
+            if take_data(region) {
+                return Writer::begin_data(region, cpu, slot, is_vital);
             }
-            if nest != 1 {
-                count_drop(region, slot);
+            if !take_nested(region) {
+                count_drop(region, slot, Refusal::Nested);
                 return None;
             }
-            write_volatile(&raw mut (*region).nest, 2);
-            compiler_fence(Ordering::SeqCst);
-            let time_ns = bpf_ktime_get_ns();
             let state = (&raw mut (*region).writes).cast::<WriteState>().add(room::NESTED as usize);
-            write_volatile(&raw mut (*state).time_ns, time_ns);
-            let start = config!(rooms_offset);
-            write_volatile(&raw mut (*state).start, start);
-            let base = (region as *mut u8).add(start as usize);
-            Some(Writer { base, region, state, head: 0, at: 0, slot, room: room::NESTED })
+            Some(Writer::begin_aside(region, state, room::NESTED, slot))
         }
     }
 
-    /// The same for programs that run when a function of the kernel does. Trampolines let other tasks preempt them,
-    /// with programs that write on the same CPU: those write at a desk that is theirs alone, and nothing that another
-    /// program counts on is changed.
+    /// The same for programs that run when a function of the kernel does. Trampolines let other tasks preempt them: where
+    /// that cannot be forbidden they write at a desk, of which there are few, and leave the data to the tracepoints.
     #[inline(always)]
-    pub fn begin_in_hook(slot: u16) -> Option<Writer> {
-        if config!(kprobes) != 0 {
-            return Writer::begin_in_interrupt(slot);
+    pub fn begin_in_hook(slot: u16, is_vital: bool) -> Option<Writer> {
+        if has_no_desks() {
+            return Writer::begin_in_interrupt(slot, is_vital);
         }
-        // SAFETY: a map value; counters of this CPU, where every step of a claim is one instruction.
+        // SAFETY: a map value.
         unsafe {
             let cpu = bpf_get_smp_processor_id();
             let region: *mut RegionHeader = RING.get_ptr_mut(cpu)?.cast();
             let first = (&raw mut (*region).writes).cast::<WriteState>().add(room::FIRST_DESK as usize);
-            let (state, room) = if claim(first) {
+            let (state, room) = if claim(&raw mut (*first).claims) {
                 (first, room::FIRST_DESK)
-            } else if claim(first.add(1)) {
+            } else if claim(&raw mut (*first.add(1)).claims) {
                 (first.add(1), room::FIRST_DESK + 1)
             } else {
-                count_drop(region, slot);
+                count_drop(region, slot, Refusal::Nested);
                 return None;
             };
+            Some(Writer::begin_aside(region, state, room, slot))
+        }
+    }
+
+    /// Begins at the head of the data, which has been taken; it is given back when there is no room.
+    #[inline(always)]
+    fn begin_data(region: *mut RegionHeader, cpu: u32, slot: u16, is_vital: bool) -> Option<Writer> {
+        // SAFETY: both are map values of this CPU, which only who has taken the data writes; the data mask and the slack
+        // keep every offset inside.
+        unsafe {
+            compiler_fence(Ordering::SeqCst);
             let time_ns = bpf_ktime_get_ns();
+            let head = read_volatile(&raw const (*region).head);
+            let state = (&raw mut (*region).writes).cast::<WriteState>();
             write_volatile(&raw mut (*state).time_ns, time_ns);
+            let mask = config!(data_mask);
+            let mut string_bound = config!(string_bound);
+            if config!(ringbuf) == 0 {
+                let Some(tails) = TAILS.get_ptr_mut(cpu) else {
+                    give_back_data(region);
+                    return None;
+                };
+                let waiting = head.wrapping_sub(read_volatile(&raw const (*tails).tail));
+                let kept_back = if is_vital { 0 } else { config!(kept_back) };
+                if waiting + LARGEST_WRITE as u64 + kept_back > mask + 1 {
+                    count_drop(region, slot, Refusal::Full);
+                    ring_when_asleep(tails);
+                    give_back_data(region);
+                    return None;
+                }
+                if !is_vital && waiting > mask / 2 && string_bound > SHORT_STRING {
+                    string_bound = SHORT_STRING;
+                }
+            }
+            write_volatile(&raw mut (*state).string_bound, string_bound as u64);
+            let start = DATA_OFFSET as u64 + (head & mask);
+            write_volatile(&raw mut (*state).start, start);
+            let base = (region as *mut u8).add(start as usize);
+            Some(Writer { base, region, state, head, at: 0, slot, room: room::DATA, is_vital })
+        }
+    }
+
+    /// Begins in another room, which has been taken.
+    #[inline(always)]
+    fn begin_aside(region: *mut RegionHeader, state: *mut WriteState, room: u64, slot: u16) -> Writer {
+        // SAFETY: a map value; a room is within the region.
+        unsafe {
+            compiler_fence(Ordering::SeqCst);
+            write_volatile(&raw mut (*state).time_ns, bpf_ktime_get_ns());
+            write_volatile(&raw mut (*state).string_bound, config!(string_bound) as u64);
             let start = config!(rooms_offset) + (room - room::NESTED) * ROOM_BYTES as u64;
             write_volatile(&raw mut (*state).start, start);
             let base = (region as *mut u8).add(start as usize);
-            Some(Writer { base, region, state, head: 0, at: 0, slot, room })
+            Writer { base, region, state, head: 0, at: 0, slot, room, is_vital: false }
         }
     }
 
@@ -163,7 +182,7 @@ impl Writer {
             }
             // The head does not move before the write is committed.
             let head = read_volatile(&raw const (*region).head);
-            Some(Writer { base, region, state, head, at, slot: 0, room })
+            Some(Writer { base, region, state, head, at, slot: 0, room, is_vital: false })
         }
     }
 
@@ -182,7 +201,7 @@ impl Writer {
         if begun == 0 {
             return None;
         }
-        let mut writer = Writer::resume_to_commit((begun & (NEW_CONTEXT - 1)).wrapping_sub(1), 0, slot)?;
+        let mut writer = Writer::resume_to_commit((begun & (NEW_CONTEXT - 1)).wrapping_sub(1), 0, slot, false)?;
         let context = writer.context();
         if begun & NEW_CONTEXT != 0 {
             writer.at = context_send(writer.room, 0, context);
@@ -199,9 +218,10 @@ impl Writer {
 
     /// The same write as [`Writer::resume`], to end it.
     #[inline(always)]
-    pub fn resume_to_commit(room: u64, at: u64, slot: u16) -> Option<Writer> {
+    pub fn resume_to_commit(room: u64, at: u64, slot: u16, is_vital: bool) -> Option<Writer> {
         let mut writer = Writer::resume(room, at)?;
         writer.slot = slot;
+        writer.is_vital = is_vital;
         Some(writer)
     }
 
@@ -231,7 +251,7 @@ impl Writer {
                 }
             }
             compiler_fence(Ordering::SeqCst);
-            write_volatile(&raw mut (*self.region).nest, self.is_nested() as u32);
+            if self.is_nested() { give_back_nested(self.region) } else { give_back_data(self.region) }
         }
         is_out
     }
@@ -239,7 +259,7 @@ impl Writer {
     /// The same for what [`Writer::begin_in_hook`] began.
     #[inline(always)]
     pub fn commit_in_hook(self) -> bool {
-        if config!(kprobes) != 0 {
+        if has_no_desks() {
             return self.commit();
         }
         // SAFETY: as in `begin_in_hook`.
@@ -247,7 +267,7 @@ impl Writer {
             compiler_fence(Ordering::SeqCst);
             let is_out = self.output();
             compiler_fence(Ordering::SeqCst);
-            give_back(self.state);
+            give_back(&raw mut (*self.state).claims);
             is_out
         }
     }
@@ -263,49 +283,121 @@ impl Writer {
         // SAFETY: the room holds what was written; the length is within it.
         unsafe {
             let door = (&raw const DOOR).cast_mut().cast();
+            let waiting = bpf_ringbuf_query(door, AVAILABLE);
             let mut flags = NO_WAKEUP;
-            if let Some(tails) = TAILS.get_ptr_mut(self.cpu())
+            if waiting > config!(quarter_bytes)
+                && let Some(tails) = TAILS.get_ptr_mut(self.cpu())
                 && read_volatile(&raw const (*tails).asleep) != 0
-                && bpf_ringbuf_query(door, AVAILABLE) > config!(quarter_bytes)
             {
                 write_volatile(&raw mut (*tails).asleep, 0);
                 flags = FORCE_WAKEUP;
             }
             let length = within(self.at) as u64;
-            let is_out = bpf_ringbuf_output(door, self.base.cast(), length, flags) == 0;
+            let is_out = (self.is_vital || waiting <= config!(door_limit))
+                && bpf_ringbuf_output(door, self.base.cast(), length, flags) == 0;
             if !is_out {
-                count_drop(self.region, self.slot);
+                count_drop(self.region, self.slot, Refusal::Full);
             }
             is_out
         }
     }
 }
 
-/// Claims a desk. Who has added to the counter and then reads 1 is alone, and whoever comes later reads more: no
-/// instruction that older kernels lack.
+/// Whether hooks write where tracepoints do: nothing but interrupts can come between.
 #[inline(always)]
-unsafe fn claim(desk: *mut WriteState) -> bool {
-    // SAFETY: a field of a map value.
+fn has_no_desks() -> bool {
+    config!(kprobes) != 0 || config!(disables_preemption) != 0
+}
+
+/// Takes the data for a write; false when somebody writes there.
+///
+/// Where programs cannot be preempted, who interrupts another one ends before that goes on: a plain word is enough, and
+/// whoever finds it 0 finds the data free until it is done. Elsewhere it is claimed.
+#[inline(always)]
+unsafe fn take_data(region: *mut RegionHeader) -> bool {
+    // SAFETY: fields of a map value.
     unsafe {
-        let claims = &raw mut (*desk).claims;
+        if config!(disables_preemption) == 0 {
+            return claim(claims_of(region, room::DATA));
+        }
+        let is_free = read_volatile(&raw const (*region).nest) == 0;
+        if is_free {
+            write_volatile(&raw mut (*region).nest, 1);
+        }
+        is_free
+    }
+}
+
+#[inline(always)]
+unsafe fn give_back_data(region: *mut RegionHeader) {
+    // SAFETY: as above.
+    unsafe {
+        if config!(disables_preemption) == 0 {
+            give_back(claims_of(region, room::DATA));
+        } else {
+            write_volatile(&raw mut (*region).nest, 0);
+        }
+    }
+}
+
+/// Takes the room for a write that interrupts one of the data.
+#[inline(always)]
+unsafe fn take_nested(region: *mut RegionHeader) -> bool {
+    // SAFETY: as above.
+    unsafe {
+        if config!(disables_preemption) == 0 {
+            return claim(claims_of(region, room::NESTED));
+        }
+        let is_free = read_volatile(&raw const (*region).nest) == 1;
+        if is_free {
+            write_volatile(&raw mut (*region).nest, 2);
+        }
+        is_free
+    }
+}
+
+#[inline(always)]
+unsafe fn give_back_nested(region: *mut RegionHeader) {
+    // SAFETY: as above.
+    unsafe {
+        if config!(disables_preemption) == 0 {
+            give_back(claims_of(region, room::NESTED));
+        } else {
+            write_volatile(&raw mut (*region).nest, 1);
+        }
+    }
+}
+
+/// Claims a room by its counter. Who has added to the counter and then reads 1 is alone, and whoever comes later reads more; who reads
+/// more takes back what it added, and no more than that. So it does not matter where in it a program is preempted: two
+/// that come at once may both go without, but never both have it, and it is free again when both have gone. No instruction
+/// that older kernels lack.
+///
+/// # Safety
+/// It is a pointer to a word of a map value.
+#[inline(always)]
+pub unsafe fn claim(claims: *mut u64) -> bool {
+    // SAFETY: the caller's pointer is to a map value.
+    unsafe {
         add(claims, 1);
         let is_mine = read_volatile(claims) == 1;
         if !is_mine {
-            give_back(desk);
+            give_back(claims);
         }
         is_mine
     }
 }
 
-/// Adds in one instruction, the one that every kernel has: it does not say what was there before.
+/// # Safety
+/// As for [`claim`], which has been true for it.
 #[inline(always)]
-unsafe fn add(counter: *mut u64, number: u64) {
-    // SAFETY: the caller's pointer is to a map value.
-    unsafe { asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) counter, in(reg) number) };
+pub unsafe fn give_back(claims: *mut u64) {
+    // SAFETY: by the caller's word.
+    unsafe { add(claims, u64::MAX) };
 }
 
 #[inline(always)]
-unsafe fn give_back(desk: *mut WriteState) {
+unsafe fn claims_of(region: *mut RegionHeader, room: u64) -> *mut u64 {
     // SAFETY: a field of a map value.
-    unsafe { add(&raw mut (*desk).claims, u64::MAX) };
+    unsafe { &raw mut (*(&raw mut (*region).writes).cast::<WriteState>().add(room as usize)).claims }
 }

@@ -4,15 +4,18 @@ use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use events::abi::hooks::Hook;
 
 use super::process::{kernel_string, record};
+use crate::emit::preemption::Undisturbed;
 use crate::kernel::{Cgroup, Task, address_of};
 
 #[btf_tracepoint(function = "cgroup_mkdir")]
 pub fn cgroup_mkdir(ctx: BtfTracePointContext) -> i32 {
+    let _undisturbed = Undisturbed::begin();
     made_or_removed(Hook::CgroupMkdir, &ctx)
 }
 
 #[btf_tracepoint(function = "cgroup_rmdir")]
 pub fn cgroup_rmdir(ctx: BtfTracePointContext) -> i32 {
+    let _undisturbed = Undisturbed::begin();
     made_or_removed(Hook::CgroupRmdir, &ctx)
 }
 
@@ -30,6 +33,7 @@ fn made_or_removed(hook: Hook, ctx: &BtfTracePointContext) -> i32 {
 
 #[btf_tracepoint(function = "cgroup_attach_task")]
 pub fn cgroup_attach_task(ctx: BtfTracePointContext) -> i32 {
+    let _undisturbed = Undisturbed::begin();
     let (cgroup, path, task): (*const u8, *const u8, *const u8) = (ctx.arg(0), ctx.arg(1), ctx.arg(2));
     let (cgroup, path, task) = (Cgroup::<true>(cgroup).untyped(), address_of(path), Task::<true>(task).untyped());
     record(Hook::CgroupAttachTask, |writer, started| {

@@ -7,7 +7,7 @@ use super::process::{change_time_ns, header};
 use crate::{
     context::current,
     descriptors::refer,
-    emit::{Writer, config},
+    emit::Writer,
     kernel::{File, probe},
 };
 
@@ -49,7 +49,7 @@ pub extern "C" fn files_opened(room: u64, at: u64, context: u64, fd: u64, pathna
     refer(writer, 0, found::RETURNED);
     // SAFETY: the bound is at most 4,096, which the slack holds.
     let read =
-        unsafe { bpf_probe_read_user_str(writer.blob_bytes().cast(), config!(string_bound), pointer(pathname)) };
+        unsafe { bpf_probe_read_user_str(writer.blob_bytes().cast(), writer.string_bound(), pointer(pathname)) };
     if read > 0 && read <= 4096 {
         writer.end_blob(5, form::PLAIN, read as u32 - 1);
     } else {

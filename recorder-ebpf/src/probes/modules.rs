@@ -4,15 +4,18 @@ use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use events::abi::hooks::Hook;
 
 use super::process::{kernel_string, record};
+use crate::emit::preemption::Undisturbed;
 use crate::kernel::Module;
 
 #[btf_tracepoint(function = "module_load")]
 pub fn module_load(ctx: BtfTracePointContext) -> i32 {
+    let _undisturbed = Undisturbed::begin();
     module(Hook::ModuleLoad, &ctx)
 }
 
 #[btf_tracepoint(function = "module_free")]
 pub fn module_free(ctx: BtfTracePointContext) -> i32 {
+    let _undisturbed = Undisturbed::begin();
     module(Hook::ModuleFree, &ctx)
 }
 

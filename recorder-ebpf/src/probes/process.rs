@@ -9,8 +9,8 @@ use events::abi::{BLOB_HEADER_BYTES, RecordHeader, bits, form, hooks::Hook, kind
 
 use crate::{
     context::{Place, current, forget_current, level_of, number_at, previous_comm},
-    emit::{Started, Writer, config, count_left_out_hook},
-    hook::slot_of,
+    emit::{Started, Writer, config, count_left_out_hook, preemption::Undisturbed},
+    hook::{is_vital, slot_of},
     kernel::{Bprm, File, Inode, Task, probe},
     path::{self, Outcome},
     probes::syscalls,
@@ -26,6 +26,7 @@ pub fn header(hook: Hook, context: u64, marks: u32) -> RecordHeader {
 
 #[btf_tracepoint(function = "sched_process_fork")]
 pub fn sched_process_fork(ctx: BtfTracePointContext) -> i32 {
+    let _undisturbed = Undisturbed::begin();
     let child: *const u8 = ctx.arg(1);
     if config!(modern) != 0 { on_fork::<true>(child) } else { on_fork::<false>(child) };
     0
@@ -39,7 +40,7 @@ fn on_fork<const TYPED: bool>(child: *const u8) -> Option<()> {
         scopes::scopes_inherit(child.tgid(), child.group_leader().start_boottime());
     }
     let place = Place::of(task)?;
-    let mut writer = Writer::begin(Hook::ProcessFork.slot())?;
+    let mut writer = Writer::begin(Hook::ProcessFork.slot(), true)?;
     let context = place.id(&mut writer, task);
     let flags = syscalls::clone_flags::<TYPED>();
     fork_record(&mut writer, context, Task::<true>(child).untyped().0, flags);
@@ -74,6 +75,7 @@ fn fork_record(writer: &mut Writer, context: u64, child: *const u8, flags: u64) 
 
 #[btf_tracepoint(function = "sched_process_exit")]
 pub fn sched_process_exit(_ctx: BtfTracePointContext) -> i32 {
+    let _undisturbed = Undisturbed::begin();
     if config!(modern) != 0 { on_task_exit::<true>() } else { on_task_exit::<false>() };
     0
 }
@@ -88,7 +90,7 @@ fn on_task_exit<const TYPED: bool>() -> Option<()> {
         scopes::disinherit(task.tgid());
     }
     let place = Place::of(task)?;
-    let mut writer = Writer::begin(Hook::ProcessExit.slot())?;
+    let mut writer = Writer::begin(Hook::ProcessExit.slot(), true)?;
     let context = place.id(&mut writer, task);
     syscalls::append_exit(&mut writer, task, context);
     let started = writer.start(Hook::ProcessExit.words());
@@ -115,6 +117,7 @@ fn on_task_exit<const TYPED: bool>() -> Option<()> {
 
 #[btf_tracepoint(function = "sched_process_exec")]
 pub fn sched_process_exec(ctx: BtfTracePointContext) -> i32 {
+    let _undisturbed = Undisturbed::begin();
     let bprm: *const u8 = ctx.arg(2);
     if config!(modern) != 0 { on_exec::<true>(bprm) } else { on_exec::<false>(bprm) };
     0
@@ -125,7 +128,7 @@ fn on_exec<const TYPED: bool>(bprm: *const u8) -> Option<()> {
     let task = current::<TYPED>();
     let previous_comm = previous_comm(task);
     let place = Place::of(task)?;
-    let mut writer = Writer::begin(Hook::ProcessExec.slot())?;
+    let mut writer = Writer::begin(Hook::ProcessExec.slot(), true)?;
     let context = place.id(&mut writer, task);
     let started = writer.start(Hook::ProcessExec.words());
     for word in 0..13 {
@@ -150,6 +153,7 @@ fn on_exec<const TYPED: bool>(bprm: *const u8) -> Option<()> {
 
 #[btf_tracepoint(function = "task_rename")]
 pub fn task_rename(ctx: BtfTracePointContext) -> i32 {
+    let _undisturbed = Undisturbed::begin();
     let (task, name): (*const u8, *const u8) = (ctx.arg(0), ctx.arg(1));
     let task = Task::<true>(task).untyped();
     record(Hook::TaskRename, |writer, _| {
@@ -204,7 +208,7 @@ fn begin(hook: u64) -> Option<u64> {
         count_left_out_hook(hook);
         return None;
     }
-    let writer = Writer::begin_in_interrupt(slot_of(hook))?;
+    let writer = Writer::begin_in_interrupt(slot_of(hook), is_vital(hook))?;
     let (context, is_new) =
         if writer.is_nested() { (place.id_if_fresh(), false) } else { place.id_to_send(&writer, task) };
     Some(writer.hand_over(context, is_new))
@@ -214,7 +218,7 @@ fn begin(hook: u64) -> Option<u64> {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn probe_commit(room: u64, at: u64, hook: u64) -> u64 {
-    if let Some(writer) = Writer::resume_to_commit(room, at, slot_of(hook))
+    if let Some(writer) = Writer::resume_to_commit(room, at, slot_of(hook), is_vital(hook))
         && !writer.commit()
     {
         forget_current();

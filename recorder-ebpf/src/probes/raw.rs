@@ -9,11 +9,13 @@ use super::{
 };
 use crate::{
     context::current,
+    emit::preemption::Undisturbed,
     kernel::{IoRequest, Task},
 };
 
 #[btf_tracepoint(function = "sched_switch")]
 pub fn sched_switch(ctx: BtfTracePointContext) -> i32 {
+    let _undisturbed = Undisturbed::begin();
     let (previous, next): (*const u8, *const u8) = (ctx.arg(1), ctx.arg(2));
     let (previous, next) = (Task::<true>(previous).untyped(), Task::<true>(next).untyped());
     record(Hook::SchedSwitch, |writer, started| {
@@ -27,12 +29,14 @@ pub fn sched_switch(ctx: BtfTracePointContext) -> i32 {
 
 #[btf_tracepoint(function = "sys_enter")]
 pub fn every_sys_enter(ctx: BtfTracePointContext) -> i32 {
+    let _undisturbed = Undisturbed::begin();
     let number: i64 = ctx.arg(1);
     numbered(Hook::SysEnter, number as i32, 0)
 }
 
 #[btf_tracepoint(function = "sys_exit")]
 pub fn every_sys_exit(ctx: BtfTracePointContext) -> i32 {
+    let _undisturbed = Undisturbed::begin();
     let registers = Regs::<true>(ctx.arg(0));
     let ret: i64 = ctx.arg(1);
     let compat = current::<false>().compat();
@@ -50,6 +54,7 @@ fn numbered(hook: Hook, number: i32, ret: i64) -> i32 {
 
 #[btf_tracepoint(function = "io_uring_create")]
 pub fn io_uring_create(ctx: BtfTracePointContext) -> i32 {
+    let _undisturbed = Undisturbed::begin();
     let words: [u32; 4] = [ctx.arg(0), ctx.arg(2), ctx.arg(3), ctx.arg(4)];
     record(Hook::IoUringCreate, |writer, started| {
         for (i, word) in words.into_iter().enumerate() {
@@ -63,6 +68,7 @@ pub fn io_uring_create(ctx: BtfTracePointContext) -> i32 {
 /// Since 6.0, what is submitted is a request.
 #[btf_tracepoint(function = "io_uring_submit_req")]
 pub fn io_uring_submit_req(ctx: BtfTracePointContext) -> i32 {
+    let _undisturbed = Undisturbed::begin();
     const SQPOLL: u32 = 2;
     let request: *const u8 = ctx.arg(0);
     let request = IoRequest::<true>(request).untyped();
@@ -80,6 +86,7 @@ pub fn io_uring_submit_req(ctx: BtfTracePointContext) -> i32 {
 /// Before, it was told in numbers: what of them the event has.
 #[btf_tracepoint(function = "io_uring_submit_sqe")]
 pub fn io_uring_submit_sqe(ctx: BtfTracePointContext) -> i32 {
+    let _undisturbed = Undisturbed::begin();
     let (opcode, user_data, by_thread): (u8, u64, u8) = (ctx.arg(1), ctx.arg(2), ctx.arg(4));
     submitted(opcode, user_data, 0, by_thread)
 }
@@ -87,6 +94,7 @@ pub fn io_uring_submit_sqe(ctx: BtfTracePointContext) -> i32 {
 /// The same with more of them, since 5.13.
 #[btf_tracepoint(function = "io_uring_submit_sqe")]
 pub fn io_uring_submit_sqe_of_request(ctx: BtfTracePointContext) -> i32 {
+    let _undisturbed = Undisturbed::begin();
     let (opcode, user_data, flags, by_thread): (u8, u64, u32, u8) =
         (ctx.arg(2), ctx.arg(3), ctx.arg(4), ctx.arg(6));
     submitted(opcode, user_data, flags, by_thread)

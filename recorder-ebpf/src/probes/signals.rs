@@ -4,10 +4,12 @@ use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use events::abi::hooks::Hook;
 
 use super::process::{kernel_string, record};
+use crate::emit::preemption::Undisturbed;
 use crate::kernel::{KernelSiginfo, Task, address_of};
 
 #[btf_tracepoint(function = "signal_generate")]
 pub fn signal_generate(ctx: BtfTracePointContext) -> i32 {
+    let _undisturbed = Undisturbed::begin();
     const SI_KERNEL: u64 = 0x80;
     let (signal, group, result): (u64, u64, u64) = (ctx.arg(0), ctx.arg(3), ctx.arg(4));
     let (info, task): (*const u8, *const u8) = (ctx.arg(1), ctx.arg(2));

@@ -12,13 +12,14 @@ use super::{
     process::header,
 };
 use crate::{
-    emit::{Writer, config},
-    hook::wants,
+    emit::{Writer, config, preemption::Undisturbed},
+    hook::{is_vital, wants},
     kernel::{Sock, UnixSock, probe},
 };
 
 #[btf_tracepoint(function = "inet_sock_set_state")]
 pub fn inet_sock_set_state(ctx: BtfTracePointContext) -> i32 {
+    let _undisturbed = Undisturbed::begin();
     let typed: *const u8 = ctx.arg(0);
     let (old, new): (i32, i32) = (ctx.arg(1), ctx.arg(2));
     let cookie = if config!(modern) != 0 {
@@ -55,7 +56,7 @@ fn changed(sock: *const u8, cookie: u64, old: u64, new: u64) -> u32 {
 #[inline(always)]
 fn record(sock: Sock<false>, cookie: u64, old: u64, new: u64, owner: Known) -> Option<()> {
     // Also from interrupts, whatever task they interrupt.
-    let mut writer = Writer::begin_in_interrupt(Hook::InetSockSetState.slot())?;
+    let mut writer = Writer::begin_in_interrupt(Hook::InetSockSetState.slot(), is_vital(Hook::InetSockSetState as u64))?;
     let started = writer.start(Hook::InetSockSetState.words());
     writer.set_word(started, 0, old);
     writer.set_word(started, 1, new);

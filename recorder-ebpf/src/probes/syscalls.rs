@@ -13,7 +13,7 @@ use crate::{
     capture::{self, Call, user},
     context::{Place, current, forget_current},
     descriptors::{self, Descriptors},
-    emit::{Writer, config, count_left_out_call},
+    emit::{Writer, config, count_left_out_call, preemption::Undisturbed},
     kernel::{Task, probe},
     probes::{credentials, files, owners, stand_ins, unknown_calls},
     scopes::scopes,
@@ -291,6 +291,7 @@ fn on_exit<const TYPED: bool>(ctx: &BtfTracePointContext) -> Option<()> {
         }
         role = role::NONE;
     }
+    let _undisturbed = Undisturbed::begin();
     let place = Place::of(task)?;
     // SAFETY: as above.
     let word = unsafe { core::ptr::read_volatile(&raw const (*entry).scopes) };
@@ -315,7 +316,7 @@ fn on_exit<const TYPED: bool>(ctx: &BtfTracePointContext) -> Option<()> {
         }
         is_wanted = false;
     }
-    let mut writer = Writer::begin(slot as u16)?;
+    let mut writer = Writer::begin(slot as u16, flags & SyscallEntry::VITAL != 0)?;
     let context = place.id(&mut writer, task);
     // Every opened file has its name told once, for the hook as for the call.
     let descriptors = if is_wanted || role != role::NONE { Descriptors::of(entry) } else { Descriptors::NONE };
@@ -366,8 +367,9 @@ fn exec_entry<const TYPED: bool, const REGS: bool>(regs: Regs<REGS>) -> Option<(
     if flags(entry) & wanted != wanted {
         return None;
     }
+    let _undisturbed = Undisturbed::begin();
     Place::of(task)?;
-    let mut writer = Writer::begin(slot as u16)?;
+    let mut writer = Writer::begin(slot as u16, true)?;
     let header = RecordHeader {
         slot: slot as u16,
         kind: kind::ENTRY,

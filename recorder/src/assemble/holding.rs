@@ -50,6 +50,10 @@ impl Records for Assembler {
         });
     }
 
+    fn stuck(&mut self, cpu: u16) {
+        self.stuck_cpus.push(cpu);
+    }
+
     fn left_out(&mut self, count: u64) {
         self.counts.produced += count;
         self.counts.filtered += count;

@@ -173,6 +173,16 @@ impl Btf {
         self.structs.get(name.as_bytes()).copied()
     }
 
+    /// Whether a structure has a member of this name, a bit field or not.
+    pub fn has_member(&self, of: &str, name: &str) -> bool {
+        let Some(entry) = self.structs.get(of.as_bytes()).and_then(|id| self.entry(*id)) else {
+            return false;
+        };
+        (0..entry.vlen as usize).any(|i| {
+            u32_at(&self.types, entry.rest + i * 12).is_ok_and(|at| self.name(at) == name.as_bytes())
+        })
+    }
+
     /// How many arguments a function has.
     pub fn function_parameters(&self, name: &str) -> Option<u32> {
         let function = self.entry(*self.functions.get(name.as_bytes())?)?;

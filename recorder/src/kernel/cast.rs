@@ -25,9 +25,7 @@ pub(super) struct Cast {
 impl Cast {
     /// `None` where the kernel cannot cast.
     pub fn of(btf: &Btf) -> Option<Cast> {
-        // Interpreted programs cannot call it: the verifier refuses even those that never get there.
-        let is_interpreted = std::fs::read(JIT).is_ok_and(|enabled| enabled.starts_with(b"0"));
-        if is_interpreted {
+        if is_interpreted() {
             return None;
         }
         Some(Cast {
@@ -38,16 +36,25 @@ impl Cast {
 
     /// Makes the calls of the marked helper calls of the kernel's function; returns how many there were.
     pub fn put_into(self, object: &mut [u8]) -> usize {
-        let (instructions, _) = object.as_chunks_mut::<8>();
-        let mut count = 0;
-        for instruction in
-            instructions.iter_mut().filter(|instruction| **instruction == call(0, CAST_MARK as u32))
-        {
-            *instruction = call(KERNEL_FUNCTION, self.function);
-            count += 1;
-        }
-        count
+        make_calls_of(object, CAST_MARK, self.function)
     }
+}
+
+/// Whether programs are interpreted: those cannot call functions of the kernel, and the verifier refuses even programs
+/// that never get there.
+pub(super) fn is_interpreted() -> bool {
+    std::fs::read(JIT).is_ok_and(|enabled| enabled.starts_with(b"0"))
+}
+
+/// Makes the calls of a marked helper calls of a function of the kernel, by its id of BTF; returns how many there were.
+pub(super) fn make_calls_of(object: &mut [u8], mark: i32, function: u32) -> usize {
+    let (instructions, _) = object.as_chunks_mut::<8>();
+    let mut count = 0;
+    for instruction in instructions.iter_mut().filter(|instruction| **instruction == call(0, mark as u32)) {
+        *instruction = call(KERNEL_FUNCTION, function);
+        count += 1;
+    }
+    count
 }
 
 fn call(registers: u8, number: u32) -> [u8; 8] {

@@ -13,7 +13,7 @@ use super::{
     decode::{self, Arguments, MAX_ARGS, SlotReader},
     files::Files,
     order::{Stream, earliest},
-    region::Regions,
+    region::{Dropped, Regions},
     socket_list::SocketOwner,
     tables::SlotEvent,
 };
@@ -60,10 +60,13 @@ impl Drain {
             released_ns: 0,
             losses: Losses {
                 counted: vec![0; cpus],
-                by_slot: vec![0; cpus * Slot::COUNT],
+                by_slot: vec![Dropped::default(); cpus * Slot::COUNT],
                 left_out: 0,
                 since_ns: now_ns,
                 malformed: Vec::new(),
+                watch: vec![Watch::default(); cpus],
+                missed: HashMap::new(),
+                misses_since_ns: now_ns,
             },
         }
     }
@@ -274,13 +277,23 @@ impl Drain {
         self.losses.report(regions, &self.slots, self.offset, now_ns, sink);
     }
 
-    /// Reports runs of hooks' programs that the kernel left out, when is not known.
-    pub fn report_misses(&self, misses: &[(Hook, u64)], now_ns: u64, sink: &mut impl Records) {
-        let to_ns = self.offset.boot_ns(now_ns);
-        for (hook, count) in misses {
-            let event = event_of(&self.slots, hook.slot().into());
-            sink.lost(&Loss { from_ns: 0, to_ns, cpu: 0, event, count: *count, cause: LossCause::Nested });
+    /// Reports runs of programs that the kernel left out, by how many there have been since the start.
+    pub fn report_misses(&mut self, misses: &[Missed], now_ns: u64, sink: &mut impl Records) {
+        let losses = &mut self.losses;
+        let (from_ns, to_ns) = (self.offset.boot_ns(losses.misses_since_ns), self.offset.boot_ns(now_ns));
+        for Missed { program, hook, count } in misses {
+            let seen = losses.missed.entry(program).or_default();
+            let count = count.saturating_sub(std::mem::replace(seen, *count));
+            if count > 0 {
+                let event = hook.and_then(|hook| event_of(&self.slots, hook.slot().into()));
+                sink.lost(&Loss { from_ns, to_ns, cpu: None, event, count, cause: LossCause::Missed });
+            }
         }
+        losses.misses_since_ns = now_ns;
+    }
+
+    pub fn misses_since_ns(&self) -> u64 {
+        self.losses.misses_since_ns
     }
 
     /// When losses were last looked at (monotonic clock).
@@ -293,16 +306,55 @@ fn event_of(slots: &[Option<SlotReader>], slot: usize) -> Option<EventId> {
     slots.get(slot).and_then(Option::as_ref).map(|reader| reader.slot.event.id)
 }
 
+/// Runs of a program that the kernel left out since it was loaded.
+#[derive(Clone, Copy, Debug)]
+pub struct Missed {
+    pub program: &'static str,
+    /// What it records, where that is one event.
+    pub hook: Option<Hook>,
+    pub count: u64,
+}
+
 /// Counters of lost records as last seen.
 #[derive(Debug)]
 struct Losses {
     counted: Vec<u64>,
-    by_slot: Vec<u64>,
+    by_slot: Vec<Dropped>,
     /// Events that the programs dropped because no scope can want them.
     left_out: u64,
     since_ns: u64,
     /// CPUs whose bytes did not read.
     malformed: Vec<u16>,
+    /// By CPU.
+    watch: Vec<Watch>,
+    missed: HashMap<&'static str, u64>,
+    misses_since_ns: u64,
+}
+
+/// What a look at a CPU's writer has shown.
+#[derive(Clone, Copy, Default, Debug)]
+struct Watch {
+    /// Where it was writing, if it was.
+    written_at: Option<u64>,
+    /// Looks at which it stood at the same place.
+    stands: u32,
+    is_stuck: bool,
+}
+
+impl Watch {
+    /// So many looks, a tenth of a second apart, at which nothing moves and records are refused: no program takes that
+    /// long.
+    const PATIENCE: u32 = 3;
+
+    /// Whether the writer is stuck: it is in the middle of a record, and does not get on while others are refused for it.
+    fn look(&mut self, written_at: Option<u64>, is_refusing: bool) -> bool {
+        let stands = written_at.is_some() && written_at == self.written_at;
+        self.written_at = written_at;
+        // Without refusals nothing shows that it was not another writer each time.
+        self.stands = if !stands { 0 } else { self.stands + u32::from(is_refusing) };
+        self.is_stuck = self.stands >= Watch::PATIENCE;
+        self.is_stuck
+    }
 }
 
 impl Losses {
@@ -318,26 +370,40 @@ impl Losses {
         let loss = |cpu: usize, event: Option<EventId>, count, cause| Loss {
             from_ns,
             to_ns,
-            cpu: cpu as u16,
+            cpu: Some(cpu as u16),
             event,
             count,
             cause,
         };
-        for (cpu, (counted, by_slot)) in
-            self.counted.iter_mut().zip(self.by_slot.chunks_exact_mut(Slot::COUNT)).enumerate()
+        let by_cpu = self.by_slot.chunks_exact_mut(Slot::COUNT);
+        for (cpu, ((counted, by_slot), watch)) in
+            self.counted.iter_mut().zip(by_cpu).zip(&mut self.watch).enumerate()
         {
             let dropped = regions.dropped(cpu);
+            let was_stuck = watch.is_stuck;
+            let is_stuck = watch.look(regions.written_at(cpu), dropped != *counted);
+            if is_stuck && !was_stuck {
+                sink.stuck(cpu as u16);
+            }
             if dropped == *counted {
                 continue;
             }
             *counted = dropped;
+            let nested = if is_stuck { LossCause::Stuck } else { LossCause::Nested };
             for (slot, seen) in by_slot.iter_mut().enumerate() {
                 let now = regions.dropped_of(cpu, slot);
-                let event = event_of(slots, slot);
-                if now != *seen {
-                    sink.lost(&loss(cpu, event, now.wrapping_sub(*seen), LossCause::BufferFull));
-                    *seen = now;
+                if now == *seen {
+                    continue;
                 }
+                let event = event_of(slots, slot);
+                for (now, seen, cause) in
+                    [(now.full, seen.full, LossCause::BufferFull), (now.nested, seen.nested, nested)]
+                {
+                    if now != seen {
+                        sink.lost(&loss(cpu, event, now.wrapping_sub(seen), cause));
+                    }
+                }
+                *seen = now;
             }
         }
         for cpu in self.malformed.drain(..) {
@@ -349,5 +415,23 @@ impl Losses {
             self.left_out = left_out;
         }
         self.since_ns = now_ns;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_writer_that_does_not_get_on_while_others_are_refused_is_stuck() {
+        let mut watch = Watch::default();
+        assert!((0..9).all(|_| !watch.look(Some(64), false)), "nobody was refused");
+        assert!(!watch.look(Some(64), true) && !watch.look(Some(64), true));
+        assert!(watch.look(Some(64), true) && watch.look(Some(64), true));
+        assert!(!watch.look(Some(128), true), "it got on");
+        assert!(!watch.look(None, true), "it ended");
+        for head in 0..99 {
+            assert!(!watch.look(Some(head), true), "each time another write");
+        }
     }
 }

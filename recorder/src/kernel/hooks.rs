@@ -215,15 +215,14 @@ pub struct Loaded {
     pub attachment: &'static Attachment,
 }
 
-impl Loaded {
-    /// How often the kernel did not run it, because it was running already for a task that had been preempted in it.
-    pub fn misses(&self, ebpf: &Ebpf) -> u64 {
-        let fd = ebpf.program(self.program).and_then(|program| Some(program.fd().ok()?.as_fd().as_raw_fd()));
-        let Some(fd) = fd else { return 0 };
-        let info = fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).unwrap_or_default();
-        let count = info.lines().find_map(|line| line.strip_prefix("recursion_misses:"));
-        count.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
-    }
+/// How often the kernel did not run a program, because it was running already on that CPU: for a task that was preempted or
+/// interrupted in it.
+pub fn misses(ebpf: &Ebpf, program: &str) -> u64 {
+    let fd = ebpf.program(program).and_then(|program| Some(program.fd().ok()?.as_fd().as_raw_fd()));
+    let Some(fd) = fd else { return 0 };
+    let info = fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).unwrap_or_default();
+    let count = info.lines().find_map(|line| line.strip_prefix("recursion_misses:"));
+    count.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
 }
 
 /// Why this kernel takes no programs of a kind, as far as an empty one or a look at its files tells.

@@ -11,7 +11,7 @@ use events::{
     abi::{
         Slot,
         hooks::Hook,
-        region::{LARGEST_WRITE, VALUE_SIZE_MARK, region_bytes, rooms_offset},
+        region::{KEPT_BACK, LARGEST_WRITE, VALUE_SIZE_MARK, region_bytes, rooms_offset},
         tables::Config,
     },
     capture::Capture,
@@ -22,10 +22,12 @@ use super::{
     Error, KernelOptions, Transport,
     cast::Cast,
     clock,
+    drain::Missed,
     early_drop::{self, EarlyDrop},
-    hooks::{Kind, Loaded as LoadedHook, Plan},
+    hooks::{self, Kind, Loaded as LoadedHook, Plan},
     packets,
     plain::bytes_of,
+    preemption::Preemption,
     region::Regions,
     socket_list::SocketOwner,
     tables::Tables,
@@ -44,18 +46,28 @@ pub struct Loaded {
     pub regions: Regions,
     pub door: RingBuf<MapData>,
     pub packets: RingBuf<MapData>,
+    pub ring_bytes: RingBytes,
     /// Who had sockets when the recording began.
     pub owners: Vec<SocketOwner>,
     pub tables: Tables,
     /// Where something is dropped for scopes, until it is taken.
     pub early_drop: Option<EarlyDrop>,
     hooks: Vec<LoadedHook>,
+    /// Programs on tracepoints, and what each records where that is one event.
+    tracepoints: Vec<(&'static str, Option<Hook>)>,
 }
 
 impl std::fmt::Debug for Loaded {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Loaded").field("regions", &self.regions).finish_non_exhaustive()
     }
+}
+
+/// Sizes of the ring buffers.
+#[derive(Clone, Copy, Debug)]
+pub struct RingBytes {
+    pub door: usize,
+    pub packets: usize,
 }
 
 /// A program: its name in the object, the tracepoint that it is attached to, and what it records.
@@ -128,7 +140,7 @@ pub fn load(options: &KernelOptions) -> Result<Loaded, Error> {
     let has_prepare = btf.has_tracepoint("sched_prepare_exec");
     let mut plan = Plan::new(options.hooks, &btf);
     // What hooks this kernel takes is found by trying, and decides what else is recorded.
-    let (mut ebpf, data_bytes, mut tables, hooks) = loop {
+    let (mut ebpf, Made { data_bytes, ring_bytes }, mut tables, hooks) = loop {
         let mut tables = Tables::build(options, &plan);
         for probe in &probes {
             if let Some(hook) = probe.hook
@@ -140,11 +152,11 @@ pub fn load(options: &KernelOptions) -> Result<Loaded, Error> {
         }
         let making =
             Making { tables: &tables, plan: &plan, layout: &layout.to_bytes(), btf: &btf, cpus, has_prepare };
-        let (mut ebpf, data_bytes) = create_fitting(options, &making)?;
+        let (mut ebpf, made) = create_fitting(options, &making)?;
         if let Ok(hooks) = plan.load(&mut ebpf, &tables, &kernel_btf)
             && plan.attach(&mut ebpf, &hooks).is_ok()
         {
-            break (ebpf, data_bytes, tables, hooks);
+            break (ebpf, made, tables, hooks);
         }
     };
     fill_variants(&mut ebpf, &tables)?;
@@ -168,8 +180,19 @@ pub fn load(options: &KernelOptions) -> Result<Loaded, Error> {
     let attached_ns = clock::boot_ns();
     let lowered = options.scopes.as_ref();
     let early_drop = lowered.map(|lowered| EarlyDrop::new(&mut ebpf, lowered, attached_ns)).transpose()?;
-    let owners = attach(&mut ebpf, &mut tables, &probes, &kernel_btf, has_prepare)?;
-    Ok(Loaded { ebpf: Some(ebpf), regions, door, packets, owners, tables, early_drop, hooks })
+    let (owners, tracepoints) = attach(&mut ebpf, &mut tables, &probes, &kernel_btf, has_prepare)?;
+    Ok(Loaded {
+        ebpf: Some(ebpf),
+        regions,
+        door,
+        packets,
+        ring_bytes,
+        owners,
+        tables,
+        early_drop,
+        hooks,
+        tracepoints,
+    })
 }
 
 /// What the object is made ready with.
@@ -183,14 +206,21 @@ struct Making<'a> {
     has_prepare: bool,
 }
 
+/// How large the buffers were made.
+#[derive(Clone, Copy, Debug)]
+struct Made {
+    data_bytes: usize,
+    ring_bytes: RingBytes,
+}
+
 impl Loaded {
-    /// Runs of programs on functions that the kernel left out, by event.
-    pub fn misses(&self) -> Vec<(Hook, u64)> {
+    /// Runs of programs that the kernel left out, since the start.
+    pub fn misses(&self) -> Vec<Missed> {
         let Some(ebpf) = &self.ebpf else { return Vec::new() };
-        let counted = self.hooks.iter().map(|hook| (hook.attachment.hooks, hook.misses(ebpf)));
-        counted
-            .filter_map(|(hooks, count)| Some((*hooks.first()?, count)))
-            .filter(|(_, count)| *count > 0)
+        let hooks = self.hooks.iter().map(|hook| (hook.program, hook.attachment.hooks.first().copied()));
+        let all = self.tracepoints.iter().copied().chain(hooks);
+        all.map(|(program, hook)| Missed { program, hook, count: hooks::misses(ebpf, program) })
+            .filter(|missed| missed.count > 0)
             .collect()
     }
 
@@ -207,34 +237,34 @@ fn attach(
     probes: &[Probe],
     btf: &aya::Btf,
     has_prepare: bool,
-) -> Result<Vec<SocketOwner>, Error> {
+) -> Result<(Vec<SocketOwner>, Vec<(&'static str, Option<Hook>)>), Error> {
     let mut loaded = Vec::new();
     for probe in probes {
         let Some(hook) = probe.hook.filter(|hook| tables.needs(*hook)) else { continue };
         match load_one(ebpf, probe.program, probe.tracepoint, btf) {
-            Ok(()) => loaded.push(probe.program),
+            Ok(()) => loaded.push((probe.program, Some(hook))),
             Err(error) => tables.refuse_hook(hook, error.to_string()),
         }
     }
     if tables.wants_exec() {
         let program = if has_prepare { "sched_prepare_exec" } else { "sys_enter" };
         load_one(ebpf, program, program, btf)?;
-        loaded.push(program);
+        loaded.push((program, None));
     }
     if tables.wants_syscalls() {
         load_one(ebpf, "sys_exit", "sys_exit", btf)?;
-        loaded.push("sys_exit");
+        loaded.push(("sys_exit", None));
     }
     if tables.wants(Hook::Packet)
         && let Err(reason) = packets::load(ebpf)
     {
         tables.refuse_hook(Hook::Packet, reason);
     }
-    for program in loaded {
+    for (program, _) in &loaded {
         attach_one(ebpf, program)?;
     }
     if !tables.wants_owners() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), loaded));
     }
     // Owners before packets: new sockets by their making, older ones by a look at all processes.
     let owners = packets::know_owners(ebpf, btf).unwrap_or_else(|reason| {
@@ -246,7 +276,7 @@ fn attach(
     {
         tables.refuse_hook(Hook::Packet, reason);
     }
-    Ok(owners)
+    Ok((owners, loaded))
 }
 
 fn ring_buffer(ebpf: &mut Ebpf, name: &str) -> Result<RingBuf<MapData>, Error> {
@@ -272,7 +302,7 @@ fn attach_one(ebpf: &mut Ebpf, name: &str) -> Result<(), Error> {
 
 /// Creates the maps with the buffers asked for, or the largest that this kernel takes: before 5.11 an element has at
 /// most 4 MiB, and memory may be short.
-fn create_fitting(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, usize), Error> {
+fn create_fitting(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, Made), Error> {
     const LEAST: usize = 1 << 20;
     let mut options = options.clone();
     loop {
@@ -283,7 +313,7 @@ fn create_fitting(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf,
     }
 }
 
-fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, usize), Error> {
+fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, Made), Error> {
     let Making { tables, plan, layout, btf, cpus, has_prepare } = *making;
     let has_trampolines = matches!(plan.kind(), Some(Kind::Trampoline | Kind::Lsm));
     let is_ringbuf = options.transport == Transport::Ringbuf;
@@ -298,10 +328,13 @@ fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, usize),
         256 << 10
     };
     let cast = Cast::of(btf);
+    let preemption = Preemption::of(btf);
     let mut config = Config {
         data_mask: data_bytes as u64 - 1,
         rooms_offset: rooms_offset(data_bytes) as u64,
         quarter_bytes: door_bytes as u64 / 4,
+        kept_back: (data_bytes / KEPT_BACK) as u64,
+        door_limit: (door_bytes - door_bytes / KEPT_BACK) as u64,
         quarter_shift: (data_bytes / 4).ilog2(),
         ringbuf: is_ringbuf.into(),
         modern: btf.has_enumerator("BPF_FUNC_task_pt_regs").into(),
@@ -315,7 +348,9 @@ fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, usize),
         remembers: tables.remembers().into(),
         kprobes: (plan.kind() == Some(Kind::Kprobe)).into(),
         files_type: cast.map_or(0, |cast| cast.files_type),
-        hooks: [tables.hooks as u64, (tables.hooks >> 64) as u64],
+        disables_preemption: preemption.is_some().into(),
+        hooks: halves(tables.hooks),
+        vital_hooks: halves(tables.vital_hooks()),
         ..Config::EMPTY
     };
     let excluded = std::iter::once(std::process::id()).chain(options.exclude.iter().copied());
@@ -327,6 +362,11 @@ fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, usize),
         && cast.put_into(&mut object) == 0
     {
         return Err(broken_object("bpf_rdonly_cast"));
+    }
+    if let Some(preemption) = preemption
+        && !preemption.put_into(&mut object)
+    {
+        return Err(broken_object("bpf_preempt_disable"));
     }
     plan.declare(&mut object);
     let write_mask = [LARGEST_WRITE as u64 - 1];
@@ -352,7 +392,12 @@ fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, usize),
         .map_max_entries("DOOR", door_bytes as u32)
         .load(&object)
         .map_err(|error| load_error(error, cpus, buffer_bytes))?;
-    Ok((ebpf, data_bytes))
+    let ring_bytes = RingBytes { door: door_bytes, packets: packet_bytes as usize };
+    Ok((ebpf, Made { data_bytes, ring_bytes }))
+}
+
+const fn halves(bits: u128) -> [u64; 2] {
+    [bits as u64, (bits >> 64) as u64]
 }
 
 /// All CPUs together get at most 256 MiB, and each from 1 to 16.

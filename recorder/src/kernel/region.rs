@@ -12,7 +12,7 @@ use std::{
 
 use events::abi::{
     HEADER_BYTES, RecordHeader, Slot,
-    region::{DATA_OFFSET, RegionHeader, Tail, region_bytes},
+    region::{DATA_OFFSET, RegionHeader, Tail, WriteState, region_bytes, room},
 };
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
@@ -42,6 +42,13 @@ impl Drop for Mapping {
         // SAFETY: this very mapping, of which no reference outlives `self`.
         let _ = unsafe { munmap(self.start.as_ptr().cast::<c_void>(), self.bytes) };
     }
+}
+
+/// Records that were not written, since the start.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Dropped {
+    pub full: u64,
+    pub nested: u64,
 }
 
 /// The regions of all CPUs.
@@ -171,7 +178,7 @@ impl Regions {
         }
     }
 
-    /// Records of a CPU that found no room, in all.
+    /// Records of a CPU that were not written, in all.
     pub fn dropped(&self, cpu: usize) -> u64 {
         // SAFETY: as in `head_of`.
         unsafe { AtomicU64::from_ptr(&raw mut (*self.header(cpu)).dropped) }.load(Ordering::Relaxed)
@@ -191,11 +198,28 @@ impl Regions {
         counter(calls) + hooks.sum::<u64>()
     }
 
-    /// The same of one slot.
-    pub fn dropped_of(&self, cpu: usize, slot: usize) -> u64 {
+    /// Records of a slot that were not written: because all was full, and because all rooms were taken.
+    pub fn dropped_of(&self, cpu: usize, slot: usize) -> Dropped {
         assert!(slot < Slot::COUNT);
-        // SAFETY: as in `head_of`, and the slot is within the table.
-        unsafe { AtomicU64::from_ptr((&raw mut (*self.header(cpu)).drops).cast::<u64>().add(slot)) }
-            .load(Ordering::Relaxed)
+        let header = self.header(cpu);
+        // SAFETY: as in `head_of`, and the slot is within the tables.
+        let counter =
+            |table: *mut u64| unsafe { AtomicU64::from_ptr(table.add(slot)) }.load(Ordering::Relaxed);
+        // SAFETY: only addresses within the header are computed.
+        let (full, nested) =
+            unsafe { ((&raw mut (*header).full).cast::<u64>(), (&raw mut (*header).nested).cast::<u64>()) };
+        Dropped { full: counter(full), nested: counter(nested) }
+    }
+
+    /// The head of a CPU's data while a program writes there; `None` when none does.
+    pub fn written_at(&self, cpu: usize) -> Option<u64> {
+        let header = self.header(cpu);
+        // SAFETY: as in `head_of`.
+        let (nest, claims) = unsafe {
+            let writes = (&raw mut (*header).writes).cast::<WriteState>().add(room::DATA as usize);
+            (AtomicU32::from_ptr(&raw mut (*header).nest), AtomicU64::from_ptr(&raw mut (*writes).claims))
+        };
+        let is_writing = nest.load(Ordering::Relaxed) != 0 || claims.load(Ordering::Relaxed) != 0;
+        is_writing.then(|| self.head_of(cpu).load(Ordering::Relaxed))
     }
 }

@@ -134,6 +134,7 @@ impl Tables {
         tables.set_samples(&options.samples);
         tables.set_roles(plan);
         tables.set_descriptors();
+        tables.set_vital_calls();
         if let Some(lowered) = &options.scopes {
             tables.scopes = early_drop::apply(lowered, &mut tables);
         }
