@@ -53,9 +53,11 @@ pub struct Loaded {
     /// Where something is dropped for scopes, until it is taken.
     pub early_drop: Option<EarlyDrop>,
     hooks: Vec<LoadedHook>,
-    /// Programs on tracepoints, and what each records where that is one event.
-    tracepoints: Vec<(&'static str, Option<Hook>)>,
+    tracepoints: Vec<Tracepoint>,
 }
+
+/// A program that is in the kernel, and what it records where that is one event.
+type Tracepoint = (&'static str, Option<Hook>);
 
 impl std::fmt::Debug for Loaded {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -237,7 +239,7 @@ fn attach(
     probes: &[Probe],
     btf: &aya::Btf,
     has_prepare: bool,
-) -> Result<(Vec<SocketOwner>, Vec<(&'static str, Option<Hook>)>), Error> {
+) -> Result<(Vec<SocketOwner>, Vec<Tracepoint>), Error> {
     let mut loaded = Vec::new();
     for probe in probes {
         let Some(hook) = probe.hook.filter(|hook| tables.needs(*hook)) else { continue };
