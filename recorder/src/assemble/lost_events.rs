@@ -20,7 +20,7 @@ impl Assembler {
             self.place(&Record {
                 time_ns,
                 event,
-                cpu: loss.cpu,
+                cpu: loss.cpu.unwrap_or_default(),
                 context: NOBODY,
                 ret: 0,
                 marks,
@@ -39,7 +39,7 @@ fn arguments(loss: &LossEntry) -> Vec<Raw<'_>> {
 fn value<'a>(name: &str, loss: &'a LossEntry) -> Raw<'a> {
     let name_of = |id: EventId| catalogue::by_id(id).map(|event| event.name);
     match name {
-        "cpu" => Raw::Number(loss.cpu.into()),
+        "cpu" => loss.cpu.map_or(Raw::Missing, |cpu| Raw::Number(cpu.into())),
         "event" => loss.event.and_then(name_of).map_or(Raw::Missing, |name| Raw::Bytes(name.as_bytes())),
         "count" => Raw::Number(loss.count),
         "from" => Raw::Number(loss.from_ns),
