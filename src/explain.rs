@@ -43,8 +43,8 @@ pub fn run(options: Options) -> Result<Outcome> {
     if options.scopes.is_empty() {
         bail!("nothing to explain: give filters (-f) or policies (-p)");
     }
-    let set = options.scopes.scopes()?;
     let source = options.inputs.source()?;
+    let set = options.scopes.scopes_of(&source)?;
     for warning in set.warnings() {
         stderr::say_lines(warning);
     }

@@ -7,12 +7,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
-use scopes::{Diagnostic, ScopeSet, Severity};
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use events::Event;
+use pipeline::Source;
+use scopes::{Diagnostic, ScopeSet, Severity, Vocabulary};
 
 #[derive(Args, Debug, Default)]
 pub struct FilterOptions {
     /// A scope filter such as 9:comm=ls; filters of one scope are ANDed, scopes are ORed (repeatable)
-    #[arg(short, long = "filter", value_name = "[N:]FILTER", allow_hyphen_values = true)]
+    #[arg(short, long = "filter", value_name = "[N:]FILTER", allow_hyphen_values = true, value_parser = written())]
     pub filters: Vec<String>,
     /// A policy file, or a folder of them; each is one scope (repeatable)
     #[arg(short, long = "policy", value_name = "PATH")]
@@ -34,10 +37,26 @@ impl FilterOptions {
         self.scopes_and_policies().map(|(scopes, _)| scopes)
     }
 
-    /// The same, with names and texts of the policy files.
+    /// The same for a question about captures: they may declare events that the catalogue does not know.
+    pub fn scopes_of(&self, source: &Source) -> Result<ScopeSet> {
+        let mut declared: Vec<&'static Event> = Vec::new();
+        for event in source.files().iter().flat_map(|file| file.capture.schema().events()) {
+            if !declared.iter().any(|known| known.id == event.id) {
+                declared.push(event);
+            }
+        }
+        self.checked(&declared).map(|(scopes, _)| scopes)
+    }
+
+    /// The scopes, with names and texts of the policy files.
     pub fn scopes_and_policies(&self) -> Result<(ScopeSet, Vec<(String, String)>)> {
+        self.checked(&[])
+    }
+
+    fn checked(&self, declared: &[&'static Event]) -> Result<(ScopeSet, Vec<(String, String)>)> {
         let (policies, mut wrong) = read_policies(&self.policies);
-        match ScopeSet::with_policies(&self.filters, &policies) {
+        let vocabulary = Vocabulary { declared, lists: Some(&read_list) };
+        match ScopeSet::with_vocabulary(&self.filters, &policies, vocabulary) {
             Ok(scopes) if wrong.is_empty() => return Ok((scopes, policies)),
             Ok(_) => {}
             Err(found) => wrong.extend(found),
@@ -45,6 +64,30 @@ impl FilterOptions {
         Err(Diagnostics(wrong).into())
     }
 }
+
+/// Takes a filter from the command line. Bytes that are no UTF-8 become `\xNN`, which filters read as the bytes.
+fn written() -> impl TypedValueParser<Value = String> {
+    OsStringValueParser::new().map(|text| {
+        let mut written = String::new();
+        for chunk in text.as_encoded_bytes().utf8_chunks() {
+            written.push_str(chunk.valid());
+            chunk.invalid().iter().for_each(|byte| written.push_str(&format!("\\x{byte:02x}")));
+        }
+        written
+    })
+}
+
+/// The bytes of a list of values, `@FILE` in a filter.
+fn read_list(name: &str) -> Result<Vec<u8>, String> {
+    let size = fs::metadata(name).map_err(|error| error.to_string())?.len();
+    if size > LIST_BYTES {
+        return Err(format!("it has {size} bytes, and at most {LIST_BYTES} are allowed"));
+    }
+    fs::read(name).map_err(|error| error.to_string())
+}
+
+/// Of a list of values: a million lines and more.
+const LIST_BYTES: u64 = 64 << 20;
 
 /// The answer to a question of scopes. Filters that do not fit the capture say so as all others do.
 pub fn answered<T>(answer: Result<T, replay::frames::Error>) -> Result<T> {

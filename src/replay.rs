@@ -103,7 +103,7 @@ fn ask(options: &Options, source: &Source) -> Result<Asked> {
     let asked = if options.scopes.is_empty() {
         Asked::recorded(source)
     } else {
-        let set = options.scopes.scopes()?;
+        let set = options.scopes.scopes_of(source)?;
         told = set.warnings().iter().map(ToString::to_string).collect();
         Asked::given(set, source).map_err(Diagnostics)?
     };

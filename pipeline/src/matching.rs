@@ -133,7 +133,7 @@ impl<'p> Matcher<'p> {
 
     /// Scopes that rows of this event can match or lead to something that does.
     pub fn wants(&self, event: &Event) -> u64 {
-        if self.recorded { u64::MAX } else { self.plan.event_mask(event.id) | self.rules.needed(event) }
+        if self.recorded { u64::MAX } else { self.plan.stored_event_mask(event.id) | self.rules.needed(event) }
     }
 
     /// Calls `emit` with each event that matches, in order of rows, and returns how many there were. Without `emit`,
@@ -206,7 +206,7 @@ impl<'p> Matcher<'p> {
     fn present(&self, block: &Block, file: &File) -> Vec<Present> {
         let judge = |id: &EventId| {
             let event = file.capture.schema().event(*id).unwrap_or(&UNDECLARED);
-            let visible = if self.recorded { u64::MAX } else { self.plan.event_mask(event.id) };
+            let visible = if self.recorded { u64::MAX } else { self.plan.stored_event_mask(event.id) };
             Present {
                 event,
                 visible,

@@ -1,7 +1,7 @@
 //! What scopes ask of single rows of one event in one block: arguments, return value, context of this event alone.
 //! Each distinct value is judged once.
 
-use events::{Event, Raw};
+use events::{Event, Marks, Raw};
 use format::{Block, ColumnView, Contexts, Dictionary, MISSING, NUMBER};
 use scopes::Plan;
 use scopes::batch::Strings;
@@ -20,12 +20,20 @@ pub struct Predicates<'a> {
     columns: Vec<ArgPredicate<'a>>,
     rets: Option<ColumnView<'a>>,
     last_ret: Option<(i64, u64)>,
-    rows: Option<(&'a [u64], &'a [u16])>,
+    rows: Option<RowColumns<'a>>,
     wall_offset: u64,
     /// What is asked of contexts for this event alone.
     contexts: Option<(Contexts<'a>, Memo)>,
     /// The answer of a context changes with time: each row is asked.
     contexts_change: bool,
+}
+
+/// What is asked of rows themselves: times, CPUs and marks.
+#[derive(Debug)]
+struct RowColumns<'a> {
+    times: &'a [u64],
+    cpus: &'a [u16],
+    marks: &'a [u32],
 }
 
 #[derive(Debug)]
@@ -68,7 +76,11 @@ impl<'a> Predicates<'a> {
             }
         }
         let rets = if plan.has_ret(id) != 0 { Some(block.args(code).rets()?) } else { None };
-        let rows = if plan.has_row(id) != 0 { Some((block.times()?, block.cpus()?)) } else { None };
+        let rows = if plan.has_row(id) != 0 {
+            Some(RowColumns { times: block.times()?, cpus: block.cpus()?, marks: block.marks()? })
+        } else {
+            None
+        };
         let contexts = if plan.has_event_context(id) != 0 {
             let (contexts, mut memo) = (block.contexts()?, Memo::default());
             memo.reset(contexts.len());
@@ -155,11 +167,12 @@ impl<'a> Predicates<'a> {
                 memo.get(usize::from(context), || event_context(*contexts))
             };
         }
-        if let Some((times, cpus)) = self.rows {
-            let time = times.get(row).copied().unwrap_or(0);
+        if let Some(columns) = &self.rows {
+            let time = columns.times.get(row).copied().unwrap_or(0);
             let facts = RowFacts {
                 wall_ns: time.wrapping_add(self.wall_offset),
-                cpu: cpus.get(row).copied().unwrap_or(0),
+                cpu: columns.cpus.get(row).copied().unwrap_or(0),
+                marks: Marks(columns.marks.get(row).copied().unwrap_or(0)),
             };
             mask &= self.plan.row_mask(self.event.id, facts);
         }

@@ -110,6 +110,7 @@ impl Matcher<'_> {
         for index in 0..derived.len() {
             let mut values = Vec::new();
             let Some(event) = derived.get(index, &mut values) else { continue };
+            let marks = derived.marks(index, base.marks);
             let mut mask = scopes & plan.event_mask(event.id);
             if plan.has_ret(event.id) != 0 {
                 mask &= plan.ret_mask(event.id, base.ret);
@@ -123,13 +124,20 @@ impl Matcher<'_> {
                 mask &= self.with_subject(base.context, code.into(), facts, base.time_ns, ask);
             }
             if plan.has_row(event.id) & mask != 0 {
-                let row = RowFacts { wall_ns: base.wall_ns as u64, cpu: base.cpu };
+                let row = RowFacts { wall_ns: base.wall_ns as u64, cpu: base.cpu, marks };
                 mask &= plan.row_mask(event.id, row);
             }
             if mask != 0 {
                 count += 1;
                 if let Some(emit) = emit {
-                    emit(&EventView { event, scopes: mask, recorded: 0, args: Args::List(&values), ..*base });
+                    emit(&EventView {
+                        event,
+                        scopes: mask,
+                        recorded: 0,
+                        marks,
+                        args: Args::List(&values),
+                        ..*base
+                    });
                 }
             }
         }

@@ -133,7 +133,7 @@ impl Judge {
         }
         if mask & plan.has_row(event) != 0 {
             let wall_ns = record.time_ns.wrapping_add_signed(self.wall_offset_ns);
-            mask &= plan.row_mask(event, RowFacts { wall_ns, cpu: record.cpu });
+            mask &= plan.row_mask(event, RowFacts { wall_ns, cpu: record.cpu, marks: record.marks });
         }
         if mask & plan.has_args(event) != 0 {
             mask = self.arguments(mask, event, record);

@@ -179,6 +179,7 @@ fn tell(scope: &ScopeChecks, event: &EventView<'_>, text: &mut String) {
         ret: event.ret,
         wall_ns: event.wall_ns as u64,
         cpu: event.cpu,
+        marks: event.marks,
     };
     let verdict = if scope.matches(mask) { "matched" } else { "did not match" };
     // Writing to a string does not fail.

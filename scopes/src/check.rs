@@ -2,22 +2,26 @@
 
 use std::ops::Range;
 
-use events::{Arg, Event, EventId, Set, catalogue};
+use events::mark_names::{self, Mark};
+use events::{Arg, Event, EventId, Marks, Set};
 
 use crate::diagnostic::{Diagnostic, Severity, nearest};
-use crate::filter::{Filter, Target, Value};
+use crate::filter::{Declaration, Filter, Marked, Target, Value};
 use crate::guess;
 use crate::key::{self, Field, Key};
+use crate::list;
 use crate::members;
 use crate::pattern::Pattern;
 use crate::syntax::{self, Op, Parts, Piece};
 use crate::values;
+use crate::vocabulary::Vocabulary;
 
-/// A filter's text and where it was written.
+/// A filter's text, where it was written, and what it may name.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Site<'a> {
     pub flag: &'a str,
     pub text: &'a str,
+    pub vocabulary: Vocabulary<'a>,
 }
 
 pub(crate) type Checked<T> = Result<T, Box<Diagnostic>>;
@@ -74,8 +78,8 @@ impl Site<'_> {
     }
 }
 
-/// Checks one `-f`.
-pub(crate) fn filter(site: Site<'_>, warnings: &mut Vec<Diagnostic>) -> Result<Filter, Wrong> {
+/// Checks one `-f`. What is about an event of which captures have several declarations is a filter for each.
+pub(crate) fn filter(site: Site<'_>, warnings: &mut Vec<Diagnostic>) -> Result<Vec<Filter>, Wrong> {
     let parts = site.split()?;
     let scope = match &parts.scope {
         None => 1,
@@ -89,15 +93,16 @@ pub(crate) fn scope_filter(
     site: Site<'_>,
     scope: u8,
     warnings: &mut Vec<Diagnostic>,
-) -> Result<Filter, Wrong> {
+) -> Result<Vec<Filter>, Wrong> {
     let parts = unnumbered(&site)?;
-    let filter = with_scope(site, scope, parts, warnings)?;
-    if filter.target == Target::Events || filter.target.event().is_some() {
+    let filters = with_scope(site, scope, parts, warnings)?;
+    let about_events = |filter: &&Filter| filter.target == Target::Events || filter.target.event().is_some();
+    if let Some(filter) = filters.iter().find(about_events) {
         let end = filter.span.end.max(1);
         let message = "events are chosen by rules, not by the policy's scope";
         return Ok(site.error(0..end, message, "keys of processes, or global")?);
     }
-    Ok(filter)
+    Ok(filters)
 }
 
 /// Checks a filter of a policy's rule: it constrains `event` alone.
@@ -110,9 +115,12 @@ pub(crate) fn rule_filter(
     let parts = unnumbered(&site)?;
     let key = parts.key.clone();
     let target = match key.text.split_once('.') {
-        None if key.text == "retval" => Target::Ret(event.id),
+        None if key.text == "retval" => Target::Ret(Declaration(event)),
         None => match key::context_field(key.text) {
-            Some(field) => Target::EventField(event.id, field),
+            Some(field) => Target::EventField(Declaration(event), field),
+            None if event.arg(key.text).is_none() && mark_names::by_name(key.text).is_some() => {
+                event_target(&site, event, &key)?
+            }
             None => arg_or_unknown(&site, event, &key)?,
         },
         Some(_) => event_target(&site, event, &key)?,
@@ -155,35 +163,53 @@ fn with_scope(
     scope: u8,
     parts: Parts<'_>,
     warnings: &mut Vec<Diagnostic>,
-) -> Result<Filter, Wrong> {
+) -> Result<Vec<Filter>, Wrong> {
     let key = &parts.key;
     let target = match key.text.split_once('.') {
         Some((name, _)) => {
-            let event = guess::event_before_dot(&site, name, key.span.start..key.span.start + name.len())?;
+            let span = key.span.start..key.span.start + name.len();
+            let events = guess::events_before_dot(&site, name, span)?;
             let start = key.span.start + name.len() + 1;
             let rest = Piece { text: &key.text[name.len() + 1..], span: start..key.span.end };
-            event_target(&site, event, &rest)?
+            let (mut filters, mut wrong) = (Vec::new(), None);
+            for event in events {
+                let target = event_target(&site, event, &rest).map_err(Wrong::from);
+                match target.and_then(|target| finish(site, scope, target, parts.clone(), warnings)) {
+                    Ok(filter) => filters.push(filter),
+                    Err(error) => wrong = wrong.or(Some(error)),
+                }
+            }
+            // A declaration that has not what is asked for has no event that passes.
+            return match wrong {
+                Some(wrong) if filters.is_empty() => Err(wrong),
+                _ => Ok(filters),
+            };
         }
         None if key.text == key::NOT_CONTAINER && parts.op == Op::Is => {
             let parts = Parts { op: Op::IsNot, ..parts };
-            return finish(site, scope, Target::Field(Field::Container), parts, warnings);
+            return Ok(vec![finish(site, scope, Target::Field(Field::Container), parts, warnings)?]);
         }
         None => match key::key(key.text) {
             Some(Key::Event | Key::Set) => Target::Events,
             Some(Key::Follow) => Target::Follow,
             Some(Key::Global) => Target::Global,
             Some(Key::Field(field)) => Target::Field(field),
+            Some(Key::Mark(mark)) => Target::Mark(Marked { mark, bits: mark.bits }),
             None => return Ok(guess::unknown_key(&site, key)?),
         },
     };
-    finish(site, scope, target, parts, warnings)
+    Ok(vec![finish(site, scope, target, parts, warnings)?])
 }
 
-/// The event of exactly this name.
-pub(crate) fn event_named(site: &Site<'_>, name: &str, span: Range<usize>) -> Checked<&'static Event> {
-    match catalogue::by_name(name) {
-        Some(event) => Ok(event),
-        None => guess::unknown_event(site, name, span),
+/// The events of exactly this name.
+pub(crate) fn events_named(
+    site: &Site<'_>,
+    name: &str,
+    span: Range<usize>,
+) -> Checked<Vec<&'static Event>> {
+    match site.vocabulary.named(name) {
+        none if none.is_empty() => guess::unknown_event(site, name, span),
+        events => Ok(events),
     }
 }
 
@@ -198,14 +224,14 @@ fn event_target(site: &Site<'_>, event: &'static Event, rest: &Piece<'_>) -> Che
         span: (rest.span.start + first.len() + 1).min(rest.span.end)..rest.span.end,
     };
     match (first, behind) {
-        ("retval", None) => Ok(Target::Ret(event.id)),
+        ("retval", None) => Ok(Target::Ret(Declaration(event))),
         ("retval", Some(_)) => site.error(after().span, "nothing stands behind retval", "EVENT.retval"),
         ("args" | "data", Some(_)) => arg_target(site, event, &after()),
         ("context" | "scope", Some(name)) => match key::context_field(name) {
             // It is kept with each event, where that is no call itself.
             Some(field) => match event.caller().filter(|_| field == Field::Syscall) {
-                Some(position) => Ok(Target::Arg { event: event.id, position, member: String::new() }),
-                None => Ok(Target::EventField(event.id, field)),
+                Some(position) => Ok(Target::Arg { event: Declaration(event), position, member: String::new() }),
+                None => Ok(Target::EventField(Declaration(event), field)),
             },
             None => {
                 let allowed: Vec<&str> = key::context_field_names().collect();
@@ -213,6 +239,9 @@ fn event_target(site: &Site<'_>, event: &'static Event, rest: &Piece<'_>) -> Che
                 site.unknown(after().span, message, name, key::context_field_names(), allowed.join(", "))
             }
         },
+        (name, None) if event.arg(name).is_none() && mark_names::by_name(name).is_some() => {
+            Ok(event_mark(event, name, |mark| mark.bits).unwrap_or(Target::Ret(Declaration(event))))
+        }
         ("args" | "data" | "context" | "scope", None) => {
             let message = format!("{first} of {} without a name", event.name);
             site.error(rest.span.clone(), message, format!("{}.{first}.NAME", event.name))
@@ -224,11 +253,14 @@ fn event_target(site: &Site<'_>, event: &'static Event, rest: &Piece<'_>) -> Che
 fn arg_target(site: &Site<'_>, event: &'static Event, path: &Piece<'_>) -> Checked<Target> {
     let (name, member) = path.text.split_once('.').unwrap_or((path.text, ""));
     if let Some((position, arg)) = event.arg(name) {
+        if let Some(marked) = arg_mark(site, event, position, path)? {
+            return Ok(marked);
+        }
         if path.text.len() > name.len() {
             let span = path.span.start + name.len() + 1..path.span.end;
             check_member(site, event, position, arg, &Piece { text: member, span })?;
         }
-        return Ok(Target::Arg { event: event.id, position, member: member.to_owned() });
+        return Ok(Target::Arg { event: Declaration(event), position, member: member.to_owned() });
     }
     let known = || event.listed_args().iter().map(|arg| arg.name);
     let allowed = match event.listed_args() {
@@ -238,6 +270,36 @@ fn arg_target(site: &Site<'_>, event: &'static Event, path: &Piece<'_>) -> Check
     let span = path.span.start..path.span.start + name.len();
     let message = format!("{} has no argument {name:?}", event.name);
     site.unknown(span, message, name, known().chain(["retval"]), allowed)
+}
+
+/// `EVENT.ARG.cut` and `EVENT.ARG.unreadable`, unless the argument has a member that is called so.
+fn arg_mark(
+    site: &Site<'_>,
+    event: &'static Event,
+    position: usize,
+    path: &Piece<'_>,
+) -> Checked<Option<Target>> {
+    let Some((name, mark)) = path.text.rsplit_once('.') else { return Ok(None) };
+    let bit = match mark {
+        "cut" => Marks::cut_bit(position),
+        "unreadable" | "lost" => Marks::unreadable_bit(position),
+        _ => return Ok(None),
+    };
+    let is_member = members::of(event, position).is_some_and(|members| members.contains(mark));
+    if name.contains('.') || is_member {
+        return Ok(None);
+    }
+    if !event.has_bytes(position) {
+        let message = format!("{name} of {} is a number: it is never {mark}", event.name);
+        let span = path.span.start + name.len() + 1..path.span.end;
+        return site.error(span, message, format!("{}.{mark}, or an argument with text or bytes", event.name));
+    }
+    Ok(event_mark(event, mark, |_| bit))
+}
+
+fn event_mark(event: &'static Event, name: &str, bits: impl Fn(&Mark) -> u32) -> Option<Target> {
+    let mark = mark_names::by_name(name)?;
+    Some(Target::EventMark(Declaration(event), Marked { mark, bits: bits(mark) }))
 }
 
 fn check_member(
@@ -299,22 +361,24 @@ fn finish(
     }
     let sets = matches!(key::key(parts.key.text), Some(Key::Set));
     let (mut found, mut wrong) = (Vec::new(), Wrong::new());
+    let mut read = |site: &Site<'_>, piece: &Piece<'_>, warnings: &mut Vec<Diagnostic>| {
+        value(site, &target, parts.op, sets, piece, &mut found, warnings)?;
+        guess::odd_value(site, &target, piece, warnings);
+        Ok(())
+    };
+    let (mut spelled_out, mut has_lists) = (String::new(), false);
     for piece in &parts.values {
-        let read = match target {
-            _ if Pattern::parse(piece.text).is_lone_wildcard() => site.error(
-                piece.span.clone(),
-                "a lone `*` filters nothing",
-                "leave the filter out, or write more than `*`",
-            ),
-            Target::Events if sets => {
-                set_events(&site, piece).map(|events| found.push(Value::Events(events)))
+        match site.vocabulary.lists.filter(|_| piece.text.starts_with('@')) {
+            Some(lists) => {
+                has_lists = true;
+                let listed = list::read(&site, piece, lists, warnings, &mut spelled_out, &mut read);
+                wrong.extend(listed.err().unwrap_or_default());
             }
-            Target::Events => events_like(&site, piece).map(|events| found.push(Value::Events(events))),
-            _ => values::read(&site, &target, parts.op, piece, &mut found, warnings),
-        };
-        match read {
-            Ok(()) => guess::odd_value(&site, &target, piece, warnings),
-            Err(error) => wrong.push(*error),
+            None => {
+                let comma = if spelled_out.is_empty() { "" } else { "," };
+                spelled_out.extend([comma, piece.text]);
+                wrong.extend(read(&site, piece, warnings).err().map(|error| *error));
+            }
         }
     }
     if !wrong.is_empty() {
@@ -324,6 +388,8 @@ fn finish(
         (Some(first), Some(last)) => first.span.start..last.span.end,
         _ => parts.key.span.clone(),
     };
+    let before = site.text.get(..span.start).filter(|_| has_lists);
+    let spelled_out = before.map(|before| [before, &spelled_out].concat().into_boxed_str());
     Ok(Filter {
         scope,
         flag: site.flag.to_owned(),
@@ -331,18 +397,43 @@ fn finish(
         target,
         op: parts.op,
         span,
+        spelled_out,
         values: found,
     })
+}
+
+/// Reads one value.
+fn value(
+    site: &Site<'_>,
+    target: &Target,
+    op: Op,
+    sets: bool,
+    piece: &Piece<'_>,
+    found: &mut Vec<Value>,
+    warnings: &mut Vec<Diagnostic>,
+) -> Checked<()> {
+    match target {
+        Target::Events if sets => found.push(Value::Events(set_events(site, piece)?)),
+        Target::Events if Pattern::parse(piece.text).is_lone_wildcard() => found.push(Value::EveryEvent),
+        Target::Events => found.push(Value::Events(events_like(site, piece)?)),
+        _ if Pattern::parse(piece.text).is_lone_wildcard() => {
+            let allowed = "leave the filter out, or write more than `*`";
+            return site.error(piece.span.clone(), "a lone `*` filters nothing", allowed);
+        }
+        _ => values::read(site, target, op, piece, found, warnings)?,
+    }
+    Ok(())
 }
 
 /// The events of a name or glob.
 pub(crate) fn events_like(site: &Site<'_>, piece: &Piece<'_>) -> Checked<Vec<EventId>> {
     let pattern = Pattern::parse(piece.text);
     if pattern.is_exact() {
-        return event_named(site, piece.text, piece.span.clone()).map(|event| vec![event.id]);
+        let events = events_named(site, piece.text, piece.span.clone())?;
+        return Ok(events.into_iter().map(|event| event.id).collect());
     }
     let matches = |event: &&Event| pattern.matches(event.name.as_bytes());
-    let events: Vec<EventId> = catalogue::events().filter(matches).map(|event| event.id).collect();
+    let events: Vec<EventId> = site.vocabulary.events().filter(matches).map(|event| event.id).collect();
     if events.is_empty() {
         let message = format!("no event is like {:?}", piece.text);
         return site.error(
@@ -373,5 +464,5 @@ fn set_events(site: &Site<'_>, piece: &Piece<'_>) -> Checked<Vec<EventId>> {
             names.join(", "),
         );
     };
-    Ok(catalogue::events().filter(|event| event.sets.has(set)).map(|event| event.id).collect())
+    Ok(site.vocabulary.events().filter(|event| event.sets.has(set)).map(|event| event.id).collect())
 }

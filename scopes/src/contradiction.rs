@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use events::{Source, catalogue};
-
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::filter::{Filter, Namespace, Target, Value};
 use crate::key::{Class, Field};
@@ -13,18 +11,18 @@ use crate::predicate::context::FlagKey;
 use crate::predicate::number::Numbers;
 use crate::predicate::text::TextKey;
 use crate::selection::Selection;
-use crate::set::Scope;
+use crate::set::{Scope, ScopeSet};
 use crate::syntax::Op;
 use crate::values;
 
 /// The filters of a scope that leave nothing together; warnings where they leave nothing of one event among several.
-pub(crate) fn find(scope: &Scope) -> Vec<Diagnostic> {
+pub(crate) fn find(scope: &Scope, set: &ScopeSet) -> Vec<Diagnostic> {
     let mut by_target: BTreeMap<&Target, Vec<&Filter>> = BTreeMap::new();
     for filter in &scope.filters {
         by_target.entry(&filter.target).or_default().push(filter);
     }
     // What is about one event leaves the scope its others, but it is as much of a mistake.
-    let named = |target: &Target| match target.event().and_then(catalogue::by_id) {
+    let named = |target: &Target| match target.declaration() {
         Some(event) => format!("{} in {}", event.name, scope_named(scope)),
         None => scope_named(scope),
     };
@@ -32,7 +30,7 @@ pub(crate) fn find(scope: &Scope) -> Vec<Diagnostic> {
         by_target.iter().partition(|(target, filters)| leaves_nothing(target, filters));
     let mut found: Vec<Diagnostic> =
         broken.into_iter().map(|(target, filters)| message(&named(target), filters)).collect();
-    let selection = Selection::of(scope);
+    let selection = Selection::of(scope, set);
     // An event's own filters come on top of the scope's; what follows its parents passes those whatever it is.
     let follows = by_target.contains_key(&Target::Follow);
     let of_scope = || whole.iter().filter(|(target, _)| target.event().is_none() && !follows);
@@ -169,6 +167,10 @@ fn leaves_nothing(target: &Target, filters: &[&Filter]) -> bool {
     if has(Op::IsNot) && filters.iter().any(|filter| filter.op == Op::Equal) {
         return target.field() == Some(Field::Container);
     }
+    if matches!(target, Target::Mark(_) | Target::EventMark(..)) {
+        let key = FlagKey::new(&[Asked { bit: 1, filters: filters.to_vec() }]);
+        return (key.mask(Some(true)) | key.mask(Some(false))) & 1 == 0;
+    }
     let values = || filters.iter().flat_map(|filter| &filter.values);
     if values().next().is_none() {
         return false;
@@ -179,8 +181,8 @@ fn leaves_nothing(target: &Target, filters: &[&Filter]) -> bool {
     if let (Target::EventField(event, Field::Syscall), asked) =
         (target, [Asked { bit: 1, filters: filters.to_vec() }])
     {
-        let call = catalogue::by_id(*event).filter(|event| matches!(event.source, Source::Syscall(_)));
-        return TextKey::new(&asked).mask(call.map(|call| call.name.as_bytes())) & 1 == 0;
+        let call = event.is_syscall().then_some(event.name);
+        return TextKey::new(&asked).mask(call.map(str::as_bytes)) & 1 == 0;
     }
     if filters.iter().any(|filter| filter.op.is_bound()) {
         return false;
@@ -188,11 +190,20 @@ fn leaves_nothing(target: &Target, filters: &[&Filter]) -> bool {
     let (wanted, denied): (Vec<&&Filter>, Vec<&&Filter>) =
         filters.iter().partition(|filter| filter.is_positive());
     let mut wanted = wanted.iter().flat_map(|filter| &filter.values).peekable();
+    // Lists may be long on both sides: what is not found soon is taken to leave something.
+    let mut left = COMPARISONS;
     wanted.peek().is_some()
         && wanted.all(|wanted| {
-            denied.iter().flat_map(|filter| &filter.values).any(|denied| covers(denied, wanted))
+            let mut denied = denied.iter().flat_map(|filter| &filter.values).take(left);
+            denied.any(|denied| {
+                left -= 1;
+                covers(denied, wanted)
+            })
         })
 }
+
+/// Values that are compared with each other to find out whether anything passes.
+const COMPARISONS: usize = 100_000;
 
 /// Whether there is a number that passes all of `bits`.
 fn some_number_passes(target: &Target, asked: &[Asked<'_>], bits: u64) -> bool {

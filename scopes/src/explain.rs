@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use events::{Context, Event, EventId, Raw, catalogue, show};
+use events::{Context, Event, EventId, Marks, Raw, catalogue, mark_names, show};
 
 use crate::filter::{Filter, Target, Value};
 use crate::key::Field;
@@ -95,19 +95,19 @@ impl ScopeChecks {
 impl Checks {
     pub fn of(set: &ScopeSet) -> Checks {
         // Rows that any scope may see: all that are recorded, and what is derived for those that ask for it.
-        let mut rows: Vec<EventId> = all_events(false);
         let selections: Vec<(&Scope, Selection)> =
-            set.scopes().map(|scope| (scope, Selection::of(scope))).collect();
-        let asked = catalogue::events().filter(|event| event.is_derived());
-        rows.extend(asked.map(|event| event.id).filter(|id| selections.iter().any(|(_, it)| it.has(*id))));
+            set.scopes().map(|scope| (scope, Selection::of(scope, set))).collect();
+        let derived = catalogue::events().filter(|event| event.is_derived()).map(|event| event.id);
+        let derived = derived.filter(|id| selections.iter().any(|(_, it)| it.has(*id))).collect();
+        let rows = events_filter(vec![Value::Recorded, Value::Events(derived)]);
         let mut checks = Checks { scopes: Vec::new(), passes: Vec::new() };
         let mut used = BITS;
         for (scope, selection) in &selections {
-            let groups = groups(scope, selection);
+            let groups = groups(scope, set, selection);
             let follows = scope.filters.iter().any(|filter| filter.target == Target::Follow);
             if used + groups.len() + usize::from(follows) > BITS {
-                let mut pass = ScopeSet::default();
-                pass.insert(Scope { number: 64, name: None, filters: vec![events_filter(rows.clone())] });
+                let mut pass = ScopeSet::with_declared(set.declared().iter().copied());
+                pass.insert(Scope { number: 64, name: None, filters: vec![rows.clone()] });
                 checks.passes.push(pass);
                 used = 0;
             }
@@ -123,7 +123,7 @@ impl Checks {
                 let texts: Vec<&str> = filters.iter().map(Filter::without_scope).collect();
                 let text = texts.join(" ");
                 if target != Target::Events {
-                    filters.push(events_filter(all_events(true)));
+                    filters.push(rows.clone());
                 }
                 found.push(Check { text, target, bit: add(filters) });
             }
@@ -131,7 +131,7 @@ impl Checks {
                 let of_process =
                     |filter: &&Filter| matches!(filter.target, Target::Field(_) | Target::Follow);
                 let mut filters: Vec<Filter> = scope.filters.iter().filter(of_process).cloned().collect();
-                filters.push(events_filter(all_events(true)));
+                filters.push(rows.clone());
                 add(filters)
             } else {
                 0
@@ -148,11 +148,7 @@ impl Checks {
     }
 }
 
-fn all_events(derived: bool) -> Vec<EventId> {
-    catalogue::events().filter(|event| derived || !event.is_derived()).map(|event| event.id).collect()
-}
-
-fn events_filter(events: Vec<EventId>) -> Filter {
+fn events_filter(values: Vec<Value>) -> Filter {
     Filter {
         scope: 1,
         flag: String::new(),
@@ -160,27 +156,29 @@ fn events_filter(events: Vec<EventId>) -> Filter {
         target: Target::Events,
         op: Op::Equal,
         span: 0..0,
-        values: vec![Value::Events(events)],
+        spelled_out: None,
+        values,
     }
 }
 
 /// A scope's filters by key: which events there are, then the process, then single events.
-fn groups(scope: &Scope, selection: &Selection) -> Vec<(Target, Vec<Filter>)> {
+fn groups(scope: &Scope, set: &ScopeSet, selection: &Selection) -> Vec<(Target, Vec<Filter>)> {
     let mut groups: Vec<(Target, Vec<Filter>)> = Vec::new();
     let names_events = |filter: &Filter| filter.target == Target::Events || filter.target.event().is_some();
     if scope.filters.iter().any(names_events) {
-        let chosen = catalogue::events().map(|event| event.id).filter(|id| selection.has(*id)).collect();
+        let chosen = set.events().map(|event| event.id).filter(|id| selection.has(*id)).collect();
         let explicit = scope.filters.iter().filter(|filter| filter.target == Target::Events);
         let texts: Vec<&str> = explicit.map(|filter| filter.without_scope()).collect();
         let text = match texts.as_slice() {
             [] => "event=(those that its filters name)".to_owned(),
             texts => texts.join(" "),
         };
-        groups.push((Target::Events, vec![Filter { text, ..events_filter(chosen) }]));
+        groups.push((Target::Events, vec![Filter { text, ..events_filter(vec![Value::Events(chosen)]) }]));
     }
     let process = scope.filters.iter().filter(|filter| matches!(filter.target, Target::Field(_)));
+    let marks = scope.filters.iter().filter(|filter| matches!(filter.target, Target::Mark(_)));
     let single = scope.filters.iter().filter(|filter| filter.target.event().is_some());
-    for filter in process.chain(single) {
+    for filter in process.chain(marks).chain(single) {
         let known = groups.iter().position(|(target, _)| *target == filter.target);
         let full = (groups.len() >= CHECKS).then(|| groups.len() - 1);
         match known.or(full).and_then(|at| groups.get_mut(at)) {
@@ -201,6 +199,7 @@ pub struct Seen<'a> {
     pub ret: i64,
     pub wall_ns: u64,
     pub cpu: u16,
+    pub marks: Marks,
 }
 
 impl std::fmt::Debug for Seen<'_> {
@@ -221,7 +220,27 @@ impl Seen<'_> {
             },
             Target::Arg { position, member, .. } => self.argument(*position, member),
             Target::Field(field) | Target::EventField(_, field) => self.field(*field),
+            Target::Mark(_) | Target::EventMark(..) => self.marks(),
         }
+    }
+
+    /// All marks of the event, those of single arguments with their names.
+    fn marks(&self) -> String {
+        let mut found = Vec::new();
+        for mark in mark_names::ALL.iter().filter(|mark| self.marks.has(mark.bits)) {
+            let has = |position: &usize| match mark.name {
+                "cut" => self.event.is_cut(self.marks, *position),
+                "unreadable" => self.event.is_unreadable(self.marks, *position),
+                _ => false,
+            };
+            let args: Vec<&str> = (0..self.event.args.len())
+                .filter(has)
+                .filter_map(|position| self.event.args.get(position))
+                .map(|arg| arg.name)
+                .collect();
+            found.push(if args.is_empty() { mark.name.to_owned() } else { format!("{} {}", args.join(", "), mark.name) });
+        }
+        if found.is_empty() { "no marks".to_owned() } else { found.join("; ") }
     }
 
     fn argument(&self, position: usize, member: &str) -> String {

@@ -1,8 +1,11 @@
 //! One checked filter: what it is about, how it compares, with what.
 
-use std::ops::Range;
+use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
+use std::ops::{Deref, Range};
 
-use events::EventId;
+use events::mark_names::Mark;
+use events::{Event, EventId};
 
 use crate::key::Field;
 use crate::pattern::Pattern;
@@ -21,6 +24,8 @@ pub struct Filter {
     pub op: Op,
     /// The bytes of `text` that are the values.
     pub span: Range<usize>,
+    /// The text with the values of its lists in place of their names; `None` where it names no list.
+    pub spelled_out: Option<Box<str>>,
     pub values: Vec<Value>,
 }
 
@@ -35,21 +40,79 @@ pub enum Target {
     Field(Field),
     /// An argument of one event, or a member inside it (`remote_addr.sin_addr`); an empty member means all of it.
     Arg {
-        event: EventId,
+        event: Declaration,
         position: usize,
         member: String,
     },
-    Ret(EventId),
+    Ret(Declaration),
     /// A field, for one event alone.
-    EventField(EventId, Field),
+    EventField(Declaration, Field),
+    /// What rows are marked with.
+    Mark(Marked),
+    /// The same, of rows of one event or of one of its arguments.
+    EventMark(Declaration, Marked),
+}
+
+/// A mark that is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Marked {
+    pub mark: &'static Mark,
+    /// Of [`events::Marks`]: those of the mark, or that of one argument.
+    pub bits: u32,
+}
+
+/// An event of the catalogue, or one that only a capture declares. Its id is its identity.
+#[derive(Clone, Copy, Debug)]
+pub struct Declaration(pub &'static Event);
+
+impl Deref for Declaration {
+    type Target = Event;
+
+    fn deref(&self) -> &Event {
+        self.0
+    }
+}
+
+impl PartialEq for Declaration {
+    fn eq(&self, other: &Declaration) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for Declaration {}
+
+impl PartialOrd for Declaration {
+    fn partial_cmp(&self, other: &Declaration) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Declaration {
+    fn cmp(&self, other: &Declaration) -> Ordering {
+        self.id.cmp(&other.id)
+    }
+}
+
+impl Hash for Declaration {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.id.hash(state);
+    }
 }
 
 impl Target {
     /// The event that it constrains, and so selects.
     pub fn event(&self) -> Option<EventId> {
+        self.declaration().map(|event| event.id)
+    }
+
+    /// The declaration of the event that it constrains.
+    pub fn declaration(&self) -> Option<Declaration> {
         match self {
-            Target::Arg { event, .. } | Target::Ret(event) | Target::EventField(event, _) => Some(*event),
-            Target::Events | Target::Follow | Target::Global | Target::Field(_) => None,
+            Target::Arg { event, .. }
+            | Target::Ret(event)
+            | Target::EventField(event, _)
+            | Target::EventMark(event, _) => Some(*event),
+            Target::Events | Target::Follow | Target::Global | Target::Field(_) | Target::Mark(_) => None,
         }
     }
 
@@ -67,6 +130,10 @@ impl Target {
 pub enum Value {
     /// The events that a name, a glob or a set stands for.
     Events(Vec<EventId>),
+    /// `event=*`: all of them, also those that the catalogue does not know.
+    EveryEvent,
+    /// All that are recorded, as in a scope that chooses no event.
+    Recorded,
     Number(i128),
     Text(Pattern),
     /// `pid=new`, `container=new`: younger than the recording.
@@ -96,12 +163,26 @@ impl Filter {
         !matches!(self.op, Op::NotEqual | Op::IsNot)
     }
 
+    /// The filter as it means the same without the files of its lists.
+    pub fn without_lists(&self) -> &str {
+        self.spelled_out.as_deref().unwrap_or(&self.text)
+    }
+
     /// The filter without its scope's number.
     pub fn without_scope(&self) -> &str {
-        let end = self.text.find(['=', '<', '>']).unwrap_or(self.text.len());
-        match self.text.get(..end).and_then(|head| head.find(':')) {
-            Some(colon) => self.text.get(colon + 1..).unwrap_or(&self.text),
-            None => &self.text,
-        }
+        unnumbered(&self.text)
+    }
+
+    /// The filter without its scope's number, and with the values of its lists.
+    pub fn without_scope_and_lists(&self) -> &str {
+        unnumbered(self.without_lists())
+    }
+}
+
+fn unnumbered(text: &str) -> &str {
+    let end = text.find(['=', '<', '>']).unwrap_or(text.len());
+    match text.get(..end).and_then(|head| head.find(':')) {
+        Some(colon) => text.get(colon + 1..).unwrap_or(text),
+        None => text,
     }
 }

@@ -6,7 +6,7 @@ use events::{Event, catalogue};
 
 use crate::check::{Checked, Site};
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::filter::Target;
+use crate::filter::{Marked, Target};
 use crate::key::{self, Field, Key};
 use crate::syntax::{self, Piece};
 use crate::values;
@@ -31,7 +31,7 @@ pub(crate) fn unknown_key<T>(site: &Site<'_>, key: &Piece<'_>) -> Checked<T> {
         let message = format!("`{end}` is no operator");
         return site.error(start..start + end.len_utf8(), message, syntax::list(values::operators(&target)));
     }
-    if let Some(event) = catalogue::by_name(text) {
+    if let Some(event) = site.vocabulary.named(text).first() {
         let message = format!("{text:?} is an event, not a key");
         let example = event.args.first().map_or("retval", |arg| arg.name);
         let allowed = format!("event={text} to choose it, {text}.{example} to ask about it");
@@ -58,6 +58,7 @@ fn key_before(text: &str) -> Option<Target> {
         Key::Follow => Target::Follow,
         Key::Global => Target::Global,
         Key::Field(field) => Target::Field(field),
+        Key::Mark(mark) => Target::Mark(Marked { mark, bits: mark.bits }),
     })
 }
 
@@ -72,19 +73,23 @@ pub(crate) fn unknown_event<T>(site: &Site<'_>, name: &str, span: Range<usize>) 
     if is_a_detection_to_come(name) {
         return site.error(span, format!("this version does not detect {name}"), allowed);
     }
-    let names = catalogue::events().map(|event| event.name);
+    let names = site.vocabulary.events().map(|event| event.name);
     site.unknown(span, format!("unknown event {name:?}"), name, names, allowed)
 }
 
-/// The one event that an argument, a result or a context is asked of.
-pub(crate) fn event_before_dot(site: &Site<'_>, name: &str, span: Range<usize>) -> Checked<&'static Event> {
-    match catalogue::by_name(name) {
-        Some(event) => Ok(event),
-        None if name.contains(['*', ',']) => {
+/// The event that an argument, a result or a context is asked of, in each of its declarations.
+pub(crate) fn events_before_dot(
+    site: &Site<'_>,
+    name: &str,
+    span: Range<usize>,
+) -> Checked<Vec<&'static Event>> {
+    match site.vocabulary.named(name) {
+        none if none.is_empty() && name.contains(['*', ',']) => {
             let message = "what stands before the `.` is one event, without wildcards and lists";
             site.error(span, message, "EVENT.NAME OP VALUE, a filter for each event")
         }
-        None => unknown_event(site, name, span),
+        none if none.is_empty() => unknown_event(site, name, span),
+        events => Ok(events),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Filter keys: their names, short forms, operators and what their values are.
 
+use events::mark_names::{self, Mark};
+
 use crate::syntax::Op;
 
 /// What a filter without an event before its key is about.
@@ -10,6 +12,8 @@ pub enum Key {
     Follow,
     Global,
     Field(Field),
+    /// What rows are marked with: `cut`, `blocked`.
+    Mark(&'static Mark),
 }
 
 macro_rules! fields {
@@ -84,7 +88,7 @@ impl Class {
     pub fn values(self) -> &'static str {
         match self {
             Class::Text => "a text, with * for any characters",
-            Class::Path => "an absolute path, with host: or MNTNS: before it at will",
+            Class::Path => "an absolute path or memfd:NAME, with host: or MNTNS: before it at will",
             Class::Number { max, .. } if max == u32::MAX as u64 => "a number from 0 to 4294967295",
             Class::Number { max, .. } if max == u16::MAX as u64 => "a number from 0 to 65535",
             Class::Number { .. } => "a number from 0 to 18446744073709551615",
@@ -188,6 +192,9 @@ pub const NOT_CONTAINER: &str = "not-container";
 
 /// The key of this name or short form.
 pub fn key(text: &str) -> Option<Key> {
+    if let Some(mark) = mark_names::by_name(text) {
+        return Some(Key::Mark(mark));
+    }
     let exact = KEYS.iter().find(|(name, ..)| *name == text);
     let prefix =
         || KEYS.iter().find(|(name, short, _)| matches!(short, Short::AnyPrefix) && name.starts_with(text));
@@ -196,7 +203,7 @@ pub fn key(text: &str) -> Option<Key> {
 
 /// All full names, for messages.
 pub fn key_names() -> impl Iterator<Item = &'static str> {
-    KEYS.iter().map(|(name, ..)| *name).chain([NOT_CONTAINER])
+    KEYS.iter().map(|(name, ..)| *name).chain([NOT_CONTAINER]).chain(mark_names::ALL.iter().map(|it| it.name))
 }
 
 const CONTEXT_FIELDS: &[(&str, Field)] = &[

@@ -1,6 +1,7 @@
 //! Strings with wildcards.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use memchr::memmem::Finder;
 
@@ -17,39 +18,63 @@ pub enum Pattern {
 
 impl PartialEq for Pattern {
     fn eq(&self, other: &Pattern) -> bool {
+        #[cfg(test)]
+        comparisons::count();
         self.pieces() == other.pieces()
     }
 }
 
 impl Eq for Pattern {}
 
+impl Hash for Pattern {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.pieces().hash(state);
+    }
+}
+
 impl Pattern {
     pub fn exact(text: impl Into<Vec<u8>>) -> Pattern {
         Pattern::Exact(text.into().into_boxed_slice())
     }
 
-    /// Reads `a*`, `*a`, `*a*`, `a*b` and so on. A backslash before `*`, `,`, `=` or a backslash makes it an ordinary
-    /// character; before anything else it is itself one.
+    /// Reads `a*`, `*a`, `*a*`, `a*b` and so on. What can be copied from an answer is read as the bytes that it stands
+    /// for: `\xNN` as tables show a byte, and the private-use characters that stand for bytes in JSON. A backslash before
+    /// `*`, `,`, `=`, `@` or a backslash makes it an ordinary character; before anything else it is itself one.
     pub fn parse(text: &str) -> Pattern {
         let mut pieces: Vec<Vec<u8>> = vec![Vec::new()];
         let mut wild = false;
-        let mut chars = text.chars().peekable();
-        while let Some(c) = chars.next() {
-            let literal = match c {
+        let mut rest = text;
+        while let Some(c) = rest.chars().next() {
+            let behind = &rest[c.len_utf8()..];
+            let (literal, after) = match c {
                 '*' => {
                     // Two wildcards side by side are one.
                     if !wild {
                         pieces.push(Vec::new());
                     }
                     wild = true;
+                    rest = behind;
                     continue;
                 }
-                '\\' => chars.next_if(|next| ESCAPED.contains(*next)).unwrap_or(c),
-                _ => c,
+                '\\' => match (escaped_byte(behind), behind.chars().next()) {
+                    (Some(byte), _) => (Literal::Byte(byte), &behind[3..]),
+                    (None, Some(next)) if ESCAPED.contains(next) => {
+                        (Literal::Char(next), &behind[next.len_utf8()..])
+                    }
+                    _ => (Literal::Char(c), behind),
+                },
+                c => match (c as u32).checked_sub(JSON_BYTES) {
+                    Some(byte @ 0x80..=0xff) => (Literal::Byte(byte as u8), behind),
+                    _ => (Literal::Char(c), behind),
+                },
             };
             wild = false;
+            rest = after;
             if let Some(last) = pieces.last_mut() {
-                last.extend_from_slice(literal.encode_utf8(&mut [0; 4]).as_bytes());
+                match literal {
+                    Literal::Byte(byte) => last.push(byte),
+                    Literal::Char(c) => last.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+                }
             }
         }
         Pattern::from_pieces(pieces)
@@ -112,6 +137,8 @@ impl Pattern {
 
     /// Whether everything that `other` matches is surely matched by this one too. `false` also when it is not known.
     pub fn covers(&self, other: &Pattern) -> bool {
+        #[cfg(test)]
+        comparisons::count();
         if self == other {
             return true;
         }
@@ -131,13 +158,62 @@ impl Pattern {
     }
 }
 
+/// As a filter has it: what is read from this is the same pattern.
 impl fmt::Display for Pattern {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, piece) in self.pieces().into_iter().enumerate() {
-            let star = if at == 0 { "" } else { "*" };
-            write!(out, "{star}{}", String::from_utf8_lossy(piece))?;
+            if at > 0 {
+                out.write_str("*")?;
+            }
+            for chunk in piece.utf8_chunks() {
+                for c in chunk.valid().chars() {
+                    let is_byte = matches!((c as u32).checked_sub(JSON_BYTES), Some(0x80..=0xff));
+                    if c.is_control() || is_byte {
+                        c.encode_utf8(&mut [0; 4]).bytes().try_for_each(|byte| write!(out, "\\x{byte:02x}"))?;
+                    } else if ESCAPED.contains(c) {
+                        write!(out, "\\{c}")?;
+                    } else {
+                        write!(out, "{c}")?;
+                    }
+                }
+                chunk.invalid().iter().try_for_each(|byte| write!(out, "\\x{byte:02x}"))?;
+            }
         }
         Ok(())
+    }
+}
+
+enum Literal {
+    Byte(u8),
+    Char(char),
+}
+
+/// The byte of `xNN`, with which a text begins.
+fn escaped_byte(text: &str) -> Option<u8> {
+    let digits = text.strip_prefix('x')?.get(..2)?;
+    let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    u8::from_str_radix(digits, 16).ok().filter(|_| is_hex)
+}
+
+/// JSON has no bytes: one that is no part of UTF-8 is printed as the private-use character of this and the byte.
+const JSON_BYTES: u32 = 0x10_ff00;
+
+/// How often patterns were compared, so that a test can bound it.
+#[cfg(test)]
+pub(crate) mod comparisons {
+    use std::cell::Cell;
+
+    thread_local!(static COUNT: Cell<u64> = const { Cell::new(0) });
+
+    pub fn count() {
+        COUNT.set(COUNT.get() + 1);
+    }
+
+    /// The comparisons that `what` makes in this thread.
+    pub fn of(what: impl FnOnce()) -> u64 {
+        let before = COUNT.get();
+        what();
+        COUNT.get() - before
     }
 }
 
@@ -153,7 +229,7 @@ pub(crate) fn rarity(text: &[u8]) -> u32 {
 }
 
 /// What a backslash makes ordinary.
-pub(crate) const ESCAPED: &str = "*,=\\";
+pub(crate) const ESCAPED: &str = "*,=@\\";
 
 fn glob(pieces: &[Finder<'_>], value: &[u8]) -> bool {
     let [first, middle @ .., last] = pieces else { return false };
@@ -197,6 +273,24 @@ mod tests {
     fn a_backslash_makes_a_wildcard_ordinary() {
         assert_eq!(Pattern::parse(r"a\*b"), Pattern::exact("a*b"));
         assert_eq!(Pattern::parse(r"a\,b\=c\\d\n"), Pattern::exact(r"a,b=c\d\n"));
+    }
+
+    #[test]
+    fn what_is_shown_of_bytes_is_read_as_the_bytes() {
+        assert_eq!(Pattern::parse(r"a\xffb"), Pattern::exact(b"a\xffb"));
+        assert_eq!(Pattern::parse("a\u{10ffff}b"), Pattern::exact(b"a\xffb"));
+        assert_eq!(Pattern::parse(r"\x1b[2J\x0a*"), Pattern::Prefix(b"\x1b[2J\n".as_slice().into()));
+        assert_eq!(Pattern::parse(r"\\x41"), Pattern::exact(r"\x41"));
+        assert_eq!(Pattern::parse(r"\x4\xg1\x+1\xü"), Pattern::exact(r"\x4\xg1\x+1\xü"));
+        assert_eq!(Pattern::parse(r"\@x"), Pattern::exact("@x"));
+    }
+
+    #[test]
+    fn a_pattern_is_written_as_it_is_read() {
+        for text in ["a*b", r"a\,b\*\=*\@", r"\xff\x0a*", r"a\\x41", "Grüße*日本", r"\xf4\x8f\xbf\xbf"] {
+            assert_eq!(Pattern::parse(text).to_string(), text);
+            assert_eq!(Pattern::parse(&Pattern::parse(text).to_string()), Pattern::parse(text));
+        }
     }
 
     #[test]

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use events::{EventId, Raw, Source, catalogue};
+use events::{Event, EventId, Marks, Raw, Source, catalogue};
 
 use crate::batch::Strings;
-use crate::filter::{Filter, Target};
+use crate::filter::{Declaration, Filter, Target};
 use crate::key::Field;
 use crate::predicate::argument::ArgKey;
-use crate::predicate::context::{ContextKeys, Key};
+use crate::predicate::context::{ContextKeys, FlagKey, Key};
 use crate::predicate::number::Numbers;
 use crate::predicate::{Asked, gate};
 use crate::selection::{Selection, bases};
@@ -44,12 +44,13 @@ pub struct Needs {
     pub started: bool,
 }
 
-/// Facts of a row that no dictionary holds; only `EVENT.context.timestamp` and `processorId` ask.
+/// Facts of a row that no dictionary holds; only `EVENT.context.timestamp`, `processorId` and marks ask.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RowFacts {
     /// ns since the epoch.
     pub wall_ns: u64,
     pub cpu: u16,
+    pub marks: Marks,
 }
 
 /// The processes that `tree` names, of all scopes.
@@ -61,7 +62,13 @@ pub(crate) struct TreeRoots {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct EventWords {
-    wanted: u64,
+    /// Ids are not dense.
+    is_declared: bool,
+    /// Scopes that ask for the event.
+    asked: u64,
+    /// Scopes that have the event's rows where a file holds them.
+    stored: u64,
+    /// Scopes that ask for something derived from it.
     needed: u64,
     /// Position in the details, plus one.
     detail: u32,
@@ -77,7 +84,15 @@ struct Detail {
     has_context: u64,
     context: ContextKeys,
     has_row: u64,
-    row: Vec<(Field, Numbers)>,
+    row: Vec<RowKey>,
+}
+
+/// A key that each row is asked.
+#[derive(Debug)]
+enum RowKey {
+    Number(Field, Numbers),
+    /// Any of these bits.
+    Mark(u32, FlagKey),
 }
 
 impl Plan {
@@ -91,7 +106,7 @@ impl Plan {
 
     pub fn compile(set: &ScopeSet) -> Plan {
         let mut fields: BTreeMap<Field, Vec<Asked<'_>>> = BTreeMap::new();
-        let mut by_event: BTreeMap<EventId, BTreeMap<&Target, Vec<Asked<'_>>>> = BTreeMap::new();
+        let mut by_event: BTreeMap<Declaration, BTreeMap<&Target, Vec<Asked<'_>>>> = BTreeMap::new();
         let mut plan = Plan {
             scopes: set.mask(),
             names: set.names().map(|(number, name)| (number, name.to_owned())).collect(),
@@ -105,7 +120,7 @@ impl Plan {
         for scope in set.scopes() {
             let bit = bit(scope.number);
             for filter in &scope.filters {
-                match (&filter.target, filter.target.event()) {
+                match (&filter.target, filter.target.declaration()) {
                     (Target::Field(field), _) => ask(fields.entry(*field).or_default(), bit, filter),
                     (Target::Follow, _) => plan.follow |= bit,
                     (target, Some(event)) => {
@@ -120,24 +135,38 @@ impl Plan {
         }
         plan.context = ContextKeys::new(&fields, None);
         plan.select(set);
-        for (id, targets) in by_event {
-            plan.add_detail(id, &targets);
+        // A scope's question about marks is one about each of its events.
+        for scope in set.scopes() {
+            let asks_mark = |filter: &&Filter| matches!(filter.target, Target::Mark(_));
+            let bit = bit(scope.number);
+            for filter in scope.filters.iter().filter(asks_mark) {
+                plan.unknown &= !bit;
+                for event in set.events().filter(|event| plan.stored_event_mask(event.id) & bit != 0) {
+                    let targets = by_event.entry(Declaration(event)).or_default();
+                    ask(targets.entry(&filter.target).or_default(), bit, filter);
+                }
+            }
+        }
+        for (event, targets) in by_event {
+            plan.add_detail(event.0, &targets);
         }
         plan
     }
 
     fn select(&mut self, set: &ScopeSet) {
-        let length = catalogue::events().map(|event| usize::from(event.id.0) + 1).max().unwrap_or(0);
+        let length = set.events().map(|event| usize::from(event.id.0) + 1).max().unwrap_or(0);
         let mut events = vec![EventWords::default(); length].into_boxed_slice();
         for scope in set.scopes() {
-            let selection = Selection::of(scope);
+            let selection = Selection::of(scope, set);
             let bit = bit(scope.number);
             if selection.unknown {
                 self.unknown |= bit;
             }
-            for event in catalogue::events().filter(|event| selection.has(event.id)) {
+            for event in set.events() {
                 if let Some(words) = events.get_mut(usize::from(event.id.0)) {
-                    words.wanted |= bit;
+                    words.is_declared = true;
+                    words.asked |= if selection.has(event.id) { bit } else { 0 };
+                    words.stored |= if selection.has_stored(event.id) { bit } else { 0 };
                 }
             }
         }
@@ -146,7 +175,7 @@ impl Plan {
             let mut changed = false;
             for event in catalogue::events() {
                 let Some(words) = events.get(usize::from(event.id.0)) else { continue };
-                let asked = if event.is_derived() { words.wanted | words.needed } else { 0 };
+                let asked = if event.is_derived() { words.asked | words.needed } else { 0 };
                 for base in bases(event).iter().filter_map(|name| catalogue::by_name(name)) {
                     if let Some(words) = events.get_mut(usize::from(base.id.0)) {
                         changed |= words.needed | asked != words.needed;
@@ -161,8 +190,7 @@ impl Plan {
         self.events = events;
     }
 
-    fn add_detail(&mut self, id: EventId, targets: &BTreeMap<&Target, Vec<Asked<'_>>>) {
-        let Some(event) = catalogue::by_id(id) else { return };
+    fn add_detail(&mut self, event: &'static Event, targets: &BTreeMap<&Target, Vec<Asked<'_>>>) {
         let mut detail = Detail::default();
         let mut fields: BTreeMap<Field, Vec<Asked<'_>>> = BTreeMap::new();
         for (target, asked) in targets {
@@ -176,12 +204,16 @@ impl Plan {
                 Target::Ret(_) => detail.ret = Some(Numbers::new(asked)),
                 Target::EventField(_, field) if field.is_of_row() => {
                     detail.has_row |= scopes;
-                    detail.row.push((*field, Numbers::new(asked)));
+                    detail.row.push(RowKey::Number(*field, Numbers::new(asked)));
                 }
                 Target::EventField(_, field) => {
                     detail.has_context |= scopes;
                     let copied = asked.iter().map(|one| Asked { bit: one.bit, filters: one.filters.clone() });
                     fields.insert(*field, copied.collect());
+                }
+                Target::Mark(marked) | Target::EventMark(_, marked) => {
+                    detail.has_row |= scopes;
+                    detail.row.push(RowKey::Mark(marked.bits, FlagKey::new(asked)));
                 }
                 Target::Events | Target::Follow | Target::Global | Target::Field(_) => {}
             }
@@ -191,7 +223,7 @@ impl Plan {
         let syscall = matches!(event.source, Source::Syscall(_)).then_some(event.name);
         detail.context = ContextKeys::new(&fields, syscall);
         self.details.push(detail);
-        if let Some(words) = self.events.get_mut(usize::from(id.0)) {
+        if let Some(words) = self.events.get_mut(usize::from(event.id.0)) {
             words.detail = u32::try_from(self.details.len()).unwrap_or(0);
         }
     }
@@ -199,8 +231,9 @@ impl Plan {
     fn words(&self, event: EventId) -> EventWords {
         self.events
             .get(usize::from(event.0))
+            .filter(|words| words.is_declared)
             .copied()
-            .unwrap_or(EventWords { wanted: self.unknown, ..EventWords::default() })
+            .unwrap_or(EventWords { asked: self.unknown, stored: self.unknown, ..EventWords::default() })
     }
 
     fn detail(&self, event: EventId) -> Option<&Detail> {
@@ -254,14 +287,18 @@ impl Plan {
         self.follow
     }
 
-    /// Scopes that print this event when everything else about it matches. For an event that the catalogue does not
-    /// know: those that ask for all events.
+    /// Scopes that ask for this event: those that print it when everything else about it matches. For an event that
+    /// nobody declared: those that ask for all events.
     #[inline]
     pub fn event_mask(&self, event: EventId) -> u64 {
-        match catalogue::by_id(event) {
-            Some(_) => self.words(event).wanted,
-            None => self.unknown,
-        }
+        self.words(event).asked
+    }
+
+    /// Scopes that print a row of this event that a file holds. More than [`Plan::event_mask`] for derived events: an
+    /// imported log holds them, and there they are recorded like all others.
+    #[inline]
+    pub fn stored_event_mask(&self, event: EventId) -> u64 {
+        self.words(event).stored
     }
 
     /// Scopes that print something derived from this event. Only visible rows need [`Plan::event_mask`].
@@ -335,7 +372,7 @@ impl Plan {
         self.detail(event).map_or(u64::MAX, |detail| detail.context.mask(subject))
     }
 
-    /// Scopes that constrain this event's time or CPU.
+    /// Scopes that constrain this event's time, CPU or marks.
     #[inline]
     pub fn has_row(&self, event: EventId) -> u64 {
         self.detail(event).map_or(0, |detail| detail.has_row)
@@ -344,12 +381,12 @@ impl Plan {
     /// Scopes that a row's own facts pass.
     pub fn row_mask(&self, event: EventId, row: RowFacts) -> u64 {
         let Some(detail) = self.detail(event) else { return u64::MAX };
-        detail.row.iter().fold(u64::MAX, |mask, (field, numbers)| {
-            let number = match field {
-                Field::Timestamp => i128::from(row.wall_ns),
-                _ => i128::from(row.cpu),
-            };
-            mask & numbers.mask(Some(number))
+        detail.row.iter().fold(u64::MAX, |mask, key| {
+            mask & match key {
+                RowKey::Number(Field::Timestamp, numbers) => numbers.mask(Some(row.wall_ns.into())),
+                RowKey::Number(_, numbers) => numbers.mask(Some(row.cpu.into())),
+                RowKey::Mark(bits, flag) => flag.mask(Some(row.marks.has(*bits))),
+            }
         })
     }
 }

@@ -16,6 +16,7 @@ use crate::guess;
 use crate::property;
 use crate::set::{Scope, ScopeSet};
 use crate::syntax::{self, Op, Piece};
+use crate::vocabulary::Vocabulary;
 
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -71,13 +72,19 @@ struct Rule {
 }
 
 /// Adds each policy of a file to `set` as a scope of its own.
-pub(crate) fn read(file: &str, text: &str, set: &mut ScopeSet, errors: &mut Vec<Diagnostic>) {
+pub(crate) fn read(
+    file: &str,
+    text: &str,
+    vocabulary: Vocabulary<'_>,
+    set: &mut ScopeSet,
+    errors: &mut Vec<Diagnostic>,
+) {
     let options = serde_saphyr::options! { with_snippet: false };
     match serde_saphyr::from_multiple_with_options::<Document>(text, options) {
         Ok(documents) if documents.is_empty() => {
             errors.push(Reader::new(file).fail(None, "no policy in this file"))
         }
-        Ok(documents) => documents.into_iter().for_each(|document| policy(file, document, set, errors)),
+        Ok(documents) => documents.into_iter().for_each(|document| policy(file, document, vocabulary, set, errors)),
         Err(error) => errors.push(malformed(file, error.without_snippet())),
     }
 }
@@ -153,7 +160,13 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn policy(file: &str, document: Document, set: &mut ScopeSet, errors: &mut Vec<Diagnostic>) {
+fn policy(
+    file: &str,
+    document: Document,
+    vocabulary: Vocabulary<'_>,
+    set: &mut ScopeSet,
+    errors: &mut Vec<Diagnostic>,
+) {
     let reader = Reader::new(file);
     let (name, scope, actions, rules) = match parts(&reader, document) {
         Ok(parts) => parts,
@@ -180,7 +193,8 @@ fn policy(file: &str, document: Document, set: &mut ScopeSet, errors: &mut Vec<D
         errors.push(reader.fail(Some(&name.referenced), "more than 64 scopes"));
         return;
     };
-    let mut policy = Policy { reader, number, filters: Vec::new(), errors, warnings: set.warnings_mut() };
+    let warnings = set.warnings_mut();
+    let mut policy = Policy { reader, vocabulary, number, filters: Vec::new(), errors, warnings };
     for filter in &scope {
         policy.scope(filter);
     }
@@ -234,6 +248,7 @@ fn parts(reader: &Reader<'_>, document: Document) -> Result<Parts, Box<Diagnosti
 /// One policy on its way to being a scope.
 struct Policy<'a> {
     reader: Reader<'a>,
+    vocabulary: Vocabulary<'a>,
     number: u8,
     filters: Vec<Filter>,
     errors: &'a mut Vec<Diagnostic>,
@@ -241,24 +256,31 @@ struct Policy<'a> {
 }
 
 impl Policy<'_> {
-    fn keep(&mut self, checked: Result<Filter, check::Wrong>) {
+    fn keep(&mut self, checked: Result<Vec<Filter>, check::Wrong>) {
         match checked {
-            Ok(filter) => self.filters.push(filter),
+            Ok(filters) => self.filters.extend(filters),
             Err(wrong) => self.errors.extend(wrong),
         }
+    }
+
+    fn site<'s>(&self, flag: &'s str, text: &'s str) -> Site<'s>
+    where
+        Self: 's,
+    {
+        Site { flag, text, vocabulary: self.vocabulary }
     }
 
     fn scope(&mut self, filter: &Spanned<String>) {
         let flag = self.reader.place(Some(&filter.referenced));
         let checked =
-            check::scope_filter(Site { flag: &flag, text: &filter.value }, self.number, self.warnings);
+            check::scope_filter(self.site(&flag, &filter.value), self.number, self.warnings);
         self.keep(checked);
     }
 
     fn rule(&mut self, rule: &Rule, seen: &mut Vec<EventId>) {
         let flag = self.reader.place(Some(&rule.event.referenced));
         let text = rule.event.value.as_str();
-        let site = Site { flag: &flag, text };
+        let site = Site { flag: &flag, text, vocabulary: self.vocabulary };
         let (op, name) = match text.strip_prefix('-') {
             Some(name) => (Op::NotEqual, name),
             None => (Op::Equal, text),
@@ -282,7 +304,8 @@ impl Policy<'_> {
             }
             seen.push(*id);
         }
-        for event in events.iter().filter_map(|id| catalogue::by_id(*id)) {
+        let vocabulary = self.vocabulary;
+        for event in events.iter().filter_map(|id| vocabulary.by_id(*id)) {
             if !self.rule_filters(rule, event) {
                 break;
             }
@@ -294,6 +317,7 @@ impl Policy<'_> {
             target: Target::Events,
             op,
             span: 0..0,
+            spelled_out: None,
             values: vec![Value::Events(events)],
         });
     }
@@ -303,9 +327,9 @@ impl Policy<'_> {
         let before = self.errors.len();
         for filter in &rule.filters {
             let flag = self.reader.place(Some(&filter.referenced));
-            let site = Site { flag: &flag, text: &filter.value };
+            let site = self.site(&flag, &filter.value);
             let checked = check::rule_filter(site, self.number, event, self.warnings);
-            self.keep(checked);
+            self.keep(checked.map(|filter| vec![filter]));
         }
         self.errors.len() == before
     }
@@ -317,7 +341,7 @@ impl Policy<'_> {
         {
             return self.property(site, &name);
         }
-        if catalogue::by_name(name.text).is_none()
+        if self.vocabulary.named(name.text).is_empty()
             && let Some(set) = Set::by_name(name.text)
         {
             return Ok(in_set(set));

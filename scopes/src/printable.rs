@@ -1,19 +1,6 @@
 //! Which characters of a foreign text a terminal may see.
 
-/// Whether a character shows as itself and does nothing else: it moves no cursor, begins no line, turns no text around and
-/// is not invisible. A file name, an argument or a policy's name is chosen by whoever is watched.
-pub const fn is_printable(character: char) -> bool {
-    !matches!(character,
-        // C0 and C1 controls; line and paragraph separators.
-        '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{2028}' | '\u{2029}'
-        // Marks that turn the direction of text around.
-        | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-        // Characters of no width: soft hyphen, joiners, fillers, variation selectors, tags, annotations.
-        | '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-        | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2065}' | '\u{206a}'..='\u{206f}' | '\u{3164}'
-        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
-        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
-}
+pub use events::show::escape::is_printable;
 
 /// The text with its unprintable characters spelled out as tables spell them: ESC is `\x1b`.
 pub fn spelled_out(text: &str) -> String {

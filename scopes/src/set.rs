@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use events::{Event, catalogue};
+
 use crate::check::{self, Site};
 use crate::contradiction;
 use crate::diagnostic::{Diagnostic, Severity, nearest};
-use crate::filter::{Filter, Value};
+use crate::filter::{Declaration, Filter, Value};
 use crate::policy;
+use crate::vocabulary::Vocabulary;
 use crate::words::bit;
 
 /// One scope: its filters are ANDed.
@@ -35,6 +38,8 @@ impl Scope {
 pub struct ScopeSet {
     scopes: BTreeMap<u8, Scope>,
     warnings: Vec<Diagnostic>,
+    /// Events beside those of the catalogue that filters could name.
+    declared: Vec<Declaration>,
 }
 
 impl ScopeSet {
@@ -56,21 +61,67 @@ impl ScopeSet {
         N: AsRef<str>,
         T: AsRef<str>,
     {
-        let (mut set, mut errors) = (ScopeSet::default(), Vec::new());
+        ScopeSet::with_vocabulary(filters, policies, Vocabulary::default())
+    }
+
+    /// The same, with events that captures declare beside the catalogue's, and with lists of values.
+    pub fn with_vocabulary<S, N, T>(
+        filters: &[S],
+        policies: &[(N, T)],
+        vocabulary: Vocabulary<'_>,
+    ) -> Result<ScopeSet, Vec<Diagnostic>>
+    where
+        S: AsRef<str>,
+        N: AsRef<str>,
+        T: AsRef<str>,
+    {
+        let mut set = ScopeSet::with_declared(vocabulary.declared.iter().copied().map(Declaration));
+        let mut errors = Vec::new();
         for text in filters {
-            match check::filter(Site { flag: "-f", text: text.as_ref() }, &mut set.warnings) {
-                Ok(filter) => set.add(filter),
+            let site = Site { flag: "-f", text: text.as_ref(), vocabulary };
+            match check::filter(site, &mut set.warnings) {
+                Ok(filters) => filters.into_iter().for_each(|filter| set.add(filter)),
                 Err(wrong) => errors.extend(wrong),
             }
         }
+        // A policy is recorded as it is: it cannot name a file that replay may not have.
+        let vocabulary = Vocabulary { lists: None, ..vocabulary };
         for (file, text) in policies {
-            policy::read(file.as_ref(), text.as_ref(), &mut set, &mut errors);
+            policy::read(file.as_ref(), text.as_ref(), vocabulary, &mut set, &mut errors);
         }
         let (refused, suspicious): (Vec<_>, Vec<_>) =
-            set.scopes.values().flat_map(contradiction::find).partition(Diagnostic::is_error);
+            set.scopes.values().flat_map(|scope| contradiction::find(scope, &set)).partition(Diagnostic::is_error);
         errors.extend(refused);
         set.warnings.extend(suspicious);
         if errors.is_empty() { Ok(set) } else { Err(errors) }
+    }
+
+    /// No scopes, over the catalogue and these events.
+    pub(crate) fn with_declared(declared: impl IntoIterator<Item = Declaration>) -> ScopeSet {
+        let known = |event: &Declaration| catalogue::by_id(event.id).is_some();
+        ScopeSet {
+            declared: declared.into_iter().filter(|event| !known(event)).collect(),
+            ..ScopeSet::default()
+        }
+    }
+
+    /// All events that the scopes could choose: those of the catalogue, then those that captures declare beside them.
+    pub(crate) fn events(&self) -> impl Iterator<Item = &'static Event> + '_ {
+        catalogue::events().chain(self.declared.iter().map(|event| event.0))
+    }
+
+    pub(crate) fn declared(&self) -> &[Declaration] {
+        &self.declared
+    }
+
+    /// The values of `-f` with their lists spelled out, so that they mean the same without the files.
+    pub fn without_lists<S: AsRef<str>>(&self, filters: &[S]) -> Vec<String> {
+        let filter = |text: &str| {
+            let mut known = self.scopes.values().flat_map(|scope| &scope.filters);
+            known.find(|filter| filter.text == text && filter.flag == "-f")
+        };
+        let spelled_out = |text: &str| filter(text).map_or(text, |filter| filter.without_lists()).to_owned();
+        filters.iter().map(|text| spelled_out(text.as_ref())).collect()
     }
 
     fn add(&mut self, filter: Filter) {
@@ -147,7 +198,8 @@ impl ScopeSet {
         }
         if errors.is_empty() {
             // Warnings were given when the filters were read.
-            errors.extend(self.scopes.values().flat_map(contradiction::find).filter(Diagnostic::is_error));
+            let found = self.scopes.values().flat_map(|scope| contradiction::find(scope, self));
+            errors.extend(found.filter(Diagnostic::is_error));
         }
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }

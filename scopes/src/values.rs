@@ -22,6 +22,7 @@ pub(crate) fn operators(target: &Target) -> &'static [Op] {
         Target::Follow | Target::Global => &[Op::Is],
         Target::Field(field) | Target::EventField(_, field) => field.class().operators(),
         Target::Ret(_) => ORDER,
+        Target::Mark(_) | Target::EventMark(..) => Class::Flag.operators(),
         Target::Arg { .. } => match arg(target) {
             Some((arg, _)) if matches!(arg.kind, ArgKind::Str | ArgKind::StrArray | ArgKind::Bool) => {
                 EQUALITY
@@ -34,14 +35,13 @@ pub(crate) fn operators(target: &Target) -> &'static [Op] {
 /// The declaration of the argument that a target means, and the member inside it.
 pub(crate) fn arg(target: &Target) -> Option<(&'static Arg, &str)> {
     let Target::Arg { event, position, member } = target else { return None };
-    let event = catalogue::by_id(*event)?;
-    event.args.get(*position).map(|arg| (arg, member.as_str()))
+    event.0.args.get(*position).map(|arg| (arg, member.as_str()))
 }
 
 /// Whether the target is the name of the call that an event happens in.
 fn is_caller(target: &Target) -> bool {
     let Target::Arg { event, position, .. } = target else { return false };
-    catalogue::by_id(*event).and_then(|event| event.caller()) == Some(*position)
+    event.caller() == Some(*position)
 }
 
 /// Reads one value into one or more of `found`: any of them is meant.
@@ -59,6 +59,7 @@ pub(crate) fn read(
             found.push(field_value(site, *field, op, piece, warnings)?);
         }
         Target::Ret(_) => found.push(Value::Number(result(site, piece)?)),
+        Target::Mark(_) | Target::EventMark(..) => found.push(flag(site, piece)?),
         Target::Arg { .. } => {
             if let Some((declared, member)) = arg(target) {
                 if is_caller(target) {
@@ -91,11 +92,7 @@ fn field_value(
             "started" => Value::Started,
             _ => Value::Text(Pattern::parse(piece.text)),
         }),
-        Class::Flag => match piece.text {
-            "true" | "1" => Ok(Value::Flag(true)),
-            "false" | "0" => Ok(Value::Flag(false)),
-            text => wrong(format!("{text:?} is neither true nor false")),
-        },
+        Class::Flag => flag(site, piece),
         Class::Number { max, .. } => fitting(site, piece, max, class.values()),
         Class::User => match piece.text.bytes().all(|b| b.is_ascii_digit() || b == b'-') || op.is_bound() {
             true => fitting(site, piece, u64::from(u32::MAX), class.values()),
@@ -120,26 +117,45 @@ fn field_value(
     }
 }
 
+fn flag(site: &Site<'_>, piece: &Piece<'_>) -> Checked<Value> {
+    match piece.text {
+        "true" | "1" => Ok(Value::Flag(true)),
+        "false" | "0" => Ok(Value::Flag(false)),
+        text => {
+            let message = format!("{text:?} is neither true nor false");
+            site.error(piece.span.clone(), message, Class::Flag.values())
+        }
+    }
+}
+
 fn is_user_name(text: &str) -> bool {
     let mut bytes = text.bytes();
     bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
         && bytes.all(|b| b.is_ascii_alphanumeric() || b"_-.$".contains(&b))
 }
 
-/// A decimal or hexadecimal number with a sign at will.
+/// A number with a sign at will: decimal, `0x1a4`, `0o644`, `0b110`, with `_` between digits at will.
 pub(crate) fn number(text: &str) -> Option<i128> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),
         None => (false, text),
     };
-    let starts_well = digits.bytes().next().is_some_and(|b| b.is_ascii_digit());
-    let magnitude = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
-        _ if !starts_well => None,
-        Some(hex) if !hex.starts_with(['+', '-']) => i128::from_str_radix(hex, 16).ok(),
-        Some(_) => None,
-        None => digits.parse().ok(),
-    }?;
+    let prefixes = [("0x", 16), ("0X", 16), ("0o", 8), ("0O", 8), ("0b", 2), ("0B", 2)];
+    let known = prefixes.into_iter().find_map(|(prefix, radix)| Some((digits.strip_prefix(prefix)?, radix)));
+    let (digits, radix) = known.unwrap_or((digits, 10));
+    let is_digit = |byte: u8| (byte as char).is_digit(radix);
+    let (first, last) = (digits.bytes().next()?, digits.bytes().last()?);
+    let well_formed = is_digit(first) && is_digit(last) && !digits.contains("__");
+    if !well_formed || !digits.bytes().all(|byte| is_digit(byte) || byte == b'_') {
+        return None;
+    }
+    let magnitude = i128::from_str_radix(&digits.replace('_', ""), radix).ok()?;
     Some(if negative { -magnitude } else { magnitude })
+}
+
+/// Whether a number is one of a radix of two's power, which means bits rather than a quantity.
+fn is_bits(text: &str) -> bool {
+    ["0x", "0X", "0o", "0O", "0b", "0B"].iter().any(|prefix| text.starts_with(prefix))
 }
 
 fn looks_numeric(text: &str) -> bool {
@@ -211,7 +227,7 @@ fn comm(site: &Site<'_>, piece: &Piece<'_>, warnings: &mut Vec<Diagnostic>) -> C
 fn path(site: &Site<'_>, piece: &Piece<'_>) -> Checked<Value> {
     let allowed = Class::Path.values();
     let (namespace, path) = match piece.text.split_once(':') {
-        Some((before, path)) if !before.starts_with(['/', '*']) => match (before, number(before)) {
+        Some((before, path)) if !is_whole_path(piece.text) => match (before, number(before)) {
             ("host", _) => (Namespace::Host, path),
             (_, Some(number)) if (0..=i128::from(u32::MAX)).contains(&number) => {
                 (Namespace::Is(number as u32), path)
@@ -236,10 +252,15 @@ fn path(site: &Site<'_>, piece: &Piece<'_>) -> Checked<Value> {
             "an absolute path; mntns=NUMBER for a whole namespace",
         );
     }
-    if !path.starts_with(['/', '*']) {
+    if !is_whole_path(path) {
         return site.error(span, format!("{path:?} is a relative path"), allowed);
     }
     Ok(Value::Path(namespace, pattern))
+}
+
+/// Whether an executable can be called so: by an absolute path, by one whose front is missing, or as a memory file.
+fn is_whole_path(path: &str) -> bool {
+    path.starts_with(['/', '*']) || path.starts_with("memfd:") || path.starts_with(".../")
 }
 
 fn result(site: &Site<'_>, piece: &Piece<'_>) -> Checked<i128> {
@@ -250,7 +271,7 @@ fn result(site: &Site<'_>, piece: &Piece<'_>) -> Checked<i128> {
             Ok(_) => Ok(number),
             // Addresses are returned too: hexadecimal means the bits.
             Err(_) => match u64::try_from(number) {
-                Ok(bits) if piece.text.starts_with("0x") => Ok(i128::from(bits as i64)),
+                Ok(bits) if is_bits(piece.text) => Ok(i128::from(bits as i64)),
                 _ => site.error(piece.span.clone(), format!("{} does not fit", piece.text), ALLOWED),
             },
         };
@@ -283,6 +304,10 @@ fn argument(
 ) -> Checked<()> {
     let text = piece.text;
     let pattern = Pattern::parse(text);
+    if arg.kind == ArgKind::Absent {
+        let message = format!("the kernel's call has no {}: it is never there", arg.name);
+        return site.error(piece.span.clone(), message, "an argument that the call has");
+    }
     if matches!(arg.kind, ArgKind::Str | ArgKind::StrArray) {
         found.push(Value::Text(pattern));
         return Ok(());
@@ -292,6 +317,11 @@ fn argument(
     }
     // What it is shows only in the event: numbers compare as numbers, everything as printed.
     match number(text) {
+        Some(number) if !(i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&number) => {
+            let message = format!("{text} does not fit any number of {}", arg.name);
+            let allowed = format!("a number from {} to {}", i64::MIN, u64::MAX);
+            return site.error(piece.span.clone(), message, allowed);
+        }
         Some(number) => found.push(Value::Number(number)),
         None if op.is_bound() => {
             return site.error(
@@ -330,8 +360,7 @@ fn plain_number(
         let unsigned_width = 2 * high + 1;
         let fits = (low..=high).contains(&number);
         // Hexadecimal means the bits of a signed number.
-        let bits =
-            arg.kind.is_signed() && text.starts_with("0x") && (high + 1..=unsigned_width).contains(&number);
+        let bits = arg.kind.is_signed() && is_bits(text) && (high + 1..=unsigned_width).contains(&number);
         return match (fits, bits) {
             (true, _) => {
                 found.push(Value::Number(number));

@@ -7,8 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::Filter;
-use crate::filter::Target;
+use crate::filter::{Marked, Target};
 use crate::key::Field;
 use crate::set::{Scope, ScopeSet};
 
@@ -17,6 +16,7 @@ enum Group {
     Events,
     Follow,
     Field(Field),
+    Mark(Marked),
 }
 
 fn groups(scope: &Scope) -> BTreeMap<Group, BTreeSet<&str>> {
@@ -26,9 +26,14 @@ fn groups(scope: &Scope) -> BTreeMap<Group, BTreeSet<&str>> {
             Target::Global => continue,
             Target::Follow => Group::Follow,
             Target::Field(field) => Group::Field(field),
-            Target::Events | Target::Arg { .. } | Target::Ret(_) | Target::EventField(..) => Group::Events,
+            Target::Mark(marked) => Group::Mark(marked),
+            Target::Events
+            | Target::Arg { .. }
+            | Target::Ret(_)
+            | Target::EventField(..)
+            | Target::EventMark(..) => Group::Events,
         };
-        groups.entry(group).or_default().insert(Filter::without_scope(filter));
+        groups.entry(group).or_default().insert(filter.without_scope_and_lists());
     }
     groups
 }

@@ -268,3 +268,56 @@ fn everything_is_scope_one_and_shows_what_was_recorded() {
     assert_eq!((plan.scopes(), plan.event_mask(id("openat")), plan.event_mask(EventId(60_000))), (1, 1, 1));
     assert_eq!(plan.context_mask(&Subject::of(&Context::default())), 1);
 }
+
+/// The scopes that an argument's value passes.
+fn argument(filter: &str, value: Raw<'_>) -> u64 {
+    let plan = plan(&[filter]);
+    let (event, rest) = filter.split_once('.').unwrap();
+    let event = catalogue::by_name(event).unwrap();
+    let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    let position = event.arg(&name).unwrap().0;
+    plan.arg_mask(event.id, position, value) & plan.scopes()
+}
+
+#[test]
+fn text_in_buffers_is_found_as_text() {
+    let bytes = Raw::Bytes(b"user=root password=hunter2 12\xff");
+    for filter in ["write.buf=*password*", "write.buf=user=*", r"write.buf=*\xff", "write.buf=[117 115 101*"] {
+        assert_eq!(argument(filter, bytes), 1, "{filter}");
+    }
+    // 114 is printed, and is not meant.
+    for filter in ["write.buf=*114*", "write.buf=*Password*", "write.buf!=*password*", "write.buf=*[117*"] {
+        assert_eq!(argument(filter, bytes), 0, "{filter}");
+    }
+}
+
+#[test]
+fn numbers_are_read_in_their_usual_notations() {
+    for filter in ["openat.mode=0o644", "openat.mode=0x1a4", "openat.mode=420", "openat.mode=0b1_1010_0100"] {
+        assert_eq!(argument(filter, Raw::Number(0o644)), 1, "{filter}");
+        assert_eq!(argument(filter, Raw::Number(644)), 0, "{filter}");
+    }
+    assert_eq!(context(&["uid=1_000"], &uid(1000)), 1);
+}
+
+#[test]
+fn an_executable_without_a_path_is_asked_by_what_it_is_called() {
+    let exe = |exe: &'static str| Context { exe: exe.as_bytes(), ..Context::default() };
+    for filter in ["binary=memfd:x", "binary=memfd:*", "binary=host:memfd:x"] {
+        let plan = plan(&[filter]);
+        let recording = Recording { host_mnt_ns: Some(0), ..Recording::default() };
+        let of = |context: &Context<'_>| plan.context_mask(&Subject { recording, ..Subject::of(context) });
+        assert_eq!((of(&exe("memfd:x")), of(&exe("/memfd:x"))), (1, 0), "{filter}");
+    }
+    assert_eq!(context(&["binary=/usr/*"], &exe(".../usr/lib/true")), 0);
+    assert_eq!(context(&["binary=.../usr/*"], &exe(".../usr/lib/true")), 1);
+}
+
+#[test]
+fn an_executable_that_is_not_known_is_neither_this_one_nor_another() {
+    let flags = events::context::ContextFlags(events::context::ContextFlags::EXE_UNKNOWN);
+    let unknown = Context { flags, ..Context::default() };
+    assert_eq!(context(&["1:binary=/bin/ls", "2:binary!=/bin/ls", "3:comm!=ls"], &unknown), 0b100);
+    // A kernel thread has none, and that is known.
+    assert_eq!(context(&["binary!=/bin/ls"], &Context::default()), 1);
+}

@@ -64,7 +64,7 @@ fn shapes_that_are_wrong_say_what_is_allowed() {
     says("!comm", " ^^^^", &["cannot be denied"]);
     says("mntns>5", "     ^", &["operator `>` does not fit"]);
     says("comm=*", "     ^", &["a lone `*` filters nothing"]);
-    says("event=*", "      ^", &["a lone `*` filters nothing"]);
+    says("event!=*", "       ^", &["scope 1 can never match"]);
     says("openat.args=x", "       ^^^^", &["args of openat without a name"]);
 }
 
@@ -231,4 +231,16 @@ fn users_names_become_numbers_of_the_recorded_host() {
     assert!(unknown.ends_with("allowed: a number, or a user of the recorded host: rooot"), "{unknown}");
     set.resolve_users(&[("root", 0)]).unwrap();
     assert!(!set.names_users());
+}
+
+#[test]
+fn values_that_nothing_can_have_are_refused_where_they_stand() {
+    says(
+        "newfstatat.statbuf.st_size>0x7fffffffffffffffffffffffffffffff",
+        "                           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^",
+        &["does not fit any number of statbuf", "from -9223372036854775808 to 18446744073709551615"],
+    );
+    says("faccessat.flags=1", "                ^", &["the kernel's call has no flags: it is never there"]);
+    says("uid=0o9", "    ^^^", &["neither a number nor a user's name"]);
+    says("openat.mode=0x", "            ^^", &["no name that mode knows"]);
 }

@@ -45,14 +45,16 @@ pub fn record(options: &Options) -> Result<Outcome> {
         bail!("--only-matched needs filters to match (-f or -p)");
     }
     let users = host::users();
-    let (plan, policies) = if options.scopes.is_empty() {
-        (Plan::everything(), Vec::new())
+    let (plan, filters, policies) = if options.scopes.is_empty() {
+        (Plan::everything(), Vec::new(), Vec::new())
     } else {
         let (scopes, policies) = options.scopes.scopes_and_policies()?;
         for warning in scopes.warnings() {
             stderr::say_lines(warning);
         }
-        (compile(scopes, &users)?, policies)
+        // A capture holds the values of lists, not the names of files that are on this host only.
+        let filters = scopes.without_lists(&options.scopes.filters);
+        (compile(scopes, &users)?, filters, policies)
     };
     let trigger = match options.trigger.as_slice() {
         [] => None,
@@ -104,7 +106,7 @@ pub fn record(options: &Options) -> Result<Outcome> {
         schema: format::current_schema(),
         recording: format::Recording {
             command_line: std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect(),
-            filters: options.scopes.filters.clone(),
+            filters,
             policies: policies.into_iter().map(|(_, text)| text).collect(),
             events: options.events.clone(),
             only_matched: options.only_matched,

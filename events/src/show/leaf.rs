@@ -3,6 +3,7 @@
 use core::fmt::{self, Display, Formatter, Write};
 use core::net::{Ipv4Addr, Ipv6Addr};
 
+use super::escape::{Escaped, Out, Own};
 use crate::consts::Named;
 
 /// A value that has no parts.
@@ -53,34 +54,34 @@ impl Leaf<'_> {
     }
 }
 
-/// As tables show it. Bytes that are no UTF-8 are shown as `\xff`.
-impl Display for Leaf<'_> {
-    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+impl Leaf<'_> {
+    /// Prints it as tables show it: numbers by their names, text of the capture as `out` takes it.
+    pub fn write(&self, out: &mut impl Out) -> fmt::Result {
         match *self {
-            Leaf::Nothing => out.write_str("<nil>"),
-            Leaf::Signed(number) => write!(out, "{number}"),
-            Leaf::Unsigned(number) => write!(out, "{number}"),
-            Leaf::Bool(is) => write!(out, "{is}"),
-            Leaf::Pointer(address) => write!(out, "{address:#x}"),
-            Leaf::Descriptor(number, []) => write!(out, "{number}"),
+            Leaf::Nothing => out.own("<nil>"),
+            Leaf::Signed(number) => write!(Own(out), "{number}"),
+            Leaf::Unsigned(number) => write!(Own(out), "{number}"),
+            Leaf::Bool(is) => write!(Own(out), "{is}"),
+            Leaf::Pointer(address) => write!(Own(out), "{address:#x}"),
+            Leaf::Descriptor(number, []) => write!(Own(out), "{number}"),
             Leaf::Descriptor(number, stands_for) => {
-                write!(out, "{number}=")?;
-                text(stands_for, out)
+                write!(Own(out), "{number}=")?;
+                out.foreign(stands_for)
             }
-            Leaf::Text(bytes) => text(bytes, out),
+            Leaf::Text(bytes) => out.foreign(bytes),
             Leaf::Abstract(bytes) => {
-                out.write_char('@')?;
-                text(bytes, out)
+                out.own("@")?;
+                out.foreign(bytes)
             }
-            Leaf::Word(word) => out.write_str(word),
-            Leaf::Bytes(bytes) => self::bytes(bytes, out),
-            Leaf::Named(named) => named.fmt(out),
-            Leaf::Ipv4(address) => write!(out, "{}", Ipv4Addr::from(address)),
-            Leaf::Ipv6(address) => write!(out, "{}", Ipv6Addr::from(address)),
+            Leaf::Word(word) => out.own(word),
+            Leaf::Bytes(bytes) => self::bytes(bytes, &mut Own(out)),
+            Leaf::Named(named) => write!(Own(out), "{named}"),
+            Leaf::Ipv4(address) => write!(Own(out), "{}", Ipv4Addr::from(address)),
+            Leaf::Ipv6(address) => write!(Own(out), "{}", Ipv6Addr::from(address)),
             Leaf::Hardware(bytes) => {
                 for (at, byte) in bytes.iter().enumerate() {
                     let colon = if at == 0 { "" } else { ":" };
-                    write!(out, "{colon}{byte:02x}")?;
+                    write!(Own(out), "{colon}{byte:02x}")?;
                 }
                 Ok(())
             }
@@ -88,18 +89,11 @@ impl Display for Leaf<'_> {
     }
 }
 
-/// Text of any bytes.
-pub(super) fn text(bytes: &[u8], out: &mut impl Write) -> fmt::Result {
-    if let Ok(text) = core::str::from_utf8(bytes) {
-        return out.write_str(text);
+/// As tables show it.
+impl Display for Leaf<'_> {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        self.write(&mut Escaped(out))
     }
-    for chunk in bytes.utf8_chunks() {
-        out.write_str(chunk.valid())?;
-        for byte in chunk.invalid() {
-            write!(out, "\\x{byte:02x}")?;
-        }
-    }
-    Ok(())
 }
 
 /// Numbers of bytes that are written at once.

@@ -5,6 +5,7 @@
 //! a hostile file: what is torn is left out, and nothing panics.
 
 mod dirent;
+pub mod escape;
 mod field;
 mod find;
 mod layout;
@@ -22,6 +23,7 @@ use crate::value::{Raw, Value, strings};
 use crate::variants;
 
 pub use find::find;
+pub use escape::{Escaped, Foreign, Out};
 pub use leaf::Leaf;
 pub use text::{Shown, Text, shown};
 

@@ -1,16 +1,16 @@
 //! Values as tables show them.
 
-use core::fmt::{self, Display, Formatter, Write};
+use core::fmt::{self, Display, Formatter};
 
-use super::leaf::{self, text};
+use super::escape::{Escaped, Out, member_text};
 use super::{Leaf, Parts, Shape, argument};
 use crate::event::Event;
 use crate::value::Raw;
 
 /// Prints a walk as tables show it.
 #[derive(Debug)]
-pub struct Text<'a, W> {
-    out: &'a mut W,
+pub struct Text<'a, O> {
+    out: &'a mut O,
     /// Numbers by their names.
     named: bool,
     /// Something stands before the next part.
@@ -18,12 +18,15 @@ pub struct Text<'a, W> {
     /// A bit for each open value, the lowest for the innermost: whether its members are shown without their names.
     /// Walks are not 64 deep.
     anonymous: u64,
+    /// Open values that have members, and those of them that are socket addresses.
+    depth: u32,
+    addresses: u32,
     result: fmt::Result,
 }
 
-impl<'a, W: Write> Text<'a, W> {
-    pub fn new(out: &'a mut W, named: bool) -> Text<'a, W> {
-        Text { out, named, follows: false, anonymous: 0, result: Ok(()) }
+impl<'a, O: Out> Text<'a, O> {
+    pub fn new(out: &'a mut O, named: bool) -> Text<'a, O> {
+        Text { out, named, follows: false, anonymous: 0, depth: 0, addresses: 0, result: Ok(()) }
     }
 
     /// The first error of the writer.
@@ -33,7 +36,7 @@ impl<'a, W: Write> Text<'a, W> {
 
     fn write(&mut self, text: &str) {
         if self.result.is_ok() {
-            self.result = self.out.write_str(text);
+            self.result = self.out.own(text);
         }
     }
 
@@ -44,15 +47,20 @@ impl<'a, W: Write> Text<'a, W> {
     }
 }
 
-impl<W: Write> Parts for Text<'_, W> {
+impl<O: Out> Parts for Text<'_, O> {
     fn leaf(&mut self, leaf: Leaf<'_>) {
         self.separate();
         let leaf = if self.named { leaf } else { leaf.raw() };
         if self.result.is_ok() {
             self.result = match leaf {
-                Leaf::Text(bytes) => text(bytes, self.out),
-                Leaf::Bytes(bytes) => leaf::bytes(bytes, self.out),
-                leaf => write!(self.out, "{leaf}"),
+                // A path is no abstract socket, though it may begin like one.
+                leaf if !self.out.escapes() => leaf.write(self.out),
+                Leaf::Text(bytes @ [b'@', ..]) if self.addresses > 0 => {
+                    self.out.own("\\").and_then(|()| member_text(bytes, self.out))
+                }
+                Leaf::Text(bytes) if self.depth > 0 => member_text(bytes, self.out),
+                Leaf::Abstract(bytes) => self.out.own("@").and_then(|()| member_text(bytes, self.out)),
+                leaf => leaf.write(self.out),
             };
         }
         self.follows = true;
@@ -66,13 +74,18 @@ impl<W: Write> Parts for Text<'_, W> {
             Shape::Struct | Shape::Record => "{",
         });
         self.anonymous = self.anonymous << 1 | u64::from(shape == Shape::Struct);
+        self.depth += u32::from(shape != Shape::List);
+        self.addresses += u32::from(shape == Shape::Map);
         self.follows = false;
     }
 
     fn member(&mut self, name: &str) {
         self.separate();
         if self.anonymous & 1 == 0 {
-            self.write(name);
+            if self.result.is_ok() {
+                // Of an imported log it may be anything.
+                self.result = self.out.foreign(name.as_bytes());
+            }
             self.write(":");
         }
         self.follows = false;
@@ -84,6 +97,8 @@ impl<W: Write> Parts for Text<'_, W> {
             Shape::Struct | Shape::Record => "}",
         });
         self.anonymous >>= 1;
+        self.depth = self.depth.saturating_sub(u32::from(shape != Shape::List));
+        self.addresses = self.addresses.saturating_sub(u32::from(shape == Shape::Map));
         self.follows = true;
     }
 }
@@ -115,7 +130,8 @@ impl fmt::Debug for Shown<'_, '_, '_> {
 
 impl Display for Shown<'_, '_, '_> {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        let mut text = Text::new(out, self.named);
+        let mut escaped = Escaped(out);
+        let mut text = Text::new(&mut escaped, self.named);
         argument(self.event, self.position, self.arg, &mut text);
         text.finish()
     }

@@ -5,10 +5,10 @@
 
 mod anti_debugging;
 mod flows;
-mod packets;
+pub mod packets;
 pub mod tree;
 
-use events::{Event, Raw, catalogue};
+use events::{Event, Marks, Raw, catalogue};
 
 use crate::event::Args;
 
@@ -107,10 +107,18 @@ impl Rules {
 #[derive(Debug, Default)]
 pub struct Derived {
     wanted: Vec<(&'static Event, u64)>,
-    events: Vec<(&'static Event, Vec<Stored>)>,
+    events: Vec<Slot>,
     /// How many of `events` are in use; the others only keep their memory.
     used: usize,
     bytes: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    event: &'static Event,
+    values: Vec<Stored>,
+    /// Of single arguments.
+    marks: Marks,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -131,26 +139,32 @@ impl Derived {
         let Some((event, _)) = self.wanted.iter().find(|(event, _)| event.name == name) else { return false };
         let event = *event;
         if self.used == self.events.len() {
-            self.events.push((event, Vec::new()));
+            self.events.push(Slot { event, values: Vec::new(), marks: Marks(0) });
         }
-        if let Some((slot, values)) = self.events.get_mut(self.used) {
-            *slot = event;
-            values.clear();
-            values.resize(event.args.len(), Stored::Missing);
+        if let Some(slot) = self.events.get_mut(self.used) {
+            slot.event = event;
+            slot.marks = Marks(0);
+            slot.values.clear();
+            slot.values.resize(event.args.len(), Stored::Missing);
         }
         self.used += 1;
         true
     }
 
     fn set(&mut self, name: &str, stored: Stored) {
-        let Some((event, values)) = self.used.checked_sub(1).and_then(|last| self.events.get_mut(last))
-        else {
-            return;
-        };
+        let Some(slot) = self.used.checked_sub(1).and_then(|last| self.events.get_mut(last)) else { return };
         // An argument that this version of the event does not declare is left out.
-        let slot = event.arg(name).and_then(|(position, _)| values.get_mut(position));
-        if let Some(slot) = slot {
-            *slot = stored;
+        let value = slot.event.arg(name).and_then(|(position, _)| slot.values.get_mut(position));
+        if let Some(value) = value {
+            *value = stored;
+        }
+    }
+
+    /// Says of an argument that there was more of it.
+    fn cut(&mut self, name: &str) {
+        let Some(slot) = self.used.checked_sub(1).and_then(|last| self.events.get_mut(last)) else { return };
+        if let Some((position, _)) = slot.event.arg(name) {
+            slot.marks = slot.marks.cut_arg(position);
         }
     }
 
@@ -188,12 +202,19 @@ impl Derived {
 
     /// The event at an index, its values appended to `values`.
     pub fn get<'a>(&'a self, index: usize, values: &mut Vec<Raw<'a>>) -> Option<&'static Event> {
-        let (event, stored) = self.events.get(..self.used)?.get(index)?;
-        values.extend(stored.iter().map(|stored| match stored {
+        let slot = self.events.get(..self.used)?.get(index)?;
+        values.extend(slot.values.iter().map(|stored| match stored {
             Stored::Missing => Raw::Missing,
             Stored::Number(number) => Raw::Number(*number),
             Stored::Bytes { start, end } => self.bytes.get(*start..*end).map_or(Raw::Missing, Raw::Bytes),
         }));
-        Some(event)
+        Some(slot.event)
+    }
+
+    /// The marks of the event at an index: its own, and of its base those of the row. What of the base's arguments was cut
+    /// says nothing of these.
+    pub fn marks(&self, index: usize, base: Marks) -> Marks {
+        let own = self.events.get(..self.used).and_then(|events| events.get(index)).map_or(0, |it| it.marks.0);
+        Marks(base.of_row().0 | own)
     }
 }

@@ -8,7 +8,7 @@ use events::Raw;
 use pipeline::{EventView, Render};
 
 use super::json_event::{BEHIND_SYSCALL, Known, SYSCALL};
-use super::{Style, digits, json_text, memo::Memo, values};
+use super::{Style, digits, json_text, marks, memo::Memo, values};
 
 /// JSON objects, one a line.
 #[derive(Debug)]
@@ -154,6 +154,7 @@ impl Render for Json<'_> {
         if event.marks.has(events::Marks::STAND_IN) {
             out.extend_from_slice(b",\"standIn\":true");
         }
+        marks::json(event, out);
         out.extend_from_slice(b"}\n");
     }
 }

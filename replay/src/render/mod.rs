@@ -6,6 +6,7 @@ mod eight;
 mod json;
 mod json_event;
 pub mod json_text;
+mod marks;
 mod memo;
 mod table;
 mod text;

@@ -4,7 +4,7 @@ use events::consts::errno;
 use pipeline::{EventView, Render};
 
 use super::clock::Hand;
-use super::{Style, digits, memo::Memo, text, values};
+use super::{Style, digits, marks, memo::Memo, text, values};
 
 /// Names of columns and their widths in the header. ARGS ends the line.
 type Columns = &'static [(&'static str, usize)];
@@ -117,20 +117,22 @@ impl Render for Table<'_> {
             let name = event.event.name.as_bytes();
             match name.get(..22) {
                 Some(start) if !verbose && name.len() > 25 => {
-                    out.extend_from_slice(start);
+                    text::shown(start, out);
                     out.extend_from_slice(b"...");
                 }
-                _ => out.extend_from_slice(name),
+                _ => text::shown(name, out),
             }
         });
         for (position, arg) in event.event.listed_args().iter().enumerate() {
             if position > 0 {
                 out.extend_from_slice(b", ");
             }
-            out.extend_from_slice(arg.name.as_bytes());
+            text::shown(arg.name.as_bytes(), out);
             out.extend_from_slice(b": ");
             values::text(event, position, !self.style.raw_arguments, out);
+            marks::of_argument(event, position, out);
         }
+        marks::of_row(event, out);
         out.push(b'\n');
     }
 }

@@ -1,37 +1,36 @@
 //! Foreign strings in tables: a terminal must not obey them, and a row must stay a row.
 
-use scopes::is_printable;
+use std::fmt;
+
+use events::show::escape;
 
 use super::eight;
 
-/// Appends a string from the capture. Control characters and bytes that are not UTF-8 are shown as `\xNN`, so that
-/// neither a file name nor an argument can move the cursor or begin a line.
+/// Appends a string from the capture, escaped: see [`events::show::escape`].
 pub fn shown(bytes: &[u8], out: &mut Vec<u8>) {
     if is_plain(bytes) {
         return out.extend_from_slice(bytes);
     }
-    for chunk in bytes.utf8_chunks() {
-        for character in chunk.valid().chars() {
-            if !is_printable(character) {
-                let mut buffer = [0; 4];
-                character.encode_utf8(&mut buffer).bytes().for_each(|byte| escaped(byte, out));
-            } else {
-                let mut buffer = [0; 4];
-                out.extend_from_slice(character.encode_utf8(&mut buffer).as_bytes());
-            }
-        }
-        chunk.invalid().iter().for_each(|byte| escaped(*byte, out));
+    // Memory takes everything.
+    let _ = escape::escape(bytes, &mut Bytes(out));
+}
+
+struct Bytes<'a>(&'a mut Vec<u8>);
+
+impl fmt::Write for Bytes<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
     }
 }
 
-/// ASCII without controls.
+/// ASCII of which nothing is ever escaped.
 fn is_plain(bytes: &[u8]) -> bool {
-    eight::none(bytes, |word| eight::below(word, 0x20) | eight::is(word, 0x7f))
-}
-
-fn escaped(byte: u8, out: &mut Vec<u8>) {
-    let hex = b"0123456789abcdef";
-    out.extend_from_slice(&[b'\\', b'x', hex[usize::from(byte >> 4)], hex[usize::from(byte & 15)]]);
+    let odd = |word| {
+        eight::below(word, 0x20) | eight::is(word, 0x7f) | eight::is(word, b'\\') | eight::is(word, b',')
+    };
+    // A parenthesis at the end may make it look like a value that was cut.
+    bytes.last() != Some(&b')') && eight::none(bytes, odd)
 }
 
 #[cfg(test)]
@@ -57,7 +56,9 @@ mod tests {
                 for at in 0..length {
                     let mut text = vec![b'~'; length];
                     text[at] = byte;
-                    let expected = (0x20..0x7f).contains(&byte);
+                    let is_last = at + 1 == length;
+                    let is_odd = matches!(byte, b'\\' | b',') || (byte == b')' && is_last);
+                    let expected = (0x20..0x7f).contains(&byte) && !is_odd;
                     assert_eq!(is_plain(&text), expected, "{byte} at {at} of {length}");
                 }
             }

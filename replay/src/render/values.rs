@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use events::show::{Leaf, Parts, Shape, Text, argument};
+use events::show::{Leaf, Out, Parts, Shape, Text, argument};
 use events::{ArgKind, Marks, Raw, tree};
 use pipeline::EventView;
 
@@ -44,9 +44,14 @@ fn is_tree(kind: ArgKind, bytes: &[u8]) -> bool {
 /// Takes text on its way to a terminal.
 struct Safe<'a>(&'a mut Vec<u8>);
 
-impl Write for Safe<'_> {
-    fn write_str(&mut self, written: &str) -> fmt::Result {
-        text::shown(written.as_bytes(), self.0);
+impl Out for Safe<'_> {
+    fn own(&mut self, text: &str) -> fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+
+    fn foreign(&mut self, bytes: &[u8]) -> fmt::Result {
+        text::shown(bytes, self.0);
         Ok(())
     }
 }

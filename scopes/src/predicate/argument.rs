@@ -1,8 +1,9 @@
 //! Arguments of events: compared as printed, and numbers as numbers.
 
-use std::fmt::Write;
+use std::fmt;
 
-use events::{ArgKind, Event, Raw, show};
+use events::show::{self, Out, Text};
+use events::{ArgKind, Event, Raw};
 
 use crate::batch::Strings;
 use crate::filter::{Filter, Value};
@@ -24,6 +25,8 @@ pub(crate) struct ArgKey {
     shape: Shape,
     numbers: Intervals,
     texts: Texts,
+    /// Those of the texts that look like a list of bytes as it is printed: `[71 69 84*`.
+    listed: Texts,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,13 +51,15 @@ impl ArgKey {
             ArgKind::Str if member.is_empty() => Shape::Text,
             _ => Shape::Parts,
         };
-        let texts = Texts::of(
-            asked
-                .iter()
-                .flat_map(|asked| asked.filters.iter().flat_map(|filter| texts_of(filter, asked.bit))),
-        );
+        let asked_texts = || {
+            let filters = asked.iter().flat_map(|asked| asked.filters.iter().map(|filter| (asked.bit, *filter)));
+            filters.flat_map(|(bit, filter)| texts_of(filter, bit))
+        };
+        let texts = Texts::of(asked_texts());
+        let is_list = |pattern: &Pattern| pattern.pieces().first().is_some_and(|it| it.starts_with(b"["));
+        let listed = Texts::of(asked_texts().filter(|(pattern, _)| is_list(pattern)));
         let numbers = Intervals::new(&ranges(asked, true));
-        Some(ArgKey { event, position, member: member.to_owned(), gate: gate(asked), shape, numbers, texts })
+        Some(ArgKey { event, position, member: member.to_owned(), gate: gate(asked), shape, numbers, texts, listed })
     }
 
     pub fn mask(&self, raw: Raw<'_>) -> u64 {
@@ -86,7 +91,7 @@ impl ArgKey {
                 let value = if signed { i128::from(number as i64) } else { i128::from(number) };
                 let mut words = self.numbers.words(value);
                 if !self.texts.is_empty() {
-                    words.add(self.texts.words(self.printed(raw).as_bytes()));
+                    words.add(self.texts.words(&self.printed(raw)));
                 }
                 Some(words)
             }
@@ -96,7 +101,7 @@ impl ArgKey {
                 if stands_for.is_empty() {
                     // Known by its number or name alone.
                     if !self.texts.is_empty() {
-                        words.add(self.texts.words(self.printed(raw).as_bytes()));
+                        words.add(self.texts.words(&self.printed(raw)));
                     }
                 } else {
                     words.add(self.texts.words(stands_for));
@@ -110,7 +115,7 @@ impl ArgKey {
 
     fn parts(&self, raw: Raw<'_>) -> Option<Words> {
         let mut words = Words::default();
-        let (mut parts, mut nothing, mut text) = (0_usize, 0_usize, String::new());
+        let (mut parts, mut nothing, mut text) = (0_usize, 0_usize, Vec::new());
         self.each_part(raw, &mut |part| {
             parts += 1;
             if let Some(number) = number_of(&part) {
@@ -120,19 +125,21 @@ impl ArgKey {
                 show::Leaf::Nothing => nothing += 1,
                 show::Leaf::Text(bytes) => words.add(self.texts.words(bytes)),
                 _ if self.texts.is_empty() => {}
-                part => {
-                    text.clear();
-                    // Writing to a string does not fail.
-                    let _ = write!(text, "{part}");
-                    words.add(self.texts.words(text.as_bytes()));
+                // Buffers hold text as often as not. That `*12*` is among the numbers that a table prints is not meant.
+                show::Leaf::Bytes(bytes) => {
+                    words.add(self.texts.words(bytes));
+                    if !self.listed.is_empty() {
+                        words.add(self.listed.words(&bytes_of(&part, &mut text)));
+                    }
                 }
+                part => words.add(self.texts.words(bytes_of(&part, &mut text))),
             }
         });
         if parts == nothing && (parts > 0 || !self.member.is_empty()) {
             return None;
         }
         if self.member.is_empty() && !self.texts.is_empty() && parts != 1 {
-            words.add(self.texts.words(self.printed(raw).as_bytes()));
+            words.add(self.texts.words(&self.printed(raw)));
         }
         Some(words)
     }
@@ -142,9 +149,40 @@ impl ArgKey {
         show::find(self.event, self.position, &value, &self.member, found);
     }
 
-    fn printed(&self, raw: Raw<'_>) -> String {
+    /// As a table shows it, but for the escapes: those are read where the filter is.
+    fn printed(&self, raw: Raw<'_>) -> Vec<u8> {
         let value = |at: usize| if at == self.position { raw } else { Raw::Missing };
-        show::shown(self.event, self.position, &value, true).to_string()
+        let mut bytes = Vec::new();
+        let mut out = Unescaped(&mut bytes);
+        show::argument(self.event, self.position, &value, &mut Text::new(&mut out, true));
+        bytes
+    }
+}
+
+/// A part as it is printed.
+fn bytes_of<'t>(part: &show::Leaf<'_>, text: &'t mut Vec<u8>) -> &'t [u8] {
+    text.clear();
+    // Memory takes everything.
+    let _ = part.write(&mut Unescaped(text));
+    text
+}
+
+/// Takes what is printed, text of the capture as it is.
+struct Unescaped<'a>(&'a mut Vec<u8>);
+
+impl Out for Unescaped<'_> {
+    fn own(&mut self, text: &str) -> fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+
+    fn foreign(&mut self, bytes: &[u8]) -> fmt::Result {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn escapes(&self) -> bool {
+        false
     }
 }
 

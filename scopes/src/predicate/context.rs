@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use events::context::ContextFlags;
+
 use crate::filter::{Namespace, Value};
 use crate::key::{Class, Field};
 use crate::pattern::Pattern;
@@ -197,6 +199,10 @@ impl BinaryKey {
 
     fn mask(&self, subject: &Subject<'_>) -> u64 {
         let context = subject.context;
+        // What could not be read is no path, and so neither this one nor another: it passes no filter.
+        if context.exe.is_empty() && context.flags.has(ContextFlags::EXE_UNKNOWN) {
+            return !self.gate.used;
+        }
         let mut words = self.anywhere.words(context.exe);
         if subject.recording.host_mnt_ns == Some(context.mnt_ns) {
             words.add(self.host.words(context.exe));

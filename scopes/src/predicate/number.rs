@@ -64,9 +64,9 @@ pub(crate) fn ranges(asked: &[Asked<'_>], bounds: bool) -> Vec<(i128, i128, Word
                 let Value::Number(number) = *value else { continue };
                 match filter.op {
                     Op::NotEqual => ranges.push((number, number, Words { equal: 0, not: *bit })),
-                    Op::Less => high = high.min(number - 1),
+                    Op::Less => high = high.min(number.saturating_sub(1)),
                     Op::LessOrEqual => high = high.min(number),
-                    Op::Greater => low = low.max(number + 1),
+                    Op::Greater => low = low.max(number.saturating_add(1)),
                     Op::GreaterOrEqual => low = low.max(number),
                     Op::Equal | Op::Is | Op::IsNot => {
                         ranges.push((number, number, Words { equal: *bit, not: 0 }));

@@ -19,13 +19,18 @@ impl Texts {
     pub fn of<'a>(patterns: impl IntoIterator<Item = (&'a Pattern, Words)>) -> Texts {
         let mut exact: HashMap<Box<[u8]>, Words> = HashMap::new();
         let mut wild: Vec<(Pattern, Words)> = Vec::new();
+        // Lists of indicators have a hundred thousand patterns: each is looked up, not compared with all before it.
+        let mut places: HashMap<&Pattern, usize> = HashMap::new();
         for (pattern, words) in patterns {
             match pattern {
                 Pattern::Exact(text) => exact.entry(text.clone()).or_default().add(words),
-                _ => match wild.iter_mut().find(|(known, _)| known == pattern) {
-                    Some((_, known)) => known.add(words),
-                    None => wild.push((pattern.clone(), words)),
-                },
+                _ => {
+                    let at = *places.entry(pattern).or_insert(wild.len());
+                    match wild.get_mut(at) {
+                        Some((_, known)) => known.add(words),
+                        None => wild.push((pattern.clone(), words)),
+                    }
+                }
             }
         }
         Texts { exact, wild: Wild::new(wild) }
@@ -119,5 +124,26 @@ impl TextKey {
             Some(value) => self.gate.close(self.texts.words(value)),
             None => !self.gate.used,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pattern::comparisons;
+
+    /// Time would depend on the machine: what was quadratic is counted.
+    #[test]
+    fn a_list_of_patterns_is_compared_with_itself_about_once() {
+        let patterns: Vec<Pattern> =
+            (0..20_000).map(|n| Pattern::parse(&format!("*evil{}*", n % 15_000))).collect();
+        let word = Words { equal: 1, not: 0 };
+        let compared =
+            comparisons::of(|| drop(Texts::of(patterns.iter().map(|pattern| (pattern, word)))));
+        assert!(compared < 2 * patterns.len() as u64, "{compared} comparisons");
+        let texts = Texts::of(patterns.iter().map(|pattern| (pattern, word)));
+        assert_eq!(texts.wild().len(), 15_000);
+        assert_eq!(texts.words(b"/tmp/evil14999.sh").equal, 1);
+        assert_eq!(texts.words(b"/tmp/evil").equal, 0);
     }
 }

@@ -37,14 +37,22 @@ pub fn derive(packet: &Packet<'_>, payload: &[u8], derived: &mut Derived) {
     if message.questions.is_empty() && message.answers.is_empty() {
         return;
     }
+    // What was told of a message that is not all here says so.
+    let is_cut = packet.not_kept > 0 || matches!(kept, Cow::Owned(_));
     let is_response = message.has_flags(PacketFlag::RESPONSE);
     if derived.begin("net_packet_dns") {
         packet.common(derived);
         derived.members("proto_dns", |members| whole(&message, &counts, members));
+        if is_cut {
+            derived.cut("proto_dns");
+        }
     }
     if !is_response && derived.begin("net_packet_dns_request") {
         packet.common(derived);
         derived.bytes("dns_questions", |out| Tree::new(out).list(&message.questions, question_data));
+        if is_cut && message.questions.len() < usize::from(counts.questions) {
+            derived.cut("dns_questions");
+        }
     }
     if is_response && derived.begin("net_packet_dns_response") {
         packet.common(derived);
@@ -57,6 +65,9 @@ pub fn derive(packet: &Packet<'_>, payload: &[u8], derived: &mut Derived) {
                 });
             });
         });
+        if is_cut && message.answers.len() < usize::from(counts.answers) {
+            derived.cut("dns_response");
+        }
     }
 }
 

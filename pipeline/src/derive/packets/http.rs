@@ -2,7 +2,7 @@
 
 use httparse::{EMPTY_HEADER, Header, Request, Response};
 
-use super::{Derived, Packet};
+use super::{Derived, Packet, stream};
 use crate::derive::tree::Members;
 
 /// Headers of one message that are read; a message with more is read up to these.
@@ -20,12 +20,16 @@ pub fn derive(packet: &Packet<'_>, payload: &[u8], derived: &mut Derived) {
 fn request(packet: &Packet<'_>, payload: &[u8], derived: &mut Derived) {
     let mut headers = [EMPTY_HEADER; MAX_HEADERS];
     let mut request = Request::new(&mut headers);
-    // A head that the snap length cut is used as far as it goes, once its first line was whole.
-    let _ = request.parse(payload);
-    let (Some(method), Some(path), Some(minor)) = (request.method, request.path, request.version) else {
-        return;
+    // A head that was cut is used as far as it goes.
+    let is_cut = !matches!(request.parse(payload), Ok(status) if status.is_complete());
+    let first = match (request.method, request.path, request.version) {
+        (Some(method), Some(path), Some(minor)) => {
+            Some((method.as_bytes(), path.as_bytes(), format!("HTTP/1.{minor}")))
+        }
+        _ if packet.not_kept > 0 && stream::begins_head(payload) => cut_line(payload),
+        _ => None,
     };
-    let protocol = format!("HTTP/1.{minor}");
+    let Some((method, path, protocol)) = first else { return };
     let headers = &*request.headers;
     let write = |members: &mut Members<'_>| {
         members
@@ -42,6 +46,9 @@ fn request(packet: &Packet<'_>, payload: &[u8], derived: &mut Derived) {
             members.text("status", "").number("status_code", 0u8);
             rest(headers, members);
         });
+        if is_cut {
+            derived.cut("proto_http");
+        }
     }
     if derived.begin("net_packet_http_request") {
         packet.common(derived);
@@ -49,13 +56,24 @@ fn request(packet: &Packet<'_>, payload: &[u8], derived: &mut Derived) {
             write(members);
             rest(headers, members);
         });
+        if is_cut {
+            derived.cut("http_request");
+        }
     }
+}
+
+/// Method and path of a request whose first line does not end.
+fn cut_line(payload: &[u8]) -> Option<(&[u8], &[u8], String)> {
+    let blank = payload.iter().position(|byte| *byte == b' ')?;
+    let rest = payload.get(blank + 1..)?;
+    let end = rest.iter().position(|byte| byte.is_ascii_whitespace()).unwrap_or(rest.len());
+    Some((payload.get(..blank)?, rest.get(..end)?, String::new()))
 }
 
 fn response(packet: &Packet<'_>, payload: &[u8], derived: &mut Derived) {
     let mut headers = [EMPTY_HEADER; MAX_HEADERS];
     let mut response = Response::new(&mut headers);
-    let _ = response.parse(payload);
+    let is_cut = !matches!(response.parse(payload), Ok(status) if status.is_complete());
     let (Some(code), Some(minor)) = (response.code, response.version) else { return };
     let protocol = format!("HTTP/1.{minor}");
     let status = format!("{code} {}", response.reason.unwrap_or("")).trim_end().to_owned();
@@ -73,6 +91,9 @@ fn response(packet: &Packet<'_>, payload: &[u8], derived: &mut Derived) {
                 .number("status_code", code);
             rest(headers, members);
         });
+        if is_cut {
+            derived.cut("proto_http");
+        }
     }
     if derived.begin("net_packet_http_response") {
         packet.common(derived);
@@ -80,6 +101,9 @@ fn response(packet: &Packet<'_>, payload: &[u8], derived: &mut Derived) {
             members.text("status", &status).number("status_code", code).text("protocol", &protocol);
             rest(headers, members);
         });
+        if is_cut {
+            derived.cut("http_response");
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 mod dns;
 mod http;
 mod ip;
+pub mod stream;
 
 use std::net::IpAddr;
 
@@ -46,6 +47,8 @@ struct Packet<'a> {
     protocol: u8,
     /// Of the whole packet on the wire, as its IP header says.
     length: u32,
+    /// Bytes at the packet's end that were not kept.
+    not_kept: u32,
 }
 
 pub fn derive(base: &Base<'_>, derived: &mut Derived) {
@@ -59,6 +62,8 @@ pub fn derive(base: &Base<'_>, derived: &mut Derived) {
     let Some(Ok(sliced)) = bytes.map(LaxSlicedPacket::from_ip) else { return };
     let Some(net) = &sliced.net else { return };
     let Some(mut packet) = ip::packet(base, net) else { return };
+    let kept = bytes.map_or(0, <[u8]>::len) as u64;
+    packet.not_kept = base.number("length").map_or(0, |length| length.saturating_sub(kept)) as u32;
     match &sliced.transport {
         Some(TransportSlice::Tcp(tcp)) => {
             (packet.source_port, packet.destination_port) = (tcp.source_port(), tcp.destination_port());

@@ -1,0 +1,119 @@
+//! Marks as people name them: the same words in tables, in JSON, in filters and in `info`.
+
+use crate::{Event, Marks};
+
+/// One kind of mark.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Mark {
+    pub name: &'static str,
+    /// Of [`Marks`]; a row has the mark that has any of them.
+    pub bits: u32,
+    /// As a sentence about an event goes on: "an argument is longer than the recorder's bound".
+    pub meaning: &'static str,
+}
+
+const fn mark(name: &'static str, bits: u32, meaning: &'static str) -> Mark {
+    Mark { name, bits, meaning }
+}
+
+/// Something was cut.
+pub const CUT: Mark = mark("cut", Marks::TRUNCATED, "something was longer than the recorder's bound, and was cut");
+/// Something could not be read.
+pub const UNREADABLE: Mark =
+    mark("unreadable", Marks::FAULT, "memory of the task that an argument points to could not be read");
+
+/// All that a row can be marked with.
+pub const ALL: &[Mark] = &[
+    CUT,
+    UNREADABLE,
+    mark("partial", Marks::PARTIAL, "the front of a path is missing: it begins with `.../`"),
+    mark("blocked", Marks::BLOCKED, "a seccomp filter took the call back: nothing was done, the result is none"),
+    mark("overlap", Marks::OVERLAP, "what the call wrote lies over what it was given"),
+    mark("changed", Marks::CHANGED, "an argument was another at the entry of the call than at its exit"),
+    mark("remembered", Marks::REMEMBERED, "what a descriptor stands for is what was last seen at its number"),
+    mark("late", Marks::LATE, "the event came after later ones of another CPU"),
+    mark("standIn", Marks::STAND_IN, "told by the exit of a call, for this kernel does not carry the hook"),
+    mark("atEntry", Marks::AT_ENTRY, "told at the entry of a call that may not return: there is no result"),
+    mark("compat", Marks::COMPAT, "a 32-bit call on a 64-bit kernel"),
+    mark("noContext", Marks::NO_CONTEXT, "whose event it is was lost"),
+];
+
+/// Marks of rows, beside those of single arguments, that outputs add to a row. The others are common, and are told by keys
+/// of their own or by the event itself.
+pub const OF_ROWS: u32 = Marks::PARTIAL
+    | Marks::BLOCKED
+    | Marks::OVERLAP
+    | Marks::CHANGED
+    | Marks::REMEMBERED
+    | Marks::LATE
+    | Marks::AT_ENTRY
+    | Marks::NO_CONTEXT;
+
+/// The mark of this name. `lost` is what `unreadable` was called first.
+pub fn by_name(name: &str) -> Option<&'static Mark> {
+    let name = if name == "lost" { "unreadable" } else { name };
+    ALL.iter().find(|mark| mark.name == name)
+}
+
+impl Marks {
+    /// The bit that says that the argument at a position was cut. Of more than eight arguments two share a bit; only what
+    /// is stored as bytes can be cut, and that tells them apart in nearly all events.
+    pub const fn cut_bit(position: usize) -> u32 {
+        1 << (16 + (position & 7))
+    }
+
+    /// The bit that says that the argument at a position could not be read.
+    pub const fn unreadable_bit(position: usize) -> u32 {
+        1 << (8 + (position & 7))
+    }
+
+    /// Without what is said of single arguments: what is derived from an event has others.
+    pub const fn of_row(self) -> Marks {
+        Marks(self.0 & !0x00ff_ff00 & !Marks::FAULT & !Marks::TRUNCATED)
+    }
+}
+
+impl Event {
+    /// Whether the argument at a position was cut.
+    pub fn is_cut(&self, marks: Marks, position: usize) -> bool {
+        self.has_bytes(position) && marks.has(Marks::cut_bit(position))
+    }
+
+    /// Whether the argument at a position could not be read.
+    pub fn is_unreadable(&self, marks: Marks, position: usize) -> bool {
+        self.has_bytes(position) && marks.has(Marks::unreadable_bit(position))
+    }
+
+    /// Whether the argument at a position is one that can be cut or unreadable.
+    pub fn has_bytes(&self, position: usize) -> bool {
+        self.args.get(position).is_some_and(|arg| arg.kind.is_bytes() || arg.kind == crate::ArgKind::Fd)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue;
+
+    #[test]
+    fn a_mark_is_of_the_argument_that_can_have_it() {
+        let exec = catalogue::by_name("sched_process_exec").expect("an event");
+        let at = |name: &str| exec.arg(name).expect("an argument").0;
+        let marks = Marks(0).cut_arg(at("env"));
+        let cut: usize = (0..exec.args.len()).filter(|position| exec.is_cut(marks, *position)).count();
+        assert_eq!(cut, 1);
+        assert!(exec.is_cut(marks, at("env")) && !exec.is_cut(marks, at("dev")));
+        assert!(!exec.is_unreadable(marks, at("env")));
+        assert_eq!(marks.of_row(), Marks(0));
+    }
+
+    #[test]
+    fn every_mark_has_a_name_of_its_own() {
+        for (at, mark) in ALL.iter().enumerate() {
+            assert_eq!(by_name(mark.name), Some(mark));
+            assert!(ALL[..at].iter().all(|other| other.bits & mark.bits == 0 && other.name != mark.name));
+        }
+        assert_eq!(by_name("lost"), Some(&UNREADABLE));
+        assert!(by_name("").is_none());
+    }
+}
