@@ -17,7 +17,8 @@ const fn mark(name: &'static str, bits: u32, meaning: &'static str) -> Mark {
 }
 
 /// Something was cut.
-pub const CUT: Mark = mark("cut", Marks::TRUNCATED, "something was longer than the recorder's bound, and was cut");
+pub const CUT: Mark =
+    mark("cut", Marks::TRUNCATED, "something was longer than the recorder's bound, and was cut");
 /// Something could not be read.
 pub const UNREADABLE: Mark =
     mark("unreadable", Marks::FAULT, "memory of the task that an argument points to could not be read");
@@ -27,7 +28,11 @@ pub const ALL: &[Mark] = &[
     CUT,
     UNREADABLE,
     mark("partial", Marks::PARTIAL, "the front of a path is missing: it begins with `.../`"),
-    mark("blocked", Marks::BLOCKED, "a seccomp filter took the call back: nothing was done, the result is none"),
+    mark(
+        "blocked",
+        Marks::BLOCKED,
+        "a seccomp filter took the call back: nothing was done, the result is none",
+    ),
     mark("overlap", Marks::OVERLAP, "what the call wrote lies over what it was given"),
     mark("changed", Marks::CHANGED, "an argument was another at the entry of the call than at its exit"),
     mark("remembered", Marks::REMEMBERED, "what a descriptor stands for is what was last seen at its number"),

@@ -133,7 +133,11 @@ impl<'p> Matcher<'p> {
 
     /// Scopes that rows of this event can match or lead to something that does.
     pub fn wants(&self, event: &Event) -> u64 {
-        if self.recorded { u64::MAX } else { self.plan.stored_event_mask(event.id) | self.rules.needed(event) }
+        if self.recorded {
+            u64::MAX
+        } else {
+            self.plan.stored_event_mask(event.id) | self.rules.needed(event)
+        }
     }
 
     /// Calls `emit` with each event that matches, in order of rows, and returns how many there were. Without `emit`,

@@ -202,11 +202,7 @@ fn with_scope(
 }
 
 /// The events of exactly this name.
-pub(crate) fn events_named(
-    site: &Site<'_>,
-    name: &str,
-    span: Range<usize>,
-) -> Checked<Vec<&'static Event>> {
+pub(crate) fn events_named(site: &Site<'_>, name: &str, span: Range<usize>) -> Checked<Vec<&'static Event>> {
     match site.vocabulary.named(name) {
         none if none.is_empty() => guess::unknown_event(site, name, span),
         events => Ok(events),
@@ -230,7 +226,9 @@ fn event_target(site: &Site<'_>, event: &'static Event, rest: &Piece<'_>) -> Che
         ("context" | "scope", Some(name)) => match key::context_field(name) {
             // It is kept with each event, where that is no call itself.
             Some(field) => match event.caller().filter(|_| field == Field::Syscall) {
-                Some(position) => Ok(Target::Arg { event: Declaration(event), position, member: String::new() }),
+                Some(position) => {
+                    Ok(Target::Arg { event: Declaration(event), position, member: String::new() })
+                }
                 None => Ok(Target::EventField(Declaration(event), field)),
             },
             None => {
@@ -292,7 +290,11 @@ fn arg_mark(
     if !event.has_bytes(position) {
         let message = format!("{name} of {} is a number: it is never {mark}", event.name);
         let span = path.span.start + name.len() + 1..path.span.end;
-        return site.error(span, message, format!("{}.{mark}, or an argument with text or bytes", event.name));
+        return site.error(
+            span,
+            message,
+            format!("{}.{mark}, or an argument with text or bytes", event.name),
+        );
     }
     Ok(event_mark(event, mark, |_| bit))
 }

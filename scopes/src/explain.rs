@@ -238,7 +238,11 @@ impl Seen<'_> {
                 .filter_map(|position| self.event.args.get(position))
                 .map(|arg| arg.name)
                 .collect();
-            found.push(if args.is_empty() { mark.name.to_owned() } else { format!("{} {}", args.join(", "), mark.name) });
+            found.push(if args.is_empty() {
+                mark.name.to_owned()
+            } else {
+                format!("{} {}", args.join(", "), mark.name)
+            });
         }
         if found.is_empty() { "no marks".to_owned() } else { found.join("; ") }
     }

@@ -45,5 +45,5 @@ pub use lower::Lowered;
 pub use plan::Plan;
 pub use printable::{is_printable, spelled_out};
 pub use set::{Scope, ScopeSet};
-pub use vocabulary::{Lists, Vocabulary};
 pub use subject::{ContainerFacts, LineageBits, Recording, Subject};
+pub use vocabulary::{Lists, Vocabulary};

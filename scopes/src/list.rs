@@ -12,7 +12,8 @@ use crate::vocabulary::Lists;
 /// Messages about one list; of a hundred thousand lines that are all wrong nobody reads more.
 const MESSAGES: usize = 20;
 
-const ALLOWED: &str = "@FILE, one value a line, # before comments; a value that begins with `@` is written `\\@`";
+const ALLOWED: &str =
+    "@FILE, one value a line, # before comments; a value that begins with `@` is written `\\@`";
 
 /// Calls `each` with every value of the list that a value `@NAME` names, and appends them to `spelled_out` as the values
 /// of a filter are written.

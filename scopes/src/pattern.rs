@@ -169,7 +169,9 @@ impl fmt::Display for Pattern {
                 for c in chunk.valid().chars() {
                     let is_byte = matches!((c as u32).checked_sub(JSON_BYTES), Some(0x80..=0xff));
                     if c.is_control() || is_byte {
-                        c.encode_utf8(&mut [0; 4]).bytes().try_for_each(|byte| write!(out, "\\x{byte:02x}"))?;
+                        c.encode_utf8(&mut [0; 4])
+                            .bytes()
+                            .try_for_each(|byte| write!(out, "\\x{byte:02x}"))?;
                     } else if ESCAPED.contains(c) {
                         write!(out, "\\{c}")?;
                     } else {

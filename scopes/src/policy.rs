@@ -84,7 +84,9 @@ pub(crate) fn read(
         Ok(documents) if documents.is_empty() => {
             errors.push(Reader::new(file).fail(None, "no policy in this file"))
         }
-        Ok(documents) => documents.into_iter().for_each(|document| policy(file, document, vocabulary, set, errors)),
+        Ok(documents) => {
+            documents.into_iter().for_each(|document| policy(file, document, vocabulary, set, errors))
+        }
         Err(error) => errors.push(malformed(file, error.without_snippet())),
     }
 }
@@ -272,8 +274,7 @@ impl Policy<'_> {
 
     fn scope(&mut self, filter: &Spanned<String>) {
         let flag = self.reader.place(Some(&filter.referenced));
-        let checked =
-            check::scope_filter(self.site(&flag, &filter.value), self.number, self.warnings);
+        let checked = check::scope_filter(self.site(&flag, &filter.value), self.number, self.warnings);
         self.keep(checked);
     }
 

@@ -102,8 +102,7 @@ impl Selection {
                 match value {
                     Value::Events(events) => events.iter().for_each(|id| selection.set(*id, false)),
                     Value::EveryEvent => {
-                        selection =
-                            Selection { asked: Bits::none(), stored: Bits::none(), unknown: false };
+                        selection = Selection { asked: Bits::none(), stored: Bits::none(), unknown: false };
                     }
                     _ => {}
                 }

@@ -89,8 +89,11 @@ impl ScopeSet {
         for (file, text) in policies {
             policy::read(file.as_ref(), text.as_ref(), vocabulary, &mut set, &mut errors);
         }
-        let (refused, suspicious): (Vec<_>, Vec<_>) =
-            set.scopes.values().flat_map(|scope| contradiction::find(scope, &set)).partition(Diagnostic::is_error);
+        let (refused, suspicious): (Vec<_>, Vec<_>) = set
+            .scopes
+            .values()
+            .flat_map(|scope| contradiction::find(scope, &set))
+            .partition(Diagnostic::is_error);
         errors.extend(refused);
         set.warnings.extend(suspicious);
         if errors.is_empty() { Ok(set) } else { Err(errors) }

@@ -29,7 +29,10 @@ impl<F: Fn(&str) -> Result<Vec<u8>, String>> Lists for F {
 impl fmt::Debug for Vocabulary<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.declared.iter().map(|event| event.name).collect();
-        out.debug_struct("Vocabulary").field("declared", &names).field("lists", &self.lists.is_some()).finish()
+        out.debug_struct("Vocabulary")
+            .field("declared", &names)
+            .field("lists", &self.lists.is_some())
+            .finish()
     }
 }
 

@@ -282,7 +282,8 @@ fn argument(filter: &str, value: Raw<'_>) -> u64 {
 #[test]
 fn text_in_buffers_is_found_as_text() {
     let bytes = Raw::Bytes(b"user=root password=hunter2 12\xff");
-    for filter in ["write.buf=*password*", "write.buf=user=*", r"write.buf=*\xff", "write.buf=[117 115 101*"] {
+    for filter in ["write.buf=*password*", "write.buf=user=*", r"write.buf=*\xff", "write.buf=[117 115 101*"]
+    {
         assert_eq!(argument(filter, bytes), 1, "{filter}");
     }
     // 114 is printed, and is not meant.

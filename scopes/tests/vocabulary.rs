@@ -44,7 +44,8 @@ fn a_list_is_its_values_one_a_line() {
     ] {
         assert_eq!(mask(&set, &comm(text)), expected, "{}", String::from_utf8_lossy(text));
     }
-    let set = listed(&["uid!=@ids", "openat.pathname=@paths"], &[("ids", b"0\n0x3e8"), ("paths", b"/etc/*")]).unwrap();
+    let set = listed(&["uid!=@ids", "openat.pathname=@paths"], &[("ids", b"0\n0x3e8"), ("paths", b"/etc/*")])
+        .unwrap();
     assert_eq!(mask(&set, &Context { uid: 1000, ..Context::default() }), 0);
     assert_eq!(mask(&set, &Context { uid: 7, ..Context::default() }), 1);
 }
@@ -74,7 +75,9 @@ fn what_is_wrong_in_a_list_is_told_with_its_line() {
     assert!(said(listed(&["comm=@none"], &[])).contains("the list \"none\" cannot be read: no such file"));
     assert!(said(listed(&["comm=@empty"], &[("empty", b"# nothing\n\n")])).contains("holds no value"));
     assert!(said(listed(&["comm=@"], &[])).contains("a list without a name"));
-    assert!(said(listed(&["comm=@all"], &[("all", b"ls\n*")])).contains("a lone `*` filters nothing in all:2"));
+    assert!(
+        said(listed(&["comm=@all"], &[("all", b"ls\n*")])).contains("a lone `*` filters nothing in all:2")
+    );
     let many = "x y\n".repeat(1000);
     let wrong = said(listed(&["uid=@many"], &[("many", many.as_bytes())]));
     assert_eq!(wrong.matches("error: ").count(), 20, "{wrong}");
@@ -126,7 +129,9 @@ fn events_that_only_a_capture_declares_are_asked_like_all_others() {
     assert_eq!(events(&["my_detection.why=a*"]), (0, 1, 0));
     let plan = Plan::compile(&with_declared(&["my_detection.reason=a*", "my_detection.score>=7"]).unwrap());
     let args = |text: &'static [u8], score| {
-        plan.arg_mask(MINE.id, 0, Raw::Bytes(text)) & plan.arg_mask(MINE.id, 1, Raw::Number(score)) & plan.scopes()
+        plan.arg_mask(MINE.id, 0, Raw::Bytes(text))
+            & plan.arg_mask(MINE.id, 1, Raw::Number(score))
+            & plan.scopes()
     };
     assert_eq!((args(b"abc", 7), args(b"abc", 6), args(b"bc", 7)), (1, 0, 0));
     let wrong = said(with_declared(&["my_detecton.reason=a"]));
@@ -148,7 +153,8 @@ fn every_event_is_every_event_and_none_is_a_mistake() {
 
 #[test]
 fn derived_events_are_rows_where_a_file_holds_them() {
-    let plan = Plan::compile(&ScopeSet::parse(&["1:comm=ping", "2:event!=ptrace", "3:event=openat"]).unwrap());
+    let plan =
+        Plan::compile(&ScopeSet::parse(&["1:comm=ping", "2:event!=ptrace", "3:event=openat"]).unwrap());
     let id = catalogue::by_name("anti_debugging").unwrap().id;
     assert_eq!((plan.event_mask(id), plan.stored_event_mask(id)), (0, 0b11));
     let plan = Plan::compile(&ScopeSet::parse(&["event!=anti_debugging"]).unwrap());
@@ -163,7 +169,11 @@ fn marked(filters: &[&str], event: &str, marks: Marks) -> u64 {
     };
     let id = catalogue::by_name(event).unwrap().id;
     let mask = plan.event_mask(id);
-    if plan.has_row(id) == 0 { mask } else { mask & plan.row_mask(id, RowFacts { wall_ns: 0, cpu: 0, marks }) }
+    if plan.has_row(id) == 0 {
+        mask
+    } else {
+        mask & plan.row_mask(id, RowFacts { wall_ns: 0, cpu: 0, marks })
+    }
 }
 
 #[test]
@@ -172,7 +182,9 @@ fn marks_are_asked_of_rows_of_events_and_of_arguments() {
     let (argv, env) = (exec.arg("argv").unwrap().0, exec.arg("env").unwrap().0);
     let of = |filter: &str, marks| marked(&[filter], "sched_process_exec", marks);
     let (none, cut) = (Marks(0), Marks(0).cut_arg(argv));
-    for filter in ["cut", "sched_process_exec.cut", "sched_process_exec.argv.cut", "sched_process_exec.args.argv.cut"] {
+    for filter in
+        ["cut", "sched_process_exec.cut", "sched_process_exec.argv.cut", "sched_process_exec.args.argv.cut"]
+    {
         assert_eq!((of(filter, cut), of(filter, none)), (1, 0), "{filter}");
         let denied = format!("!{filter}");
         assert_eq!((of(&denied, cut), of(&denied, none)), (0, 1), "{denied}");

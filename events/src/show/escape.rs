@@ -95,7 +95,8 @@ pub fn escape(bytes: &[u8], out: &mut (impl Write + ?Sized)) -> fmt::Result {
 
 /// Writes text of the capture that is a member's value: nothing in it may look like a further member.
 pub(super) fn member_text<O: Out>(mut bytes: &[u8], out: &mut O) -> fmt::Result {
-    while let Some(at) = bytes.windows(2).position(|two| matches!(two[0], b' ' | b'{' | b'[') && is_name(two[1]))
+    while let Some(at) =
+        bytes.windows(2).position(|two| matches!(two[0], b' ' | b'{' | b'[') && is_name(two[1]))
     {
         let (before, rest) = bytes.split_at(at);
         let (opening, behind) = rest.split_at(1);
@@ -153,8 +154,15 @@ mod tests {
 
     #[test]
     fn ordinary_names_stay_as_they_are() {
-        for text in ["/etc/ld.so.cache", "/tmp/Grüße 日本", "a, b: c", "x,flags: 1", "a,  b: c", "{a:b} [c]", "\u{1f980}"]
-        {
+        for text in [
+            "/etc/ld.so.cache",
+            "/tmp/Grüße 日本",
+            "a, b: c",
+            "x,flags: 1",
+            "a,  b: c",
+            "{a:b} [c]",
+            "\u{1f980}",
+        ] {
             assert_eq!(shown(text.as_bytes()).replace("\\,", ","), text);
         }
         assert_eq!(shown(b"a,b c, d"), "a,b c, d");
@@ -173,7 +181,9 @@ mod tests {
 
     #[test]
     fn what_nobody_sees_is_spelled_out() {
-        for hidden in ['\u{61c}', '\u{200b}', '\u{feff}', '\u{ad}', '\u{e0041}', '\u{202e}', '\u{2066}', '\u{a0}'] {
+        for hidden in
+            ['\u{61c}', '\u{200b}', '\u{feff}', '\u{ad}', '\u{e0041}', '\u{202e}', '\u{2066}', '\u{a0}']
+        {
             let mut text = String::from("a");
             text.push(hidden);
             assert!(shown(text.as_bytes()).starts_with("a\\x"), "{hidden:?}");

@@ -22,8 +22,8 @@ use crate::event::Event;
 use crate::value::{Raw, Value, strings};
 use crate::variants;
 
-pub use find::find;
 pub use escape::{Escaped, Foreign, Out};
+pub use find::find;
 pub use leaf::Leaf;
 pub use text::{Shown, Text, shown};
 

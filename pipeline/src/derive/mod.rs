@@ -214,7 +214,8 @@ impl Derived {
     /// The marks of the event at an index: its own, and of its base those of the row. What of the base's arguments was cut
     /// says nothing of these.
     pub fn marks(&self, index: usize, base: Marks) -> Marks {
-        let own = self.events.get(..self.used).and_then(|events| events.get(index)).map_or(0, |it| it.marks.0);
+        let own =
+            self.events.get(..self.used).and_then(|events| events.get(index)).map_or(0, |it| it.marks.0);
         Marks(base.of_row().0 | own)
     }
 }

@@ -52,14 +52,24 @@ impl ArgKey {
             _ => Shape::Parts,
         };
         let asked_texts = || {
-            let filters = asked.iter().flat_map(|asked| asked.filters.iter().map(|filter| (asked.bit, *filter)));
+            let filters =
+                asked.iter().flat_map(|asked| asked.filters.iter().map(|filter| (asked.bit, *filter)));
             filters.flat_map(|(bit, filter)| texts_of(filter, bit))
         };
         let texts = Texts::of(asked_texts());
         let is_list = |pattern: &Pattern| pattern.pieces().first().is_some_and(|it| it.starts_with(b"["));
         let listed = Texts::of(asked_texts().filter(|(pattern, _)| is_list(pattern)));
         let numbers = Intervals::new(&ranges(asked, true));
-        Some(ArgKey { event, position, member: member.to_owned(), gate: gate(asked), shape, numbers, texts, listed })
+        Some(ArgKey {
+            event,
+            position,
+            member: member.to_owned(),
+            gate: gate(asked),
+            shape,
+            numbers,
+            texts,
+            listed,
+        })
     }
 
     pub fn mask(&self, raw: Raw<'_>) -> u64 {

@@ -138,8 +138,7 @@ mod tests {
         let patterns: Vec<Pattern> =
             (0..20_000).map(|n| Pattern::parse(&format!("*evil{}*", n % 15_000))).collect();
         let word = Words { equal: 1, not: 0 };
-        let compared =
-            comparisons::of(|| drop(Texts::of(patterns.iter().map(|pattern| (pattern, word)))));
+        let compared = comparisons::of(|| drop(Texts::of(patterns.iter().map(|pattern| (pattern, word)))));
         assert!(compared < 2 * patterns.len() as u64, "{compared} comparisons");
         let texts = Texts::of(patterns.iter().map(|pattern| (pattern, word)));
         assert_eq!(texts.wild().len(), 15_000);

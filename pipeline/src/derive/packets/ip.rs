@@ -26,7 +26,16 @@ pub fn packet<'a>(base: &'a Base<'a>, net: &LaxNetSlice<'_>) -> Option<Packet<'a
         }
         LaxNetSlice::Arp(_) => return None,
     };
-    Some(Packet { base, source, destination, source_port: 0, destination_port: 0, protocol, length, not_kept: 0 })
+    Some(Packet {
+        base,
+        source,
+        destination,
+        source_port: 0,
+        destination_port: 0,
+        protocol,
+        length,
+        not_kept: 0,
+    })
 }
 
 pub fn v4(packet: &Packet<'_>, header: &Ipv4HeaderSlice<'_>, derived: &mut Derived) {

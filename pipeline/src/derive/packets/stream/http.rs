@@ -18,7 +18,10 @@ enum State {
     Between,
     Head(Vec<u8>),
     /// A body, or a chunk of one, of which so many bytes are to come.
-    Body { left: u64, kind: Body },
+    Body {
+        left: u64,
+        kind: Body,
+    },
     /// Between the chunks of a body: the bytes of the line with the size of the next.
     Chunk(Vec<u8>),
     /// Behind the last chunk: the bytes of the line.
@@ -46,8 +49,20 @@ impl Body {
 const LINE: usize = 4096;
 
 const METHODS: [&[u8]; 14] = [
-    b"GET ", b"POST ", b"PUT ", b"HEAD ", b"DELETE ", b"OPTIONS ", b"PATCH ", b"CONNECT ", b"TRACE ",
-    b"PROPFIND ", b"PROPPATCH ", b"MKCOL ", b"REPORT ", b"SEARCH ",
+    b"GET ",
+    b"POST ",
+    b"PUT ",
+    b"HEAD ",
+    b"DELETE ",
+    b"OPTIONS ",
+    b"PATCH ",
+    b"CONNECT ",
+    b"TRACE ",
+    b"PROPFIND ",
+    b"PROPPATCH ",
+    b"MKCOL ",
+    b"REPORT ",
+    b"SEARCH ",
 ];
 
 /// Whether a head may begin with these bytes.

@@ -165,7 +165,12 @@ fn the_end_of_a_connection_ends_its_message() {
         &mut found,
     );
     assert!(found.is_empty());
-    streams.feed(key(1), Protocol::Http, Segment { sequence: 11, ends: true, ..Segment::default() }, &mut found);
+    streams.feed(
+        key(1),
+        Protocol::Http,
+        Segment { sequence: 11, ends: true, ..Segment::default() },
+        &mut found,
+    );
     assert_eq!(found, [Message { protocol: Protocol::Http, bytes: kept.to_vec(), is_cut: true }]);
     assert!(streams.is_empty());
 }
