@@ -139,7 +139,7 @@ impl ArgKey {
                 show::Leaf::Bytes(bytes) => {
                     words.add(self.texts.words(bytes));
                     if !self.listed.is_empty() {
-                        words.add(self.listed.words(&bytes_of(&part, &mut text)));
+                        words.add(self.listed.words(bytes_of(&part, &mut text)));
                     }
                 }
                 part => words.add(self.texts.words(bytes_of(&part, &mut text))),
