@@ -1,16 +1,17 @@
 //! `tracer cut`: part of a capture: a stretch of time, what matches a filter, some of the arguments.
 
-use std::collections::HashSet;
+mod columns;
+mod keep;
+
+use std::collections::{HashMap, HashSet};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use events::catalogue::process::{SCHED_PROCESS_EXEC, SCHED_PROCESS_EXIT, SCHED_PROCESS_FORK};
-use events::{EventId, Raw};
-use format::redact::fits;
-use format::rewrite::{Change, Copied, Copier, Edit, Fate, Place};
-use format::{BlockInfo, Capture, Writer};
+use events::{Event, EventId, Source as From, catalogue};
+use format::rewrite::{Copier, Fate, Place};
+use format::{Capture, Scratch, Writer};
 use jiff::tz::TimeZone;
-use pipeline::{Args as Arguments, Matcher, Question, Source};
+use pipeline::{Args as Arguments, EventView, Matcher, Question, Source};
 use scopes::Plan;
 
 use crate::filters::{Diagnostics, FilterOptions};
@@ -20,9 +21,13 @@ use crate::output::OutputFile;
 use crate::range::TimeRange;
 use crate::stderr;
 use crate::target::{self, Target};
+use crate::words;
+use columns::Columns;
+use keep::{Keep, Others, STATE_EVENTS};
 
-/// With -f and -p, what their scopes match stays; forks, execs and exits of others stay for the state of processes, and
-/// replay does not show them.
+/// With -f and -p, what their scopes match stays, and what derived events are derived from. Of other processes, forks,
+/// execs and exits stay for the state of processes, without names, paths and command lines; replay does not show them. The
+/// scopes that the capture was recorded with stay what they were. The capture says what was cut.
 #[derive(Args, Debug)]
 pub struct Options {
     #[command(flatten)]
@@ -33,175 +38,212 @@ pub struct Options {
     range: TimeRange,
     #[command(flatten)]
     scopes: FilterOptions,
-    /// Keep only these arguments, such as openat.pathname or *.fd
+    /// Keep only these arguments, such as openat.pathname or *.fd; numbers of forks, execs and exits stay
     #[arg(long, value_name = "EVENT.ARGUMENT", value_delimiter = ',', conflicts_with = "drop")]
     keep: Vec<String>,
     /// Leave these arguments out
     #[arg(long, value_name = "EVENT.ARGUMENT", value_delimiter = ',')]
     drop: Vec<String>,
+    /// Keep names, paths and command lines of processes that no filter matches, too
+    #[arg(long)]
+    keep_others: bool,
 }
-
-const STATE_EVENTS: [EventId; 3] = [SCHED_PROCESS_FORK, SCHED_PROCESS_EXEC, SCHED_PROCESS_EXIT];
 
 pub fn run(options: &Options) -> Result<Outcome> {
     let name = options.input.file.display().to_string();
     let capture = options.input.open()?;
-    let mut header = target::header(&capture, "cut");
-    let range = boot_range(&options.range, &capture)?;
-    let columns = Columns { keep: patterns(&options.keep)?, drop: patterns(&options.drop)? };
-    let plan = match options.scopes.is_empty() {
-        true => None,
-        false => Some(plan(&options.scopes, &capture)?),
-    };
-    if plan.is_some() {
-        header.recording.only_matched = true;
-        header.recording.filters.extend(options.scopes.filters.iter().cloned());
-    }
+    let header = target::header(&capture, &options.command(), &[options.input.provenance()?]);
+    let range = wall_range(&options.range, &capture)?;
+    let columns = Columns::parse(&options.keep, &options.drop, capture.schema())?;
+    let plan = if options.scopes.is_empty() { None } else { Some(plan(&options.scopes, &capture)?) };
     let inputs = [options.input.paths(), options.scopes.paths()].concat();
     let mut writer = options.target.create(&header, &inputs)?;
     let source = Source::new(vec![(name.clone(), capture)]);
     let Some(file) = source.files().first() else { bail!("{name}: it cannot be read") };
+    let others = match &plan {
+        Some(_) if options.keep_others => None,
+        Some(plan) => Some(Others { matched: processes(&source, plan)?, follows: plan.follow() != 0 }),
+        None => None,
+    };
     let mut copier = options.target.copier();
-    let cut = Cut { columns: &columns, range, matched: None };
-    copier.sides(&file.capture, &mut writer, &mut { cut }, Place::default())?;
-    let done = vec![false; file.capture.blocks().len()];
-    let mut run = Run { capture: &file.capture, columns: &columns, range, copier, writer, done };
+    let mut keep =
+        Keep { columns: &columns, range, matched: None, others: others.as_ref(), fate: Fate::Keep };
+    copier.sides(&file.capture, &mut writer, &mut keep, Place::default())?;
+    let mut run = Run {
+        source: &source,
+        capture: &file.capture,
+        keep,
+        is_filtered: plan.is_some(),
+        copier,
+        scratch: Scratch::new(),
+        writer,
+        next: 0,
+    };
     if let Some(plan) = &plan {
-        run.matched(&source, plan)?;
+        run.matched(plan)?;
     }
-    run.up_to(usize::MAX, plan.is_some())?;
+    run.up_to(usize::MAX)?;
     options.target.finish(run.writer)?;
     Ok(Outcome::Done)
 }
 
-/// The copying, block by block.
+impl Options {
+    /// The command as the new capture tells it: what was asked for, and not where it was read or written.
+    fn command(&self) -> String {
+        let mut words = vec!["cut".to_owned()];
+        let mut add = |flag: &str, value: &str| words.extend([flag.to_owned(), value.to_owned()]);
+        self.range.from.iter().for_each(|time| add("--from", time));
+        self.range.to.iter().for_each(|time| add("--to", time));
+        self.scopes.filters.iter().for_each(|filter| add("-f", filter));
+        self.scopes.policies.iter().for_each(|path| add("-p", &path.display().to_string()));
+        self.keep.iter().for_each(|column| add("--keep", column));
+        self.drop.iter().for_each(|column| add("--drop", column));
+        words::join(&words)
+    }
+}
+
+/// The copying, block by block, in the order in which the source reads them.
 struct Run<'a> {
+    source: &'a Source,
     capture: &'a Capture,
-    columns: &'a Columns,
-    range: (u64, u64),
+    keep: Keep<'a>,
+    is_filtered: bool,
     copier: Copier,
+    scratch: Scratch,
     writer: Writer<OutputFile>,
-    done: Vec<bool>,
+    /// Blocks before this one, in the source's order, were copied.
+    next: usize,
+}
+
+/// Rows of one block that stay: events with ordinals, and times at which something was derived from an event.
+#[derive(Default)]
+pub struct Rows {
+    rows: HashSet<(EventId, usize)>,
+    bases: HashSet<(EventId, u64)>,
+}
+
+impl Rows {
+    fn add(&mut self, view: &EventView<'_>) {
+        match view.args {
+            Arguments::Row { ordinal, .. } => {
+                self.rows.insert((view.event.id, ordinal));
+            }
+            // A derived event is not in the file: what it was derived from at that time stays instead.
+            Arguments::List(_) => {
+                let mut from = vec![view.event];
+                while let Some(event) = from.pop() {
+                    for base in bases(event) {
+                        if base.is_derived() {
+                            from.push(base);
+                        } else {
+                            self.bases.insert((base.id, view.time_ns));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    pub fn has(&self, event: EventId, ordinal: usize, time_ns: u64) -> bool {
+        self.rows.contains(&(event, ordinal)) || self.bases.contains(&(event, time_ns))
+    }
+}
+
+fn bases(event: &Event) -> Vec<&'static Event> {
+    match event.source {
+        From::Derived { from } => from
+            .iter()
+            .filter_map(|name| catalogue::by_name(name))
+            .filter(|base| base.id != event.id)
+            .collect(),
+        _ => Vec::new(),
+    }
 }
 
 impl Run<'_> {
     /// Copies the blocks in which the plan matches something, and those before each.
-    fn matched(&mut self, source: &Source, plan: &Plan) -> Result<()> {
-        let question = Question { source, matchers: vec![Matcher::new(plan)], threads: 1, limit: None };
-        let mut current: Option<(usize, HashSet<(EventId, usize)>)> = None;
+    fn matched(&mut self, plan: &Plan) -> Result<()> {
+        let order: HashMap<usize, usize> =
+            self.source.blocks().iter().enumerate().map(|(at, reference)| (reference.block, at)).collect();
+        let question = question(self.source, plan);
+        let mut current: Option<(usize, Rows)> = None;
         let mut failed = None;
         question.each_in_block(&mut |_, reference, view| {
             if failed.is_some() {
                 return;
             }
             if current.as_ref().is_none_or(|(block, _)| *block != reference.block) {
-                let before = current.replace((reference.block, HashSet::new()));
-                failed = before.and_then(|(block, rows)| self.block(block, Some(rows)).err());
+                let before = current.replace((reference.block, Rows::default()));
+                failed = before.and_then(|(block, rows)| self.block(&order, block, rows).err());
             }
-            // A derived event is not in the file; what it was derived from matches by itself or is not asked for.
-            if let (Arguments::Row { ordinal, .. }, Some((_, rows))) = (view.args, &mut current) {
-                rows.insert((view.event.id, ordinal));
+            if let Some((_, rows)) = &mut current {
+                rows.add(view);
             }
         })?;
         if let Some(error) = failed {
             return Err(error);
         }
         match current {
-            Some((block, rows)) => self.block(block, Some(rows)),
+            Some((block, rows)) => self.block(&order, block, rows),
             None => Ok(()),
         }
     }
 
-    /// Copies the blocks before `block` that were not; with `filtered`, nothing in them matched.
-    fn up_to(&mut self, block: usize, filtered: bool) -> Result<()> {
-        for earlier in 0..block.min(self.done.len()) {
-            if self.done.get(earlier) == Some(&false) {
-                self.copy(earlier, filtered.then(HashSet::new))?;
+    fn block(&mut self, order: &HashMap<usize, usize>, block: usize, rows: Rows) -> Result<()> {
+        let at = order.get(&block).copied().unwrap_or(usize::MAX);
+        self.up_to(at)?;
+        self.next = at.saturating_add(1);
+        self.copy(block, Some(rows))
+    }
+
+    /// Copies the blocks before this one of the source's order; where there is a filter, nothing in them matched.
+    fn up_to(&mut self, end: usize) -> Result<()> {
+        let end = end.min(self.source.blocks().len());
+        while self.next < end {
+            let block = self.source.blocks().get(self.next).map(|reference| reference.block);
+            self.next += 1;
+            if let Some(block) = block {
+                self.copy(block, self.is_filtered.then(Rows::default))?;
             }
         }
         Ok(())
     }
 
-    fn block(&mut self, block: usize, matched: Option<HashSet<(EventId, usize)>>) -> Result<()> {
-        self.up_to(block, true)?;
-        self.copy(block, matched)
-    }
-
-    fn copy(&mut self, block: usize, matched: Option<HashSet<(EventId, usize)>>) -> Result<()> {
-        if let Some(done) = self.done.get_mut(block) {
-            *done = true;
-        }
-        let Some(info) = self.capture.blocks().get(block) else { return Ok(()) };
-        let outside = info.statistics.last_ns < self.range.0 || info.statistics.first_ns >= self.range.1;
-        let unmatched = matched.as_ref().is_some_and(HashSet::is_empty);
+    fn copy(&mut self, number: usize, matched: Option<Rows>) -> Result<()> {
+        let Some(info) = self.capture.blocks().get(number) else { return Ok(()) };
+        let in_block = || format!("block {number}");
+        let clock = self.capture.block(number, &mut self.scratch).with_context(in_block)?.clock();
+        let (first, last) =
+            (clock.wall(info.statistics.first_ns) as i64, clock.wall(info.statistics.last_ns) as i64);
+        let (from, to) = self.keep.range;
+        let is_unmatched = matched.as_ref().is_some_and(|rows| rows.rows.is_empty() && rows.bases.is_empty());
+        let has_state = STATE_EVENTS.iter().any(|event| info.statistics.rows_of(*event) > 0);
         // What came before the stretch still says who was whose child.
-        if info.statistics.first_ns >= self.range.1 || ((outside || unmatched) && !has_state(info)) {
+        if first >= to || ((last < from || is_unmatched) && !has_state) {
             return Ok(());
         }
-        let mut cut = Cut { columns: self.columns, range: self.range, matched };
+        self.keep.matched = matched;
         self.copier
-            .block(self.capture, block, &mut self.writer, &mut cut, Place::default())
-            .with_context(|| format!("block {block}"))
+            .block(self.capture, number, &mut self.writer, &mut self.keep, Place::default())
+            .with_context(in_block)
     }
 }
 
-fn has_state(info: &BlockInfo) -> bool {
-    STATE_EVENTS.iter().any(|event| info.statistics.rows_of(*event) > 0)
+fn question<'a>(source: &'a Source, plan: &'a Plan) -> Question<'a> {
+    // An imported log keeps its derived events: they are rows.
+    let matcher = Matcher::new(plan);
+    let is_imported = source.files().iter().any(|file| replay::asked::is_imported(&file.capture));
+    let matcher = if is_imported { matcher.without_derived() } else { matcher };
+    Question { source, matchers: vec![matcher], threads: 1, limit: None }
 }
 
-/// What of one block stays.
-struct Cut<'a> {
-    columns: &'a Columns,
-    range: (u64, u64),
-    /// Rows that a filter matched, by event and ordinal; `None` without a filter.
-    matched: Option<HashSet<(EventId, usize)>>,
-}
-
-impl Edit for Cut<'_> {
-    fn row(&mut self, row: &Copied<'_>) -> Fate {
-        let matched = self.matched.as_ref().is_none_or(|rows| rows.contains(&(row.event.id, row.ordinal)));
-        let in_range = (self.range.0..self.range.1).contains(&row.time_ns);
-        match matched && in_range {
-            true => Fate::Keep,
-            false if STATE_EVENTS.contains(&row.event.id) && row.time_ns < self.range.1 => Fate::StateOnly,
-            false => Fate::Drop,
-        }
-    }
-
-    fn argument(&mut self, row: &Copied<'_>, position: usize, _value: Raw<'_>) -> Change {
-        let Some(arg) = row.event.args.get(position) else { return Change::Keep };
-        // State is read from the arguments of these.
-        if STATE_EVENTS.contains(&row.event.id) || self.columns.keeps(row.event.name, arg.name) {
-            Change::Keep
-        } else {
-            Change::Missing
-        }
-    }
-}
-
-/// Which arguments stay.
-struct Columns {
-    keep: Vec<(String, String)>,
-    drop: Vec<(String, String)>,
-}
-
-impl Columns {
-    fn keeps(&self, event: &str, argument: &str) -> bool {
-        let any = |patterns: &[(String, String)]| {
-            patterns.iter().any(|(of, name)| {
-                fits(of.as_bytes(), event.as_bytes()) && fits(name.as_bytes(), argument.as_bytes())
-            })
-        };
-        (self.keep.is_empty() || any(&self.keep)) && !any(&self.drop)
-    }
-}
-
-fn patterns(texts: &[String]) -> Result<Vec<(String, String)>> {
-    let pattern = |text: &String| match text.split_once('.') {
-        Some((event, argument)) => Ok((event.to_owned(), argument.to_owned())),
-        None => bail!("`{text}` is no column: columns are EVENT.ARGUMENT, such as openat.pathname or *.buf"),
-    };
-    texts.iter().map(pattern).collect()
+/// Hosts and pids of the processes of which something matches.
+fn processes(source: &Source, plan: &Plan) -> Result<HashSet<u32>> {
+    let mut pids = HashSet::new();
+    question(source, plan).each(&mut |_, view| {
+        pids.insert(view.context.pid);
+    })?;
+    Ok(pids)
 }
 
 fn plan(scopes: &FilterOptions, capture: &Capture) -> Result<Plan> {
@@ -213,14 +255,8 @@ fn plan(scopes: &FilterOptions, capture: &Capture) -> Result<Plan> {
     Ok(Plan::compile(&set))
 }
 
-/// A stretch of the capture's boot clock.
-fn boot_range(range: &TimeRange, capture: &Capture) -> Result<(u64, u64)> {
+/// A stretch of the wall clock, ns since the epoch.
+fn wall_range(range: &TimeRange, capture: &Capture) -> Result<(i64, i64)> {
     let first = capture.blocks().iter().map(|block| block.statistics.first_ns).min().unwrap_or_default();
-    let clock = capture.header().clock;
-    let (from, to) = range.wall_ns(clock.wall(first) as i64, &TimeZone::system())?;
-    let boot = |wall: i64| {
-        let wall = u64::try_from(wall).unwrap_or_default();
-        wall.saturating_sub(clock.wall_ns.saturating_sub(clock.boot_ns))
-    };
-    Ok((boot(from), if to == i64::MAX { u64::MAX } else { boot(to) }))
+    range.wall_ns(capture.header().clock.wall(first) as i64, &TimeZone::system())
 }

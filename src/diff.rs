@@ -15,6 +15,7 @@ use crate::inputs::Inputs;
 use crate::outcome::Outcome;
 use crate::stderr;
 use crate::threads::Threads;
+use crate::words;
 
 #[derive(Args, Debug)]
 pub struct Options {
@@ -89,7 +90,7 @@ fn tell(difference: &Difference, out: &mut impl Write) -> io::Result<()> {
 fn side(flag: &str, texts: &[String]) -> Result<ScopeSet> {
     let mut words = Vec::new();
     for text in texts {
-        words.extend(split(text).with_context(|| format!("{flag} {text}"))?);
+        words.extend(words::split(text).with_context(|| format!("{flag} {text}"))?);
     }
     let side = Side::try_parse_from(&words).map_err(|error| {
         // What follows its first line is the usage of a command that nobody gave.
@@ -125,42 +126,15 @@ fn sides(options: &Options) -> Result<(ScopeSet, ScopeSet)> {
     }
 }
 
-/// Words as a shell would make them: blanks part them, but not within quotes; a backslash outside of quotes makes a quote
-/// or blank ordinary, and is itself one before anything else (filters escape with it too).
-fn split(text: &str) -> Result<Vec<String>> {
-    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match (quote, c) {
-            (Some(open), c) if c == open => quote = None,
-            (None, '\'' | '"') => {
-                quote = Some(c);
-                word.get_or_insert_default();
-            }
-            (None, c) if c.is_whitespace() => words.extend(word.take()),
-            (None, '\\') => {
-                let next = chars.next_if(|next| next.is_whitespace() || matches!(next, '\'' | '"'));
-                word.get_or_insert_default().push(next.unwrap_or(c));
-            }
-            (_, c) => word.get_or_insert_default().push(c),
-        }
-    }
-    if quote.is_some() {
-        bail!("a quote is not closed");
-    }
-    words.extend(word);
-    Ok(words)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_side_is_read_as_a_command_line() {
-        let words = split(r#"-f 9:comm=ls  -f 'comm=a b' -f "uid>0" -f comm=a\,b"#).expect("words");
+        let words = words::split(r#"-f 9:comm=ls  -f 'comm=a b' -f "uid>0" -f comm=a\,b"#).expect("words");
         assert_eq!(words, ["-f", "9:comm=ls", "-f", "comm=a b", "-f", "uid>0", "-f", r"comm=a\,b"]);
-        assert!(split("-f 'x").is_err());
+        assert!(words::split("-f 'x").is_err());
         let set = side("--before", &["-f 9:comm=ls -f !container".into()]).expect("scopes");
         assert_eq!(set.mask(), 0b1_0000_0001);
         assert!(side("--after", &["-f com=ls".into()]).is_err());

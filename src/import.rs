@@ -17,7 +17,7 @@ pub struct Options {
     /// What the log is
     #[arg(long, value_name = "FORMAT", default_value = "tracee-json")]
     from: Format,
-    /// The log
+    /// The log, packed by gzip or not
     #[arg(value_name = "FILE")]
     log: PathBuf,
     #[command(flatten)]
@@ -36,7 +36,10 @@ enum Format {
 pub fn run(options: Options) -> Result<Outcome> {
     let Format::TraceeJson = options.from;
     let name = options.log.display().to_string();
-    let open = || File::open(&options.log).map(BufReader::new).with_context(|| name.clone());
+    let open = || {
+        let log = File::open(&options.log).map(BufReader::new);
+        log.and_then(import::unpacked).with_context(|| name.clone())
+    };
     let bad = if options.skip_bad { BadLines::Skip } else { BadLines::Refuse };
     let survey = import::survey(open()?, bad).with_context(|| name.clone())?;
     let writing = import::Writing {

@@ -65,6 +65,11 @@ impl Input {
         self.reading.open(&self.file)
     }
 
+    /// What verifying the capture came to, for the header of what is made from it. A fault is said on stderr.
+    pub fn provenance(&self) -> Result<String> {
+        self.reading.provenance(&self.file)
+    }
+
     /// Every file that is read.
     pub fn paths(&self) -> Vec<&Path> {
         std::iter::once(self.file.as_path()).chain(self.reading.identity.paths()).collect()
@@ -75,6 +80,17 @@ impl Reading {
     pub fn open(&self, path: &Path) -> Result<Capture> {
         self.verify(&[path.to_owned()])?;
         Capture::open_with(path, &self.identity.options()?).with_context(|| path.display().to_string())
+    }
+
+    pub fn provenance(&self, path: &Path) -> Result<String> {
+        let verdicts = verdicts(&[path.to_owned()], None, &self.identity)?;
+        let Some((name, verdict)) = verdicts.first() else { return Ok("an unknown capture".into()) };
+        if let Some(fault) = &verdict.fault {
+            stderr::warn(format_args!("{name}: does not verify at byte {}: {}", fault.offset, fault.what));
+            return Ok(format!("a capture that does not verify: {}", fault.what));
+        }
+        let head = verdict.head.map(|byte| format!("{byte:02x}")).concat();
+        Ok(format!("a capture with chain head {head}, {}", signer(verdict)))
     }
 
     /// With `--verify`: refuses files that are not what was written, and parts that do not follow each other.

@@ -7,9 +7,11 @@ mod diff;
 mod events_list;
 mod explain;
 mod filters;
+mod glob;
 mod import;
 mod info;
 mod inputs;
+mod made_from;
 mod merge;
 mod moment;
 mod narrow;
@@ -27,6 +29,7 @@ mod stderr;
 mod target;
 mod threads;
 mod verify;
+mod words;
 
 use std::process::ExitCode;
 

@@ -15,6 +15,10 @@ pub struct Options {
     inputs: Inputs,
     #[command(flatten)]
     target: Target,
+    /// Merge captures that were recorded with different filters, policies or events, and forget these: what matched then is
+    /// no longer known, and what was not recorded is not told
+    #[arg(long)]
+    forget_scopes: bool,
 }
 
 pub fn run(options: &Options) -> Result<Outcome> {
@@ -23,7 +27,23 @@ pub fn run(options: &Options) -> Result<Outcome> {
         bail!("merge makes one capture of several: give two or more");
     }
     let captures: Vec<Capture> = files.iter().map(|file| reading.open(file)).collect::<Result<_>>()?;
-    let (header, places) = join(&captures)?;
+    let sources: Vec<String> = files.iter().map(|file| reading.provenance(file)).collect::<Result<_>>()?;
+    let (mut header, places) = join(&captures, &sources)?;
+    if let Some((other, what)) = difference(&captures) {
+        let name = files.get(other).map(|file| file.display().to_string()).unwrap_or_default();
+        if !options.forget_scopes {
+            bail!(
+                "{name} was recorded with other {what} than the first capture: one header cannot say what both recorded \
+                 (--forget-scopes merges them without)"
+            );
+        }
+        let recording = &mut header.recording;
+        recording.filters.clear();
+        recording.policies.clear();
+        recording.events.clear();
+        recording.made_from =
+            format!("merge --forget-scopes{}", recording.made_from.trim_start_matches("merge"));
+    }
     let mut writer = options.target.create(&header, &options.inputs.paths())?;
     let mut copier = options.target.copier();
     let mut blocks = Vec::new();
@@ -50,9 +70,9 @@ pub fn run(options: &Options) -> Result<Outcome> {
 
 /// The header of the whole, and what becomes of each file. Boot clocks of different hosts have nothing to do with each
 /// other, so in the merged capture every "boot clock" counts from 1970, like the wall clock.
-fn join(captures: &[Capture]) -> Result<(Header, Vec<Place>)> {
+fn join(captures: &[Capture], sources: &[String]) -> Result<(Header, Vec<Place>)> {
     let Some(first) = captures.first() else { bail!("nothing to merge") };
-    let mut header = target::header(first, "merge");
+    let mut header = target::header(first, "merge", sources);
     let wall_of = |capture: &Capture| {
         let clock = capture.header().clock;
         clock.wall_ns.wrapping_sub(clock.boot_ns)
@@ -69,6 +89,17 @@ fn join(captures: &[Capture]) -> Result<(Header, Vec<Place>)> {
             }
         }
         header.recording.only_matched |= own.recording.only_matched;
+        for lacking in &own.recording.unavailable {
+            if !header.recording.unavailable.contains(lacking) {
+                header.recording.unavailable.push(lacking.clone());
+            }
+        }
+        for line in own.recording.made_from.lines() {
+            if !header.recording.made_from.lines().any(|known| known == line) {
+                header.recording.made_from.push('\n');
+                header.recording.made_from.push_str(line);
+            }
+        }
         let starts = [header.recording.start_ns, own.recording.start_ns.wrapping_add(wall_of(capture))];
         header.recording.start_ns = if places.len() == 1 { starts[1] } else { starts[0].min(starts[1]) };
     }
@@ -81,4 +112,17 @@ fn join(captures: &[Capture]) -> Result<(Header, Vec<Place>)> {
     header.host = hosts.next().unwrap_or_default();
     header.more_hosts = hosts.collect();
     Ok((header, places))
+}
+
+/// The first capture that was recorded otherwise than the one before all, and in what.
+fn difference(captures: &[Capture]) -> Option<(usize, &'static str)> {
+    let recording = |capture: &Capture| capture.header().recording.clone();
+    let first = recording(captures.first()?);
+    captures.iter().map(recording).enumerate().find_map(|(at, own)| {
+        let differs = |is: bool, what| is.then_some((at, what));
+        differs(own.filters != first.filters, "filters")
+            .or(differs(own.policies != first.policies, "policies"))
+            .or(differs(own.events != first.events, "events"))
+            .or(differs(own.only_matched != first.only_matched, "rules of what is kept (--only-matched)"))
+    })
 }

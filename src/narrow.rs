@@ -7,6 +7,8 @@ use pipeline::source::File;
 use scopes::{Plan, ScopeSet};
 
 use crate::filters::FilterOptions;
+use crate::made_from;
+use crate::rotated;
 
 /// A sentence for each thing that cannot be answered in full.
 pub fn warnings(source: &Source, plan: &Plan, asked: &FilterOptions) -> Vec<String> {
@@ -16,6 +18,20 @@ pub fn warnings(source: &Source, plan: &Plan, asked: &FilterOptions) -> Vec<Stri
         events(file, plan, &mut warnings);
     }
     warnings
+}
+
+/// A sentence for each set among the files that is not whole, or not one.
+pub fn sets(source: &Source) -> Vec<String> {
+    rotated::warnings(source.files().iter().map(|file| (file.name.as_str(), file.capture.header())))
+}
+
+/// A sentence for each cut that may have taken away what is asked for.
+pub fn cuts(source: &Source, asked: &FilterOptions) -> Vec<String> {
+    let of_file = |file: &File| {
+        let cuts = made_from::warnings(&file.capture.header().recording.made_from, asked);
+        cuts.into_iter().map(|cut| format!("{}: {cut}", file.name)).collect::<Vec<_>>()
+    };
+    source.files().iter().flat_map(of_file).collect()
 }
 
 /// A capture of `--only-matched` holds the answer to the filters that it was recorded with, and to narrower ones.

@@ -29,7 +29,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
             stderr::say(format_args!("{name}: {what}; {lost_bytes} bytes are lost"));
         }
     }
-    let header = target::header(&capture, "recover");
+    let header = target::header(&capture, "recover", &[options.input.provenance()?]);
     let mut writer = options.target.create(&header, &options.input.paths())?;
     let mut copier = options.target.copier();
     copier.sides(&capture, &mut writer, &mut AsItIs, Place::default()).context("writing")?;

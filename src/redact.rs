@@ -1,6 +1,6 @@
 //! `tracer redact`: a capture that can be given away.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -10,11 +10,14 @@ use format::rewrite::Place;
 use crate::inputs::Input;
 use crate::outcome::Outcome;
 use crate::target::{self, Target};
+use crate::{glob, stderr};
 
 /// WHAT is argv, env, paths, addresses, hosts, comm, data, users, containers, any (every text and buffer), or
-/// EVENT.ARGUMENT (openat.pathname, *.buf); WHAT=GLOB means only the values that fit (paths=/home/*, any=*alice*). The
-/// first rule that fits decides, drops before hashes. What cannot be hashed part by part (packets, messages, listings of
-/// directories) is left out as a whole. Ids of containers, cgroups, processes and users stay.
+/// EVENT.ARGUMENT (openat.pathname, *.buf); WHAT=GLOB means only the values that fit (paths=/home/*, any=*alice*), in
+/// small or capital letters. The first rule that fits decides, drops before hashes. What cannot be hashed part by part
+/// (packets, messages, listings of directories) is left out as a whole. Ids of containers, cgroups, processes and users
+/// stay. Nothing is written when a rule changes nothing, or when something that was taken out of one place still stands in
+/// another.
 #[derive(Args, Debug)]
 pub struct Options {
     #[command(flatten)]
@@ -27,36 +30,105 @@ pub struct Options {
     /// Leave values out
     #[arg(long, value_name = "WHAT[=GLOB]", value_delimiter = ',')]
     drop: Vec<String>,
-    /// Hash with what this file holds, so that several captures get equal hashes; otherwise with a secret nobody keeps
+    /// Hash with what this file holds (16 bytes or more), so that several captures get equal hashes; otherwise with a
+    /// secret nobody keeps
     #[arg(long, value_name = "FILE")]
     secret: Option<PathBuf>,
+    /// Go on when a rule changes nothing
+    #[arg(long)]
+    allow_unused: bool,
+    /// Go on when something that was taken out of one place still stands in another
+    #[arg(long)]
+    allow_leftovers: bool,
 }
 
+/// A secret that is shorter can be tried.
+const SECRET_BYTES: usize = 16;
+
 pub fn run(options: &Options) -> Result<Outcome> {
-    let drops = options.drop.iter().map(|text| Rule::parse(text, Treatment::Drop));
-    let hashes = options.hash.iter().map(|text| Rule::parse(text, Treatment::Hash));
+    let read = |text: &String, treatment| Rule::parse(text, treatment, &glob::read);
+    let drops = options.drop.iter().map(|text| read(text, Treatment::Drop));
+    let hashes = options.hash.iter().map(|text| read(text, Treatment::Hash));
     let rules: Vec<Rule> = drops.chain(hashes).collect::<Result<_, _>>()?;
     if rules.is_empty() {
         bail!("nothing to redact: give --hash or --drop, such as --hash paths,argv,addresses,hosts");
     }
     let secret = match &options.secret {
-        Some(path) => std::fs::read(path).with_context(|| format!("reading {}", path.display()))?,
+        Some(path) => secret(path)?,
         None => format::SigningKey::generate()?.to_text().into_bytes(),
     };
+    let name = || options.input.file.display().to_string();
     let capture = options.input.open()?;
     let mut redactor = Redactor::new(rules, &secret);
-    let mut header = target::header(&capture, "redact");
+    redactor.check(capture.schema())?;
+    // The rules are not told: they name what is hidden.
+    let mut header = target::header(&capture, "redact", &[options.input.provenance()?]);
+    redactor.header(&mut header.clone());
+    let mut copier = options.target.copier();
+    copier.survey(&capture, &mut redactor).with_context(name)?;
+    tell_counts(&redactor, options.allow_unused)?;
+
+    redactor.begin_checking();
     redactor.header(&mut header);
     let mut inputs = options.input.paths();
     inputs.extend(options.secret.as_deref());
     let mut writer = options.target.create(&header, &inputs)?;
-    let mut copier = options.target.copier();
     copier.sides(&capture, &mut writer, &mut redactor, Place::default())?;
     for block in 0..capture.blocks().len() {
-        copier
-            .block(&capture, block, &mut writer, &mut redactor, Place::default())
-            .with_context(|| options.input.file.display().to_string())?;
+        copier.block(&capture, block, &mut writer, &mut redactor, Place::default()).with_context(name)?;
     }
+    tell_leftovers(&redactor, options.allow_leftovers)?;
     options.target.finish(writer)?;
     Ok(Outcome::Done)
+}
+
+fn secret(path: &Path) -> Result<Vec<u8>> {
+    let name = path.display();
+    let is_file = path.metadata().with_context(|| format!("--secret {name}"))?.is_file();
+    if !is_file {
+        bail!("--secret {name} is no file: everybody has what a device holds");
+    }
+    let secret = std::fs::read(path).with_context(|| format!("--secret {name}"))?;
+    if secret.len() < SECRET_BYTES {
+        bail!("--secret {name} holds {} bytes: {SECRET_BYTES} and more cannot be tried", secret.len());
+    }
+    Ok(secret)
+}
+
+/// How many values each rule changes; one that changes none is most often misspelt.
+fn tell_counts(redactor: &Redactor, allow_unused: bool) -> Result<()> {
+    for (rule, count) in redactor.counts() {
+        let noun = if count == 1 { "value" } else { "values" };
+        stderr::note(format_args!("{rule}: {count} {noun}"));
+    }
+    let unused: Vec<&str> =
+        redactor.counts().filter(|(_, count)| *count == 0).map(|(rule, _)| rule).collect();
+    if !unused.is_empty() && !allow_unused {
+        bail!(
+            "{}: changed nothing, or all that it is about was decided by rules before it; nothing is written \
+             (--allow-unused goes on)",
+            unused.join(", ")
+        );
+    }
+    Ok(())
+}
+
+fn tell_leftovers(redactor: &Redactor, allow_leftovers: bool) -> Result<()> {
+    if redactor.is_search_partial() {
+        stderr::warn("more values were taken out than are remembered: not all of them were searched for");
+    }
+    let leftovers = redactor.leftovers();
+    if leftovers.is_empty() {
+        return Ok(());
+    }
+    let places: Vec<String> = leftovers.iter().map(|(place, count)| format!("{place} ({count})")).collect();
+    let said = format!("what was taken out still stands in {}", places.join(", "));
+    if !allow_leftovers {
+        bail!(
+            "{said}; nothing is written: add rules for these (argv, data, paths, EVENT.ARGUMENT), or \
+             --allow-leftovers"
+        );
+    }
+    stderr::warn(said);
+    Ok(())
 }

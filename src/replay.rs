@@ -108,6 +108,8 @@ fn ask(options: &Options, source: &Source) -> Result<Asked> {
         Asked::given(set, source).map_err(Diagnostics)?
     };
     if !options.quiet {
+        warnings.extend(narrow::sets(source));
+        warnings.extend(narrow::cuts(source, &options.scopes));
         if let Some(plan) = asked.plan() {
             warnings.extend(narrow::warnings(source, plan, &options.scopes));
         }

@@ -67,6 +67,47 @@ pub fn standings(files: &[(String, Verdict)]) -> Vec<Standing> {
     standings
 }
 
+/// What is wrong with sets among files that are read as one: a part that is missing between others, and parts of another
+/// recording under the same name, as an older and longer set leaves them. By what the files say, which nobody verified.
+pub fn warnings<'a>(files: impl Iterator<Item = (&'a str, &'a Header)>) -> Vec<String> {
+    let mut sets: BTreeMap<(String, Set<'_>), Vec<u32>> = BTreeMap::new();
+    for (name, header) in files.filter(|(_, header)| is_part(header)) {
+        if let Some(of) = set_name(name) {
+            sets.entry((of, set(header))).or_default().push(header.recording.part);
+        }
+    }
+    let mut warnings = Vec::new();
+    let mut before: Option<&str> = None;
+    for ((name, _), parts) in &mut sets {
+        parts.sort_unstable();
+        for pair in parts.windows(2) {
+            if let [one, next] = pair
+                && next - one > 1
+            {
+                let (first, last) = (one + 1, next - 1);
+                let missing = if first == last { first.to_string() } else { format!("{first} to {last}") };
+                warnings.push(format!("{name}: part {missing} of the set is missing between the others"));
+            }
+        }
+        if before == Some(name) {
+            warnings.push(format!("{name}: parts of more than one recording have this name"));
+        }
+        before = Some(name);
+    }
+    warnings
+}
+
+/// `c.*.trz` of `c.0003.trz`; `None` of a name without a number.
+fn set_name(name: &str) -> Option<String> {
+    let is_number = |word: &str| word.len() >= 4 && word.bytes().all(|byte| byte.is_ascii_digit());
+    let (before, last) = name.rsplit_once('.')?;
+    if is_number(last) {
+        return Some(format!("{before}.*"));
+    }
+    let (stem, number) = before.rsplit_once('.')?;
+    is_number(number).then(|| format!("{stem}.*.{last}"))
+}
+
 fn put(standings: &mut [Standing], at: usize, standing: Standing) {
     if let Some(place) = standings.get_mut(at) {
         *place = standing;
@@ -80,4 +121,32 @@ fn whole(verdict: &Verdict) -> Option<&Header> {
 /// The first part is known only by others that follow it: every recording is the first part of something.
 fn is_part(header: &Header) -> bool {
     header.recording.made_from.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_that_are_missing_or_of_another_recording_are_told() {
+        let header = |start_ns, part| {
+            let mut header = Header::default();
+            (header.recording.start_ns, header.recording.part) = (start_ns, part);
+            header
+        };
+        let warned = |files: &[(&str, u64, u32)]| {
+            let files: Vec<_> =
+                files.iter().map(|(name, start, part)| (*name, header(*start, *part))).collect();
+            warnings(files.iter().map(|(name, header)| (*name, header)))
+        };
+        assert_eq!(warned(&[("c.0000.trz", 5, 0), ("c.0001.trz", 5, 1), ("d.trz", 9, 0)]), [""; 0]);
+        assert_eq!(
+            warned(&[("c.0003.trz", 5, 3), ("c.0000.trz", 5, 0), ("c.0001.trz", 5, 1)]),
+            ["c.*.trz: part 2 of the set is missing between the others"]
+        );
+        assert_eq!(
+            warned(&[("a/c.0000", 5, 0), ("a/c.0001", 4, 1), ("b/c.0000", 3, 0)]),
+            ["a/c.*: parts of more than one recording have this name"]
+        );
+    }
 }

@@ -74,13 +74,16 @@ impl Target {
     }
 }
 
-/// The header of a capture that is made from this one.
-pub fn header(capture: &Capture, made_by: &str) -> Header {
+/// The header of a capture that is made from this one. `command`: what was done, in words that may be given away;
+/// `sources`: of each capture, what verifying it came to. One line each, the newest first.
+pub fn header(capture: &Capture, command: &str, sources: &[String]) -> Header {
     let mut header = capture.header().clone();
     header.schema = capture.schema().declarations();
     let before = std::mem::take(&mut header.recording.made_from);
-    header.recording.made_from =
-        if before.is_empty() { made_by.to_owned() } else { format!("{made_by}, {before}") };
+    let mut lines = vec![command.to_owned()];
+    lines.extend(sources.iter().map(|source| format!("  of {source}")));
+    lines.extend((!before.is_empty()).then_some(before));
+    header.recording.made_from = lines.join("\n");
     // What follows a part of a rotated set is not this.
     header.recording.previous_head = None;
     header

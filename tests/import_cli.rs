@@ -204,3 +204,39 @@ fn lines_of_newer_releases_are_imported_with_their_containers_and_policies() {
     printed(&["import", &text(&log), "-o", &again]);
     assert_eq!(printed(&["replay", &again, "-o", "json"]), json);
 }
+
+#[test]
+fn logs_with_a_byte_order_mark_and_packed_logs_are_read_as_they_are_meant() {
+    let folder = Folder::new();
+    let file = folder.capture("a.trz", id_and_ls());
+    let log = printed(&["replay", &file, "-o", "json"]);
+    let import = |name: &str, bytes: &[u8]| {
+        let path = folder.path(name);
+        std::fs::write(&path, bytes).unwrap();
+        let out = text(&folder.path(&format!("{name}.trz")));
+        printed(&["import", &text(&path), "-o", &out]);
+        printed(&["replay", &out, "-o", "json"])
+    };
+    let plain = import("plain.json", log.as_bytes());
+    assert_eq!(import("marked.json", format!("\u{feff}{log}").as_bytes()), plain);
+    let path = text(&folder.path("plain.json"));
+    let gzip = std::process::Command::new("gzip").args(["-c", &path]).output().expect("gzip is there").stdout;
+    assert_eq!(import("packed.json.gz", &gzip), plain);
+    // Two pieces, as rotated logs are put together; and one that ends early is an error.
+    let (first, second) = log.split_at(log.find('\n').unwrap() + 1);
+    let pieces: Vec<u8> = [first, second]
+        .iter()
+        .enumerate()
+        .flat_map(|(at, part)| {
+            let piece = folder.path(&format!("piece{at}"));
+            std::fs::write(&piece, part).unwrap();
+            std::process::Command::new("gzip").args(["-c", &text(&piece)]).output().unwrap().stdout
+        })
+        .collect();
+    assert_eq!(import("pieces.json.gz", &pieces), plain);
+    let torn = folder.path("torn.json.gz");
+    std::fs::write(&torn, &gzip[..gzip.len() / 2]).unwrap();
+    let output = tracer(&["import", &text(&torn), "-o", &text(&folder.path("torn.trz"))]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(!folder.path("torn.trz").exists());
+}

@@ -4,141 +4,191 @@
 //! that filters on equality and shared directories keep their meaning, and nobody without the key can try values.
 //!
 //! What a rule is about stands in more places than one: an address also in messages and packets, a host's name in what
-//! `uname` returned. Where a value stands inside something that cannot be rewritten part by part, the whole is dropped.
+//! `uname` returned. [`bearing`] decides for every kind of value what it may say of every subject, and what is not known
+//! may say anything. Where a value stands inside something that cannot be rewritten part by part, the whole is dropped.
+//!
+//! A capture is gone through twice. The first time says how many values each rule changes, and remembers what is taken
+//! out. The second time writes, and looks whether any of that still stands in what is written.
 
-use events::{ArgKind, Event, Raw, Source, StructKind, value};
+mod address;
+mod bearing;
+mod descriptor;
+mod forms;
+mod header;
+mod leftover;
+mod rule;
 
-use crate::redact_address::{self, Packet};
+use std::cell::{Cell, RefCell};
+
+use events::{ArgKind, Raw, vectors::Message};
+
 use crate::rewrite::{Change, Copied, Edit, Text};
-use crate::{Error, Result};
-
-/// What kind of value a rule is about.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Subject {
-    /// Every text and buffer, whatever it is.
-    Any,
-    /// Arguments of commands, also those in the header.
-    Argv,
-    /// Environments.
-    Env,
-    /// Every string that an event has as an argument, executables, cgroups, what descriptors stand for, and directories'
-    /// listings.
-    Paths,
-    /// Socket addresses. Packets are dropped.
-    Addresses,
-    /// Node names, and the host's name and boot id in the header.
-    Hosts,
-    Comm,
-    /// Buffers of reads, writes, messages and requests.
-    Data,
-    Users,
-    /// Names and images of containers and pods.
-    Containers,
-    /// One argument, such as `openat.pathname`; either part may be `*`.
-    Argument {
-        event: String,
-        name: String,
-    },
-}
-
-/// What becomes of a value.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Treatment {
-    Drop,
-    Hash,
-}
-
-/// A rule: values of a kind, and when `glob` is given, only those that it fits (`*` stands for any bytes).
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Rule {
-    pub subject: Subject,
-    pub treatment: Treatment,
-    pub glob: Option<String>,
-}
-
-impl Rule {
-    /// Reads `WHAT` or `WHAT=GLOB`, as in `paths=/home/*`.
-    pub fn parse(text: &str, treatment: Treatment) -> Result<Rule> {
-        let (what, glob) = match text.split_once('=') {
-            Some((what, glob)) => (what, Some(glob.to_owned())),
-            None => (text, None),
-        };
-        let subject = match what {
-            "any" => Subject::Any,
-            "argv" => Subject::Argv,
-            "env" => Subject::Env,
-            "paths" => Subject::Paths,
-            "addresses" => Subject::Addresses,
-            "hosts" => Subject::Hosts,
-            "comm" => Subject::Comm,
-            "data" => Subject::Data,
-            "users" => Subject::Users,
-            "containers" => Subject::Containers,
-            _ => match what.split_once('.') {
-                Some((event, name)) => Subject::Argument { event: event.to_owned(), name: name.to_owned() },
-                None => {
-                    return Err(Error::Key {
-                        what: format!(
-                            "`{what}` cannot be redacted: argv, env, paths, addresses, hosts, comm, data, users, containers, any or EVENT.ARGUMENT can"
-                        ),
-                    });
-                }
-            },
-        };
-        Ok(Rule { subject, treatment, glob })
-    }
-
-    fn is_about(&self, subject: &Subject) -> bool {
-        self.subject == *subject || self.subject == Subject::Any
-    }
-
-    pub(crate) fn fits(&self, value: &[u8]) -> bool {
-        self.glob.as_ref().is_none_or(|glob| fits(glob.as_bytes(), value))
-    }
-}
+use crate::{Result, Schema};
+use address::Packet;
+use bearing::{Bearing, Form, StringsAre, TextIs, bearing};
+pub use leftover::Leftovers;
+use leftover::Removed;
+use rule::What;
+pub use rule::{Glob, ReadGlob, Rule, Subject, Treatment};
 
 /// Applies rules; the first that fits a value decides.
 #[derive(Debug)]
 pub struct Redactor {
-    pub(crate) rules: Vec<Rule>,
-    pub(crate) key: [u8; 32],
-    /// Names of hosts that are redacted: nothing that holds one may stay.
-    pub(crate) host_names: Vec<Vec<u8>>,
+    rules: Vec<Rule>,
+    key: [u8; 32],
+    /// Names of hosts that are redacted, in small letters: nothing that holds one may stay.
+    host_names: Vec<Vec<u8>>,
+    /// By rule: how many values it changed.
+    changed: Vec<Cell<u64>>,
+    removed: RefCell<Removed>,
+    /// The second time.
+    is_checking: bool,
+    leftovers: RefCell<Leftovers>,
 }
+
+/// Which rule decides about a value; `None`: it has the name of a redacted host.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Judged {
+    rule: Option<usize>,
+    treatment: Treatment,
+}
+
+/// Event and argument that a value is of, for rules that name them.
+type Named<'a> = Option<(&'a str, &'a str)>;
 
 impl Redactor {
     /// Captures that are redacted with the same secret get the same hashes.
     pub fn new(rules: Vec<Rule>, secret: &[u8]) -> Redactor {
-        let key = blake3::derive_key("tracer capture redaction 1", secret);
-        Redactor { rules, key, host_names: Vec::new() }
-    }
-
-    pub(crate) fn treatment(&self, subject: &Subject, value: &[u8]) -> Option<Treatment> {
-        let rule = self.rules.iter().find(|rule| rule.is_about(subject) && rule.fits(value));
-        rule.map(|rule| rule.treatment).or_else(|| self.names_a_host(value).then_some(Treatment::Hash))
-    }
-
-    /// What the rules that are about one of these subjects make of a value that cannot be rewritten.
-    fn opaque(&self, subjects: &[Subject], value: &[u8]) -> Change {
-        match subjects.iter().any(|subject| self.treatment(subject, value).is_some()) {
-            true => Change::Missing,
-            false => Change::Keep,
+        let changed = rules.iter().map(|_| Cell::new(0)).collect();
+        Redactor {
+            rules,
+            key: blake3::derive_key("tracer capture redaction 2", secret),
+            host_names: Vec::new(),
+            changed,
+            removed: RefCell::default(),
+            is_checking: false,
+            leftovers: RefCell::default(),
         }
     }
 
-    pub(crate) fn names_a_host(&self, value: &[u8]) -> bool {
-        self.host_names.iter().any(|name| value.windows(name.len()).any(|part| part == name.as_slice()))
+    /// Refuses rules for arguments that no event of the capture has.
+    pub fn check(&self, schema: &Schema) -> Result<()> {
+        self.rules.iter().try_for_each(|rule| rule.check(schema))
     }
 
-    pub(crate) fn treated(&self, treatment: Treatment, value: &[u8]) -> Vec<u8> {
-        match treatment {
+    /// Each rule as it was given, and how many values it has changed.
+    pub fn counts(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.rules.iter().zip(&self.changed).map(|(rule, count)| (rule.text.as_str(), count.get()))
+    }
+
+    /// From now on, what is written is searched for what was taken out.
+    pub fn begin_checking(&mut self) {
+        self.is_checking = true;
+    }
+
+    /// Where something that was taken out elsewhere still stands.
+    pub fn leftovers(&self) -> Leftovers {
+        self.leftovers.borrow().clone()
+    }
+
+    /// More values were taken out than are remembered, so that not all of them were searched for.
+    pub fn is_search_partial(&self) -> bool {
+        self.removed.borrow().is_full
+    }
+
+    fn judge(&self, named: Named<'_>, form: Form, value: &[u8]) -> Option<Judged> {
+        let (mut whole, mut inside) = (None, None);
+        let found = self.rules.iter().position(|rule| {
+            let bears =
+                match (&rule.what, named) {
+                    (What::Subject(subject), _) => bearing(form, *subject),
+                    (What::Argument { .. }, Some((event, name))) if rule.names(event, name) => {
+                        if is_text(form) { Bearing::Is } else { Bearing::Holds }
+                    }
+                    (What::Argument { .. }, _) => Bearing::Never,
+                };
+            match (bears, &rule.glob) {
+                (Bearing::Never, _) => false,
+                (Bearing::Hides, _) | (_, None) => true,
+                (Bearing::Is, Some(glob)) => {
+                    whole.get_or_insert_with(|| forms::whole(value)).iter().any(|form| glob.fits(form))
+                }
+                (Bearing::Holds, Some(glob)) => {
+                    inside.get_or_insert_with(|| forms::inside(value)).iter().any(|form| glob.is_inside(form))
+                }
+            }
+        });
+        match found.and_then(|at| Some((at, self.rules.get(at)?.treatment))) {
+            Some((at, treatment)) => Some(Judged { rule: Some(at), treatment }),
+            None if self.names_a_host(value) => Some(Judged { rule: None, treatment: Treatment::Hash }),
+            None => None,
+        }
+    }
+
+    /// The same for a text beside the events.
+    fn judge_text(&self, is: TextIs, text: &[u8]) -> Option<Judged> {
+        self.judge(None, Form::Text(is), text)
+    }
+
+    /// Counts a value that is taken out. `texts`: what is looked for in what is written.
+    fn count(&self, judged: Judged, texts: &[&[u8]]) {
+        if self.is_checking {
+            return;
+        }
+        if let Some(count) = judged.rule.and_then(|at| self.changed.get(at)) {
+            count.set(count.get() + 1);
+        }
+        let mut removed = self.removed.borrow_mut();
+        texts.iter().for_each(|text| removed.add(&forms::small(text)));
+    }
+
+    /// Notes a value that is written though it holds something that was taken out elsewhere.
+    fn search(&self, place: impl FnOnce() -> String, is_text: bool, written: &[u8]) {
+        if !self.is_checking {
+            return;
+        }
+        let removed = self.removed.borrow();
+        let is_in = match is_text {
+            true => removed.is_in(&forms::small(written)),
+            false => forms::inside(written).iter().any(|form| removed.is_in(form)),
+        };
+        if is_in {
+            *self.leftovers.borrow_mut().entry(place()).or_default() += 1;
+        }
+    }
+
+    /// The rule for everything whose glob is still inside of a value.
+    fn still_holds(&self, written: &[u8]) -> Option<Judged> {
+        let mut inside = None;
+        let found = self.rules.iter().position(|rule| {
+            let is_about = matches!(rule.what, What::Subject(Subject::Any));
+            let Some(glob) = rule.glob.as_ref().filter(|_| is_about) else { return false };
+            let glob_is_in = |form: &Vec<u8>| glob.is_inside(form);
+            !glob.fits(b"") && inside.get_or_insert_with(|| forms::inside(written)).iter().any(glob_is_in)
+        })?;
+        Some(Judged { rule: Some(found), treatment: Treatment::Drop })
+    }
+
+    fn names_a_host(&self, value: &[u8]) -> bool {
+        if self.host_names.is_empty() {
+            return false;
+        }
+        let forms = forms::inside(value);
+        let has = |form: &Vec<u8>, name: &[u8]| form.windows(name.len()).any(|part| part == name);
+        self.host_names.iter().any(|name| forms.iter().any(|form| has(form, name)))
+    }
+
+    /// What takes the place of a text.
+    fn treated(&self, judged: Judged, value: &[u8]) -> Vec<u8> {
+        self.count(judged, &[value]);
+        match judged.treatment {
             Treatment::Drop => Vec::new(),
             Treatment::Hash => self.hash_text(value),
         }
     }
 
-    /// Eight hex digits for each part between slashes.
-    pub(crate) fn hash_text(&self, text: &[u8]) -> Vec<u8> {
+    /// Sixteen hex digits, 64 bits, for each part between slashes.
+    fn hash_text(&self, text: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(text.len());
         for (at, part) in text.split(|b| *b == b'/').enumerate() {
             if at > 0 {
@@ -147,18 +197,22 @@ impl Redactor {
             if matches!(part, b"" | b"." | b"..") {
                 out.extend_from_slice(part);
             } else {
-                let hash = blake3::keyed_hash(&self.key, part).to_hex();
-                out.extend_from_slice(hash.as_bytes().get(..8).unwrap_or_default());
+                out.extend_from_slice(&self.digits(part));
             }
         }
         out
     }
 
-    fn strings(&self, subject: &Subject, bytes: &[u8]) -> Option<Vec<u8>> {
+    fn digits(&self, part: &[u8]) -> [u8; 16] {
+        let hex = blake3::keyed_hash(&self.key, part).to_hex();
+        hex.as_bytes().first_chunk().copied().unwrap_or_default()
+    }
+
+    fn strings(&self, named: Named<'_>, are: StringsAre, bytes: &[u8]) -> Option<Vec<u8>> {
         let mut out = Vec::new();
-        for string in value::strings(bytes) {
-            match self.treatment(subject, string) {
-                Some(treatment) => out.extend_from_slice(&self.treated(treatment, string)),
+        for string in events::value::strings(bytes) {
+            match self.judge(named, Form::Strings(are), string) {
+                Some(judged) => out.extend_from_slice(&self.treated(judged, string)),
                 None => out.extend_from_slice(string),
             }
             out.push(0);
@@ -166,280 +220,195 @@ impl Redactor {
         (out != bytes).then_some(out)
     }
 
-    /// What a rule for one argument by its name makes of a value.
-    pub(crate) fn named(&self, event: &str, name: &str, value: &[u8]) -> Option<Treatment> {
-        let fits = |rule: &&Rule| {
-            let Subject::Argument { event: of, name: called } = &rule.subject else { return false };
-            fits(of.as_bytes(), event.as_bytes())
-                && fits(called.as_bytes(), name.as_bytes())
-                && rule.fits(value)
+    fn number(&self, named: (&str, &str), number: u64) -> Change {
+        let text = number.to_string();
+        let rule = self.rules.iter().position(|rule| {
+            rule.names(named.0, named.1) && rule.glob.as_ref().is_none_or(|glob| glob.fits(text.as_bytes()))
+        });
+        let Some((at, rule)) = rule.and_then(|at| Some((at, self.rules.get(at)?))) else {
+            return Change::Keep;
         };
-        self.rules.iter().find(fits).map(|rule| rule.treatment)
+        self.count(Judged { rule: Some(at), treatment: rule.treatment }, &[]);
+        match rule.treatment {
+            Treatment::Drop => Change::Missing,
+            Treatment::Hash => {
+                let hash = blake3::keyed_hash(&self.key, &number.to_le_bytes());
+                Change::Number(hash.as_bytes().first_chunk().map_or(0, |b| u64::from_le_bytes(*b)))
+            }
+        }
+    }
+
+    /// What becomes of bytes of a form.
+    fn bytes(&self, named: (&str, &str), form: Form, bytes: &[u8]) -> Change {
+        let some = Some(named);
+        let judged = match form {
+            Form::Strings(are) => return self.strings(some, are, bytes).map_or(Change::Keep, Change::Bytes),
+            Form::Sockaddr => return self.sockaddr(some, bytes),
+            Form::Packet => self.judge(some, form, bytes).or_else(|| {
+                let is_named = |end: &String| self.judge(some, Form::Text(TextIs::Address), end.as_bytes());
+                Packet::ends(bytes).iter().find_map(is_named)
+            }),
+            Form::Messages => self.messages(some, bytes),
+            Form::Tree { .. } => self.tree(some, form, bytes),
+            Form::Numbers
+            | Form::Descriptor
+            | Form::Text(_)
+            | Form::Buffer
+            | Form::Listing
+            | Form::NodeNames
+            | Form::Request
+            | Form::Unknown => self.judge(some, form, bytes),
+        };
+        let Some(judged) = judged else { return Change::Keep };
+        match (judged.treatment, form) {
+            (Treatment::Hash, Form::Text(_)) => Change::Bytes(self.treated(judged, bytes)),
+            (Treatment::Hash, Form::Buffer) => {
+                self.count(judged, &[]);
+                Change::Bytes(self.digits(bytes).to_vec())
+            }
+            (Treatment::Drop, Form::Text(_)) => {
+                self.count(judged, &[bytes]);
+                Change::Missing
+            }
+            // Their insides cannot be hashed one by one.
+            _ => {
+                self.count(judged, &[]);
+                Change::Missing
+            }
+        }
+    }
+
+    /// A message is dropped for its address, its data or its control data.
+    fn messages(&self, named: Named<'_>, bytes: &[u8]) -> Option<Judged> {
+        // The addresses are judged by what they are; the whole by what it holds.
+        let of_address = |message: Message<'_>| {
+            let (is, texts) = address::texts(message.name)?;
+            texts.iter().find_map(|text| self.judge(named, Form::Text(is), text))
+        };
+        let whole = |form| self.judge(named, form, bytes);
+        let by_address = Message::all(bytes).filter(|message| !message.name.is_empty()).find_map(|message| {
+            let unknown = address::texts(message.name).is_none();
+            if unknown { self.judge(named, Form::Request, message.name) } else { of_address(message) }
+        });
+        by_address
+            .or_else(|| whole(Form::Buffer))
+            .or_else(|| whole(Form::NodeNames).filter(|it| self.is_glob(*it)))
+    }
+
+    /// Whether a rule decided by a glob, or a host's name did.
+    fn is_glob(&self, judged: Judged) -> bool {
+        judged.rule.is_none_or(|at| self.rules.get(at).is_some_and(|rule| rule.glob.is_some()))
+    }
+
+    /// A tree is dropped when one of its texts is to be, or all of it may be.
+    fn tree(&self, named: Named<'_>, form: Form, bytes: &[u8]) -> Option<Judged> {
+        let of_text = |text: &Vec<u8>| {
+            let found = self.rules.iter().position(|rule| {
+                let is_about = match &rule.what {
+                    What::Subject(subject) => bearing(form, *subject) != Bearing::Never,
+                    What::Argument { .. } => named.is_some_and(|(event, name)| rule.names(event, name)),
+                };
+                is_about
+                    && rule
+                        .glob
+                        .as_ref()
+                        .is_some_and(|glob| forms::whole(text).iter().any(|it| glob.fits(it)))
+            })?;
+            let treatment = self.rules.get(found)?.treatment;
+            Some(Judged { rule: Some(found), treatment })
+        };
+        address::leaves(bytes).iter().find_map(of_text).or_else(|| self.judge(named, form, bytes))
+    }
+
+    fn decide(&self, row: &Copied<'_>, position: usize, value: Raw<'_>) -> Change {
+        let Some(arg) = row.event.args.get(position) else { return Change::Missing };
+        let named = (row.event.name, arg.name);
+        let bytes = match value {
+            Raw::Missing => return Change::Keep,
+            Raw::Number(number) => return self.number(named, number),
+            Raw::Bytes(bytes) => bytes,
+        };
+        let number = |at: usize| match (row.event.args.get(at).map(|arg| arg.kind), row.args.get(at)) {
+            (_, Some(Raw::Number(number))) => *number,
+            (Some(ArgKind::Fd), Some(stored)) => stored.descriptor().map_or(0, |(number, _)| number),
+            _ => 0,
+        };
+        match bearing::form(row.event, position, &number) {
+            (Form::Descriptor, _) => self.descriptor(Some(named), value),
+            (form, 0) => self.bytes(named, form, bytes),
+            // A variant keeps its number; only what that points to is taken out.
+            (form, start) => {
+                let (head, pointed) = bytes.split_at(start.min(bytes.len()));
+                if pointed.is_empty() {
+                    let number = head.first_chunk().map_or(0, |head| u64::from_le_bytes(*head));
+                    return match self.number(named, number) {
+                        Change::Number(number) => Change::Bytes(number.to_le_bytes().to_vec()),
+                        change => change,
+                    };
+                }
+                match self.bytes(named, form, pointed) {
+                    Change::Bytes(pointed) => Change::Bytes([head, &pointed].concat()),
+                    Change::Missing => Change::Bytes(head.to_vec()),
+                    change => change,
+                }
+            }
+        }
     }
 }
 
-/// What a text argument is, by its name.
-pub(crate) fn subject_of_text(event: &str, name: &str) -> Subject {
-    match name {
-        "old_name" | "new_name" if event == "task_rename" => Subject::Comm,
-        "name" if matches!(event, "sethostname" | "setdomainname") => Subject::Hosts,
-        "src" | "dst" if event.starts_with("net_") => Subject::Addresses,
-        _ if name == "comm" || name.ends_with("_comm") => Subject::Comm,
-        _ => Subject::Paths,
-    }
+/// Whether a glob is held against the whole value.
+fn is_text(form: Form) -> bool {
+    matches!(form, Form::Text(_) | Form::Strings(_) | Form::Descriptor | Form::Sockaddr)
 }
 
 impl Edit for Redactor {
     fn argument(&mut self, row: &Copied<'_>, position: usize, value: Raw<'_>) -> Change {
-        let Some(arg) = row.event.args.get(position) else { return Change::Keep };
-        let bytes = match value {
-            Raw::Missing => return Change::Keep,
-            Raw::Number(number) => {
-                return match self.named(row.event.name, arg.name, number.to_string().as_bytes()) {
-                    Some(Treatment::Drop) => Change::Missing,
-                    Some(Treatment::Hash) => {
-                        let hash = blake3::keyed_hash(&self.key, &number.to_le_bytes());
-                        Change::Number(hash.as_bytes().first_chunk().map_or(0, |b| u64::from_le_bytes(*b)))
-                    }
-                    None => Change::Keep,
-                };
-            }
-            Raw::Bytes(bytes) => bytes,
+        let Some(arg) = row.event.args.get(position) else { return Change::Missing };
+        let change = self.decide(row, position, value);
+        let written = match (&change, value) {
+            (Change::Keep, Raw::Bytes(bytes)) => bytes,
+            (Change::Bytes(bytes), _) => bytes.as_slice(),
+            _ => return change,
         };
-        if arg.kind == ArgKind::Fd {
-            return self.descriptor(row.event, arg.name, value);
+        // Whatever a value was taken for, what a glob of `any` is inside of does not stay.
+        if let Some(judged) = self.still_holds(written) {
+            self.count(judged, &[]);
+            return Change::Missing;
         }
-        match self.named(row.event.name, arg.name, bytes) {
-            Some(treatment) => self.change(treatment, arg.kind, bytes),
-            None => self.by_kind(row.event, arg.name, arg.kind, bytes),
-        }
+        let is_text = matches!(arg.kind, ArgKind::Str | ArgKind::Text(_) | ArgKind::StrArray | ArgKind::Fd);
+        self.search(|| format!("{}.{}", row.event.name, arg.name), is_text, written);
+        change
     }
 
     fn text(&mut self, what: Text, text: &[u8]) -> Option<Vec<u8>> {
-        let subject = match what {
-            Text::Comm => Subject::Comm,
-            // `socket:[4026]` and its like say what kind a descriptor is of, and nothing else.
-            Text::Path if !text.contains(&b'/') => Subject::Any,
-            Text::Path => Subject::Paths,
-            Text::Host => Subject::Hosts,
-            Text::User => Subject::Users,
-            Text::Container => Subject::Containers,
-            Text::Argv => return self.strings(&Subject::Argv, text),
-        };
         if text.is_empty() {
             return None;
         }
-        self.treatment(&subject, text).map(|treatment| self.treated(treatment, text))
-    }
-}
-
-impl Redactor {
-    /// A listing of a directory or of mounts: it holds names, one after the other.
-    fn listing(&self, bytes: &[u8]) -> Change {
-        let about_paths = self.rules.iter().any(|rule| rule.is_about(&Subject::Paths));
-        if about_paths { Change::Missing } else { self.opaque(&[Subject::Data], bytes) }
-    }
-
-    fn by_kind(&self, event: &Event, name: &str, kind: ArgKind, bytes: &[u8]) -> Change {
-        match kind {
-            ArgKind::StrArray | ArgKind::StrList(_) => {
-                let subject = match name {
-                    "envp" | "env" => Subject::Env,
-                    "src_dns" | "dst_dns" => Subject::Hosts,
-                    _ => Subject::Argv,
+        let changed = match what {
+            Text::Argv => self.strings(None, StringsAre::Argv, text),
+            Text::Descriptor => self.stands_for(None, text),
+            _ => {
+                let is = match what {
+                    Text::Comm => TextIs::Comm,
+                    Text::Path if descriptor::is_kind(text) => TextIs::Kind,
+                    Text::Cgroup => TextIs::Cgroup,
+                    Text::Host => TextIs::Host,
+                    Text::User => TextIs::User,
+                    Text::Container => TextIs::Container,
+                    Text::Path | Text::Argv | Text::Descriptor => TextIs::Path,
                 };
-                self.strings(&subject, bytes).map_or(Change::Keep, Change::Bytes)
+                self.judge_text(is, text).map(|judged| self.treated(judged, text))
             }
-            ArgKind::Str | ArgKind::Text(_) => {
-                let treatment = self.treatment(&subject_of_text(event.name, name), bytes);
-                treatment.map_or(Change::Keep, |treatment| self.change(treatment, kind, bytes))
-            }
-            ArgKind::Sockaddr(_) => {
-                let treatment = redact_address::text(bytes)
-                    .and_then(|text| self.treatment(&Subject::Addresses, text.as_bytes()))
-                    .or_else(|| self.treatment(&Subject::Addresses, bytes));
-                treatment.map_or(Change::Keep, |treatment| self.change(treatment, kind, bytes))
-            }
-            ArgKind::Bytes(_) if matches!(event.source, Source::Packet) => {
-                let ends = Packet::ends(bytes);
-                let is_named =
-                    ends.iter().any(|end| self.treatment(&Subject::Addresses, end.as_bytes()).is_some());
-                if is_named {
-                    Change::Missing
-                } else {
-                    self.opaque(&[Subject::Addresses, Subject::Data], bytes)
-                }
-            }
-            ArgKind::Dirents(_) => self.listing(bytes),
-            ArgKind::Bytes(_) if event.name == "statmount" => self.listing(bytes),
-            ArgKind::Bytes(_) | ArgKind::Iovec(_) => match self.treatment(&Subject::Data, bytes) {
-                Some(treatment) => self.change(treatment, kind, bytes),
-                None => Change::Keep,
-            },
-            ArgKind::Msghdr | ArgKind::Mmsghdr(_) => {
-                let is_named = redact_address::of_messages(bytes)
-                    .any(|address| self.treatment(&Subject::Addresses, address.as_bytes()).is_some());
-                if is_named { Change::Missing } else { self.opaque(&[Subject::Data], bytes) }
-            }
-            // Requests with more than a number: addresses, names of interfaces, routes.
-            ArgKind::Any(_) if bytes.len() > 16 => {
-                let is_name = event.name == "prctl";
-                let subjects: &[Subject] = if is_name {
-                    &[Subject::Comm, Subject::Data]
-                } else {
-                    &[Subject::Data, Subject::Addresses]
-                };
-                self.opaque(subjects, bytes)
-            }
-            ArgKind::Struct(StructKind::Utsname) | ArgKind::Sized(StructKind::Utsname, _) => {
-                self.opaque(&[Subject::Hosts], bytes)
-            }
-            ArgKind::Tree => {
-                let texts = redact_address::texts(bytes);
-                let subjects = [Subject::Addresses, Subject::Hosts, Subject::Data];
-                let is_named = texts.iter().any(|text| self.opaque(&subjects, text) == Change::Missing);
-                if is_named { Change::Missing } else { self.opaque(&[Subject::Data], bytes) }
-            }
-            _ => self.opaque(&[Subject::Any], bytes),
+        };
+        let written = changed.as_deref().unwrap_or(text);
+        if let Some(judged) = self.still_holds(written) {
+            self.count(judged, &[]);
+            return Some(Vec::new());
         }
+        self.search(|| what.name().to_owned(), true, written);
+        changed
     }
-
-    fn change(&self, treatment: Treatment, kind: ArgKind, bytes: &[u8]) -> Change {
-        match (treatment, kind) {
-            (Treatment::Drop, _) => Change::Missing,
-            (Treatment::Hash, ArgKind::Str | ArgKind::Text(_)) => Change::Bytes(self.hash_text(bytes)),
-            (Treatment::Hash, ArgKind::Sockaddr(_)) => Change::Bytes(self.address(bytes)),
-            (Treatment::Hash, ArgKind::StrArray | ArgKind::StrList(_)) => {
-                let strings = value::strings(bytes).map(|s| [self.hash_text(s).as_slice(), b"\0"].concat());
-                Change::Bytes(strings.collect::<Vec<_>>().concat())
-            }
-            (Treatment::Hash, ArgKind::Bytes(_)) => Change::Bytes(
-                self.hash_text(b"data")
-                    .into_iter()
-                    .chain(blake3::keyed_hash(&self.key, bytes).to_hex().bytes().take(8))
-                    .collect(),
-            ),
-            // Their insides cannot be hashed one by one.
-            (Treatment::Hash, _) => Change::Missing,
-        }
-    }
-}
-
-/// Whether a text fits a pattern in which `*` stands for any bytes.
-pub fn fits(glob: &[u8], text: &[u8]) -> bool {
-    let mut parts = glob.split(|b| *b == b'*');
-    let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else { return false };
-    let mut parts = parts.peekable();
-    if parts.peek().is_none() {
-        return rest.is_empty();
-    }
-    while let Some(part) = parts.next() {
-        if parts.peek().is_none() {
-            return rest.ends_with(part);
-        }
-        let found = (0..=rest.len()).find(|at| rest.get(*at..).is_some_and(|rest| rest.starts_with(part)));
-        match found.and_then(|at| rest.get(at + part.len()..)) {
-            Some(after) => rest = after,
-            None => return false,
-        }
-    }
-    true
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn redactor(rules: &[(&str, Treatment)]) -> Redactor {
-        let rules = rules.iter().map(|(text, treatment)| Rule::parse(text, *treatment).unwrap()).collect();
-        Redactor::new(rules, b"secret")
-    }
-
-    #[test]
-    fn paths_keep_their_shape_and_equal_parts_stay_equal() {
-        let mut redactor = redactor(&[("paths=/home/*", Treatment::Hash)]);
-        assert_eq!(redactor.text(Text::Path, b"/etc/passwd"), None);
-        let one = redactor.text(Text::Path, b"/home/alice/notes.txt").unwrap();
-        let two = redactor.text(Text::Path, b"/home/alice/../alice").unwrap();
-        assert_eq!(one.len(), 3 * 9);
-        assert_eq!(one[..19], two[..19]);
-        assert_eq!(two[19..21], *b"..");
-        assert!(!one.windows(5).any(|w| w == b"alice"));
-    }
-
-    #[test]
-    fn addresses_keep_family_and_port() {
-        let redactor = redactor(&[]);
-        let address = [2, 0, 0, 53, 8, 8, 8, 8, 0, 0, 0, 0, 0, 0, 0, 0];
-        let changed = redactor.address(&address);
-        assert_eq!((&changed[..5], &changed[8..]), (&[2, 0, 0, 53, 10][..], &address[8..]));
-        assert_ne!(changed[5..8], address[5..8]);
-        assert_eq!(redactor.address(&address), changed);
-        for end in 0..address.len() {
-            assert!(redactor.address(&address[..end]).len() <= end);
-        }
-    }
-
-    fn changed(redactor: &mut Redactor, stands_for: &[u8]) -> Change {
-        let event = events::catalogue::by_name("read").unwrap();
-        let context = events::Context::default();
-        let row = Copied { event, context: &context, row: 0, ordinal: 0, time_ns: 0 };
-        let stored = [&7_u64.to_le_bytes()[..], stands_for].concat();
-        redactor.argument(&row, 0, Raw::Bytes(&stored))
-    }
-
-    #[test]
-    fn what_a_descriptor_stands_for_is_treated_as_the_path_or_address_that_it_is() {
-        let mut redactor = redactor(&[("paths=/home/*", Treatment::Hash), ("addresses", Treatment::Hash)]);
-        assert_eq!(changed(&mut redactor, b"/etc/passwd"), Change::Keep);
-        let Change::Bytes(path) = changed(&mut redactor, b"/home/alice/notes") else { panic!() };
-        assert_eq!(path[..8], 7_u64.to_le_bytes());
-        assert_eq!(path[8..], *redactor.text(Text::Path, b"/home/alice/notes").unwrap());
-        let Change::Bytes(tcp) = changed(&mut redactor, b"tcp 8.8.8.8:53->[2001:db8::1]:443") else {
-            panic!()
-        };
-        let tcp = String::from_utf8(tcp[8..].to_vec()).unwrap();
-        assert!(tcp.starts_with("tcp 10.") && tcp.contains(":53->[fd") && tcp.ends_with(":443"), "{tcp}");
-        assert!(!tcp.contains("8.8.8.8") && !tcp.contains("2001"), "{tcp}");
-        let Change::Bytes(unix) = changed(&mut redactor, b"unix ->/run/alice.sock") else { panic!() };
-        assert!(!unix.windows(5).any(|word| word == b"alice"), "{unix:?}");
-        let mut one =
-            Redactor::new(vec![Rule::parse("addresses=8.8.*", Treatment::Hash).unwrap()], b"secret");
-        assert_eq!(changed(&mut one, b"tcp 9.9.9.9:53->1.1.1.1:443"), Change::Keep);
-        let Change::Bytes(tcp) = changed(&mut one, b"tcp 9.9.9.9:53->8.8.8.8:443") else { panic!() };
-        assert!(tcp[8..].starts_with(b"tcp 9.9.9.9:53->10."), "{tcp:?}");
-        let mut dropping = Redactor::new(vec![Rule::parse("paths", Treatment::Drop).unwrap()], b"secret");
-        assert_eq!(changed(&mut dropping, b"memfd:x"), Change::Number(7));
-    }
-
-    #[test]
-    fn arguments_are_treated_one_by_one() {
-        let mut redactor = redactor(&[("argv=--password*", Treatment::Drop), ("argv=*@*", Treatment::Hash)]);
-        let changed = redactor.text(Text::Argv, b"mail\0--password=x\0a@b\0").unwrap();
-        assert!(changed.starts_with(b"mail\0\0"), "{changed:?}");
-        assert_eq!(changed.len(), 5 + 1 + 9);
-        assert_eq!(redactor.text(Text::Argv, b"ls\0-l\0"), None);
-    }
-
-    #[test]
-    fn globs_fit_as_in_shells() {
-        for (glob, text, yes) in [
-            ("*", "", true),
-            ("a*", "abc", true),
-            ("*c", "abc", true),
-            ("a*b*c", "a__b__c", true),
-            ("a*a", "a", false),
-            ("abc", "abcd", false),
-            ("*b*", "abc", true),
-            ("*x*", "abc", false),
-        ] {
-            assert_eq!(fits(glob.as_bytes(), text.as_bytes()), yes, "{glob} {text}");
-        }
-    }
-
-    #[test]
-    fn an_unknown_kind_is_refused_with_what_there_is() {
-        let error = Rule::parse("everything", Treatment::Drop).unwrap_err().to_string();
-        assert!(error.contains("argv, env, paths"), "{error}");
-    }
-}
+mod tests;

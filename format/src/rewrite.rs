@@ -6,7 +6,7 @@ use events::context::ContextFlags;
 use events::{Context, Event, Marks, Raw};
 
 use crate::{
-    Block, BlockBuilder, Capture, Cgroup, Clock, Encoder, Error, Loss, Options, Process, Result, Row,
+    Block, BlockBuilder, Capture, Cgroup, Clock, Encoder, Error, Header, Loss, Options, Process, Result, Row,
     Scratch, Side, User, Writer, limits,
 };
 
@@ -19,7 +19,12 @@ pub struct Copied<'a> {
     pub row: usize,
     /// Among the rows of its event in the block.
     pub ordinal: usize,
+    /// Boot clock.
     pub time_ns: u64,
+    /// The same by the block's own clock, ns since 1970.
+    pub wall_ns: u64,
+    /// All arguments by position: some say what others are.
+    pub args: &'a [Raw<'a>],
 }
 
 /// What becomes of a row.
@@ -44,8 +49,12 @@ pub enum Change {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Text {
     Comm,
-    /// A path of an executable or a cgroup, or what a descriptor stands for.
+    /// A path of an executable.
     Path,
+    /// The path of a cgroup, which may hold the id and name of a container or pod.
+    Cgroup,
+    /// What a descriptor stands for: a path, or the ends of a socket.
+    Descriptor,
     /// A node name.
     Host,
     /// The name of a user.
@@ -54,6 +63,22 @@ pub enum Text {
     Container,
     /// Strings, each followed by a NUL.
     Argv,
+}
+
+impl Text {
+    /// In words, for messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Text::Comm => "names of processes (comm)",
+            Text::Path => "paths of executables",
+            Text::Cgroup => "paths of cgroups",
+            Text::Descriptor => "open files of processes",
+            Text::Host => "node names (uts)",
+            Text::User => "names of users",
+            Text::Container => "containers and pods",
+            Text::Argv => "command lines of processes",
+        }
+    }
 }
 
 /// Changes made on the way; by default none.
@@ -65,6 +90,14 @@ pub trait Edit {
     fn argument(&mut self, _row: &Copied<'_>, _position: usize, _value: Raw<'_>) -> Change {
         Change::Keep
     }
+
+    /// Whether the row that was asked about last leaves without the names, paths and node names of its process.
+    fn hides_context(&mut self) -> bool {
+        false
+    }
+
+    /// Changes a process of those that were there when recording began.
+    fn process(&mut self, _process: &mut Process) {}
 
     /// The text that takes the place of this one; `None` leaves it.
     fn text(&mut self, _what: Text, _text: &[u8]) -> Option<Vec<u8>> {
@@ -128,14 +161,16 @@ impl Copier {
     ) -> Result<()> {
         let edited =
             |edit: &mut dyn Edit, what, text: &[u8]| edit.text(what, text).unwrap_or_else(|| text.to_vec());
-        let processes = capture.processes().iter().map(|process| Process {
+        let mut own: Vec<Process> = capture.processes().to_vec();
+        own.iter_mut().for_each(|process| edit.process(process));
+        let processes = own.iter().map(|process| Process {
             host: process.host.wrapping_add(place.host),
             start_ns: place.start(process.start_ns),
             parent_start_ns: place.start(process.parent_start_ns),
             comm: edited(edit, Text::Comm, &process.comm),
             exe: edited(edit, Text::Path, &process.exe),
             argv: edited(edit, Text::Argv, &process.argv),
-            fds: process.fds.iter().map(|(fd, text)| (*fd, edited(edit, Text::Path, text))).collect(),
+            fds: process.fds.iter().map(|(fd, text)| (*fd, edited(edit, Text::Descriptor, text))).collect(),
             ..process.clone()
         });
         let processes: Vec<Process> = processes.collect();
@@ -160,7 +195,7 @@ impl Copier {
                     }
                     container
                 });
-                let path = edit.text(Text::Path, cgroup.path.as_bytes());
+                let path = edit.text(Text::Cgroup, cgroup.path.as_bytes());
                 Cgroup {
                     host: cgroup.host.wrapping_add(place.host),
                     path: path.map_or_else(
@@ -205,20 +240,41 @@ impl Copier {
         edit: &mut dyn Edit,
         place: Place,
     ) -> Result<()> {
-        let Copier { encoder, builder, scratch, rows } = self;
+        self.rows += self.copy(capture, number, Some(writer), edit, place)?;
+        Ok(())
+    }
+
+    /// Shows an edit all that copying would, and writes nothing.
+    pub fn survey(&mut self, capture: &Capture, edit: &mut dyn Edit) -> Result<()> {
+        let mut nothing = Writer::create(std::io::sink(), &Header::default())?;
+        self.sides(capture, &mut nothing, edit, Place::default())?;
+        for number in 0..capture.blocks().len() {
+            self.copy::<std::io::Sink>(capture, number, None, edit, Place::default())?;
+        }
+        Ok(())
+    }
+
+    fn copy<W: Write>(
+        &mut self,
+        capture: &Capture,
+        number: usize,
+        writer: Option<&mut Writer<W>>,
+        edit: &mut dyn Edit,
+        place: Place,
+    ) -> Result<u64> {
+        let Copier { encoder, builder, scratch, rows: _ } = self;
         let block = capture.block(number, scratch)?;
         let mut copy = BlockCopy {
             capture,
             block: &block,
             place,
-            codes: vec![None; block.contexts()?.len()],
+            codes: [vec![None; block.contexts()?.len()], vec![None; block.contexts()?.len()]],
             ordinals: vec![0; block.event_list().len()],
             encoder,
             builder,
         };
         copy.begin();
-        *rows += copy.rows(writer, edit)?;
-        Ok(())
+        copy.rows(writer, edit)
     }
 }
 
@@ -226,8 +282,8 @@ struct BlockCopy<'a> {
     capture: &'a Capture,
     block: &'a Block,
     place: Place,
-    /// By context code: its code in the builder, once a row has needed it.
-    codes: Vec<Option<u32>>,
+    /// By context code: its code in the builder, once a row has needed it; and the same of contexts without texts.
+    codes: [Vec<Option<u32>>; 2],
     ordinals: Vec<usize>,
     encoder: &'a mut Encoder,
     builder: &'a mut BlockBuilder,
@@ -239,15 +295,17 @@ impl BlockCopy<'_> {
         self.builder.clear();
         self.builder.set_clock(Clock { boot_ns: self.place.time(clock.boot_ns), ..clock });
         self.builder.set_host(self.block.host().wrapping_add(self.place.host));
-        self.codes.fill(None);
+        self.codes.iter_mut().for_each(|codes| codes.fill(None));
     }
 
-    fn rows(&mut self, writer: &mut Writer<impl Write>, edit: &mut dyn Edit) -> Result<u64> {
+    /// Copies the rows; without a writer the edit sees them and nothing is written.
+    fn rows<W: Write>(&mut self, mut writer: Option<&mut Writer<W>>, edit: &mut dyn Edit) -> Result<u64> {
         let block = self.block;
         let (contexts, codes) = (block.contexts()?, block.event_codes()?);
         let (context_codes, times, rets) = (block.context_codes()?, block.times()?, block.rets()?);
         let (scopes, marks, cpus) = (block.scopes()?, block.marks()?, block.cpus()?);
         let damaged = || Error::Damaged { offset: 0, what: "a block contradicts itself" };
+        let clock = block.clock();
         let mut copied = 0;
         let mut changed: Vec<Change> = Vec::new();
         for row in 0..block.rows() {
@@ -261,24 +319,26 @@ impl BlockCopy<'_> {
                 None => return Err(damaged()),
             };
             let time_ns = times.get(row).copied().unwrap_or_default();
-            let this = Copied { event, context: &context, row, ordinal, time_ns };
+            let table = block.args(code);
+            let mut values = Vec::with_capacity(event.args.len());
+            for (position, arg) in event.args.iter().enumerate() {
+                let mut value = table.get(ordinal, position)?;
+                if let (true, Raw::Number(start)) = (is_time(arg.name), value) {
+                    value = Raw::Number(self.place.start(start));
+                }
+                values.push(value);
+            }
+            let wall_ns = clock.wall(time_ns);
+            let this = Copied { event, context: &context, row, ordinal, time_ns, wall_ns, args: &values };
             let mut row_marks = marks.get(row).copied().unwrap_or_default();
             match edit.row(&this) {
                 Fate::Keep => {}
                 Fate::StateOnly => row_marks |= Marks::STATE_ONLY,
                 Fate::Drop => continue,
             }
-            let table = block.args(code);
-            let mut values = Vec::with_capacity(event.args.len());
             changed.clear();
-            for (position, arg) in event.args.iter().enumerate() {
-                let mut value = table.get(ordinal, position)?;
-                if let (true, Raw::Number(start)) = (is_time(arg.name), value) {
-                    value = Raw::Number(self.place.start(start));
-                }
-                changed.push(edit.argument(&this, position, value));
-                values.push(value);
-            }
+            let edited = values.iter().enumerate();
+            changed.extend(edited.map(|(position, value)| edit.argument(&this, position, *value)));
             let args: Vec<Raw<'_>> = values
                 .iter()
                 .zip(&changed)
@@ -290,10 +350,11 @@ impl BlockCopy<'_> {
                 })
                 .collect();
             if self.builder.is_full() {
-                self.flush(writer)?;
+                self.flush(writer.as_deref_mut())?;
                 self.begin();
             }
-            let context = self.context(context_code, &context, edit)?;
+            let hides = edit.hides_context();
+            let context = self.context(context_code, &context, hides, edit)?;
             let row = Row {
                 time_ns: self.place.time(time_ns),
                 event: id,
@@ -304,16 +365,19 @@ impl BlockCopy<'_> {
                 marks: Marks(row_marks),
                 args: &args,
             };
-            self.builder.push(&row)?;
+            if writer.is_some() {
+                self.builder.push(&row)?;
+            }
             copied += 1;
         }
         self.flush(writer)?;
         Ok(copied)
     }
 
-    fn context(&mut self, code: u16, context: &Context<'_>, edit: &mut dyn Edit) -> Result<u32> {
+    fn context(&mut self, code: u16, context: &Context<'_>, hides: bool, edit: &mut dyn Edit) -> Result<u32> {
         let place = self.place;
-        let Some(known) = self.codes.get_mut(code as usize) else {
+        let [whole, bare] = &mut self.codes;
+        let Some(known) = if hides { bare } else { whole }.get_mut(code as usize) else {
             return Err(Error::TooLarge {
                 what: "a context",
                 value: u64::from(code),
@@ -323,6 +387,7 @@ impl BlockCopy<'_> {
         if let Some(known) = known {
             return Ok(*known);
         }
+        let context = &if hides { Context { comm: b"", exe: b"", uts: b"", ..*context } } else { *context };
         let (comm, exe, uts) = (
             edit.text(Text::Comm, context.comm),
             edit.text(Text::Path, context.exe),
@@ -343,10 +408,8 @@ impl BlockCopy<'_> {
         Ok(code)
     }
 
-    fn flush(&mut self, writer: &mut Writer<impl Write>) -> Result<()> {
-        if self.builder.is_empty() {
-            return Ok(());
-        }
+    fn flush<W: Write>(&mut self, writer: Option<&mut Writer<W>>) -> Result<()> {
+        let Some(writer) = writer.filter(|_| !self.builder.is_empty()) else { return Ok(()) };
         writer.block(&self.encoder.encode(self.builder)?)
     }
 }

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use crate::map::Map;
@@ -59,7 +58,7 @@ impl Source {
             Source::Map(map) => map.bytes().get(offset as usize..offset as usize + length).ok_or(ends),
             Source::File { file, .. } => {
                 buffer.resize(length, 0);
-                match file.read_exact_at(buffer, offset) {
+                match read_exact_at(file, buffer, offset) {
                     Ok(()) => Ok(buffer),
                     Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(ends),
                     Err(source) => Err(Error::Io { what: "reading the capture", source }),
@@ -67,4 +66,26 @@ impl Source {
             }
         }
     }
+}
+
+/// Fills the buffer from this place of the file on; other threads read elsewhere at the same time.
+#[cfg(unix)]
+fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
+}
+
+#[cfg(windows)]
+fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
+    while !buffer.is_empty() {
+        match std::os::windows::fs::FileExt::seek_read(file, buffer, offset) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(read) => {
+                buffer = buffer.get_mut(read..).unwrap_or_default();
+                offset += read as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }

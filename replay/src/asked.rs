@@ -110,6 +110,6 @@ pub fn users<'a>(captures: impl Iterator<Item = &'a Capture>) -> Vec<(&'a str, u
 }
 
 /// A log that held derived events still holds them: they are not derived a second time.
-fn is_imported(capture: &Capture) -> bool {
-    capture.header().recording.made_from == import::MADE_FROM
+pub fn is_imported(capture: &Capture) -> bool {
+    import::is_made_from_log(&capture.header().recording)
 }

@@ -1,9 +1,10 @@
-//! What a capture holds, from its header, index and side records alone: no block is read.
+//! What a capture holds, from its header, index and side records; of a part of a capture the marks of its rows are read, too.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use format::{Capture, Completeness};
+use events::{EventId, Marks};
+use format::{Capture, Completeness, Scratch};
 use jiff::Timestamp;
 use scopes::is_printable;
 use serde::Serialize;
@@ -27,8 +28,10 @@ pub struct Info {
     pub start_ns: Option<u64>,
     pub end_ns: Option<u64>,
     pub duration_ns: u64,
-    /// Rows in the file; `by_event` adds up to this.
+    /// Events in the file; `by_event` adds up to this.
     pub events: u64,
+    /// Rows beside them that are there for the state of processes only, and are shown to nobody.
+    pub hidden: u64,
     /// Events that happened and are not in the file.
     pub lost: u64,
     pub losses: Vec<LossInfo>,
@@ -94,13 +97,27 @@ impl Info {
         let schema = capture.schema();
         let mut by_event = BTreeMap::new();
         let mut events = 0u64;
-        for block in capture.blocks() {
+        let (mut hidden, mut scratch) = (0u64, Scratch::new());
+        // Only what left something out keeps rows for the state alone.
+        let is_part = recording.only_matched || !recording.made_from.is_empty();
+        for (number, block) in capture.blocks().iter().enumerate() {
             events = events.saturating_add(block.statistics.rows);
+            if is_part {
+                for (event, rows) in hidden_rows(capture, number, &mut scratch) {
+                    let name = schema.event(event).map_or("undeclared_event", |event| event.name);
+                    let count = by_event.entry(name).or_insert(0u64);
+                    *count = count.wrapping_sub(rows);
+                    hidden += rows;
+                }
+            }
             for count in &block.statistics.events {
                 let name = schema.event(count.event).map_or("undeclared_event", |event| event.name);
-                *by_event.entry(name).or_insert(0u64) += u64::from(count.rows);
+                let known = by_event.entry(name).or_insert(0u64);
+                *known = known.wrapping_add(count.rows.into());
             }
         }
+        events -= hidden.min(events);
+        by_event.retain(|_, count| *count > 0);
         let filled = || capture.blocks().iter().filter(|block| block.statistics.rows > 0);
         let first = filled().map(|block| block.statistics.first_ns).min();
         let last = filled().map(|block| block.statistics.last_ns).max();
@@ -144,6 +161,7 @@ impl Info {
             end_ns: last.map(wall),
             duration_ns: last.unwrap_or(0).saturating_sub(first.unwrap_or(0)),
             events,
+            hidden,
             lost: capture.losses().iter().fold(0, |sum, loss| sum.saturating_add(loss.count)),
             losses: losses.collect(),
             by_event,
@@ -191,7 +209,11 @@ impl Info {
         line("Start", time(&self.start));
         line("End", time(&self.end));
         line("Duration", format!("{:.6} s", self.duration_ns as f64 / 1e9));
-        line("Events", grouped(self.events));
+        let hidden = match self.hidden {
+            0 => String::new(),
+            hidden => format!(", and {} rows for the state of processes", grouped(hidden)),
+        };
+        line("Events", format!("{}{hidden}", grouped(self.events)));
         line("Lost", grouped(self.lost));
         line(
             "Size",
@@ -207,7 +229,9 @@ impl Info {
             line("Command", self.command_line.join(" "));
         }
         if !self.made_from.is_empty() {
-            line("Made by", self.made_from.clone());
+            let mut steps = self.made_from.lines();
+            line("Made by", steps.next().unwrap_or_default().to_owned());
+            steps.for_each(|step| line("", step.to_owned()));
         }
         if self.part > 0 {
             line("Part", format!("{} of a rotated set", self.part));
@@ -245,6 +269,21 @@ impl Info {
         }
         text
     }
+}
+
+/// Rows of a block that nobody sees, by event. Of a block that is damaged none is known.
+fn hidden_rows(capture: &Capture, number: usize, scratch: &mut Scratch) -> BTreeMap<EventId, u64> {
+    let mut hidden = BTreeMap::new();
+    let Ok(block) = capture.block(number, scratch) else { return hidden };
+    let (Ok(marks), Ok(codes)) = (block.marks(), block.event_codes()) else { return hidden };
+    for (mark, code) in marks.iter().zip(codes) {
+        if let Some(event) =
+            block.event_list().get(usize::from(*code)).filter(|_| mark & Marks::STATE_ONLY != 0)
+        {
+            *hidden.entry(*event).or_default() += 1;
+        }
+    }
+    hidden
 }
 
 /// A wall-clock time in UTC.

@@ -12,9 +12,10 @@ mod values;
 mod workload;
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 
 use events::{EventId, Marks, Raw};
+use flate2::bufread::MultiGzDecoder;
 use format::{
     BlockBuilder, Cgroup, Container, Encoder, Finished, Header, Host, Options, Recording, Row, Side, Writer,
     WriterOptions, current_schema,
@@ -106,7 +107,7 @@ pub fn policies(recording: &Recording) -> Vec<(u8, String)> {
         let (number, name) = line.split_once(' ')?;
         Some((number.parse().ok()?, name.to_owned()))
     };
-    let lines = recording.policies.iter().filter(|_| recording.made_from == MADE_FROM);
+    let lines = recording.policies.iter().filter(|_| is_made_from_log(recording));
     lines.filter_map(read).collect()
 }
 
@@ -115,6 +116,15 @@ pub fn policies(recording: &Recording) -> Vec<(u8, String)> {
 pub enum BadLines {
     Refuse,
     Skip,
+}
+
+/// A log as it is, or unpacked where it begins as gzip does. Several packed pieces, one after the other, are one log.
+pub fn unpacked<'a>(mut log: impl BufRead + 'a) -> std::io::Result<Box<dyn BufRead + 'a>> {
+    const GZIP: &[u8] = &[0x1f, 0x8b];
+    Ok(match log.fill_buf()?.starts_with(GZIP) {
+        true => Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(log))),
+        false => Box::new(log),
+    })
 }
 
 /// Reads a log for the first time.
@@ -265,6 +275,11 @@ fn header(survey: &Survey, program: &str) -> Header {
 /// derived events still holds them.
 pub const MADE_FROM: &str = "tracee-json";
 
+/// Whether a capture was made from a log, or from a capture that was: the newest of what was done stands first.
+pub fn is_made_from_log(recording: &Recording) -> bool {
+    recording.made_from.split(['\n', ',']).any(|line| line.trim() == MADE_FROM)
+}
+
 /// What such a log does not say.
 const UNKNOWN: [&str; 6] =
     ["gid", "net_ns", "user_ns", "processes before the first event", "losses", "truncation"];
@@ -307,11 +322,16 @@ fn each_line(
 ) -> Result<Imported, Error> {
     let mut imported = Imported::default();
     let mut text = Vec::new();
+    // What some editors and shells put before UTF-8.
+    const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
     for number in 1.. {
         text.clear();
         let read = Read::take(&mut log, LINE_BYTES as u64).read_until(b'\n', &mut text);
         if read.map_err(Error::Read)? == 0 {
             break;
+        }
+        if number == 1 && text.starts_with(BYTE_ORDER_MARK) {
+            text.drain(..BYTE_ORDER_MARK.len());
         }
         if text.trim_ascii().is_empty() && text.len() < LINE_BYTES {
             continue;

@@ -1,0 +1,194 @@
+//! `tracer cut` and `tracer replay` agree, and what is cut away does not leave.
+
+mod program;
+
+use events::Raw;
+use format::{Capture, Scratch};
+use program::synthetic::{self, Made, process};
+use program::{Folder, event, id_and_ls, printed, said, text, tracer};
+
+fn fixture(name: &str) -> String {
+    format!("{}/fixtures/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Arguments with `-f` before each filter.
+fn with<'a>(arguments: &[&'a str], filters: &[&'a str]) -> Vec<&'a str> {
+    arguments.iter().copied().chain(filters.iter().flat_map(|filter| ["-f", *filter])).collect()
+}
+
+/// Every string that a capture holds, and the number of its rows, hidden ones too.
+fn strings_and_rows(file: &str) -> (Vec<u8>, usize) {
+    let capture = Capture::open(file.as_ref()).unwrap();
+    let (mut strings, mut rows, mut scratch) = (Vec::new(), 0, Scratch::new());
+    for process in capture.processes() {
+        strings.extend([&process.comm[..], b"\n", &process.exe, b"\n", &process.argv, b"\n"].concat());
+        process.fds.iter().for_each(|(_, fd)| strings.extend(fd));
+    }
+    for number in 0..capture.blocks().len() {
+        let block = capture.block(number, &mut scratch).unwrap();
+        rows += block.rows();
+        for context in block.contexts().unwrap().iter() {
+            strings.extend([context.comm, b"\n", context.exe, b"\n"].concat());
+        }
+        for (code, id) in block.event_list().iter().enumerate() {
+            let event = capture.schema().event(*id).unwrap();
+            for ordinal in 0..block.rows_of(code as u16) {
+                for position in 0..event.args.len() {
+                    if let Raw::Bytes(bytes) = block.args(code as u16).get(ordinal, position).unwrap() {
+                        strings.extend([bytes, b"\n"].concat());
+                    }
+                }
+            }
+        }
+    }
+    (strings, rows)
+}
+
+fn has(strings: &[u8], word: &str) -> bool {
+    strings.windows(word.len()).any(|part| part == word.as_bytes())
+}
+
+#[test]
+fn what_a_filter_cuts_out_is_what_it_finds() {
+    let folder = Folder::new();
+    let questions: &[&[&str]] = &[
+        &["event=anti_debugging"],
+        &["event=anti_debugging,ptrace"],
+        &["comm=ls"],
+        &["event=openat", "comm=*s*"],
+        &["event=sched_process_exec"],
+        &["1:comm=ls", "7:event=openat", "64:uid>0"],
+        &["event=openat", "comm=bash", "follow"],
+        &["comm=sh", "follow"],
+        &["tree=1"],
+        &["openat.pathname=/etc/*"],
+        &["event!=openat"],
+    ];
+    let mut compared = 0;
+    for name in ["ptrace.trz", "ls.trz", "scopes.trz", "tree.trz", "threads.trz", "id-ls.trz"] {
+        let file = fixture(name);
+        for (at, filters) in questions.iter().enumerate() {
+            let cut = text(&folder.path(&format!("{at}-{name}")));
+            let output = tracer(&with(&["cut", &file, "-o", &cut], filters));
+            assert!(
+                output.status.success(),
+                "{name} {filters:?}: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+            let ask = |file: &str| printed(&with(&["replay", file, "-q", "-o", "json"], filters));
+            let expected = ask(&file);
+            assert_eq!(ask(&cut), expected, "{name} {filters:?}");
+            compared += expected.lines().count();
+        }
+    }
+    assert!(compared > 500, "{compared} rows were compared");
+    let derived = text(&folder.path("0-ptrace.trz"));
+    assert_eq!(printed(&["replay", &derived, "--count", "-f", "event=anti_debugging"]).trim(), "1");
+}
+
+#[test]
+fn the_recorded_scopes_stay_what_they_were_and_what_is_gone_is_said() {
+    let folder = Folder::new();
+    let (file, cut) = (fixture("scopes.trz"), text(&folder.path("cut.trz")));
+    printed(&["cut", &file, "-f", "7:uid=4242", "-o", &cut]);
+    let recording = |file: &str| Capture::open(file.as_ref()).unwrap().header().recording.clone();
+    assert_eq!(recording(&cut).filters, recording(&file).filters);
+    let warned = said(&["replay", &cut, "-f", "event=sched_process_exec"]);
+    assert!(warned.contains("holds only what this left: cut -f 7:uid=4242"), "{warned}");
+    assert!(!said(&["replay", &cut, "-f", "uid=4242"]).contains("holds only"));
+    let again = text(&folder.path("again.trz"));
+    printed(&["cut", &cut, "--from", "+0s", "--to", "+1s", "--drop", "openat.pathname", "-o", &again]);
+    let info = printed(&["info", &again]);
+    assert!(
+        info.contains("cut --from +0s --to +1s --drop openat.pathname") && info.contains("cut -f 7:uid=4242"),
+        "{info}"
+    );
+    assert!(info.contains("of a capture with chain head"), "{info}");
+}
+
+/// A password on a command line, at the start and in an exec.
+fn secrets() -> Made {
+    let mut made = id_and_ls();
+    let shell = process(500, 1, 1000, "mysql", "/usr/bin/mysql");
+    let argv = Raw::Bytes(b"mysql\0--password=hunter2\0");
+    made.push(&event(90_000_000, "sched_process_exec", shell, &[("argv", argv)]));
+    made.push(&event(91_000_000, "execve", shell, &[("argv", argv)]));
+    let mut old = synthetic::snapshot(&[shell]);
+    if let format::Side::Processes(processes) = &mut old {
+        processes[0].argv = b"mysql\0--password=hunter2\0".to_vec();
+        processes[0].fds = vec![(3, b"/home/alice/diary".to_vec())];
+    }
+    made.sides = vec![old];
+    made
+}
+
+#[test]
+fn arguments_that_are_dropped_are_gone_from_states_and_snapshots_too() {
+    let folder = Folder::new();
+    let (file, cut) = (folder.capture("a.trz", secrets()), text(&folder.path("cut.trz")));
+    assert!(has(&strings_and_rows(&file).0, "hunter2"));
+    for columns in [["--drop", "*.argv"], ["--keep", "openat.pathname"]] {
+        printed(&["cut", &file, "--force", "-o", &cut, columns[0], columns[1]]);
+        assert!(!has(&strings_and_rows(&cut).0, "hunter2"), "{columns:?}");
+    }
+    printed(&["cut", &file, "--force", "-o", &cut, "--drop", "sched_process_exec.argv"]);
+    for misspelt in
+        [["--drop", "nosuch.argv"], ["--drop", "sched_process_exec.nosuch"], ["--keep", "nosuch.argv"]]
+    {
+        let output = tracer(&["cut", &file, "--force", "-o", &cut, misspelt[0], misspelt[1]]);
+        assert_eq!(output.status.code(), Some(2), "{misspelt:?}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("no event of this capture has such an argument"), "{said}");
+    }
+}
+
+#[test]
+fn of_processes_that_no_filter_matches_neither_names_nor_command_lines_leave() {
+    let folder = Folder::new();
+    let (file, cut) = (folder.capture("a.trz", secrets()), text(&folder.path("cut.trz")));
+    printed(&["cut", &file, "-f", "comm=ls", "-o", &cut]);
+    let (strings, _) = strings_and_rows(&cut);
+    for word in ["hunter2", "mysql", "/usr/bin/id", "diary", "bash"] {
+        assert!(!has(&strings, word), "{word} is in {}", String::from_utf8_lossy(&strings));
+    }
+    assert!(has(&strings, "/usr/bin/ls"));
+    assert_eq!(printed(&["info", &cut, "-o", "json"]).matches("\"hidden\": 5").count(), 1);
+    printed(&["cut", &file, "-f", "comm=ls", "--keep-others", "--force", "-o", &cut]);
+    assert!(has(&strings_and_rows(&cut).0, "hunter2"));
+}
+
+#[test]
+fn rows_of_blocks_that_are_not_in_order_of_time_are_copied_once() {
+    let folder = Folder::new();
+    let mut made = Made::new();
+    made.rows_per_block = 4;
+    let shell = process(500, 1, 1000, "bash", "/usr/bin/bash");
+    for block in (0..8u64).rev() {
+        for row in 0..4 {
+            let name = if block % 2 == 0 { "sched_process_exec" } else { "openat" };
+            made.push(&event(block * 1_000_000 + row, name, shell, &[]));
+        }
+    }
+    let (file, cut) = (folder.capture("a.trz", made), text(&folder.path("cut.trz")));
+    printed(&["cut", &file, "-f", "event=openat", "-o", &cut]);
+    assert_eq!(strings_and_rows(&cut).1, 32, "16 that match, and 16 execs for the state");
+    assert_eq!(printed(&["replay", &cut, "--count", "-f", "event=openat"]).trim(), "16");
+}
+
+#[test]
+fn captures_that_recorded_different_scopes_are_not_merged_under_one_of_them() {
+    let folder = Folder::new();
+    let (ls, scopes, out) = (fixture("ls.trz"), fixture("scopes.trz"), text(&folder.path("out.trz")));
+    for files in [[&ls, &scopes], [&scopes, &ls]] {
+        let output = tracer(&["merge", files[0], files[1], "-o", &out]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(String::from_utf8_lossy(&output.stderr).contains("--forget-scopes"));
+        printed(&["merge", files[0], files[1], "--forget-scopes", "--force", "-o", &out]);
+        let count = |file: &str| -> u64 {
+            printed(&["replay", file, "--count", "-f", "pid>0"]).trim().parse().unwrap()
+        };
+        assert_eq!(count(&out), count(&ls) + count(&scopes));
+        assert!(printed(&["info", &out]).contains("merge --forget-scopes"));
+    }
+    printed(&["merge", &ls, &ls, "--force", "-o", &out]);
+}
