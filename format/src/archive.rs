@@ -1,7 +1,6 @@
 //! The archived types: what rkyv lays out in heads of frames. Few, flat, and named by format version.
 //!
-//! What is archived of [`crate::Header`] and the records of [`crate::Side`] derives from those types themselves, as of
-//! version 1: a field more makes another format. Cargo features choose rkyv's layout and unify over a whole build, so the
+//! None of them changes: a field more makes another format. What is to be added to goes into tables (see `table`). Cargo features choose rkyv's layout and unify over a whole build, so the
 //! assertions below keep another crate from changing the file format.
 
 use rkyv::api::high::{HighSerializer, HighValidator};
@@ -11,7 +10,6 @@ use rkyv::ser::allocator::ArenaHandle;
 use rkyv::util::AlignedVec;
 use rkyv::{Archive, Deserialize, Portable, Serialize};
 
-use crate::side::{Cgroup, Process, User};
 use crate::{Clock, Error, Result};
 
 /// What a block's head says: what is in the block and where.
@@ -104,70 +102,8 @@ pub(crate) struct IndexV1 {
 }
 
 pub(crate) const ABSENT: u32 = u32::MAX;
-/// comm, exe, uts.
-pub(crate) const INDEX_STRING_LISTS: usize = 3;
 
-/// Records beside the events, all of one kind; the other vectors are empty.
-#[derive(Archive, Serialize, Deserialize, Clone, PartialEq, Debug, Default)]
-pub(crate) struct SideV1 {
-    pub(crate) processes: Vec<Process>,
-    pub(crate) cgroups: Vec<Cgroup>,
-    pub(crate) losses: Vec<LossV1>,
-    pub(crate) users: Vec<User>,
-}
-
-/// The same since version 4.
-#[derive(Archive, Serialize, Deserialize, Clone, PartialEq, Debug, Default)]
-pub(crate) struct SideV4 {
-    pub(crate) processes: Vec<Process>,
-    pub(crate) cgroups: Vec<Cgroup>,
-    pub(crate) losses: Vec<LossV1>,
-    pub(crate) users: Vec<User>,
-    /// Which of the cgroups are of containers that are sandboxes of pods.
-    pub(crate) sandboxes: Vec<u32>,
-}
-
-/// The first version with [`SideV4`].
-const WITH_SANDBOXES: u16 = 4;
-
-impl SideV4 {
-    /// Records of a file of this version; `offset` is where they came from, for the error.
-    pub(crate) fn read(version: u16, bytes: &[u8], offset: u64) -> Result<SideV4> {
-        if version < WITH_SANDBOXES {
-            let SideV1 { processes, cgroups, losses, users } = read(bytes, offset)?;
-            return Ok(SideV4 { processes, cgroups, losses, users, sandboxes: Vec::new() });
-        }
-        let mut side: SideV4 = read(bytes, offset)?;
-        for at in &side.sandboxes {
-            let cgroup = side.cgroups.get_mut(*at as usize);
-            if let Some(container) = cgroup.and_then(|cgroup| cgroup.container.as_mut()) {
-                container.pod_sandbox = true;
-            }
-        }
-        Ok(side)
-    }
-
-    pub(crate) fn of_cgroups(cgroups: &[Cgroup]) -> SideV4 {
-        let is_sandbox = |cgroup: &Cgroup| cgroup.container.as_ref().is_some_and(|c| c.pod_sandbox);
-        let sandboxes =
-            (0..).zip(cgroups).filter(|(_, cgroup)| is_sandbox(cgroup)).map(|(at, _)| at).collect();
-        SideV4 { cgroups: cgroups.to_vec(), sandboxes, ..SideV4::default() }
-    }
-}
-
-#[derive(Archive, Serialize, Deserialize, Clone, PartialEq, Debug, Default)]
-pub(crate) struct LossV1 {
-    pub(crate) host: u16,
-    pub(crate) from_ns: u64,
-    pub(crate) to_ns: u64,
-    pub(crate) cpu: Option<u16>,
-    /// By the file's schema.
-    pub(crate) event: Option<u16>,
-    pub(crate) count: u64,
-    pub(crate) cause: String,
-}
-
-/// The seal: what the chain came to, and who vouches for it.
+/// The seal of a file before version 5: what the chain came to, and who vouches for it.
 #[derive(Archive, Serialize, Deserialize, Clone, PartialEq, Debug, Default)]
 pub(crate) struct SealV1 {
     /// The chain over everything before the seal.
@@ -176,6 +112,30 @@ pub(crate) struct SealV1 {
     pub(crate) rows: u64,
     /// An ed25519 public key, and its signature of the words of `docs/format.md` and the three fields above.
     pub(crate) signature: Option<([u8; 32], Vec<u8>)>,
+}
+
+/// A seal since version 5.
+#[derive(Archive, Serialize, Deserialize, Clone, PartialEq, Debug, Default)]
+pub(crate) struct SealV5 {
+    /// The chain over everything before this seal, earlier seals included.
+    pub(crate) head: [u8; 32],
+    /// All up to here; 0 in an encrypted capture.
+    pub(crate) blocks: u64,
+    pub(crate) rows: u64,
+    /// [`seal_flags`].
+    pub(crate) flags: u32,
+    /// What else is vouched for, by name.
+    pub(crate) more: Vec<(String, Vec<u8>)>,
+    /// As before, of all of the above.
+    pub(crate) signature: Option<([u8; 32], Vec<u8>)>,
+}
+
+/// What a seal says of its place.
+pub(crate) mod seal_flags {
+    /// Nothing but the trailer follows.
+    pub(crate) const LAST: u32 = 1;
+    /// The recording ended with this file: no part of its set follows.
+    pub(crate) const LAST_PART: u32 = 2;
 }
 
 // Little endian, no alignment, 32-bit relative pointers.

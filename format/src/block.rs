@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use events::context::ContextFlags;
-use events::{Context, EventId};
+use events::{ArgKind, Context, EventId};
 
 use crate::archive::{self, ArchivedBlockV1, INLINE, column_key, key};
 use crate::args::Dictionary;
@@ -12,9 +12,12 @@ use crate::builder::ContextRow;
 use crate::columns::{self, Column};
 use crate::compress::Decompressor;
 use crate::directory::Directory;
+use crate::encode::HeadPlace;
 use crate::integers::{self, Integer, Torn};
 use crate::schema::FileEvent;
 use crate::source::Source;
+use crate::statistics::{EventCount, Numbers, Statistics, Texts};
+use crate::trigrams::{Trigrams, TrigramsBuilder};
 use crate::{ArgTable, Clock, ColumnView, EncodedBlock, Error, Result, Schema, bytestrings, entries, limits};
 
 /// Buffers that blocks decode into, reused from block to block: a block takes them and gives them back at its end. One
@@ -194,21 +197,35 @@ impl Block {
     /// A block that was just encoded, read without a file. `schema` declares its events: [`Schema::current`] where this
     /// program made their ids.
     pub fn from_encoded(block: Arc<EncodedBlock>, schema: &Schema, scratch: &mut Scratch) -> Result<Block> {
+        let place = block.head;
+        Block::from_payload(Stored::Encoded(block), place, schema, scratch)
+    }
+
+    /// A block whose payload is at hand.
+    pub(crate) fn from_payload(
+        stored: Stored,
+        place: HeadPlace,
+        schema: &Schema,
+        scratch: &mut Scratch,
+    ) -> Result<Block> {
         let damaged = |what| Error::Block { block: 0, what };
-        let head = block.bytes.get(..block.head.stored as usize).unwrap_or_default();
+        let payload = match &stored {
+            Stored::Encoded(block) => block.bytes.as_slice(),
+            Stored::Decrypted(payload) => payload,
+            Stored::File(_) => &[],
+        };
+        let (head, groups) = payload.split_at_checked(place.stored as usize).unwrap_or_default();
         let mut raw = Vec::new();
         scratch
-            .decompress(|zstd| zstd.read(block.head.codec, head, block.head.raw as usize, &mut raw))
+            .decompress(|zstd| zstd.read(place.codec, head, place.raw as usize, &mut raw))
             .ok_or(damaged("its head cannot be decompressed"))?;
-        let head_bytes = u64::from(block.head.stored);
         let archived = archive::access::<ArchivedBlockV1>(&raw, 0)?;
-        let directory = Directory::read(archived, block.bytes.len() as u64 - head_bytes).map_err(damaged)?;
-        let events =
-            directory.event_ids.iter().map(|id| schema.by_file_id(*id).cloned()).collect::<Option<_>>();
-        let events = events.ok_or(damaged("it has an event that the schema does not declare"))?;
-        let parts =
-            Parts { directory, events, groups_at: head_bytes, stored: Stored::Encoded(block), head_bytes };
-        Ok(Block::new(0, parts, scratch))
+        let directory = Directory::read(archived, groups.len() as u64).map_err(damaged)?;
+        let event = |id: &u16| schema.by_file_id(*id).cloned();
+        let events = directory.event_ids.iter().map(event).collect::<Option<_>>();
+        let events = events.ok_or(damaged("it has an event that the header does not declare"))?;
+        let head_bytes = u64::from(place.stored);
+        Ok(Block::new(0, Parts { directory, events, groups_at: head_bytes, stored, head_bytes }, scratch))
     }
 
     pub(crate) fn new(number: usize, parts: Parts, home: &mut Scratch) -> Block {
@@ -578,4 +595,97 @@ fn get_or_try<T>(cell: &OnceLock<T>, value: impl FnOnce() -> Result<T>) -> Resul
     }
     let value = value()?;
     Ok(cell.get_or_init(|| value))
+}
+
+impl Block {
+    /// What is known of the rows once all of them are read, everything listed. An error when they contradict what the
+    /// block says of itself.
+    pub(crate) fn actual_statistics(&self) -> Result<Statistics> {
+        let (times, codes, contexts) = (self.times()?, self.event_codes()?, self.contexts()?);
+        if !times.is_sorted() {
+            return Err(self.damaged("its rows are not in order of time"));
+        }
+        if times.len() != codes.len()
+            || self.context_codes()?.len() != codes.len()
+            || self.cpus()?.len() != codes.len()
+        {
+            return Err(self.damaged("its columns are not of one length"));
+        }
+        let (first_ns, last_ns) = (self.directory.first_ns, self.directory.last_ns);
+        let ends = (times.first().copied(), times.last().copied());
+        if !times.is_empty() && ends != (Some(first_ns), Some(last_ns)) {
+            return Err(self.damaged("its first or last row is of another time than it says"));
+        }
+        let count = |rows: &dyn Fn(u16) -> u32| {
+            let counts = (0u16..).zip(&self.event_list);
+            let mut counts: Vec<EventCount> =
+                counts.map(|(code, event)| EventCount { event: *event, rows: rows(code) }).collect();
+            counts.sort_unstable_by_key(|count| count.event);
+            counts
+        };
+        let events = count(&|code| self.rows_of(code) as u32);
+        let mut of_code = vec![0u32; self.event_list.len()];
+        for (code, ret) in codes.iter().zip(self.rets()?) {
+            if let (true, Some(count)) = ((-4095..0).contains(ret), of_code.get_mut(usize::from(*code))) {
+                *count += 1;
+            }
+        }
+        let mut failed = count(&|code| of_code.get(usize::from(code)).copied().unwrap_or_default());
+        failed.retain(|count| count.rows > 0);
+        // Nobody skips by these, but they are read.
+        self.scopes()?;
+        self.marks()?;
+        let numbers = |of: &dyn Fn(&Context<'_>) -> u64| {
+            let mut all: Vec<u64> = contexts.iter().map(|context| of(&context)).collect();
+            all.sort_unstable();
+            all.dedup();
+            Numbers::Exact(all)
+        };
+        let texts = |of: fn(&Context<'_>) -> Arc<[u8]>| {
+            let mut all: Vec<Arc<[u8]>> = contexts.iter().map(|context| of(&context)).collect();
+            all.sort_unstable();
+            all.dedup();
+            Texts::Exact(all)
+        };
+        Ok(Statistics {
+            rows: codes.len() as u64,
+            first_ns,
+            last_ns,
+            hosts: vec![self.host()],
+            events,
+            failed: Some(failed),
+            comms: texts(|context| Arc::from(context.comm)),
+            exes: texts(|context| Arc::from(context.exe)),
+            utses: texts(|context| Arc::from(context.uts)),
+            pids: numbers(&|context| context.pid.into()),
+            tids: numbers(&|context| context.tid.into()),
+            ppids: numbers(&|context| context.ppid.into()),
+            uids: numbers(&|context| context.uid.into()),
+            mnt_nss: numbers(&|context| context.mnt_ns.into()),
+            pid_nss: numbers(&|context| context.pid_ns.into()),
+            cgroups: numbers(&|context| context.cgroup_id),
+            argument_texts: Some(self.argument_texts()?),
+        })
+    }
+
+    /// Parts of the texts of arguments, as [`Statistics::argument_texts`] has them.
+    fn argument_texts(&self) -> Result<Trigrams> {
+        let mut trigrams = TrigramsBuilder::default();
+        trigrams.clear();
+        for (code, file) in (0u16..).zip(&self.events) {
+            for (position, arg) in file.event.args.iter().enumerate() {
+                let view = self.args(code).column(position)?;
+                let skipped = match arg.kind {
+                    ArgKind::Str => 0,
+                    ArgKind::Fd => columns::DESCRIPTOR_NUMBER,
+                    _ => continue,
+                };
+                if let ColumnView::Bytes { dictionary, .. } | ColumnView::Mixed { dictionary, .. } = view {
+                    let texts = dictionary.iter().filter_map(|value| value.get(skipped..));
+                    texts.for_each(|text| trigrams.text(text));
+                }
+            }
+        }
+        Ok(trigrams.whole())
+    }
 }

@@ -23,7 +23,6 @@ impl Bloom {
     }
 
     /// Reads a filter; `None` when these bytes are none.
-    #[allow(dead_code)] // index segments are made of them
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Bloom> {
         if bytes.is_empty() {
             return Some(Bloom::default());
@@ -36,7 +35,6 @@ impl Bloom {
         Some(Bloom { words: words.iter().map(|word| u64::from_le_bytes(*word)).collect() })
     }
 
-    #[allow(dead_code)]
     pub(crate) fn append_to(&self, out: &mut Vec<u8>) {
         self.words.iter().for_each(|word| out.extend_from_slice(&word.to_le_bytes()));
     }
@@ -94,6 +92,18 @@ impl Bloom {
             }
             *self = folded;
         }
+    }
+
+    /// Whether `smaller`, made of at least these items, may be that: each place that is set here is set there.
+    pub(crate) fn fits_into(&self, smaller: &Bloom) -> bool {
+        if smaller.words.is_empty() || self.words.len() < smaller.words.len() {
+            return self.ones() == 0;
+        }
+        let mut folded = self.clone();
+        while folded.words.len() > smaller.words.len() {
+            folded = folded.folded();
+        }
+        folded.words.iter().zip(&smaller.words).all(|(own, other)| own & !other == 0)
     }
 
     /// Adds what another filter holds.
@@ -166,6 +176,10 @@ mod tests {
             into.add(from);
             assert!((0..30).chain(1000..3000).all(|n| into.may_contain(hash(n))));
         }
+        let mut whole = Bloom::full_size();
+        (0..30).for_each(|n| whole.insert(hash(n)));
+        assert!(whole.fits_into(&small) && !whole.fits_into(&large) && !whole.fits_into(&Bloom::default()));
+        assert!(Bloom::full_size().fits_into(&Bloom::default()));
         let mut empty = Bloom::default();
         empty.add(&small);
         assert_eq!(empty, small);

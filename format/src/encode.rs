@@ -119,6 +119,11 @@ impl EncodedBlock {
         self.statistics.last_ns
     }
 
+    /// About how many bytes its statistics take in the index, at most.
+    pub fn statistics_bytes(&self) -> u64 {
+        self.statistics.memory() as u64
+    }
+
     /// Bytes in the file, without the frame's header.
     pub fn bytes(&self) -> usize {
         self.bytes.len()

@@ -1,6 +1,11 @@
-//! Encryption of frames with age, in builds that have the feature `encrypt`.
+//! Encryption, in builds that have the feature `encrypt`.
 //!
-//! Each frame is an age file of its own, so a capture that ends early still decrypts up to there.
+//! A file has a key of its own. The header's frame is an age file that holds the key and the header, so whoever is a
+//! recipient reads both. All other frames are encrypted under the key (XChaCha20-Poly1305, a random nonce each), with the
+//! frame's header, and so its number and the chain of all frames before it, as associated data: no frame can be moved to
+//! another place or another file. Each frame is whole by itself, so a capture that ends early decrypts up to there.
+//!
+//! Before version 5 each frame is an age file.
 
 use crate::{Error, Result};
 
@@ -26,6 +31,99 @@ pub struct Identity {
 impl std::fmt::Debug for Identity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Identity")
+    }
+}
+
+/// The key of one file.
+#[derive(Clone)]
+pub(crate) struct FileKey {
+    #[cfg(feature = "encrypt")]
+    cipher: chacha20poly1305::XChaCha20Poly1305,
+    #[cfg(not(feature = "encrypt"))]
+    never: std::convert::Infallible,
+}
+
+impl std::fmt::Debug for FileKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FileKey")
+    }
+}
+
+pub(crate) const KEY_BYTES: usize = 32;
+const NONCE_BYTES: usize = 24;
+const TAG_BYTES: usize = 16;
+/// What a frame under the file's key takes beside what is in it.
+pub(crate) const SEAL_BYTES: usize = NONCE_BYTES + TAG_BYTES;
+
+#[cfg(feature = "encrypt")]
+impl FileKey {
+    /// A new key, and its bytes for the recipients.
+    pub(crate) fn generate() -> Result<(FileKey, [u8; KEY_BYTES])> {
+        let bytes = random()?;
+        Ok((FileKey::from_bytes(&bytes)?, bytes))
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8; KEY_BYTES]) -> Result<FileKey> {
+        use chacha20poly1305::KeyInit;
+        Ok(FileKey { cipher: chacha20poly1305::XChaCha20Poly1305::new(bytes.into()) })
+    }
+
+    /// Encrypts: the nonce, the bytes, and a tag of them and of `header`.
+    pub(crate) fn seal(&self, header: &[u8], plain: &[u8]) -> Result<Vec<u8>> {
+        use chacha20poly1305::AeadInPlace;
+        let nonce: [u8; NONCE_BYTES] = random()?;
+        let mut out = Vec::with_capacity(plain.len() + SEAL_BYTES);
+        out.extend_from_slice(&nonce);
+        out.extend_from_slice(plain);
+        let body = out.get_mut(NONCE_BYTES..).unwrap_or_default();
+        let tag = self
+            .cipher
+            .encrypt_in_place_detached(&nonce.into(), header, body)
+            .map_err(|_| Error::Key { what: "encrypting: the frame is too large".into() })?;
+        out.extend_from_slice(&tag);
+        Ok(out)
+    }
+
+    pub(crate) fn open(&self, header: &[u8], stored: &[u8], offset: u64) -> Result<Vec<u8>> {
+        use chacha20poly1305::AeadInPlace;
+        let damaged = Error::Damaged { offset, what: "a frame does not decrypt" };
+        let parts = stored
+            .split_first_chunk::<NONCE_BYTES>()
+            .and_then(|(nonce, rest)| Some((nonce, rest.split_last_chunk::<TAG_BYTES>()?)));
+        let Some((nonce, (body, tag))) = parts else { return Err(damaged) };
+        let mut plain = body.to_vec();
+        match self.cipher.decrypt_in_place_detached(nonce.into(), header, &mut plain, tag.into()) {
+            Ok(()) => Ok(plain),
+            Err(_) => Err(damaged),
+        }
+    }
+}
+
+#[cfg(feature = "encrypt")]
+fn random<const N: usize>() -> Result<[u8; N]> {
+    use std::io::Read;
+    let mut bytes = [0; N];
+    let mut random = std::fs::File::open("/dev/urandom").map_err(Error::io("encrypting"))?;
+    random.read_exact(&mut bytes).map_err(Error::io("encrypting"))?;
+    Ok(bytes)
+}
+
+#[cfg(not(feature = "encrypt"))]
+impl FileKey {
+    pub(crate) fn generate() -> Result<(FileKey, [u8; KEY_BYTES])> {
+        Err(not_built())
+    }
+
+    pub(crate) fn from_bytes(_bytes: &[u8; KEY_BYTES]) -> Result<FileKey> {
+        Err(not_built())
+    }
+
+    pub(crate) fn seal(&self, _header: &[u8], _plain: &[u8]) -> Result<Vec<u8>> {
+        match self.never {}
+    }
+
+    pub(crate) fn open(&self, _header: &[u8], _stored: &[u8], _offset: u64) -> Result<Vec<u8>> {
+        match self.never {}
     }
 }
 
@@ -155,6 +253,25 @@ mod tests {
             changed[at] ^= 0x10;
             assert!(identity.decrypt(&changed, 0).is_err(), "byte {at}");
             assert!(identity.decrypt(&stored[..at], 0).is_err(), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn what_is_under_a_files_key_opens_unchanged_and_in_its_place_alone() {
+        let (key, bytes) = FileKey::generate().unwrap();
+        let stored = key.seal(b"frame 7", b"what was recorded").unwrap();
+        assert_eq!(stored.len(), b"what was recorded".len() + SEAL_BYTES);
+        let again = FileKey::from_bytes(&bytes).unwrap();
+        assert_eq!(again.open(b"frame 7", &stored, 0).unwrap(), b"what was recorded");
+        assert!(again.open(b"frame 8", &stored, 0).is_err());
+        assert!(FileKey::generate().unwrap().0.open(b"frame 7", &stored, 0).is_err());
+        for at in 0..stored.len() {
+            let mut changed = stored.clone();
+            changed[at] ^= 1;
+            assert!(
+                again.open(b"frame 7", &changed, 0).is_err()
+                    && again.open(b"frame 7", &stored[..at], 0).is_err()
+            );
         }
     }
 

@@ -7,18 +7,25 @@ use crate::args::Dictionary;
 use crate::columns::{self, Column};
 use crate::directory::Directory;
 use crate::entries;
-use crate::frame::{FrameHeader, Trailer};
+use crate::frame::{FrameHeader, Preamble, Trailer, VERSION};
 use crate::index::Index;
-use crate::{Block, Capture, Header, Result, Scratch, bytestrings, integers};
+use crate::segment::{self, SegmentV5};
+use crate::{
+    Block, Capture, Header, OpenOptions, Result, Schema, Scratch, bytestrings, integers, records, side_v1,
+};
 
 /// Reads a file as far as it goes.
 pub fn capture(bytes: &[u8]) {
     drop(crate::verify_bytes(bytes.to_vec(), crate::Expected::default()));
-    let Ok(capture) = Capture::from_bytes(bytes.to_vec()) else { return };
-    let mut scratch = Scratch::new();
-    for at in 0..capture.blocks().len() {
-        if let Ok(block) = capture.block(at, &mut scratch) {
-            drop(whole_block(&block));
+    for with_strays in [false, true] {
+        let options = OpenOptions { with_strays, ..OpenOptions::default() };
+        let Ok(capture) = Capture::from_bytes_with(bytes.to_vec(), &options) else { return };
+        let mut scratch = Scratch::new();
+        assert_eq!(capture.blocks().len(), capture.block_count());
+        for at in 0..capture.block_count() {
+            if let Ok(block) = capture.block(at, &mut scratch) {
+                drop(whole_block(&block));
+            }
         }
     }
 }
@@ -47,9 +54,14 @@ pub enum Part {
     Header,
     /// The directory of a block.
     Block,
+    /// Of a file before version 5.
     Index,
-    /// Records beside the events.
+    /// Records beside the events of a file before version 5.
     Side,
+    /// What an index segment knows of its blocks.
+    Statistics,
+    /// Records beside the events.
+    Table,
     Integers,
     Strings,
     Argument,
@@ -61,10 +73,14 @@ pub enum Part {
 pub fn part(part: Part, rows: usize, bytes: &[u8]) {
     const MEMORY: usize = 1 << 20;
     match part {
-        Part::Frame => drop(FrameHeader::read(bytes, 0)),
+        Part::Frame => {
+            for version in [VERSION - 1, VERSION] {
+                drop(FrameHeader::read(bytes, 0, Preamble { version, id: [0; 6] }));
+            }
+        }
         Part::Header => {
-            for version in [3, 4] {
-                drop(Header::read(version, bytes, 0).and_then(|header| crate::Schema::of(&header.schema)));
+            for version in [3, 4, 5] {
+                drop(Header::read(version, bytes, 0).and_then(|header| Schema::of(&header.schema)));
             }
         }
         Part::Block => {
@@ -79,9 +95,14 @@ pub fn part(part: Part, rows: usize, bytes: &[u8]) {
         }
         Part::Side => {
             for version in [3, 4] {
-                drop(crate::archive::SideV4::read(version, bytes, 0));
+                drop(side_v1::read(version, bytes, &Schema::default(), 0));
             }
         }
+        Part::Statistics => {
+            let head = SegmentV5 { blocks: rows as u32, ..SegmentV5::default() };
+            drop(segment::read(&head, bytes, 0, |id| Some(events::EventId(id))));
+        }
+        Part::Table => drop(records::read(bytes, &Schema::default(), 0)),
         Part::Integers => drop(integers::decode::<u64>(bytes, rows, &mut Vec::new())),
         Part::Strings => {
             let mut dictionary = Dictionary::default();
@@ -118,12 +139,14 @@ mod tests {
     use super::*;
     use events::dirents;
 
-    const ALL: [Part; 10] = [
+    const ALL: [Part; 12] = [
         Part::Frame,
         Part::Header,
         Part::Block,
         Part::Index,
         Part::Side,
+        Part::Statistics,
+        Part::Table,
         Part::Integers,
         Part::Strings,
         Part::Argument,
@@ -174,6 +197,24 @@ mod tests {
             ..Default::default()
         };
         column(Part::Block, &mut |out| out.extend_from_slice(&archive::to_bytes(&block).unwrap()));
+        let mut builder = crate::segment::SegmentBuilder::new(80);
+        let statistics = crate::Statistics {
+            rows: 3,
+            hosts: vec![0],
+            events: vec![crate::EventCount { event: events::EventId(1), rows: 3 }],
+            failed: Some(Vec::new()),
+            comms: crate::Texts::of(vec![b"ls"[..].into()]),
+            pids: crate::Numbers::of((0..9).collect()),
+            tids: crate::Numbers::of((0..9000).collect()),
+            ppids: crate::Numbers::Range { min: 3, max: 9 },
+            ..crate::Statistics::default()
+        };
+        builder.block(80, 100, &statistics);
+        builder.block(180, 100, &statistics);
+        column(Part::Statistics, &mut |out| out.extend_from_slice(&builder.statistics().unwrap()));
+        let processes = vec![crate::Process { pid: 7, fds: vec![(0, vec![1])], ..Default::default() }; 3];
+        let tables = records::tables(&crate::Side::Processes(processes)).unwrap();
+        column(Part::Table, &mut |out| tables.iter().for_each(|table| out.extend_from_slice(table)));
         let index = crate::archive::IndexV1 { offsets: vec![1], sides: vec![2], ..Default::default() };
         column(Part::Index, &mut |out| out.extend_from_slice(&archive::to_bytes(&index).unwrap()));
         for _ in 0..20_000 {

@@ -1,12 +1,14 @@
 //! What a capture says about itself before its first event.
 
+use std::collections::BTreeMap;
+
 use rkyv::util::AlignedVec;
 
 use crate::schema::EventSchema;
-use crate::{Result, archive, schema_text};
+use crate::{Error, Result, archive, schema_text};
 
-/// Where, when and how a capture was recorded. Archived as it is before version 4.
-#[derive(Clone, PartialEq, Eq, Debug, Default, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+/// Where, when and how a capture was recorded, and what it was made from.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Header {
     /// Name and version of the program, such as `tracer 0.1.0`.
     pub program: String,
@@ -15,44 +17,222 @@ pub struct Header {
     pub clock: Clock,
     /// The events that the writing program knew; a block's event ids are these.
     pub schema: Vec<EventSchema>,
+    /// How it was recorded on `host`.
     pub recording: Recording,
     /// Further hosts of a merged capture: records with `host: 1` are of the first of these.
     pub more_hosts: Vec<Host>,
+    /// How it was recorded on each of them. Before version 5 there is one recording for all hosts, and this is empty.
+    pub more_recordings: Vec<Recording>,
+    /// How the capture was made from others: the last step first. Empty when it came from a kernel or another program.
+    pub provenance: Vec<Provenance>,
+    /// What later versions of the program say, by name.
+    pub more: BTreeMap<String, Vec<u8>>,
 }
 
-/// The same, as archived since version 4.
+/// One step in which a capture was made from others.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Provenance {
+    /// The command line, such as `tracer cut c.trz -o d.trz -f comm=ls`.
+    pub command: Vec<String>,
+    pub sources: Vec<SourceCapture>,
+}
+
+/// A capture that another was made from.
+#[derive(Clone, PartialEq, Eq, Debug, Default, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct SourceCapture {
+    /// As the user named it.
+    pub name: String,
+    /// The head of its chain of hashes, when it was whole.
+    pub head: Option<[u8; 32]>,
+    /// The public key that it was signed with, and the signature was good.
+    pub signed_by: Option<String>,
+    /// What verifying it came to: `good`, what is wrong with it, or `not verified`.
+    pub verdict: String,
+}
+
+impl Header {
+    /// How the capture was recorded on the host with this index.
+    pub fn recording_of(&self, host: u16) -> &Recording {
+        let more = usize::from(host).checked_sub(1).and_then(|at| self.more_recordings.get(at));
+        more.unwrap_or(&self.recording)
+    }
+
+    /// All hosts, by index.
+    pub fn hosts(&self) -> impl Iterator<Item = &Host> {
+        std::iter::once(&self.host).chain(&self.more_hosts)
+    }
+
+    pub(crate) fn to_bytes(&self) -> Result<AlignedVec> {
+        let hosts = (0u16..).zip(self.hosts()).map(|(at, host)| {
+            let Recording { more, .. } = self.recording_of(at);
+            HostV5 {
+                host: host.clone(),
+                recording: RecordingV1::from(self.recording_of(at).clone()),
+                more: more.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect(),
+            }
+        });
+        let provenance = self.provenance.iter().cloned();
+        archive::to_bytes(&HeaderV5 {
+            program: self.program.clone(),
+            clock: self.clock,
+            schema: schema_text::write(&self.schema),
+            hosts: hosts.collect(),
+            provenance: provenance
+                .map(|Provenance { command, sources }| ProvenanceV5 { command, sources, more: Vec::new() })
+                .collect(),
+            more: self.more.clone().into_iter().collect(),
+        })
+    }
+
+    /// The header of a file of this version; `offset` is where it came from, for the error.
+    pub(crate) fn read(version: u16, bytes: &[u8], offset: u64) -> Result<Header> {
+        if version < TEXT_SCHEMA {
+            let HeaderV1 { program, host, clock, schema, recording, more_hosts } =
+                archive::read(bytes, offset)?;
+            let recording = recording.into();
+            return Ok(Header { program, host, clock, schema, recording, more_hosts, ..Header::default() });
+        }
+        if version < HOSTS {
+            let HeaderV4 { program, host, clock, schema, recording, more_hosts } =
+                archive::read(bytes, offset)?;
+            let (schema, recording) = (schema_text::read(&schema, offset)?, recording.into());
+            return Ok(Header { program, host, clock, schema, recording, more_hosts, ..Header::default() });
+        }
+        let HeaderV5 { program, clock, schema, hosts, provenance, more } = archive::read(bytes, offset)?;
+        let mut hosts = hosts.into_iter().map(|HostV5 { host, recording, more }| {
+            let text =
+                |(name, value): (String, Vec<u8>)| (name, String::from_utf8_lossy(&value).into_owned());
+            (host, Recording { more: more.into_iter().map(text).collect(), ..recording.into() })
+        });
+        let no_host = Error::Damaged { offset, what: "the header has no host" };
+        let (host, recording) = hosts.next().ok_or(no_host)?;
+        let (more_hosts, more_recordings) = hosts.unzip();
+        let schema = schema_text::read(&schema, offset)?;
+        let provenance = provenance
+            .into_iter()
+            .map(|ProvenanceV5 { command, sources, .. }| Provenance { command, sources })
+            .collect();
+        let more = more.into_iter().collect();
+        Ok(Header { program, host, clock, schema, recording, more_hosts, more_recordings, provenance, more })
+    }
+}
+
+/// The first version whose schema is text, and the first with a recording for each host.
+const TEXT_SCHEMA: u16 = 4;
+const HOSTS: u16 = 5;
+
+/// Headers as they are archived: before version 4, in version 4, and since version 5. None of them changes.
+#[derive(rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+struct HeaderV1 {
+    program: String,
+    host: Host,
+    clock: Clock,
+    schema: Vec<EventSchema>,
+    recording: RecordingV1,
+    more_hosts: Vec<Host>,
+}
+
 #[derive(rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 struct HeaderV4 {
     program: String,
     host: Host,
     clock: Clock,
     schema: String,
-    recording: Recording,
+    recording: RecordingV1,
     more_hosts: Vec<Host>,
 }
 
-/// The first version whose schema is text.
-const TEXT_SCHEMA: u16 = 4;
+#[derive(rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+struct HeaderV5 {
+    program: String,
+    clock: Clock,
+    schema: String,
+    hosts: Vec<HostV5>,
+    provenance: Vec<ProvenanceV5>,
+    /// What a reader may pass over, by name.
+    more: Vec<(String, Vec<u8>)>,
+}
 
-impl Header {
-    pub(crate) fn to_bytes(&self) -> Result<AlignedVec> {
-        let Header { program, host, clock, schema, recording, more_hosts } = self.clone();
-        let schema = schema_text::write(&schema);
-        archive::to_bytes(&HeaderV4 { program, host, clock, schema, recording, more_hosts })
-    }
+#[derive(rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+struct HostV5 {
+    host: Host,
+    recording: RecordingV1,
+    more: Vec<(String, Vec<u8>)>,
+}
 
-    /// The header of a file of this version; `offset` is where it came from, for the error.
-    pub(crate) fn read(version: u16, bytes: &[u8], offset: u64) -> Result<Header> {
-        if version < TEXT_SCHEMA {
-            return archive::read(bytes, offset);
+#[derive(rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+struct ProvenanceV5 {
+    command: Vec<String>,
+    sources: Vec<SourceCapture>,
+    more: Vec<(String, Vec<u8>)>,
+}
+
+/// A [`Recording`] as it is archived.
+#[derive(rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+struct RecordingV1 {
+    command_line: Vec<String>,
+    filters: Vec<String>,
+    policies: Vec<String>,
+    events: Vec<String>,
+    only_matched: bool,
+    start_ns: u64,
+    string_bound: u32,
+    buffer_bound: u32,
+    snaplen: u32,
+    transport: String,
+    unavailable: Vec<Unavailable>,
+    made_from: String,
+    unknown_fields: Vec<String>,
+    part: u32,
+    previous_head: Option<[u8; 32]>,
+}
+
+impl From<Recording> for RecordingV1 {
+    fn from(it: Recording) -> RecordingV1 {
+        RecordingV1 {
+            command_line: it.command_line,
+            filters: it.filters,
+            policies: it.policies,
+            events: it.events,
+            only_matched: it.only_matched,
+            start_ns: it.start_ns,
+            string_bound: it.string_bound,
+            buffer_bound: it.buffer_bound,
+            snaplen: it.snaplen,
+            transport: it.transport,
+            unavailable: it.unavailable,
+            made_from: it.made_from,
+            unknown_fields: it.unknown_fields,
+            part: it.part,
+            previous_head: it.previous_head,
         }
-        let read: HeaderV4 = archive::read(bytes, offset)?;
-        let HeaderV4 { program, host, clock, schema, recording, more_hosts } = read;
-        let schema = schema_text::read(&schema, offset)?;
-        Ok(Header { program, host, clock, schema, recording, more_hosts })
     }
 }
 
+impl From<RecordingV1> for Recording {
+    fn from(it: RecordingV1) -> Recording {
+        Recording {
+            command_line: it.command_line,
+            filters: it.filters,
+            policies: it.policies,
+            events: it.events,
+            only_matched: it.only_matched,
+            start_ns: it.start_ns,
+            string_bound: it.string_bound,
+            buffer_bound: it.buffer_bound,
+            snaplen: it.snaplen,
+            transport: it.transport,
+            unavailable: it.unavailable,
+            made_from: it.made_from,
+            unknown_fields: it.unknown_fields,
+            part: it.part,
+            previous_head: it.previous_head,
+            more: BTreeMap::new(),
+        }
+    }
+}
+
+/// Archived as it is: a field more is another version of the format.
 #[derive(Clone, PartialEq, Eq, Debug, Default, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub struct Host {
     pub hostname: String,
@@ -89,7 +269,7 @@ impl Clock {
 }
 
 /// How the recording was asked for.
-#[derive(Clone, PartialEq, Eq, Debug, Default, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Recording {
     pub command_line: Vec<String>,
     /// As given with `-f`, such as `9:comm=ls`.
@@ -118,8 +298,11 @@ pub struct Recording {
     pub part: u32,
     /// Chain head of the file before this one in a rotated set.
     pub previous_head: Option<[u8; 32]>,
+    /// What else is known of it, by name: `buffer_bytes`, the size of all buffers together, and what later versions say.
+    pub more: BTreeMap<String, String>,
 }
 
+/// Archived as it is.
 #[derive(Clone, PartialEq, Eq, Debug, Default, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub struct Unavailable {
     /// The event's name.

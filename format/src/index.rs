@@ -1,13 +1,12 @@
-//! What is known of each block without reading it.
+//! The index of a file before version 5: what is known of all its blocks, in one frame at the end.
 
 use std::sync::Arc;
 
 use events::EventId;
-use hashbrown::HashMap;
 
-use crate::archive::{ABSENT, ArchivedIndexV1, INDEX_STRING_LISTS, IndexV1};
+use crate::archive::{ABSENT, ArchivedIndexV1};
 use crate::statistics::{EventCount, Numbers, Statistics, Texts};
-use crate::{EncodedBlock, Error, Result, limits};
+use crate::{Error, Result, limits};
 
 /// One block, as the index tells of it.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -23,77 +22,6 @@ impl BlockInfo {
     /// Index of the host that the rows are of: 0 unless the capture was merged.
     pub fn host(&self) -> u16 {
         self.statistics.hosts.first().copied().unwrap_or_default()
-    }
-}
-
-/// Distinct numbers of a column that the index lists; above that it only has their range.
-const LISTED_NUMBERS: usize = 128;
-
-/// The index of a file that is being written.
-#[derive(Debug, Default)]
-pub(crate) struct IndexBuilder {
-    pub(crate) index: IndexV1,
-    codes: HashMap<Vec<u8>, u32>,
-}
-
-impl IndexBuilder {
-    pub(crate) fn block(&mut self, offset: u64, bytes: u64, block: &EncodedBlock) {
-        let mut lists = Vec::with_capacity(INDEX_STRING_LISTS);
-        let statistics = &block.statistics;
-        for texts in statistics.texts() {
-            let mut codes: Vec<u32> = match texts.exact() {
-                Some(texts) => texts.iter().map(|text| self.string(text)).collect(),
-                None => vec![ABSENT],
-            };
-            codes.sort_unstable();
-            lists.push(codes);
-        }
-        let index = &mut self.index;
-        index.offsets.push(offset);
-        index.bytes.push(bytes as u32);
-        index.rows.push(statistics.rows as u32);
-        index.first_ns.push(statistics.first_ns);
-        index.last_ns.push(statistics.last_ns);
-        index.hosts.push(statistics.hosts.first().copied().unwrap_or_default());
-        index.event_ids.extend(statistics.events.iter().map(|e| e.event.0));
-        index.event_rows.extend(statistics.events.iter().map(|e| e.rows));
-        index.event_ends.push(index.event_ids.len() as u32);
-        for list in lists {
-            index.strings.extend(list);
-            index.strings_ends.push(index.strings.len() as u32);
-        }
-        for numbers in statistics.numbers() {
-            let how = match numbers {
-                Numbers::Unknown => 0,
-                Numbers::Exact(all) => match (all.first(), all.last()) {
-                    (Some(min), Some(max)) if all.len() > LISTED_NUMBERS => {
-                        index.numbers.extend([min, max]);
-                        2
-                    }
-                    _ => {
-                        index.numbers.extend(all);
-                        1
-                    }
-                },
-                Numbers::Range { min, max } | Numbers::Filter { min, max, .. } => {
-                    index.numbers.extend([min, max]);
-                    2
-                }
-            };
-            index.numbers_ends.push(index.numbers.len() as u32);
-            index.numbers_how.push(how);
-        }
-    }
-
-    fn string(&mut self, string: &[u8]) -> u32 {
-        if let Some(code) = self.codes.get(string) {
-            return *code;
-        }
-        let code = self.index.string_ends.len() as u32;
-        self.index.string_bytes.extend_from_slice(string);
-        self.index.string_ends.push(self.index.string_bytes.len() as u32);
-        self.codes.insert(string.to_vec(), code);
-        code
     }
 }
 

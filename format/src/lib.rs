@@ -1,4 +1,4 @@
-//! The capture file: blocks of columns in checksummed frames, an index, and a chain of hashes over all of it.
+//! The capture file: blocks of columns in checksummed frames, index segments, and a chain of hashes over all of it.
 //!
 //! Writing: rows go into a [`BlockBuilder`], an [`Encoder`] turns a full one into an [`EncodedBlock`], and a [`Writer`]
 //! appends that. The three are apart so that a recorder can give each its own thread. Reading: a [`Capture`] says what
@@ -20,6 +20,7 @@ mod distinct;
 mod encode;
 mod encrypt;
 mod entries;
+mod envelope;
 mod error;
 mod frame;
 #[doc(hidden)]
@@ -30,6 +31,8 @@ mod integers;
 mod kinds;
 pub mod limits;
 mod map;
+mod reader;
+mod records;
 pub mod redact;
 pub mod rewrite;
 mod row;
@@ -37,10 +40,13 @@ mod salvage;
 mod schema;
 mod schema_text;
 mod seal;
+mod segment;
 mod side;
+mod side_v1;
 mod sizes;
 mod source;
 mod statistics;
+mod table;
 mod trigrams;
 mod verify;
 mod writer;
@@ -49,18 +55,19 @@ pub use args::{ArgTable, ColumnView, Dictionary, MISSING, NUMBER};
 pub use block::{Block, Contexts, Scratch};
 pub use bloom::Bloom;
 pub use builder::BlockBuilder;
-pub use capture::{Capture, Completeness, OpenOptions};
+pub use capture::{Capture, Completeness, OpenOptions, SegmentSummary};
 pub use encode::{Compression, EncodedBlock, Encoder, Options};
 pub use encrypt::{Identity, Recipients};
 pub use error::{Error, Result};
-pub use header::{Clock, Header, Host, Recording, Unavailable};
+pub use header::{Clock, Header, Host, Provenance, Recording, SourceCapture, Unavailable};
 pub use index::BlockInfo;
 pub use row::Row;
 pub use schema::{ArgSchema, EventSchema, Schema, current_schema};
 pub use seal::{PublicKey, SigningKey};
+pub use segment::Segment;
 pub use side::{Cgroup, Container, Loss, Process, Side, User};
 pub use sizes::{ColumnName, ColumnSize};
 pub use statistics::{EventCount, Numbers, Statistics, Texts};
 pub use trigrams::Trigrams;
-pub use verify::{Expected, Fault, Verdict, verify, verify_bytes};
-pub use writer::{Finished, Writer, WriterOptions};
+pub use verify::{Expected, Fault, Sealed, Verdict, verify, verify_bytes};
+pub use writer::{Ending, Finished, Writer, WriterOptions};

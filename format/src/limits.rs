@@ -12,7 +12,8 @@ pub const PAYLOAD_BYTES: usize = 96 << 20;
 /// Bytes of a frame's head, decompressed. Heads are the header, a block's directory, the index, and records beside the
 /// events.
 pub const HEAD_BYTES: usize = 32 << 20;
-/// Bytes of all records beside the events of one file, decompressed.
+/// Bytes of all records beside the events of one file, decompressed. A writer refuses more, and a reader leaves out what
+/// comes after.
 pub const SIDE_BYTES: usize = 96 << 20;
 /// Column groups of one block.
 pub const BLOCK_GROUPS: usize = 16_384;
@@ -44,5 +45,7 @@ pub const SEGMENT_TABLES: usize = 4096;
 pub const TABLE_BYTES: usize = 1 << 20;
 /// Memory that the columns of one table may take.
 pub const TABLE_MEMORY: usize = 96 << 20;
+/// Blocks that are read of an unfinished or damaged file without a segment that lists them.
+pub const SALVAGED_BLOCKS: usize = 1 << 18;
 /// Blocks of one file.
 pub const FILE_BLOCKS: usize = 1 << 22;

@@ -5,14 +5,58 @@
 //! chain n + 1 = BLAKE3(frame n, header and padding included)
 //! ```
 //! Each frame's header holds the chain over all frames before it, so a changed, removed, added or moved frame breaks the
-//! chain there. The seal, last of all, holds the chain over everything, and a signature of it when a key was given.
+//! chain there. A seal holds the chain over everything before it, and a signature of it when a key was given. There is
+//! one behind each index segment: what is before the last of them is vouched for, however the recording ended.
 
 use std::io::Read;
 
 use ed25519_dalek::Signer;
 
-use crate::archive::SealV1;
+use crate::archive::{self, SealV1, SealV5, seal_flags};
+use crate::frame::SEGMENTS;
 use crate::{Error, Result};
+
+/// A seal, whatever version it is of.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(crate) struct Seal {
+    pub(crate) version: u16,
+    pub(crate) it: SealV5,
+}
+
+impl Seal {
+    pub(crate) fn read(version: u16, bytes: &[u8], offset: u64) -> Result<Seal> {
+        if version >= SEGMENTS {
+            return Ok(Seal { version, it: archive::read(bytes, offset)? });
+        }
+        let SealV1 { head, blocks, rows, signature } = archive::read(bytes, offset)?;
+        let flags = seal_flags::LAST;
+        Ok(Seal { version, it: SealV5 { head, blocks, rows, flags, more: Vec::new(), signature } })
+    }
+
+    pub(crate) fn is_last(&self) -> bool {
+        self.it.flags & seal_flags::LAST != 0
+    }
+
+    pub(crate) fn is_last_part(&self) -> bool {
+        self.it.flags & seal_flags::LAST_PART != 0
+    }
+
+    /// What a signature is of.
+    fn signed_bytes(&self) -> Vec<u8> {
+        let SealV5 { head, blocks, rows, flags, more, .. } = &self.it;
+        let is_old = self.version < SEGMENTS;
+        let title: &[u8] = if is_old { b"tracer capture seal 1\0" } else { b"tracer capture seal 2\0" };
+        let mut bytes = [title, head, &blocks.to_le_bytes(), &rows.to_le_bytes()].concat();
+        if !is_old {
+            bytes.extend_from_slice(&flags.to_le_bytes());
+            for part in more.iter().flat_map(|(name, value)| [name.as_bytes(), value]) {
+                bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+                bytes.extend_from_slice(part);
+            }
+        }
+        bytes
+    }
+}
 
 /// The chain up to some frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -78,9 +122,9 @@ impl SigningKey {
         PublicKey(self.0.verifying_key().to_bytes())
     }
 
-    pub(crate) fn sign(&self, seal: &mut SealV1) {
-        let signature = self.0.sign(&signed_bytes(seal));
-        seal.signature = Some((self.public().0, signature.to_bytes().to_vec()));
+    pub(crate) fn sign(&self, seal: &mut Seal) {
+        let signature = self.0.sign(&seal.signed_bytes());
+        seal.it.signature = Some((self.public().0, signature.to_bytes().to_vec()));
     }
 }
 
@@ -91,11 +135,11 @@ impl PublicKey {
     }
 
     /// Whether the seal was signed with this key's secret part.
-    pub(crate) fn has_signed(&self, seal: &SealV1, signature: &[u8]) -> bool {
+    pub(crate) fn has_signed(&self, seal: &Seal, signature: &[u8]) -> bool {
         let key = ed25519_dalek::VerifyingKey::from_bytes(&self.0);
         let signature = ed25519_dalek::Signature::from_slice(signature);
         match (key, signature) {
-            (Ok(key), Ok(signature)) => key.verify_strict(&signed_bytes(seal), &signature).is_ok(),
+            (Ok(key), Ok(signature)) => key.verify_strict(&seal.signed_bytes(), &signature).is_ok(),
             _ => false,
         }
     }
@@ -105,12 +149,6 @@ impl std::fmt::Display for PublicKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{PUBLIC_PREFIX}{}", blake3::Hash::from_bytes(self.0).to_hex())
     }
-}
-
-/// What a signature is of.
-fn signed_bytes(seal: &SealV1) -> Vec<u8> {
-    [b"tracer capture seal 1\0".as_slice(), &seal.head, &seal.blocks.to_le_bytes(), &seal.rows.to_le_bytes()]
-        .concat()
 }
 
 fn key_line(text: &str, prefix: &str, what: &str) -> Result<[u8; 32]> {
@@ -131,12 +169,17 @@ mod tests {
         let key = SigningKey::generate().unwrap();
         let again = SigningKey::from_text(&key.to_text()).unwrap();
         assert_eq!(again.public(), PublicKey::from_text(&key.public().to_string()).unwrap());
-        let mut seal = SealV1 { head: [7; 32], blocks: 1, rows: 2, signature: None };
-        again.sign(&mut seal);
-        let (public, signature) = seal.signature.clone().unwrap();
-        assert!(PublicKey(public).has_signed(&seal, &signature));
-        assert!(!PublicKey(public).has_signed(&SealV1 { rows: 3, ..seal.clone() }, &signature));
-        assert!(!SigningKey::generate().unwrap().public().has_signed(&seal, &signature));
+        for version in [4, 5] {
+            let it = SealV5 { head: [7; 32], blocks: 1, rows: 2, ..SealV5::default() };
+            let mut seal = Seal { version, it };
+            again.sign(&mut seal);
+            let (public, signature) = seal.it.signature.clone().unwrap();
+            assert!(PublicKey(public).has_signed(&seal, &signature));
+            let mut other = seal.clone();
+            other.it.rows = 3;
+            assert!(!PublicKey(public).has_signed(&other, &signature));
+            assert!(!SigningKey::generate().unwrap().public().has_signed(&seal, &signature));
+        }
         assert!(!format!("{key:?}").contains("secret"));
     }
 

@@ -14,7 +14,7 @@ pub enum Side {
 }
 
 /// A process as /proc showed it when recording began.
-#[derive(Clone, PartialEq, Eq, Debug, Default, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Process {
     /// Index of the host: 0 unless the capture was merged.
     pub host: u16,
@@ -42,7 +42,7 @@ pub struct Process {
     pub fds: Vec<(i32, Vec<u8>)>,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug, Default, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Cgroup {
     pub host: u16,
     /// Inode number in the default hierarchy.
@@ -56,7 +56,7 @@ pub struct Cgroup {
     pub container: Option<Container>,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug, Default, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Container {
     /// 64 hex digits, as the runtime gave it.
     pub id: String,
@@ -68,8 +68,7 @@ pub struct Container {
     pub pod_name: String,
     pub pod_namespace: String,
     pub pod_uid: String,
-    /// Whether it holds a pod together, rather than working for it. Archived beside the cgroups: see `SideV4`.
-    #[rkyv(with = rkyv::with::Skip)]
+    /// Whether it holds a pod together, rather than working for it.
     pub pod_sandbox: bool,
     /// Boot clock, ns; `None` when it ran before the recording began, or nobody knows.
     pub started_ns: Option<u64>,
@@ -92,7 +91,7 @@ pub struct Loss {
 }
 
 /// The name of a user when recording began.
-#[derive(Clone, PartialEq, Eq, Debug, Default, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct User {
     pub host: u16,
     pub uid: u32,

@@ -222,8 +222,46 @@ impl Statistics {
         }
     }
 
+    /// How these, which an index gives, are wrong about rows of which `actual` lists everything; `None` when all that they
+    /// say is true. What they leave unsaid is no lie.
+    pub(crate) fn contradicts(&self, actual: &Statistics) -> Option<&'static str> {
+        if let Some(what) = crate::capture::contradiction(self, actual) {
+            return Some(what);
+        }
+        if self.failed.is_some() && self.failed != actual.failed {
+            return Some("the index says otherwise how many calls failed");
+        }
+        let lists = [
+            "the index lists other commands than it has",
+            "the index lists other executables than it has",
+            "the index lists other node names than it has",
+        ];
+        for ((index, actual), what) in self.texts().into_iter().zip(actual.texts()).zip(lists) {
+            if index.exact().is_some_and(|index| actual.exact() != Some(index)) {
+                return Some(what);
+            }
+        }
+        for (index, actual) in self.numbers().into_iter().zip(actual.numbers()) {
+            let actual = actual.exact().unwrap_or_default();
+            let is_true = match index {
+                Numbers::Exact(index) => index == actual,
+                index => actual.iter().all(|number| index.may_contain(*number)),
+            };
+            if !is_true {
+                return Some(
+                    "the index lists other ids of processes, users, namespaces or cgroups than it has",
+                );
+            }
+        }
+        match (&self.argument_texts, &actual.argument_texts) {
+            (Some(index), Some(actual)) if !actual.0.fits_into(&index.0) => {
+                Some("the index rules out texts that it has")
+            }
+            _ => None,
+        }
+    }
+
     /// About how many bytes it takes in memory, and at most in a file.
-    #[allow(dead_code)] // index segments are bounded by it
     pub(crate) fn memory(&self) -> usize {
         let texts = self.texts().into_iter().flat_map(|texts| texts.exact().unwrap_or_default());
         let numbers = self.numbers().into_iter().map(|numbers| match numbers {

@@ -74,6 +74,11 @@ impl TrigramsBuilder {
         self.before.extend_from_slice(text);
     }
 
+    /// The filter at full size.
+    pub(crate) fn whole(self) -> Trigrams {
+        Trigrams(self.bloom)
+    }
+
     /// The filter, of about this many bytes at most; `None` when so few would say nothing.
     pub(crate) fn finish(&mut self, most_bytes: usize) -> Option<Trigrams> {
         /// Of 256: a part of eight characters is still ruled out nine times of ten.

@@ -1,13 +1,26 @@
-//! Whether a capture is, byte for byte, what was written.
+//! Whether a capture is, byte for byte, what was written, and whether its index says what its blocks say.
+//!
+//! Every frame is read once. What a block holds is worked out from its columns and compared with what the index says of
+//! it, as are the places of all frames: an index that hides rows, lists a block twice or leaves a table out is found,
+//! whoever signed it.
 
 use std::path::Path;
 
-use crate::archive::{self, ArchivedBlockV1, SealV1};
-use crate::directory::Directory;
-use crate::frame::{self, FrameHeader, HEADER_BYTES, Kind, PREAMBLE_BYTES, TRAILER_BYTES, Trailer, padding};
-use crate::seal::Chain;
+use crate::archive::{self, ArchivedIndexV1};
+use crate::block::Stored;
+use crate::compress::Decompressor;
+use crate::encode::HeadPlace;
+use crate::envelope::{Opened, Opener};
+use crate::frame::{
+    self, FrameHeader, HEADER_BYTES, Kind, PREAMBLE_BYTES, Preamble, TRAILER_BYTES, Trailer, padding,
+};
+use crate::index::{BlockInfo, Index};
+use crate::reader;
+use crate::schema::Schema;
+use crate::seal::{Chain, Seal};
+use crate::segment::{self, SegmentV5};
 use crate::source::Source;
-use crate::{Error, Header, Identity, PublicKey, Result};
+use crate::{Block, Error, Header, Identity, PublicKey, Result, Scratch, limits};
 
 /// What verifying came to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -15,16 +28,33 @@ use crate::{Error, Header, Identity, PublicKey, Result};
 pub struct Verdict {
     /// Whole blocks, up to the first that is bad.
     pub blocks: u64,
+    /// 0 of an encrypted file that is verified without an identity.
     pub rows: u64,
     /// The chain over everything, of a file without fault.
     pub head: [u8; 32],
-    /// Whose signature the seal has, and it is good.
+    /// Whose signature the last seal has, and it is good.
     pub signed_by: Option<PublicKey>,
+    /// The last good seal: up to there, the file is what was written, whatever is wrong behind it.
+    pub sealed: Option<Sealed>,
+    /// The file says that no part of its set follows it.
+    pub is_last_part: bool,
     /// What the file says of itself, once its frame was found to be whole; `None` of an encrypted file that is verified
     /// without an identity.
     pub header: Option<Box<Header>>,
     /// The first fault.
     pub fault: Option<Fault>,
+}
+
+/// Up to where a file is vouched for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Sealed {
+    /// Where the seal ends in the file.
+    pub offset: u64,
+    pub blocks: u64,
+    pub rows: u64,
+    /// Of the chain up to the seal.
+    pub head: [u8; 32],
+    pub signed_by: Option<PublicKey>,
 }
 
 /// The first place where a capture is not what was written.
@@ -60,19 +90,34 @@ pub fn verify_bytes(bytes: Vec<u8>, expected: Expected<'_>) -> Result<Verdict> {
 fn verify_source(source: &Source, expected: Expected<'_>) -> Result<Verdict> {
     let mut walk = Walk {
         source,
-        identity: expected.identity,
-        unopened: false,
+        expected,
+        preamble: Preamble { version: 0, id: [0; 6] },
+        is_encrypted: false,
+        opener: Opener { identity: expected.identity.cloned(), key: None },
+        is_opened: true,
         refused: None,
         offset: PREAMBLE_BYTES as u64,
-        version: 0,
         chain: Chain([0; 32]),
         frames: 0,
         last: None,
+        schema: Schema::default(),
+        scratch: Scratch::new(),
+        stretch: Stretch::default(),
         index: 0,
         seal: None,
-        verdict: Verdict { blocks: 0, rows: 0, head: [0; 32], signed_by: None, header: None, fault: None },
+        is_ended: false,
+        verdict: Verdict {
+            blocks: 0,
+            rows: 0,
+            head: [0; 32],
+            signed_by: None,
+            sealed: None,
+            is_last_part: false,
+            header: None,
+            fault: None,
+        },
     };
-    let outcome = walk.run().and_then(|()| walk.check_end(expected.key));
+    let outcome = walk.run().and_then(|()| walk.check_end());
     match outcome {
         Ok(()) => {
             if let Some(error) = walk.refused {
@@ -88,22 +133,42 @@ fn verify_source(source: &Source, expected: Expected<'_>) -> Result<Verdict> {
 /// Goes from frame to frame.
 struct Walk<'a> {
     source: &'a Source,
-    identity: Option<&'a Identity>,
-    /// A block was encrypted and could not be opened, so nobody counted its rows.
-    unopened: bool,
+    expected: Expected<'a>,
+    preamble: Preamble,
+    is_encrypted: bool,
+    opener: Opener,
+    /// Every frame could be opened, so that what is in them was checked.
+    is_opened: bool,
     /// The identity opened none of a frame's keys. Either it is another's, or the frame was changed there: the chain tells.
     refused: Option<Error>,
     offset: u64,
-    version: u16,
     chain: Chain,
     frames: u32,
     /// The frame before this one: its offset, and its number among blocks if it is one.
     last: Option<(u64, Option<u64>)>,
-    /// Where the index stands.
+    schema: Schema,
+    scratch: Scratch,
+    stretch: Stretch,
+    /// Where the index or the last segment stands.
     index: u64,
-    /// The seal, and where it stands.
-    seal: Option<(SealV1, u64)>,
+    /// The last seal, and where it stands.
+    seal: Option<(Seal, u64)>,
+    /// The last frame was read.
+    is_ended: bool,
     verdict: Verdict,
+}
+
+/// What stands between two segments, and what the next one must therefore say. Before version 5, all of the file.
+#[derive(Default)]
+struct Stretch {
+    /// What the next segment must begin with.
+    expected: SegmentV5,
+    /// The blocks with what is really in them.
+    blocks: Vec<BlockInfo>,
+    rows: u64,
+    others: Vec<(u64, u32)>,
+    /// A segment was read, and its seal must follow.
+    is_closed: bool,
 }
 
 enum Stop {
@@ -125,17 +190,21 @@ impl Walk<'_> {
             Err(Error::Damaged { .. }) => return Err(Error::NotACapture.into()),
             preamble => preamble?,
         };
-        match frame::check_preamble(preamble) {
+        match Preamble::read(preamble) {
             Err(Error::Damaged { .. }) => {
                 return Err(self.fault(None, "the first bytes are not those of a capture"));
             }
-            version => self.version = version?,
+            read => self.preamble = read?,
         }
         self.chain = Chain::start(preamble);
-        while self.seal.is_none() {
+        while !self.is_ended {
             self.frame()?;
         }
         Ok(())
+    }
+
+    fn has_segments(&self) -> bool {
+        self.preamble.version >= frame::SEGMENTS
     }
 
     fn frame(&mut self) -> Result<(), Stop> {
@@ -157,7 +226,7 @@ impl Walk<'_> {
             Ok(bytes) => bytes,
             Err(_) => return Err(self.fault(likely, "the file ends inside it")),
         };
-        let header = match FrameHeader::read(&header_bytes, offset) {
+        let header = match FrameHeader::read(&header_bytes, offset, self.preamble) {
             Ok(header) => header,
             Err(_) => return Err(self.fault(likely, "its header is damaged")),
         };
@@ -170,8 +239,15 @@ impl Walk<'_> {
             );
         }
         let block = (header.kind == Kind::Block).then_some(self.verdict.blocks);
-        if header.number != self.frames || (header.kind == Kind::Header) != (self.frames == 0) {
+        let is_first = self.frames == 0;
+        let is_misplaced_seal = self.has_segments() && (header.kind == Kind::Seal) != self.stretch.is_closed;
+        if header.number != self.frames || (header.kind == Kind::Header) != is_first || is_misplaced_seal {
             return Err(self.fault(block, "it is out of its place"));
+        }
+        if is_first {
+            self.is_encrypted = header.is_encrypted();
+        } else if header.is_encrypted() != (self.is_encrypted && header.kind != Kind::Seal) {
+            return Err(self.fault(block, "it is not encrypted as the other frames are"));
         }
         let padded = header.payload as usize + padding(header.payload as usize);
         let mut buffer = Vec::new();
@@ -183,81 +259,232 @@ impl Walk<'_> {
         if padding.iter().any(|b| *b != 0) {
             return Err(self.fault(block, "its padding is not empty"));
         }
-        match (header.is_encrypted(), self.identity) {
-            (false, _) => self.check_payload(&header, payload, block)?,
-            (true, Some(identity)) => match identity.decrypt(payload, offset) {
-                Ok(opened) => self.check_payload(&header, &opened, block)?,
+        let after = Chain::next(&header_bytes, payload, padding);
+        if header.is_encrypted() {
+            match self.opener.open(&header, self.preamble, payload, offset) {
+                Ok(Opened { frame, payload, key }) => {
+                    self.opener.key = key.or(self.opener.key.take());
+                    self.payload(&frame, &payload, block)?;
+                }
                 Err(Error::Damaged { .. }) => return Err(self.fault(block, "it does not decrypt")),
+                Err(Error::Encrypted) => self.is_opened = false,
                 Err(error) => {
-                    self.unopened = true;
+                    self.is_opened = false;
                     self.refused.get_or_insert(error);
                 }
-            },
-            (true, None) => self.unopened = true,
+            }
+        } else {
+            self.payload(&header, payload, block)?;
         }
+        let end = offset + header.frame_bytes();
         match header.kind {
             Kind::Block => self.verdict.blocks += 1,
             Kind::Index => self.index = offset,
-            _ => {}
+            Kind::Segment => {
+                self.index = offset;
+                self.stretch.is_closed = true;
+            }
+            Kind::Side | Kind::Table | Kind::Other(_) => {
+                self.stretch.others.push((offset, header.frame_bytes() as u32));
+            }
+            Kind::Header => self.stretch.expected.from = end,
+            Kind::Seal => {}
         }
         self.last = Some((offset, block));
-        if self.seal.is_none() {
-            self.chain = Chain::next(&header_bytes, payload, padding);
-        }
         self.frames += 1;
-        self.offset = offset + header.frame_bytes();
+        if header.kind == Kind::Seal {
+            self.sealed(offset, end)?;
+        }
+        self.offset = end;
+        self.chain = after;
         Ok(())
     }
 
-    fn check_payload(
-        &mut self,
-        header: &FrameHeader,
-        payload: &[u8],
-        block: Option<u64>,
-    ) -> Result<(), Stop> {
-        let (head, groups) = payload.split_at_checked(header.head_stored as usize).unwrap_or_default();
-        let mut raw = Vec::new();
-        let read = crate::compress::Decompressor::default().read(
-            header.head_codec,
-            head,
-            header.head_raw as usize,
-            &mut raw,
-        );
-        if crc32fast::hash(head) != header.head_crc || read.is_none() {
+    fn payload(&mut self, header: &FrameHeader, payload: &[u8], block: Option<u64>) -> Result<(), Stop> {
+        let (head, rest) = payload.split_at_checked(header.head_stored as usize).unwrap_or_default();
+        let Ok(raw) = reader::decompress(header, head, &mut Decompressor::default()) else {
             return Err(self.fault(block, "its head does not fit its checksum"));
-        }
+        };
         match header.kind {
             Kind::Block => {
-                let directory = archive::access::<ArchivedBlockV1>(&raw, self.offset)
-                    .ok()
-                    .and_then(|block| Directory::read(block, groups.len() as u64).ok());
-                let Some(directory) = directory else {
-                    return Err(self.fault(block, "its directory is damaged"));
-                };
-                for group in &directory.groups {
-                    let start = group.offset as usize;
-                    let stored = groups.get(start..start + group.stored as usize).unwrap_or_default();
-                    if crc32fast::hash(stored) != group.crc {
-                        return Err(self.fault(block, "a column group does not fit its checksum"));
-                    }
+                if let Err(what) = reader::whole_block(&raw, rest, self.offset) {
+                    return Err(self.fault(block, what));
                 }
-                self.verdict.rows += directory.rows as u64;
+                self.block(header, payload, block)?;
             }
-            Kind::Header => match Header::read(self.version, &raw, self.offset) {
-                Ok(header) => self.verdict.header = Some(Box::new(header)),
-                Err(_) => return Err(self.fault(None, "the header is damaged")),
-            },
-            Kind::Seal => match archive::read::<SealV1>(&raw, self.offset) {
+            Kind::Header => {
+                let read = Header::read(self.preamble.version, &raw, self.offset)
+                    .and_then(|header| Ok((Schema::of(&header.schema)?, header)));
+                match read {
+                    Ok((schema, header)) => {
+                        self.schema = schema;
+                        self.verdict.header = Some(Box::new(header));
+                    }
+                    Err(_) => return Err(self.fault(None, "the header is damaged")),
+                }
+            }
+            Kind::Seal => match Seal::read(self.preamble.version, &raw, self.offset) {
                 Ok(seal) => self.seal = Some((seal, self.offset)),
                 Err(_) => return Err(self.fault(None, "the seal is damaged")),
             },
-            _ => {}
+            Kind::Segment => self.segment(&raw, rest)?,
+            Kind::Index => self.old_index(&raw)?,
+            Kind::Side | Kind::Table | Kind::Other(_) => {}
         }
         Ok(())
     }
 
-    /// Checks the seal and the footer.
-    fn check_end(&mut self, key: Option<&PublicKey>) -> Result<(), Stop> {
+    /// Works out what is in a block.
+    fn block(&mut self, header: &FrameHeader, payload: &[u8], block: Option<u64>) -> Result<(), Stop> {
+        if self.has_segments() && self.stretch.blocks.len() >= limits::SEGMENT_BLOCKS {
+            return Err(self.fault(block, "more blocks stand before a segment than one may list"));
+        }
+        let place = HeadPlace {
+            codec: header.head_codec,
+            stored: header.head_stored,
+            raw: header.head_raw,
+            crc: header.head_crc,
+        };
+        let stored = Stored::Decrypted(payload.to_vec());
+        let actual = Block::from_payload(stored, place, &self.schema, &mut self.scratch)
+            .and_then(|block| block.actual_statistics());
+        let statistics = match actual {
+            Ok(statistics) => statistics,
+            Err(Error::Block { what, .. } | Error::Damaged { what, .. }) => {
+                return Err(self.fault(block, what));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.verdict.rows += statistics.rows;
+        self.stretch.rows += statistics.rows;
+        let (offset, bytes) = (self.offset, header.frame_bytes());
+        self.stretch.blocks.push(BlockInfo { offset, bytes, statistics });
+        Ok(())
+    }
+
+    /// Compares what a segment says with what stands before it.
+    fn segment(&mut self, raw: &[u8], rest: &[u8]) -> Result<(), Stop> {
+        let at = self.offset;
+        let schema = &self.schema;
+        let event = |id| schema.by_file_id(id).map(|file| file.event.id);
+        let read = archive::read::<SegmentV5>(raw, at).and_then(|head| {
+            let body = segment::body(&head, rest, at)?;
+            let segment = segment::read(&head, &body, at, event)?;
+            Ok((head, segment))
+        });
+        let (head, segment) = match read {
+            Ok(read) => read,
+            Err(Error::Damaged { what, .. }) => return Err(self.fault(None, what)),
+            Err(error) => return Err(error.into()),
+        };
+        let Stretch { expected, blocks, rows, others, .. } = &self.stretch;
+        let filled = || blocks.iter().map(|block| &block.statistics).filter(|it| it.rows > 0);
+        let expected = SegmentV5 {
+            blocks: blocks.len() as u32,
+            rows: *rows,
+            first_ns: filled().map(|it| it.first_ns).min().unwrap_or_default(),
+            last_ns: filled().map(|it| it.last_ns).max().unwrap_or_default(),
+            tables: others.clone(),
+            codec: head.codec,
+            stored: head.stored,
+            raw: head.raw,
+            crc: head.crc,
+            ..expected.clone()
+        };
+        if head != expected {
+            return Err(self.fault(None, "an index segment does not say what stands before it"));
+        }
+        self.compare(&segment.blocks)?;
+        let follows = |before: u64, more: u64| before + more;
+        self.stretch.expected = SegmentV5 {
+            previous: at,
+            number: head.number.wrapping_add(1),
+            first_block: follows(head.first_block, head.blocks.into()),
+            first_row: follows(head.first_row, head.rows),
+            ..SegmentV5::default()
+        };
+        Ok(())
+    }
+
+    /// Compares what an index says of the blocks with what is in them.
+    fn compare(&self, index: &[BlockInfo]) -> Result<(), Stop> {
+        let first = self.verdict.blocks - self.stretch.blocks.len() as u64;
+        if index.len() != self.stretch.blocks.len() {
+            return Err(self.fault(None, "the index does not list all blocks, or some of them twice"));
+        }
+        for ((number, index), actual) in (first..).zip(index).zip(&self.stretch.blocks) {
+            if (index.offset, index.bytes) != (actual.offset, actual.bytes) {
+                return Err(self.fault(Some(number), "the index says that it stands elsewhere"));
+            }
+            if let Some(what) = index.statistics.contradicts(&actual.statistics) {
+                return Err(self.fault(Some(number), what));
+            }
+        }
+        Ok(())
+    }
+
+    /// The same of a file before version 5.
+    fn old_index(&self, raw: &[u8]) -> Result<(), Stop> {
+        let event = |id| self.schema.by_file_id(id).map(|file| file.event.id);
+        let read = archive::access::<ArchivedIndexV1>(raw, self.offset)
+            .and_then(|index| Index::read(index, self.source.len(), event));
+        let Ok(Index { blocks, sides }) = read else {
+            return Err(self.fault(None, "the index is damaged"));
+        };
+        self.compare(&blocks)?;
+        if !sides.iter().eq(self.stretch.others.iter().map(|(offset, _)| offset)) {
+            return Err(self.fault(None, "the index does not list all records beside the events"));
+        }
+        Ok(())
+    }
+
+    /// Checks a seal that was just read, and begins what follows it.
+    fn sealed(&mut self, seal_at: u64, end: u64) -> Result<(), Stop> {
+        let Some((seal, _)) = &self.seal else { return Ok(()) };
+        let seal = seal.clone();
+        if seal.it.head != self.chain.0 {
+            return Err(self.fault(None, "the seal is of another chain of hashes"));
+        }
+        let counts = (seal.it.blocks, seal.it.rows);
+        let is_silent = self.has_segments() && self.is_encrypted;
+        if !self.is_opened && !is_silent {
+            self.verdict.rows = seal.it.rows;
+        }
+        if counts != if is_silent { (0, 0) } else { (self.verdict.blocks, self.verdict.rows) } {
+            return Err(self.fault(None, "the seal is of another number of blocks or rows"));
+        }
+        let before = self.verdict.sealed.map(|sealed| sealed.signed_by);
+        let mut signed_by = None;
+        if let Some((public, signature)) = &seal.it.signature {
+            let public = PublicKey(*public);
+            if !public.has_signed(&seal, signature) {
+                return Err(self.fault(None, "the signature is not good"));
+            }
+            signed_by = Some(public);
+        }
+        if before.is_some_and(|before| before != signed_by) {
+            return Err(self.fault(None, "the seals of the file are signed with different keys"));
+        }
+        match (self.expected.key, signed_by) {
+            (Some(_), None) => return Err(self.fault(None, "the capture is not signed")),
+            (Some(key), Some(signer)) if *key != signer => {
+                return Err(self.fault(None, &format!("the capture is signed with another key, {signer}")));
+            }
+            _ => {}
+        }
+        self.verdict.signed_by = signed_by;
+        let (blocks, rows, head) = (self.verdict.blocks, self.verdict.rows, seal.it.head);
+        self.verdict.sealed = Some(Sealed { offset: end, blocks, rows, head, signed_by });
+        self.verdict.is_last_part = seal.is_last_part();
+        self.is_ended = seal.is_last();
+        let expected = SegmentV5 { from: end, ..std::mem::take(&mut self.stretch.expected) };
+        self.stretch = Stretch { expected, ..Stretch::default() };
+        self.seal = Some((seal, seal_at));
+        Ok(())
+    }
+
+    /// Checks the footer.
+    fn check_end(&mut self) -> Result<(), Stop> {
         let Some((seal, seal_at)) = self.seal.take() else { return Ok(()) };
         let footer = Trailer { index: self.index, seal: seal_at }.to_bytes();
         let mut buffer = Vec::new();
@@ -269,33 +496,8 @@ impl Walk<'_> {
         if found != footer {
             return Err(self.fault(None, "the footer is not what was written"));
         }
-        self.offset = seal_at;
-        if seal.head != self.chain.0 {
-            return Err(self.fault(None, "the seal is of another chain of hashes"));
-        }
-        if self.unopened {
-            self.verdict.rows = seal.rows;
-        }
-        if seal.blocks != self.verdict.blocks || seal.rows != self.verdict.rows {
-            return Err(self.fault(None, "the seal is of another number of blocks or rows"));
-        }
-        if let Some((public, signature)) = &seal.signature {
-            let public = PublicKey(*public);
-            if !public.has_signed(&seal, signature) {
-                return Err(self.fault(None, "the signature is not good"));
-            }
-            self.verdict.signed_by = Some(public);
-        }
-        match (key, self.verdict.signed_by) {
-            (Some(_), None) => Err(self.fault(None, "the capture is not signed")),
-            (Some(key), Some(signer)) if *key != signer => {
-                Err(self.fault(None, &format!("the capture is signed with another key, {signer}")))
-            }
-            _ => {
-                self.verdict.head = seal.head;
-                Ok(())
-            }
-        }
+        self.verdict.head = seal.it.head;
+        Ok(())
     }
 
     fn fault(&self, block: Option<u64>, what: &str) -> Stop {
@@ -306,3 +508,6 @@ impl Walk<'_> {
         Stop::Fault(Fault { offset: self.offset, block, what })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,27 +4,35 @@ use std::io::Write;
 
 use rkyv::util::AlignedVec;
 
-use crate::archive::{self, LossV1, SealV1, SideV4};
+use crate::archive::{self, SealV5, seal_flags};
 use crate::compress::Compressor;
 use crate::encode::HeadPlace;
-use crate::frame::{self, FrameHeader, Kind, Trailer, padding};
-use crate::index::IndexBuilder;
-use crate::seal::Chain;
+use crate::envelope::{self, Protection};
+use crate::frame::{self, FrameHeader, Kind, Preamble, Trailer, padding};
+use crate::records;
+use crate::seal::{Chain, Seal};
+use crate::segment::SegmentBuilder;
 use crate::{Compression, EncodedBlock, Error, Header, Recipients, Result, Side, SigningKey, limits};
 
-/// Appends frames to `W`.
+/// Appends frames to `W`. Its memory does not grow with the file: what is known of blocks goes out with each segment.
 #[derive(Debug)]
 pub struct Writer<W: Write> {
     out: W,
+    preamble: Preamble,
     /// Bytes of whole frames.
     bytes: u64,
     frames: u32,
     chain: Chain,
-    index: IndexBuilder,
+    pub(crate) segment: SegmentBuilder,
+    /// Where the last segment stands, and the seal behind it.
+    trailer: Trailer,
     compressor: Compressor,
     blocks: u64,
     rows: u64,
-    options: WriterOptions,
+    /// Bytes of all records beside the events, as a reader counts them.
+    side_bytes: usize,
+    sign: Option<SigningKey>,
+    protection: Option<Protection>,
 }
 
 /// What a finished file amounts to.
@@ -40,10 +48,25 @@ pub struct Finished {
 /// How a file is sealed.
 #[derive(Clone, Debug, Default)]
 pub struct WriterOptions {
-    /// Signs the chain of hashes at the end.
+    /// Signs the chain of hashes at the end of each segment.
     pub sign: Option<SigningKey>,
     /// Encrypts every frame.
     pub encrypt: Option<Recipients>,
+}
+
+/// Whether anything follows a file in its set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// The recording ended with it.
+    Recording,
+    /// Another part of the set follows.
+    Part,
+}
+
+/// A frame that is ready to be appended.
+struct Frame {
+    bytes: Vec<u8>,
+    chain: Chain,
 }
 
 impl<W: Write> Writer<W> {
@@ -52,78 +75,92 @@ impl<W: Write> Writer<W> {
         Writer::create_with(out, header, WriterOptions::default())
     }
 
-    pub fn create_with(mut out: W, header: &Header, options: WriterOptions) -> Result<Writer<W>> {
-        let preamble = frame::preamble();
-        out.write_all(&preamble).map_err(Error::io("writing the capture"))?;
+    pub fn create_with(out: W, header: &Header, options: WriterOptions) -> Result<Writer<W>> {
+        let archived = header.to_bytes()?;
+        check_head(Kind::Header, archived.len())?;
+        // Heads are few and small, and the schema is most of a small capture.
+        let mut compressor = Compressor::new(Compression::Max);
+        let (head, payload) = compressed(&mut compressor, &archived)?;
+        let protection = options.encrypt.clone().map(Protection::new).transpose()?;
+        let (head, payload) = match &protection {
+            Some(protection) => (HIDDEN, protection.header(head, &payload)?),
+            None => (head, payload),
+        };
+        let preamble = Preamble::new(&payload);
+        let first = preamble.to_bytes();
         let mut writer = Writer {
             out,
-            bytes: preamble.len() as u64,
+            preamble,
+            bytes: 0,
             frames: 0,
-            chain: Chain::start(&preamble),
-            index: IndexBuilder::default(),
-            // Heads are few and small, and the schema is most of a small capture.
-            compressor: Compressor::new(Compression::Max),
+            chain: Chain::start(&first),
+            segment: SegmentBuilder::default(),
+            trailer: Trailer { index: 0, seal: 0 },
+            compressor,
             blocks: 0,
             rows: 0,
-            options,
+            side_bytes: 0,
+            sign: options.sign,
+            protection,
         };
-        writer.archived(Kind::Header, &header.to_bytes()?)?;
+        writer.append(&first)?;
+        writer.raw_frame(Kind::Header, head, &payload)?;
+        writer.segment = SegmentBuilder::new(writer.bytes);
         Ok(writer)
     }
 
-    /// Appends a block. When that fails (a full disk), part of it may stand in `out`: cut that back to
-    /// [`Writer::bytes`], and [`Writer::finish`] can still be tried, since the index takes far less room than a block.
+    /// Appends a block, and before it the segment of those before when that is full. When that fails (a full disk), part
+    /// of a frame may stand in `out`: cut that back to [`Writer::bytes`], and [`Writer::finish`] can still be tried, since
+    /// a segment takes far less room than its blocks.
     pub fn block(&mut self, block: &EncodedBlock) -> Result<()> {
+        let limit = limits::FILE_BLOCKS as u64;
+        if self.blocks >= limit {
+            return Err(Error::TooLarge { what: "the number of blocks", value: self.blocks + 1, limit });
+        }
+        self.end_full_segment()?;
         let offset = self.bytes;
-        self.frame(Kind::Block, block.head, &block.bytes)?;
-        self.index.block(offset, self.bytes - offset, block);
+        self.frame(Kind::Block, block.head, block.bytes.as_slice())?;
+        self.segment.block(offset, self.bytes - offset, &block.statistics);
         self.blocks += 1;
         self.rows += block.statistics.rows;
         Ok(())
     }
 
-    /// Appends records that stand beside the events.
+    /// Appends records that stand beside the events. All of a file may take [`limits::SIDE_BYTES`]; beyond that, nothing
+    /// of these is written.
     pub fn side(&mut self, side: &Side) -> Result<()> {
-        // Records of one frame are read as one piece, so many go into several.
-        const RECORDS: usize = 4096;
-        match side {
-            Side::Processes(all) => all
-                .chunks(RECORDS)
-                .try_for_each(|some| self.records(&SideV4 { processes: some.to_vec(), ..SideV4::default() })),
-            Side::Cgroups(all) => {
-                all.chunks(RECORDS).try_for_each(|some| self.records(&SideV4::of_cgroups(some)))
-            }
-            Side::Users(all) => all
-                .chunks(RECORDS)
-                .try_for_each(|some| self.records(&SideV4 { users: some.to_vec(), ..SideV4::default() })),
-            Side::Losses(all) => all.chunks(RECORDS).try_for_each(|some| {
-                let losses = some
-                    .iter()
-                    .map(|loss| LossV1 {
-                        host: loss.host,
-                        from_ns: loss.from_ns,
-                        to_ns: loss.to_ns,
-                        cpu: loss.cpu,
-                        event: loss.event.map(|id| id.0),
-                        count: loss.count,
-                        cause: loss.cause.clone(),
-                    })
-                    .collect();
-                self.records(&SideV4 { losses, ..SideV4::default() })
-            }),
+        let tables = records::tables(side)?;
+        let bytes = tables.iter().map(|table| table.len()).sum::<usize>();
+        if bytes > self.side_room() {
+            return Err(Error::TooLarge {
+                what: "the size of the records beside the events",
+                value: (self.side_bytes + bytes) as u64,
+                limit: limits::SIDE_BYTES as u64,
+            });
         }
+        for table in tables {
+            self.end_full_segment()?;
+            let offset = self.bytes;
+            self.archived(Kind::Table, &table)?;
+            self.segment.table(offset, self.bytes - offset);
+            self.side_bytes += table.len();
+        }
+        Ok(())
     }
 
-    fn records(&mut self, records: &SideV4) -> Result<()> {
-        let offset = self.bytes;
-        self.archived(Kind::Side, &archive::to_bytes(records)?)?;
-        self.index.index.sides.push(offset);
-        Ok(())
+    /// How many more bytes of records beside the events the file may take.
+    pub fn side_room(&self) -> usize {
+        limits::SIDE_BYTES.saturating_sub(self.side_bytes)
     }
 
     /// Bytes of whole frames up to now.
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// About how many bytes ending the file will take, at most.
+    pub fn end_bytes(&self) -> u64 {
+        self.segment.bytes()
     }
 
     pub fn flush(&mut self) -> Result<()> {
@@ -134,75 +171,163 @@ impl<W: Write> Writer<W> {
         &self.out
     }
 
-    /// Writes the index, the seal and the footer.
-    pub fn finish(mut self) -> Result<(W, Finished)> {
-        let index = self.bytes;
-        let archived = archive::to_bytes(&self.index.index)?;
-        self.archived(Kind::Index, &archived)?;
-        let seal = self.bytes;
-        let head = self.chain.0;
-        let mut sealed = SealV1 { head, blocks: self.blocks, rows: self.rows, signature: None };
-        if let Some(key) = &self.options.sign {
-            key.sign(&mut sealed);
-        }
-        self.archived(Kind::Seal, &archive::to_bytes(&sealed)?)?;
-        self.append(&[&Trailer { index, seal }.to_bytes()])?;
+    /// Ends the open segment, so that what is written up to now can be skipped and verified however the file goes on; the
+    /// head of the chain up to here. `None` when nothing was written since the last time.
+    pub fn checkpoint(&mut self) -> Result<Option<[u8; 32]>> {
+        if self.segment.is_empty() { Ok(None) } else { self.end_segment(0).map(Some) }
+    }
+
+    /// Writes the last segment, its seal and the trailer.
+    pub fn finish(self) -> Result<(W, Finished)> {
+        self.finish_as(Ending::Recording)
+    }
+
+    pub fn finish_as(mut self, ending: Ending) -> Result<(W, Finished)> {
+        let last_part = if ending == Ending::Recording { seal_flags::LAST_PART } else { 0 };
+        let head = self.end_segment(seal_flags::LAST | last_part)?;
+        let trailer = self.trailer.to_bytes();
+        self.append(&trailer)?;
         self.flush()?;
         Ok((self.out, Finished { bytes: self.bytes, blocks: self.blocks, rows: self.rows, head }))
     }
 
+    fn end_full_segment(&mut self) -> Result<()> {
+        if self.segment.is_full() { self.end_segment(0).map(|_| ()) } else { Ok(()) }
+    }
+
+    /// Writes the open segment and a seal behind it, and begins another segment.
+    fn end_segment(&mut self, flags: u32) -> Result<[u8; 32]> {
+        let table = self.segment.statistics()?;
+        let mut body = Vec::new();
+        let head = &mut self.segment.head;
+        head.codec = self.compressor.append(&table, &mut body)?;
+        (head.stored, head.raw, head.crc) = (body.len() as u32, table.len() as u32, crc32fast::hash(&body));
+        let archived = archive::to_bytes(&self.segment.head)?;
+        check_head(Kind::Segment, archived.len().max(table.len()))?;
+        let (place, mut payload) = compressed(&mut self.compressor, &archived)?;
+        payload.extend_from_slice(&body);
+        let segment = self.make_frame(self.frames, self.chain, Kind::Segment, place, &payload)?;
+
+        let is_public = self.protection.is_none();
+        let mut seal = Seal {
+            version: frame::VERSION,
+            it: SealV5 {
+                head: segment.chain.0,
+                blocks: if is_public { self.blocks } else { 0 },
+                rows: if is_public { self.rows } else { 0 },
+                flags,
+                ..SealV5::default()
+            },
+        };
+        if let Some(key) = &self.sign {
+            key.sign(&mut seal);
+        }
+        let (place, payload) = compressed(&mut self.compressor, &archive::to_bytes(&seal.it)?)?;
+        let sealed = self.make_frame(self.frames + 1, segment.chain, Kind::Seal, place, &payload)?;
+
+        // Both or none: whoever cuts half of them off again finds the writer as it was.
+        let at = self.bytes;
+        self.append(&[segment.bytes.as_slice(), &sealed.bytes].concat())?;
+        self.frames += 2;
+        self.chain = sealed.chain;
+        self.trailer = Trailer { index: at, seal: at + segment.bytes.len() as u64 };
+        self.segment = self.segment.next(at, self.bytes);
+        Ok(segment.chain.0)
+    }
+
     /// Appends a frame that has only a head.
     fn archived(&mut self, kind: Kind, archived: &AlignedVec) -> Result<()> {
-        if archived.len() > limits::HEAD_BYTES {
-            return Err(Error::TooLarge {
-                what: kind.name(),
-                value: archived.len() as u64,
-                limit: limits::HEAD_BYTES as u64,
-            });
-        }
-        let mut payload = Vec::new();
-        let codec = self.compressor.append(archived, &mut payload)?;
-        let head = HeadPlace {
-            codec,
-            stored: payload.len() as u32,
-            raw: archived.len() as u32,
-            crc: crc32fast::hash(&payload),
-        };
-        self.frame(kind, head, &payload)
+        check_head(kind, archived.len())?;
+        let (head, payload) = compressed(&mut self.compressor, archived)?;
+        self.frame(kind, head, payload.as_slice())
     }
 
     fn frame(&mut self, kind: Kind, head: HeadPlace, payload: &[u8]) -> Result<()> {
-        // The seal says nothing about what was recorded, and can be checked without an identity.
-        let encrypted = match &self.options.encrypt {
-            Some(recipients) if kind != Kind::Seal => Some(recipients.encrypt(payload)?),
-            _ => None,
-        };
-        let flags = if encrypted.is_some() { frame::ENCRYPTED } else { 0 };
-        let payload = encrypted.as_deref().unwrap_or(payload);
-        let header = FrameHeader {
-            kind,
-            head_codec: head.codec,
-            flags,
-            number: self.frames,
-            payload: payload.len() as u32,
-            head_stored: head.stored,
-            head_raw: head.raw,
-            head_crc: head.crc,
-            chain: self.chain.0,
+        if self.protection.is_none() {
+            return self.raw_frame(kind, head, payload);
         }
-        .to_bytes();
-        let padding = [0; 8].get(..padding(payload.len())).map(<[u8]>::to_vec).unwrap_or_default();
-        self.append(&[&header, payload, &padding])?;
-        self.chain = Chain::next(&header, payload, &padding);
+        let frame = self.make_frame(self.frames, self.chain, kind, head, payload)?;
+        self.append(&frame.bytes)?;
+        self.chain = frame.chain;
         self.frames += 1;
         Ok(())
     }
 
-    fn append(&mut self, parts: &[&[u8]]) -> Result<()> {
-        for part in parts {
+    /// Appends a frame whose payload is as it shall stand in the file.
+    fn raw_frame(&mut self, kind: Kind, head: HeadPlace, payload: &[u8]) -> Result<()> {
+        let header = self.header(self.frames, self.chain, kind, head, payload.len()).to_bytes(self.preamble);
+        let zeros = [0; 8];
+        let padding = zeros.get(..padding(payload.len())).unwrap_or_default();
+        for part in [&header[..], payload, padding] {
             self.out.write_all(part).map_err(Error::io("writing the capture"))?;
         }
-        self.bytes += parts.iter().map(|part| part.len() as u64).sum::<u64>();
+        self.bytes += (header.len() + payload.len() + padding.len()) as u64;
+        self.chain = Chain::next(&header, payload, padding);
+        self.frames += 1;
         Ok(())
     }
+
+    /// A frame in one piece. A seal says nothing about what was recorded, and can be checked by everybody.
+    fn make_frame(
+        &self,
+        number: u32,
+        chain: Chain,
+        kind: Kind,
+        head: HeadPlace,
+        payload: &[u8],
+    ) -> Result<Frame> {
+        let (header, sealed) = match &self.protection {
+            Some(protection) if kind != Kind::Seal => {
+                let header = self.header(number, chain, kind, HIDDEN, envelope::sealed_bytes(payload.len()));
+                (header, Some(protection.seal(header, self.preamble, head, payload)?))
+            }
+            _ => (self.header(number, chain, kind, head, payload.len()), None),
+        };
+        let payload = sealed.as_deref().unwrap_or(payload);
+        if payload.len() > limits::PAYLOAD_BYTES {
+            let (value, limit) = (payload.len() as u64, limits::PAYLOAD_BYTES as u64);
+            return Err(Error::TooLarge { what: kind.name(), value, limit });
+        }
+        let header = header.to_bytes(self.preamble);
+        let padding = vec![0; padding(payload.len())];
+        let chain = Chain::next(&header, payload, &padding);
+        Ok(Frame { bytes: [&header, payload, &padding].concat(), chain })
+    }
+
+    fn header(&self, number: u32, chain: Chain, kind: Kind, head: HeadPlace, payload: usize) -> FrameHeader {
+        let is_encrypted = self.protection.is_some() && kind != Kind::Seal;
+        FrameHeader {
+            kind,
+            head_codec: head.codec,
+            flags: if is_encrypted { frame::ENCRYPTED } else { 0 },
+            number,
+            payload: payload as u32,
+            head_stored: head.stored,
+            head_raw: head.raw,
+            head_crc: head.crc,
+            chain: chain.0,
+        }
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        self.out.write_all(bytes).map_err(Error::io("writing the capture"))?;
+        self.bytes += bytes.len() as u64;
+        Ok(())
+    }
+}
+
+/// A head as it is stored at the start of a payload.
+fn compressed(compressor: &mut Compressor, archived: &AlignedVec) -> Result<(HeadPlace, Vec<u8>)> {
+    let mut payload = Vec::new();
+    let codec = compressor.append(archived, &mut payload)?;
+    let (stored, raw) = (payload.len() as u32, archived.len() as u32);
+    Ok((HeadPlace { codec, stored, raw, crc: crc32fast::hash(&payload) }, payload))
+}
+
+/// What the header of an encrypted frame says of its head: nothing.
+const HIDDEN: HeadPlace = HeadPlace { codec: 0, stored: 0, raw: 0, crc: 0 };
+
+fn check_head(kind: Kind, bytes: usize) -> Result<()> {
+    let (value, limit) = (bytes as u64, limits::HEAD_BYTES as u64);
+    if value > limit { Err(Error::TooLarge { what: kind.name(), value, limit }) } else { Ok(()) }
 }

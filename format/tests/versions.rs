@@ -10,7 +10,8 @@ use events::context::ContextFlags;
 use events::{Context, Marks, Raw, catalogue, dirents};
 use format::{
     BlockBuilder, Capture, Cgroup, Clock, Completeness, Container, Encoder, Header, Host, Loss, Options,
-    Process, Recording, Row, Scratch, Side, SigningKey, User, Writer, WriterOptions, current_schema,
+    Process, Provenance, Recording, Row, Scratch, Side, SigningKey, SourceCapture, User, Writer,
+    WriterOptions, current_schema,
 };
 
 /// The last one from version 4 on.
@@ -112,8 +113,9 @@ fn make(version: u32) -> Vec<u8> {
         clock: CLOCK,
         schema: current_schema().into_iter().filter(known).collect(),
         recording: Recording { filters: vec!["9:comm=ls".into()], ..Recording::default() },
-        more_hosts: Vec::new(),
+        ..Header::default()
     };
+    let header = if version > 4 { of_two_hosts(header) } else { header };
     let sign = Some(SigningKey::from_text(KEY).unwrap());
     let mut writer =
         Writer::create_with(Vec::new(), &header, WriterOptions { sign, ..WriterOptions::default() }).unwrap();
@@ -138,6 +140,9 @@ fn make(version: u32) -> Vec<u8> {
     for block in 0..2 {
         rows(&mut builder, block, version);
         writer.block(&encoder.encode(&mut builder).unwrap()).unwrap();
+        if version > 4 {
+            writer.checkpoint().unwrap();
+        }
     }
     let loss = Loss {
         host: 0,
@@ -150,6 +155,23 @@ fn make(version: u32) -> Vec<u8> {
     };
     writer.side(&Side::Losses(vec![loss])).unwrap();
     writer.finish().unwrap().0
+}
+
+/// What headers say since version 5.
+fn of_two_hosts(mut header: Header) -> Header {
+    header.recording.more.insert("buffer_bytes".into(), "4096".into());
+    header.more_hosts.push(Host { hostname: "v5".into(), ..Host::default() });
+    header.more_recordings.push(Recording { filters: vec!["comm=cat".into()], ..Recording::default() });
+    header.more.insert("from later".into(), vec![1, 2]);
+    let source = SourceCapture {
+        name: "a.trz".into(),
+        head: Some([7; 32]),
+        signed_by: Some("tracer-public-key-1:00".into()),
+        verdict: "good".into(),
+    };
+    let command = ["tracer", "merge", "a.trz"].map(str::to_owned).to_vec();
+    header.provenance.push(Provenance { command, sources: vec![source] });
+    header
 }
 
 /// All that a capture says.
@@ -197,6 +219,20 @@ fn captures_of_version_3_read_as_they_were_written() {
 #[test]
 fn captures_of_version_4_read_as_they_were_written() {
     reads_as_it_was_written(4);
+}
+
+#[test]
+fn captures_of_version_5_read_as_they_were_written() {
+    reads_as_it_was_written(5);
+    let capture = Capture::open(&path(5)).unwrap();
+    assert_eq!(capture.segments().len(), 3);
+    let header = capture.header();
+    assert_eq!(header.provenance[0].sources[0].verdict, "good");
+    assert_eq!(header.recording_of(1).filters, ["comm=cat"]);
+    assert_eq!(
+        (header.recording.more["buffer_bytes"].as_str(), &header.more["from later"][..]),
+        ("4096", &[1, 2][..])
+    );
 }
 
 /// `fixtures/format-v3-getdents64.trz` is of the last program that kept what `getdents64` gave as the kernel laid it out.

@@ -30,6 +30,8 @@ pub const DISK_FULL: &str = "disk full";
 pub const OUTPUT_FAILED: &str = "output failed";
 /// A flight recorder let the event go before its time: its memory was full.
 pub const FLIGHT_FULL: &str = "flight memory full";
+/// The file has told of so many losses that it tells of the rest in one sum.
+pub const TOO_MANY: &str = "too many losses to tell each";
 /// The file format has no room for such a row (an argument of a mebibyte).
 pub const REFUSED: &str = "refused";
 

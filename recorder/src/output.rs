@@ -126,8 +126,6 @@ pub struct Output {
     written: u64,
     /// Up to here the file system has promised room; `None` when it makes no promises.
     promised: Option<u64>,
-    /// Where the frame begins that is being written.
-    marked: u64,
     total: Arc<AtomicU64>,
 }
 
@@ -149,20 +147,13 @@ impl Output {
         folder.check(name, force)?;
         let (file, fresh) = folder.create(name)?;
         let to = To::File { file, folder: Arc::clone(folder), name: fresh, is_named: false, force };
-        Ok(Output {
-            to,
-            path: folder.path_of(name),
-            written: 0,
-            promised: Some(0),
-            marked: 0,
-            total: Arc::default(),
-        })
+        Ok(Output { to, path: folder.path_of(name), written: 0, promised: Some(0), total: Arc::default() })
     }
 
     fn stream(mut stream: Stream, path: &Path) -> Output {
         stream.begins();
         let to = To::Stream(stream);
-        Output { to, path: path.to_owned(), written: 0, promised: None, marked: 0, total: Arc::default() }
+        Output { to, path: path.to_owned(), written: 0, promised: None, total: Arc::default() }
     }
 
     /// Says that the header stands: gives a file its name.
@@ -227,20 +218,15 @@ impl Output {
         Err(io::ErrorKind::StorageFull.into())
     }
 
-    /// Remembers this place for [`Output::rewind`].
-    pub fn mark(&mut self) {
-        self.marked = self.written;
-    }
-
-    /// Takes back what was written since the mark, if this is a file that can.
-    pub fn rewind(&mut self) {
+    /// Takes back what was written beyond `bytes`, if this is a file that can.
+    pub fn rewind(&mut self, bytes: u64) {
         let To::File { file, .. } = &mut self.to else { return };
-        if self.written == self.marked {
+        if self.written <= bytes {
             return;
         }
-        if file.set_len(self.marked).is_ok() && file.seek(SeekFrom::Start(self.marked)).is_ok() {
-            self.total.fetch_sub(self.written - self.marked, Ordering::Relaxed);
-            self.written = self.marked;
+        if file.set_len(bytes).is_ok() && file.seek(SeekFrom::Start(bytes)).is_ok() {
+            self.total.fetch_sub(self.written - bytes, Ordering::Relaxed);
+            self.written = bytes;
         }
     }
 

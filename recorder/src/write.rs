@@ -10,7 +10,7 @@ use std::{
 };
 
 use crossbeam_channel::Receiver;
-use format::{Cgroup, EncodedBlock, Finished, Header, Loss, Side, User, Writer, WriterOptions};
+use format::{Cgroup, EncodedBlock, Ending, Finished, Header, Loss, Side, User, Writer, WriterOptions};
 
 use crate::{
     amount::Stretch,
@@ -23,9 +23,13 @@ use crate::{
 
 /// What a file's beginning may take: header, processes, cgroups and users.
 const BEGIN_BYTES: u64 = 1 << 20;
-/// Room kept for the end of the file: losses, index and footer. The index takes some hundred bytes for each block.
+/// Room kept for the end of the file: losses, the seal and the footer. What the open segment takes comes on top.
 const END_BYTES: u64 = 256 << 10;
-const END_BYTES_PER_BLOCK: u64 = 4 << 10;
+/// A segment is ended at the latest this long after the one before: up to there a recorder that is killed leaves a file
+/// that is vouched for, and whose blocks can be skipped.
+const CHECKPOINT: Duration = Duration::from_secs(60);
+/// Of the room for records beside the events, what is kept for the last losses.
+const LAST_RECORDS: usize = 1 << 20;
 
 /// Bytes of cgroups that are remembered for files that begin later.
 const CGROUPS_BOUND: usize = 32 << 20;
@@ -110,6 +114,28 @@ struct OpenFile {
     blocks: u64,
     rows: u64,
     first_ns: Option<u64>,
+    /// Boot clock of the last row when a segment was ended last.
+    checkpoint_ns: u64,
+}
+
+impl OpenFile {
+    /// Appends a block, and ends the segment when it is time.
+    fn write(&mut self, block: &EncodedBlock) -> format::Result<()> {
+        self.writer.block(block)?;
+        let now_ns = block.last_ns();
+        if self.checkpoint_ns == 0 {
+            self.checkpoint_ns = now_ns;
+        }
+        if now_ns.saturating_sub(self.checkpoint_ns) >= CHECKPOINT.as_nanos() as u64 {
+            self.checkpoint_ns = now_ns;
+            if self.writer.checkpoint().is_err() {
+                // The block is there; what comes next finds out by itself that nothing more can be written.
+                let bytes = self.writer.bytes();
+                self.output.with(|output| output.rewind(bytes));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A finished file of a rotated set.
@@ -184,6 +210,8 @@ pub struct Sink {
     unwritten_rows: u64,
     /// What a flight recorder had to let go before its time.
     let_go: VecDeque<LetGo>,
+    /// Losses that the open file tells of at its end.
+    untold: Option<Loss>,
     gauge: Arc<Gauge>,
     result: Written,
 }
@@ -214,6 +242,7 @@ impl Sink {
             lost_cause: loss::DISK_FULL,
             unwritten_rows: 0,
             let_go: VecDeque::new(),
+            untold: None,
             gauge,
             result: Written::default(),
         };
@@ -248,7 +277,7 @@ impl Sink {
             Writer::create_with(output.clone(), &self.header, self.destination.seal.clone()).map_err(halt)?;
         // It gets its name once its header stands: whoever is killed in between leaves a set that reads.
         output.with(Output::name).map_err(Halt::Output)?;
-        self.file = Some(OpenFile { writer, output, blocks: 0, rows: 0, first_ns: None });
+        self.file = Some(OpenFile { writer, output, blocks: 0, rows: 0, first_ns: None, checkpoint_ns: 0 });
         Ok(())
     }
 
@@ -306,7 +335,7 @@ impl Sink {
     fn append(&mut self, block: &EncodedBlock) -> Result<(), Halt> {
         let Some(file) = &mut self.file else { return Ok(()) };
         let bytes = block.bytes() as u64;
-        let end = END_BYTES + END_BYTES_PER_BLOCK * (file.blocks + 1);
+        let end = END_BYTES + file.writer.end_bytes() + block.statistics_bytes();
         if let Some(max) = self.destination.max_bytes {
             let used = self.gauge.bytes.load(Ordering::Relaxed);
             // Small limits leave less room for the end.
@@ -315,10 +344,9 @@ impl Sink {
             }
         }
         file.output.with(|output| output.reserve(bytes, end)).map_err(|_| Halt::DiskFull)?;
-        file.output.with(Output::mark);
-        if let Err(error) = file.writer.block(block) {
-            // Half a block must not stand in the way of the file's end.
-            file.output.with(Output::rewind);
+        if let Err(error) = file.write(block) {
+            // Half a frame must not stand in the way of the file's end.
+            file.output.with(|output| output.rewind(file.writer.bytes()));
             return Err(halt(error));
         }
         file.blocks += 1;
@@ -364,11 +392,35 @@ impl Sink {
 
     fn write_side(&mut self, side: &Side) -> Result<(), Halt> {
         let Some(file) = &mut self.file else { return Ok(()) };
-        file.output.with(Output::mark);
+        if let Side::Losses(losses) = side
+            && file.writer.side_room() < LAST_RECORDS
+        {
+            // A file that has told of so many tells of the rest in one piece, at its end.
+            for loss in losses {
+                let sum = self.untold.get_or_insert_with(|| Loss {
+                    cpu: None,
+                    event: None,
+                    count: 0,
+                    cause: loss::TOO_MANY.to_owned(),
+                    ..loss.clone()
+                });
+                sum.from_ns = sum.from_ns.min(loss.from_ns);
+                sum.to_ns = sum.to_ns.max(loss.to_ns);
+                sum.count = sum.count.saturating_add(loss.count);
+            }
+            return Ok(());
+        }
         file.writer.side(side).map_err(|error| {
-            file.output.with(Output::rewind);
+            file.output.with(|output| output.rewind(file.writer.bytes()));
             halt(error)
         })
+    }
+
+    /// Writes the losses that were kept for the end of the file.
+    fn tell_untold(&mut self) -> Result<(), Halt> {
+        let Some(loss) = self.untold.take() else { return Ok(()) };
+        let Some(file) = &mut self.file else { return Ok(()) };
+        file.writer.side(&Side::Losses(vec![loss])).map_err(halt)
     }
 
     /// Gives a file that begins here the state of here.
@@ -402,16 +454,17 @@ impl Sink {
             self.part -= 1;
             Halt::Output(error)
         })?);
-        self.close()?;
+        self.close(Ending::Part)?;
         self.begun = false;
         self.open()
     }
 
     /// Ends the open file.
-    fn close(&mut self) -> Result<(), Halt> {
+    fn close(&mut self, ending: Ending) -> Result<(), Halt> {
+        self.tell_untold()?;
         let Some(file) = self.file.take() else { return Ok(()) };
         let OpenFile { writer, output, blocks, rows, .. } = file;
-        let finished = writer.finish().map_err(halt)?;
+        let finished = writer.finish_as(ending).map_err(halt)?;
         let (_, Finished { head, .. }) = finished;
         self.previous_head = Some(head);
         let path = output.with(|output| output.path().to_owned());
@@ -555,7 +608,7 @@ impl Sink {
             }]);
             outcome = outcome.and_then(|()| self.write_side(&side));
         }
-        outcome = outcome.and_then(|()| self.close());
+        outcome = outcome.and_then(|()| self.close(Ending::Recording));
         if let (Err(halt), None) = (outcome, &self.result.halt) {
             self.result.halt = Some(halt);
         }

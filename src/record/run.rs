@@ -118,7 +118,7 @@ pub fn record(options: &Options) -> Result<Outcome> {
             unavailable,
             ..format::Recording::default()
         },
-        more_hosts: Vec::new(),
+        ..Header::default()
     };
     let recording = scopes::Recording {
         start_ns: clock.boot_ns,

@@ -1,0 +1,298 @@
+//! Records beside the events as tables of version 5, and back.
+
+use rkyv::util::AlignedVec;
+
+use crate::args::Dictionary;
+use crate::schema::Schema;
+use crate::table::{Table, TableBuilder};
+use crate::{Cgroup, Container, Loss, Process, Result, Side, User, limits};
+
+/// The names of the tables.
+const PROCESSES: &str = "processes";
+const CGROUPS: &str = "cgroups";
+const LOSSES: &str = "losses";
+const USERS: &str = "users";
+
+/// In place of a number that is not known.
+const NONE: u64 = u64::MAX;
+
+/// The tables that hold these records, several where one would be too large.
+pub(crate) fn tables(side: &Side) -> Result<Vec<AlignedVec>> {
+    match side {
+        Side::Processes(all) => chunked(all, process_bytes, processes),
+        Side::Cgroups(all) => chunked(all, cgroup_bytes, cgroups),
+        Side::Losses(all) => chunked(all, |loss| loss.cause.len(), losses),
+        Side::Users(all) => chunked(all, |user| user.name.len(), users),
+    }
+}
+
+/// Cuts records into pieces by what they take, so that whoever reads one piece takes little memory for it.
+fn chunked<T>(
+    all: &[T],
+    text_bytes: impl Fn(&T) -> usize,
+    table: impl Fn(&[T]) -> Result<AlignedVec>,
+) -> Result<Vec<AlignedVec>> {
+    let mut tables = Vec::new();
+    let mut start = 0;
+    let mut bytes = 0;
+    for (at, record) in all.iter().enumerate() {
+        let more = text_bytes(record) + size_of::<T>();
+        if at > start && bytes + more > limits::TABLE_BYTES {
+            tables.push(table(all.get(start..at).unwrap_or_default())?);
+            (start, bytes) = (at, 0);
+        }
+        bytes += more;
+    }
+    if start < all.len() {
+        tables.push(table(all.get(start..).unwrap_or_default())?);
+    }
+    Ok(tables)
+}
+
+fn process_bytes(process: &Process) -> usize {
+    let fds: usize = process.fds.iter().map(|(_, text)| text.len() + 8).sum();
+    process.comm.len() + process.exe.len() + process.argv.len() + fds
+}
+
+fn cgroup_bytes(cgroup: &Cgroup) -> usize {
+    let of_container = cgroup.container.as_ref().map_or(0, |it| {
+        [
+            &it.id,
+            &it.runtime,
+            &it.name,
+            &it.image,
+            &it.image_digest,
+            &it.pod_name,
+            &it.pod_namespace,
+            &it.pod_uid,
+        ]
+        .map(String::len)
+        .iter()
+        .sum()
+    });
+    cgroup.path.len() + of_container
+}
+
+fn processes(all: &[Process]) -> Result<AlignedVec> {
+    let mut table = TableBuilder::new(PROCESSES, all.len());
+    let mut number = |name: &str, of: &dyn Fn(&Process) -> u64| table.integers(name, all.iter().map(of));
+    number("host", &|p| p.host.into());
+    number("pid", &|p| p.pid.into());
+    number("ppid", &|p| p.ppid.into());
+    number("ns_pid", &|p| p.ns_pid.into());
+    number("start_ns", &|p| p.start_ns);
+    number("parent_start_ns", &|p| p.parent_start_ns);
+    number("uid", &|p| p.uid.into());
+    number("gid", &|p| p.gid.into());
+    number("cgroup_id", &|p| p.cgroup_id);
+    number("mnt_ns", &|p| p.mnt_ns.into());
+    number("pid_ns", &|p| p.pid_ns.into());
+    number("net_ns", &|p| p.net_ns.into());
+    number("user_ns", &|p| p.user_ns.into());
+    number("fds", &|p| p.fds.len() as u64);
+    table.strings("comm", all.iter().map(|p| p.comm.as_slice()));
+    table.strings("exe", all.iter().map(|p| p.exe.as_slice()));
+    table.strings("argv", all.iter().map(|p| p.argv.as_slice()));
+    let fds = || all.iter().flat_map(|p| &p.fds);
+    table.integers("fd", fds().map(|(fd, _)| *fd as u32 as u64));
+    table.strings("fd_text", fds().map(|(_, text)| text.as_slice()));
+    table.to_bytes()
+}
+
+fn read_processes(table: &Table<'_>) -> Result<Vec<Process>> {
+    let numbers = |name| table.numbers(name);
+    let (host, pid, ppid, ns_pid) = (numbers("host")?, numbers("pid")?, numbers("ppid")?, numbers("ns_pid")?);
+    let (start, parent_start) = (numbers("start_ns")?, numbers("parent_start_ns")?);
+    let (uid, gid, cgroup) = (numbers("uid")?, numbers("gid")?, numbers("cgroup_id")?);
+    let (mnt_ns, pid_ns) = (numbers("mnt_ns")?, numbers("pid_ns")?);
+    let (net_ns, user_ns) = (numbers("net_ns")?, numbers("user_ns")?);
+    let (comm, exe, argv) = (table.texts("comm")?, table.texts("exe")?, table.texts("argv")?);
+    let counts = numbers("fds")?;
+    let total = counts.iter().try_fold(0usize, |sum, count| sum.checked_add(usize::try_from(*count).ok()?));
+    let total = total.ok_or_else(|| table.torn())?;
+    let (fd, fd_text) = (table.integers("fd", total)?, table.strings("fd_text", total)?);
+    let mut fds = fd.iter().zip(fd_text.iter()).map(|(fd, text)| (*fd as u32 as i32, text.to_vec()));
+    let at = |column: &[u64], row: usize| column.get(row).copied().unwrap_or_default();
+    let process = |row: usize| Process {
+        host: at(&host, row) as u16,
+        pid: at(&pid, row) as u32,
+        ppid: at(&ppid, row) as u32,
+        ns_pid: at(&ns_pid, row) as u32,
+        start_ns: at(&start, row),
+        parent_start_ns: at(&parent_start, row),
+        uid: at(&uid, row) as u32,
+        gid: at(&gid, row) as u32,
+        cgroup_id: at(&cgroup, row),
+        mnt_ns: at(&mnt_ns, row) as u32,
+        pid_ns: at(&pid_ns, row) as u32,
+        net_ns: at(&net_ns, row) as u32,
+        user_ns: at(&user_ns, row) as u32,
+        comm: bytes(&comm, row),
+        exe: bytes(&exe, row),
+        argv: bytes(&argv, row),
+        fds: fds.by_ref().take(at(&counts, row) as usize).collect(),
+    };
+    Ok((0..table.rows()).map(process).collect())
+}
+
+fn cgroups(all: &[Cgroup]) -> Result<AlignedVec> {
+    let mut table = TableBuilder::new(CGROUPS, all.len());
+    let of = |cgroup: &Cgroup| cgroup.container.clone().unwrap_or_default();
+    let containers: Vec<Container> = all.iter().map(of).collect();
+    let time = |time: Option<u64>| time.unwrap_or(NONE);
+    table.integers("host", all.iter().map(|c| c.host.into()));
+    table.integers("id", all.iter().map(|c| c.id));
+    table.strings("path", all.iter().map(|c| c.path.as_bytes()));
+    table.integers("created_ns", all.iter().map(|c| time(c.created_ns)));
+    table.integers("removed_ns", all.iter().map(|c| time(c.removed_ns)));
+    table.integers("is_container", all.iter().map(|c| c.container.is_some().into()));
+    let mut text = |name: &str, of: &dyn Fn(&Container) -> &str| {
+        table.strings(name, containers.iter().map(|it| of(it).as_bytes()));
+    };
+    text("container_id", &|it| &it.id);
+    text("runtime", &|it| &it.runtime);
+    text("name", &|it| &it.name);
+    text("image", &|it| &it.image);
+    text("image_digest", &|it| &it.image_digest);
+    text("pod_name", &|it| &it.pod_name);
+    text("pod_namespace", &|it| &it.pod_namespace);
+    text("pod_uid", &|it| &it.pod_uid);
+    table.integers("pod_sandbox", containers.iter().map(|it| it.pod_sandbox.into()));
+    table.integers("started_ns", containers.iter().map(|it| time(it.started_ns)));
+    table.to_bytes()
+}
+
+fn read_cgroups(table: &Table<'_>) -> Result<Vec<Cgroup>> {
+    let (host, id, path) = (table.numbers("host")?, table.numbers("id")?, table.texts("path")?);
+    let (created, removed) = (table.numbers("created_ns")?, table.numbers("removed_ns")?);
+    let (is_container, sandbox) = (table.numbers("is_container")?, table.numbers("pod_sandbox")?);
+    let started = table.numbers("started_ns")?;
+    let (container, runtime) = (table.texts("container_id")?, table.texts("runtime")?);
+    let (name, image, digest) = (table.texts("name")?, table.texts("image")?, table.texts("image_digest")?);
+    let (pod, namespace, uid) =
+        (table.texts("pod_name")?, table.texts("pod_namespace")?, table.texts("pod_uid")?);
+    let at = |column: &[u64], row: usize| column.get(row).copied().unwrap_or_default();
+    let time = |column: &[u64], row| Some(at(column, row)).filter(|time| *time != NONE);
+    let cgroup = |row: usize| Cgroup {
+        host: at(&host, row) as u16,
+        id: at(&id, row),
+        path: text(&path, row),
+        created_ns: time(&created, row),
+        removed_ns: time(&removed, row),
+        container: (at(&is_container, row) != 0).then(|| Container {
+            id: text(&container, row),
+            runtime: text(&runtime, row),
+            name: text(&name, row),
+            image: text(&image, row),
+            image_digest: text(&digest, row),
+            pod_name: text(&pod, row),
+            pod_namespace: text(&namespace, row),
+            pod_uid: text(&uid, row),
+            pod_sandbox: at(&sandbox, row) != 0,
+            started_ns: time(&started, row),
+        }),
+    };
+    Ok((0..table.rows()).map(cgroup).collect())
+}
+
+fn losses(all: &[Loss]) -> Result<AlignedVec> {
+    let mut table = TableBuilder::new(LOSSES, all.len());
+    table.integers("host", all.iter().map(|loss| loss.host.into()));
+    table.integers("from_ns", all.iter().map(|loss| loss.from_ns));
+    table.integers("to_ns", all.iter().map(|loss| loss.to_ns));
+    table.integers("cpu", all.iter().map(|loss| loss.cpu.map_or(NONE, u64::from)));
+    table.integers("event", all.iter().map(|loss| loss.event.map_or(NONE, |event| event.0.into())));
+    table.integers("count", all.iter().map(|loss| loss.count));
+    table.strings("cause", all.iter().map(|loss| loss.cause.as_bytes()));
+    table.to_bytes()
+}
+
+fn read_losses(table: &Table<'_>, schema: &Schema) -> Result<Vec<Loss>> {
+    let numbers = |name| table.numbers(name);
+    let (host, from, to) = (numbers("host")?, numbers("from_ns")?, numbers("to_ns")?);
+    let (cpu, event, count) = (numbers("cpu")?, numbers("event")?, numbers("count")?);
+    let cause = table.texts("cause")?;
+    let at = |column: &[u64], row: usize| column.get(row).copied().unwrap_or_default();
+    let loss = |row: usize| Loss {
+        host: at(&host, row) as u16,
+        from_ns: at(&from, row),
+        to_ns: at(&to, row),
+        cpu: u16::try_from(at(&cpu, row)).ok(),
+        event: u16::try_from(at(&event, row))
+            .ok()
+            .and_then(|id| schema.by_file_id(id))
+            .map(|file| file.event.id),
+        count: at(&count, row),
+        cause: text(&cause, row),
+    };
+    Ok((0..table.rows()).map(loss).collect())
+}
+
+fn users(all: &[User]) -> Result<AlignedVec> {
+    let mut table = TableBuilder::new(USERS, all.len());
+    table.integers("host", all.iter().map(|user| user.host.into()));
+    table.integers("uid", all.iter().map(|user| user.uid.into()));
+    table.strings("name", all.iter().map(|user| user.name.as_bytes()));
+    table.to_bytes()
+}
+
+fn read_users(table: &Table<'_>) -> Result<Vec<User>> {
+    let (host, uid, name) = (table.numbers("host")?, table.numbers("uid")?, table.texts("name")?);
+    let users = host.iter().zip(&uid).enumerate();
+    Ok(users
+        .map(|(row, (host, uid))| User { host: *host as u16, uid: *uid as u32, name: text(&name, row) })
+        .collect())
+}
+
+/// The records of a table; `None` of one that this program does not know.
+pub(crate) fn read(head: &[u8], schema: &Schema, offset: u64) -> Result<Option<Side>> {
+    let table = Table::read(head, offset)?;
+    Ok(Some(match table.name() {
+        PROCESSES => Side::Processes(read_processes(&table)?),
+        CGROUPS => Side::Cgroups(read_cgroups(&table)?),
+        LOSSES => Side::Losses(read_losses(&table, schema)?),
+        USERS => Side::Users(read_users(&table)?),
+        _ => return Ok(None),
+    }))
+}
+
+fn bytes(texts: &Dictionary, row: usize) -> Vec<u8> {
+    texts.get(row as u32).unwrap_or_default().to_vec()
+}
+
+fn text(texts: &Dictionary, row: usize) -> String {
+    String::from_utf8_lossy(texts.get(row as u32).unwrap_or_default()).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_cut_into_tables_by_what_they_take_and_come_back() {
+        let processes: Vec<Process> = (0..100)
+            .map(|pid| Process {
+                pid,
+                argv: vec![b'a'; limits::TABLE_BYTES / 10],
+                fds: vec![(-1, b"/dev/null".to_vec()); (pid % 3) as usize],
+                ..Process::default()
+            })
+            .collect();
+        let tables = tables(&Side::Processes(processes.clone())).unwrap();
+        assert!((11..20).contains(&tables.len()), "{}", tables.len());
+        let mut read = Vec::new();
+        for table in tables {
+            match super::read(&table, &Schema::default(), 0).unwrap() {
+                Some(Side::Processes(some)) => read.extend(some),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(read, processes);
+    }
+
+    #[test]
+    fn a_table_of_a_later_version_is_passed_over() {
+        let table = TableBuilder::new("executables", 3).to_bytes().unwrap();
+        assert_eq!(super::read(&table, &Schema::default(), 0).unwrap(), None);
+    }
+}
