@@ -7,6 +7,17 @@ use std::collections::BTreeMap;
 
 use format::{Header, Verdict};
 
+/// Whether parts are missing at the end of the set that this file is of: it is whole, says that another part follows, and
+/// that one is not among the files. Before format version 5 files do not say it.
+pub fn lacks_successor(files: &[(String, Verdict)], at: usize) -> bool {
+    let Some((_, verdict)) = files.get(at) else { return false };
+    let Some(header) = whole(verdict).filter(|header| is_part(header)) else { return false };
+    let follows =
+        |other: &Header| set(other) == set(header) && other.recording.part == header.recording.part + 1;
+    verdict.is_last_part == Some(false)
+        && !files.iter().filter_map(|(_, verdict)| whole(verdict)).any(follows)
+}
+
 /// What verifying a file came to, as far as its set goes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Standing {
@@ -52,7 +63,10 @@ pub fn standings(files: &[(String, Verdict)]) -> Vec<Standing> {
         let before = part.checked_sub(1).and_then(|before| parts.get(&(*of, before)));
         let is_oldest = !parts.range((*of, 0)..(*of, *part)).any(|_| true);
         let standing = match (previous, before.and_then(|before| Some((*before, files.get(*before)?)))) {
-            (None, _) => Standing::First,
+            (None, _) if *part == 0 => Standing::First,
+            (None, _) => {
+                Standing::Broken(format!("part {part} does not say which part it was written after"))
+            }
             (Some(head), Some((before, (_, verdict)))) if verdict.head == head => {
                 Standing::Follows { part: *part, before }
             }

@@ -31,11 +31,17 @@ pub fn run(options: &Options) -> Result<Outcome> {
     let standings = rotated::standings(&files);
     let mut out = std::io::stdout().lock();
     let mut outcome = Outcome::Done;
-    for ((name, verdict), standing) in files.iter().zip(standings) {
+    for (at, ((name, verdict), standing)) in files.iter().zip(standings).enumerate() {
         if let Some(fault) = &verdict.fault {
             outcome = Outcome::Found;
             writeln!(out, "{name}: BAD at byte {}: {}", fault.offset, fault.what)?;
             writeln!(out, "  {} whole blocks before it, {} events", verdict.blocks, verdict.rows)?;
+            if let Some(sealed) = verdict.sealed {
+                let by =
+                    sealed.signed_by.map_or("not signed".to_owned(), |signer| format!("signed by {signer}"));
+                let (bytes, blocks) = (sealed.offset, sealed.blocks);
+                writeln!(out, "  sealed up to byte {bytes}: {blocks} blocks, {by}")?;
+            }
             continue;
         }
         match &standing {
@@ -61,6 +67,9 @@ pub fn run(options: &Options) -> Result<Outcome> {
                 writeln!(out, "  part {part} of its set; the parts before it are not among these files")?;
             }
             Standing::Alone | Standing::First | Standing::Broken(_) => {}
+        }
+        if rotated::lacks_successor(&files, at) {
+            writeln!(out, "  the parts after it are not among these files")?;
         }
         match verdict.signed_by {
             Some(signer) if key.is_some() => writeln!(out, "  signed by {signer}")?,

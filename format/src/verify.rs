@@ -36,8 +36,8 @@ pub struct Verdict {
     pub signed_by: Option<PublicKey>,
     /// The last good seal: up to there, the file is what was written, whatever is wrong behind it.
     pub sealed: Option<Sealed>,
-    /// The file says that no part of its set follows it.
-    pub is_last_part: bool,
+    /// Whether the file says that no part of its set follows it; `None` before version 5, which does not say.
+    pub is_last_part: Option<bool>,
     /// What the file says of itself, once its frame was found to be whole; `None` of an encrypted file that is verified
     /// without an identity.
     pub header: Option<Box<Header>>,
@@ -112,7 +112,7 @@ fn verify_source(source: &Source, expected: Expected<'_>) -> Result<Verdict> {
             head: [0; 32],
             signed_by: None,
             sealed: None,
-            is_last_part: false,
+            is_last_part: None,
             header: None,
             fault: None,
         },
@@ -475,7 +475,7 @@ impl Walk<'_> {
         self.verdict.signed_by = signed_by;
         let (blocks, rows, head) = (self.verdict.blocks, self.verdict.rows, seal.it.head);
         self.verdict.sealed = Some(Sealed { offset: end, blocks, rows, head, signed_by });
-        self.verdict.is_last_part = seal.is_last_part();
+        self.verdict.is_last_part = self.has_segments().then(|| seal.is_last_part());
         self.is_ended = seal.is_last();
         let expected = SegmentV5 { from: end, ..std::mem::take(&mut self.stretch.expected) };
         self.stretch = Stretch { expected, ..Stretch::default() };

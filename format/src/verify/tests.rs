@@ -163,7 +163,7 @@ fn many_segments_follow_each_other_and_one_may_not_be_left_out() {
     let bytes = write(10).finish().unwrap().0;
     let verdict = verify_bytes(bytes.clone(), Expected::default()).unwrap();
     assert_eq!((verdict.fault, verdict.blocks, verdict.rows), (None, 10, 200));
-    assert!(verdict.is_last_part && verdict.signed_by.is_some());
+    assert!(verdict.is_last_part == Some(true) && verdict.signed_by.is_some());
     let capture = Capture::from_bytes(bytes.clone()).unwrap();
     assert_eq!(
         capture.segments().map(|it| (it.first_block, it.blocks)).collect::<Vec<_>>(),
