@@ -53,13 +53,14 @@ pub fn run(options: &Options) -> Result<Outcome> {
     let name = options.input.file.display().to_string();
     let capture = options.input.open()?;
     let header = target::header(&capture, &options.command(), &[options.input.provenance()?]);
-    let range = wall_range(&options.range, &capture)?;
     let columns = Columns::parse(&options.keep, &options.drop, capture.schema())?;
     let plan = if options.scopes.is_empty() { None } else { Some(plan(&options.scopes, &capture)?) };
     let inputs = [options.input.paths(), options.scopes.paths()].concat();
     let mut writer = options.target.create(&header, &inputs)?;
     let source = Source::new(vec![(name.clone(), capture)]);
     let Some(file) = source.files().first() else { bail!("{name}: it cannot be read") };
+    let range = options.range.resolve(&source, &TimeZone::system())?;
+    let range = range.map_or((i64::MIN, i64::MAX), |range| (range.start, range.end));
     let others = match &plan {
         Some(_) if options.keep_others => None,
         Some(plan) => Some(Others { matched: processes(&source, plan)?, follows: plan.follow() != 0 }),
@@ -234,7 +235,7 @@ fn question<'a>(source: &'a Source, plan: &'a Plan) -> Question<'a> {
     let matcher = Matcher::new(plan);
     let is_imported = source.files().iter().any(|file| replay::asked::is_imported(&file.capture));
     let matcher = if is_imported { matcher.without_derived() } else { matcher };
-    Question { source, matchers: vec![matcher], threads: 1, limit: None }
+    Question { source, matchers: vec![matcher], threads: 1, limit: None, range: None, strict: true }
 }
 
 /// Hosts and pids of the processes of which something matches.
@@ -253,10 +254,4 @@ fn plan(scopes: &FilterOptions, capture: &Capture) -> Result<Plan> {
     }
     set.resolve_users(&replay::asked::users(std::iter::once(capture))).map_err(Diagnostics)?;
     Ok(Plan::compile(&set))
-}
-
-/// A stretch of the wall clock, ns since the epoch.
-fn wall_range(range: &TimeRange, capture: &Capture) -> Result<(i64, i64)> {
-    let first = capture.blocks().iter().map(|block| block.statistics.first_ns).min().unwrap_or_default();
-    range.wall_ns(capture.header().clock.wall(first) as i64, &TimeZone::system())
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser};
+use replay::Asker;
 use replay::diff::Difference;
 use replay::render::clock::Clock;
 use replay::render::{Format, Printer, Style};
@@ -12,7 +13,7 @@ use scopes::{ScopeSet, spelled_out};
 
 use crate::filters::{Diagnostics, FilterOptions, answered};
 use crate::inputs::Inputs;
-use crate::outcome::Outcome;
+use crate::outcome::{self, Outcome};
 use crate::stderr;
 use crate::threads::Threads;
 use crate::words;
@@ -56,8 +57,8 @@ pub fn run(options: Options) -> Result<Outcome> {
     for warning in before.warnings().iter().chain(after.warnings()) {
         stderr::say_lines(warning);
     }
-    let threads = options.threads.count();
-    let differences = answered(replay::diff::count(&source, &before, &after, threads))?;
+    let mut asker = Asker::new(&source, options.threads.count());
+    let differences = answered(replay::diff::count(&mut asker, &before, &after))?;
     let mut out = BufWriter::new(io::stdout().lock());
     for difference in &differences {
         tell(difference, &mut out)?;
@@ -70,10 +71,10 @@ pub fn run(options: Options) -> Result<Outcome> {
         write!(out, "\n  SCOPE  ")?;
         out.write_all(&printer.header())?;
         let sides = (&before, &after);
-        answered(replay::diff::rows(&source, sides, threads, options.limit, &printer, &mut out))?;
+        answered(replay::diff::rows(&mut asker, sides, options.limit, &printer, &mut out))?;
     }
     out.flush()?;
-    Ok(if differs { Outcome::Found } else { Outcome::Done })
+    outcome::with_gaps(if differs { Outcome::Found } else { Outcome::Done }, &asker.gaps)
 }
 
 fn tell(difference: &Difference, out: &mut impl Write) -> io::Result<()> {

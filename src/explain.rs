@@ -7,6 +7,7 @@ use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use pipeline::Source;
+use replay::Asker;
 use replay::explain::{Funnel, Which};
 use replay::render::clock::Clock;
 use replay::render::{Format, Printer, Style};
@@ -14,8 +15,8 @@ use scopes::spelled_out;
 
 use crate::filters::{FilterOptions, answered};
 use crate::inputs::Inputs;
-use crate::moment;
-use crate::outcome::Outcome;
+use crate::moment::{self, Extent};
+use crate::outcome::{self, Outcome};
 use crate::stderr;
 use crate::threads::Threads;
 
@@ -48,20 +49,19 @@ pub fn run(options: Options) -> Result<Outcome> {
     for warning in set.warnings() {
         stderr::say_lines(warning);
     }
-    let threads = options.threads.count();
+    let mut asker = Asker::new(&source, options.threads.count());
     let zone = if options.utc { TimeZone::UTC } else { TimeZone::system() };
     let which = match (options.event, &options.at) {
         (Some(number), _) => Some(Which::Number(number)),
         (None, Some(time)) => {
-            let start_ns = source.start_wall_ns().unwrap_or(0);
-            Some(Which::At(moment::wall_ns(time, start_ns, &zone).context("--at")?))
+            Some(Which::At(moment::wall_ns(time, Extent::of(&source), &zone).context("--at")?))
         }
         (None, None) => None,
     };
     let mut out = BufWriter::new(io::stdout().lock());
     match which {
         None => {
-            for funnel in answered(replay::explain::funnels(&source, &set, threads))? {
+            for funnel in answered(replay::explain::funnels(&mut asker, &set))? {
                 tell(&funnel, &mut out)?;
             }
         }
@@ -69,7 +69,7 @@ pub fn run(options: Options) -> Result<Outcome> {
             let clock = if options.utc { Clock::Utc } else { Clock::Zone(zone) };
             let style = Style { clock, containers: source.has_containers(), ..Style::default() };
             let rows = Printer { format: Format::Table, style };
-            let told = answered(replay::explain::event(&source, &set, which, threads, &rows))?;
+            let told = answered(replay::explain::event(&mut asker, &set, which, &rows))?;
             let Some(told) = told else { bail!(none(which, &source)) };
             writeln!(out, "event {}", told.number)?;
             out.write_all(&rows.header())?;
@@ -77,7 +77,7 @@ pub fn run(options: Options) -> Result<Outcome> {
         }
     }
     out.flush()?;
-    Ok(Outcome::Done)
+    outcome::with_gaps(Outcome::Done, &asker.gaps)
 }
 
 /// Where the events are, when none is there where it was looked for.

@@ -90,9 +90,9 @@ fn read_list(name: &str) -> Result<Vec<u8>, String> {
 const LIST_BYTES: u64 = 64 << 20;
 
 /// The answer to a question of scopes. Filters that do not fit the capture say so as all others do.
-pub fn answered<T>(answer: Result<T, replay::frames::Error>) -> Result<T> {
+pub fn answered<T>(answer: Result<T, replay::Error>) -> Result<T> {
     match answer {
-        Err(replay::frames::Error::Filters(found)) => Err(Diagnostics(found).into()),
+        Err(replay::Error::Filters(found)) => Err(Diagnostics(found).into()),
         answer => Ok(answer?),
     }
 }

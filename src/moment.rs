@@ -4,13 +4,29 @@ use anyhow::{Context, Result, bail};
 use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use pipeline::Source;
 
 /// What is understood, for messages and help.
 const ALLOWED: &str = "2026-11-23T20:09:15Z, 2026-11-23 20:09:15.041923, 20:09:15:041923 of the first event's day, ns since \
-                       the epoch, or +1.5s after the first event";
+                       the epoch, +1.5s after the first event, or -10m before the last one";
 
-/// A time of the wall clock, ns since the epoch. `start_ns`: of the first event; `zone`: of times that name none.
-pub fn wall_ns(text: &str, start_ns: i64, zone: &TimeZone) -> Result<i64> {
+/// Wall clock of the first and the last event, ns since the epoch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Extent {
+    pub start_ns: i64,
+    pub end_ns: i64,
+}
+
+impl Extent {
+    pub fn of(source: &Source) -> Extent {
+        let start_ns = source.start_wall_ns().unwrap_or_default();
+        Extent { start_ns, end_ns: source.end_wall_ns().unwrap_or(start_ns) }
+    }
+}
+
+/// A time of the wall clock, ns since the epoch. `zone`: of times that name none.
+pub fn wall_ns(text: &str, extent: Extent, zone: &TimeZone) -> Result<i64> {
+    let Extent { start_ns, end_ns } = extent;
     if let Some(after) = text.strip_prefix('+') {
         let span: SignedDuration =
             after.parse().with_context(|| format!("{text} is no time after the start, such as +1.5s"))?;
@@ -18,6 +34,11 @@ pub fn wall_ns(text: &str, start_ns: i64, zone: &TimeZone) -> Result<i64> {
     }
     if let Ok(ns) = text.parse() {
         return Ok(ns);
+    }
+    if let Some(before) = text.strip_prefix('-') {
+        let span: SignedDuration =
+            before.parse().with_context(|| format!("{text} is no time before the end, such as -10m"))?;
+        return Ok(end_ns.saturating_sub(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)));
     }
     let time = match text.parse::<Timestamp>() {
         Ok(time) => time,
@@ -51,7 +72,8 @@ fn civil(text: &str, start_ns: i64, zone: &TimeZone) -> Option<DateTime> {
 mod tests {
     use super::*;
 
-    const START: i64 = 1_668_542_955_041_923_000; // 2022-11-15 20:09:15.041923 UTC
+    // 2022-11-15 20:09:15.041923 UTC, and a minute.
+    const EXTENT: Extent = Extent { start_ns: 1_668_542_955_041_923_000, end_ns: 1_668_543_015_041_923_000 };
 
     #[test]
     fn times_are_read_as_tables_and_logs_write_them() {
@@ -64,19 +86,20 @@ mod tests {
             "20:09:16",
             "1668542956000000000",
             "+958077us",
+            "-59s 41ms 923us",
         ] {
-            assert_eq!(wall_ns(text, START, &TimeZone::UTC).ok(), Some(1_668_542_956_000_000_000), "{text}");
+            assert_eq!(wall_ns(text, EXTENT, &TimeZone::UTC).ok(), Some(1_668_542_956_000_000_000), "{text}");
         }
         let zone = TimeZone::fixed(jiff::tz::offset(1));
-        assert_eq!(wall_ns("21:09:16", START, &zone).ok(), Some(1_668_542_956_000_000_000));
+        assert_eq!(wall_ns("21:09:16", EXTENT, &zone).ok(), Some(1_668_542_956_000_000_000));
     }
 
     #[test]
     fn what_is_no_time_is_told_what_is_one() {
         for text in ["yesterday", "25:00:00", "2022-13-01 00:00:00", ""] {
-            let said = wall_ns(text, START, &TimeZone::UTC).expect_err("no time").to_string();
+            let said = wall_ns(text, EXTENT, &TimeZone::UTC).expect_err("no time").to_string();
             assert!(said.contains("allowed: 2026-"), "{said}");
         }
-        assert!(wall_ns("+x", START, &TimeZone::UTC).is_err());
+        assert!(wall_ns("+x", EXTENT, &TimeZone::UTC).is_err());
     }
 }

@@ -3,6 +3,9 @@
 use std::io;
 use std::process::ExitCode;
 
+use anyhow::Result;
+use pipeline::Gap;
+
 use crate::filters::Diagnostics;
 use crate::stderr;
 
@@ -13,8 +16,22 @@ pub enum Outcome {
     Done,
     /// Exit code 1: `verify`, `diff` and `scan` found something, or `replay --exit-code` found nothing.
     Found,
+    /// Exit code 2: an answer was given, and said what is missing from it.
+    Partial,
     /// `record -- COMMAND` passes the command's own exit code on.
     Code(u8),
+}
+
+/// Tells the blocks that are missing from an answer: it is a partial one then.
+pub fn with_gaps(outcome: Outcome, gaps: &[Gap]) -> Result<Outcome> {
+    for gap in gaps {
+        stderr::note(replay::open::missing(gap));
+    }
+    if let [_, .., _] = gaps {
+        let rows: u64 = gaps.iter().filter(|gap| !gap.is_state).map(|gap| gap.rows).sum();
+        stderr::note(format_args!("{} blocks with {rows} rows could not be read", gaps.len()));
+    }
+    Ok(if gaps.is_empty() { outcome } else { Outcome::Partial })
 }
 
 /// Turns the end of a run into an exit code, and says on stderr what went wrong, once.
@@ -22,6 +39,7 @@ pub fn report(result: anyhow::Result<Outcome>) -> ExitCode {
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Found) => ExitCode::from(1),
+        Ok(Outcome::Partial) => ExitCode::from(2),
         Ok(Outcome::Code(code)) => ExitCode::from(code),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) if error.is::<Diagnostics>() => {

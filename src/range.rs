@@ -2,14 +2,18 @@
 
 use clap::Args;
 
-use anyhow::{Context, Result};
-use jiff::tz::TimeZone;
+use std::ops::Range;
 
-use crate::moment;
+use anyhow::{Context, Result, bail};
+use jiff::tz::TimeZone;
+use pipeline::Source;
+
+use crate::moment::{self, Extent};
 
 #[derive(Args, Debug, Default)]
 pub struct TimeRange {
-    /// From this time on: 2026-07-01T12:00:00Z, 12:00:00 of the first event's day, or +10s after the first event
+    /// From this time on: 2026-07-01T12:00:00Z, 12:00:00 of the first event's day, +10s after the first event, -10m before
+    /// the last one, or #7, the time of event 7
     #[arg(long, value_name = "TIME")]
     pub from: Option<String>,
     /// Up to this time, and not including it
@@ -18,12 +22,25 @@ pub struct TimeRange {
 }
 
 impl TimeRange {
-    /// Both ends on the wall clock, ns since the epoch. `start_ns`: of the first event.
-    pub fn wall_ns(&self, start_ns: i64, zone: &TimeZone) -> Result<(i64, i64)> {
+    /// The stretch of the wall clock, ns since the epoch, without its end; `None` where all is asked for.
+    pub fn resolve(&self, source: &Source, zone: &TimeZone) -> Result<Option<Range<i64>>> {
+        if self.from.is_none() && self.to.is_none() {
+            return Ok(None);
+        }
+        let extent = Extent::of(source);
         let end = |flag: &'static str, text: &Option<String>, otherwise| match text {
-            Some(text) => moment::wall_ns(text, start_ns, zone).context(flag),
+            Some(text) => moment(text, source, extent, zone).context(flag),
             None => Ok(otherwise),
         };
-        Ok((end("--from", &self.from, i64::MIN)?, end("--to", &self.to, i64::MAX)?))
+        Ok(Some(end("--from", &self.from, i64::MIN)?..end("--to", &self.to, i64::MAX)?))
+    }
+}
+
+fn moment(text: &str, source: &Source, extent: Extent, zone: &TimeZone) -> Result<i64> {
+    let Some(number) = text.strip_prefix('#') else { return moment::wall_ns(text, extent, zone) };
+    let number: u64 = number.parse().with_context(|| format!("{text} is no event, such as #7"))?;
+    match replay::explain::time_of(source, number)? {
+        Some(time) => Ok(time),
+        None => bail!("there is no event {number}"),
     }
 }

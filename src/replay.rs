@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use jiff::tz::TimeZone;
 use pipeline::{Output, Question, Source, Stats};
 use replay::Asked;
 use replay::render::clock::Clock;
@@ -15,8 +16,9 @@ use replay::render::{Destination, Printer, Style};
 use crate::filters::{Diagnostics, FilterOptions};
 use crate::inputs::Inputs;
 use crate::narrow;
-use crate::outcome::Outcome;
+use crate::outcome::{self, Outcome};
 use crate::output::{self, OutputFile};
+use crate::range::TimeRange;
 use crate::stderr;
 use crate::threads::Threads;
 
@@ -26,6 +28,8 @@ pub struct Options {
     inputs: Inputs,
     #[command(flatten)]
     scopes: FilterOptions,
+    #[command(flatten)]
+    range: TimeRange,
     /// A format, and a file if not stdout: table, table-verbose, json, json:FILE (repeatable)
     #[arg(long, short, value_name = "FORMAT[:FILE]", default_value = "table")]
     output: Vec<Destination>,
@@ -43,6 +47,9 @@ pub struct Options {
     /// Say on stderr what answering took
     #[arg(long)]
     stats: bool,
+    /// Stop at the first block that is damaged, instead of answering what the others hold
+    #[arg(long)]
+    strict: bool,
     /// Exit with 1 when no event matches
     #[arg(long)]
     exit_code: bool,
@@ -74,7 +81,14 @@ pub fn run(options: Options) -> Result<Outcome> {
     let asked = ask(&options, &source)?;
     let matchers = asked.matchers(&source);
     let threads = options.threads.count();
-    let question = Question { source: &source, matchers, threads, limit: options.limit };
+    let question = Question {
+        source: &source,
+        matchers,
+        threads,
+        limit: options.limit,
+        range: options.range.resolve(&source, &zone(&options))?,
+        strict: options.strict,
+    };
     let start = Instant::now();
     let stats = if options.count {
         let stats = question.count()?;
@@ -83,17 +97,11 @@ pub fn run(options: Options) -> Result<Outcome> {
     } else {
         print(&options, style(&options, &source, &asked), &question)?
     };
-    if stats.late > 0 {
-        stderr::warn(format_args!(
-            "{} events stand after later ones: more blocks overlap in time than are held at once; ask fewer files or \
-             hosts at a time, or a smaller question",
-            stats.late
-        ));
-    }
     if options.stats {
         report(&stats, start.elapsed().as_secs_f64());
     }
-    Ok(if options.exit_code && stats.matched == 0 { Outcome::Found } else { Outcome::Done })
+    let is_found = options.exit_code && stats.matched == 0;
+    outcome::with_gaps(if is_found { Outcome::Found } else { Outcome::Done }, &stats.gaps)
 }
 
 /// The question, and on stderr what there is to know before its answer.
@@ -196,6 +204,11 @@ fn stdout(inputs: &[&Path]) -> Result<Sink> {
     Ok(Sink::Pipe(BufWriter::with_capacity(1 << 16, output::stdout(inputs)?)))
 }
 
+/// The zone of times that are given without one.
+fn zone(options: &Options) -> TimeZone {
+    if options.utc { TimeZone::UTC } else { TimeZone::system() }
+}
+
 fn style(options: &Options, source: &Source, asked: &Asked) -> Style {
     let clock = if options.utc {
         Clock::Utc
@@ -204,9 +217,12 @@ fn style(options: &Options, source: &Source, asked: &Asked) -> Style {
     } else {
         Clock::local()
     };
+    let days = source.start_wall_ns().zip(source.end_wall_ns());
     Style {
+        dates: days.is_some_and(|(from, to)| clock.parts_days(from, to)),
         clock,
         containers: source.has_containers(),
+        hosts: source.has_hosts(),
         images: options.images,
         parse_arguments: options.parse_arguments,
         raw_arguments: options.raw_arguments,

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::gap::Gap;
+
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 #[derive(Debug, thiserror::Error)]
@@ -10,6 +12,9 @@ pub enum Error {
     /// A capture that cannot be read; `file` as the user named it.
     #[error("{file}")]
     Capture { file: String, source: format::Error },
+    /// A block that cannot be read, where that ends the answer.
+    #[error("{0}")]
+    Gap(Box<Gap>),
     #[error("{file} is a folder: name the captures in it, such as {file}/*.trz")]
     Folder { file: String },
     /// A sink that does not take what it is given (a full disk, a closed pipe).

@@ -4,6 +4,7 @@ use events::{Context, Event, Marks, Raw};
 use format::ColumnView;
 
 use crate::containers::Container;
+use crate::source::Host;
 
 /// An event that matched, with everything that printing it needs. Borrowed: valid during one call only.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +14,8 @@ pub struct EventView<'a> {
     /// Wall clock, ns since the epoch; `time_ns` and the offset of its block's clocks.
     pub wall_ns: i64,
     pub event: &'static Event,
+    /// The host that it happened on.
+    pub host: &'a Host,
     pub context: &'a Context<'a>,
     /// Which context of the block it is: equal numbers are equal contexts until the next block begins.
     pub context_index: u32,

@@ -5,7 +5,7 @@
 //! events    -> a mask each --+-> rows that some scope wants -> arguments, results -> rows that match
 //!                            +-> rows that something is derived from -> derived events -> those that match
 //! ```
-//! Where every context passes, rows are chosen from their events' own columns first (see `narrow`); otherwise only rows
+//! Where every context passes, rows are chosen from their events' own columns first (see `column_first`); otherwise only rows
 //! that survive make columns of arguments, times and results be decoded.
 
 use events::{Context, Event, EventId, catalogue::process};
@@ -13,12 +13,11 @@ use format::{Block, Contexts};
 use scopes::batch::{self, Table};
 use scopes::{LineageBits, Plan, Subject};
 
-use crate::EventView;
-use crate::candidates::{Candidate, Hidden};
+use crate::batch::Selection;
+use crate::column_first::Survivor;
 use crate::derive::{Base, Derived, Rules};
-use crate::narrow::Survivor;
 use crate::predicates::asking;
-use crate::showing::Stretch;
+use crate::selection::{Candidate, Hidden};
 use crate::source::{File, Host};
 
 /// Events that are in every capture because process state needs them; rows marked so are not shown.
@@ -52,7 +51,6 @@ pub struct Buffers {
     pub(crate) candidates: Vec<Candidate>,
     pub(crate) survivors: Vec<Survivor>,
     pub(crate) counters: Vec<u32>,
-    pub(crate) derived: Derived,
     /// Contexts whose container started while they went on; see [`Split`]. By code, sorted.
     pub(crate) splits: Vec<(u16, Split)>,
 }
@@ -77,33 +75,7 @@ pub(crate) struct Present {
     pub asking: u64,
     pub is_state: bool,
     /// Its rows are chosen from its own columns: see [`crate::narrow`].
-    pub is_narrowed: bool,
-}
-
-/// What a block has for a question.
-#[derive(Debug, Default)]
-pub struct Found {
-    /// Rows that match and were only counted.
-    pub counted: u64,
-    pub(crate) present: Vec<Present>,
-    /// In order of rows.
-    pub(crate) candidates: Vec<Candidate>,
-}
-
-impl Found {
-    /// Rows that match, or that something is derived from.
-    pub fn len(&self) -> usize {
-        self.candidates.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.candidates.is_empty()
-    }
-
-    /// The row in the block of one of them.
-    pub fn row(&self, at: usize) -> Option<usize> {
-        self.candidates.get(at).map(|candidate| candidate.row as usize)
-    }
+    pub is_column_first: bool,
 }
 
 impl<'p> Matcher<'p> {
@@ -140,22 +112,6 @@ impl<'p> Matcher<'p> {
         }
     }
 
-    /// Calls `emit` with each event that matches, in order of rows, and returns how many there were. Without `emit`,
-    /// only what counting needs is decoded.
-    pub fn block(
-        &self,
-        block: &Block,
-        facts: Facts<'_>,
-        buffers: &mut Buffers,
-        emit: Option<&mut dyn FnMut(&EventView<'_>)>,
-    ) -> format::Result<u64> {
-        let found = self.find(block, facts, buffers, emit.is_none())?;
-        let all = Stretch { range: 0..found.len(), is_full: &|| false };
-        let (shown, _) = self.show(block, facts, &found, all, &mut buffers.derived, emit)?;
-        buffers.candidates = found.candidates;
-        Ok(found.counted + shown)
-    }
-
     /// Finds the rows of a block that match, and those that something is derived from. With `only_count` rows are counted
     /// where they can be.
     pub fn find(
@@ -164,47 +120,42 @@ impl<'p> Matcher<'p> {
         facts: Facts<'_>,
         buffers: &mut Buffers,
         only_count: bool,
-    ) -> format::Result<Found> {
+    ) -> format::Result<Selection> {
         buffers.candidates.clear();
         buffers.splits.clear();
         let mut present = self.present(block, facts.file);
         let wanted = |it: &Present| it.visible != 0 || it.needed != 0;
         if !present.iter().any(wanted) {
-            return Ok(Found::default());
+            return Ok(Selection::default());
         }
         let derives = present.iter().any(|it| it.needed != 0);
         if !self.recorded || derives {
             self.judge_contexts(block, facts, buffers)?;
             if !self.recorded && buffers.contexts.any() == 0 {
-                return Ok(Found::default());
+                return Ok(Selection::default());
             }
         }
         let plain = |it: &Present| it.visible == 0 || (it.asking == 0 && !it.is_state);
         let splits = !buffers.splits.is_empty();
         if only_count && !derives && !splits && (self.recorded || present.iter().all(plain)) {
-            return Ok(Found { counted: self.count(block, &present, buffers)?, ..Found::default() });
+            return Ok(Selection { counted: self.count(block, &present, buffers)?, ..Selection::default() });
         }
-        self.narrow(&mut present, buffers);
+        self.mark_column_first(&mut present, buffers);
         let counts = only_count && !derives;
-        if present.iter().any(|it| wanted(it) && !it.is_narrowed) {
+        if present.iter().any(|it| wanted(it) && !it.is_column_first) {
             self.find_candidates(block, &present, buffers)?;
             self.filter_candidates(block, facts, &present, buffers)?;
         }
-        let counted = self.find_narrowed(block, facts, &present, buffers, counts)?;
+        let counted = self.find_column_first(block, facts, &present, buffers, counts)?;
         if counts {
             let rows = buffers.candidates.iter().filter(|candidate| candidate.visible != 0).count();
-            return Ok(Found { counted: counted + rows as u64, ..Found::default() });
+            return Ok(Selection { counted: counted + rows as u64, ..Selection::default() });
         }
-        if present.iter().any(|it| it.is_narrowed) {
+        if present.iter().any(|it| it.is_column_first) {
             // Each event's are in order: runs, which a stable sort merges.
             buffers.candidates.sort_by_key(|candidate| candidate.row);
         }
-        let candidates = std::mem::take(&mut buffers.candidates);
-        let found = Found { counted, present, candidates };
-        if !found.candidates.is_empty() {
-            self.decode_shown(block, &found)?;
-        }
-        Ok(found)
+        Ok(Selection { counted, events: present, rows: std::mem::take(&mut buffers.candidates) })
     }
 
     fn present(&self, block: &Block, file: &File) -> Vec<Present> {
@@ -217,7 +168,7 @@ impl<'p> Matcher<'p> {
                 needed: self.rules.needed(event),
                 asking: if self.recorded { 0 } else { asking(self.plan, event) },
                 is_state: STATE_EVENTS.contains(&event.id),
-                is_narrowed: false,
+                is_column_first: false,
             }
         };
         block.event_list().iter().map(judge).collect()

@@ -1,299 +1,327 @@
-//! One stream in order of time from blocks whose times may overlap: hosts of a merged capture, files side by side, rows
-//! that came late.
+//! One stream in order of time from batches whose times may overlap: hosts of a merged capture, files side by side, rows
+//! that came late. Rows are merged by their keys before anything is made of them.
+//!
+//! ```text
+//! batch a   1  4  9            runs:  a[1]  b[2]  c[3]  a[4]  b[4 5]  a[9]  c[20]
+//! batch b     2  4  5          A run is a stretch of one batch; a piece is some runs, about as many rows each.
+//! batch c       3      20      Where batches do not overlap, a run is a batch.
+//! ```
 
-use std::collections::VecDeque;
+use std::cmp::Ordering;
+use std::collections::{BinaryHeap, VecDeque};
+use std::ops::Range;
+use std::sync::Arc;
 
-/// What a piece of a block became: the bytes of its events for each output, in order of its rows.
-#[derive(Debug, Default)]
-pub struct Part {
-    /// By output.
-    pub bytes: Vec<Vec<u8>>,
-    /// Of each event: its time on the ordering clock.
-    pub times: Vec<u64>,
-    /// Of each event, for each output in turn: where its bytes end.
-    pub ends: Vec<usize>,
+/// Rows of a piece. Their text, a megabyte of JSON, stays in a processor's cache until it is handed on. The same whatever
+/// the number of threads.
+pub(crate) const PIECE_ROWS: usize = 1024;
+
+/// Rows with keys that rise, all of one boot.
+pub(crate) trait Keyed {
+    fn len(&self) -> usize;
+    /// The time of a row on the ordering clock.
+    fn key(&self, at: usize) -> Option<u64>;
+    /// The time of the last row on the ordering clock, or a later one.
+    fn last(&self) -> u64;
+    fn boot(&self) -> usize;
 }
 
-impl Part {
-    pub fn new(outputs: usize) -> Part {
-        Part { bytes: vec![Vec::new(); outputs], times: Vec::new(), ends: Vec::new() }
-    }
-
-    /// Says that the bytes of the outputs now hold one more event.
-    pub fn event(&mut self, time: u64) {
-        self.times.push(time);
-        for bytes in &self.bytes {
-            self.ends.push(bytes.len());
-        }
-    }
-
-    /// Bytes that it holds on to.
-    pub fn capacity(&self) -> usize {
-        self.bytes.iter().map(Vec::capacity).sum::<usize>() + self.times.capacity() * 16
-    }
-
-    /// Empties it and keeps its memory.
-    fn clear(&mut self) {
-        self.bytes.iter_mut().for_each(Vec::clear);
-        self.times.clear();
-        self.ends.clear();
-    }
-
-    /// Bytes that it takes, nearly.
-    pub fn size(&self) -> usize {
-        self.bytes.iter().map(Vec::len).sum::<usize>() + self.times.len() * 16
-    }
-
-    /// The bytes of events `from..to` for an output.
-    fn slice(&self, output: usize, from: usize, to: usize) -> &[u8] {
-        let outputs = self.bytes.len();
-        let end = |event: usize| match event.checked_sub(1) {
-            Some(last) => self.ends.get(last * outputs + output).copied().unwrap_or(0),
-            None => 0,
-        };
-        self.bytes.get(output).and_then(|bytes| bytes.get(end(from)..end(to))).unwrap_or(&[])
-    }
-}
-
-/// Takes parts in order of their blocks' first rows and hands events on in order of time; among equals, the earlier block
-/// first.
+/// Stretches of batches, in order of time.
 #[derive(Debug)]
-pub struct Order {
-    /// Blocks with events that were not handed on.
-    waiting: VecDeque<Waiting>,
-    size: usize,
-    /// Bytes that may wait.
-    most: usize,
-    left: u64,
-    /// The time of the latest event that was handed on though earlier ones may have been to come, and how many of those
-    /// came.
-    latest: u64,
-    late: u64,
-    /// Parts that were handed on, for their memory.
-    spare: Vec<Part>,
+pub(crate) struct Piece<B> {
+    /// Each once.
+    pub batches: Vec<Arc<B>>,
+    pub runs: Vec<Run>,
+    pub rows: usize,
 }
 
+/// A stretch of one of a piece's batches.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Run {
+    pub batch: usize,
+    pub rows: Range<usize>,
+}
+
+/// Takes batches in order of their blocks' first rows and gives pieces of rows in order of time. Rows of one time stand
+/// in order of their boots, and those of one boot in order of their blocks.
 #[derive(Debug)]
-struct Waiting {
-    block: usize,
-    /// In order, none of them empty.
-    parts: VecDeque<Part>,
-    /// Events of the first part that were handed on.
-    done: usize,
+pub(crate) struct Order<B> {
+    waiting: BinaryHeap<Waiting<B>>,
+    piece: Piece<B>,
 }
 
-impl Waiting {
-    /// The time of the next event.
-    fn next(&self) -> Option<u64> {
-        self.parts.front()?.times.get(self.done).copied()
+/// A batch with rows that were not given out.
+#[derive(Debug)]
+struct Waiting<B> {
+    key: u64,
+    boot: usize,
+    /// The batch's number in the order in which they came.
+    number: usize,
+    at: usize,
+    batch: Arc<B>,
+}
+
+impl<B> Waiting<B> {
+    fn rank(&self) -> (u64, usize, usize) {
+        (self.key, self.boot, self.number)
     }
 }
 
-/// Bytes that may wait for blocks that overlap them; beyond this the oldest are handed on whatever comes, and what comes
-/// late is counted. A block's JSON is about 80 MB: two hosts' blocks fit.
-const MAX_WAITING_BYTES: usize = 192 << 20;
+impl<B> PartialEq for Waiting<B> {
+    fn eq(&self, other: &Waiting<B>) -> bool {
+        self.rank() == other.rank()
+    }
+}
 
-impl Order {
-    /// Hands on no more than `limit` events.
-    pub fn new(limit: Option<u64>) -> Order {
-        Order {
-            waiting: VecDeque::new(),
-            size: 0,
-            most: MAX_WAITING_BYTES,
-            left: limit.unwrap_or(u64::MAX),
-            latest: 0,
-            late: 0,
-            spare: Vec::new(),
+impl<B> Eq for Waiting<B> {}
+
+impl<B> PartialOrd for Waiting<B> {
+    fn partial_cmp(&self, other: &Waiting<B>) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<B> Ord for Waiting<B> {
+    /// The earliest is the greatest: a heap gives its greatest first.
+    fn cmp(&self, other: &Waiting<B>) -> Ordering {
+        other.rank().cmp(&self.rank())
+    }
+}
+
+impl<B> Default for Piece<B> {
+    fn default() -> Piece<B> {
+        Piece { batches: Vec::new(), runs: Vec::new(), rows: 0 }
+    }
+}
+
+impl<B: Keyed> Order<B> {
+    pub fn new() -> Order<B> {
+        Order { waiting: BinaryHeap::new(), piece: Piece::default() }
+    }
+
+    /// Batches that wait for others.
+    #[cfg(test)]
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Takes the batch with this number in the order of first rows.
+    pub fn push(&mut self, number: usize, batch: B) {
+        if let Some(key) = batch.key(0) {
+            let boot = batch.boot();
+            self.waiting.push(Waiting { key, boot, number, at: 0, batch: Arc::new(batch) });
         }
     }
 
-    /// Events that were handed on after later ones, since so many bytes could not wait.
-    pub fn late(&self) -> u64 {
-        self.late
-    }
-
-    /// Whether all is handed on that may be.
-    pub fn is_full(&self) -> bool {
-        self.left == 0
-    }
-
-    /// Emptied parts that were handed on since the last call.
-    pub fn spare(&mut self) -> impl Iterator<Item = Part> + '_ {
-        self.spare.drain(..).map(|mut part| {
-            part.clear();
-            part
-        })
-    }
-
-    /// Takes the next part, of the same block as the last one or of a later one. `next`: the first time of what comes after
-    /// it, `None` for the last one.
-    pub fn push<E>(
-        &mut self,
-        block: usize,
-        part: Part,
-        next: Option<u64>,
-        deliver: &mut impl FnMut(usize, &[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
-        if part.times.is_empty() {
-            self.spare.push(part);
-        } else {
-            self.size += part.size();
-            match self.waiting.back_mut().filter(|waiting| waiting.block == block) {
-                Some(waiting) => waiting.parts.push_back(part),
-                None => self.waiting.push_back(Waiting { block, parts: VecDeque::from([part]), done: 0 }),
-            }
-        }
-        while self.left > 0 {
-            // The block with the earliest event, and the earliest event of the others: up to there it goes in one piece.
-            let Some((at, time)) = self.earliest(None) else { break };
-            let is_due = next.is_none_or(|next| time <= next);
-            if !is_due && self.size <= self.most {
+    /// Gives out what nothing can come before any more. `next`: first time and boot of what is still to come.
+    pub fn give(&mut self, next: Option<(u64, usize)>, pieces: &mut VecDeque<Piece<B>>) {
+        while let Some(mut first) = self.waiting.pop() {
+            let is_due = |key: u64| next.is_none_or(|next| (key, first.boot) <= next);
+            if !is_due(first.key) {
+                self.waiting.push(first);
                 break;
             }
-            let rival = self.earliest(Some(at));
-            let goes = |time: u64| {
-                let before_rival = match rival {
-                    Some((other, first)) => time < first || (time == first && at < other),
-                    None => true,
-                };
-                before_rival && next.is_none_or(|next| time <= next)
-            };
-            let Some(waiting) = self.waiting.get_mut(at) else { break };
-            let Some(part) = waiting.parts.front() else { break };
-            let times = part.times.get(waiting.done..).unwrap_or(&[]);
-            let run = times.iter().take_while(|time| goes(**time)).count().max(1);
-            let run = run.min(usize::try_from(self.left).unwrap_or(usize::MAX));
-            let to = waiting.done + run;
-            for time in times.iter().take(run) {
-                self.late += u64::from(*time < self.latest);
-                if !is_due {
-                    self.latest = self.latest.max(*time);
-                }
-            }
-            for output in 0..part.bytes.len() {
-                deliver(output, part.slice(output, waiting.done, to))?;
-            }
-            waiting.done = to;
-            self.left -= run as u64;
-            if to >= part.times.len() {
-                self.size -= part.size();
-                self.spare.extend(waiting.parts.pop_front());
-                waiting.done = 0;
-                if waiting.parts.is_empty() {
-                    self.waiting.remove(at);
-                }
+            let rival = self.waiting.peek().map(Waiting::rank);
+            let goes =
+                |key: u64| is_due(key) && rival.is_none_or(|rival| (key, first.boot, first.number) < rival);
+            let rows = first.batch.len();
+            let end = if goes(first.batch.last()) { rows } else { end_of_run(&*first.batch, first.at, goes) };
+            self.add(&first.batch, first.at..end, pieces);
+            if let Some(key) = first.batch.key(end).filter(|_| end < rows) {
+                // Rows whose times go back are damage: they are late, and do not make others late.
+                first.key = key.max(first.key);
+                first.at = end;
+                self.waiting.push(first);
             }
         }
-        Ok(())
+        self.flush(pieces);
     }
 
-    /// The block whose next event is the earliest, and that event's time.
-    fn earliest(&self, except: Option<usize>) -> Option<(usize, u64)> {
-        let others = self.waiting.iter().enumerate().filter(|(at, _)| Some(*at) != except);
-        others.filter_map(|(at, waiting)| Some((at, waiting.next()?))).min_by_key(|(at, time)| (*time, *at))
+    fn add(&mut self, batch: &Arc<B>, mut rows: Range<usize>, pieces: &mut VecDeque<Piece<B>>) {
+        while !rows.is_empty() {
+            let room = PIECE_ROWS - self.piece.rows;
+            let end = rows.end.min(rows.start + room);
+            let piece = &mut self.piece;
+            let known = piece.batches.iter().position(|known| Arc::ptr_eq(known, batch));
+            let at = known.unwrap_or_else(|| {
+                piece.batches.push(Arc::clone(batch));
+                piece.batches.len() - 1
+            });
+            piece.rows += end - rows.start;
+            match piece.runs.last_mut() {
+                Some(last) if last.batch == at && last.rows.end == rows.start => last.rows.end = end,
+                _ => piece.runs.push(Run { batch: at, rows: rows.start..end }),
+            }
+            rows.start = end;
+            if piece.rows >= PIECE_ROWS {
+                self.flush(pieces);
+            }
+        }
     }
+
+    fn flush(&mut self, pieces: &mut VecDeque<Piece<B>>) {
+        if self.piece.rows > 0 {
+            pieces.push_back(std::mem::take(&mut self.piece));
+        }
+    }
+}
+
+/// Where the run that begins at `at` ends, at least one row on: the first row that does not go. Looks twice as far each
+/// time, then halves: a run of one row costs one look, a long one few.
+fn end_of_run(batch: &impl Keyed, at: usize, goes: impl Fn(u64) -> bool) -> usize {
+    let goes = |at: usize| batch.key(at).is_some_and(&goes);
+    let (mut low, mut step) = (at + 1, 1);
+    while low < batch.len() && goes(low + step - 1) {
+        low += step;
+        step *= 2;
+    }
+    let mut high = (low + step - 1).min(batch.len());
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if goes(middle) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low.min(batch.len())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
-
     use super::*;
 
-    fn part(name: &str, times: &[u64]) -> Part {
-        let mut part = Part::new(1);
-        for time in times {
-            part.bytes[0].extend_from_slice(format!("{name}{time} ").as_bytes());
-            part.event(*time);
+    #[derive(Debug)]
+    struct Times {
+        name: &'static str,
+        boot: usize,
+        times: Vec<u64>,
+    }
+
+    impl Keyed for Times {
+        fn len(&self) -> usize {
+            self.times.len()
         }
-        part
-    }
-
-    fn ordered(limit: Option<u64>, parts: Vec<(Part, Option<u64>)>) -> String {
-        let mut order = Order::new(limit);
-        let mut out = Vec::new();
-        for (block, (part, next)) in parts.into_iter().enumerate() {
-            let pushed: Result<(), Infallible> = order.push(block, part, next, &mut |_, bytes| {
-                out.extend_from_slice(bytes);
-                Ok(())
-            });
-            assert_eq!(pushed, Ok(()));
+        fn key(&self, at: usize) -> Option<u64> {
+            self.times.get(at).copied()
         }
-        String::from_utf8_lossy(&out).into_owned()
+        fn last(&self) -> u64 {
+            self.times.last().copied().unwrap_or(0)
+        }
+        fn boot(&self) -> usize {
+            self.boot
+        }
     }
 
-    #[test]
-    fn parts_that_overlap_are_woven_by_time() {
-        let parts = vec![
-            (part("a", &[1, 4, 9]), Some(2)),
-            (part("b", &[2, 4, 5]), Some(3)),
-            (part("c", &[3, 20]), None),
-        ];
-        assert_eq!(ordered(None, parts), "a1 b2 c3 a4 b4 b5 a9 c20 ");
+    fn times(name: &'static str, boot: usize, times: &[u64]) -> Times {
+        Times { name, boot, times: times.to_vec() }
     }
 
-    #[test]
-    fn an_event_waits_only_for_what_may_come_before_it() {
-        let mut order = Order::new(None);
-        let mut out = Vec::new();
-        let mut push = |block, part, next| {
-            out.clear();
-            let _: Result<(), Infallible> = order.push(block, part, next, &mut |_, bytes| {
-                out.extend_from_slice(bytes);
-                Ok(())
-            });
-            String::from_utf8_lossy(&out).into_owned()
+    fn told(pieces: impl IntoIterator<Item = Piece<Times>>) -> String {
+        let mut told = String::new();
+        for piece in pieces {
+            for run in &piece.runs {
+                let batch = &piece.batches[run.batch];
+                let row = |at: usize| format!("{}{} ", batch.name, batch.times[at]);
+                told.extend(run.rows.clone().map(row));
+            }
+        }
+        told
+    }
+
+    fn ordered(batches: Vec<(Times, Option<(u64, usize)>)>) -> Vec<String> {
+        let mut order = Order::new();
+        let give = |(number, (batch, next))| {
+            let mut pieces = VecDeque::new();
+            order.push(number, batch);
+            order.give(next, &mut pieces);
+            told(pieces)
         };
-        assert_eq!(push(0, part("a", &[1, 2, 3]), Some(2)), "a1 a2 ");
-        assert_eq!(push(1, part("b", &[2]), Some(7)), "b2 a3 ");
-        assert_eq!(push(2, part("", &[]), None), "");
+        let told = batches.into_iter().enumerate().map(give).collect();
+        assert_eq!(order.waiting(), 0);
+        told
     }
 
     #[test]
-    fn pieces_of_a_block_follow_each_other_among_other_blocks() {
-        let mut order = Order::new(None);
-        let mut out = Vec::new();
-        for (block, part, next) in [
-            (0, part("a", &[1, 4]), Some(3)),
-            (0, part("b", &[4, 9]), Some(3)),
-            (1, part("c", &[3, 4]), Some(4)),
-            (1, part("d", &[4, 20]), Some(8)),
-            (2, part("e", &[8, 30]), None),
-        ] {
-            let pushed: Result<(), Infallible> = order.push(block, part, next, &mut |_, bytes| {
-                out.extend_from_slice(bytes);
-                Ok(())
-            });
-            assert_eq!(pushed, Ok(()));
-        }
-        assert_eq!(String::from_utf8_lossy(&out), "a1 c3 a4 b4 c4 d4 e8 b9 d20 e30 ");
-        assert_eq!((order.size, order.spare().count()), (0, 5));
+    fn batches_that_overlap_are_woven_by_time() {
+        let batches = vec![
+            (times("a", 0, &[1, 4, 9]), Some((2, 0))),
+            (times("b", 0, &[2, 4, 5]), Some((3, 0))),
+            (times("c", 0, &[3, 20]), None),
+        ];
+        assert_eq!(ordered(batches).concat(), "a1 b2 c3 a4 b4 b5 a9 c20 ");
     }
 
     #[test]
-    fn what_cannot_wait_goes_and_what_comes_late_for_it_is_counted() {
-        let mut order = Order { most: 0, ..Order::new(None) };
-        let mut out = Vec::new();
-        for (block, part, next) in [
-            (0, part("a", &[1, 4, 9]), Some(2)),
-            (1, part("b", &[2, 5, 9]), Some(12)),
-            // The clock went back, and nothing was late for want of room.
-            (2, part("c", &[11]), None),
-            (3, part("d", &[10]), None),
-        ] {
-            let pushed: Result<(), Infallible> = order.push(block, part, next, &mut |_, bytes| {
-                out.extend_from_slice(bytes);
-                Ok(())
-            });
-            assert_eq!(pushed, Ok(()));
-        }
-        assert_eq!(String::from_utf8_lossy(&out), "a1 a4 a9 b2 b5 b9 c11 d10 ");
-        assert_eq!(order.late(), 2);
+    fn a_row_waits_only_for_what_may_come_before_it() {
+        let batches = vec![
+            (times("a", 0, &[1, 2, 3]), Some((2, 0))),
+            (times("b", 0, &[2]), Some((7, 0))),
+            (times("c", 0, &[]), None),
+        ];
+        assert_eq!(ordered(batches), ["a1 a2 ", "b2 a3 ", ""]);
     }
 
     #[test]
-    fn a_limit_cuts_across_parts() {
-        let parts = vec![(part("a", &[1, 3]), Some(2)), (part("b", &[2, 4]), None)];
-        assert_eq!(ordered(Some(3), parts), "a1 b2 a3 ");
+    fn rows_of_one_time_stand_in_order_of_their_boots() {
+        let batches = vec![
+            (times("b", 1, &[1, 5, 7]), Some((5, 0))),
+            (times("a", 0, &[5, 5]), Some((5, 1))),
+            (times("c", 1, &[5, 6]), None),
+        ];
+        assert_eq!(ordered(batches), ["b1 ", "a5 a5 b5 ", "c5 c6 b7 "]);
+    }
+
+    #[test]
+    fn times_that_go_back_lose_no_row() {
+        let batches =
+            vec![(times("a", 0, &[5, 1, 9, 2, 6]), Some((5, 0))), (times("b", 0, &[5, 7, 3, 8]), None)];
+        let told = ordered(batches).concat();
+        let mut rows: Vec<&str> = told.split_whitespace().collect();
+        rows.sort_unstable();
+        assert_eq!(rows, ["a1", "a2", "a5", "a6", "a9", "b3", "b5", "b7", "b8"]);
+    }
+
+    #[test]
+    fn pieces_hold_as_many_rows_each_and_runs_that_follow_each_other_are_one() {
+        let long: Vec<u64> = (0..PIECE_ROWS as u64 * 2 + 10).collect();
+        let mut order = Order::new();
+        let mut pieces = VecDeque::new();
+        order.push(0, times("a", 0, &long));
+        order.give(Some((2000, 0)), &mut pieces);
+        order.give(None, &mut pieces);
+        let rows: Vec<usize> = pieces.iter().map(|piece| piece.rows).collect();
+        assert_eq!(rows, [1024, 977, 57]);
+        assert!(pieces.iter().all(|piece| piece.runs.len() == 1));
+    }
+
+    /// Many hosts at once, against a sort.
+    #[test]
+    fn any_number_of_batches_is_sorted() {
+        let mut seed = 7u64;
+        let mut next = move || {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            seed >> 33
+        };
+        let mut batches: Vec<Times> = (0..200)
+            .map(|number| {
+                let mut at = next() % 500;
+                let times = (0..next() % 40 + 1).map(|_| {
+                    at += next() % 9;
+                    at
+                });
+                Times { name: "x", boot: number % 7, times: times.collect() }
+            })
+            .collect();
+        batches.sort_by_key(|batch| (batch.times[0], batch.boot));
+        let mut expected: Vec<u64> = batches.iter().flat_map(|batch| batch.times.clone()).collect();
+        expected.sort_unstable();
+        let firsts: Vec<_> = batches.iter().skip(1).map(|batch| (batch.times[0], batch.boot)).collect();
+        let nexts = firsts.into_iter().map(Some).chain([None]);
+        let told = ordered(batches.into_iter().zip(nexts).collect()).concat();
+        let seen: Vec<u64> = told.split_whitespace().map(|row| row[1..].parse().expect("a time")).collect();
+        assert_eq!(seen, expected);
     }
 }

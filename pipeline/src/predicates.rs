@@ -7,8 +7,8 @@ use scopes::Plan;
 use scopes::batch::Strings;
 use scopes::plan::RowFacts;
 
+use crate::column_first::Survivor;
 use crate::memo::Memo;
-use crate::narrow::Survivor;
 
 /// The predicates of one event over the columns of one block.
 #[derive(Debug)]

@@ -1,8 +1,13 @@
 //! Captures as one source: several files of one host or of many, their blocks in order of time.
 
-use format::{BlockInfo, Capture};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use format::{BlockInfo, Capture, Clock};
 use scopes::Recording;
 
+use crate::clock::WallClock;
 use crate::containers::{Container, Containers};
 
 /// Opened captures, read as one.
@@ -26,37 +31,42 @@ pub struct File {
 /// What is known of a host beside its events.
 #[derive(Debug, Default)]
 pub struct Host {
+    /// Its node name when the recording began.
+    pub name: String,
     pub boot_id: String,
+    /// Which boot of which machine this is: hosts of several files that have the same number are the same. Their
+    /// order is that of boot ids, so that rows of one time stand in an order that does not depend on how files are given.
+    pub boot: usize,
     pub containers: Containers,
     pub recording: Recording,
-    /// From boot clock to the clock that orders rows of all files.
-    to_key: u64,
+    /// Asked for when it is needed: its points stand in the blocks.
+    clock: OnceLock<WallClock>,
+    /// Whether rows are ordered by the wall clock: those of several boots are.
+    by_wall: bool,
 }
 
 /// One block of one of the files.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct BlockRef {
-    /// Times of the first and last row on the ordering clock.
+    /// Time of the first row on the ordering clock.
     pub first: u64,
+    /// [`Host::boot`] of its host.
+    pub boot: usize,
     pub file: usize,
     pub block: usize,
+    /// Time of the last row on the ordering clock.
     pub last: u64,
 }
 
 impl Source {
     /// Files with the names that the user gave them. When all are of one boot, rows are ordered by the boot clock, which
-    /// never jumps; else by the wall clock that each host had when its recording began.
+    /// never jumps; else by the wall clock of each host.
     pub fn new(captures: Vec<(String, Capture)>) -> Source {
         let mut files: Vec<File> =
             captures.into_iter().map(|(name, capture)| File::new(name, capture)).collect();
-        let mut boots = files.iter().flat_map(|file| &file.hosts).map(|host| &host.boot_id);
-        let first = boots.next();
-        let one_boot = first.is_none_or(|first| boots.all(|boot| boot == first));
-        for file in &mut files {
-            let clock = file.capture.header().clock;
-            for host in &mut file.hosts {
-                host.to_key = if one_boot { 0 } else { clock.wall_ns.wrapping_sub(clock.boot_ns) };
-            }
+        let one_boot = number_boots(&mut files) <= 1;
+        for host in files.iter_mut().flat_map(|file| &mut file.hosts) {
+            host.by_wall = !one_boot;
         }
         let mut blocks = Vec::new();
         for (number, file) in files.iter().enumerate() {
@@ -66,7 +76,8 @@ impl Source {
                         file.key(info.host(), info.statistics.first_ns),
                         file.key(info.host(), info.statistics.last_ns),
                     );
-                    blocks.push(BlockRef { first, file: number, block, last });
+                    let boot = file.host(info.host()).map_or(0, |host| host.boot);
+                    blocks.push(BlockRef { first, boot, file: number, block, last });
                 }
             }
         }
@@ -95,12 +106,28 @@ impl Source {
         self.files.iter().flat_map(|file| &file.hosts).any(|host| !host.containers.is_empty())
     }
 
+    /// Whether there are hosts of different names.
+    pub fn has_hosts(&self) -> bool {
+        let mut names = self.files.iter().flat_map(|file| &file.hosts).map(|host| &host.name);
+        let first = names.next();
+        names.any(|name| Some(name) != first)
+    }
+
     /// Wall clock of the earliest row, ns since the epoch.
     pub fn start_wall_ns(&self) -> Option<i64> {
         let first = self.blocks.first()?;
         let file = self.files.get(first.file)?;
         let info = file.capture.blocks().get(first.block)?;
-        Some(file.capture.header().clock.wall(info.statistics.first_ns) as i64)
+        Some(file.wall(info.host(), info.statistics.first_ns))
+    }
+
+    /// Wall clock of the latest row, ns since the epoch.
+    pub fn end_wall_ns(&self) -> Option<i64> {
+        let ends = self.blocks.iter().filter_map(|block| {
+            let (file, info) = (self.files.get(block.file)?, self.info(*block)?);
+            Some(file.wall(info.host(), info.statistics.last_ns))
+        });
+        ends.max()
     }
 }
 
@@ -109,10 +136,13 @@ impl File {
         let header = capture.header();
         let hosts = std::iter::once(&header.host).chain(&header.more_hosts);
         let hosts = (0u16..).zip(hosts).map(|(number, host)| Host {
+            name: host.hostname.clone(),
             boot_id: host.boot_id.clone(),
+            boot: 0,
             containers: containers(&capture, number),
             recording: recording(&capture, number),
-            to_key: 0,
+            clock: OnceLock::new(),
+            by_wall: false,
         });
         let hosts = hosts.collect();
         File { name, capture, hosts }
@@ -122,10 +152,61 @@ impl File {
         self.hosts.get(usize::from(number))
     }
 
+    /// When this file's part of a host's recording began, on the ordering clock. The parts of a rotated set all say when
+    /// the first of them did; where the rows of one begin is nearer.
+    pub fn start(&self, host: u16) -> u64 {
+        let blocks =
+            self.capture.blocks().iter().filter(|block| block.host() == host && block.statistics.rows > 0);
+        let rows = blocks.map(|block| block.statistics.first_ns).min().unwrap_or_default();
+        let recording = self.host(host).map_or(0, |host| host.recording.start_ns);
+        self.key(host, rows.max(recording))
+    }
+
     /// A boot-clock time of a host on the clock that orders rows of all files.
     pub fn key(&self, host: u16, boot_ns: u64) -> u64 {
-        boot_ns.wrapping_add(self.host(host).map_or(0, |host| host.to_key))
+        match self.host(host) {
+            Some(known) if known.by_wall => self.clock(host).key(boot_ns),
+            _ => boot_ns,
+        }
     }
+
+    /// Wall clock of a boot-clock time of a host, ns since the epoch: the one that tables show, for those who look at
+    /// no block.
+    pub fn wall(&self, host: u16, boot_ns: u64) -> i64 {
+        self.clock(host).wall(boot_ns)
+    }
+
+    /// The wall clock of a host over the time of this file.
+    pub fn clock(&self, host: u16) -> Cow<'_, WallClock> {
+        match self.host(host) {
+            Some(known) => Cow::Borrowed(known.clock.get_or_init(|| WallClock::of(&self.capture, host))),
+            None => Cow::Owned(WallClock::constant(self.capture.header().clock)),
+        }
+    }
+}
+
+/// Numbers the boots of all hosts, and returns how many there are. An unknown boot (an imported log, a capture whose hosts
+/// were redacted) is the same as no other: two of them may be two machines.
+fn number_boots(files: &mut [File]) -> usize {
+    let mut boots = BTreeMap::new();
+    let key = |at: (usize, usize), clock: Clock, host: &Host| {
+        let alone = host.boot_id.is_empty().then_some(at);
+        // In a merged capture the boot clock counts from 1970: its times have nothing to do with those of a recording.
+        let is_shifted = clock.boot_ns == clock.wall_ns;
+        (host.boot_id.clone(), is_shifted, alone)
+    };
+    for (number, file) in files.iter().enumerate() {
+        let clock = file.capture.header().clock;
+        boots.extend(file.hosts.iter().enumerate().map(|(at, host)| (key((number, at), clock, host), 0)));
+    }
+    (0..).zip(boots.values_mut()).for_each(|(number, boot)| *boot = number);
+    for (number, file) in files.iter_mut().enumerate() {
+        let clock = file.capture.header().clock;
+        for (at, host) in file.hosts.iter_mut().enumerate() {
+            host.boot = boots.get(&key((number, at), clock, host)).copied().unwrap_or_default();
+        }
+    }
+    boots.len()
 }
 
 fn containers(capture: &Capture, host: u16) -> Containers {

@@ -2,6 +2,7 @@
 
 use divan::counter::ItemsCount;
 use events::{Context, Marks, Raw, catalogue};
+use pipeline::source::Host;
 use pipeline::{Args, EventView, Output};
 use replay::render::{Format, Printer, Style};
 
@@ -38,6 +39,7 @@ fn openat(bencher: divan::Bencher<'_, '_>, format: Format) {
             ..Context::default()
         })
         .collect();
+    let host = Host::default();
     let printer = Printer { format, style: Style::default() };
     let mut renderer = printer.renderer();
     let mut out = Vec::new();
@@ -53,6 +55,7 @@ fn openat(bencher: divan::Bencher<'_, '_>, format: Format) {
                     event: openat,
                     context: &contexts[code],
                     context_index: code as u32,
+                    host: &host,
                     container: None,
                     cpu: 1,
                     ret: 3,

@@ -30,7 +30,14 @@ fn plan(filters: &[String]) -> Plan {
 }
 
 fn question<'a>(plan: &'a Plan, source: &'a Source) -> Question<'a> {
-    Question { source, matchers: vec![Matcher::new(plan)], threads: 1, limit: None }
+    Question {
+        source,
+        matchers: vec![Matcher::new(plan)],
+        threads: 1,
+        limit: None,
+        range: None,
+        strict: false,
+    }
 }
 
 #[divan::bench(args = ["comm=cc1", "uid>0", "event=openat", "openat.args.pathname=*header_1*", "comm=rare"])]

@@ -3,11 +3,12 @@
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 
-use pipeline::{EventView, Output, Render, Source};
+use pipeline::{EventView, Output, Projection, Render, Sink};
 use scopes::ScopeSet;
 use scopes::diff::{Change, Pair, Pairs};
 
-use crate::frames::{Error, Framed, Frames, ask, number};
+use crate::asker::Asker;
+use crate::error::Error;
 
 /// What became of one scope.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,32 +30,62 @@ impl Difference {
 }
 
 /// Counts what each scope gained and lost.
-pub fn count(
-    source: &Source,
-    before: &ScopeSet,
-    after: &ScopeSet,
-    threads: usize,
-) -> Result<Vec<Difference>, Error> {
+pub fn count(asker: &mut Asker<'_>, before: &ScopeSet, after: &ScopeSet) -> Result<Vec<Difference>, Error> {
     let pairs = Pairs::of(before, after);
     let mut differences: Vec<Difference> = pairs.pairs.iter().map(empty).collect();
     for (number_of_pass, pass) in pairs.passes.iter().enumerate() {
-        let frames = Frames { framed: Masks, rows: &Nothing };
-        ask(source, pass, threads, &frames, &mut |frame| {
-            let (mask, _) = number(frame);
-            for (pair, difference) in pairs.pairs.iter().zip(&mut differences) {
-                if pair.pass == number_of_pass {
-                    match pair.change(mask) {
-                        Some(Change::Gained) => difference.gained += 1,
-                        Some(Change::Lost) => difference.lost += 1,
-                        Some(Change::Same) => difference.same += 1,
-                        None => {}
-                    }
-                }
+        asker.ask(pass, &Counts { pairs: &pairs.pairs, pass: number_of_pass }, &mut |found| {
+            for (all, found) in differences.iter_mut().zip(&found) {
+                all.gained += found.gained;
+                all.lost += found.lost;
+                all.same += found.same;
             }
             ControlFlow::Continue(())
         })?;
     }
     Ok(differences)
+}
+
+/// Counts what the pairs of a pass gained and lost; it reads nothing of events but their masks.
+struct Counts<'a> {
+    pairs: &'a [Pair],
+    pass: usize,
+}
+
+impl Sink for Counts<'_> {
+    type Worker = ();
+    type Made = Vec<Difference>;
+
+    fn projection(&self) -> Projection {
+        Projection::NONE
+    }
+
+    fn is_ordered(&self) -> bool {
+        false
+    }
+
+    fn worker(&self) {}
+
+    fn begin(&self) -> Vec<Difference> {
+        self.pairs.iter().map(empty).collect()
+    }
+
+    fn event(&self, (): &mut (), event: &EventView<'_>, made: &mut Vec<Difference>) {
+        for (pair, difference) in self.pairs.iter().zip(made).filter(|(pair, _)| pair.pass == self.pass) {
+            match pair.change(event.scopes) {
+                Some(Change::Gained) => difference.gained += 1,
+                Some(Change::Lost) => difference.lost += 1,
+                Some(Change::Same) => difference.same += 1,
+                None => {}
+            }
+        }
+    }
+
+    fn size(&self, _: &Vec<Difference>) -> usize {
+        0
+    }
+
+    fn truncate(&self, _: &mut Vec<Difference>, _: usize) {}
 }
 
 fn empty(pair: &Pair) -> Difference {
@@ -70,9 +101,8 @@ fn empty(pair: &Pair) -> Difference {
 
 /// Writes the events that scopes gained (`+`) and lost (`-`), at most `limit`, in order of time.
 pub fn rows(
-    source: &Source,
+    asker: &mut Asker<'_>,
     (before, after): (&ScopeSet, &ScopeSet),
-    threads: usize,
     limit: Option<u64>,
     rows: &dyn Output,
     out: &mut dyn Write,
@@ -80,22 +110,15 @@ pub fn rows(
     let pairs = Pairs::of(before, after);
     let mut left = limit.unwrap_or(u64::MAX);
     for (number_of_pass, pass) in pairs.passes.iter().enumerate() {
-        let mine: Vec<&Pair> = pairs.pairs.iter().filter(|pair| pair.pass == number_of_pass).collect();
+        let pairs: Vec<&Pair> = pairs.pairs.iter().filter(|pair| pair.pass == number_of_pass).collect();
         let mut written: io::Result<()> = Ok(());
-        let frames = Frames { framed: Changed { pairs: &mine }, rows };
-        ask(source, pass, threads, &frames, &mut |frame| {
-            let (mask, row) = number(frame);
-            for pair in &mine {
-                let sign = match pair.change(mask) {
-                    Some(Change::Gained) => "+",
-                    Some(Change::Lost) => "-",
-                    Some(Change::Same) | None => continue,
-                };
+        asker.ask(pass, &Changed { pairs, rows }, &mut |lines| {
+            for line in &lines {
                 if left == 0 || written.is_err() {
                     return ControlFlow::Break(());
                 }
                 left -= 1;
-                written = write!(out, "{sign} {:<6} ", pair.title).and_then(|()| out.write_all(row));
+                written = out.write_all(line);
             }
             ControlFlow::Continue(())
         })?;
@@ -104,39 +127,53 @@ pub fn rows(
     Ok(())
 }
 
-struct Masks;
-
-impl Framed for Masks {
-    fn frame(&self, event: &EventView<'_>, _: &mut dyn Render, out: &mut Vec<u8>) {
-        out.extend_from_slice(&event.scopes.to_le_bytes());
-    }
-}
-
-/// Mask and row of events that some scope gained or lost; the mask alone of others.
+/// A line for each pair that gained or lost an event.
 struct Changed<'a> {
-    pairs: &'a [&'a Pair],
+    pairs: Vec<&'a Pair>,
+    rows: &'a dyn Output,
 }
 
-impl Framed for Changed<'_> {
-    fn frame(&self, event: &EventView<'_>, row: &mut dyn Render, out: &mut Vec<u8>) {
-        out.extend_from_slice(&event.scopes.to_le_bytes());
-        let change = |pair: &&Pair| matches!(pair.change(event.scopes), Some(Change::Gained | Change::Lost));
-        if self.pairs.iter().any(change) {
-            row.event(event, out);
+impl<'a> Sink for Changed<'a> {
+    /// Renders a row, into memory that is used again.
+    type Worker = (Box<dyn Render + 'a>, Vec<u8>);
+    type Made = Vec<Vec<u8>>;
+
+    fn projection(&self) -> Projection {
+        Projection::ALL
+    }
+
+    fn worker(&self) -> Self::Worker {
+        (self.rows.renderer(), Vec::new())
+    }
+
+    fn begin(&self) -> Vec<Vec<u8>> {
+        Vec::new()
+    }
+
+    fn block(&self, worker: &mut Self::Worker) {
+        worker.0.block();
+    }
+
+    fn event(&self, (render, row): &mut Self::Worker, event: &EventView<'_>, made: &mut Vec<Vec<u8>>) {
+        row.clear();
+        for pair in &self.pairs {
+            let sign = match pair.change(event.scopes) {
+                Some(Change::Gained) => "+",
+                Some(Change::Lost) => "-",
+                Some(Change::Same) | None => continue,
+            };
+            if row.is_empty() {
+                render.event(event, row);
+            }
+            let mut line = format!("{sign} {:<6} ", pair.title).into_bytes();
+            line.extend_from_slice(row);
+            made.push(line);
         }
     }
-}
 
-struct Nothing;
-
-impl Output for Nothing {
-    fn renderer(&self) -> Box<dyn Render + '_> {
-        Box::new(Nothing)
+    fn size(&self, made: &Vec<Vec<u8>>) -> usize {
+        made.iter().map(Vec::len).sum()
     }
-}
 
-impl Render for Nothing {
-    fn block(&mut self) {}
-
-    fn event(&mut self, _: &EventView<'_>, _: &mut Vec<u8>) {}
+    fn truncate(&self, _: &mut Vec<Vec<u8>>, _: usize) {}
 }

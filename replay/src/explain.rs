@@ -1,14 +1,16 @@
 //! Why scopes match or do not: for one event each filter with the value that it saw, for a whole capture how many events
 //! each filter takes away, in order.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::ops::ControlFlow;
 
-use pipeline::{EventView, Output, Render, Source};
+use pipeline::{EventView, Matcher, Output, Projection, Question, Render, Sink, Source};
 use scopes::explain::{Checks, ScopeChecks, Seen};
-use scopes::{ScopeSet, spelled_out};
+use scopes::{Plan, ScopeSet, spelled_out};
 
-use crate::frames::{Error, Framed, Frames, ask, number};
+use crate::asker::Asker;
+use crate::error::Error;
 
 /// Which event is asked about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,35 +34,79 @@ pub struct Funnel {
 }
 
 /// Counts, for each scope, what each of its filters takes away.
-pub fn funnels(source: &Source, set: &ScopeSet, threads: usize) -> Result<Vec<Funnel>, Error> {
+pub fn funnels(asker: &mut Asker<'_>, set: &ScopeSet) -> Result<Vec<Funnel>, Error> {
     let checks = Checks::of(set);
     let mut funnels = Vec::new();
     for (number_of_pass, pass) in checks.passes.iter().enumerate() {
         let scopes: Vec<&ScopeChecks> =
             checks.scopes.iter().filter(|scope| scope.pass == number_of_pass).collect();
-        let mut found: Vec<Funnel> = scopes
-            .iter()
-            .map(|scope| Funnel {
-                title: scope.title.clone(),
-                events: 0,
-                matched: 0,
-                removed: scope.checks.iter().map(|check| (check.text.clone(), 0)).collect(),
-            })
-            .collect();
-        ask(source, pass, threads, &Frames { framed: Masks, rows: &Nothing }, &mut |frame| {
-            let (mask, _) = number(frame);
-            for (scope, funnel) in scopes.iter().zip(&mut found) {
-                funnel.events += 1;
-                match scope.first_failing(mask).and_then(|at| funnel.removed.get_mut(at)) {
-                    Some((_, removed)) => *removed += 1,
-                    None => funnel.matched += 1,
-                }
+        let sink = Funnels { scopes };
+        let mut all = sink.begin();
+        asker.ask(pass, &sink, &mut |found| {
+            for (all, found) in all.iter_mut().zip(&found) {
+                all.add(found);
             }
             ControlFlow::Continue(())
         })?;
-        funnels.append(&mut found);
+        funnels.append(&mut all);
     }
     Ok(funnels)
+}
+
+/// Counts for some scopes what becomes of the events of a pass; it reads nothing of them but their masks.
+struct Funnels<'a> {
+    scopes: Vec<&'a ScopeChecks>,
+}
+
+impl Sink for Funnels<'_> {
+    type Worker = ();
+    type Made = Vec<Funnel>;
+
+    fn projection(&self) -> Projection {
+        Projection::NONE
+    }
+
+    fn is_ordered(&self) -> bool {
+        false
+    }
+
+    fn worker(&self) {}
+
+    fn begin(&self) -> Vec<Funnel> {
+        let empty = |scope: &&ScopeChecks| Funnel {
+            title: scope.title.clone(),
+            events: 0,
+            matched: 0,
+            removed: scope.checks.iter().map(|check| (check.text.clone(), 0)).collect(),
+        };
+        self.scopes.iter().map(empty).collect()
+    }
+
+    fn event(&self, (): &mut (), event: &EventView<'_>, made: &mut Vec<Funnel>) {
+        for (scope, funnel) in self.scopes.iter().zip(made) {
+            funnel.events += 1;
+            match scope.first_failing(event.scopes).and_then(|at| funnel.removed.get_mut(at)) {
+                Some((_, removed)) => *removed += 1,
+                None => funnel.matched += 1,
+            }
+        }
+    }
+
+    fn size(&self, _: &Vec<Funnel>) -> usize {
+        0
+    }
+
+    fn truncate(&self, _: &mut Vec<Funnel>, _: usize) {}
+}
+
+impl Funnel {
+    fn add(&mut self, more: &Funnel) {
+        self.events += more.events;
+        self.matched += more.matched;
+        for ((_, all), (_, more)) in self.removed.iter_mut().zip(&more.removed) {
+            *all += more;
+        }
+    }
 }
 
 /// One event and what each scope says of it.
@@ -75,95 +121,153 @@ pub struct Explanation {
 
 /// Explains one event; `None` when there is no such event. `rows` renders the event itself.
 pub fn event(
-    source: &Source,
+    asker: &mut Asker<'_>,
     set: &ScopeSet,
     which: Which,
-    threads: usize,
     rows: &dyn Output,
 ) -> Result<Option<Explanation>, Error> {
     let checks = Checks::of(set);
     let Some(first) = checks.passes.first() else { return Ok(None) };
-    // Times first: then only events of the one time need be explained.
-    let (mut at, mut place, mut same) = (None, 0, 0);
-    let (mut last, mut count) = (None, 0);
-    ask(source, first, threads, &Frames { framed: Times, rows: &Nothing }, &mut |frame| {
-        let time = number(frame).0 as i64;
-        count += 1;
-        same = if last == Some(time) { same + 1 } else { 0 };
-        last = Some(time);
-        let is_it = match which {
-            Which::Number(wanted) => count == wanted,
-            Which::At(from) => time >= from,
+    // Its number and its time first: then only events of the one time need be explained.
+    let (mut at, mut before) = (None, 0);
+    asker.ask(first, &Times, &mut |times| {
+        let is_it = |(place, time): (u64, &i64)| match which {
+            Which::Number(wanted) => place == wanted,
+            Which::At(from) => *time >= from,
         };
-        if !is_it {
-            return ControlFlow::Continue(());
-        }
-        at = Some((time, same));
-        place = count;
-        ControlFlow::Break(())
+        let place = (before + 1..).zip(&times).find(|it| is_it(*it));
+        before += times.len() as u64;
+        at = place.map(|(place, time)| (place, *time));
+        if at.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
-    let Some((time, same)) = at else { return Ok(None) };
+    let Some((place, time)) = at else { return Ok(None) };
     let mut explanation = Explanation { number: place, ..Explanation::default() };
     for (number_of_pass, pass) in checks.passes.iter().enumerate() {
         let scopes: Vec<&ScopeChecks> =
             checks.scopes.iter().filter(|scope| scope.pass == number_of_pass).collect();
-        let mut seen = 0;
-        ask(source, pass, threads, &Frames { framed: Told { time, scopes: &scopes }, rows }, &mut |frame| {
-            if frame.is_empty() {
-                return ControlFlow::Continue(());
-            }
-            if seen < same {
-                seen += 1;
-                return ControlFlow::Continue(());
-            }
-            let (row, rest) = number(frame);
-            let (row, told) = rest.split_at_checked(row as usize).unwrap_or((rest, &[]));
-            explanation.row = String::from_utf8_lossy(row).into_owned();
-            explanation.scopes.push_str(&String::from_utf8_lossy(told));
+        let mut before = 0;
+        asker.ask(pass, &Told { time, scopes: &scopes, rows }, &mut |mut told| {
+            let at = (place - before).checked_sub(1);
+            before += told.events;
+            let Some(found) = at.and_then(|at| told.told.remove(&at)) else {
+                return if before < place { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
+            };
+            explanation.row = String::from_utf8_lossy(&found.row).into_owned();
+            explanation.scopes.push_str(&found.scopes);
             ControlFlow::Break(())
         })?;
     }
     Ok(Some(explanation))
 }
 
-/// The mask of each event.
-struct Masks;
-
-impl Framed for Masks {
-    fn frame(&self, event: &EventView<'_>, _: &mut dyn Render, out: &mut Vec<u8>) {
-        out.extend_from_slice(&event.scopes.to_le_bytes());
-    }
+/// Wall clock of an event by its number among all events in order of time, from 1; `None` when there is no such event.
+pub fn time_of(source: &Source, number: u64) -> Result<Option<i64>, pipeline::Error> {
+    let plan = Plan::everything();
+    let matchers = source.files().iter().map(|_| Matcher::new(&plan)).collect();
+    let question = Question { source, matchers, threads: 1, limit: None, range: None, strict: false };
+    let (mut before, mut found) = (0, None);
+    question.ask(&Times, &mut |times| {
+        let at = number.saturating_sub(1).checked_sub(before).and_then(|at| usize::try_from(at).ok());
+        found = at.filter(|_| number > 0).and_then(|at| times.get(at)).copied();
+        before += times.len() as u64;
+        Ok(if found.is_some() || before >= number {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        })
+    })?;
+    Ok(found)
 }
 
 /// The wall-clock time of each event.
 struct Times;
 
-impl Framed for Times {
-    fn frame(&self, event: &EventView<'_>, _: &mut dyn Render, out: &mut Vec<u8>) {
-        out.extend_from_slice(&event.wall_ns.to_le_bytes());
+impl Sink for Times {
+    type Worker = ();
+    type Made = Vec<i64>;
+
+    fn projection(&self) -> Projection {
+        Projection::NONE
+    }
+
+    fn worker(&self) {}
+
+    fn begin(&self) -> Vec<i64> {
+        Vec::new()
+    }
+
+    fn event(&self, (): &mut (), event: &EventView<'_>, made: &mut Vec<i64>) {
+        made.push(event.wall_ns);
+    }
+
+    fn size(&self, made: &Vec<i64>) -> usize {
+        size_of_val(made.as_slice())
+    }
+
+    fn truncate(&self, made: &mut Vec<i64>, events: usize) {
+        made.truncate(events);
     }
 }
 
-/// The row and the explanation of each event of one time; others are empty frames.
+/// The row and the explanation of each event of one time.
 struct Told<'a> {
     time: i64,
     scopes: &'a [&'a ScopeChecks],
+    rows: &'a dyn Output,
 }
 
-impl Framed for Told<'_> {
-    fn frame(&self, event: &EventView<'_>, row: &mut dyn Render, out: &mut Vec<u8>) {
+#[derive(Default)]
+struct Explained {
+    events: u64,
+    /// By the event's place in the piece, from 0.
+    told: BTreeMap<u64, RowAndScopes>,
+}
+
+struct RowAndScopes {
+    row: Vec<u8>,
+    scopes: String,
+}
+
+impl<'a> Sink for Told<'a> {
+    type Worker = Box<dyn Render + 'a>;
+    type Made = Explained;
+
+    fn projection(&self) -> Projection {
+        Projection::ALL
+    }
+
+    fn worker(&self) -> Box<dyn Render + 'a> {
+        self.rows.renderer()
+    }
+
+    fn begin(&self) -> Explained {
+        Explained::default()
+    }
+
+    fn block(&self, worker: &mut Self::Worker) {
+        worker.block();
+    }
+
+    fn event(&self, worker: &mut Self::Worker, event: &EventView<'_>, made: &mut Explained) {
+        let place = made.events;
+        made.events += 1;
         if event.wall_ns != self.time {
             return;
         }
-        let mut shown = Vec::new();
-        row.event(event, &mut shown);
-        out.extend_from_slice(&(shown.len() as u64).to_le_bytes());
-        out.extend_from_slice(&shown);
-        let mut text = String::new();
+        let (mut row, mut scopes) = (Vec::new(), String::new());
+        worker.event(event, &mut row);
         for scope in self.scopes {
-            tell(scope, event, &mut text);
+            tell(scope, event, &mut scopes);
         }
-        out.extend_from_slice(text.as_bytes());
+        made.told.insert(place, RowAndScopes { row, scopes });
+    }
+
+    fn size(&self, made: &Explained) -> usize {
+        made.told.values().map(|told| told.row.len() + told.scopes.len()).sum()
+    }
+
+    fn truncate(&self, made: &mut Explained, events: usize) {
+        made.events = made.events.min(events as u64);
     }
 }
 
@@ -198,19 +302,4 @@ fn tell(scope: &ScopeChecks, event: &EventView<'_>, text: &mut String) {
     if scope.only_follows(mask) {
         let _ = writeln!(text, "  follow: an ancestor of this process matched the process filters");
     }
-}
-
-/// No rows.
-struct Nothing;
-
-impl Output for Nothing {
-    fn renderer(&self) -> Box<dyn Render + '_> {
-        Box::new(Nothing)
-    }
-}
-
-impl Render for Nothing {
-    fn block(&mut self) {}
-
-    fn event(&mut self, _: &EventView<'_>, _: &mut Vec<u8>) {}
 }

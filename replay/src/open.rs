@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use format::{Capture, Completeness};
-use pipeline::{Error, Result, Source};
+use jiff::Timestamp;
+use pipeline::{Error, Gap, Result, Source};
 
 /// Opens files to be read as one source.
 pub fn open(files: &[PathBuf], options: &format::OpenOptions) -> Result<Source> {
@@ -33,4 +34,20 @@ pub fn warnings(source: &Source) -> Vec<String> {
         }
     }
     warnings
+}
+
+/// A block that is missing from an answer, in a sentence.
+pub fn missing(gap: &Gap) -> String {
+    let Gap { file, block, rows, what, .. } = gap;
+    let time = |ns: i64| match Timestamp::from_nanosecond(ns.into()) {
+        Ok(time) => format!("{time:.6}"),
+        Err(_) => format!("{ns} ns"),
+    };
+    let (from, to) = (time(gap.from_ns), time(gap.to_ns));
+    let missing = if gap.is_state {
+        "what it says of who descends from whom is missing"
+    } else {
+        "what matches in it is missing"
+    };
+    format!("{file}: block {block} cannot be read ({rows} rows, {from} to {to}); {missing}: {what}")
 }

@@ -1,6 +1,7 @@
 //! Whatever stands in a capture's values, every printer comes back, and a row stays one line.
 
 use events::{Context, Marks, Raw, catalogue};
+use pipeline::source::Host;
 use pipeline::{Args, EventView, Output};
 use replay::render::clock::Clock;
 use replay::render::{Format, Printer, Style};
@@ -35,6 +36,7 @@ fn styles() -> Vec<Style> {
 fn any_value_of_any_argument_prints_as_one_line() {
     let mut next = random();
     let styles = styles();
+    let host = Host::default();
     let mut bytes: Vec<Vec<u8>> = Vec::new();
     for event in catalogue::events() {
         for round in 0..24 {
@@ -80,6 +82,7 @@ fn any_value_of_any_argument_prints_as_one_line() {
                 marks: Marks(next() as u32),
                 scopes: next(),
                 recorded: 0,
+                host: &host,
                 container: None,
                 args: Args::List(&args),
             };

@@ -1,11 +1,16 @@
 //! Rows of the reference pages, character by character.
 
+use std::sync::LazyLock;
+
 use events::args::{Arg, ArgKind};
 use events::event::Returns;
 use events::{Context, Event, EventId, Marks, Raw, Sets, Source, catalogue};
+use pipeline::source::Host;
 use pipeline::{Args, Container, EventView, Output};
 use replay::render::clock::Clock;
 use replay::render::{Format, Printer, Style};
+
+static HOST: LazyLock<Host> = LazyLock::new(Host::default);
 
 static EXIT: Event = Event {
     id: EventId(1002),
@@ -83,6 +88,7 @@ fn view<'a>(event: &'static Event, context: &'a Context<'a>, args: &'a [Raw<'a>]
         event,
         context,
         context_index: 0,
+        host: &HOST,
         container: None,
         cpu: 3,
         ret: 0,

@@ -40,8 +40,9 @@ impl TreeRoots {
     }
 }
 
-/// The state of `tree` and `follow`. Tell it the processes at the start, then forks and exits in order of time.
-#[derive(Debug)]
+/// The state of `tree` and `follow`. Tell it the processes at the start, then forks and exits in order of time. A clone of
+/// it is a checkpoint.
+#[derive(Clone, Debug)]
 pub struct Lineage {
     roots: HashMap<u32, Vec<(Option<u64>, Words)>>,
     processes: HashMap<(u32, u64), LineageBits>,
@@ -57,15 +58,24 @@ impl Lineage {
         Lineage { roots, processes: HashMap::new(), ended: VecDeque::new() }
     }
 
-    /// The processes that were there when the recording began, in any order. Their parents are taken to have been at
-    /// their fork what they are now: the only thing that is known of forks before the recording.
+    /// The processes that were there when a recording began, in any order. Of one boot there may be several recordings
+    /// (parts of a rotated set): tell the oldest first, and each later one when its time has come. A process that is known
+    /// stays as it is: its fork was seen, or an earlier recording saw its parents, some of which may have ended since.
+    ///
+    /// Parents of the others are taken to have been at the fork what they are now: the only thing that is known of forks
+    /// that were not recorded.
     pub fn snapshot(&mut self, plan: &Plan, processes: &[Subject<'_>]) {
         let by_pid: HashMap<u32, usize> =
             processes.iter().enumerate().map(|(at, subject)| (subject.context.pid, at)).collect();
-        let mut told = vec![false; processes.len()];
+        let is_known = |subject: &Subject<'_>| {
+            let entity = subject.context.process();
+            self.processes.contains_key(&id::pin(entity.pid, entity.start_ns))
+        };
+        // A damaged snapshot may hold circles: each process is told once.
+        let mut told: Vec<bool> = processes.iter().map(is_known).collect();
         let mut chain = Vec::new();
         for at in 0..processes.len() {
-            // Ancestors first. A damaged snapshot may hold circles: each process is told once.
+            // Ancestors first.
             let mut next = Some(at);
             while let Some(at) = next.filter(|at| told.get(*at) == Some(&false)) {
                 if let Some(told) = told.get_mut(at) {
@@ -82,12 +92,17 @@ impl Lineage {
                         let parent = Subject { lineage: above, ..*parent };
                         LineageBits { follow: above.follow | plan.seeds(&parent), ..above }
                     }
-                    _ => LineageBits::default(),
+                    // Its parent has ended: an earlier recording may have seen it.
+                    _ => self.known(subject.context.parent()).unwrap_or_default(),
                 };
                 let entity = subject.context.process();
                 self.insert(entity, bits);
             }
         }
+    }
+
+    fn known(&self, entity: Entity) -> Option<LineageBits> {
+        self.processes.get(&id::pin(entity.pid, entity.start_ns)).copied()
     }
 
     /// A process was forked. `parent` is the forking task as it was then; its `lineage` is looked up here. New threads
@@ -142,12 +157,12 @@ impl Lineage {
     /// What a task has of its ancestors. A process whose fork was lost is judged by its parent.
     pub fn bits(&self, context: &Context<'_>) -> LineageBits {
         let entity = context.process();
-        if let Some(bits) = self.processes.get(&id::pin(entity.pid, entity.start_ns)) {
-            return *bits;
+        if let Some(bits) = self.known(entity) {
+            return bits;
         }
         let parent = context.parent();
-        let above = match self.processes.get(&id::pin(parent.pid, parent.start_ns)) {
-            Some(bits) => *bits,
+        let above = match self.known(parent) {
+            Some(bits) => bits,
             // Of an unknown parent at least its number can be named.
             None if context.ppid != 0 => self.named(parent, LineageBits::default()),
             None => LineageBits::default(),

@@ -21,6 +21,18 @@ impl Clock {
     }
 }
 
+impl Clock {
+    /// Whether two wall-clock times are of different days.
+    pub fn parts_days(&self, from_ns: i64, to_ns: i64) -> bool {
+        let mut hand = Hand::new(self, true);
+        let mut day = |ns| {
+            hand.write(ns, &mut Vec::new());
+            hand.day
+        };
+        !matches!(self, Clock::Since(_)) && day(from_ns) != day(to_ns)
+    }
+}
+
 /// Writes times of one clock, remembering what the last one was computed from.
 #[derive(Debug)]
 pub struct Hand<'a> {
@@ -31,13 +43,28 @@ pub struct Hand<'a> {
     /// The second whose text is `text`.
     second: i64,
     text: [u8; 9],
+    /// The day (of the epoch) whose text is `date`; `None` where dates are not shown.
+    day: Option<i64>,
+    date: [u8; DATE],
 }
+
+/// Characters that a date and the blank behind it take.
+pub const DATE: usize = 11;
 
 const SECOND: i64 = 1_000_000_000;
 
 impl<'a> Hand<'a> {
-    pub fn new(clock: &'a Clock) -> Hand<'a> {
-        Hand { clock, quarter: i64::MIN, offset_seconds: 0, second: i64::MIN, text: *b"00:00:00:" }
+    /// With `dates`, times of the wall clock have their date before them.
+    pub fn new(clock: &'a Clock, dates: bool) -> Hand<'a> {
+        Hand {
+            clock,
+            quarter: i64::MIN,
+            offset_seconds: 0,
+            second: i64::MIN,
+            text: *b"00:00:00:",
+            day: dates.then_some(i64::MIN),
+            date: *b"1970-01-01 ",
+        }
     }
 
     /// Appends `HH:MM:SS:micros` of a wall-clock time in ns since the epoch. A relative time before its start has a
@@ -56,12 +83,32 @@ impl<'a> Hand<'a> {
         }
         let second = shown.div_euclid(SECOND);
         if second != self.second {
-            let local = second.saturating_add(self.offset(second)).rem_euclid(86_400);
-            self.spell(local / 3600, local % 3600);
+            let local = second.saturating_add(self.offset(second));
+            self.spell(local.rem_euclid(86_400) / 3600, local.rem_euclid(3600));
             self.second = second;
+            let day = local.div_euclid(86_400);
+            if self.day.is_some_and(|known| known != day) {
+                self.day = Some(day);
+                self.spell_date(day);
+            }
+        }
+        if self.day.is_some() {
+            out.extend_from_slice(&self.date);
         }
         out.extend_from_slice(&self.text);
         digits::padded(shown.rem_euclid(SECOND) as u64 / 1000, 6, out);
+    }
+
+    fn spell_date(&mut self, day: i64) {
+        // A year that no calendar has keeps the date before it: the time of day is not right either.
+        let Ok(time) = Timestamp::from_second(day.saturating_mul(86_400)) else { return };
+        let date = jiff::tz::Offset::UTC.to_datetime(time).date();
+        let (century, year) = (i64::from(date.year()) / 100, i64::from(date.year()) % 100);
+        let pairs = [(0, century), (2, year), (5, i64::from(date.month())), (8, i64::from(date.day()))];
+        for (at, value) in pairs {
+            self.date[at] = b'0' + (value / 10) as u8;
+            self.date[at + 1] = b'0' + (value % 10) as u8;
+        }
     }
 
     fn relative(&mut self, ns: i64, out: &mut Vec<u8>) {
@@ -105,7 +152,7 @@ mod tests {
     use super::*;
 
     fn shown(clock: &Clock, times: &[i64]) -> Vec<String> {
-        let mut hand = Hand::new(clock);
+        let mut hand = Hand::new(clock, false);
         let show = |time: &i64| {
             let mut out = Vec::new();
             hand.write(*time, &mut out);
@@ -126,6 +173,19 @@ mod tests {
         // The second before and the first of summer time 2026 (29 March, 01:00 UTC).
         let times = [1_774_746_000 * SECOND - 1, 1_774_746_000 * SECOND];
         assert_eq!(shown(&Clock::Zone(zone), &times), ["01:59:59:999999", "03:00:00:000000"]);
+    }
+
+    #[test]
+    fn dates_stand_before_times_and_change_at_local_midnight() {
+        let zone = Clock::Zone(TimeZone::fixed(jiff::tz::offset(1)));
+        let mut hand = Hand::new(&zone, true);
+        let mut out = Vec::new();
+        for second in [1_782_860_399, 1_782_860_400, 1_782_860_400 + 86_400] {
+            hand.write(second * SECOND, &mut out);
+            out.push(b'|');
+        }
+        let told = "2026-06-30 23:59:59:000000|2026-07-01 00:00:00:000000|2026-07-02 00:00:00:000000|";
+        assert_eq!(String::from_utf8_lossy(&out), told);
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub struct Json<'a> {
     contexts: Memo,
     /// What is the same for all events of a name.
     events: Known,
-    /// From `executable` to `parentEntityId`.
+    /// From `executable` to `host`.
     entities: Memo,
     /// The scopes of which the texts are before and behind that.
     scopes: u64,
@@ -204,6 +204,9 @@ fn entities(event: &EventView<'_>, out: &mut Vec<u8>) {
     entity(event.context.process(), out);
     out.extend_from_slice(b",\"parentEntityId\":");
     entity(event.context.parent(), out);
+    // `hostName` is the node name that the task saw: in a container the container's.
+    out.extend_from_slice(b",\"host\":");
+    json_text::quoted(event.host.name.as_bytes(), out);
 }
 
 /// As the `pid` filter takes it: `510@START`, start in ns since boot.

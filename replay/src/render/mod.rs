@@ -77,6 +77,10 @@ pub struct Style {
     pub clock: Clock,
     /// Whether the capture has containers: tables then show their ids, and pairs of pids.
     pub containers: bool,
+    /// Whether events are of several hosts: verbose tables then say which.
+    pub hosts: bool,
+    /// Whether tables show dates beside times: the answer spans days.
+    pub dates: bool,
     /// Whether tables show the images of containers.
     pub images: bool,
     /// Numbers as names in JSON (`--parse-arguments`).

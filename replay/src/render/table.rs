@@ -4,7 +4,7 @@ use events::consts::errno;
 use pipeline::{EventView, Render};
 
 use super::clock::Hand;
-use super::{Style, digits, marks, memo::Memo, text, values};
+use super::{Style, clock, digits, marks, memo::Memo, text, values};
 
 /// Names of columns and their widths in the header. ARGS ends the line.
 type Columns = &'static [(&'static str, usize)];
@@ -53,9 +53,15 @@ const VERBOSE_CONTAINERS: Columns = &[
 ];
 
 const TIME: usize = 16;
+const HOST: usize = 16;
 const SCOPES: usize = 17;
 const RET: usize = 16;
 const EVENT: usize = 25;
+
+/// Of the first column.
+fn time_width(style: &Style) -> usize {
+    if style.dates { TIME + clock::DATE } else { TIME }
+}
 
 /// The line above the rows.
 pub fn header(style: &Style, verbose: bool) -> Vec<u8> {
@@ -67,7 +73,11 @@ pub fn header(style: &Style, verbose: bool) -> Vec<u8> {
     };
     let mut line = Vec::new();
     for (name, width) in columns {
-        cell(*width, &mut line, |out| out.extend_from_slice(name.as_bytes()));
+        if *name == "UTS_NAME" && style.hosts {
+            cell(HOST, &mut line, |out| out.extend_from_slice(b"HOST"));
+        }
+        let width = if *name == "TIME" { time_width(style) } else { *width };
+        cell(width, &mut line, |out| out.extend_from_slice(name.as_bytes()));
         if *name == "CONTAINER_ID" && style.containers && style.images {
             cell(16, &mut line, |out| out.extend_from_slice(b"IMAGE"));
         }
@@ -88,7 +98,7 @@ pub struct Table<'a> {
 
 impl<'a> Table<'a> {
     pub fn new(style: &'a Style, verbose: bool) -> Table<'a> {
-        Table { style, verbose, hand: Hand::new(&style.clock), contexts: Memo::default() }
+        Table { style, verbose, hand: Hand::new(&style.clock, style.dates), contexts: Memo::default() }
     }
 }
 
@@ -98,7 +108,7 @@ impl Render for Table<'_> {
     }
 
     fn event(&mut self, event: &EventView<'_>, out: &mut Vec<u8>) {
-        cell(TIME, out, |out| self.hand.write(event.wall_ns, out));
+        cell(time_width(self.style), out, |out| self.hand.write(event.wall_ns, out));
         if self.verbose {
             cell(SCOPES, out, |out| digits::hex16(event.scopes, out));
         }
@@ -140,6 +150,9 @@ impl Render for Table<'_> {
 /// The columns that depend on the context only.
 fn context(style: &Style, verbose: bool, event: &EventView<'_>, out: &mut Vec<u8>) {
     let context = event.context;
+    if verbose && style.hosts {
+        cell(HOST, out, |out| text::shown(event.host.name.as_bytes(), out));
+    }
     if verbose {
         cell(16, out, |out| text::shown(context.uts, out));
     }

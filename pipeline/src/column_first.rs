@@ -10,9 +10,9 @@
 
 use format::Block;
 
-use crate::candidates::Candidate;
 use crate::matching::{Buffers, Facts, Matcher, Present};
 use crate::predicates::Predicates;
+use crate::selection::Candidate;
 
 /// A row of an event that passes: its number among the event's rows, and its scopes.
 pub(crate) type Survivor = (u32, u64);
@@ -22,20 +22,21 @@ const STRIDE: usize = 64;
 
 impl Matcher<'_> {
     /// Marks the events whose rows can be chosen so.
-    pub(crate) fn narrow(&self, present: &mut [Present], buffers: &Buffers) {
+    pub(crate) fn mark_column_first(&self, present: &mut [Present], buffers: &Buffers) {
         if self.is_recorded() || !buffers.splits.is_empty() {
             return;
         }
         let everywhere = buffers.contexts.all();
         for it in present {
             let asked = it.visible != 0 && it.visible & it.asking == it.visible;
-            it.is_narrowed = asked && it.needed == 0 && !it.is_state && it.visible & everywhere == it.visible;
+            it.is_column_first =
+                asked && it.needed == 0 && !it.is_state && it.visible & everywhere == it.visible;
         }
     }
 
-    /// Appends the candidates of the narrowed events, each event's in order; or, where only their number is wanted and
+    /// Appends the candidates of the events that are chosen so, each event's in order; or, where only their number is wanted and
     /// no row has to be looked at, returns that.
-    pub(crate) fn find_narrowed(
+    pub(crate) fn find_column_first(
         &self,
         block: &Block,
         facts: Facts<'_>,
@@ -45,7 +46,7 @@ impl Matcher<'_> {
     ) -> format::Result<u64> {
         let mut counted = 0;
         let Buffers { survivors, candidates, .. } = buffers;
-        for (code, it) in (0u16..).zip(present).filter(|(_, it)| it.is_narrowed) {
+        for (code, it) in (0u16..).zip(present).filter(|(_, it)| it.is_column_first) {
             let rows = block.rows_of(code);
             let mut predicates = Predicates::new(self.plan(), block, code, it.event, rows)?;
             survivors.clear();

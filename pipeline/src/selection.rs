@@ -20,7 +20,7 @@ pub(crate) struct Candidate {
 }
 
 impl Matcher<'_> {
-    /// Appends the rows of events that are not narrowed; see [`Present::is_narrowed`].
+    /// Appends the rows of events that are not chosen by their own columns; see [`Present::is_column_first`].
     pub(crate) fn find_candidates(
         &self,
         block: &Block,
@@ -55,7 +55,7 @@ impl Matcher<'_> {
                 }
             }
         } else {
-            events.fill(present.iter().map(|it| if it.is_narrowed { 0 } else { it.visible | it.needed }));
+            events.fill(present.iter().map(|it| if it.is_column_first { 0 } else { it.visible | it.needed }));
             rows.clear();
             masks.clear();
             let context_codes = block.context_codes()?;
@@ -82,7 +82,7 @@ impl Matcher<'_> {
         present: &[Present],
         buffers: &mut Buffers,
     ) -> format::Result<()> {
-        if present.iter().all(|it| it.asking == 0 || it.is_narrowed) {
+        if present.iter().all(|it| it.asking == 0 || it.is_column_first) {
             return Ok(());
         }
         let (event_codes, context_codes) = (block.event_codes()?, block.context_codes()?);

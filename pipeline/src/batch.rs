@@ -1,0 +1,269 @@
+//! What matching makes of a block: the block, the rows that were selected, and a mask for each. It knows no consumer;
+//! what consumers read of the rows is decoded late, and only for these rows' events.
+
+use std::cell::OnceCell;
+use std::ops::Range;
+
+use events::{Context, Event, Marks, Raw};
+use format::{Block, ColumnView, Contexts};
+use scopes::plan::RowFacts;
+use scopes::{LineageBits, Subject};
+
+use crate::derive::{Base, Derived};
+use crate::matching::{Facts, Matcher, Present};
+use crate::selection::Candidate;
+use crate::sink::Projection;
+use crate::source::{BlockRef, File, Host};
+use crate::{Args, EventView};
+
+/// A block and what it has for a question.
+#[derive(Debug)]
+pub struct Batch<'q> {
+    pub(crate) block: Block,
+    pub(crate) reference: BlockRef,
+    pub(crate) file: &'q File,
+    pub(crate) host: &'q Host,
+    pub(crate) matcher: &'q Matcher<'q>,
+    pub(crate) lineage: Vec<LineageBits>,
+    pub(crate) selection: Selection,
+    pub(crate) projection: Projection,
+}
+
+/// The rows of a block that match, and those that something is derived from.
+#[derive(Debug, Default)]
+pub struct Selection {
+    /// Rows that match and were only counted.
+    pub(crate) counted: u64,
+    /// By event code of the block.
+    pub(crate) events: Vec<Present>,
+    /// In order of rows.
+    pub(crate) rows: Vec<Candidate>,
+}
+
+impl Batch<'_> {
+    /// Which block this is of.
+    pub fn reference(&self) -> BlockRef {
+        self.reference
+    }
+
+    pub fn file(&self) -> &File {
+        self.file
+    }
+
+    pub fn host(&self) -> &Host {
+        self.host
+    }
+
+    /// Rows that were selected.
+    pub fn len(&self) -> usize {
+        self.selection.rows.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.selection.rows.is_empty()
+    }
+
+    /// Calls `emit` with each event of all selected rows, in order of rows.
+    pub fn each(&self, emit: &mut dyn FnMut(&EventView<'_>)) -> format::Result<u64> {
+        let mut events = 0;
+        Rows::new(self)?.each(0..self.len(), &mut Derived::default(), &mut |view| {
+            events += 1;
+            emit(view);
+            true
+        })?;
+        Ok(events)
+    }
+
+    fn facts(&self) -> Facts<'_> {
+        Facts { file: self.file, host: self.host, lineage: &self.lineage }
+    }
+
+    /// The time of a selected row on the ordering clock. Times must have been decoded.
+    pub(crate) fn key(&self, at: usize) -> Option<u64> {
+        let row = self.selection.rows.get(at)?.row as usize;
+        let time = self.block.times().ok()?.get(row)?;
+        Some(self.file.key(self.block.host(), *time))
+    }
+
+    /// Decodes what the projection reads of the selected rows, so that damage shows before the first of them does, and
+    /// threads that share the block find it there.
+    pub(crate) fn decode(&self) -> format::Result<()> {
+        if self.selection.rows.is_empty() {
+            return Ok(());
+        }
+        let rows = Rows::new(self)?;
+        let arguments = self.projection.arguments;
+        for candidate in &self.selection.rows {
+            if !arguments && candidate.base == 0 {
+                continue;
+            }
+            let row = candidate.row as usize;
+            if let Some((code, it)) = rows.event(row) {
+                rows.columns(it.event, code)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The columns of a batch that a projection reads.
+pub(crate) struct Rows<'b> {
+    batch: &'b Batch<'b>,
+    clock: format::Clock,
+    times: &'b [u64],
+    rets: &'b [i64],
+    cpus: &'b [u16],
+    marks: &'b [u32],
+    recorded: &'b [u64],
+    event_codes: &'b [u16],
+    context_codes: &'b [u16],
+    contexts: Option<Contexts<'b>>,
+    /// By event code.
+    columns: Vec<OnceCell<Vec<ColumnView<'b>>>>,
+}
+
+impl<'b> Rows<'b> {
+    pub fn new(batch: &'b Batch<'b>) -> format::Result<Rows<'b>> {
+        let Batch { block, projection, selection, .. } = batch;
+        let derives = selection.events.iter().any(|it| it.needed != 0);
+        // Filters look at these of what is derived.
+        let wants = |column: bool| column || derives;
+        let mut columns = Vec::new();
+        columns.resize_with(selection.events.len(), OnceCell::new);
+        let contexts = wants(projection.contexts);
+        Ok(Rows {
+            batch,
+            clock: block.clock(),
+            times: block.times()?,
+            rets: if wants(projection.rets) { block.rets()? } else { &[] },
+            cpus: if wants(projection.cpus) { block.cpus()? } else { &[] },
+            marks: if wants(projection.marks) { block.marks()? } else { &[] },
+            recorded: if projection.recorded { block.scopes()? } else { &[] },
+            event_codes: block.event_codes()?,
+            context_codes: if contexts { block.context_codes()? } else { &[] },
+            contexts: if contexts { Some(block.contexts()?) } else { None },
+            columns,
+        })
+    }
+
+    fn event(&self, row: usize) -> Option<(u16, &'b Present)> {
+        let code = *self.event_codes.get(row)?;
+        Some((code, self.batch.selection.events.get(usize::from(code))?))
+    }
+
+    /// The columns of the arguments of an event.
+    fn columns(&self, event: &Event, code: u16) -> format::Result<&[ColumnView<'b>]> {
+        let Some(cell) = self.columns.get(usize::from(code)) else { return Ok(&[]) };
+        if let Some(columns) = cell.get() {
+            return Ok(columns);
+        }
+        let table = self.batch.block.args(code);
+        let columns: Vec<_> =
+            (0..event.args.len()).map(|position| table.column(position)).collect::<format::Result<_>>()?;
+        Ok(cell.get_or_init(|| columns))
+    }
+
+    /// Calls `emit` with each event of a range of selected rows, in order, each with what is derived from it behind it.
+    /// `emit` says whether to go on; what is derived from a row is not parted from it. Returns where it stopped.
+    pub fn each(
+        &self,
+        range: Range<usize>,
+        derived: &mut Derived,
+        emit: &mut dyn FnMut(&EventView<'_>) -> bool,
+    ) -> format::Result<usize> {
+        let mut at = range.start;
+        let nothing = Context::default();
+        for candidate in self.batch.selection.rows.get(range).unwrap_or_default() {
+            at += 1;
+            let row = candidate.row as usize;
+            let Some((event_code, it)) = self.event(row) else { continue };
+            let code = self.context_codes.get(row).copied().unwrap_or(0);
+            let context = match &self.contexts {
+                Some(contexts) => match contexts.get(code) {
+                    Some(context) => context,
+                    None => continue,
+                },
+                None => nothing,
+            };
+            let args = if self.batch.projection.arguments || candidate.base != 0 {
+                Args::Row {
+                    columns: self.columns(it.event, event_code)?,
+                    ordinal: candidate.ordinal as usize,
+                }
+            } else {
+                Args::List(&[])
+            };
+            let time_ns = self.times.get(row).copied().unwrap_or(0);
+            let view = EventView {
+                time_ns,
+                wall_ns: self.clock.wall(time_ns) as i64,
+                event: it.event,
+                host: self.batch.host,
+                context: &context,
+                context_index: code.into(),
+                container: self.batch.host.containers.get(context.cgroup_id),
+                cpu: self.cpus.get(row).copied().unwrap_or(0),
+                ret: self.rets.get(row).copied().unwrap_or(0),
+                scopes: candidate.visible,
+                recorded: self.recorded.get(row).copied().unwrap_or(0),
+                marks: Marks(self.marks.get(row).copied().unwrap_or(0)),
+                args,
+            };
+            let mut goes_on = true;
+            if candidate.visible != 0 {
+                goes_on = emit(&view);
+            }
+            if candidate.base != 0 {
+                let base = Base { event: it.event, args, ret: view.ret };
+                self.batch.matcher.derive(&base, candidate.base, derived);
+                goes_on &= self.each_derived(&view, code, candidate.base, derived, emit);
+            }
+            if !goes_on {
+                break;
+            }
+        }
+        Ok(at)
+    }
+
+    /// Events that were derived from one row pass the filters themselves.
+    fn each_derived(
+        &self,
+        base: &EventView<'_>,
+        code: u16,
+        scopes: u64,
+        derived: &Derived,
+        emit: &mut dyn FnMut(&EventView<'_>) -> bool,
+    ) -> bool {
+        let matcher = self.batch.matcher;
+        let plan = matcher.plan();
+        let mut goes_on = true;
+        for index in 0..derived.len() {
+            let mut values = Vec::new();
+            let Some(event) = derived.get(index, &mut values) else { continue };
+            let marks = derived.marks(index, base.marks);
+            let mut mask = scopes & plan.event_mask(event.id);
+            if plan.has_ret(event.id) != 0 {
+                mask &= plan.ret_mask(event.id, base.ret);
+            }
+            for position in plan.arg_positions(event.id) {
+                let value = values.get(*position).copied().unwrap_or(Raw::Missing);
+                mask &= plan.arg_mask(event.id, *position, value);
+            }
+            if plan.has_event_context(event.id) & mask != 0 {
+                let ask = |subject: &Subject<'_>| plan.event_context_mask(event.id, subject);
+                mask &=
+                    matcher.with_subject(base.context, code.into(), self.batch.facts(), base.time_ns, ask);
+            }
+            if plan.has_row(event.id) & mask != 0 {
+                let row = RowFacts { wall_ns: base.wall_ns as u64, cpu: base.cpu, marks };
+                mask &= plan.row_mask(event.id, row);
+            }
+            if mask != 0 {
+                let event =
+                    EventView { event, scopes: mask, recorded: 0, marks, args: Args::List(&values), ..*base };
+                goes_on &= emit(&event);
+            }
+        }
+        goes_on
+    }
+}

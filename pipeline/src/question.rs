@@ -1,0 +1,346 @@
+//! A question asked of a source: blocks are chosen, matched, put in order and handed to a sink on several threads; the
+//! answer is the same whatever the number of threads.
+
+use std::collections::VecDeque;
+use std::io;
+use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use format::BlockInfo;
+
+use crate::batch::Batch;
+use crate::clock::TOLERANCE_NS;
+use crate::gap::Gap;
+use crate::lineage::{Change, Lineages};
+use crate::matching::Matcher;
+use crate::order::{Order, PIECE_ROWS};
+use crate::pruning::Selector;
+use crate::schedule::{self, Work};
+use crate::sink::{Nothing, Projection, Sink};
+use crate::source::{BlockRef, File, Source};
+use crate::stage::Stage;
+use crate::steps::Steps;
+use crate::text::Texts;
+use crate::worker::{Asking, Job};
+use crate::{Error, EventView, Output, Result};
+
+/// What is asked, of what.
+#[derive(Debug)]
+pub struct Question<'a> {
+    pub source: &'a Source,
+    /// By file of the source.
+    pub matchers: Vec<Matcher<'a>>,
+    pub threads: usize,
+    /// No more events than this.
+    pub limit: Option<u64>,
+    /// Only events of this stretch of the wall clock, ns since the epoch, without its end.
+    pub range: Option<Range<i64>>,
+    /// The first damaged block ends the answer; otherwise it is a gap in it.
+    pub strict: bool,
+}
+
+/// What answering took.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Stats {
+    /// Events that matched.
+    pub matched: u64,
+    pub blocks_read: u64,
+    pub blocks_skipped: u64,
+    /// Rows of the blocks that were read.
+    pub rows_read: u64,
+    /// Rows of the blocks that were not.
+    pub rows_skipped: u64,
+    /// Bytes that came out of decompression.
+    pub decompressed: u64,
+    /// Blocks that could not be read.
+    pub gaps: Vec<Gap>,
+}
+
+impl Stats {
+    fn add(&mut self, more: Stats) {
+        self.matched = self.matched.saturating_add(more.matched);
+        self.blocks_read += more.blocks_read;
+        self.blocks_skipped += more.blocks_skipped;
+        self.rows_read += more.rows_read;
+        self.rows_skipped += more.rows_skipped;
+        self.decompressed += more.decompressed;
+        more.gaps.into_iter().for_each(|gap| self.gap(gap));
+    }
+
+    /// A block is told once, whatever it was read for.
+    pub(crate) fn gap(&mut self, gap: Gap) {
+        let same = |known: &&mut Gap| known.file == gap.file && known.block == gap.block;
+        match self.gaps.iter_mut().find(same) {
+            Some(known) => known.is_state &= gap.is_state,
+            None => self.gaps.push(gap),
+        }
+    }
+}
+
+impl<'a> Question<'a> {
+    /// The number of events that match.
+    pub fn count(&self) -> Result<Stats> {
+        let mut stats = self.run(&Count, true, &mut |()| Ok(ControlFlow::Continue(())))?;
+        if let Some(limit) = self.limit {
+            stats.matched = stats.matched.min(limit);
+        }
+        Ok(stats)
+    }
+
+    /// Renders the events that match; `deliver` gets the bytes of each output in order.
+    pub fn print(
+        &self,
+        outputs: &[&dyn Output],
+        deliver: &mut dyn FnMut(usize, &[u8]) -> io::Result<()>,
+    ) -> Result<Stats> {
+        let texts = Texts::new(outputs, self.limit.is_some());
+        self.ask(&texts, &mut |text| {
+            for (output, bytes) in text.bytes.iter().enumerate() {
+                if !bytes.is_empty() {
+                    deliver(output, bytes)?;
+                }
+            }
+            texts.give_back(text);
+            Ok(ControlFlow::Continue(()))
+        })
+    }
+
+    /// Hands the events that match to a sink; `deliver` gets what pieces of the answer became, in order, and says whether
+    /// to go on.
+    pub fn ask<S: Sink>(
+        &self,
+        sink: &S,
+        deliver: &mut dyn FnMut(S::Made) -> Result<ControlFlow<()>>,
+    ) -> Result<Stats> {
+        self.run(sink, false, deliver)
+    }
+
+    fn run<S: Sink>(
+        &self,
+        sink: &S,
+        counts: bool,
+        deliver: &mut dyn FnMut(S::Made) -> Result<ControlFlow<()>>,
+    ) -> Result<Stats> {
+        let (chosen, mut stats) = self.choose();
+        let plan = Prepared::new(self, &chosen);
+        let (work, steps) = plan.parts(self, sink, counts);
+        let jobs = &plan.jobs;
+        // Not more threads than there are blocks to read or pieces to make.
+        let rows = jobs
+            .iter()
+            .filter_map(|job| self.source.info(job.reference))
+            .map(|info| info.statistics.rows as usize);
+        let pieces = rows.sum::<usize>().div_ceil(PIECE_ROWS);
+        let threads = self.threads.min(pieces.max(jobs.len()));
+        let mut left = if counts { u64::MAX } else { self.limit.unwrap_or(u64::MAX) };
+        if left == 0 {
+            return Ok(stats);
+        }
+        schedule::run(threads, jobs.len(), &work, steps, |answer| {
+            stats.add(answer.stats);
+            let mut made = answer.made;
+            let events = answer.events.min(left);
+            if events < answer.events {
+                sink.truncate(&mut made, events as usize);
+            }
+            left -= events;
+            stats.matched = stats.matched.saturating_add(events);
+            let flow = deliver(made)?;
+            Ok(if left == 0 { ControlFlow::Break(()) } else { flow })
+        })?;
+        Ok(stats)
+    }
+
+    /// The blocks that statistics do not rule out.
+    fn choose(&self) -> (Vec<BlockRef>, Stats) {
+        let mut stats = Stats::default();
+        let mut chosen = Vec::new();
+        let files = self.source.files().iter().zip(&self.matchers);
+        let selectors: Vec<_> = files.map(|(file, matcher)| Selector::new(matcher, file)).collect();
+        for block in self.source.blocks() {
+            let Some(info) = self.source.info(*block) else { continue };
+            let may_match = self.is_in_range(*block, info)
+                && selectors.get(block.file).is_some_and(|selector| selector.may_match(&info.statistics));
+            if may_match {
+                chosen.push(*block);
+            } else {
+                stats.blocks_skipped += 1;
+                stats.rows_skipped += info.statistics.rows;
+            }
+        }
+        (chosen, stats)
+    }
+
+    /// Whether a block may have rows of the stretch of time that is asked for. Its own clock decides when it is read.
+    fn is_in_range(&self, block: BlockRef, info: &BlockInfo) -> bool {
+        let (Some(range), Some(file)) = (&self.range, self.source.file(block)) else { return true };
+        let clock = file.clock(info.host());
+        let (first, last) = (clock.wall(info.statistics.first_ns), clock.wall(info.statistics.last_ns));
+        let tolerance = TOLERANCE_NS as i64;
+        range.start <= last.saturating_add(tolerance) && range.end > first.saturating_sub(tolerance)
+    }
+
+    /// What is to be read, in order: the chosen blocks, and those that say who descends from whom.
+    fn jobs(&self, chosen: &[BlockRef], lineages: Option<&Lineages<'_>>) -> Vec<Job> {
+        let Some(lineages) = lineages else {
+            let job =
+                |reference: &BlockRef| Job { reference: *reference, is_chosen: true, has_changes: false };
+            return chosen.iter().map(job).collect();
+        };
+        let mut chosen = chosen.iter().peekable();
+        let mut jobs = Vec::new();
+        for reference in self.source.blocks() {
+            let is_chosen = chosen.next_if(|chosen| *chosen == reference).is_some();
+            let has_changes =
+                self.source.info(*reference).is_some_and(|info| lineages.is_told_by(reference.boot, info));
+            if is_chosen || has_changes {
+                jobs.push(Job { reference: *reference, is_chosen, has_changes });
+            }
+        }
+        // Behind the last chosen block nobody asks.
+        let end = jobs.iter().rposition(|job| job.is_chosen).and_then(|last| jobs.get(last));
+        let end =
+            end.map_or(0, |last| jobs.partition_point(|job| job.reference.first <= last.reference.last));
+        jobs.truncate(end);
+        jobs
+    }
+
+    pub(crate) fn gap(&self, reference: Option<BlockRef>, error: format::Error) -> Gap {
+        let file = reference.and_then(|reference| self.source.file(reference));
+        let info = reference.and_then(|reference| self.source.info(reference));
+        let host = info.map_or(0, |info| info.host());
+        let wall = |boot: u64| file.map_or(0, |file| file.wall(host, boot));
+        Gap {
+            file: file.map(|file| file.name.clone()).unwrap_or_default(),
+            block: reference.map_or(0, |reference| reference.block),
+            rows: info.map_or(0, |info| info.statistics.rows),
+            from_ns: wall(info.map_or(0, |info| info.statistics.first_ns)),
+            to_ns: wall(info.map_or(0, |info| info.statistics.last_ns)),
+            is_state: false,
+            what: error.to_string(),
+        }
+    }
+
+    /// Calls `see` with each event that matches, in order of time, on this thread.
+    pub fn each(&self, see: &mut dyn FnMut(&File, &EventView<'_>)) -> Result<Stats> {
+        self.each_in_block(&mut |file, _, view| see(file, view))
+    }
+
+    /// Calls `see` with each event that matches and its block; see [`Question::batches`].
+    pub fn each_in_block(&self, see: &mut dyn FnMut(&File, BlockRef, &EventView<'_>)) -> Result<Stats> {
+        let mut matched = 0;
+        let mut stats = self.batches(Projection::ALL, &mut |batch| {
+            let (file, reference) = (batch.file(), batch.reference());
+            let events = batch.each(&mut |view| see(file, reference, view));
+            matched += events.map_err(|source| Error::Capture { file: file.name.clone(), source })?;
+            Ok(())
+        })?;
+        stats.matched = matched;
+        Ok(stats)
+    }
+
+    /// Calls `see` with what each block has for the question, block by block in order of their first rows, on this
+    /// thread. Within a block rows are in order of time; blocks of several hosts may overlap.
+    pub fn batches(
+        &self,
+        projection: Projection,
+        see: &mut dyn FnMut(&Batch<'_>) -> Result<()>,
+    ) -> Result<Stats> {
+        let (chosen, mut stats) = self.choose();
+        let plan = Prepared::new(self, &chosen);
+        let sink = Nothing(projection);
+        let (work, mut steps) = plan.parts(self, &sink, false);
+        let mut worker = work.worker();
+        let mut ready = VecDeque::new();
+        for job in 0..plan.jobs.len() {
+            if work.scans() {
+                let scanned = work.scan(&mut worker, job);
+                steps.advance(job, scanned, &mut ready);
+            } else {
+                ready.push_back((job, work.open(&mut worker, job).map(|block| (block, Vec::new()))));
+            }
+            while let Some((job, input)) = ready.pop_front() {
+                if let Some(held) = steps.take(work.find(&mut worker, job, Some(input)))? {
+                    see(&held.batch)?;
+                }
+            }
+        }
+        steps.check()?;
+        stats.add(steps.stats);
+        Ok(stats)
+    }
+}
+
+/// A question's jobs, and the state that they need.
+struct Prepared<'q> {
+    jobs: Vec<Job>,
+    lineages: Option<Lineages<'q>>,
+    snapshots: Vec<(u64, Change)>,
+}
+
+impl<'q> Prepared<'q> {
+    fn new(question: &'q Question<'q>, chosen: &[BlockRef]) -> Prepared<'q> {
+        let (lineages, snapshots) = Lineages::new(question.source, &question.matchers).unzip();
+        let jobs = question.jobs(chosen, lineages.as_ref());
+        Prepared { jobs, lineages, snapshots: snapshots.unwrap_or_default() }
+    }
+
+    fn parts<'p, S: Sink>(
+        &'p self,
+        question: &'p Question<'p>,
+        sink: &'p S,
+        counts: bool,
+    ) -> (Asking<'p, S>, Steps<'p>) {
+        let work = Asking {
+            question,
+            jobs: &self.jobs,
+            sink,
+            scans: self.lineages.is_some(),
+            counts,
+            held: Arc::new(AtomicUsize::new(0)),
+        };
+        let stage = self.lineages.clone().map(|lineages| {
+            let mut stage = Stage::new(lineages);
+            self.snapshots.iter().for_each(|(time, change)| stage.change(*time, change.clone()));
+            stage
+        });
+        let steps = Steps {
+            question,
+            jobs: &self.jobs,
+            is_ordered: sink.is_ordered(),
+            stage,
+            order: Order::new(),
+            stats: Stats::default(),
+        };
+        (work, steps)
+    }
+}
+
+/// Events that are counted where they stand.
+struct Count;
+
+impl Sink for Count {
+    type Worker = ();
+    type Made = ();
+
+    fn projection(&self) -> Projection {
+        Projection::NONE
+    }
+
+    fn is_ordered(&self) -> bool {
+        false
+    }
+
+    fn worker(&self) {}
+
+    fn begin(&self) {}
+
+    fn event(&self, _: &mut (), _: &EventView<'_>, _: &mut ()) {}
+
+    fn size(&self, _: &()) -> usize {
+        0
+    }
+
+    fn truncate(&self, _: &mut (), _: usize) {}
+}

@@ -1,0 +1,121 @@
+//! The serial steps of a question: state is brought forward, rows are put in order.
+
+use std::collections::VecDeque;
+
+use format::Block;
+
+use crate::gap::Gap;
+use crate::lineage::Lineages;
+use crate::order::{self, Order};
+use crate::question::{Question, Stats};
+use crate::schedule::Serial;
+use crate::sink::Sink;
+use crate::source::BlockRef;
+use crate::stage::Stage;
+use crate::worker::{Asking, Held, Input, Job, Piece, Scanned};
+use crate::{Error, Result};
+
+/// The serial steps of a question.
+pub(crate) struct Steps<'q> {
+    pub question: &'q Question<'q>,
+    pub jobs: &'q [Job],
+    pub is_ordered: bool,
+    pub stage: Option<Stage<Lineages<'q>, (usize, format::Result<Block>)>>,
+    pub order: Order<Held<'q>>,
+    /// Of what was read since the last piece was planned.
+    pub stats: Stats,
+}
+
+impl<'q> Steps<'q> {
+    /// First time and boot of the chosen blocks behind a job.
+    fn next(&self, job: usize) -> Option<(u64, usize)> {
+        let behind = self.jobs.get(job + 1..).unwrap_or_default();
+        behind.iter().find(|job| job.is_chosen).map(|job| (job.reference.first, job.reference.boot))
+    }
+
+    /// Brings the state forward by what a job's block has of it; says which blocks can be matched then.
+    pub fn advance(&mut self, job: usize, scanned: Scanned, ready: &mut VecDeque<(usize, Input)>) {
+        let (Some(stage), Some(this)) = (&mut self.stage, self.jobs.get(job)) else { return };
+        match scanned.changes {
+            Ok(changes) => changes.into_iter().for_each(|(time, change)| stage.change(time, change)),
+            Err(error) => {
+                let gap = self.question.gap(Some(this.reference), error);
+                self.stats.gap(Gap { is_state: true, ..gap });
+            }
+        }
+        let BlockRef { first, last, .. } = this.reference;
+        if let Some(block) = scanned.block {
+            stage.wait(first, last, (job, block));
+        }
+        let next = self.jobs.get(job + 1).map(|job| job.reference.first);
+        stage.advance(next, |lineages, (job, block)| {
+            let file = self.jobs.get(job).map_or(0, |job| job.reference.file);
+            let with_bits = |block: Block| lineages.bits(file, &block).map(|bits| (block, bits));
+            ready.push_back((job, block.and_then(with_bits)));
+        });
+    }
+
+    /// Counts what was read, or its absence.
+    pub fn take(&mut self, found: Result<Option<Held<'q>>, Gap>) -> Result<Option<Held<'q>>> {
+        match found {
+            Ok(Some(held)) => {
+                let block = &held.batch.block;
+                self.stats.blocks_read += 1;
+                self.stats.rows_read += block.rows() as u64;
+                self.stats.decompressed += block.decompressed();
+                self.stats.matched = self.stats.matched.saturating_add(held.batch.selection.counted);
+                Ok(Some(held))
+            }
+            Ok(None) => Ok(None),
+            Err(gap) => {
+                self.stats.gap(gap);
+                self.check().map(|()| None)
+            }
+        }
+    }
+
+    pub fn check(&self) -> Result<()> {
+        match self.stats.gaps.first() {
+            Some(gap) if self.question.strict => Err(Error::Gap(Box::new(gap.clone()))),
+            _ => Ok(()),
+        }
+    }
+
+    /// What was told since the last piece goes with the next one.
+    fn plan(&mut self, planned: VecDeque<order::Piece<Held<'q>>>, pieces: &mut VecDeque<Piece<'q>>) {
+        for rows in planned {
+            pieces.push_back(Piece { rows, stats: std::mem::take(&mut self.stats) });
+        }
+    }
+}
+
+impl<'q, S: Sink> Serial<Asking<'q, S>> for Steps<'q> {
+    fn scanned(&mut self, job: usize, scanned: Scanned, ready: &mut VecDeque<(usize, Input)>) {
+        self.advance(job, scanned, ready);
+    }
+
+    fn found(
+        &mut self,
+        job: usize,
+        found: Result<Option<Held<'q>>, Gap>,
+        pieces: &mut VecDeque<Piece<'q>>,
+    ) -> Result<()> {
+        if let Some(held) = self.take(found)? {
+            self.order.push(job, held);
+        }
+        let mut planned = VecDeque::new();
+        let next = if self.is_ordered { self.next(job) } else { None };
+        self.order.give(next, &mut planned);
+        self.plan(planned, pieces);
+        Ok(())
+    }
+
+    fn finish(&mut self, pieces: &mut VecDeque<Piece<'q>>) -> Result<()> {
+        self.check()?;
+        let mut planned = VecDeque::new();
+        self.order.give(None, &mut planned);
+        self.plan(planned, pieces);
+        pieces.push_back(Piece { stats: std::mem::take(&mut self.stats), ..Piece::default() });
+        Ok(())
+    }
+}

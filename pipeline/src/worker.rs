@@ -1,0 +1,299 @@
+//! What threads do for a question: read blocks, match them, turn pieces of rows into what a sink makes of them.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use format::{Block, Scratch};
+use scopes::LineageBits;
+
+use crate::batch::{Batch, Rows};
+use crate::derive::Derived;
+use crate::gap::Gap;
+use crate::lineage::{self, Change};
+use crate::matching::{Buffers, Facts};
+use crate::order::{self, Keyed};
+use crate::question::{Question, Stats};
+use crate::schedule::Work;
+use crate::sink::Sink;
+use crate::source::BlockRef;
+use crate::{Error, Result};
+
+/// Bytes of a part of a piece, nearly: rows are small, but a file may say that each of them is not.
+const PART_BYTES: usize = 8 << 20;
+/// Batches that a thread remembers something of for a sink, at most.
+const MOST_SLOTS: usize = 16;
+
+/// A block to be read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Job {
+    pub reference: BlockRef,
+    /// Some of its rows may match.
+    pub is_chosen: bool,
+    /// It has forks or exits that somebody asks about.
+    pub has_changes: bool,
+}
+
+/// The work of a question.
+pub(crate) struct Asking<'q, S> {
+    pub question: &'q Question<'q>,
+    pub jobs: &'q [Job],
+    pub sink: &'q S,
+    pub scans: bool,
+    /// Rows are only counted.
+    pub counts: bool,
+    /// Batches that are held.
+    pub held: Arc<AtomicUsize>,
+}
+
+/// What a thread keeps.
+pub(crate) struct Worker<W> {
+    scratch: Scratch,
+    buffers: Buffers,
+    derived: Derived,
+    /// What the sink remembers of batches, by job.
+    slots: Vec<(usize, W)>,
+    /// The slot that is given to the next batch.
+    next_slot: usize,
+}
+
+/// What scanning a block gave.
+pub(crate) struct Scanned {
+    /// Of a chosen job: its block, contexts decoded.
+    pub block: Option<format::Result<Block>>,
+    pub changes: format::Result<Vec<(u64, Change)>>,
+}
+
+/// A block to be matched, and the lineage of its contexts; or why there is none.
+pub(crate) type Input = format::Result<(Block, Vec<LineageBits>)>;
+
+/// A batch under way.
+#[derive(Debug)]
+pub(crate) struct Held<'q> {
+    pub job: usize,
+    pub batch: Batch<'q>,
+    held: Arc<AtomicUsize>,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.held.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Keyed for Held<'_> {
+    fn len(&self) -> usize {
+        self.batch.len()
+    }
+
+    fn key(&self, at: usize) -> Option<u64> {
+        self.batch.key(at)
+    }
+
+    fn last(&self) -> u64 {
+        self.batch.reference.last
+    }
+
+    fn boot(&self) -> usize {
+        self.batch.reference.boot
+    }
+}
+
+/// A piece of the answer to be made, and what is told with it.
+#[derive(Debug, Default)]
+pub(crate) struct Piece<'q> {
+    pub rows: order::Piece<Held<'q>>,
+    /// Of the blocks that were read since the piece before it.
+    pub stats: Stats,
+}
+
+/// A piece of the answer, or part of one.
+pub(crate) struct Answer<M> {
+    pub made: M,
+    pub events: u64,
+    pub stats: Stats,
+}
+
+impl<'q, S: Sink> Asking<'q, S> {
+    fn match_block(
+        &self,
+        worker: &mut Worker<S::Worker>,
+        job: usize,
+        block: Block,
+        lineage: Vec<LineageBits>,
+    ) -> format::Result<Option<Held<'q>>> {
+        let reference = self.jobs.get(job).map(|job| job.reference);
+        let file = reference.and_then(|reference| self.question.source.file(reference));
+        let matcher = reference.and_then(|reference| self.question.matchers.get(reference.file));
+        let host = file.and_then(|file| file.host(block.host()));
+        let (Some(reference), Some(file), Some(matcher), Some(host)) = (reference, file, matcher, host)
+        else {
+            return Ok(None);
+        };
+        let facts = Facts { file, host, lineage: &lineage };
+        let rows = match &self.question.range {
+            Some(range) => rows_within(&block, range)?,
+            None => 0..block.rows(),
+        };
+        let is_whole = rows == (0..block.rows());
+        let counts = self.counts && is_whole;
+        let mut selection = matcher.find(&block, facts, &mut worker.buffers, counts)?;
+        if !is_whole {
+            selection.rows.retain(|candidate| rows.contains(&(candidate.row as usize)));
+        }
+        let projection = self.sink.projection();
+        let batch = Batch { block, reference, file, host, matcher, lineage, selection, projection };
+        if !batch.is_empty() {
+            batch.decode()?;
+        }
+        self.held.fetch_add(1, Ordering::Relaxed);
+        Ok(Some(Held { job, batch, held: Arc::clone(&self.held) }))
+    }
+
+    /// Opens the block of a job.
+    pub fn open(&self, worker: &mut Worker<S::Worker>, job: usize) -> format::Result<Block> {
+        let reference = self.jobs.get(job).map(|job| job.reference);
+        match reference.and_then(|reference| Some((reference, self.question.source.file(reference)?))) {
+            Some((reference, file)) => file.capture.block(reference.block, &mut worker.scratch),
+            None => Err(format::Error::NoBlock { block: job, blocks: self.jobs.len() }),
+        }
+    }
+
+    fn scan_block(&self, job: usize, block: &Block) -> format::Result<Vec<(u64, Change)>> {
+        let Some(job) = self.jobs.get(job).filter(|job| job.has_changes) else { return Ok(Vec::new()) };
+        let Some(file) = self.question.source.file(job.reference) else { return Ok(Vec::new()) };
+        lineage::changes(job.reference.file, file, block)
+    }
+}
+
+impl<'q, S: Sink> Work for Asking<'q, S> {
+    type Worker = Worker<S::Worker>;
+    type Scanned = Scanned;
+    type Input = Input;
+    type Found = Result<Option<Held<'q>>, Gap>;
+    type Piece = Piece<'q>;
+    type Made = Answer<S::Made>;
+
+    fn scans(&self) -> bool {
+        self.scans
+    }
+
+    fn worker(&self) -> Self::Worker {
+        Worker {
+            scratch: Scratch::new(),
+            buffers: Buffers::default(),
+            derived: Derived::default(),
+            slots: Vec::new(),
+            next_slot: 0,
+        }
+    }
+
+    fn scan(&self, worker: &mut Self::Worker, job: usize) -> Scanned {
+        let is_chosen = self.jobs.get(job).is_some_and(|job| job.is_chosen);
+        match self.open(worker, job) {
+            Ok(block) => {
+                let changes = self.scan_block(job, &block);
+                // Decoded here, in parallel, for the serial step.
+                let contexts = if is_chosen { block.contexts().map(|_| ()) } else { Ok(()) };
+                let block = contexts.map(|()| block);
+                Scanned { block: is_chosen.then_some(block), changes }
+            }
+            Err(error) if is_chosen => Scanned { block: Some(Err(error)), changes: Ok(Vec::new()) },
+            Err(error) => Scanned { block: None, changes: Err(error) },
+        }
+    }
+
+    fn find(&self, worker: &mut Self::Worker, job: usize, input: Option<Self::Input>) -> Self::Found {
+        let input = input.unwrap_or_else(|| self.open(worker, job).map(|block| (block, Vec::new())));
+        let found = input.and_then(|(block, lineage)| self.match_block(worker, job, block, lineage));
+        found.map_err(|error| self.question.gap(self.jobs.get(job).map(|job| job.reference), error))
+    }
+
+    fn make(
+        &self,
+        worker: &mut Self::Worker,
+        piece: &Piece<'q>,
+        from: usize,
+    ) -> Result<(Answer<S::Made>, Option<usize>)> {
+        let Worker { derived, slots, next_slot, .. } = worker;
+        let sink = self.sink;
+        let mut made = sink.begin();
+        let (mut events, mut at) = (0, 0);
+        let batches = &piece.rows.batches;
+        let damaged = |held: &Held<'_>, source| Error::Capture { file: held.batch.file.name.clone(), source };
+        let rows: Vec<Rows<'_>> = batches
+            .iter()
+            .map(|held| Rows::new(&held.batch).map_err(|error| damaged(held, error)))
+            .collect::<Result<_>>()?;
+        let mut next = None;
+        for run in &piece.rows.runs {
+            let skipped = from.saturating_sub(at).min(run.rows.len());
+            at += skipped;
+            let (Some(rows), Some(held)) = (rows.get(run.batch), batches.get(run.batch)) else { continue };
+            let range = run.rows.start + skipped..run.rows.end;
+            if range.is_empty() {
+                continue;
+            }
+            let Some(slot) = slot(sink, slots, next_slot, held.job, batches.len()) else { continue };
+            let start = range.start;
+            let stopped = rows.each(range.clone(), derived, &mut |event| {
+                sink.event(slot, event, &mut made);
+                events += 1;
+                sink.size(&made) <= PART_BYTES
+            });
+            let stopped = stopped.map_err(|error| damaged(held, error))?;
+            at += stopped - start;
+            if sink.size(&made) > PART_BYTES && at < piece.rows.rows {
+                next = Some(at);
+                break;
+            }
+        }
+        let stats = if from == 0 { piece.stats.clone() } else { Stats::default() };
+        Ok((Answer { made, events, stats }, next))
+    }
+
+    fn size(&self, answer: &Answer<S::Made>) -> usize {
+        self.sink.size(&answer.made)
+    }
+
+    fn held(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
+    }
+}
+
+/// The rows of a block that are of a stretch of the wall clock.
+fn rows_within(block: &Block, range: &Range<i64>) -> format::Result<Range<usize>> {
+    let (times, clock) = (block.times()?, block.clock());
+    let before = |end: i64| times.partition_point(|time| (clock.wall(*time) as i64) < end);
+    let from = before(range.start);
+    Ok(from..before(range.end).max(from))
+}
+
+/// What the sink remembers of a job's batch; what it remembers of another where there are enough.
+fn slot<'s, S: Sink>(
+    sink: &S,
+    slots: &'s mut Vec<(usize, S::Worker)>,
+    next: &mut usize,
+    job: usize,
+    batches: usize,
+) -> Option<&'s mut S::Worker> {
+    let at = match slots.iter().position(|(known, _)| *known == job) {
+        Some(at) => at,
+        None => {
+            let most = batches.clamp(1, MOST_SLOTS);
+            let at = if slots.len() < most {
+                slots.push((job, sink.worker()));
+                slots.len() - 1
+            } else {
+                *next = (*next + 1) % slots.len();
+                *next
+            };
+            if let Some((known, worker)) = slots.get_mut(at) {
+                *known = job;
+                sink.block(worker);
+            }
+            at
+        }
+    };
+    slots.get_mut(at).map(|(_, worker)| worker)
+}
