@@ -18,6 +18,7 @@ pub enum Outcome {
     Found,
     /// Exit code 2: an answer was given, and said what is missing from it.
     Partial,
+    #[cfg(feature = "record")]
     /// `record -- COMMAND` passes the command's own exit code on.
     Code(u8),
 }
@@ -40,6 +41,7 @@ pub fn report(result: anyhow::Result<Outcome>) -> ExitCode {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Found) => ExitCode::from(1),
         Ok(Outcome::Partial) => ExitCode::from(2),
+        #[cfg(feature = "record")]
         Ok(Outcome::Code(code)) => ExitCode::from(code),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) if error.is::<Diagnostics>() => {

@@ -1,5 +1,6 @@
 //! `tracer record`: kernel to file.
 
+mod old_parts;
 mod progress;
 mod run;
 mod steer;

@@ -3,7 +3,9 @@
 #![expect(clippy::disallowed_methods, reason = "this is the writer that all others are refused for")]
 
 use std::fmt::Display;
-use std::io::{self, IsTerminal, Write};
+#[cfg(feature = "record")]
+use std::io::IsTerminal;
+use std::io::{self, Write};
 
 use scopes::spelled_out;
 
@@ -27,10 +29,12 @@ pub fn say_lines(lines: impl Display) {
     write(&harmless(&lines.to_string(), true));
 }
 
+#[cfg(feature = "record")]
 pub fn is_terminal() -> bool {
     io::stderr().is_terminal()
 }
 
+#[cfg(feature = "record")]
 /// Writes a terminal's last line anew; an empty one takes it away.
 pub fn status(line: impl Display) {
     let _ = write!(io::stderr().lock(), "\r{}\x1b[K", harmless(&line.to_string(), false));

@@ -173,3 +173,24 @@ fn a_key_pair_is_never_half_another_key() {
     assert_eq!(fs::metadata(&evidence.key).unwrap().mode() & 0o777, 0o600);
     assert_eq!(partial(&evidence.folder), [""; 0]);
 }
+
+#[cfg(feature = "record")]
+#[test]
+fn a_recording_takes_the_place_of_no_key_and_no_policy_and_mixes_with_no_older_set() {
+    let evidence = evidence();
+    for (input, flag) in [(&evidence.key, "--sign-key"), (&evidence.policy, "-p")] {
+        let before = fs::read(input).unwrap();
+        let output = tracer(&["record", flag, input, "-o", input, "--force", "--duration", "1s"]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("no output takes the place of an input"), "{said}");
+        assert_eq!(fs::read(input).unwrap(), before);
+    }
+    let (set, third) = (text(&evidence.folder.path("set.trz")), evidence.folder.path("set.0003.trz"));
+    fs::write(&third, "a part").unwrap();
+    let output = tracer(&["record", "-o", &set, "--rotate", "1s", "--duration", "1s"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("set.0003.trz is there already, a part of an older set"), "{said}");
+    assert_eq!(fs::read(&third).unwrap(), b"a part");
+}

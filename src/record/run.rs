@@ -32,7 +32,7 @@ use recorder::{
 };
 use scopes::{Lowered, Plan, ScopeSet};
 
-use super::{Hooks, Options, Transport, progress, steer::Steer};
+use super::{Hooks, Options, Transport, old_parts, progress, steer::Steer};
 use crate::{filters::Diagnostics, outcome::Outcome, stderr};
 
 /// Containers whose names may wait to be asked for.
@@ -77,6 +77,10 @@ pub fn record(options: &Options) -> Result<Outcome> {
     let first = if options.rotate.is_some() { part_path(&path, 0) } else { path.clone() };
     let inputs = [options.scopes.paths(), options.sealing.paths()].concat();
     crate::output::refuse_inputs(&first, &inputs)?;
+    let old_parts = match options.rotate {
+        Some(_) => old_parts::check(&path, options.force)?,
+        None => Vec::new(),
+    };
     let seal = options.sealing.options()?;
     // Before the signals: whoever waits for a file system that does not answer can be ended by them.
     let place = place(options, &first)?;
@@ -155,6 +159,8 @@ pub fn record(options: &Options) -> Result<Outcome> {
         priority_boost: options.priority_boost.unwrap_or(priority::DEFAULT_BOOST),
     };
     let session = Session::start(setup)?;
+    // Only now: a recording that does not start replaces nothing.
+    old_parts::remove(&old_parts)?;
 
     let command = match options.command.as_slice() {
         [] => None,
