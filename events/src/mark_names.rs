@@ -51,7 +51,6 @@ pub const OF_ROWS: u32 = Marks::PARTIAL
     | Marks::CHANGED
     | Marks::REMEMBERED
     | Marks::LATE
-    | Marks::AT_ENTRY
     | Marks::NO_CONTEXT;
 
 /// The mark of this name. `lost` is what `unreadable` was called first.

@@ -259,3 +259,67 @@ fn a_ping_is_told_as_in_the_reference() {
     let line: serde_json::Value = serde_json::from_str(&print(format, containers, &[event])).expect("JSON");
     insta::assert_snapshot!(line["args"].to_string());
 }
+
+/// A table of one exec with this path and these arguments, without its header and the columns before the arguments.
+fn shown(pathname: &[u8], argv: &[u8], marks: Marks) -> String {
+    let (context, args) = (id(), [Raw::Bytes(pathname), Raw::Bytes(argv), Raw::Number(0x7ffe), Raw::Missing]);
+    let row = EventView { marks, ..view(&EXEC, &context, &args) };
+    let table = print(Format::Table, utc(), &[row]);
+    let row = table.lines().nth(1).expect("a row");
+    row.split_once("pathname: ").expect("its arguments").1.to_owned()
+}
+
+#[test]
+fn no_name_in_a_table_can_be_taken_for_anything_else() {
+    let names: [&[u8]; 10] = [
+        b"/bin/x, argv: [true], addr: 0x0",
+        b"/bin/a\\x0ab",
+        b"/bin/a\nb\x1b[2J",
+        b"/bin/x (cut)",
+        b"/bin/x (deleted)",
+        "/bin/a\u{61c}b\u{200b}c\u{feff}d\u{ad}e\u{e0041}f".as_bytes(),
+        "/bin/Gr\u{fc}\u{df}e \u{65e5}\u{672c}".as_bytes(),
+        b"/bin/\xff\xfe",
+        b"/bin/ordinary name, with commas:colons (and more)",
+        b"/bin/x, marks: blocked",
+    ];
+    let rows: Vec<String> = names.iter().map(|name| shown(name, b"x\0", Marks(0))).collect();
+    insta::assert_snapshot!(rows.join("\n"));
+}
+
+#[test]
+fn what_a_table_shows_of_a_name_can_be_asked_for() {
+    for name in
+        [&b"/bin/x, argv: [true]"[..], b"/a\\x0ab", b"/a\nb", b"/x (cut)", b"/\xff", "/a\u{61c}b".as_bytes()]
+    {
+        let row = shown(name, b"x\0", Marks(0));
+        let (text, _) = row.rsplit_once(", argv: [x]").expect("a path");
+        // Commas and stars part and widen values.
+        let filter = format!("security_bprm_check.pathname={}", text.replace("\\,", ",").replace(',', "\\,"));
+        let set = scopes::ScopeSet::parse(&[&filter]).expect("a filter");
+        let plan = scopes::Plan::compile(&set);
+        let event = named("security_bprm_check");
+        let position = event.arg("pathname").expect("an argument").0;
+        assert_eq!(plan.arg_mask(event.id, position, Raw::Bytes(name)) & 1, 1, "{filter}");
+    }
+}
+
+#[test]
+fn marks_stand_beside_what_they_are_about() {
+    let cut = Marks(0).cut_arg(1).lost_arg(2).lost_arg(3);
+    let row = shown(b"/bin/true", b"true\0AAAA\0", Marks(cut.0 | Marks::BLOCKED | Marks::LATE));
+    assert_eq!(
+        row,
+        "/bin/true, argv: [true AAAA] (cut), addr: 0x7ffe, env: <nil> (unreadable), marks: blocked|late"
+    );
+    // Nothing that is common is said of a row.
+    assert!(!shown(b"/bin/true", b"true\0", Marks(Marks::STAND_IN | Marks::COMPAT)).contains("marks"));
+    let (context, args) =
+        (id(), [Raw::Bytes(b"/bin/true"), Raw::Bytes(b"true\0"), Raw::Number(1), Raw::Missing]);
+    let json = |marks| print(Format::Json, utc(), &[EventView { marks, ..view(&EXEC, &context, &args) }]);
+    let line = json(Marks(cut.0 | Marks::BLOCKED));
+    let expected = r#","marks":{"cut":["argv"],"unreadable":["env"],"event":["blocked"]}}"#;
+    assert!(line.trim_end().ends_with(expected), "{line}");
+    serde_json::from_str::<serde_json::Value>(line.trim_end()).expect("JSON");
+    assert!(!json(Marks(0)).contains("\"marks\""));
+}

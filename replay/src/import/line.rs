@@ -1,10 +1,11 @@
 //! One line of a log, in the form of Tracee 0.11 and our own `-o json`, with what later releases added to it. The form that
 //! replaced it is read in [`super::workload`].
 
-use events::Context;
 use events::context::ContextFlags;
+use events::{Context, Marks, mark_names};
 use serde::{Deserialize, Deserializer};
 
+use super::schema::Stored;
 use crate::render::json_text;
 
 /// The keys of Tracee's JSON, and those of ours that a capture can keep. Others are left out.
@@ -70,6 +71,8 @@ pub struct Line {
     pub(super) executable: Executable,
     #[serde(default)]
     pub stand_in: bool,
+    #[serde(default)]
+    pub(super) marks: MarkNames,
     /// Releases after 0.12 say these in objects of their own.
     #[serde(default)]
     pub(super) container: ContainerObject,
@@ -95,6 +98,30 @@ pub(super) struct Names {
     comm: Vec<u8>,
     uts: Vec<u8>,
     exe: Vec<u8>,
+}
+
+/// What this program's own JSON says of a row beside its values.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct MarkNames {
+    #[serde(default)]
+    cut: Vec<String>,
+    #[serde(default)]
+    unreadable: Vec<String>,
+    #[serde(default)]
+    event: Vec<String>,
+}
+
+impl MarkNames {
+    /// The marks, given the names of the event's arguments in order.
+    pub fn marks(&self, args: &[(String, Stored)]) -> Marks {
+        let position = |name: &String| args.iter().position(|(known, _)| known == name);
+        let mut marks = Marks(0);
+        for name in &self.event {
+            marks.0 |= mark_names::by_name(name).map_or(0, |mark| mark.bits);
+        }
+        marks = self.cut.iter().filter_map(position).fold(marks, Marks::cut_arg);
+        self.unreadable.iter().filter_map(position).fold(marks, Marks::lost_arg)
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]

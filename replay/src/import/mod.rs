@@ -207,6 +207,7 @@ pub fn write<W: Write>(
         }
         bytes.clear();
         spans.clear();
+        let marks = line.marks.marks(&args);
         values::encode(&line, args, &mut bytes, &mut spans);
         let args: Vec<Raw<'_>> = spans.iter().map(|span| span.raw(&bytes)).collect();
         let context = builder.intern(&line.context(clock.ahead_ns()));
@@ -223,6 +224,7 @@ pub fn write<W: Write>(
             },
             marks: Marks(
                 Marks::IMPORTED
+                    | marks.0
                     | if line.context_flags.is_compat { Marks::COMPAT } else { 0 }
                     | if line.stand_in { Marks::STAND_IN } else { 0 },
             ),
