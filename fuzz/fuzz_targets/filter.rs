@@ -19,7 +19,7 @@ static DECLARED: Event = Event {
 fuzz_target!(|text: &str| {
     let (filters, list) = text.split_once("\n---\n").unwrap_or((text, ""));
     let filters: Vec<&str> = filters.lines().collect();
-    let lists = |_: &str| Ok(list.as_bytes().to_vec());
+    let lists = |_: &str| Ok::<_, String>(list.as_bytes().to_vec());
     let vocabulary = Vocabulary { declared: &[&DECLARED], lists: Some(&lists) };
     match ScopeSet::with_vocabulary::<_, &str, &str>(&filters, &[], vocabulary) {
         Ok(set) => ask(&set, &filters),

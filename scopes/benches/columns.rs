@@ -123,6 +123,23 @@ fn unlike_parts_of_paths(bencher: Bencher<'_, '_>, scopes: usize) {
     dictionary(bencher, (1..=scopes).map(|n| format!("{n}:openat.pathname=*{}*", part(n))));
 }
 
+/// A list of indicators: from texts to a plan. The aim is a second for 100,000.
+#[divan::bench(args = [1_000, 10_000, 100_000], sample_count = 3)]
+fn compiling_a_list(bencher: Bencher<'_, '_>, patterns: usize) {
+    let lines = (0..patterns as u64).map(|n| {
+        let name = n.wrapping_mul(6_364_136_223_846_793_005);
+        if n % 3 == 0 { format!("/tmp/{name:016x}/*\n") } else { format!("*{name:016x}*\n") }
+    });
+    let list: String = lines.collect();
+    let read = |_: &str| Ok::<_, String>(list.clone().into_bytes());
+    let vocabulary = scopes::Vocabulary { lists: Some(&read), ..scopes::Vocabulary::default() };
+    bencher.counter(ItemsCount::new(patterns)).bench_local(|| {
+        let filters = [black_box("openat.pathname=@list")];
+        let set = ScopeSet::with_vocabulary::<_, &str, &str>(&filters, &[], vocabulary);
+        Plan::compile(&set.unwrap_or_default())
+    });
+}
+
 const WORDS: &[&str] = &[
     "usr",
     "share",
