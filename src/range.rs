@@ -14,10 +14,10 @@ use crate::moment::{self, Extent};
 pub struct TimeRange {
     /// From this time on: 2026-07-01T12:00:00Z, 12:00:00 of the first event's day, +10s after the first event, -10m before
     /// the last one, or #7, the time of event 7
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub from: Option<String>,
     /// Up to this time, and not including it
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub to: Option<String>,
 }
 
