@@ -499,13 +499,9 @@ impl Capture {
             }
             at += frame.frame_bytes();
         }
-        if blocks.len() != it.blocks as usize {
-            return Err(Error::Damaged {
-                offset: end,
-                what: "a segment's blocks are not as many as it says",
-            });
-        }
-        Ok(Segment { first_block: it.first_block as usize, blocks })
+        let segment = Segment { first_block: it.first_block as usize, blocks };
+        segment::check(it, &segment, end).map_err(|what| Error::Damaged { offset: end, what })?;
+        Ok(segment)
     }
 
     /// All blocks, in the file's order. Rows of one block may be earlier than the last ones of the block before it only

@@ -221,3 +221,65 @@ impl Scan<'_> {
         Ok(None)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use crate::frame::{FrameHeader, HEADER_BYTES, Kind, PREAMBLE_BYTES, Preamble};
+    use crate::{Capture, Completeness, Header, Process, Side, Writer, limits};
+
+    fn header() -> Header {
+        Header { program: "test".into(), ..Header::default() }
+    }
+
+    /// Each of these headers claims all that follows it, and none of it fits: looking at each in full would take as many
+    /// reads of the file as there are headers.
+    #[test]
+    fn headers_that_each_claim_the_rest_of_the_file_take_no_more_than_a_few_readings_of_it() {
+        let mut bytes = Writer::create(Vec::new(), &header()).unwrap().get_ref().clone();
+        let preamble = Preamble::read(&bytes[..PREAMBLE_BYTES]).unwrap();
+        const HEADERS: usize = 100_000;
+        for n in 0..HEADERS {
+            let claimed = ((HEADERS - n - 1) * HEADER_BYTES) as u32;
+            let frame = FrameHeader {
+                kind: Kind::Block,
+                head_codec: 0,
+                flags: 0,
+                number: 1,
+                payload: claimed,
+                head_stored: claimed,
+                head_raw: claimed,
+                head_crc: 7,
+                chain: [0; 32],
+            };
+            bytes.extend_from_slice(&frame.to_bytes(preamble));
+        }
+        let start = Instant::now();
+        let capture = Capture::from_bytes(bytes).unwrap();
+        assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
+        let Completeness::Salvaged { what, .. } = capture.completeness() else { panic!("not finished") };
+        assert!(what.contains("given up"), "{what}");
+    }
+
+    /// What a writer refuses, a file may still hold.
+    #[test]
+    fn records_beyond_what_may_be_read_are_left_out_and_told() {
+        let mut writer = Writer::create(Vec::new(), &header()).unwrap();
+        let process = Process { pid: 1, argv: vec![0; limits::HEAD_BYTES - 4096], ..Process::default() };
+        let side = Side::Processes(vec![process]);
+        for _ in 0..4 {
+            writer.side_bytes = 0;
+            writer.side(&side).unwrap();
+        }
+        writer.side_bytes = limits::SIDE_BYTES;
+        assert!(writer.side(&side).unwrap_err().to_string().contains("records beside the events"));
+        let unfinished = writer.get_ref().clone();
+        for bytes in [writer.finish().unwrap().0, unfinished] {
+            let capture = Capture::from_bytes(bytes).unwrap();
+            assert_eq!(capture.processes().len(), 3);
+            let Completeness::Salvaged { what, .. } = capture.completeness() else { panic!("not told") };
+            assert!(what.contains("left out"), "{what}");
+        }
+    }
+}

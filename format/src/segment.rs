@@ -350,7 +350,7 @@ pub(crate) fn read(
 }
 
 /// Whether what a segment says of its blocks fits what its head says: they and the tables fill its stretch of the file.
-fn check(head: &SegmentV5, segment: &Segment, at: u64) -> Result<(), &'static str> {
+pub(crate) fn check(head: &SegmentV5, segment: &Segment, at: u64) -> Result<(), &'static str> {
     let rows: u64 = segment.blocks.iter().map(|block| block.statistics.rows).sum();
     if segment.blocks.len() as u64 != u64::from(head.blocks) || rows != head.rows {
         return Err("a segment's blocks are not as many as it says");
@@ -367,6 +367,11 @@ fn check(head: &SegmentV5, segment: &Segment, at: u64) -> Result<(), &'static st
     }
     if !segment.blocks.is_sorted_by(|a, b| a.offset < b.offset) {
         return Err("a segment's blocks are not in the order of the file");
+    }
+    let filled = || segment.blocks.iter().map(|block| &block.statistics).filter(|it| it.rows > 0);
+    let (first_ns, last_ns) = (filled().map(|it| it.first_ns).min(), filled().map(|it| it.last_ns).max());
+    if (first_ns.unwrap_or_default(), last_ns.unwrap_or_default()) != (head.first_ns, head.last_ns) {
+        return Err("a segment says that its blocks are of another time");
     }
     let of_events =
         |statistics: &Statistics| statistics.events.iter().map(|count| u64::from(count.rows)).sum::<u64>();

@@ -30,7 +30,7 @@ pub struct Writer<W: Write> {
     blocks: u64,
     rows: u64,
     /// Bytes of all records beside the events, as a reader counts them.
-    side_bytes: usize,
+    pub(crate) side_bytes: usize,
     sign: Option<SigningKey>,
     protection: Option<Protection>,
 }

@@ -120,7 +120,7 @@ fn segments_that_list_other_blocks_or_tables_than_there_are_are_found() {
         ("leaves one out", |writer| writer.segment.head.from += 8),
         ("not in the order", |writer| writer.segment.blocks.swap(0, 1)),
         ("as many", |writer| writer.segment.head.rows = 7),
-        ("does not say", |writer| writer.segment.head.first_ns = 7),
+        ("another time", |writer| writer.segment.head.first_ns = 7),
         ("does not say", |writer| writer.segment.head.first_block = 7),
     ];
     for (number, (what, lie)) in lies.into_iter().enumerate() {
