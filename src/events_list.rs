@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
-use events::{Event, EventId, Set, Source, catalogue};
+use events::{Event, EventId, Origin, Set, Source, catalogue};
 #[cfg(feature = "record")]
 use recorder::kernel::{Kernel, KernelOptions};
 use scopes::select::is_named_only;
@@ -61,6 +61,11 @@ pub fn run(options: &Options) -> Result<Outcome> {
                     Some(available) => writeln!(out, "{:<28} {}", event.name, verdict(event, available))?,
                     None => writeln!(out, "{}", line(event))?,
                 }
+                if !options.names.is_empty() && available.is_none() {
+                    for (at, arg) in event.listed_args().iter().enumerate() {
+                        writeln!(out, "  {:<26} {:<28} {}", arg.name, arg.ctype, whose(event, at))?;
+                    }
+                }
             }
         }
         Format::Json => {
@@ -105,8 +110,18 @@ fn line(event: &'static Event) -> String {
     format!("{:<28} {:<10} {:<40} ({})", event.name, kind, sets.join(","), args.join(", "))
 }
 
-#[cfg(feature = "record")]
+/// Whose word an argument is, for people.
+fn whose(event: &Event, position: usize) -> &'static str {
+    match event.origin(position) {
+        Origin::Caller if event.is_filled(position) => "the kernel's, in memory of the caller",
+        Origin::Caller => "the caller's",
+        Origin::Descriptor => "the caller's number, the kernel's file",
+        Origin::Kernel => "the kernel's",
+    }
+}
+
 /// Loads the probes and takes them away again.
+#[cfg(feature = "record")]
 fn available() -> Result<Available> {
     // Named, or those that cost much would not be tried.
     let events = catalogue::events().map(|event| event.id).collect();
@@ -141,8 +156,10 @@ fn verdict(event: &Event, available: &Available) -> String {
 
 fn object(event: &'static Event, available: Option<&Available>) -> serde_json::Value {
     let sets: Vec<_> = event.sets.iter().map(Set::name).collect();
-    let args: Vec<_> =
-        event.listed_args().iter().map(|arg| json!({"name": arg.name, "type": arg.ctype})).collect();
+    let args = event.listed_args().iter().enumerate();
+    let args: Vec<_> = args
+        .map(|(at, arg)| json!({"name": arg.name, "type": arg.ctype, "origin": event.origin(at).name()}))
+        .collect();
     let (kind, detail) = source(event);
     let mut object = json!({"id": event.id.0, "name": event.name, "source": kind, "from": detail, "sets": sets, "args": args});
     if let Some(available) = available {

@@ -51,10 +51,13 @@ pub mod kind {
     pub const EVENT: u8 = 1;
     /// A [`super::WireContext`] and a blob with the executable's path.
     pub const CONTEXT: u8 = 2;
-    /// Arguments of an execve that are gone when it returns; the event of the same task and slot takes them.
+    /// Arguments of an exec that are gone when it returns. `ret` is the address of its task, `context` the thread's number.
     pub const ENTRY: u8 = 3;
     /// What a descriptor stands for: see [`super::files`].
     pub const FILE: u8 = 4;
+    /// An exec has succeeded: word 0 is the address of its task, as [`super::RecordHeader::ret`] of its entry is. Which
+    /// exec it was, only the entry says.
+    pub const EXECED: u8 = 5;
 }
 
 /// Numbers of what can be recorded: native system calls by number, then those of 32-bit tasks, then hooks.
@@ -93,6 +96,8 @@ pub mod form {
     pub const PSEUDO_PATH: u8 = 2;
     /// Eight bytes: the id of the file that the argument stands for, of a [`super::kind::FILE`] record.
     pub const FILE: u8 = 3;
+    /// The components of a path as in [`PATH`], of which those next to the root are missing.
+    pub const PARTIAL_PATH: u8 = 4;
 }
 
 /// A task's context on the wire; the fields are those of `Context`.

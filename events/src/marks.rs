@@ -65,6 +65,11 @@ impl Marks {
         Marks(self.0 | Self::TRUNCATED | (1 << (16 + (position & 7))))
     }
 
+    /// Marks the argument at `position` as a path without its front.
+    pub const fn partial_arg(self, position: usize) -> Marks {
+        Marks(self.cut_arg(position).0 | Self::PARTIAL)
+    }
+
     pub const fn is_lost(self, position: usize) -> bool {
         position < 8 && self.0 & (1 << (8 + position)) != 0
     }

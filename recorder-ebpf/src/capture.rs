@@ -9,10 +9,10 @@ use aya_ebpf::{
 };
 use events::{
     abi::{
-        bits, form,
-        tables::VariantKey,
+        BLOB_HEADER_BYTES, HEADER_BYTES, bits, form,
+        tables::{SyscallEntry, VariantKey},
     },
-    capture::{Capture, len, op},
+    capture::{ARGUMENTS, Capture, len, op},
 };
 
 use crate::{
@@ -24,7 +24,7 @@ use crate::{
 /// Most bytes of one read.
 const LARGEST_READ: u64 = 4096;
 /// Most strings of an array.
-const STRINGS: u64 = 100;
+const STRINGS: u64 = 512;
 
 #[map]
 static VARIANTS: HashMap<VariantKey, Capture> = HashMap::with_max_entries(1024, 0);
@@ -147,7 +147,63 @@ pub fn follow<const ALL: bool>(writer: &mut Writer, call: &Call) -> u32 {
         // The same for all ways that the reads can have gone.
         marks = writer.forget(marks as u64) as u32;
     }
+    // SAFETY: as above.
+    let overlaps = ALL && unsafe { read_volatile(&raw const (*entry(call.slot as u32)).flags) } & SyscallEntry::OVERLAPS != 0;
+    if overlaps {
+        marks |= capture_overlaps(tag::of(writer.room(), call.slot, call.compat, 0), writer.at, ret, started) as u32;
+    }
     marks
+}
+
+/// The mark of a call that wrote over what it was given: the bytes of an argument that it filled lie among those of one
+/// that it read. By the blobs that have been captured, which say how far each was read.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn capture_overlaps(tag: u64, at: u64, ret: u64, started: u64) -> u64 {
+    needed(ret);
+    let Some(writer) = Writer::resume(tag::room(tag), at) else { return 0 };
+    let writer = &writer;
+    let call = &Call { ret: ret as i64, slot: tag::slot(tag), compat: tag::is_compat(tag), started: Started(started) };
+    // SAFETY: an entry of a static table.
+    let words = unsafe { read_volatile(&raw const (*entry(call.slot as u32)).words) & 7 } as u64;
+    let first = started + (HEADER_BYTES as u64) + words * 8;
+    let mut filled = writer.forget(first);
+    for _ in 0..ARGUMENTS {
+        if filled >= at {
+            break;
+        }
+        let blob = writer.blob_at(filled);
+        let capture = capture_of(call.slot, blob.arg as u32);
+        if capture.dir & 0x7f != 0 && capture.op == op::BYTES {
+            let start = writer.word(call.started, blob.arg as u64);
+            let end = start.wrapping_add(writer.forget(count(writer, call, capture, start)) * capture.size as u64);
+            let mut given = writer.forget(first);
+            for _ in 0..ARGUMENTS {
+                if given >= at {
+                    break;
+                }
+                let other = writer.blob_at(given);
+                let capture = capture_of(call.slot, other.arg as u32);
+                let other_start = writer.word(call.started, other.arg as u64);
+                // Of a string its NUL as well.
+                let other_end =
+                    other_start.wrapping_add(other.length as u64 + (capture.op == op::STRING) as u64);
+                let is_given = capture.dir & 0x7f == 0 && (capture.op == op::STRING || capture.op == op::BYTES);
+                if is_given && other_start < end && start < other_end {
+                    return bits::OVERLAP as u64;
+                }
+                given = writer.forget(after_blob(given, other.length));
+            }
+        }
+        filled = writer.forget(after_blob(filled, blob.length));
+    }
+    0
+}
+
+/// Where the blob that follows begins.
+#[inline(always)]
+fn after_blob(at: u64, length: u32) -> u64 {
+    at + BLOB_HEADER_BYTES as u64 + (length as u64 + 7 & !7)
 }
 
 /// What is returned for arguments that another function follows; beyond the values of [`Read`].
@@ -282,6 +338,7 @@ pub fn strings(writer: &mut Writer, arg: u8, array: u64, compat: bool) -> Read {
     let start = writer.at + events::abi::BLOB_HEADER_BYTES as u64;
     let mut length = writer.forget(0) & 0xffff;
     let mut outcome = Read::Cut;
+    let mut is_cut = writer.forget(0);
     for i in 0..STRINGS {
         let size = if compat { 4u64 } else { 8 };
         let mut pointer = 0u64;
@@ -306,6 +363,10 @@ pub fn strings(writer: &mut Writer, arg: u8, array: u64, compat: bool) -> Read {
             outcome = Read::Lost;
             break;
         }
+        if read as u32 == bound {
+            is_cut |= user_or_zero::<u8>(pointer + read as u64 - 1) as u64;
+        }
+        is_cut = writer.forget(is_cut);
         length = writer.forget(length + read as u64) & 0xffff;
     }
     let length = writer.forget(length) & 0xffff;
@@ -313,7 +374,7 @@ pub fn strings(writer: &mut Writer, arg: u8, array: u64, compat: bool) -> Read {
         return Read::Lost;
     }
     writer.end_blob(arg, form::PLAIN, length as u32);
-    outcome
+    if is_cut != 0 && matches!(outcome, Read::Whole) { Read::Cut } else { outcome }
 }
 
 /// How many elements a buffer has.

@@ -18,32 +18,62 @@ use crate::{
     scopes::{self, scopes},
 };
 
-/// What the last context sent for a task was made from. Pointers are compared, not followed: a change of what they
-/// stand for changes them, and their reuse is caught by the start time and the rest.
+/// What the last context sent for a task was made from. Values are compared where the kernel, or an exploit, changes them
+/// in place (ids, the host's name); pointers elsewhere, whose reuse is caught by the start time and the rest.
+///
+/// Any CPU may write any entry, since tasks share places. So all that is believed of an entry is covered by `check`: two
+/// that write it at once leave something that does not add up, and the context is sent once more.
 #[repr(C)]
 pub struct Known {
+    pid: u64,
     task: u64,
     start: u64,
     cred: u64,
+    /// uid and gid, then euid and egid.
+    ids: [u64; 2],
     nsproxy: u64,
+    /// A hash of the host's name.
+    host: u64,
     cgroups: u64,
     parent: u64,
     mm: u64,
-    pub comm: [u64; 2],
+    comm: [u64; 2],
     /// The name before that.
     before: [u64; 2],
     id: u64,
-    /// Not zero once the thread has gone.
-    gone: u64,
     /// The scopes that may want what the task does, and the epoch of that answer.
     scopes: u64,
     epoch: u64,
+    /// The sum of all of the above, by exclusive or.
+    check: u64,
+    /// Not zero once the thread has gone.
+    gone: u64,
 }
 
-const KNOWN: u32 = 32_768;
+const SETS: u32 = 32_768;
+
+/// Tasks whose numbers are equal modulo [`SETS`] share a set, of which two have a place.
+type Set = [Known; 2];
 
 #[map]
-static CONTEXTS: Array<Known> = Array::with_max_entries(KNOWN, 0);
+static CONTEXTS: Array<Set> = Array::with_max_entries(SETS, 0);
+
+/// The place of a task among those that share its set: the one that has its number, else the one to take.
+#[inline(always)]
+fn place_of(pid: u32) -> Option<*mut Known> {
+    let first = CONTEXTS.get_ptr_mut(pid & (SETS - 1))?.cast::<Known>();
+    let pid = pid as u64;
+    // SAFETY: both are in the map value.
+    let (of_first, of_second) =
+        unsafe { (read_volatile(&raw const (*first).pid), read_volatile(&raw const (*first.add(1)).pid)) };
+    let is_other = |of: u64| ((of ^ pid) | (of ^ pid).wrapping_neg()) >> 63;
+    // Without a branch, of which the verifier would follow both: the half of the number that the set's index leaves out
+    // decides between two tasks that take turns.
+    let by_number = pid / SETS as u64 & 1;
+    let second = is_other(of_first) & (1 - is_other(of_second) | by_number) & 1;
+    // SAFETY: 0 or 1.
+    Some(unsafe { first.byte_add(second as usize * size_of::<Known>()) })
+}
 
 /// The current task, by its type where the kernel can give that.
 #[inline(always)]
@@ -70,54 +100,46 @@ pub fn is_excluded(tgid: u32) -> bool {
     false
 }
 
-/// The place of a task in the table of contexts.
+/// The place of a task in the table of contexts, and what was found there.
 #[derive(Clone, Copy)]
 pub struct Place {
-    pub known: *mut Known,
-    pub is_fresh: bool,
+    known: *mut Known,
+    /// Of the context that was sent for the task as it is; 0 when it is still to be sent.
+    id: u64,
+    /// What scopes may want of the task, as of the epoch; of account only where scopes are applied.
+    scopes: u64,
+    epoch: u64,
 }
 
 impl Place {
-    /// Finds it, and whether the context that it holds is still the task's. `None`: not to be recorded.
-    ///
-    /// Where scopes are applied it is always made the task's; the context may still have to be sent, its id is 0 then.
+    /// Finds it, and the context that was sent for the task as it is now. `None`: not to be recorded.
     #[inline(always)]
     pub fn of<const TYPED: bool>(task: Task<TYPED>) -> Option<Place> {
-        let known = CONTEXTS.get_ptr_mut(task.pid() & (KNOWN - 1))?;
-        let is_fresh = is_fresh(known, task);
+        let known = place_of(task.pid())?;
+        let (is_fresh, mut place) = look_up(known, task);
         if !is_fresh && is_excluded(task.tgid()) {
             return None;
         }
-        if scopes!(is_on) == 0 {
-            return Some(Place { known, is_fresh });
-        }
-        let epoch = scopes::epoch();
-        // SAFETY: a map value.
-        if !is_fresh || unsafe { read_volatile(&raw const (*known).epoch) } != epoch {
-            let scopes = scopes::scopes_of_task();
-            if !is_fresh {
-                note(known, task, 0);
-            }
-            // SAFETY: as above.
-            unsafe {
-                write_volatile(&raw mut (*known).scopes, scopes);
-                write_volatile(&raw mut (*known).epoch, epoch);
+        if scopes!(is_on) != 0 {
+            let epoch = scopes::epoch();
+            if !is_fresh || place.epoch != epoch {
+                place = Place { scopes: scopes::scopes_of_task(), epoch, ..place };
+                note(place, task);
             }
         }
-        Some(Place { known, is_fresh: true })
+        Some(place)
     }
 
     /// Whether some scope of the word may want what the task does.
     #[inline(always)]
     pub fn may_match(self, word: u64) -> bool {
-        // SAFETY: a map value.
-        unsafe { read_volatile(&raw const (*self.known).scopes) & word != 0 }
+        self.scopes & word != 0
     }
 
     /// Whether the context has been sent.
     #[inline(always)]
     pub fn is_sent(self) -> bool {
-        self.id_if_fresh() != 0
+        self.id != 0
     }
 
     /// The id to refer to it by; sends it first when it has changed. For the current task only.
@@ -133,140 +155,229 @@ impl Place {
     /// The same, and whether it is still to be sent, by [`context_send`].
     #[inline(always)]
     pub fn id_to_send<const TYPED: bool>(self, writer: &Writer, task: Task<TYPED>) -> (u64, bool) {
-        if self.is_fresh {
-            let id = self.id_if_fresh();
-            if scopes!(is_on) == 0 || id != 0 {
-                return (id, false);
-            }
+        if self.id != 0 {
+            return (self.id, false);
         }
         let id = writer.next_context_id();
-        if self.is_fresh {
-            // SAFETY: a map value.
-            unsafe { write_volatile(&raw mut (*self.known).id, id) };
-        } else {
-            note(self.known, task, id);
-        }
+        note(Place { id, ..self }, task);
         (id, true)
     }
 
     /// The id, when it needs no sending; 0 otherwise. For programs that interrupt others.
     #[inline(always)]
     pub fn id_if_fresh(self) -> u64 {
-        // SAFETY: a map value.
-        if self.is_fresh { unsafe { read_volatile(&raw const (*self.known).id) } } else { 0 }
+        self.id
     }
 
     /// The context was not sent after all.
     #[inline(always)]
     pub fn forget(self) {
         // SAFETY: a map value.
-        unsafe { write_volatile(&raw mut (*self.known).task, 0) };
+        unsafe { write_volatile(&raw mut (*self.known).check, 0) };
     }
 
     /// The thread goes: what was sent for it stays true of what it did.
     #[inline(always)]
-    pub fn set_gone(self) {
+    pub fn set_gone<const TYPED: bool>(self, task: Task<TYPED>) {
         // SAFETY: a map value.
-        unsafe { write_volatile(&raw mut (*self.known).gone, 1) };
+        unsafe {
+            if read_volatile(&raw const (*self.known).task) == task.0 as u64 {
+                write_volatile(&raw mut (*self.known).gone, 1);
+            }
+        }
     }
-
 }
 
 /// The context that a write sent, or may have, was not sent after all.
 #[inline(always)]
 pub fn forget_current() {
-    if let Some(known) = CONTEXTS.get_ptr_mut(current::<false>().pid() & (KNOWN - 1)) {
-        Place { known, is_fresh: false }.forget();
+    let task = current::<false>();
+    if let Some(known) = place_of(task.pid()) {
+        Place { known, id: 0, scopes: 0, epoch: 0 }.forget();
     }
+}
+
+macro_rules! field {
+    ($known:ident.$field:ident) => {
+        // SAFETY: a map value.
+        unsafe { read_volatile(&raw const (*$known).$field) }
+    };
+}
+
+/// What the entry says, and the sum of it.
+#[inline(always)]
+fn sum(known: *const Known) -> u64 {
+    let ([first, second], [before_first, before_second]) = (field!(known.comm), field!(known.before));
+    let [uid, euid] = field!(known.ids);
+    field!(known.pid)
+        ^ field!(known.task)
+        ^ field!(known.start)
+        ^ field!(known.cred)
+        ^ uid
+        ^ euid
+        ^ field!(known.nsproxy)
+        ^ field!(known.host)
+        ^ field!(known.cgroups)
+        ^ field!(known.parent)
+        ^ field!(known.mm)
+        ^ first
+        ^ second
+        ^ before_first
+        ^ before_second
+        ^ field!(known.id)
+        ^ field!(known.scopes)
+        ^ field!(known.epoch)
 }
 
 /// The name that a task had before the one that it has now, if its context is still in its place.
 #[inline(always)]
 pub fn previous_comm<const TYPED: bool>(task: Task<TYPED>) -> Option<[u64; 2]> {
-    let known = CONTEXTS.get_ptr(task.pid() & (KNOWN - 1))?;
-    // SAFETY: a map value.
+    let known = place_of(task.pid())?;
+    let [first, second] = field!(known.comm);
+    let before = field!(known.before);
+    if field!(known.task) != task.0 as u64 || field!(known.check) != sum(known) {
+        return None;
+    }
+    let [now_first, now_second] = task.comm_words();
+    // Something has been recorded since it was renamed, or nothing has.
+    let is_noted = first == now_first && second == now_second;
+    Some(if is_noted { before } else { [first, second] })
+}
+
+/// Notes what a task's context is made from, and what the place says: its id and scopes.
+#[inline(always)]
+fn note<const TYPED: bool>(place: Place, task: Task<TYPED>) {
+    let known = place.known;
+    let mut check = 0;
+    macro_rules! set {
+        // The verifier takes no sum of addresses that it knows as such, so they are read back. What another CPU has put
+        // there meanwhile is not this task's, and is found out when the entry is compared.
+        (address $field:ident, $value:expr) => {{
+            // SAFETY: a map value.
+            unsafe { write_volatile(&raw mut (*known).$field, $value as u64) };
+            check ^= field!(known.$field);
+        }};
+        ($field:ident, $value:expr) => {{
+            let value: u64 = $value;
+            check ^= value;
+            // SAFETY: a map value.
+            unsafe { write_volatile(&raw mut (*known).$field, value) };
+        }};
+        (both $field:ident, $value:expr) => {{
+            let [first, second]: [u64; 2] = $value;
+            check ^= first ^ second;
+            // SAFETY: as above.
+            unsafe { write_volatile(&raw mut (*known).$field, [first, second]) };
+        }};
+    }
+    let comm = task.comm_words();
+    let start = task.start_boottime();
+    let [first, second] = field!(known.comm);
+    let mut before = field!(known.before);
+    if field!(known.task) != task.0 as u64 || field!(known.start) != start {
+        before = comm;
+    } else if first != comm[0] || second != comm[1] {
+        before = [first, second];
+    }
+    // SAFETY: as above. What makes it valid is written last, from what was meant rather than from what is there.
+    unsafe { write_volatile(&raw mut (*known).check, 0) };
+    set!(pid, task.pid() as u64);
+    set!(address task, task.0);
+    set!(start, start);
+    set!(address cred, task.cred().0);
+    set!(both ids, task.cred().ids());
+    set!(address nsproxy, task.nsproxy().0);
+    set!(host, host_of(task));
+    set!(address cgroups, task.cgroups());
+    set!(address parent, task.real_parent().0);
+    set!(address mm, task.mm().0);
+    set!(both comm, comm);
+    set!(both before, before);
+    set!(id, place.id);
+    set!(scopes, place.scopes);
+    set!(epoch, place.epoch);
+    // SAFETY: as above.
     unsafe {
-        if read_volatile(&raw const (*known).task) != task.0 as u64 {
-            return None;
-        }
-        let [first, second] = read_volatile(&raw const (*known).comm);
-        let [now_first, now_second] = task.comm_words();
-        // Something has been recorded since it was renamed, or nothing has.
-        let is_noted = first == now_first && second == now_second;
-        Some(if is_noted { read_volatile(&raw const (*known).before) } else { [first, second] })
+        write_volatile(&raw mut (*known).gone, 0);
+        write_volatile(&raw mut (*known).check, check);
     }
 }
 
-/// Notes what a task's context is made from, and its id.
+/// A number that changes with the host's name; 0 where the task has no namespaces any more.
 #[inline(always)]
-fn note<const TYPED: bool>(known: *mut Known, task: Task<TYPED>, id: u64) {
-    let comm = task.comm_words();
-    let start = task.start_boottime();
-    // SAFETY: a map value; the task is written last, so that a torn entry only causes another sending.
-    unsafe {
-        let is_same = read_volatile(&raw const (*known).start) == start;
-        let [first, second] = read_volatile(&raw const (*known).comm);
-        if !is_same {
-            write_volatile(&raw mut (*known).before, comm);
-        } else if first != comm[0] || second != comm[1] {
-            write_volatile(&raw mut (*known).before, [first, second]);
-        }
-        write_volatile(&raw mut (*known).task, 0);
-        write_volatile(&raw mut (*known).start, start);
-        write_volatile(&raw mut (*known).cred, task.cred().0 as u64);
-        write_volatile(&raw mut (*known).nsproxy, task.nsproxy().0 as u64);
-        write_volatile(&raw mut (*known).cgroups, task.cgroups() as u64);
-        write_volatile(&raw mut (*known).parent, task.real_parent().0 as u64);
-        write_volatile(&raw mut (*known).mm, task.mm().0 as u64);
-        write_volatile(&raw mut (*known).comm, comm);
-        write_volatile(&raw mut (*known).id, id);
-        write_volatile(&raw mut (*known).gone, 0);
-        write_volatile(&raw mut (*known).task, task.0 as u64);
-    }
+fn host_of<const TYPED: bool>(task: Task<TYPED>) -> u64 {
+    let nsproxy = task.nsproxy();
+    if nsproxy.is_null() { 0 } else { nsproxy.uts_ns().name_hash() }
 }
 
 /// The context last sent for a thread, 0 for none, and whether the thread is still there.
 #[inline(always)]
 pub fn last_sent(tid: u32, start_ns: u64) -> (u64, bool) {
-    let Some(known) = CONTEXTS.get_ptr(tid & (KNOWN - 1)) else { return (0, false) };
-    // SAFETY: a map value.
-    unsafe {
-        if start_ns == 0 || read_volatile(&raw const (*known).start) != start_ns {
-            return (0, false);
-        }
-        (read_volatile(&raw const (*known).id), read_volatile(&raw const (*known).gone) == 0)
+    let Some(set) = CONTEXTS.get_ptr(tid & (SETS - 1)) else { return (0, false) };
+    let mut known = set.cast::<Known>();
+    if field!(known.start) != start_ns {
+        // SAFETY: both are in the map value.
+        known = unsafe { known.add(1) };
     }
+    let (id, gone) = (field!(known.id), field!(known.gone));
+    if start_ns == 0 || field!(known.start) != start_ns || field!(known.check) != sum(known) {
+        return (0, false);
+    }
+    (id, gone == 0)
 }
 
+/// Whether the entry is the task's as it is now, and what it says then.
 #[inline(always)]
-fn is_fresh<const TYPED: bool>(known: *const Known, task: Task<TYPED>) -> bool {
-    macro_rules! field {
-        ($field:ident) => {
-            // SAFETY: a map value.
-            unsafe { read_volatile(&raw const (*known).$field) }
-        };
-    }
-    if field!(task) != task.0 as u64
-        || field!(start) != task.start_boottime()
-        || field!(cred) != task.cred().0 as u64
-        || field!(cgroups) != task.cgroups() as u64
-        || field!(parent) != task.real_parent().0 as u64
+fn look_up<const TYPED: bool>(known: *mut Known, task: Task<TYPED>) -> (bool, Place) {
+    let (id, scopes, epoch) = (field!(known.id), field!(known.scopes), field!(known.epoch));
+    let found = Place { known, id, scopes, epoch };
+    let unknown = Place { known, id: 0, scopes: 0, epoch: 0 };
+    let [uid, euid] = field!(known.ids);
+    let cred = task.cred();
+    let [now_uid, now_euid] = cred.ids();
+    if field!(known.task) != task.0 as u64
+        || field!(known.start) != task.start_boottime()
+        || field!(known.cred) != cred.0 as u64
+        || uid != now_uid
+        || euid != now_euid
+        || field!(known.cgroups) != task.cgroups() as u64
+        || field!(known.parent) != task.real_parent().0 as u64
     {
-        return false;
+        return (false, unknown);
     }
     // A task that exits has given these back; what was sent still holds.
     let mm = task.mm().0 as u64;
     let nsproxy = task.nsproxy().0 as u64;
-    if mm != field!(mm) && mm != 0 || nsproxy != field!(nsproxy) && nsproxy != 0 {
-        return false;
+    if mm != field!(known.mm) && mm != 0 || nsproxy != field!(known.nsproxy) && nsproxy != 0 {
+        return (false, unknown);
     }
-    // SAFETY: a map value.
-    let [first, second] = unsafe {
-        let comm = (&raw const (*known).comm).cast::<u64>();
-        [read_volatile(comm), read_volatile(comm.add(1))]
-    };
+    if nsproxy != 0 && host_of(task) != field!(known.host) {
+        return (false, unknown);
+    }
+    let [first, second] = field!(known.comm);
     let [now_first, now_second] = task.comm_words();
-    first == now_first && second == now_second
+    let [before_first, before_second] = field!(known.before);
+    // What has been compared by now adds up if nobody else has written here meanwhile.
+    let check = field!(known.pid)
+        ^ field!(known.task)
+        ^ field!(known.start)
+        ^ field!(known.cred)
+        ^ uid
+        ^ euid
+        ^ field!(known.nsproxy)
+        ^ field!(known.host)
+        ^ field!(known.cgroups)
+        ^ field!(known.parent)
+        ^ field!(known.mm)
+        ^ first
+        ^ second
+        ^ before_first
+        ^ before_second
+        ^ id
+        ^ scopes
+        ^ epoch;
+    let is_fresh = first == now_first && second == now_second && check == field!(known.check);
+    if is_fresh { (true, found) } else { (false, unknown) }
 }
 
 /// The number of a task in its own pid namespace's view, at a level of namespaces; 0 when it is not seen there.

@@ -12,16 +12,17 @@ use core::{
 
 use aya_ebpf::{helpers::generated::bpf_probe_read_kernel, macros::map, maps::Array};
 use events::abi::{
-    RecordHeader,
+    RecordHeader, bits,
     files::{DESCRIPTORS, PLACES, found, id, part, position, word},
     form, kind,
-    tables::{SyscallEntry, descriptor},
+    tables::{SyscallEntry, descriptor, role},
 };
 
 use crate::{
+    capture::user_or_zero,
     context::current,
     emit::{Started, Writer, config},
-    kernel::{Dentry, File, Files, InetSock, Sock, Socket, Task, UnixAddress, UnixSock},
+    kernel::{Dentry, File, Files, InetSock, Sock, Socket, Task, UnixAddress, UnixSock, VfsMount},
     path::{self, Outcome},
     probes::{process::{kernel_string, marks_of}, sockets},
 };
@@ -32,12 +33,14 @@ const AF_UNIX: u16 = 1;
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
 
-/// What the last file sent for a place was made from. Pointers may be reused after a file is gone; then its directory,
-/// the hash of its name, or what `more` holds has changed.
+/// What the last file sent for a place was made from. Pointers may be reused after a file is gone; then its mount, its
+/// directory, the hash of its name, or what `more` holds has changed.
 #[repr(C)]
 struct Known {
     file: u64,
     dentry: u64,
+    /// A file that is mounted in two places has two paths.
+    mount: u64,
     parent: u64,
     name_hash: u64,
     /// Of what has no name: the inode's number, or the addresses of a socket.
@@ -73,6 +76,12 @@ struct Last {
 static FILES: Array<Known> = Array::with_max_entries(PLACES, 0);
 #[map]
 static LAST: Array<Last> = Array::with_max_entries(DESCRIPTORS, 0);
+/// Counts, by table of descriptors, when many of them were closed at once: what was last seen there is not kept beyond that.
+#[map]
+static CLEARED: Array<u64> = Array::with_max_entries(TABLES, 0);
+
+/// Tables that are told apart in [`CLEARED`]; those that share a place lose what they know together.
+const TABLES: u32 = 1024;
 /// Counts what may have changed the paths of files that are open: renames and moves of mounts.
 #[map]
 static MOVES: Array<u64> = Array::with_max_entries(1, 0);
@@ -148,9 +157,10 @@ impl Descriptors {
         if self.is(descriptor::RELATIVE) {
             writer.set_found(found::DIRECTORY, 0);
             if ret >= 0 {
-                let dentry = task.fs().pwd_dentry();
+                let fs = task.fs();
+                let (dentry, mount) = (fs.pwd_dentry(), fs.pwd_mnt());
                 let none = File::<TYPED>(core::ptr::null());
-                if !dentry.is_null() && !find(writer, none, dentry, false, found::DIRECTORY) {
+                if !dentry.is_null() && !find(writer, none, dentry, mount, false, found::DIRECTORY) {
                     send(writer, NO_DESCRIPTOR, found::DIRECTORY);
                 }
             }
@@ -158,9 +168,9 @@ impl Descriptors {
         writer.at = writer.forget(writer.at);
     }
 
-    /// Appends the references to a call's record.
+    /// Appends the references to a call's record. Returns marks.
     #[inline(always)]
-    pub fn refer(self, writer: &mut Writer) {
+    pub fn refer(self, writer: &mut Writer) -> u32 {
         if self.first() != 0 {
             refer(writer, self.first().wrapping_sub(1), found::FIRST);
         }
@@ -170,6 +180,7 @@ impl Descriptors {
         if self.is(descriptor::RELATIVE) {
             refer(writer, position::WORKING_DIRECTORY, found::DIRECTORY);
         }
+        if self.is(descriptor::CLOSED) && writer.found(found::FIRST) != 0 { bits::REMEMBERED } else { 0 }
     }
 
     /// The write that may have sent them came to nothing.
@@ -313,7 +324,7 @@ fn find_open<const TYPED: bool>(
         writer.set_found(which, 0);
         return true;
     }
-    if !find(writer, file, file.dentry(), is_changed, which) {
+    if !find(writer, file, file.dentry(), file.mnt(), is_changed, which) {
         return false;
     }
     if config!(remembers) != 0 {
@@ -357,51 +368,55 @@ fn find<const TYPED: bool>(
     writer: &mut Writer,
     file: File<TYPED>,
     dentry: Dentry<TYPED>,
+    mount: VfsMount<TYPED>,
     is_changed: bool,
     which: usize,
 ) -> bool {
-    let (file_number, dentry_number) = if TYPED {
-        (writer.forget(file.0 as u64), writer.forget(dentry.0 as u64))
+    let (file_number, dentry_number, mount_number) = if TYPED {
+        (writer.forget(file.0 as u64), writer.forget(dentry.0 as u64), writer.forget(mount.0 as u64))
     } else {
-        (file.0 as u64, dentry.0 as u64)
+        (file.0 as u64, dentry.0 as u64, mount.0 as u64)
     };
     let (Some(known), Some(moves)) = (FILES.get_ptr(place_of(file_number, dentry_number)), MOVES.get_ptr(0)) else {
         writer.set_found(which, 0);
         return true;
     };
     let (hashed, parent, name_hash) = dentry.identity();
-    let state = field!(known.state);
+    let (state, id) = (field!(known.state), field!(known.id));
     // SAFETY: a map value.
     let moves = unsafe { read_volatile(moves) };
     if field!(known.file) == file_number
         && field!(known.dentry) == dentry_number
+        && field!(known.mount) == mount_number
         && field!(known.parent) as *const u8 == parent.0
         && field!(known.name_hash) == name_hash
         && state & what::MOVES == moves
         && field!(known.sent_ns) <= writer.time_ns()
         && (state & what::UNLINKED != 0) == (hashed == 0)
         && !is_changed
-        && field!(known.check) == check(known)
+        && field!(known.check) == check(known, id)
         && (state & what::NAMELESS == 0 || field!(known.more) == more_of(state, file, dentry))
     {
-        writer.set_found(which, field!(known.id));
+        writer.set_found(which, id);
         return true;
     }
     writer.set_found(which, 0);
-    writer.leave_file(file_number, dentry_number);
+    writer.leave_file(file_number, dentry_number, mount_number);
     false
 }
 
+/// The sum of what an entry says. The id is the caller's: another CPU may have put its own there by now.
 #[inline(always)]
-fn check(known: *const Known) -> u64 {
+fn check(known: *const Known, id: u64) -> u64 {
     field!(known.file)
         ^ field!(known.dentry)
+        ^ field!(known.mount)
         ^ field!(known.parent)
         ^ field!(known.name_hash)
         ^ field!(known.more)
         ^ field!(known.state)
         ^ field!(known.sent_ns)
-        ^ field!(known.id)
+        ^ id
 }
 
 /// Sends what a file is, and notes its id.
@@ -409,30 +424,41 @@ fn check(known: *const Known) -> u64 {
 #[inline(never)]
 pub extern "C" fn descriptors_send(room: u64, at: u64, fd: u64, which: u64) -> u64 {
     let Some(mut writer) = Writer::resume(room, at) else { return at };
-    let (file, dentry) = writer.left_file();
+    let (file, dentry, mount) = writer.left_file();
     let place = place_of(file, dentry);
     let (Some(known), Some(moves)) = (FILES.get_ptr_mut(place), MOVES.get_ptr(0)) else { return at };
     // SAFETY: a map value.
     let moves = unsafe { read_volatile(moves) };
     let (file, dentry) = (File::<false>(file as *const u8), Dentry::<false>(dentry as *const u8));
+    let mount = VfsMount::<false>(mount as *const u8);
     let (hashed, parent, name_hash) = dentry.identity();
     let id = writer.next_file_id(place);
-    let what = tell(&mut writer, id, file, dentry);
+    let what = tell(&mut writer, id, file, dentry, mount);
     let state = what | moves | if hashed == 0 { what::UNLINKED } else { 0 };
     let more = if what & what::NAMELESS != 0 { more_of(what, file, dentry) } else { 0 };
-    // SAFETY: a map value; what makes it valid is written last.
-    unsafe {
-        write_volatile(&raw mut (*known).check, 0);
-        write_volatile(&raw mut (*known).file, file.0 as u64);
-        write_volatile(&raw mut (*known).dentry, dentry.0 as u64);
-        write_volatile(&raw mut (*known).parent, parent.0 as u64);
-        write_volatile(&raw mut (*known).name_hash, name_hash);
-        write_volatile(&raw mut (*known).more, more);
-        write_volatile(&raw mut (*known).state, state);
-        write_volatile(&raw mut (*known).sent_ns, writer.time_ns());
-        write_volatile(&raw mut (*known).id, id);
-        write_volatile(&raw mut (*known).check, check(known));
+    let mut check = 0;
+    macro_rules! set {
+        ($field:ident, $value:expr) => {{
+            let value: u64 = $value;
+            check ^= value;
+            // SAFETY: a map value.
+            unsafe { write_volatile(&raw mut (*known).$field, value) };
+        }};
     }
+    // What makes it valid is written last, from what was meant: what is there by then may be another CPU's.
+    // SAFETY: a map value.
+    unsafe { write_volatile(&raw mut (*known).check, 0) };
+    set!(file, file.0 as u64);
+    set!(dentry, dentry.0 as u64);
+    set!(mount, mount.0 as u64);
+    set!(parent, parent.0 as u64);
+    set!(name_hash, name_hash);
+    set!(more, more);
+    set!(state, state);
+    set!(sent_ns, writer.time_ns());
+    set!(id, id);
+    // SAFETY: as above.
+    unsafe { write_volatile(&raw mut (*known).check, check) };
     writer.set_found(which as usize & (found::COUNT - 1), id);
     if config!(remembers) != 0 && fd as u32 != NO_DESCRIPTOR {
         let task = current::<false>();
@@ -482,7 +508,7 @@ fn last(table: u64, whose: u64) -> Option<*mut Last> {
 fn remember(table: u64, tgid: u32, fd: u32, id: u64) {
     let whose = whose(tgid, fd);
     let Some(last) = last(table, whose) else { return };
-    let check = table ^ whose ^ id;
+    let check = table ^ whose ^ id ^ cleared(table);
     if field!(last.check) == check {
         return;
     }
@@ -496,13 +522,45 @@ fn remember(table: u64, tgid: u32, fd: u32, id: u64) {
     }
 }
 
+/// How often many descriptors of a table were closed at once, where no bits of numbers and addresses are in its way.
+#[inline(always)]
+fn cleared(table: u64) -> u64 {
+    let Some(cleared) = cleared_of(table) else { return 0 };
+    // SAFETY: a map value.
+    unsafe { read_volatile(cleared) }.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+#[inline(always)]
+fn cleared_of(table: u64) -> Option<*mut u64> {
+    CLEARED.get_ptr_mut((table.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - TABLES.ilog2())) as u32)
+}
+
+/// The descriptors of the current task that a call has closed, or given anew, are not what was last seen at their numbers.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn descriptors_forget(role: u64, pair: u64) -> u64 {
+    let task = current::<false>();
+    let table = task.files().0 as u64;
+    if role == role::CLOSES_RANGE as u64 {
+        if let Some(cleared) = cleared_of(table) {
+            // SAFETY: a map value; whichever of two increments is lost, the number changes.
+            unsafe { write_volatile(cleared, read_volatile(cleared).wrapping_add(1)) };
+        }
+        return 0;
+    }
+    let both: u64 = user_or_zero(pair);
+    take_last(table, task.tgid(), both as u32);
+    take_last(table, task.tgid(), (both >> 32) as u32);
+    0
+}
+
 /// What was last seen at a descriptor that is now closed.
 #[inline(always)]
 fn take_last(table: u64, tgid: u32, fd: u32) -> u64 {
     let whose = whose(tgid, fd);
     let Some(last) = last(table, whose) else { return 0 };
     let id = field!(last.id);
-    if field!(last.table) != table || field!(last.whose) != whose || field!(last.check) != table ^ whose ^ id {
+    if field!(last.table) != table || field!(last.whose) != whose || field!(last.check) != table ^ whose ^ id ^ cleared(table) {
         return 0;
     }
     // SAFETY: a map value.
@@ -512,8 +570,13 @@ fn take_last(table: u64, tgid: u32, fd: u32) -> u64 {
 
 /// Appends a record that says what a file is. Without a file: a directory that a task is in. Returns bits of [`what`].
 #[inline(always)]
-fn tell(writer: &mut Writer, id: u64, file: File<false>, dentry: Dentry<false>) -> u64 {
-    let mount = if file.is_null() { current::<false>().fs().pwd_mnt() } else { file.mnt() };
+fn tell(
+    writer: &mut Writer,
+    id: u64,
+    file: File<false>,
+    dentry: Dentry<false>,
+    mount: VfsMount<false>,
+) -> u64 {
     let inode = dentry.inode();
     let mode = inode.mode();
     let (hashed, parent, _) = dentry.identity();

@@ -139,19 +139,39 @@ impl Writer {
 
     /// Leaves a file that is to be sent to the function that sends it.
     #[inline(always)]
-    pub fn leave_file(&self, file: u64, dentry: u64) {
+    pub fn leave_file(&self, file: u64, dentry: u64, mount: u64) {
         // SAFETY: words of a map value.
         unsafe {
             write_volatile(&raw mut (*self.state).file, file);
             write_volatile(&raw mut (*self.state).dentry, dentry);
+            write_volatile(&raw mut (*self.state).mount, mount);
         }
     }
 
-    /// The file and dentry that were left.
+    /// The file, dentry and mount that were left.
     #[inline(always)]
-    pub fn left_file(&self) -> (u64, u64) {
+    pub fn left_file(&self) -> (u64, u64, u64) {
         // SAFETY: words of a map value.
-        unsafe { (read_volatile(&raw const (*self.state).file), read_volatile(&raw const (*self.state).dentry)) }
+        unsafe {
+            (
+                read_volatile(&raw const (*self.state).file),
+                read_volatile(&raw const (*self.state).dentry),
+                read_volatile(&raw const (*self.state).mount),
+            )
+        }
+    }
+
+    /// Notes where the walk of a path has come to: dentry and mount.
+    #[inline(always)]
+    pub fn set_walk(&self, dentry: u64, mount: u64) {
+        // SAFETY: words of a map value.
+        unsafe { write_volatile(&raw mut (*self.state).walk, [dentry, mount]) };
+    }
+
+    #[inline(always)]
+    pub fn walk(&self) -> [u64; 2] {
+        // SAFETY: as above.
+        unsafe { read_volatile(&raw const (*self.state).walk) }
     }
 
     /// What the call's descriptors stand for.
@@ -216,6 +236,13 @@ impl Writer {
     #[inline(always)]
     pub fn has_room(&self) -> bool {
         self.at <= CAPTURE_LIMIT as u64
+    }
+
+    /// The header of a blob that has been written, so many bytes from the start of the write.
+    #[inline(always)]
+    pub fn blob_at(&self, at: u64) -> BlobHeader {
+        // SAFETY: as above.
+        unsafe { *self.pointer(at).cast::<BlobHeader>() }
     }
 
     /// Where the bytes of the next blob go: up to 8 KiB may be written.

@@ -8,12 +8,13 @@ use events::abi::{Slot, form, hooks::Hook};
 
 use crate::{
     context::{Place, current, forget_current},
+    capture::user_or_zero,
     emit::{Started, Writer, config, count_left_out_hook},
     kernel::{Dentry, File, Inode, Path, VfsMount, probe},
     path,
     scopes::{self, scopes},
     probes::{
-        process::{change_time_ns, header, lost, marks_of},
+        process::{change_time_ns, cut, header, lost, marks_of},
         syscalls::{Regs, entry_registers},
     },
 };
@@ -426,19 +427,23 @@ fn read_user_string(writer: &mut Writer, arg: u8, string: u64) -> u32 {
         return lost(arg as u32);
     }
     writer.end_blob(arg, form::PLAIN, read as u32 - 1);
-    0
+    let is_cut = read as u32 == writer.string_bound() && user_or_zero::<u8>(string + read as u64 - 1) != 0;
+    if is_cut { cut(arg as u32) } else { 0 }
 }
 
 /// Appends an array of the kernel's strings, each with its NUL. Returns marks.
 #[inline(always)]
 pub fn kernel_strings(writer: &mut Writer, arg: u8, array: *const u8) -> u32 {
-    const STRINGS: usize = 24;
+    const STRINGS: usize = 32;
     const LONGEST: u32 = 1024;
+    let mut marks = cut(arg as u32);
     let start = writer.at + events::abi::BLOB_HEADER_BYTES as u64;
     let mut length = 0u64;
+    let mut is_cut = writer.forget(0);
     for i in 0..STRINGS {
         let string: *const u8 = probe(array.wrapping_add(i * 8));
         if string.is_null() {
+            marks = if is_cut != 0 { marks } else { 0 };
             break;
         }
         // SAFETY: at most 1,024 bytes at a place within the write.
@@ -452,8 +457,12 @@ pub fn kernel_strings(writer: &mut Writer, arg: u8, array: *const u8) -> u32 {
         if read <= 0 || read > LONGEST as i64 {
             return lost(arg as u32);
         }
+        if read == LONGEST as i64 {
+            is_cut |= probe::<u8>(string.wrapping_add(LONGEST as usize - 1)) as u64;
+        }
+        is_cut = writer.forget(is_cut);
         length = writer.forget(length + read as u64) & 0x7fff;
     }
     writer.end_blob(arg, form::PLAIN, length as u32);
-    0
+    marks
 }

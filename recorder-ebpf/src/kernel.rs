@@ -139,6 +139,23 @@ impl<const TYPED: bool> Task<TYPED> {
         offset!(task.status) != ABSENT && self.status() & TS_COMPAT != 0
     }
 
+    /// Whether a seccomp filter has just ended the call that the task is in: `SECCOMP_RET_TRAP` and `_KILL` put the
+    /// registers back and force a SIGSYS, which is never blocked then and is still to be delivered at the call's exit.
+    #[inline(always)]
+    pub fn is_taken_back(self) -> bool {
+        const SIGSYS: u64 = 1 << 30;
+        if offset!(task.seccomp_mode) == ABSENT
+            || offset!(task.pending) == ABSENT
+            || offset!(task.blocked) == ABSENT
+            || self.seccomp_mode() == 0
+        {
+            return false;
+        }
+        let pending: u64 = load::<TYPED, u64>(self.0, offset!(task.pending));
+        let blocked: u64 = load::<TYPED, u64>(self.0, offset!(task.blocked));
+        pending & !blocked & SIGSYS != 0
+    }
+
     #[inline(always)]
     pub fn is_kernel_thread(self) -> bool {
         const PF_KTHREAD: u32 = 0x0020_0000;
@@ -157,6 +174,42 @@ impl<const TYPED: bool> Task<TYPED> {
     pub fn comm_words(self) -> [u64; 2] {
         let at = offset!(task.comm);
         [load::<TYPED, u64>(self.0, at), load::<TYPED, u64>(self.0, at + 8)]
+    }
+}
+
+impl<const TYPED: bool> Cred<TYPED> {
+    /// uid and gid in a word, euid and egid in another. Where reads are calls, by one of them.
+    #[inline(always)]
+    pub fn ids(self) -> [u64; 2] {
+        let at = offset!(cred.uid);
+        if !TYPED && offset!(cred.gid) == at + 4 && offset!(cred.euid) == at + 16 && offset!(cred.egid) == at + 20 {
+            let [ids, _, effective]: [u64; 3] = probe(self.0.wrapping_add(at as usize));
+            [ids, effective]
+        } else {
+            let pair = |low: u32, high: u32| low as u64 | (high as u64) << 32;
+            [pair(self.uid(), self.gid()), pair(self.euid(), self.egid())]
+        }
+    }
+}
+
+impl<const TYPED: bool> UtsNs<TYPED> {
+    /// A number that changes with the host's name, of which 64 bytes count.
+    #[inline(always)]
+    pub fn name_hash(self) -> u64 {
+        const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+        let at = offset!(uts_ns.nodename);
+        let mut hash = 0u64;
+        if TYPED {
+            for word in 0..8 {
+                hash = (hash ^ load::<TYPED, u64>(self.0, at + word * 8)).wrapping_mul(GOLDEN);
+            }
+        } else {
+            let words: [u64; 8] = probe(self.0.wrapping_add(at as usize));
+            for word in words {
+                hash = (hash ^ word).wrapping_mul(GOLDEN);
+            }
+        }
+        hash
     }
 }
 

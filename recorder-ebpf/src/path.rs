@@ -8,24 +8,30 @@ use crate::{
     kernel::{Dentry, File, VfsMount},
 };
 
-/// Directories and mounts that a path may go through.
+/// Directories and mounts that one look at a path goes through, and looks at most: more than a path of the longest kind
+/// (`PATH_MAX`) has. The verifier follows every step of a look, and of looks only that they are repeated.
 const STEPS: u32 = 48;
+const LOOKS: u32 = 48;
 /// Bytes of a component, NUL included (`NAME_MAX` + 1).
 const COMPONENT_BYTES: u32 = 256;
+/// With this much of a path no component more is taken.
 const PATH_BYTES: u64 = 4096;
 /// Holds any length up to there, and one component more.
 const LENGTH_MASK: u64 = 0x1fff;
 
-/// How a walk ended, in the upper half of what [`walk`] returns.
+/// How a walk ended, in the upper half of what [`path_walk`] returns.
 const WHOLE: u64 = 0;
 const PSEUDO: u64 = 1;
 const CUT: u64 = 2;
 const FAULT: u64 = 3;
+/// It has not ended.
+const GOES_ON: u64 = 4;
 
 /// What became of a path.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     Whole,
+    /// What is next to the root is missing.
     Cut,
     Lost,
 }
@@ -42,29 +48,39 @@ pub fn append(writer: &mut Writer, arg: u8, file: File<false>) -> Outcome {
 #[inline(always)]
 pub fn append_from(writer: &mut Writer, arg: u8, dentry: Dentry<false>, mnt: VfsMount<false>) -> Outcome {
     let start = writer.at + events::abi::BLOB_HEADER_BYTES as u64;
-    let walked = path_walk(writer.room(), writer.forget(start), dentry.0 as u64, mnt.0 as u64);
-    let walked = writer.forget(walked);
-    let length = walked & LENGTH_MASK;
-    let end = walked >> 32;
-    if end == FAULT {
-        return Outcome::Lost;
+    writer.set_walk(dentry.0 as u64, mnt.0 as u64);
+    let mut walked = writer.forget(GOES_ON << 32);
+    for _ in 0..LOOKS {
+        walked = path_walk(writer.room(), writer.forget(start), walked & LENGTH_MASK);
+        walked = writer.forget(walked);
+        if walked >> 32 != GOES_ON {
+            break;
+        }
     }
-    writer.end_blob(arg, if end == PSEUDO { form::PSEUDO_PATH } else { form::PATH }, length as u32);
-    if end == CUT { Outcome::Cut } else { Outcome::Whole }
+    let length = walked & LENGTH_MASK;
+    let (form, outcome) = match walked >> 32 {
+        FAULT => return Outcome::Lost,
+        WHOLE => (form::PATH, Outcome::Whole),
+        PSEUDO => (form::PSEUDO_PATH, Outcome::Whole),
+        _ => (form::PARTIAL_PATH, Outcome::Cut),
+    };
+    writer.end_blob(arg, form, length as u32);
+    outcome
 }
 
-/// Writes the components `start` bytes into the write, the last one first, each with its NUL.
-/// Returns the length in the lower half and how it ended in the upper.
+/// Writes components from where the walk has come to, the last one first, each with its NUL, `start` bytes into the write
+/// and `length` bytes from there. Returns the new length in the lower half and how it ended in the upper.
 ///
 /// A global function, of numbers only: the verifier looks at it once for all the paths that a program may tell.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn path_walk(room: u64, start: u64, dentry: u64, mnt: u64) -> u64 {
+pub extern "C" fn path_walk(room: u64, start: u64, length: u64) -> u64 {
     let Some(writer) = Writer::resume(room, start) else { return FAULT << 32 };
+    let [dentry, mnt] = writer.walk();
     let mut dentry = Dentry::<false>(dentry as *const u8);
     let mut vfsmount = VfsMount::<false>(mnt as *const u8);
     // As unknown from the first step on as it will be after it, so that one look at a step is enough.
-    let mut length = writer.forget(0) & LENGTH_MASK;
+    let mut length = writer.forget(length) & LENGTH_MASK;
     for _ in 0..STEPS {
         let parent = dentry.parent();
         let root = vfsmount.root();
@@ -81,7 +97,7 @@ pub extern "C" fn path_walk(room: u64, start: u64, dentry: u64, mnt: u64) -> u64
         if dentry.is_null() || parent.is_null() {
             return FAULT << 32;
         }
-        if length > PATH_BYTES - COMPONENT_BYTES as u64 {
+        if length >= PATH_BYTES {
             return CUT << 32 | length;
         }
         // SAFETY: `pointer` is within the write, and the slack holds a component more.
@@ -97,5 +113,6 @@ pub extern "C" fn path_walk(room: u64, start: u64, dentry: u64, mnt: u64) -> u64
         }
         dentry = parent;
     }
-    CUT << 32 | length
+    writer.set_walk(dentry.0 as u64, vfsmount.0 as u64);
+    GOES_ON << 32 | length
 }

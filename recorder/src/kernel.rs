@@ -25,6 +25,7 @@ mod contexts;
 mod decode;
 mod drain;
 mod early_drop;
+mod execs;
 mod files;
 mod hook_table;
 mod hooks;

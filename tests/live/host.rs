@@ -89,6 +89,33 @@ pub fn count(file: &Path, options: &[&str]) -> Result<u64, Failed> {
     Ok(tracer_ok(&arguments)?.trim().parse()?)
 }
 
+/// The command that runs this program as one of [`crate::acts`].
+pub fn act(name: &str, folder: &str) -> Result<Vec<String>, Failed> {
+    let own = std::env::current_exe()?;
+    Ok(vec![path(&own)?.to_owned(), crate::acts::FLAG.to_owned(), name.to_owned(), folder.to_owned()])
+}
+
+/// The marks of an event's rows in the order of the file, by the name of who did it; of all when that is empty.
+pub fn marks(file: &Path, event: &str, comm: &str) -> Result<Vec<events::Marks>, Failed> {
+    let capture = format::Capture::open(file)?;
+    let event = events::catalogue::by_name(event).ok_or("no such event")?.id;
+    let mut scratch = format::Scratch::new();
+    let mut found = Vec::new();
+    for number in 0..capture.blocks().len() {
+        let block = capture.block(number, &mut scratch)?;
+        let contexts = block.contexts()?;
+        let rows = block.event_codes()?.iter().zip(block.context_codes()?).zip(block.marks()?);
+        for ((code, context), marks) in rows {
+            let is_event = block.event_list().get(usize::from(*code)) == Some(&event);
+            let is_theirs = || contexts.get(*context).is_some_and(|it| it.comm == comm.as_bytes());
+            if is_event && (comm.is_empty() || is_theirs()) {
+                found.push(events::Marks(*marks));
+            }
+        }
+    }
+    Ok(found)
+}
+
 pub fn info(file: &Path) -> Result<Value, Failed> {
     Ok(serde_json::from_str(&tracer_ok(&["info", path(file)?, "-o", "json"])?)?)
 }

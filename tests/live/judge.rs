@@ -180,7 +180,7 @@ impl World {
                 let exe = row["executable"]["path"].as_str().unwrap_or_default();
                 let mnt_ns = number(row, "mountNamespace");
                 Some(match value.split_once(':') {
-                    Some(("host", path)) => mnt_ns == self.host_mnt_ns.into() && like(path, exe),
+                    Some(("host", path)) => mnt_ns == i128::from(self.host_mnt_ns) && like(path, exe),
                     Some((ns, path)) => mnt_ns.to_string() == ns && like(path, exe),
                     None => like(value, exe),
                 })

@@ -1,26 +1,34 @@
 //! Tests on the running kernel: they record for real, so they need root and BTF. Without, each is reported as ignored.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod acts;
 mod compat;
 mod containers;
+mod cut;
 mod debugging;
 mod descriptors;
 mod disk;
 #[path = "../docker/mod.rs"]
 mod docker;
 mod evidence;
+mod execs;
 mod filters;
 mod flight;
 mod host;
+mod identity;
 mod judge;
 mod losses;
 mod masks;
+mod memory;
 mod numbers;
 mod only_matched;
 mod output;
+mod overlap;
+mod paths;
 mod policies;
 mod recording;
 mod reuse;
+mod seccomp;
 mod sets;
 mod workload;
 
@@ -50,6 +58,11 @@ fn main() {
     {
         losses::run(what, seconds);
     }
+    if let [_, flag, act @ ..] = own.as_slice()
+        && flag == acts::FLAG
+    {
+        acts::run(act);
+    }
     let mut arguments = Arguments::from_args();
     // Each records the whole host: one that floods it would disturb the others' times.
     arguments.test_threads.get_or_insert(1);
@@ -73,6 +86,13 @@ fn main() {
         disk::TESTS,
         flight::TESTS,
         output::TESTS,
+        paths::TESTS,
+        identity::TESTS,
+        seccomp::TESTS,
+        execs::TESTS,
+        cut::TESTS,
+        overlap::TESTS,
+        memory::TESTS,
     ]
     .concat();
     let groups = [

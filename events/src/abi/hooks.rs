@@ -45,7 +45,8 @@ hooks! {
         cmdpath, pathname, dev, inode, ctime, inode_mode, argv, interp, stdin_type, stdin_path, invoked_from_kernel,
         prev_comm, env,
     ];
-    ProcessExit = 2 "sched_process_exit" [exit_code, signal_code, process_group_exit];
+    // The task is told so that an exec that it died in is found.
+    ProcessExit = 2 "sched_process_exit" [exit_code, signal_code, process_group_exit, task];
     TaskRename = 3 "task_rename" [old_name, new_name];
     SignalGenerate = 4 "signal_generate" [sig, code, target_comm, target_pid, target_tid, group, result];
     CgroupMkdir = 5 "cgroup_mkdir" [cgroup_id, cgroup_path, hierarchy_id];

@@ -36,6 +36,9 @@ macro_rules! kernel_layout {
                 real_cred: ptr Cred = ["real_cred"];
                 signal: ptr Signal = ["signal"];
                 exit_code: num u32 = ["exit_code"];
+                seccomp_mode: num u32 = ["seccomp.mode"] or absent;
+                pending: at u8 = ["pending.signal"] or absent;
+                blocked: at u8 = ["blocked"] or absent;
                 comm: at u8 = ["comm"];
             }
             Cred cred CredLayout "cred" {

@@ -55,6 +55,9 @@ pub struct WriteState {
     /// A file that is to be sent.
     pub file: u64,
     pub dentry: u64,
+    pub mount: u64,
+    /// Where the walk of a path has come to: dentry and mount.
+    pub walk: [u64; 2],
     /// Files that the call's descriptors stand for, by [`super::files::found`]; 0 is none.
     pub found: [u64; super::files::found::COUNT],
 }

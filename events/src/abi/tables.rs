@@ -44,12 +44,13 @@ pub struct Config {
     pub remembers: u32,
     /// Whether hooks are entered by kprobes, which find arguments in registers, rather than by trampolines.
     pub kprobes: u32,
+    /// Whether the kernel says at the end of a task whether it is the last of its process (6.16 and later).
+    pub tells_last: u32,
     /// BTF's id of `struct files_struct`, where the kernel has `bpf_rdonly_cast` (6.2 and later); else 0.
     pub files_type: u32,
     /// Whether programs keep others from preempting them while they write: the kernel has functions for it, and lets
     /// global functions be called meanwhile (6.15 and later).
     pub disables_preemption: u32,
-    pub spare: u32,
     /// Which hooks are wanted, a bit for each.
     pub hooks: [u64; 2],
     /// Which of them matter most: see [`Config::kept_back`].
@@ -76,9 +77,9 @@ impl Config {
         regs_offset: 0,
         remembers: 0,
         kprobes: 0,
+        tells_last: 0,
         files_type: 0,
         disables_preemption: 0,
-        spare: 0,
         hooks: [0; 2],
         vital_hooks: [0; 2],
         excluded: [0; 16],
@@ -125,7 +126,8 @@ impl SyscallEntry {
     pub const WANTED: u8 = 1;
     /// Where the four bytes from `first` on are.
     pub const DESCRIPTORS_OFFSET: usize = core::mem::offset_of!(SyscallEntry, first);
-    /// An execve: a successful one has its arguments from elsewhere.
+    /// An exec. A successful one has its arguments from elsewhere, and its exit is told of even where the call is not
+    /// wanted: the kernel then says `execve`, whichever exec it was.
     pub const EXEC: u8 = 2;
     /// Passes whatever the task is: something is derived from it, or its entry has been sent ahead.
     pub const KEPT: u8 = 4;
@@ -135,6 +137,8 @@ impl SyscallEntry {
     pub const UNKNOWN: u8 = 16;
     /// Recorded while others are refused: see [`Config::kept_back`].
     pub const VITAL: u8 = 32;
+    /// It fills one argument and reads another, which may lie where it fills.
+    pub const OVERLAPS: u8 = 64;
 }
 
 const _: () = assert!(core::mem::size_of::<SyscallEntry>() == 64);
@@ -170,6 +174,12 @@ pub mod role {
     pub const CHANGES_CREDENTIALS: u8 = 6;
     /// May have given directories or mounts other names.
     pub const MOVES_NAMES: u8 = 7;
+    /// Closes the descriptors of a range.
+    pub const CLOSES_RANGE: u8 = 8;
+    /// Gives two descriptors, in the array that argument 0 points to.
+    pub const GIVES_PAIR_0: u8 = 9;
+    /// The same of argument 3.
+    pub const GIVES_PAIR_3: u8 = 10;
     /// From here on: stand-ins for hooks, from what the call did.
     pub const STAND_INS: u8 = 16;
     /// Maps a file that argument 4 describes.

@@ -5,6 +5,7 @@ use events::abi::{bits, files::found, form, hooks::Hook};
 
 use super::process::{change_time_ns, header};
 use crate::{
+    capture::user_or_zero,
     context::current,
     descriptors::refer,
     emit::Writer,
@@ -52,6 +53,9 @@ pub extern "C" fn files_opened(room: u64, at: u64, context: u64, fd: u64, pathna
         unsafe { bpf_probe_read_user_str(writer.blob_bytes().cast(), writer.string_bound(), pointer(pathname)) };
     if read > 0 && read <= 4096 {
         writer.end_blob(5, form::PLAIN, read as u32 - 1);
+        if read as u32 == writer.string_bound() && user_or_zero::<u8>(pathname + read as u64 - 1) != 0 {
+            marks |= super::process::cut(5);
+        }
     } else {
         marks |= super::process::lost(5);
     }

@@ -74,9 +74,15 @@ fn fork_record(writer: &mut Writer, context: u64, child: *const u8, flags: u64) 
 }
 
 #[btf_tracepoint(function = "sched_process_exit")]
-pub fn sched_process_exit(_ctx: BtfTracePointContext) -> i32 {
+pub fn sched_process_exit(ctx: BtfTracePointContext) -> i32 {
     let _undisturbed = Undisturbed::begin();
-    if config!(modern) != 0 { on_task_exit::<true>() } else { on_task_exit::<false>() };
+    // Two that end at once both see that nobody lives any more: only the kernel knows whose end was the process's.
+    let is_last = if config!(tells_last) != 0 {
+        ctx.arg::<u64>(1) & 0xff != 0
+    } else {
+        current::<false>().signal().live() == 0
+    };
+    if config!(modern) != 0 { on_task_exit::<true>(is_last) } else { on_task_exit::<false>(is_last) };
     0
 }
 
@@ -84,9 +90,9 @@ pub fn sched_process_exit(_ctx: BtfTracePointContext) -> i32 {
 const SIGNAL_GROUP_EXIT: u32 = 4;
 
 #[inline(always)]
-fn on_task_exit<const TYPED: bool>() -> Option<()> {
+fn on_task_exit<const TYPED: bool>(is_last: bool) -> Option<()> {
     let task = current::<TYPED>();
-    if scopes!(lineage) != 0 && task.signal().live() == 0 {
+    if scopes!(lineage) != 0 && is_last {
         scopes::disinherit(task.tgid());
     }
     let place = Place::of(task)?;
@@ -94,25 +100,25 @@ fn on_task_exit<const TYPED: bool>() -> Option<()> {
     let context = place.id(&mut writer, task);
     syscalls::append_exit(&mut writer, task, context);
     let started = writer.start(Hook::ProcessExit.words());
-    let signal = task.signal();
-    let is_last = signal.live() == 0;
-    // What the parent is told of the process: the last thread may be one of the kernel's, with a status of its own.
-    let code = if !is_last {
-        task.exit_code()
-    } else if signal.flags() & SIGNAL_GROUP_EXIT != 0 {
-        signal.group_exit_code()
-    } else {
-        task.group_leader().exit_code()
-    };
+    let code = if is_last { process_exit_code() } else { task.exit_code() };
     writer.set_word(started, 0, (code >> 8 & 0xff) as u64);
     writer.set_word(started, 1, (code & 0x7f) as u64);
     writer.set_word(started, 2, is_last as u64);
+    writer.set_word(started, 3, task.0 as u64);
     writer.end(started, header(Hook::ProcessExit, context, 0));
     if !writer.commit() {
         place.forget();
     }
-    place.set_gone();
+    place.set_gone(task);
     Some(())
+}
+
+/// What the parent is told of the process, whose last thread may have ended with another code.
+#[inline(always)]
+fn process_exit_code() -> u32 {
+    let task = current::<false>();
+    let signal = task.signal();
+    if signal.flags() & SIGNAL_GROUP_EXIT != 0 { signal.group_exit_code() } else { task.group_leader().exit_code() }
 }
 
 #[btf_tracepoint(function = "sched_process_exec")]
@@ -247,7 +253,7 @@ fn exec_record(writer: &mut Writer, started: Started, bprm: *const u8) -> u32 {
     let stdin = File::<false>(probe(task.files().fdt().fd()));
     if !stdin.is_null() {
         writer.set_word(started, 8, (stdin.inode().mode() & S_IFMT) as u64);
-        path::append(writer, 9, stdin);
+        marks |= marks_of(9, path::append(writer, 9, stdin));
     }
     writer.set_word(started, 10, task.real_parent().is_kernel_thread() as u64);
     if config!(environment) != 0 {
@@ -259,7 +265,9 @@ fn exec_record(writer: &mut Writer, started: Started, bprm: *const u8) -> u32 {
 /// Time of an inode's last change, ns since 1970.
 #[inline(always)]
 pub fn change_time_ns(inode: Inode<false>) -> u64 {
-    inode.ctime_sec().wrapping_mul(1_000_000_000).wrapping_add(inode.ctime_nsec() as u64)
+    // From 6.13 on the highest bit says that somebody has asked for the time (`I_CTIME_QUERIED`).
+    const NANOSECONDS: u32 = u32::MAX >> 1;
+    inode.ctime_sec().wrapping_mul(1_000_000_000).wrapping_add((inode.ctime_nsec() & NANOSECONDS) as u64)
 }
 
 /// Marks of an argument by how its path came out.
@@ -267,7 +275,7 @@ pub fn change_time_ns(inode: Inode<false>) -> u64 {
 pub fn marks_of(position: u32, outcome: Outcome) -> u32 {
     match outcome {
         Outcome::Whole => 0,
-        Outcome::Cut => cut(position),
+        Outcome::Cut => bits::PARTIAL | cut(position),
         Outcome::Lost => lost(position),
     }
 }
@@ -307,14 +315,16 @@ fn read_kernel_string(writer: &mut Writer, arg: u8, string: *const u8) -> u32 {
         return lost(arg as u32);
     }
     writer.end_blob(arg, form::PLAIN, read as u32 - 1);
-    0
+    // A string that just fits looks like one that was cut: the byte in the NUL's place tells.
+    let is_cut = read == BOUND as i64 && probe::<u8>(string.wrapping_add(BOUND as usize - 1)) != 0;
+    if is_cut { cut(arg as u32) } else { 0 }
 }
 
 /// Appends a span of the task's memory, such as its argv, as a blob. Returns marks.
 #[inline(always)]
 fn span(writer: &mut Writer, arg: u8, from: u64, to: u64) -> u32 {
     const PIECE: u64 = 4096;
-    const PIECES: u64 = 4;
+    const PIECES: u64 = 8;
     let whole = to.wrapping_sub(from);
     let length = if whole > PIECE * PIECES { PIECE * PIECES } else { whole };
     let start = writer.at + BLOB_HEADER_BYTES as u64;
@@ -337,6 +347,6 @@ fn span(writer: &mut Writer, arg: u8, from: u64, to: u64) -> u32 {
     if done == 0 && whole != 0 {
         return lost(arg as u32);
     }
-    writer.end_blob(arg, form::PLAIN, done as u32 & 0x7fff);
+    writer.end_blob(arg, form::PLAIN, done as u32 & 0xffff);
     if done < whole { cut(arg as u32) } else { 0 }
 }

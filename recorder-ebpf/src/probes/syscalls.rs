@@ -249,7 +249,7 @@ pub fn append<const TYPED: bool, const ALL: bool>(
         let call = Call { ret: header.ret, slot: header.slot, compat: compat || is_narrow, started };
         marks |= capture::follow::<ALL>(writer, &call);
     }
-    descriptors.refer(writer);
+    marks |= descriptors.refer(writer);
     writer.end(started, RecordHeader { words, marks, ..header });
 }
 
@@ -262,19 +262,30 @@ pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
 
 #[inline(always)]
 fn on_exit<const TYPED: bool>(ctx: &BtfTracePointContext) -> Option<()> {
+    /// What stands as the result until a call has been made (ENOSYS).
+    const NOTHING_DONE: i64 = -38;
     let regs = Regs::<true>(ctx.arg(0));
-    let ret: i64 = ctx.arg(1);
+    let mut ret: i64 = ctx.arg(1);
     let task = current::<TYPED>();
     let compat = task.compat();
     let Some(Numbered { slot, is_narrow }) = slot_of(regs.number(), compat, ret) else {
         unknown_calls::unknown_call(regs.number() as u64, ret as u64);
         return None;
     };
+    // A call that was taken back has its number where its result would be.
+    let is_blocked = ret == regs.number() as i64 && task.is_taken_back();
+    if is_blocked {
+        ret = NOTHING_DONE;
+    }
     let entry = entry(slot);
     let flags = flags(entry);
+    let is_done_exec = flags & SyscallEntry::EXEC != 0 && ret == 0;
     // SAFETY: an entry of a static table.
     let mut role = unsafe { core::ptr::read_volatile(&raw const (*entry).role) };
-    let mut is_wanted = flags & SyscallEntry::WANTED != 0;
+    let mut is_wanted = flags & SyscallEntry::WANTED != 0 || is_done_exec;
+    if is_done_exec && config!(remembers) != 0 {
+        descriptors::descriptors_forget(role::CLOSES_RANGE as u64, 0);
+    }
     if !is_wanted && role == role::NONE {
         if flags & SyscallEntry::UNKNOWN != 0 {
             unknown_calls::unknown_call(regs.number() as u64, ret as u64);
@@ -285,6 +296,16 @@ fn on_exit<const TYPED: bool>(ctx: &BtfTracePointContext) -> Option<()> {
     if role == role::MOVES_NAMES {
         if ret >= 0 {
             descriptors::names_moved();
+        }
+        if !is_wanted {
+            return None;
+        }
+        role = role::NONE;
+    }
+    if role >= role::CLOSES_RANGE && role <= role::GIVES_PAIR_3 {
+        if ret >= 0 {
+            let pair = if role == role::GIVES_PAIR_3 { 3 } else { 0 };
+            descriptors::descriptors_forget(role as u64, regs.argument(pair, compat));
         }
         if !is_wanted {
             return None;
@@ -339,11 +360,17 @@ fn on_exit<const TYPED: bool>(ctx: &BtfTracePointContext) -> Option<()> {
             kind: kind::EVENT,
             context,
             ret,
-            marks: if compat { bits::COMPAT } else { 0 },
+            marks: if compat { bits::COMPAT } else { 0 } | if is_blocked { bits::BLOCKED } else { 0 },
             ..RecordHeader::default()
         };
-        let is_done_exec = flags & SyscallEntry::EXEC != 0 && ret == 0;
-        append::<true, true>(&mut writer, entry, regs, header, compat, is_narrow, !is_done_exec, descriptors);
+        if is_done_exec {
+            // The registers are those of the new program. Its arguments have been sent, under the task's address.
+            let started = writer.start(1);
+            writer.set_word(started, 0, task.0 as u64);
+            writer.end(started, RecordHeader { kind: kind::EXECED, words: 1, ..header });
+        } else {
+            append::<true, true>(&mut writer, entry, regs, header, compat, is_narrow, true, descriptors);
+        }
     } else {
         writer.end_here();
     }
@@ -373,8 +400,9 @@ fn exec_entry<const TYPED: bool, const REGS: bool>(regs: Regs<REGS>) -> Option<(
     let header = RecordHeader {
         slot: slot as u16,
         kind: kind::ENTRY,
-        // Whose it is: the context will be another when the call returns.
-        ret: task.tgid() as i64,
+        // Whose it is: a thread that execs has its leader's number when the call returns, and its own when it fails.
+        ret: writer.forget(task.0 as u64) as i64,
+        context: task.pid() as u64,
         marks: bits::AT_ENTRY | if compat { bits::COMPAT } else { 0 },
         ..RecordHeader::default()
     };

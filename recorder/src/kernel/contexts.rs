@@ -29,7 +29,6 @@ const GRACE_NS: u64 = 10_000_000_000;
 #[derive(Clone, Copy, Debug)]
 pub struct Known {
     pub id: u32,
-    pub pid: u32,
     pub tid: u32,
     /// Hash of the program's path, which many contexts share.
     path: u64,
@@ -92,7 +91,7 @@ impl Contexts {
     /// Takes a context with the path that was read of it.
     fn take(&mut self, wire_id: u64, time_ns: u64, wire: &WireContext, sink: &mut impl Records) {
         let path = self.hasher.hash_one(&self.path);
-        let known = Known { id: self.new_id(), pid: wire.pid, tid: wire.tid, path };
+        let known = Known { id: self.new_id(), tid: wire.tid, path };
         announce(known.id, wire, &self.path, sink);
         self.know(wire_id, known, self.path.len(), sink);
         let thread = self.of_thread.entry(wire.tid).or_default();
@@ -141,7 +140,7 @@ impl Contexts {
     /// Announces who had a socket when the recording began. Sockets refer to it as long as they are there.
     pub fn add_owner(&mut self, owner: &SocketOwner, sink: &mut impl Records) {
         let path = self.hasher.hash_one(&owner.exe);
-        let known = Known { id: self.new_id(), pid: owner.context.pid, tid: owner.context.tid, path };
+        let known = Known { id: self.new_id(), tid: owner.context.tid, path };
         announce(known.id, &owner.context, &owner.exe, sink);
         self.know(owner.id, known, owner.exe.len(), sink);
     }

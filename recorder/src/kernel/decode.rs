@@ -9,6 +9,7 @@ use events::{
         region::LARGEST_WRITE,
     },
     dirents,
+    marks::PARTIAL_PATH,
 };
 
 use super::{
@@ -150,15 +151,20 @@ pub fn blobs(record: &[u8], words: u8) -> impl Iterator<Item = Blob> {
     })
 }
 
-/// Appends the path whose components stand last first, each with a NUL.
-pub fn append_path(components: &[u8], is_pseudo: bool, out: &mut Vec<u8>) {
+/// Appends the path whose components stand last first, each with a NUL. One whose front is missing begins with
+/// [`PARTIAL_PATH`], so that it does not pass for the absolute path of something else.
+pub fn append_path(components: &[u8], form: u8, out: &mut Vec<u8>) {
     let components = components.strip_suffix(&[0]).unwrap_or(components);
+    match form {
+        form::PARTIAL_PATH => out.extend_from_slice(PARTIAL_PATH),
+        form::PSEUDO_PATH if !components.is_empty() => {}
+        _ => out.push(b'/'),
+    }
     if components.is_empty() {
-        out.push(b'/');
         return;
     }
     for (i, component) in components.rsplit(|b| *b == 0).enumerate() {
-        if i > 0 || !is_pseudo {
+        if i > 0 {
             out.push(b'/');
         }
         out.extend_from_slice(component);
@@ -169,7 +175,7 @@ pub fn append_path(components: &[u8], is_pseudo: bool, out: &mut Vec<u8>) {
 pub fn context_path(record: &[u8], words: u8, out: &mut Vec<u8>) {
     for blob in blobs(record, words).take(1) {
         if let Some(bytes) = record.get(blob.bytes()) {
-            append_path(bytes, blob.form == form::PSEUDO_PATH, out);
+            append_path(bytes, blob.form, out);
         }
     }
 }
@@ -383,7 +389,7 @@ impl Arguments {
         let file = if has_file { files.get(blob.place, id) } else { files.number(blob.place, id, number) };
         let Some(file) = file else { return };
         if file.is_cut {
-            *marks = marks.cut_arg(position);
+            *marks = marks.partial_arg(position);
         }
         if file.text().is_empty() {
             return;
@@ -413,16 +419,16 @@ impl Arguments {
         let start = self.made.len();
         match blob.form {
             form::PLAIN => self.put(position, Holder::Record, blob),
-            form::PATH | form::PSEUDO_PATH => {
+            form::PATH | form::PSEUDO_PATH | form::PARTIAL_PATH => {
                 let bytes = record.get(blob.bytes()).unwrap_or_default();
-                append_path(bytes, blob.form == form::PSEUDO_PATH, &mut self.made);
+                append_path(bytes, blob.form, &mut self.made);
                 self.put_made(position, start);
             }
             form::FILE => {
                 let id = u64_at(record, blob.start as usize).unwrap_or(0);
                 let Some(file) = files.get(blob.place, id) else { return };
                 if file.is_cut {
-                    *marks = marks.cut_arg(position);
+                    *marks = marks.partial_arg(position);
                 }
                 if file.text().is_empty() {
                     *marks = marks.lost_arg(position);

@@ -2,8 +2,9 @@
 
 use events::{
     EventId, Marks, Raw,
-    abi::{RecordHeader, Slot, hooks::Hook, kind},
+    abi::{HEADER_BYTES, RecordHeader, Slot, hooks::Hook, kind},
 };
+
 use hashbrown::HashMap;
 
 use super::{
@@ -11,17 +12,13 @@ use super::{
     clock::BootOffset,
     contexts::Contexts,
     decode::{self, Arguments, MAX_ARGS, SlotReader},
+    execs::Execs,
     files::Files,
     order::{Stream, earliest},
     region::{Dropped, Regions},
     socket_list::SocketOwner,
     tables::SlotEvent,
 };
-
-/// Entries of execs that wait for their exit, at most, and their bytes once there are more than a few.
-const PENDING: usize = 4096;
-const PENDING_FEW: usize = 64;
-const PENDING_BYTES: usize = 16 << 20;
 
 /// What reading needs to remember between drains.
 #[derive(Debug)]
@@ -37,8 +34,7 @@ pub struct Drain {
     /// To be announced before all others.
     owners: Vec<SocketOwner>,
     arguments: Arguments,
-    /// Entries of execs, by thread group id.
-    pending: HashMap<u32, Vec<u8>>,
+    execs: Execs,
     offset: BootOffset,
     released_ns: u64,
     losses: Losses,
@@ -55,7 +51,7 @@ impl Drain {
             files: Files::default(),
             owners,
             arguments: Arguments::default(),
-            pending: HashMap::new(),
+            execs: Execs::default(),
             offset: BootOffset::measure(),
             released_ns: 0,
             losses: Losses {
@@ -169,10 +165,10 @@ impl Drain {
         match header.kind {
             kind::CONTEXT => self.contexts.add(header, record, sink),
             kind::FILE => self.files.add(header, record),
-            kind::ENTRY => {
-                if self.may_wait(record.len()) {
-                    self.pending.insert(header.ret as u32, record.to_vec());
-                }
+            kind::ENTRY => self.execs.begin(header, record),
+            kind::EXECED => {
+                self.execed(header, record, sink);
+                return 1;
             }
             kind::EVENT => {
                 self.event(header, record, sink);
@@ -183,92 +179,56 @@ impl Drain {
         0
     }
 
-    /// Whether one more entry of an exec may wait for its exit.
-    fn may_wait(&self, bytes: usize) -> bool {
-        self.pending.len() < PENDING_FEW
-            || self.pending.len() < PENDING
-                && self.pending.values().map(Vec::len).sum::<usize>() + bytes <= PENDING_BYTES
-    }
-
     fn event(&mut self, header: &RecordHeader, record: &[u8], sink: &mut impl Records) {
         let Some(reader) = self.slots.get(header.slot as usize).and_then(Option::as_ref) else {
             self.losses.malformed.push(header.cpu);
             return;
         };
-        let known = self.contexts.get(header.context);
-        let mut marks = 0;
-        if known.is_none() {
-            marks |= Marks::NO_CONTEXT;
-        }
-        if header.time_ns < self.released_ns {
-            marks |= Marks::LATE;
-        }
-        self.released_ns = self.released_ns.max(header.time_ns);
-        if reader.slot.is_state_only {
-            marks |= Marks::STATE_ONLY;
-        }
-        let time_ns = self.offset.boot_ns(header.time_ns);
-        let context = known.map_or(UNKNOWN_CONTEXT, |known| known.id);
-        let files = &mut self.files;
-        let mut give = |header: &RecordHeader,
-                        reader: &SlotReader,
-                        arguments: &mut Arguments,
-                        record: &[u8],
-                        more: u32| {
-            let (slot, ret) = (&reader.slot, reader.result(header));
-            arguments.read(
-                reader,
-                header,
-                record,
-                files,
-                |args: &[Raw<'_>], marks: Marks, directory: &[u8]| {
-                    let marks = Marks(marks.0 | more);
-                    let record =
-                        Record { time_ns, event: slot.event.id, cpu: header.cpu, context, ret, marks, args };
-                    if !slot.is_hidden {
-                        sink.record(&record);
-                    }
-                    for stand_in in slot.stand_ins.iter().filter(|it| it.applies(args, ret)) {
-                        let mut own = [Raw::Missing; MAX_ARGS];
-                        let count = stand_in.args.len().min(MAX_ARGS);
-                        let absolute = stand_in.absolute(args, directory);
-                        let marks = stand_in.fill(args, &absolute, ret, marks, &mut own);
-                        let args = own.get(..count).unwrap_or_default();
-                        sink.record(&Record { event: stand_in.event.id, ret: 0, marks, args, ..record });
-                    }
-                },
-            );
-        };
-        let is_exit = header.slot == Hook::ProcessExit.slot();
-        let pid = known.map(|known| known.pid);
+        let told = self.contexts.told(header, &mut self.released_ns, self.offset);
         if reader.slot.is_exec
-            && let Some(entry) = pid.and_then(|pid| self.pending.remove(&pid))
-            && header.ret == 0
-            && let Some(entry_header) = decode::header(&entry)
+            && let Some(tid) = told.tid
         {
-            // The arguments as they were before the old memory went, and the result.
-            let header = RecordHeader {
-                words: entry_header.words,
-                marks: header.marks | entry_header.marks & !Marks::AT_ENTRY,
-                ..*header
-            };
-            give(&header, reader, &mut self.arguments, &entry, marks);
-        } else {
-            // Other threads of a process end while one of them execs; only the last one's end is that of the exec.
-            if is_exit
-                && decode::word(record, 2).is_some_and(|is_last| is_last != 0)
-                && let Some(entry) = pid.and_then(|pid| self.pending.remove(&pid))
-                && let Some(entry_header) = decode::header(&entry)
-                && let Some(reader) = self.slots.get(entry_header.slot as usize).and_then(Option::as_ref)
-            {
-                // It died in the exec: there is no result.
-                let header = RecordHeader { ret: 0, cpu: header.cpu, ..entry_header };
-                give(&header, reader, &mut self.arguments, &entry, marks);
-            }
-            give(header, reader, &mut self.arguments, record, marks);
+            self.execs.fail(tid);
         }
+        let is_exit = header.slot == Hook::ProcessExit.slot();
+        if is_exit
+            && let Some(entry) = decode::word(record, EXITED_TASK).and_then(|task| self.execs.end(task))
+            && let Some(entry_header) = decode::header(&entry)
+            && let Some(reader) = self.slots.get(entry_header.slot as usize).and_then(Option::as_ref)
+        {
+            // It died in the exec: there is no result.
+            let header = RecordHeader { ret: 0, cpu: header.cpu, ..entry_header };
+            told.give(&header, reader, &entry, &mut self.arguments, &mut self.files, sink);
+        }
+        told.give(header, reader, record, &mut self.arguments, &mut self.files, sink);
         if is_exit {
             self.contexts.end(header.context, header.time_ns);
+        }
+    }
+
+    /// An exec has succeeded: the arguments as they were before the old memory went, and the result.
+    fn execed(&mut self, header: &RecordHeader, record: &[u8], sink: &mut impl Records) {
+        let told = self.contexts.told(header, &mut self.released_ns, self.offset);
+        let entry = decode::word(record, 0).and_then(|task| self.execs.end(task));
+        if let Some(entry) = entry
+            && let Some(entry_header) = decode::header(&entry)
+            && let Some(reader) = self.slots.get(entry_header.slot as usize).and_then(Option::as_ref)
+        {
+            let header = RecordHeader {
+                slot: entry_header.slot,
+                words: entry_header.words,
+                // Whether it is a 32-bit call is the old program's affair.
+                marks: entry_header.marks & !Marks::AT_ENTRY | header.marks & !Marks::COMPAT,
+                ..*header
+            };
+            told.give(&header, reader, &entry, &mut self.arguments, &mut self.files, sink);
+        } else if let Some(reader) = self.slots.get(header.slot as usize).and_then(Option::as_ref) {
+            // Its entry was lost, and with it the arguments; the words of the record are none.
+            let lost =
+                (0..reader.slot.event.args.len()).fold(Marks(header.marks), |marks, at| marks.lost_arg(at));
+            let header = RecordHeader { words: 0, length: HEADER_BYTES as u32, marks: lost.0, ..*header };
+            let bare = record.get(..HEADER_BYTES).unwrap_or_default();
+            told.give(&header, reader, bare, &mut self.arguments, &mut self.files, sink);
         }
     }
 
@@ -299,6 +259,81 @@ impl Drain {
     /// When losses were last looked at (monotonic clock).
     pub fn losses_since_ns(&self) -> u64 {
         self.losses.since_ns
+    }
+}
+
+/// The word of a process's exit that is the address of its task.
+const EXITED_TASK: usize = 3;
+
+/// What is common to all events that one record gives.
+struct Told {
+    time_ns: u64,
+    /// As the sink knows it.
+    context: u32,
+    tid: Option<u32>,
+    marks: u32,
+}
+
+impl Contexts {
+    fn told(&mut self, header: &RecordHeader, released_ns: &mut u64, offset: BootOffset) -> Told {
+        let known = self.get(header.context);
+        let mut marks = 0;
+        if known.is_none() {
+            marks |= Marks::NO_CONTEXT;
+        }
+        if header.time_ns < *released_ns {
+            marks |= Marks::LATE;
+        }
+        *released_ns = (*released_ns).max(header.time_ns);
+        Told {
+            time_ns: offset.boot_ns(header.time_ns),
+            context: known.map_or(UNKNOWN_CONTEXT, |known| known.id),
+            tid: known.map(|known| known.tid),
+            marks,
+        }
+    }
+}
+
+impl Told {
+    /// Gives the sink the event of a record, and what the call stands in for.
+    fn give(
+        &self,
+        header: &RecordHeader,
+        reader: &SlotReader,
+        record: &[u8],
+        arguments: &mut Arguments,
+        files: &mut Files,
+        sink: &mut impl Records,
+    ) {
+        let (slot, ret) = (&reader.slot, reader.result(header));
+        let more = self.marks | if slot.is_state_only { Marks::STATE_ONLY } else { 0 };
+        arguments.read(reader, header, record, files, |args: &[Raw<'_>], marks: Marks, directory: &[u8]| {
+            let marks = Marks(marks.0 | more);
+            let record = Record {
+                time_ns: self.time_ns,
+                event: slot.event.id,
+                cpu: header.cpu,
+                context: self.context,
+                ret,
+                marks,
+                args,
+            };
+            if !slot.is_hidden {
+                sink.record(&record);
+            }
+            // A call that was taken back did nothing, not even fail.
+            if marks.has(Marks::BLOCKED) {
+                return;
+            }
+            for stand_in in slot.stand_ins.iter().filter(|it| it.applies(args, ret)) {
+                let mut own = [Raw::Missing; MAX_ARGS];
+                let count = stand_in.args.len().min(MAX_ARGS);
+                let absolute = stand_in.absolute(args, directory);
+                let marks = stand_in.fill(args, &absolute, ret, marks, &mut own);
+                let args = own.get(..count).unwrap_or_default();
+                sink.record(&Record { event: stand_in.event.id, ret: 0, marks, args, ..record });
+            }
+        });
     }
 }
 

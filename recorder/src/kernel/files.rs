@@ -103,8 +103,8 @@ fn describe(record: &[u8], words: u8, out: &mut Vec<u8>) {
     let Some(path) = decode::blobs(record, words).find(|blob| blob.arg == part::PATH) else { return };
     let Some(components) = record.get(path.bytes()) else { return };
     let file_system = blob(record, words, part::FILE_SYSTEM);
-    if path.form == form::PATH {
-        decode::append_path(components, false, out);
+    if path.form != form::PSEUDO_PATH {
+        decode::append_path(components, path.form, out);
         if number(word::UNLINKED) != 0 {
             out.extend_from_slice(b" (deleted)");
         }

@@ -349,6 +349,8 @@ fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, Made), 
         regs_offset: 16_384 - 168,
         remembers: tables.remembers().into(),
         kprobes: (plan.kind() == Some(Kind::Kprobe)).into(),
+        tells_last: (btf.tracepoint_arguments("sched_process_exit").map(|bytes| bytes.len()) == Some(2))
+            .into(),
         files_type: cast.map_or(0, |cast| cast.files_type),
         disables_preemption: preemption.is_some().into(),
         hooks: halves(tables.hooks),

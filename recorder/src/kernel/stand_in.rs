@@ -4,7 +4,7 @@
 //! name, when the call succeeded: marked as a stand-in, in the same context and at the same time. What only the kernel
 //! knows (which file an open really opened) the programs record themselves.
 
-use events::{ArgKind, Event, EventId, Marks, Raw, Source, catalogue};
+use events::{ArgKind, Event, EventId, Marks, Raw, Source, catalogue, marks::PARTIAL_PATH};
 
 /// Where an argument of the hook's event comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -228,7 +228,7 @@ impl StandIn {
                 Some((number, stands_for)) if number as i32 != AT_FDCWD => stands_for,
                 _ => directory,
             };
-            if begins_at.starts_with(b"/") {
+            if begins_at.starts_with(b"/") || begins_at.starts_with(PARTIAL_PATH) {
                 absolute.push((at, join(begins_at, path)));
             }
         }
@@ -278,7 +278,12 @@ impl StandIn {
                         filled = filled.cut_arg(position);
                     }
                     match known {
-                        Some((_, path)) => Raw::Bytes(path),
+                        Some((_, path)) => {
+                            if path.starts_with(PARTIAL_PATH) {
+                                filled = filled.partial_arg(position);
+                            }
+                            Raw::Bytes(path)
+                        }
                         None => as_kind(arg.kind, args.get(theirs).copied().unwrap_or(Raw::Missing)),
                     }
                 }

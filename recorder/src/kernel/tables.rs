@@ -135,6 +135,7 @@ impl Tables {
         tables.set_roles(plan);
         tables.set_descriptors();
         tables.set_vital_calls();
+        tables.set_execs();
         if let Some(lowered) = &options.scopes {
             tables.scopes = early_drop::apply(lowered, &mut tables);
         }
@@ -187,8 +188,8 @@ impl Tables {
     fn set_descriptors(&mut self) {
         const READDRESSED: [&str; 3] = ["bind", "connect", "listen"];
         // A name that changes in these ways changes the paths of open files without their knowing.
-        const MOVES: [&str; 7] =
-            ["rename", "renameat", "renameat2", "mount", "move_mount", "pivot_root", "umount2"];
+        const MOVES: [&str; 8] =
+            ["rename", "renameat", "renameat2", "mount", "move_mount", "pivot_root", "umount", "umount2"];
         self.set_descriptor("close", descriptor::CLOSED);
         for name in READDRESSED {
             self.set_descriptor(name, descriptor::READDRESSED);
@@ -199,9 +200,28 @@ impl Tables {
                 self.set_descriptor(name, descriptor::RETURNED);
             }
         }
+        if self.remembers() {
+            self.set_role("close_range", role::CLOSES_RANGE);
+            self.set_role("pipe", role::GIVES_PAIR_0);
+            self.set_role("pipe2", role::GIVES_PAIR_0);
+            self.set_role("socketpair", role::GIVES_PAIR_3);
+        }
         if self.syscalls.iter().any(|entry| entry.first | entry.second | entry.descriptors != 0) {
             for name in MOVES {
                 self.set_role(name, role::MOVES_NAMES);
+            }
+        }
+    }
+
+    /// The kernel says `execve` at the exit of an exec that succeeded, whichever of the execs it was, and the native or
+    /// the 32-bit one by what the new program is: one that is wanted ends in any.
+    fn set_execs(&mut self) {
+        if !self.wants_exec() {
+            return;
+        }
+        for slot in EXECS.iter().flat_map(|name| slots_of(name)) {
+            if let Some(entry) = self.syscalls.get_mut(slot) {
+                entry.flags |= SyscallEntry::EXEC;
             }
         }
     }
@@ -355,6 +375,9 @@ impl Tables {
     }
 }
 
+/// The calls that run another program.
+const EXECS: [&str; 2] = ["execve", "execveat"];
+
 /// The slots of a system call.
 pub fn slots_of(name: &str) -> impl Iterator<Item = usize> {
     let numbers = match catalogue::by_name(name).map(|event| event.source) {
@@ -404,7 +427,7 @@ fn syscall_entry(event: &Event, options: &KernelOptions) -> SyscallEntry {
         captures: capture::captures(event.args),
         ..SyscallEntry::EMPTY
     };
-    if matches!(event.name, "execve" | "execveat") {
+    if EXECS.contains(&event.name) {
         entry.flags |= SyscallEntry::EXEC;
     }
     // Registers 0 to 4 can be told; no call has a descriptor in the last one.
@@ -422,6 +445,16 @@ fn syscall_entry(event: &Event, options: &KernelOptions) -> SyscallEntry {
         {
             entry.followed |= 1 << position;
         }
+    }
+    let followed = |is_filled: bool| {
+        entry.captures.iter().enumerate().any(|(position, capture)| {
+            let is_bytes = capture.op == op::BYTES || capture.op == op::STRING;
+            let fills = capture.dir & !capture::Capture::SAME_IN_COMPAT != 0;
+            entry.followed & 1 << position != 0 && is_bytes && fills == is_filled
+        })
+    };
+    if followed(true) && followed(false) {
+        entry.flags |= SyscallEntry::OVERLAPS;
     }
     entry
 }
