@@ -77,12 +77,17 @@ fn join(captures: &[Capture], sources: &[String]) -> Result<(Header, Vec<Place>)
         let clock = capture.header().clock;
         clock.wall_ns.wrapping_sub(clock.boot_ns)
     };
-    let (mut places, mut hosts) = (Vec::new(), Vec::new());
+    let (mut places, mut hosts, mut recordings) = (Vec::new(), Vec::new(), Vec::new());
     for capture in captures {
         let own = capture.header();
         places.push(Place { host: hosts.len() as u16, shift_ns: wall_of(capture) });
-        hosts.push(own.host.clone());
-        hosts.extend(own.more_hosts.iter().cloned());
+        for (host, at) in own.hosts().zip(0u16..) {
+            hosts.push(host.clone());
+            let mut recording = own.recording_of(at).clone();
+            recording.start_ns = recording.start_ns.wrapping_add(wall_of(capture));
+            recording.previous_head = None;
+            recordings.push(recording);
+        }
         for event in capture.schema().declarations() {
             if !header.schema.iter().any(|known| known.id == event.id) {
                 header.schema.push(event);
@@ -111,6 +116,8 @@ fn join(captures: &[Capture], sources: &[String]) -> Result<(Header, Vec<Place>)
     let mut hosts = hosts.into_iter();
     header.host = hosts.next().unwrap_or_default();
     header.more_hosts = hosts.collect();
+    // What each host recorded; readers go by the first host's, which is why others are refused.
+    header.more_recordings = recordings.into_iter().skip(1).collect();
     Ok((header, places))
 }
 

@@ -65,7 +65,15 @@ struct Header<'a>(&'a Capture);
 impl std::fmt::Debug for Header<'_> {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let header = self.0.header();
-        write!(out, "{} {:?} {:?} {:?}", header.program, header.host, header.recording, header.more_hosts)
+        let format::Header {
+            program, host, recording, more_hosts, more_recordings, provenance, more, ..
+        } = header;
+        let more: Vec<String> =
+            more.values().map(|value| String::from_utf8_lossy(value).into_owned()).collect();
+        write!(
+            out,
+            "{program} {host:?} {recording:?} {more_hosts:?} {more_recordings:?} {provenance:?} {more:?}"
+        )
     }
 }
 
@@ -172,6 +180,20 @@ fn canaries() -> Made {
     recording.policies =
         vec![format!("rules:\n  - event: write\n    filters:\n      - data.buf=*{CANARY}*\n")];
     recording.unavailable = vec![Unavailable { event: "close".into(), reason: canary() }];
+    made.header.recording.more = [("what_comes_later".to_owned(), canary())].into();
+    made.header.more = [("what_comes_later".to_owned(), canary().into_bytes())].into();
+    made.header.more_hosts = vec![format::Host { hostname: canary(), ..made.header.host.clone() }];
+    made.header.more_recordings = vec![made.header.recording.clone()];
+    made.header.provenance = vec![format::Provenance {
+        command: vec![
+            "tracer".into(),
+            "cut".into(),
+            format!("{CANARY}.trz"),
+            "-f".into(),
+            format!("comm={CANARY}"),
+        ],
+        sources: vec![format::SourceCapture { name: canary(), verdict: canary(), ..Default::default() }],
+    }];
     made.sides.push(Side::Users(vec![User { host: 0, uid: 7, name: canary() }]));
     let fds = vec![
         (1, format!("/home/{CANARY}").into_bytes()),

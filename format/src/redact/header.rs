@@ -8,7 +8,7 @@ use events::{ArgKind, catalogue};
 use super::bearing::{Form, StringsAre, TextIs, of_kind};
 use super::rule::What;
 use super::{Judged, Redactor, Subject, forms};
-use crate::Header;
+use crate::{Header, Provenance, Recording, SourceCapture};
 
 /// What ends a word of a filter, a policy or a command line.
 const BETWEEN: &[char] = &['=', '<', '>', '!', ',', ':', ' ', '\t', '\n', '\r', '"', '\''];
@@ -70,29 +70,77 @@ impl Redactor {
                 self.ours(text);
             }
         }
-        let recording = &mut header.recording;
-        for word in &mut recording.command_line {
-            *word = match self.judge(None, Form::Strings(StringsAre::Argv), word.as_bytes()) {
-                Some(judged) => self.treated_text(judged, word),
-                None => self.words(word),
-            };
+        // Every field is named, so that a new one does not compile until it is decided here.
+        let Header {
+            program,
+            host: _,
+            clock: _,
+            schema: _,
+            recording,
+            more_hosts: _,
+            more_recordings,
+            provenance,
+            more,
+        } = header;
+        self.ours(program);
+        // Nobody knows what a later version says there.
+        more.clear();
+        for recording in std::iter::once(recording).chain(more_recordings) {
+            self.recording(recording);
         }
-        for text in recording.filters.iter_mut().chain(&mut recording.policies) {
+        for Provenance { command, sources } in provenance {
+            command.iter_mut().for_each(|word| self.command_word(word));
+            for SourceCapture { name, head: _, signed_by: _, verdict } in sources {
+                self.command_word(name);
+                self.ours(verdict);
+            }
+        }
+    }
+
+    fn recording(&self, recording: &mut Recording) {
+        let Recording {
+            command_line,
+            filters,
+            policies,
+            events,
+            only_matched: _,
+            start_ns: _,
+            string_bound: _,
+            buffer_bound: _,
+            snaplen: _,
+            transport,
+            unavailable,
+            made_from,
+            unknown_fields,
+            part: _,
+            previous_head: _,
+            more,
+        } = recording;
+        command_line.iter_mut().for_each(|word| self.command_word(word));
+        for text in filters.iter_mut().chain(&mut *policies) {
             *text = self.words(text);
         }
         // What it was made from says what was cut: filters stand there too.
-        recording.made_from = self.words(&recording.made_from);
-        self.ours(&mut header.program);
-        recording.unavailable.iter_mut().for_each(|it| self.ours(&mut it.reason));
-        recording.unknown_fields.iter_mut().chain(&mut recording.events).for_each(|text| self.ours(text));
-        let texts = [&recording.command_line, &recording.filters, &recording.policies].into_iter().flatten();
-        for text in texts {
+        *made_from = self.words(made_from);
+        self.ours(transport);
+        unavailable.iter_mut().for_each(|it| self.ours(&mut it.reason));
+        unknown_fields.iter_mut().chain(events).for_each(|text| self.ours(text));
+        // Sizes stay; nobody knows what a later version says there.
+        more.retain(|_, value| value.bytes().all(|byte| byte.is_ascii_digit()));
+        for text in [command_line, filters, policies].into_iter().flatten() {
             self.search(
                 || "the recording's command line, filters or policies".into(),
                 false,
                 text.as_bytes(),
             );
         }
+    }
+
+    fn command_word(&self, word: &mut String) {
+        *word = match self.judge(None, Form::Strings(StringsAre::Argv), word.as_bytes()) {
+            Some(judged) => self.treated_text(judged, word),
+            None => self.words(word),
+        };
     }
 
     /// A text of the program's own: nothing is expected in it, and nothing that a rule names may be in it.
