@@ -68,6 +68,14 @@ pub struct Options {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=39))]
     priority_boost: Option<u8>,
 
+    /// Socket of Docker's API to ask for names of containers, beside those where it listens by default and DOCKER_HOST
+    #[arg(long, value_name = "PATH")]
+    docker_socket: Vec<PathBuf>,
+
+    /// Keep all capabilities and system calls while recording, for kernels and containers that refuse to take them away
+    #[arg(long)]
+    keep_privileges: bool,
+
     /// Bytes kept of a string argument, such as a path
     #[arg(long, value_name = "BYTES", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(16..=4096))]
     string_bound: u32,

@@ -14,14 +14,13 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender};
 use events::{EventId, Marks, catalogue::process};
-use format::{BlockBuilder, Cgroup, Loss, Row, Side};
+use format::{BlockBuilder, Loss, Row, Side};
 
 use crate::{
     cgroup_table::CgroupTable,
-    clocks,
-    container_events::{self, Happened},
+    clocks, container_events,
     contexts::ContextTable,
-    held::Waiting,
+    held::{HappenedAt, Held, Waiting},
     kernel::{EarlyDrop, Record},
     label::Judge,
     lanes::{Gauge, Lanes, Wait, Work},
@@ -327,21 +326,14 @@ impl Assembler {
     }
 
     /// Says what happened to a container, as an event of the task that it happened to.
-    fn say(
-        &mut self,
-        happened: Happened,
-        cgroup: &Cgroup,
-        time_ns: u64,
-        cpu: u16,
-        context: u32,
-        marks: Marks,
-    ) {
+    fn say(&mut self, at: HappenedAt) {
+        let Some(cgroup) = self.cgroups.get(at.cgroup_id).cloned() else { return };
         let Some(container) = &cgroup.container else { return };
         let wall_ns = cgroup.created_ns.map(|made_ns| clocks::now().wall(made_ns));
-        let args = container_events::arguments(happened, cgroup, container, wall_ns);
-        let event = happened.event();
+        let args = container_events::arguments(at.happened, &cgroup, container, wall_ns);
+        let HappenedAt { happened, time_ns, cpu, context, marks, .. } = at;
         self.counts.produced += 1;
-        self.place(&Record { time_ns, event, cpu, context, ret: 0, marks, args: &args });
+        self.place(&Record { time_ns, event: happened.event(), cpu, context, ret: 0, marks, args: &args });
     }
 }
 
@@ -350,8 +342,15 @@ impl Assembler {
     fn take(&mut self, record: &Record<'_>) {
         let happened = container_events::follow(&mut self.cgroups, record);
         self.place(record);
-        if let Some((happened, cgroup)) = happened {
-            self.say(happened, &cgroup, record.time_ns, record.cpu, record.context, record.marks);
+        let Some((happened, cgroup_id)) = happened else { return };
+        let Record { time_ns, cpu, context, marks, .. } = *record;
+        let at = HappenedAt { happened, cgroup_id, time_ns, cpu, context, marks };
+        self.ask_names();
+        if self.waiting.is_asking() {
+            // Its name is on the way, and belongs to the event.
+            self.waiting.push_first(Held::Happened(at));
+        } else {
+            self.say(at);
         }
     }
 

@@ -55,7 +55,8 @@ mod tests {
         rustix::fs::mkfifoat(CWD, home.join("fifo"), 0o600.into()).unwrap();
         let start = start(&home).unwrap();
         assert_eq!(read(&start, Path::new("a/file"), 100).as_deref(), Some(&b"text"[..]));
-        for path in ["a/large", "link", "device", "fifo", "b/file", "a", "../outside", "/etc/passwd", "none"] {
+        for path in ["a/large", "link", "device", "fifo", "b/file", "a", "../outside", "/etc/passwd", "none"]
+        {
             assert_eq!(read(&start, Path::new(path), 100), None, "{path}");
         }
     }

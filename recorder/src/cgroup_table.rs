@@ -5,7 +5,7 @@
 //! call it comes later, from its runtime; it is told of again then.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     fs,
     os::unix::fs::MetadataExt,
     path::PathBuf,
@@ -18,6 +18,7 @@ use scopes::ContainerFacts;
 use crate::{
     cgroups::{self, FoundCgroup},
     containers::container_of,
+    delegation::{self, Authority},
     names::NameRequest,
     runtime_paths::RuntimePaths,
     runtime_state::ContainerNames,
@@ -27,6 +28,11 @@ use crate::{
 const FORGET_AFTER_NS: u64 = 10_000_000_000;
 /// Cgroup ids that could not be found are remembered, so that not each of their events looks again.
 const UNKNOWN_BOUND: usize = 65_536;
+/// Bytes of all cgroups that are known, and what one takes beside its path.
+const BYTES_BOUND: usize = 32 << 20;
+const EACH_BYTES: usize = 512;
+/// Containers that may wait to be asked for.
+const UNNAMED_BOUND: usize = 4096;
 
 #[derive(Debug, Default)]
 pub struct CgroupTable {
@@ -39,7 +45,9 @@ pub struct CgroupTable {
     untold: BTreeSet<u64>,
     removed: BTreeSet<u64>,
     /// Containers whose names nobody has asked for yet.
-    unnamed: Vec<NameRequest>,
+    unnamed: VecDeque<NameRequest>,
+    /// What all that is known takes.
+    bytes: usize,
     /// Containers that were judged without names: these stay as they are.
     nameless: BTreeSet<u64>,
     late_names: u64,
@@ -73,8 +81,8 @@ impl CgroupTable {
         self.insert(found, None);
     }
 
-    /// A cgroup that was made while recording; given back when it is a container's own.
-    pub fn made(&mut self, found: FoundCgroup, time_ns: u64) -> Option<Cgroup> {
+    /// A cgroup that was made while recording; whether it is a container's own.
+    pub fn made(&mut self, found: FoundCgroup, time_ns: u64) -> bool {
         let id = found.id;
         let was_found = |known: &&mut Cgroup| {
             known.path == found.path && known.created_ns.is_none() && known.removed_ns.is_none()
@@ -87,11 +95,15 @@ impl CgroupTable {
             }
             self.untold.insert(id);
             self.version += 1;
-            return None;
+            return false;
         }
         let known = self.known.contains_key(&id);
         self.insert(found, Some(time_ns));
-        self.known.get(&id).filter(|cgroup| !known && is_own(cgroup)).cloned()
+        self.known.get(&id).is_some_and(|cgroup| !known && is_own(cgroup))
+    }
+
+    pub fn get(&self, id: u64) -> Option<&Cgroup> {
+        self.known.get(&id)
     }
 
     /// The containers that are there, each once.
@@ -104,42 +116,80 @@ impl CgroupTable {
         if self.known.get(&id).is_some_and(|known| known.path == path && known.removed_ns.is_none()) {
             return;
         }
+        let by_path = container_of(&path);
+        let mount = self.mount.as_deref();
+        let authority = if by_path.is_some() { delegation::authority(mount, &path) } else { Authority::Host };
         let by_bundle = || self.runtimes.as_ref().and_then(|runtimes| runtimes.bundle_of(&path));
-        let container = container_of(&path).or_else(by_bundle).map(|named| {
+        let container = by_path.or_else(by_bundle).map(|named| {
             // Cgroups inside a container (`.../init.scope`) do not start it a second time.
-            let last = path.rsplit('/').next().unwrap_or_default();
-            let is_own = last.contains(named.id) || last == "container";
+            let is_own = named.is_own || path.ends_with("/container");
             if created_ns.is_some() && is_own {
                 self.starting.insert(id);
             }
             Container {
                 id: named.id.to_owned(),
-                runtime: named.runtime.name().to_owned(),
+                runtime: if authority.is_verified() {
+                    named.runtime.name().to_owned()
+                } else {
+                    format!("{} (unverified)", named.runtime.name()).trim_start().to_owned()
+                },
+                name: if named.runtime.names_by_path() { named.id.to_owned() } else { String::new() },
                 pod_uid: named.pod_uid.unwrap_or_default(),
                 ..Container::default()
             }
         });
-        let container_id = container.as_ref().map(|container| container.id.clone());
+        // Nobody is asked about what one container says of another, or of what its path names already.
+        let asked = container.as_ref().filter(|it| authority != Authority::Container && it.name.is_empty());
+        let container_id = asked.map(|container| container.id.clone());
+        if !self.make_room(bytes_of(&path)) {
+            return;
+        }
+        if let Some(older) = self.known.get(&id) {
+            self.bytes -= bytes_of(&older.path);
+        }
+        self.bytes += bytes_of(&path);
         self.known.insert(id, Cgroup { id, path, created_ns, container, ..Cgroup::default() });
         self.unknown.remove(&id);
         self.untold.insert(id);
         self.version += 1;
         if let Some(container_id) = container_id {
-            match self.runtimes.as_ref().and_then(|runtimes| runtimes.on_disk(&container_id)) {
-                Some(names) => self.named(id, names),
-                None => self.unnamed.push(NameRequest { cgroup_id: id, container_id }),
+            self.unnamed.push_back(NameRequest { cgroup_id: id, container_id, authority });
+            // Whoever makes cgroups that look like containers in a loop gets no more than this many asked for.
+            if self.unnamed.len() > UNNAMED_BOUND {
+                let users = self.unnamed.iter().position(|it| !it.authority.is_verified());
+                self.unnamed.remove(users.unwrap_or(0));
             }
         }
     }
 
-    /// A cgroup that was removed; given back when it was a container's own.
-    pub fn removed(&mut self, id: u64, time_ns: u64) -> Option<Cgroup> {
-        let cgroup = self.known.get_mut(&id)?;
+    /// Makes room for a cgroup: who may make cgroups can make as many as there is memory for. Those that are gone are
+    /// forgotten first; with too many alive, new ones stay unknown.
+    fn make_room(&mut self, bytes: usize) -> bool {
+        if self.bytes + bytes <= BYTES_BOUND {
+            return true;
+        }
+        for id in std::mem::take(&mut self.removed) {
+            self.forget(id);
+        }
+        self.bytes + bytes <= BYTES_BOUND
+    }
+
+    fn forget(&mut self, id: u64) {
+        if let Some(cgroup) = self.known.remove(&id) {
+            self.bytes -= bytes_of(&cgroup.path);
+        }
+        self.nameless.remove(&id);
+        self.untold.remove(&id);
+    }
+
+    /// A cgroup that was removed; whether it was a container's own.
+    pub fn removed(&mut self, id: u64, time_ns: u64) -> bool {
+        let Some(cgroup) = self.known.get_mut(&id) else { return false };
         cgroup.removed_ns = Some(time_ns);
         self.removed.insert(id);
         self.untold.insert(id);
         self.starting.remove(&id);
-        Some(&*cgroup).filter(|cgroup| is_own(cgroup)).cloned()
+        is_own(cgroup)
     }
 
     /// A task executed a program: the first one in a new container that is not the runtime's is its entry point.
@@ -164,6 +214,12 @@ impl CgroupTable {
     /// Containers whose names came after [`CgroupTable::settle`].
     pub fn late_names(&self) -> u64 {
         self.late_names
+    }
+
+    /// Whether a runtime has said already what the container is called.
+    pub fn is_named(&self, cgroup_id: u64) -> bool {
+        let container = self.known.get(&cgroup_id).and_then(|cgroup| cgroup.container.as_ref());
+        container.is_some_and(|container| !(container.name.is_empty() && container.pod_name.is_empty()))
     }
 
     /// A runtime's answer.
@@ -260,29 +316,39 @@ impl CgroupTable {
     }
 
     /// Containers whose names should be asked for.
-    pub fn take_unnamed(&mut self) -> Vec<NameRequest> {
+    pub fn take_unnamed(&mut self) -> VecDeque<NameRequest> {
         std::mem::take(&mut self.unnamed)
+    }
+
+    /// Those that could not be asked for yet.
+    pub fn put_back_unnamed(&mut self, requests: impl Iterator<Item = NameRequest>) {
+        self.unnamed = requests.chain(std::mem::take(&mut self.unnamed)).collect();
     }
 
     /// Forgets cgroups that were removed a while before `time_ns` and that the file knows of.
     pub fn forget_removed(&mut self, time_ns: u64) {
-        let (known, untold, nameless) = (&mut self.known, &self.untold, &mut self.nameless);
-        self.removed.retain(|id| {
-            let gone = known.get(id).and_then(|c| c.removed_ns);
-            let keep = untold.contains(id) || gone.is_some_and(|at| at + FORGET_AFTER_NS > time_ns);
-            if !keep {
-                known.remove(id);
-                nameless.remove(id);
-            }
-            keep
-        });
+        let is_kept = |id: &u64| {
+            let gone = self.known.get(id).and_then(|c| c.removed_ns);
+            self.untold.contains(id) || gone.is_some_and(|at| at + FORGET_AFTER_NS > time_ns)
+        };
+        let (kept, over) = std::mem::take(&mut self.removed).into_iter().partition(is_kept);
+        self.removed = kept;
+        let over: BTreeSet<u64> = over;
+        over.into_iter().for_each(|id| self.forget(id));
     }
+}
+
+fn bytes_of(path: &str) -> usize {
+    EACH_BYTES + path.len()
 }
 
 /// Whether the cgroup is the container's own, and not one inside it.
 fn is_own(cgroup: &Cgroup) -> bool {
-    let last = cgroup.path.rsplit('/').next().unwrap_or_default();
-    cgroup.container.as_ref().is_some_and(|container| last.contains(&container.id))
+    let Some(container) = &cgroup.container else { return false };
+    match container_of(&cgroup.path) {
+        Some(named) => named.is_own,
+        None => cgroup.path.rsplit('/').next() == Some(&container.id),
+    }
 }
 
 /// Whether the program is the runtime's own, on its way to the entry point: `runc init` executes itself, from a
@@ -334,7 +400,8 @@ mod tests {
         assert_eq!(table.facts(7).unwrap().started_ns, Some(200));
         assert!(table.version() > before);
         let requests = table.take_unnamed();
-        assert_eq!(requests, [NameRequest { cgroup_id: 7, container_id: ID.to_owned() }]);
+        let authority = Authority::Host;
+        assert_eq!(requests, [NameRequest { cgroup_id: 7, container_id: ID.to_owned(), authority }]);
         let names = ContainerNames {
             name: "web".into(),
             image: "alpine".into(),
@@ -382,5 +449,42 @@ mod tests {
         assert_eq!(table.facts(id).unwrap().id, ID);
         table.meet(&task(1, b"ls", b"/bin/ls"));
         assert_eq!(table.facts(1), None);
+    }
+
+    #[test]
+    fn an_identity_that_another_container_made_up_is_said_to_be_unverified_and_nobody_is_asked() {
+        let mut table = CgroupTable::new(None);
+        let outer = "0".repeat(64);
+        table.made(FoundCgroup { id: 8, path: format!("/docker/{outer}/docker-{ID}.scope") }, 100);
+        let container = table.get(8).unwrap().container.as_ref().unwrap();
+        assert_eq!((container.id.as_str(), container.runtime.as_str()), (ID, "docker (unverified)"));
+        assert!(table.take_unnamed().is_empty());
+    }
+
+    #[test]
+    fn containers_that_their_path_names_are_named_at_once() {
+        let mut table = CgroupTable::new(None);
+        assert!(table.made(FoundCgroup { id: 8, path: "/lxc.payload.web".into() }, 100));
+        assert!(
+            !table.made(FoundCgroup { id: 9, path: "/lxc.payload.web/system.slice/web.service".into() }, 100)
+        );
+        assert_eq!(table.facts(9).unwrap().name, "web");
+        assert!(table.take_unnamed().is_empty());
+    }
+
+    #[test]
+    fn cgroups_made_in_a_loop_take_bounded_memory() {
+        let mut table = CgroupTable::new(None);
+        table.there(docker(7));
+        let folder = "x".repeat(4000);
+        for id in 100..50_000 {
+            table.made(FoundCgroup { id, path: format!("/{folder}/{id}") }, id);
+            if id % 2 == 0 {
+                table.removed(id, id);
+            }
+            assert!(table.bytes <= BYTES_BOUND);
+        }
+        assert!(table.facts(7).is_some() && table.known.len() < 20_000);
+        assert!(table.untold.len() <= table.known.len());
     }
 }

@@ -14,6 +14,8 @@ use std::{
 use crossbeam_channel::Receiver;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
+use crate::privileges::{self, Part};
+
 /// A started command.
 #[derive(Debug)]
 pub struct Command {
@@ -52,6 +54,8 @@ impl Command {
         let handle = pidfd_open(handle, PidfdFlags::empty()).ok();
         let (tell, ended) = crossbeam_channel::bounded(1);
         thread::Builder::new().name("tracer-command".into()).spawn(move || {
+            // It only waits; what it cannot give up it does not use.
+            let _ = privileges::confine(Part::Other);
             let _ = tell.send(child.wait());
         })?;
         Ok(Command { pid, handle, ended, outcome: None })

@@ -29,7 +29,7 @@ impl Happened {
 
 /// Keeps what an event says about cgroups. What it means for a container, if it means anything, is for the one who asks
 /// to say.
-pub fn follow(table: &mut CgroupTable, record: &Record<'_>) -> Option<(Happened, Cgroup)> {
+pub fn follow(table: &mut CgroupTable, record: &Record<'_>) -> Option<(Happened, u64)> {
     if record.event != cgroups::CGROUP_MKDIR && record.event != cgroups::CGROUP_RMDIR {
         return None;
     }
@@ -43,11 +43,11 @@ pub fn follow(table: &mut CgroupTable, record: &Record<'_>) -> Option<(Happened,
     }
     let id = number("cgroup_id")?;
     if record.event == cgroups::CGROUP_RMDIR {
-        return table.removed(id, record.time_ns).map(|cgroup| (Happened::Removed, cgroup));
+        return table.removed(id, record.time_ns).then_some((Happened::Removed, id));
     }
     let Raw::Bytes(path) = argument(record, "cgroup_path") else { return None };
     let found = FoundCgroup { id, path: String::from_utf8_lossy(path).into_owned() };
-    table.made(found, record.time_ns).map(|cgroup| (Happened::Created, cgroup))
+    table.made(found, record.time_ns).then_some((Happened::Created, id))
 }
 
 /// The event's arguments as the catalogue declares them. `wall_ns` is when its cgroup was made, if that was seen.

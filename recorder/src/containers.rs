@@ -7,9 +7,11 @@
 //! cgroupfs  /docker/ID   /kubepods/burstable/podUID/ID   /libpod_parent/libpod-ID   /default/ID
 //! systemd   .../docker-ID.scope   .../cri-containerd-ID.scope   .../crio-ID.scope   .../libpod-ID.scope
 //! mixed     /system.slice/containerd.service/kubepods-podUID.slice:cri-containerd:ID
+//! by name   /lxc.payload.NAME   /lxc/NAME   /machine.slice/systemd-nspawn@NAME.service   .../machine-NAME.scope
+//! others    /ecs/TASK/TASK-NUMBER   .../garden/HANDLE   .../buildkit/NUMBER
 //! ```
 //! ID is 64 hex digits. A cgroup below a container's (`.../init.scope`) belongs to the container, and where containers
-//! nest the innermost one is meant.
+//! nest the innermost one is meant. Who could have chosen the name is another question: [`crate::delegation`].
 
 /// Who runs the container, as far as the path tells. `Unknown` is a bare id, such as a Kubernetes pod's under the
 /// cgroupfs driver, which is the same for every runtime.
@@ -19,6 +21,12 @@ pub enum Runtime {
     Containerd,
     CriO,
     Podman,
+    /// LXC itself, and what is built on it: Incus and LXD.
+    Lxc,
+    Nspawn,
+    Garden,
+    Buildkit,
+    Fargate,
     Unknown,
 }
 
@@ -30,17 +38,31 @@ impl Runtime {
             Runtime::Containerd => "containerd",
             Runtime::CriO => "crio",
             Runtime::Podman => "podman",
+            Runtime::Lxc => "lxc",
+            Runtime::Nspawn => "systemd-nspawn",
+            Runtime::Garden => "garden",
+            Runtime::Buildkit => "buildkit",
+            Runtime::Fargate => "fargate",
             Runtime::Unknown => "",
         }
+    }
+
+    /// Its containers are named in the path by what people call them.
+    pub const fn names_by_path(self) -> bool {
+        matches!(self, Runtime::Lxc | Runtime::Nspawn)
     }
 }
 
 /// A container as its cgroup's path names it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PathContainer<'a> {
-    /// 64 lower-case hex digits.
+    /// 64 lower-case hex digits, or a name.
     pub id: &'a str,
     pub runtime: Runtime,
+    /// Which component of the path names it.
+    pub at: usize,
+    /// The path is the container's own, and not that of a cgroup inside it.
+    pub is_own: bool,
     /// With dashes, whatever the driver wrote: `6e37ce5a-1b4e-4d5f-9d6b-0e0f0c0a0b01`.
     pub pod_uid: Option<String>,
 }
@@ -69,13 +91,62 @@ const PARENTS: &[(&str, Runtime)] = &[
 pub fn container_of(path: &str) -> Option<PathContainer<'_>> {
     let components: Vec<&str> = path.split('/').filter(|c| !c.is_empty()).collect();
     for (at, component) in components.iter().enumerate().rev() {
-        let Some((id, named)) = id_in(component) else { continue };
         let above = components.get(..at).unwrap_or_default();
-        let runtime = named.unwrap_or_else(|| runtime_by_parents(above));
-        let pod_uid = pod_in(component).or_else(|| above.iter().rev().find_map(|c| pod_in(c)));
-        return Some(PathContainer { id, runtime, pod_uid });
+        let is_own = at + 1 == components.len();
+        if let Some((id, named)) = id_in(component) {
+            let runtime = named.unwrap_or_else(|| runtime_by_parents(above));
+            let pod_uid = pod_in(component).or_else(|| above.iter().rev().find_map(|c| pod_in(c)));
+            return Some(PathContainer { id, runtime, at, is_own, pod_uid });
+        }
+        if let Some((id, runtime)) = name_in(component, above) {
+            return Some(PathContainer { id, runtime, at, is_own, pod_uid: None });
+        }
     }
     None
+}
+
+/// The container that one component names with something else than 64 digits.
+fn name_in<'a>(component: &'a str, above: &[&str]) -> Option<(&'a str, Runtime)> {
+    let parent = above.last().copied().unwrap_or_default();
+    let found = if let Some(name) = component.strip_prefix("lxc.payload.") {
+        (name, Runtime::Lxc)
+    } else if parent == "lxc" && above.len() == 1 && !component.starts_with("lxc.") {
+        (component, Runtime::Lxc)
+    } else if let Some(name) = component.strip_prefix("systemd-nspawn@") {
+        (name.strip_suffix(".service")?, Runtime::Nspawn)
+    } else if parent == "machine.slice"
+        && let Some(name) = component.strip_prefix("machine-")
+    {
+        // Virtual machines are registered there as well: `machine-qemu\x2d1\x2dvm.scope`.
+        let name = name
+            .strip_suffix(".scope")
+            .filter(|name| !name.starts_with("qemu") && !name.starts_with("libvirt"))?;
+        (name, Runtime::Nspawn)
+    } else if parent == "garden" && is_handle(component) {
+        (component, Runtime::Garden)
+    } else if parent == "buildkit" && is_buildkit(component) {
+        (component, Runtime::Buildkit)
+    } else if let Some((task, number)) = component.split_once('-')
+        && task == parent
+        && above.iter().rev().nth(1) == Some(&"ecs")
+        && !number.is_empty()
+        && number.bytes().all(|b| b.is_ascii_digit())
+    {
+        (component, Runtime::Fargate)
+    } else {
+        return None;
+    };
+    (!found.0.is_empty()).then_some(found)
+}
+
+/// Cloud Foundry's handles are groups of hex digits: `6e37ce5a-1b4e-4d5f-4d5f-9d6b`, with a suffix for tasks.
+fn is_handle(text: &str) -> bool {
+    text.len() >= 27 && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-') && text.contains('-')
+}
+
+/// BuildKit numbers its steps with 25 digits and letters.
+fn is_buildkit(text: &str) -> bool {
+    text.len() == 25 && text.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase())
 }
 
 /// The id in one component, and the runtime when the component says it.
@@ -190,6 +261,42 @@ mod tests {
     }
 
     #[test]
+    fn containers_that_have_names_or_shorter_ids_are_recognised() {
+        let task = "0a1b2c3d4e5f60718293a4b5c6d7e8f9";
+        let fargate = format!("/ecs/{task}/{task}-2531612879");
+        let id = format!("{task}-2531612879");
+        for (path, id, runtime, is_own) in [
+            ("/lxc.payload.web", "web", Runtime::Lxc, true),
+            ("/lxc.payload.prod_web-1/system.slice/web.service", "prod_web-1", Runtime::Lxc, false),
+            ("/lxc/web/init.scope", "web", Runtime::Lxc, false),
+            ("/machine.slice/systemd-nspawn@web.service/payload", "web", Runtime::Nspawn, false),
+            ("/machine.slice/machine-web.scope", "web", Runtime::Nspawn, true),
+            (
+                "/system.slice/garden.service/garden/6e37ce5a-1b4e-4d5f-4d5f-9d6b",
+                "6e37ce5a-1b4e-4d5f-4d5f-9d6b",
+                Runtime::Garden,
+                true,
+            ),
+            (
+                "/docker/buildkit/r8hskq5xw3e4wzqvczkpcb7n1",
+                "r8hskq5xw3e4wzqvczkpcb7n1",
+                Runtime::Buildkit,
+                true,
+            ),
+            (
+                "/system.slice/docker.service/buildkit/r8hskq5xw3e4wzqvczkpcb7n1",
+                "r8hskq5xw3e4wzqvczkpcb7n1",
+                Runtime::Buildkit,
+                true,
+            ),
+            (fargate.as_str(), id.as_str(), Runtime::Fargate, true),
+        ] {
+            let found = container_of(path).unwrap_or_else(|| panic!("{path}"));
+            assert_eq!((found.id, found.runtime, found.is_own), (id, runtime, is_own), "{path}");
+        }
+    }
+
+    #[test]
     fn a_static_pods_uid_has_no_dashes() {
         let path = format!("/kubepods/burstable/pod0a1b2c3d4e5f60718293a4b5c6d7e8f9/{ID}");
         assert_eq!(container_of(&path).unwrap().pod_uid.as_deref(), Some("0a1b2c3d4e5f60718293a4b5c6d7e8f9"));
@@ -218,6 +325,16 @@ mod tests {
             "/docker/e9cf0db70635",
             "/kubepods/burstable/podUID",
             "/system.slice/run-ID.mount",
+            "/lxc",
+            "/lxc.monitor.web",
+            "/lxc.payload.",
+            "/lxc.pivot",
+            "/user.slice/lxc/web",
+            "/machine.slice",
+            "/machine.slice/machine-qemu\\x2d1\\x2dvm.scope",
+            "/system.slice/garden.service/garden",
+            "/buildkit/cache",
+            "/ecs/0a1b2c3d4e5f60718293a4b5c6d7e8f9",
             "/docker/E9CF0DB70635A1B2C3D4E5F60718293A4B5C6D7E8F90A1B2C3D4E5F607182930",
         ] {
             assert_eq!(read(path), None, "{path}");

@@ -20,11 +20,14 @@ use std::{
 use events::{EventId, Marks, Raw};
 use format::Process;
 
-use crate::{contexts::OwnedContext, kernel::Record};
+use crate::{container_events::Happened, contexts::OwnedContext, kernel::Record};
 
 /// How long an answer is waited for. Runtimes answer in milliseconds, and a daemon that starts the container meanwhile
 /// may take as long as that takes.
 const PATIENCE: Duration = Duration::from_millis(1500);
+/// The same for containers that a user may have made up, and how often that is done.
+const USERS_PATIENCE: Duration = Duration::from_millis(200);
+const USERS_EVERY: Duration = Duration::from_secs(1);
 /// Bytes that may wait: at the busiest some hundred thousand records.
 const BYTES_BOUND: usize = 96 << 20;
 
@@ -39,6 +42,19 @@ pub enum Held {
     Context(u32, OwnedContext),
     Forget(u32),
     Record(OwnedRecord),
+    /// What is to be said of a container once it has its name.
+    Happened(HappenedAt),
+}
+
+/// Something that happened to a container, at the place of an event.
+#[derive(Clone, Copy, Debug)]
+pub struct HappenedAt {
+    pub happened: Happened,
+    pub cgroup_id: u64,
+    pub time_ns: u64,
+    pub cpu: u16,
+    pub context: u32,
+    pub marks: Marks,
 }
 
 impl Held {
@@ -47,7 +63,7 @@ impl Held {
             + match self {
                 Held::Begin { processes, .. } => processes.len() * size_of::<Process>(),
                 Held::Context(_, context) => context.view().comm.len() + context.view().exe.len(),
-                Held::Forget(_) => 0,
+                Held::Forget(_) | Held::Happened(_) => 0,
                 Held::Record(record) => record.args.len() * size_of::<Arg>() + record.bytes.len(),
             }
     }
@@ -121,12 +137,26 @@ pub struct Waiting {
     bytes: usize,
     /// Cgroups that were asked for, and until when an answer is waited for.
     asked: BTreeMap<u64, Instant>,
+    /// When one of a user's was asked for last.
+    asked_for_users: Option<Instant>,
 }
 
 impl Waiting {
     /// An answer for this cgroup is waited for from now on.
     pub fn ask(&mut self, cgroup_id: u64) {
         self.asked.insert(cgroup_id, Instant::now() + PATIENCE);
+    }
+
+    /// The same for a container of a user's, unless that would let the user hold everything up: anybody who was given a
+    /// subtree can make cgroups that look like containers, as fast as directories are made.
+    pub fn ask_for_user(&mut self, cgroup_id: u64) -> bool {
+        let now = Instant::now();
+        if self.asked_for_users.is_some_and(|last| now < last + USERS_EVERY) {
+            return false;
+        }
+        self.asked_for_users = Some(now);
+        self.asked.insert(cgroup_id, now + USERS_PATIENCE);
+        true
     }
 
     /// The answer is there, or there will be none.
@@ -161,6 +191,12 @@ impl Waiting {
     pub fn push(&mut self, held: Held) {
         self.bytes += held.bytes();
         self.queue.push_back(held);
+    }
+
+    /// Before all others that wait.
+    pub fn push_first(&mut self, held: Held) {
+        self.bytes += held.bytes();
+        self.queue.push_front(held);
     }
 
     /// The record that comes next, unless something else does.
@@ -213,6 +249,14 @@ mod tests {
         waiting.answered(7);
         waiting.bytes = BYTES_BOUND + 1;
         assert_eq!((waiting.give_up(), waiting.is_asking()), (vec![8], false));
+    }
+
+    #[test]
+    fn users_cannot_make_everything_wait_for_ever() {
+        let mut waiting = Waiting::default();
+        assert!(waiting.ask_for_user(1) && !waiting.ask_for_user(2));
+        std::thread::sleep(USERS_PATIENCE);
+        assert_eq!((waiting.give_up(), waiting.is_asking()), (vec![1], false));
     }
 
     #[test]

@@ -22,6 +22,7 @@ use format::{BlockBuilder, Encoder, Options, Side};
 
 use crate::{
     priority,
+    privileges::{self, Part},
     process_table::Change,
     write::{Sink, Written},
 };
@@ -91,16 +92,33 @@ pub struct Lanes {
 
 impl Lanes {
     /// Starts both threads.
-    pub fn start(options: Options, sink: Sink, gauge: Arc<Gauge>, boost: u8) -> std::io::Result<Lanes> {
+    pub fn start(
+        options: Options,
+        sink: Sink,
+        gauge: Arc<Gauge>,
+        boost: u8,
+        is_confined: bool,
+    ) -> std::io::Result<Lanes> {
         let (work, to_encode) = bounded(WORK_QUEUE);
         let (spares, spare) = bounded(WORK_QUEUE + 2);
         let (pieces, to_write) = bounded(WRITE_QUEUE);
+        let (encoder_ready, ready) = bounded(2);
+        let writer_ready = encoder_ready.clone();
+        let confine = move |part| if is_confined { privileges::confine(part) } else { Ok(()) };
         let encode = thread::Builder::new().name("tracer-encode".into()).spawn(move || {
             // Refused without the capability, which whoever asked for it is told of.
             let _ = priority::boost(boost);
+            let _ = encoder_ready.send(confine(Part::Encode));
             encode(options, &to_encode, &spares, &pieces)
         })?;
-        let write = thread::Builder::new().name("tracer-write".into()).spawn(move || sink.run(&to_write))?;
+        let write = thread::Builder::new().name("tracer-write".into()).spawn(move || {
+            let _ = writer_ready.send(confine(Part::Write));
+            sink.run(&to_write)
+        })?;
+        // Nothing is handed over to a thread that can do more than it should.
+        for ready in ready.iter().take(2) {
+            ready?;
+        }
         Ok(Lanes { work, spare, builders: 0, gauge, encode, write })
     }
 

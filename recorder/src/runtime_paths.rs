@@ -7,19 +7,25 @@
 //! | CRI-O | `STORAGE/overlay-containers/ID/userdata/config.json`: annotations | |
 //! | podman | `STORAGE/overlay-containers/containers.json` | Docker's API |
 //!
-//! What belongs to root is looked at where the cgroup is seen; what users could have laid out as a trap (rootless
-//! runtimes keep theirs in home folders) only on the thread that asks sockets too.
+//! Root's state is looked at for containers that only root could have named, and a user's own (rootless runtimes keep
+//! theirs in home folders) for those below what was given to that user: [`crate::delegation`]. Whatever is read is read
+//! as if a user had laid it out as a trap: [`crate::beneath`].
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs,
     io::{Read, Write},
-    os::unix::{fs::OpenOptionsExt, net::UnixStream},
+    os::unix::{fs::MetadataExt, net::UnixStream},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+
 use crate::{
+    beneath,
+    container_runtimes::DockerPlaces,
     containers::{PathContainer, Runtime},
+    delegation::Authority,
     runtime_state::{self, ContainerNames},
 };
 
@@ -43,12 +49,20 @@ const PODMAN_LISTS: &[&str] = &["containers.json", "volatile-containers.json"];
 const SOCKETS: &[(&str, Runtime)] =
     &[("var/run/docker.sock", Runtime::Docker), ("run/podman/podman.sock", Runtime::Podman)];
 
+/// Between two looks for daemons that were started meanwhile.
+const DAEMONS_EVERY: Duration = Duration::from_secs(10);
+
 /// Below a root that tests may move.
 #[derive(Clone, Debug)]
 pub struct RuntimePaths {
     root: PathBuf,
     /// Folders with Docker's `containers`.
     docker: Vec<PathBuf>,
+    sockets: Vec<(PathBuf, Runtime)>,
+    /// What was there before any daemon was looked for.
+    given: Vec<PathBuf>,
+    /// When the daemons that run were looked at last; `None` where none are looked for.
+    looked: Option<Instant>,
 }
 
 impl Default for RuntimePaths {
@@ -60,44 +74,89 @@ impl Default for RuntimePaths {
 impl RuntimePaths {
     pub fn below(root: impl Into<PathBuf>) -> RuntimePaths {
         let root = root.into();
-        let mut docker =
-            vec![root.join("var/lib/docker"), root.join("var/snap/docker/common/var-lib-docker")];
-        let moved = read_bounded(&root.join("etc/docker/daemon.json"));
-        if let Some(moved) = moved.and_then(|json| runtime_state::docker_data_root(&json)) {
-            docker.insert(0, root.join(moved.trim_start_matches('/')));
-        }
-        RuntimePaths { root, docker }
+        let mut paths =
+            RuntimePaths { root, docker: Vec::new(), sockets: Vec::new(), given: Vec::new(), looked: None };
+        paths.set(&DockerPlaces::default());
+        paths
     }
 
-    /// What any runtime says of the container now.
-    pub fn look_up(&self, id: &str) -> Option<ContainerNames> {
+    /// Those of this host, with what its daemons were told when they were started, and with more sockets to ask.
+    pub fn of_host(sockets: Vec<PathBuf>) -> RuntimePaths {
+        let mut paths = RuntimePaths { given: sockets, ..RuntimePaths::below("/") };
+        paths.look_for_daemons();
+        paths
+    }
+
+    fn look_for_daemons(&mut self) {
+        self.looked = Some(Instant::now());
+        self.set(&DockerPlaces::of_running_daemons());
+    }
+
+    fn set(&mut self, daemons: &DockerPlaces) {
+        let root = self.root.clone();
+        let mut docker = daemons.data_roots.clone();
+        let configs = daemons.config_files.iter().cloned().chain([root.join("etc/docker/daemon.json")]);
+        for config in configs {
+            let moved = read_state(&root, &config).and_then(|json| runtime_state::docker_data_root(&json));
+            docker.extend(moved.map(|moved| root.join(moved.trim_start_matches('/'))));
+        }
+        docker.extend([root.join("var/lib/docker"), root.join("var/snap/docker/common/var-lib-docker")]);
+        self.docker = docker;
+        let told = self.given.iter().chain(&daemons.sockets).map(|socket| (socket.clone(), Runtime::Docker));
+        self.sockets = told.chain(SOCKETS.iter().map(|(socket, of)| (root.join(socket), *of))).collect();
+    }
+
+    /// What any runtime says of the container now, of those that can have named it.
+    pub fn look_up(&mut self, id: &str, authority: Authority) -> Option<ContainerNames> {
         if !is_plain(id) {
             return None;
         }
-        let by_socket = || SOCKETS.iter().find_map(|(socket, of)| ask(&self.root.join(socket), id, *of));
-        self.on_disk(id).or_else(by_socket).or_else(|| self.in_homes(id))
+        let uid = match authority {
+            Authority::Host => {
+                let found = self.of_root(id);
+                let is_due = self.looked.is_some_and(|at| at.elapsed() >= DAEMONS_EVERY);
+                if found.is_none() && is_due {
+                    self.look_for_daemons();
+                    return self.of_root(id);
+                }
+                return found;
+            }
+            Authority::User(uid) => uid,
+            Authority::Container => return None,
+        };
+        let share = self.home_of(uid)?.join(".local/share");
+        let names = docker_state(&share.join("docker"), id);
+        names.or_else(|| stored(&share.join("containers/storage"), id))
     }
 
-    /// What the state on disk says that root keeps: some tens of microseconds, and never a wait for a runtime.
-    pub fn on_disk(&self, id: &str) -> Option<ContainerNames> {
-        if !is_plain(id) {
-            return None;
-        }
+    fn of_root(&self, id: &str) -> Option<ContainerNames> {
+        let by_socket = || self.sockets.iter().find_map(|(socket, of)| ask(socket, id, *of));
+        self.on_disk(id).or_else(by_socket)
+    }
+
+    /// What the state on disk says that root keeps.
+    fn on_disk(&self, id: &str) -> Option<ContainerNames> {
         let docker = || self.docker.iter().find_map(|folder| docker_state(folder, id));
         let bundle = || {
-            let path = self.task_folders().into_iter().map(|tasks| tasks.join(id).join("config.json"));
-            path.into_iter().find_map(|path| runtime_state::bundle(&read_bounded(&path)?))
+            let config = Path::new(id).join("config.json");
+            let found = self.task_folders();
+            found.into_iter().find_map(|tasks| runtime_state::bundle(&read_state(&tasks, &config)?))
         };
         let stored = || STORAGES.iter().find_map(|storage| stored(&self.root.join(storage), id));
         docker().or_else(bundle).or_else(stored)
     }
 
-    /// What the runtimes that users run for themselves keep on disk.
-    fn in_homes(&self, id: &str) -> Option<ContainerNames> {
-        let homes = folders(&self.root.join("home"));
-        homes.into_iter().find_map(|home| {
-            let share = home.join(".local/share");
-            docker_state(&share.join("docker"), id).or_else(|| stored(&share.join("containers/storage"), id))
+    /// The user's home folder, from the list of users, or else the one of /home that is theirs.
+    fn home_of(&self, uid: u32) -> Option<PathBuf> {
+        let users = read_state(&self.root, Path::new("etc/passwd")).unwrap_or_default();
+        let listed = String::from_utf8_lossy(&users).lines().find_map(|line| {
+            let mut fields = line.split(':').skip(2);
+            let (of, home) = (fields.next()?.parse::<u32>().ok()?, fields.nth(2)?);
+            (of == uid && home.starts_with('/')).then(|| self.root.join(home.trim_start_matches('/')))
+        });
+        listed.or_else(|| {
+            let homes = folders(&self.root.join("home"));
+            homes.into_iter().find(|home| fs::symlink_metadata(home).is_ok_and(|meta| meta.uid() == uid))
         })
     }
 
@@ -110,7 +169,7 @@ impl RuntimePaths {
         }
         let bundle = Path::new(TASKS).join(namespace).join(id).join("config.json");
         CONTAINERD.iter().find(|state| self.root.join(state).join(&bundle).exists())?;
-        Some(PathContainer { id, runtime: Runtime::Containerd, pod_uid: None })
+        Some(PathContainer { id, runtime: Runtime::Containerd, at: 1, is_own: true, pod_uid: None })
     }
 
     /// A folder for each of containerd's namespaces.
@@ -120,15 +179,16 @@ impl RuntimePaths {
 }
 
 fn docker_state(data_root: &Path, id: &str) -> Option<ContainerNames> {
-    runtime_state::docker(&read_bounded(&data_root.join("containers").join(id).join("config.v2.json"))?)
+    runtime_state::docker(&read_state(data_root, &Path::new("containers").join(id).join("config.v2.json"))?)
 }
 
 /// CRI-O's and podman's storage.
 fn stored(storage: &Path, id: &str) -> Option<ContainerNames> {
-    DRIVERS.iter().map(|driver| storage.join(driver)).find_map(|containers| {
-        let bundle = || read_bounded(&containers.join(id).join("userdata/config.json"));
-        let listed =
-            |list: &str| runtime_state::podman(&read_bounded(&containers.join(list)).unwrap_or_default(), id);
+    DRIVERS.iter().map(Path::new).find_map(|driver| {
+        let bundle = || read_state(storage, &driver.join(id).join("userdata/config.json"));
+        let listed = |list: &str| {
+            runtime_state::podman(&read_state(storage, &driver.join(list)).unwrap_or_default(), id)
+        };
         bundle()
             .and_then(|json| runtime_state::bundle(&json))
             .or_else(|| PODMAN_LISTS.iter().find_map(|list| listed(list)))
@@ -148,16 +208,25 @@ fn is_plain(id: &str) -> bool {
         && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
-/// Regular files only: a pipe in a user's folder must not make the recorder wait.
-fn read_bounded(path: &Path) -> Option<Vec<u8>> {
-    let flags = rustix::fs::OFlags::NONBLOCK.bits() as i32;
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).ok()?;
-    if !file.metadata().ok()?.is_file() {
-        return None;
-    }
-    let mut bytes = Vec::new();
-    File::take(file, ANSWER_BOUND).read_to_end(&mut bytes).ok()?;
-    Some(bytes)
+/// A regular file of a runtime's state, which is below the folder.
+fn read_state(folder: &Path, path: &Path) -> Option<Vec<u8>> {
+    let path = path.strip_prefix(folder).unwrap_or(path);
+    // One that was named by its whole path, and is not below the folder.
+    let (folder, path) = match (path.is_absolute(), path.parent(), path.file_name()) {
+        (true, Some(parent), Some(name)) => (parent, Path::new(name)),
+        _ => (folder, path),
+    };
+    beneath::read(&beneath::start(folder)?, path, ANSWER_BOUND)
+}
+
+/// A connection, without waiting for a daemon whose queue is full.
+fn connected(socket: &Path) -> Option<UnixStream> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let stream = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).ok()?;
+    connect(&stream, &SocketAddrUnix::new(socket).ok()?).ok()?;
+    let stream = UnixStream::from(stream);
+    stream.set_nonblocking(false).ok()?;
+    Some(stream)
 }
 
 /// Asks for one container of the list of all, which Docker answers even while it starts that very container (its
@@ -175,7 +244,7 @@ fn ask(socket: &Path, id: &str, runtime: Runtime) -> Option<ContainerNames> {
 /// `GET` over a unix socket. HTTP/1.0, so that the answer is whole and ends with the connection.
 fn get(socket: &Path, target: &str) -> Option<Vec<u8>> {
     let until = Instant::now() + SOCKET_TIMEOUT;
-    let mut stream = UnixStream::connect(socket).ok()?;
+    let mut stream = connected(socket)?;
     stream.set_write_timeout(Some(SOCKET_TIMEOUT)).ok()?;
     stream.write_all(format!("GET {target} HTTP/1.0\r\nHost: localhost\r\n\r\n").as_bytes()).ok()?;
     let mut answer = Vec::new();
@@ -236,17 +305,25 @@ mod tests {
             ),
         ] {
             let root = tempfile::tempdir().unwrap();
-            let paths = RuntimePaths::below(root.path());
-            assert_eq!(paths.look_up(ID), None);
+            let mut paths = RuntimePaths::below(root.path());
+            write(
+                root.path(),
+                "etc/passwd",
+                "root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n",
+            );
+            let authority = if path.starts_with("home") { Authority::User(1000) } else { Authority::Host };
+            assert_eq!(paths.look_up(ID, authority), None);
             write(root.path(), &path.replace("ID", ID), text);
-            let names = paths.look_up(ID).unwrap();
+            let names = paths.look_up(ID, authority).unwrap();
             assert_eq!(
                 (names.name.as_str(), names.image.as_str(), names.runtime),
                 ("web", "alpine", Some(runtime)),
                 "{path}"
             );
-            // Home folders are not looked into where that could hold the recording up.
-            assert_eq!(paths.on_disk(ID).is_some(), !path.starts_with("home"), "{path}");
+            // Whoever could have made the name up learns nothing of what root keeps.
+            for other in [Authority::Container, Authority::User(1001)] {
+                assert_eq!(paths.look_up(ID, other), None, "{path}");
+            }
         }
     }
 
@@ -265,6 +342,7 @@ mod tests {
     #[test]
     fn an_id_that_is_a_path_or_a_pipe_in_the_file_s_place_is_nothing() {
         let root = tempfile::tempdir().unwrap();
+        write(root.path(), "etc/passwd", "ann:x:1000:1000::/home/ann:/bin/sh\n");
         let folder = root.path().join("home/ann/.local/share/docker/containers").join(ID);
         fs::create_dir_all(&folder).unwrap();
         rustix::fs::mknodat(
@@ -275,9 +353,9 @@ mod tests {
             0,
         )
         .unwrap();
-        let paths = RuntimePaths::below(root.path());
+        let mut paths = RuntimePaths::below(root.path());
         for id in [ID, "", "../../etc", ".", "..", "a/b", "a b"] {
-            assert_eq!(paths.look_up(id), None, "{id}");
+            assert_eq!(paths.look_up(id, Authority::User(1000)), None, "{id}");
         }
     }
 
@@ -313,8 +391,8 @@ mod tests {
             };
             answers.iter().map(asked).collect()
         });
-        let paths = RuntimePaths::below(root.path());
-        let name = || paths.look_up(ID).map(|names| names.name);
+        let mut paths = RuntimePaths::below(root.path());
+        let mut name = || paths.look_up(ID, Authority::Host).map(|names| names.name);
         assert_eq!(name(), None);
         assert_eq!(name().as_deref(), Some("web"));
         assert_eq!(name().as_deref(), Some("old"));

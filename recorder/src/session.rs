@@ -43,6 +43,8 @@ pub struct Setup {
     pub after: Duration,
     /// How much the threads that drain and encode come before others.
     pub priority_boost: u8,
+    /// The threads that encode and write give up what they do not need ([`crate::privileges`]).
+    pub is_confined: bool,
 }
 
 /// What the one who runs a session wants next.
@@ -98,7 +100,7 @@ pub enum Error {
     DiskFull,
     #[error("cannot write the capture: {0}")]
     Format(#[from] format::Error),
-    #[error("cannot start a thread: {0}")]
+    #[error("cannot start a thread, or take its privileges away: {0}")]
     Thread(std::io::Error),
     #[error(
         "the output takes nothing any more and was given up: what it took before is a capture without its end (`tracer recover`)"
@@ -135,8 +137,14 @@ impl Session {
                 Halt::ReaderGone | Halt::Abandoned => Error::NoReader,
             })?;
         let wants_changes = sink.wants_changes();
-        let lanes = Lanes::start(Options::new(setup.compression), sink, gauge, setup.priority_boost)
-            .map_err(Error::Thread)?;
+        let lanes = Lanes::start(
+            Options::new(setup.compression),
+            sink,
+            gauge,
+            setup.priority_boost,
+            setup.is_confined,
+        )
+        .map_err(Error::Thread)?;
         let mut assembler = Assembler::new(
             setup.choice,
             setup.cgroups,

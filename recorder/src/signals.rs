@@ -8,6 +8,8 @@ use std::{io, thread};
 use crossbeam_channel::{Receiver, Sender};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::privileges::{self, Part};
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Signal {
     /// Ctrl-C. A terminal sends it to the recorded command as well.
@@ -32,9 +34,11 @@ pub fn listen() -> io::Result<Receiver<Signal>> {
             (signal(SignalKind::user_defined1())?, Signal::Trigger),
         ]
     };
-    thread::Builder::new()
-        .name("tracer-signals".into())
-        .spawn(move || runtime.block_on(forward(kinds, tell)))?;
+    thread::Builder::new().name("tracer-signals".into()).spawn(move || {
+        // It only waits; what it cannot give up it does not use.
+        let _ = privileges::confine(Part::Other);
+        runtime.block_on(forward(kinds, tell));
+    })?;
     Ok(signals)
 }
 

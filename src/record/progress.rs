@@ -9,7 +9,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use recorder::{assemble::Progress, session::Summary};
+use recorder::{
+    assemble::Progress,
+    privileges::{self, Part},
+    session::Summary,
+};
 
 use crate::stderr;
 
@@ -43,6 +47,8 @@ impl Line {
 }
 
 fn show(progress: &Progress, stop: &AtomicBool) {
+    // It only counts and prints.
+    let _ = privileges::confine(Part::Other);
     let started = Instant::now();
     let (mut before, mut at) = (0, started);
     while !stop.load(Ordering::Relaxed) {

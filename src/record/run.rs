@@ -15,12 +15,14 @@ use recorder::{
     cgroup_table::CgroupTable,
     clocks, command,
     command::Command,
+    container_runtimes::docker_socket,
     host,
     kernel::{self, HookPrograms, Kernel, KernelOptions, NAMED_ONLY},
     label::Judge,
     names,
     output::{Place, Stream},
     priority,
+    privileges::{self, Part},
     process_table::process_from,
     rotate::{Rotation, part_path},
     runtime_paths::RuntimePaths,
@@ -39,6 +41,8 @@ use crate::{filters::Diagnostics, outcome::Outcome, stderr};
 const NAME_QUEUE: usize = 1024;
 
 pub fn record(options: &Options) -> Result<Outcome> {
+    // What others wrote and read is in this memory soon.
+    privileges::hide_memory().context("cannot make the recorder's memory unreadable")?;
     let mut wanted = select::select(&options.events)?;
     let samples = sample::samples(&options.sample)?;
     if options.only_matched && options.scopes.is_empty() {
@@ -154,9 +158,10 @@ pub fn record(options: &Options) -> Result<Outcome> {
         processes,
         users,
         cgroups,
-        names: name_service(),
+        names: name_service(options),
         after: options.after,
         priority_boost: options.priority_boost.unwrap_or(priority::DEFAULT_BOOST),
+        is_confined: !options.keep_privileges,
     };
     let session = Session::start(setup)?;
     // Only now: a recording that does not start replaces nothing.
@@ -183,6 +188,18 @@ pub fn record(options: &Options) -> Result<Outcome> {
         && options.priority_boost.is_some()
     {
         stderr::note(format_args!("--priority-boost: {error}; setting it needs CAP_SYS_NICE"));
+    }
+    // After the boost, and after the command, which would inherit it as well.
+    if !options.keep_privileges
+        && let Err(error) = privileges::confine(Part::Drain)
+    {
+        if let Some(command) = &command {
+            command.terminate();
+        }
+        session.record(kernel, &mut || recorder::session::Step::Stop)?;
+        bail!(
+            "cannot give up privileges ({error}), so nothing is recorded; --keep-privileges records with all of them"
+        );
     }
     let mut steer = Steer::new(signals, command, options.duration);
     let summary = session.record(kernel, &mut || steer.step());
@@ -343,12 +360,21 @@ fn default_path() -> PathBuf {
 }
 
 /// Asks for names on a thread of its own; without it containers have only their ids.
-fn name_service() -> Option<NameService> {
+fn name_service(options: &Options) -> Option<NameService> {
+    let is_confined = !options.keep_privileges;
+    let mut sockets = options.docker_socket.clone();
+    sockets.extend(std::env::var("DOCKER_HOST").ok().and_then(|host| docker_socket(&host)));
     let (ask, requests) = crossbeam_channel::bounded(NAME_QUEUE);
     let (answer, answers) = crossbeam_channel::bounded(NAME_QUEUE);
     thread::Builder::new()
         .name("tracer-names".into())
-        .spawn(move || names::serve(&RuntimePaths::default(), &requests, &answer))
+        .spawn(move || {
+            // A thread that reads what users lay out has no more than that takes, or does nothing.
+            if is_confined && privileges::confine(Part::Names).is_err() {
+                return;
+            }
+            names::serve(RuntimePaths::of_host(sockets), &requests, &answer);
+        })
         .ok()?;
     Some(NameService { ask, answers })
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod acts;
+mod bounded;
 mod compat;
 mod containers;
 mod cut;
@@ -12,6 +13,7 @@ mod disk;
 mod docker;
 mod evidence;
 mod execs;
+mod faults;
 mod filters;
 mod flight;
 mod host;
@@ -26,6 +28,7 @@ mod output;
 mod overlap;
 mod paths;
 mod policies;
+mod privileges;
 mod recording;
 mod reuse;
 mod seccomp;
@@ -42,6 +45,11 @@ fn main() {
     }
     if std::env::args().nth(1).as_deref() == Some(numbers::RUN) {
         numbers::run();
+    }
+    match std::env::args().nth(1).as_deref() {
+        Some(bounded::RENAME) => return bounded::rename(),
+        Some(faults::THREADS) => return faults::threads(),
+        _ => {}
     }
     let own: Vec<String> = std::env::args().collect();
     if let [_, flag, folder] = own.as_slice()
@@ -93,6 +101,9 @@ fn main() {
         cut::TESTS,
         overlap::TESTS,
         memory::TESTS,
+        privileges::TESTS,
+        bounded::TESTS,
+        faults::TESTS,
     ]
     .concat();
     let groups = [

@@ -39,5 +39,6 @@ pub fn setup(plan: Plan, only_matched: bool) -> Setup {
         names: None,
         after: Duration::ZERO,
         priority_boost: 0,
+        is_confined: false,
     }
 }

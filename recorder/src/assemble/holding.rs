@@ -2,6 +2,7 @@
 
 use std::{thread, time::Duration};
 
+use crossbeam_channel::TrySendError;
 use events::{Context, Marks};
 use format::Process;
 
@@ -9,7 +10,7 @@ use super::Assembler;
 use crate::{
     container_events::Happened,
     contexts::NOBODY,
-    held::{Held, OwnedRecord},
+    held::{HappenedAt, Held, OwnedRecord},
     kernel::{self, Record, Records},
     loss::LossEntry,
 };
@@ -31,7 +32,7 @@ impl Records for Assembler {
     fn record(&mut self, record: &Record<'_>) {
         self.counts.produced += 1;
         self.last_ns = self.last_ns.max(record.time_ns);
-        if self.asks_names && (!self.waiting.is_empty() || self.must_wait(record.context)) {
+        if !self.waiting.is_empty() || self.asks_names && self.must_wait(record.context) {
             self.waiting.push(Held::Record(OwnedRecord::new(record)));
         } else {
             self.take(record);
@@ -89,7 +90,9 @@ impl Assembler {
             early_drop.begin(start_ns, self.choice.labels.lineage());
         }
         for cgroup in self.cgroups.containers() {
-            self.say(Happened::Existing, &cgroup, start_ns, 0, NOBODY, Marks(Marks::NO_CONTEXT));
+            let marks = Marks(Marks::NO_CONTEXT);
+            let (happened, cgroup_id) = (Happened::Existing, cgroup.id);
+            self.say(HappenedAt { happened, cgroup_id, time_ns: start_ns, cpu: 0, context: NOBODY, marks });
         }
         self.gather_sides();
         self.send_sides();
@@ -117,12 +120,25 @@ impl Assembler {
         self.waiting.is_asking()
     }
 
-    fn ask_names(&mut self) {
-        for request in self.cgroups.take_unnamed() {
-            let cgroup_id = request.cgroup_id;
-            let is_asked = self.names.as_ref().is_some_and(|names| names.ask.try_send(request).is_ok());
-            if is_asked && self.asks_names {
+    /// Asks for the names of new containers. One that the host's runtime has made is waited for: it knows the names.
+    pub(super) fn ask_names(&mut self) {
+        let requests = self.cgroups.take_unnamed();
+        let Some(names) = &self.names else { return };
+        let mut requests = requests.into_iter();
+        while let Some(request) = requests.next() {
+            let (cgroup_id, authority) = (request.cgroup_id, request.authority);
+            match names.ask.try_send(request) {
+                Ok(()) => {}
+                Err(TrySendError::Full(request)) => {
+                    self.cgroups.put_back_unnamed(std::iter::once(request).chain(requests));
+                    return;
+                }
+                Err(TrySendError::Disconnected(_)) => return,
+            }
+            if authority.is_verified() {
                 self.waiting.ask(cgroup_id);
+            } else if self.asks_names && !self.waiting.ask_for_user(cgroup_id) {
+                self.cgroups.settle(cgroup_id);
             }
         }
     }
@@ -133,13 +149,17 @@ impl Assembler {
         while let Some(named) = self.names.as_ref().and_then(|names| names.answers.try_recv().ok()) {
             self.waiting.answered(named.cgroup_id);
             match named.names {
+                // Masks that were given with the old name must not differ from what replay says with a new one.
+                Some(_) if self.asks_names && self.cgroups.is_named(named.cgroup_id) => {}
                 Some(names) => self.cgroups.named(named.cgroup_id, names),
                 None if self.asks_names => self.cgroups.settle(named.cgroup_id),
                 None => {}
             }
         }
         for cgroup_id in self.waiting.give_up() {
-            self.cgroups.settle(cgroup_id);
+            if self.asks_names {
+                self.cgroups.settle(cgroup_id);
+            }
         }
     }
 
@@ -147,7 +167,7 @@ impl Assembler {
     pub(super) fn release_held(&mut self) {
         while !self.waiting.is_empty() && !self.waiting.is_asking() {
             if let Some(context) = self.waiting.next_record().map(OwnedRecord::context) {
-                if self.must_wait(context) {
+                if self.asks_names && self.must_wait(context) {
                     return;
                 }
                 // With too much waiting, a full queue is a loss as it is for any other record.
@@ -160,6 +180,7 @@ impl Assembler {
                 Some(Held::Context(id, context)) => self.contexts.announce(id, context),
                 Some(Held::Forget(id)) => self.contexts.forget(id),
                 Some(Held::Record(record)) => record.view(|record| self.take(record)),
+                Some(Held::Happened(at)) => self.say(at),
                 None => return,
             }
         }

@@ -173,6 +173,7 @@ pub fn setup(path: &Path) -> Setup {
         names: None,
         after: Duration::ZERO,
         priority_boost: 0,
+        is_confined: false,
     }
 }
 

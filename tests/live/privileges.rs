@@ -1,0 +1,99 @@
+//! A running recorder has no more than its threads need.
+
+use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
+
+use libtest_mimic::Failed;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::Test;
+use crate::host::{TRACER, ensure, info, path, same, scratch, tracer, wait_for};
+
+pub const TESTS: &[Test] = &[
+    ("a_running_recorder_has_no_more_than_its_threads_need", running),
+    ("the_command_of_a_recording_keeps_what_it_would_have_without", command),
+    ("a_recorder_without_a_capability_says_which", missing),
+];
+
+/// The lines of a thread's status, by name.
+fn status(text: &str) -> BTreeMap<String, String> {
+    let pairs = text.lines().filter_map(|line| line.split_once(':'));
+    pairs.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect()
+}
+
+fn running() -> Result<(), Failed> {
+    let dir = scratch()?;
+    let file = dir.path().join("c.trz");
+    let mut recorder =
+        Command::new(TRACER).args(["record", "-o", path(&file)?]).stderr(Stdio::piped()).spawn()?;
+    wait_for(&file)?;
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    const DAC_OVERRIDE: u64 = 1 << 1;
+    const DAC_READ_SEARCH: u64 = 1 << 2;
+    const DRAIN: u64 = DAC_READ_SEARCH | 1 << 5 | 1 << 19 | 1 << 38 | 1 << 39;
+    let mut seen = Vec::new();
+    for task in std::fs::read_dir(format!("/proc/{}/task", recorder.id()))? {
+        let status = status(&std::fs::read_to_string(task?.path().join("status"))?);
+        let name = status.get("Name").cloned().unwrap_or_default();
+        let (may, filter) = match name.as_str() {
+            "tracer-encode" => (0, "2"),
+            "tracer-write" => (DAC_OVERRIDE, "2"),
+            "tracer-names" => (DAC_READ_SEARCH, "2"),
+            "tracer" => (DRAIN, "2"),
+            _ => (0, "0"),
+        };
+        for kind in ["CapEff", "CapPrm", "CapBnd", "CapInh", "CapAmb"] {
+            let has = u64::from_str_radix(status.get(kind).map_or("", |it| it.as_str()), 16)?;
+            ensure(has & !may == 0, || format!("{name}: {kind} {has:#x}, not only {may:#x}"))?;
+        }
+        same(&format!("{name}: NoNewPrivs"), status.get("NoNewPrivs").map_or("", |it| it.as_str()), "1")?;
+        let seccomp = status.get("Seccomp").map_or("", |it| it.as_str());
+        ensure(seccomp == filter, || format!("{name}: Seccomp {seccomp}"))?;
+        seen.push(name);
+    }
+    for expected in ["tracer", "tracer-encode", "tracer-write", "tracer-names", "tracer-signals"] {
+        ensure(seen.iter().any(|name| name == expected), || format!("no thread {expected} in {seen:?}"))?;
+    }
+    // Not dumpable: its memory is nobody's but root's with the right to trace.
+    let nobody = Command::new("setpriv")
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups", "cat"])
+        .arg(format!("/proc/{}/environ", recorder.id()))
+        .stderr(Stdio::null())
+        .status()?;
+    ensure(!nobody.success(), || "its environment is everybody's".to_owned())?;
+    kill_process(Pid::from_child(&recorder), Signal::TERM)?;
+    same("exit code", recorder.wait()?.code(), Some(0))?;
+    ensure(info(&file)?["events"].as_u64() > Some(0), || "nothing was recorded".to_owned())
+}
+
+fn command() -> Result<(), Failed> {
+    let dir = scratch()?;
+    let file = dir.path().join("c.trz");
+    let own = status(&std::fs::read_to_string("/proc/self/status")?);
+    let output = tracer(&["record", "-o", path(&file)?, "--", "cat", "/proc/self/status"])?;
+    let child = status(&String::from_utf8_lossy(&output.stdout));
+    for name in ["CapEff", "CapBnd", "NoNewPrivs", "Seccomp"] {
+        same(name, child.get(name), own.get(name))?;
+    }
+    Ok(())
+}
+
+fn missing() -> Result<(), Failed> {
+    let dir = scratch()?;
+    let file = dir.path().join("c.trz");
+    for (bounding, word) in [("-bpf,-sys_admin", "bpf"), ("-perfmon,-sys_admin", "perfmon"), ("-all", "root")]
+    {
+        let output = Command::new("setpriv")
+            .args([&format!("--bounding-set={bounding}"), "--inh-caps=-all", TRACER, "record"])
+            .args(["-o", path(&file)?, "--duration", "1s"])
+            .output()?;
+        let said = String::from_utf8_lossy(&output.stderr).to_lowercase();
+        same("exit code", output.status.code(), Some(2))?;
+        ensure(said.contains(word), || format!("without {bounding}: {said}"))?;
+    }
+    let nobody = Command::new("setpriv")
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups", TRACER, "record", "-o", "/tmp/never.trz"])
+        .output()?;
+    let said = String::from_utf8_lossy(&nobody.stderr);
+    ensure(nobody.status.code() == Some(2) && said.contains("root"), || said.to_string())
+}
