@@ -346,6 +346,8 @@ fn a_flight_recorder_of_a_time_holds_no_more_than_its_memory_and_tells_what_it_l
     let summary = session
         .record(script, &mut || {
             left = left.saturating_sub(1);
+            // Slow enough for blocks to be encoded and held, rather than lost on the way.
+            std::thread::sleep(Duration::from_millis(if left > 1 { 400 } else { 0 }));
             match left {
                 0 => Step::Stop,
                 1 => Step::Trigger,
