@@ -7,7 +7,8 @@ use std::io;
 
 use crate::privileges::Part;
 
-/// What every thread needs to run: memory, waiting, time, its end, and a panic's message.
+/// What every thread needs to run: memory, waiting, time, its end, and a panic's message. A signal's handler runs on
+/// whatever thread the kernel picks, and tells of it through a socket that is there already (`sendto`).
 const RUNTIME: &[libc::c_long] = &[
     libc::SYS_futex,
     libc::SYS_mmap,
@@ -35,6 +36,7 @@ const RUNTIME: &[libc::c_long] = &[
     libc::SYS_membarrier,
     libc::SYS_write,
     libc::SYS_writev,
+    libc::SYS_sendto,
     libc::SYS_close,
     libc::SYS_exit,
     libc::SYS_exit_group,
@@ -106,7 +108,6 @@ const ASKING: &[libc::c_long] = &[
     libc::SYS_setsockopt,
     libc::SYS_getsockopt,
     libc::SYS_ioctl,
-    libc::SYS_sendto,
     libc::SYS_recvfrom,
     libc::SYS_shutdown,
     libc::SYS_getuid,

@@ -24,8 +24,10 @@ fn status(text: &str) -> BTreeMap<String, String> {
 fn running() -> Result<(), Failed> {
     let dir = scratch()?;
     let file = dir.path().join("c.trz");
-    let mut recorder =
-        Command::new(TRACER).args(["record", "-o", path(&file)?]).stderr(Stdio::piped()).spawn()?;
+    let mut recorder = Command::new(TRACER)
+        .args(["record", "-o", path(&file)?, "--duration", "60s"])
+        .stderr(Stdio::null())
+        .spawn()?;
     wait_for(&file)?;
     std::thread::sleep(std::time::Duration::from_secs(3));
     const DAC_OVERRIDE: u64 = 1 << 1;
@@ -62,7 +64,10 @@ fn running() -> Result<(), Failed> {
         .status()?;
     ensure(!nobody.success(), || "its environment is everybody's".to_owned())?;
     kill_process(Pid::from_child(&recorder), Signal::TERM)?;
+    let asked = std::time::Instant::now();
     same("exit code", recorder.wait()?.code(), Some(0))?;
+    // The signal's handler may run on a thread that may do little.
+    ensure(asked.elapsed().as_secs() < 30, || "it did not end when told to".to_owned())?;
     ensure(info(&file)?["events"].as_u64() > Some(0), || "nothing was recorded".to_owned())
 }
 

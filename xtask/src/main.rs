@@ -9,6 +9,7 @@ mod bench_workload;
 mod ebpf;
 mod fixtures;
 mod shell;
+mod soak;
 mod vm_boot;
 mod vm_image;
 mod vm_kernel;
@@ -28,6 +29,8 @@ enum Task {
     Ebpf(ebpf::Options),
     /// Remake the captures under fixtures/, each in a fresh virtual machine
     Fixtures(fixtures::Options),
+    /// Record for a long time under mixed load: memory flat, nothing lost, the file whole
+    Soak(soak::Options),
     /// Record and replay on other kernels, in virtual machines
     VmTest(vm_test::Options),
 }
@@ -38,6 +41,7 @@ fn main() -> anyhow::Result<()> {
         Task::Workload(options) => bench_workload::run(&options),
         Task::Ebpf(options) => ebpf::run(&options),
         Task::Fixtures(options) => fixtures::run(&options),
+        Task::Soak(options) => soak::run(&options),
         Task::VmTest(options) => vm_test::run(&options),
     }
 }
