@@ -68,6 +68,8 @@ impl Slot {
     pub const SYSCALLS: usize = 512;
     pub const COMPAT_BASE: usize = 512;
     pub const HOOK_BASE: usize = 1024;
+    /// Of all native numbers that are beyond the table; no call has this one.
+    pub const UNKNOWN: usize = 511;
     pub const COUNT: usize = Self::HOOK_BASE + 128;
 }
 

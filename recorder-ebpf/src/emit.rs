@@ -16,7 +16,7 @@ use events::abi::{
     BLOB_HEADER_BYTES, BlobHeader, HEADER_BYTES, RecordHeader, Slot,
     files::{found, id},
     form,
-    region::{CAPTURE_LIMIT, RegionHeader, Tail, VALUE_SIZE_MARK, WriteState, room},
+    region::{CAPTURE_LIMIT, RegionHeader, Tail, VALUE_SIZE_MARK, WriteState, room, spare},
     tables::Config,
 };
 
@@ -318,6 +318,18 @@ pub fn count_lost(slot: u16) {
     unsafe {
         if let Some(region) = RING.get_ptr_mut(bpf_get_smp_processor_id()) {
             count_drop(region.cast(), slot, Refusal::Full);
+        }
+    }
+}
+
+/// Counts an event that the spare of a program has taken over.
+#[inline(always)]
+pub fn count_taken_over(kind: usize) {
+    // SAFETY: a helper without arguments, and a counter of this CPU.
+    unsafe {
+        if let Some(region) = RING.get_ptr_mut(bpf_get_smp_processor_id()) {
+            let counters = &raw mut (*region.cast::<RegionHeader>()).taken_over;
+            add(counters.cast::<u64>().add(kind & (spare::COUNT - 1)), 1);
         }
     }
 }

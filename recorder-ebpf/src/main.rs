@@ -13,6 +13,7 @@ mod kernel;
 mod path;
 mod probes;
 mod scopes;
+mod spare;
 
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {

@@ -38,6 +38,7 @@ mod preemption;
 mod quiesce;
 mod region;
 mod socket_list;
+mod spares;
 mod stand_in;
 mod tables;
 mod vital;

@@ -36,7 +36,7 @@ pub struct Options {
     #[arg(long, default_value_t = 2)]
     cpus: u32,
     /// Seconds that a machine may take
-    #[arg(long, default_value_t = 400)]
+    #[arg(long, default_value_t = 600)]
     limit: u32,
 }
 

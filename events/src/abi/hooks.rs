@@ -129,5 +129,5 @@ hooks! {
     SocketDup = 72 "socket_dup" [oldfd, newfd, remote_addr];
     SysEnter = 73 "sys_enter" [number];
     SysExit = 74 "sys_exit" [number];
-    UnknownSyscall = 75 "unknown_syscall" [number, arg0, arg1, arg2, arg3, arg4, arg5];
+    UnknownSyscall = 75 "unknown_syscall" [arg0, arg1, arg2, arg3, arg4, arg5, number];
 }

@@ -23,6 +23,8 @@ pub struct RegionHeader {
     pub pad1: [u32; 13],
     /// Of the writes that go on, by [`room`].
     pub writes: [WriteState; room::COUNT],
+    /// Runs of programs that the kernel left out and their spares took over, by [`spare`].
+    pub taken_over: [u64; spare::COUNT],
     /// What no scope can want: exits of system calls, and firings of each hook.
     pub left_out_calls: u64,
     pub left_out_hooks: [u64; super::Slot::COUNT - super::Slot::HOOK_BASE],
@@ -89,6 +91,19 @@ pub const SHORT_STRING: u32 = 256;
 pub const KEPT_BACK: usize = 8;
 /// Room after the data: [`LARGEST_WRITE`] and one more bounded read.
 pub const SLACK: usize = LARGEST_WRITE + 0x3000;
+
+/// Programs that have a spare: see [`RegionHeader::taken_over`].
+pub mod spare {
+    pub const SYS_EXIT: usize = 0;
+    pub const FORK: usize = 1;
+    pub const EXEC: usize = 2;
+    pub const EXIT: usize = 3;
+    pub const PREPARE_EXEC: usize = 4;
+    /// A power of two.
+    pub const COUNT: usize = 8;
+    /// Tasks that the map of runs tells apart, where there are spares.
+    pub const TASKS: u32 = 32_768;
+}
 
 /// Where a write is put together.
 pub mod room {

@@ -51,6 +51,9 @@ pub struct Config {
     /// Whether programs keep others from preempting them while they write: the kernel has functions for it, and lets
     /// global functions be called meanwhile (6.15 and later).
     pub disables_preemption: u32,
+    /// Whether the programs that matter most are attached twice, for the kernel leaves out runs of the first (7.0 and later).
+    pub spares: u32,
+    pub pad: u32,
     /// Which hooks are wanted, a bit for each.
     pub hooks: [u64; 2],
     /// Which of them matter most: see [`Config::kept_back`].
@@ -80,6 +83,8 @@ impl Config {
         tells_last: 0,
         files_type: 0,
         disables_preemption: 0,
+        spares: 0,
+        pad: 0,
         hooks: [0; 2],
         vital_hooks: [0; 2],
         excluded: [0; 16],
@@ -143,7 +148,7 @@ impl SyscallEntry {
 
 const _: () = assert!(core::mem::size_of::<SyscallEntry>() == 64);
 const _: () = assert!(SyscallEntry::DESCRIPTORS_OFFSET == 4);
-const _: () = assert!(core::mem::size_of::<Config>() == 40 + 14 * 4 + 32 + 64);
+const _: () = assert!(core::mem::size_of::<Config>() == 40 + 16 * 4 + 32 + 64);
 
 /// What a call does with descriptors, beside having them as arguments: [`SyscallEntry::descriptors`].
 pub mod descriptor {

@@ -20,5 +20,4 @@ pub mod sockets;
 pub mod stand_ins;
 pub mod syscalls;
 pub mod tasks;
-pub mod unknown_calls;
 pub mod vfs;

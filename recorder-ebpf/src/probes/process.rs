@@ -5,7 +5,7 @@ use aya_ebpf::{
     macros::btf_tracepoint,
     programs::BtfTracePointContext,
 };
-use events::abi::{BLOB_HEADER_BYTES, RecordHeader, bits, form, hooks::Hook, kind, region::CAPTURE_LIMIT};
+use events::abi::{BLOB_HEADER_BYTES, RecordHeader, bits, form, hooks::Hook, kind, region::{CAPTURE_LIMIT, spare::{EXEC, EXIT, FORK}}};
 
 use crate::{
     context::{Place, current, forget_current, level_of, number_at, previous_comm},
@@ -15,6 +15,7 @@ use crate::{
     path::{self, Outcome},
     probes::syscalls,
     scopes::{self, scopes},
+    spare,
 };
 
 /// The header of a hook's record: in the place of a result, the call that the task is in.
@@ -26,9 +27,22 @@ pub fn header(hook: Hook, context: u64, marks: u32) -> RecordHeader {
 
 #[btf_tracepoint(function = "sched_process_fork")]
 pub fn sched_process_fork(ctx: BtfTracePointContext) -> i32 {
+    spare::first_runs(FORK);
     let _undisturbed = Undisturbed::begin();
     let child: *const u8 = ctx.arg(1);
     if config!(modern) != 0 { on_fork::<true>(child) } else { on_fork::<false>(child) };
+    0
+}
+
+/// See [`crate::spare`].
+#[btf_tracepoint(function = "sched_process_fork")]
+pub fn sched_process_fork_spare(ctx: BtfTracePointContext) -> i32 {
+    if spare::has_first_run(FORK) {
+        return 0;
+    }
+    let _undisturbed = Undisturbed::begin();
+    let child: *const u8 = ctx.arg(1);
+    on_fork::<true>(child);
     0
 }
 
@@ -75,6 +89,7 @@ fn fork_record(writer: &mut Writer, context: u64, child: *const u8, flags: u64) 
 
 #[btf_tracepoint(function = "sched_process_exit")]
 pub fn sched_process_exit(ctx: BtfTracePointContext) -> i32 {
+    spare::first_runs(EXIT);
     let _undisturbed = Undisturbed::begin();
     // Two that end at once both see that nobody lives any more: only the kernel knows whose end was the process's.
     let is_last = if config!(tells_last) != 0 {
@@ -83,6 +98,22 @@ pub fn sched_process_exit(ctx: BtfTracePointContext) -> i32 {
         current::<false>().signal().live() == 0
     };
     if config!(modern) != 0 { on_task_exit::<true>(is_last) } else { on_task_exit::<false>(is_last) };
+    0
+}
+
+/// See [`crate::spare`].
+#[btf_tracepoint(function = "sched_process_exit")]
+pub fn sched_process_exit_spare(ctx: BtfTracePointContext) -> i32 {
+    if spare::has_first_run(EXIT) {
+        return 0;
+    }
+    let _undisturbed = Undisturbed::begin();
+    let is_last = if config!(tells_last) != 0 {
+        ctx.arg::<u64>(1) & 0xff != 0
+    } else {
+        current::<false>().signal().live() == 0
+    };
+    on_task_exit::<true>(is_last);
     0
 }
 
@@ -123,9 +154,22 @@ fn process_exit_code() -> u32 {
 
 #[btf_tracepoint(function = "sched_process_exec")]
 pub fn sched_process_exec(ctx: BtfTracePointContext) -> i32 {
+    spare::first_runs(EXEC);
     let _undisturbed = Undisturbed::begin();
     let bprm: *const u8 = ctx.arg(2);
     if config!(modern) != 0 { on_exec::<true>(bprm) } else { on_exec::<false>(bprm) };
+    0
+}
+
+/// See [`crate::spare`].
+#[btf_tracepoint(function = "sched_process_exec")]
+pub fn sched_process_exec_spare(ctx: BtfTracePointContext) -> i32 {
+    if spare::has_first_run(EXEC) {
+        return 0;
+    }
+    let _undisturbed = Undisturbed::begin();
+    let bprm: *const u8 = ctx.arg(2);
+    on_exec::<true>(bprm);
     0
 }
 

@@ -4,7 +4,10 @@ use aya_ebpf::{
     helpers::generated::{bpf_get_prandom_u32, bpf_task_pt_regs}, macros::btf_tracepoint, programs::BtfTracePointContext,
 };
 use events::abi::{
-    RecordHeader, Slot, bits, kind,
+    RecordHeader, Slot, bits,
+    hooks::Hook,
+    kind,
+    region::spare::{PREPARE_EXEC, SYS_EXIT},
     tables::{SyscallEntry, role},
     x32,
 };
@@ -15,8 +18,9 @@ use crate::{
     descriptors::{self, Descriptors},
     emit::{Writer, config, count_left_out_call, preemption::Undisturbed},
     kernel::{Task, probe},
-    probes::{credentials, files, owners, stand_ins, unknown_calls},
+    probes::{credentials, files, owners, stand_ins},
     scopes::scopes,
+    spare,
 };
 
 #[unsafe(no_mangle)]
@@ -244,6 +248,8 @@ pub fn append<const TYPED: bool, const ALL: bool>(
     writer.set_word(started, 3, regs.argument(3, compat));
     writer.set_word(started, 4, regs.argument(4, compat));
     writer.set_word(started, 5, regs.argument(5, compat));
+    // Of calls that are told by it; of others what follows takes its place.
+    writer.set_word(started, 6, regs.number() as u64);
     let mut marks = header.marks;
     if followed != 0 && follows {
         let call = Call { ret: header.ret, slot: header.slot, compat: compat || is_narrow, started };
@@ -256,7 +262,18 @@ pub fn append<const TYPED: bool, const ALL: bool>(
 #[btf_tracepoint(function = "sys_exit")]
 #[inline(always)]
 pub fn sys_exit(ctx: BtfTracePointContext) -> i32 {
+    spare::first_runs(SYS_EXIT);
     if config!(modern) != 0 { on_exit::<true>(&ctx) } else { on_exit::<false>(&ctx) };
+    0
+}
+
+/// See [`crate::spare`].
+#[btf_tracepoint(function = "sys_exit")]
+#[inline(always)]
+pub fn sys_exit_spare(ctx: BtfTracePointContext) -> i32 {
+    if !spare::has_first_run(SYS_EXIT) {
+        on_exit::<true>(&ctx);
+    }
     0
 }
 
@@ -268,10 +285,9 @@ fn on_exit<const TYPED: bool>(ctx: &BtfTracePointContext) -> Option<()> {
     let mut ret: i64 = ctx.arg(1);
     let task = current::<TYPED>();
     let compat = task.compat();
-    let Some(Numbered { slot, is_narrow }) = slot_of(regs.number(), compat, ret) else {
-        unknown_calls::unknown_call(regs.number() as u64, ret as u64);
-        return None;
-    };
+    // A number beyond the table is as one in it that no call has.
+    let unknown = Numbered { slot: Slot::UNKNOWN as u32, is_narrow: false };
+    let Numbered { slot, is_narrow } = slot_of(regs.number(), compat, ret).unwrap_or(unknown);
     // A call that was taken back has its number where its result would be.
     let is_blocked = ret == regs.number() as i64 && task.is_taken_back();
     if is_blocked {
@@ -287,11 +303,10 @@ fn on_exit<const TYPED: bool>(ctx: &BtfTracePointContext) -> Option<()> {
         descriptors::descriptors_forget(role::CLOSES_RANGE as u64, 0);
     }
     if !is_wanted && role == role::NONE {
-        if flags & SyscallEntry::UNKNOWN != 0 {
-            unknown_calls::unknown_call(regs.number() as u64, ret as u64);
-        }
         return None;
     }
+    // Recorded here and not by a function of its own: under the scopes' functions there is no stack left for one.
+    let slot = if flags & SyscallEntry::UNKNOWN != 0 { Hook::UnknownSyscall.slot() as u32 } else { slot };
     // Whoever does it, and whether or not it is wanted.
     if role == role::MOVES_NAMES {
         if ret >= 0 {
@@ -414,10 +429,20 @@ fn exec_entry<const TYPED: bool, const REGS: bool>(regs: Regs<REGS>) -> Option<(
 /// Past the last check of an exec, before the old memory goes (6.10 and later).
 #[btf_tracepoint(function = "sched_prepare_exec")]
 pub fn sched_prepare_exec(_ctx: BtfTracePointContext) -> i32 {
+    spare::first_runs(PREPARE_EXEC);
     if config!(modern) != 0 {
         exec_entry::<true, false>(entry_registers::<true>());
     } else {
         exec_entry::<false, false>(entry_registers::<false>());
+    }
+    0
+}
+
+/// See [`crate::spare`].
+#[btf_tracepoint(function = "sched_prepare_exec")]
+pub fn sched_prepare_exec_spare(_ctx: BtfTracePointContext) -> i32 {
+    if !spare::has_first_run(PREPARE_EXEC) {
+        exec_entry::<true, false>(entry_registers::<true>());
     }
     0
 }

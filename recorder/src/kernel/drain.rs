@@ -243,10 +243,11 @@ impl Drain {
         let (from_ns, to_ns) = (self.offset.boot_ns(losses.misses_since_ns), self.offset.boot_ns(now_ns));
         for Missed { program, hook, count } in misses {
             let seen = losses.missed.entry(program).or_default();
-            let count = count.saturating_sub(std::mem::replace(seen, *count));
-            if count > 0 {
+            let new = count.saturating_sub(*seen);
+            *seen = (*seen).max(*count);
+            if new > 0 {
                 let event = hook.and_then(|hook| event_of(&self.slots, hook.slot().into()));
-                sink.lost(&Loss { from_ns, to_ns, cpu: None, event, count, cause: LossCause::Missed });
+                sink.lost(&Loss { from_ns, to_ns, cpu: None, event, count: new, cause: LossCause::Missed });
             }
         }
         losses.misses_since_ns = now_ns;

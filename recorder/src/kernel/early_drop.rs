@@ -80,7 +80,9 @@ pub fn apply(lowered: &Lowered, tables: &mut Tables) -> Scopes {
         let wanted = recorded.iter().fold(0, |all, id| all | word(*id));
         let is_base = recorded.iter().any(|id| lowered.bases.contains(id));
         if let Some(entry) = tables.syscalls.get_mut(slot) {
-            entry.scopes = wanted;
+            let is_unknown = entry.flags & SyscallEntry::UNKNOWN != 0;
+            let unknown = of_hook(Hook::UnknownSyscall).filter(|_| is_unknown);
+            entry.scopes = wanted | unknown.map_or(0, word);
             // What an exec was given has been sent ahead: its end has to come as well.
             if is_base || entry.flags & SyscallEntry::EXEC != 0 {
                 entry.flags |= SyscallEntry::KEPT;

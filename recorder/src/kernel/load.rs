@@ -11,7 +11,7 @@ use events::{
     abi::{
         Slot,
         hooks::Hook,
-        region::{KEPT_BACK, LARGEST_WRITE, VALUE_SIZE_MARK, region_bytes, rooms_offset},
+        region::{KEPT_BACK, LARGEST_WRITE, VALUE_SIZE_MARK, region_bytes, rooms_offset, spare},
         tables::Config,
     },
     capture::Capture,
@@ -30,6 +30,7 @@ use super::{
     preemption::Preemption,
     region::Regions,
     socket_list::SocketOwner,
+    spares,
     tables::Tables,
 };
 use crate::btf::{self, Btf};
@@ -221,7 +222,13 @@ impl Loaded {
         let Some(ebpf) = &self.ebpf else { return Vec::new() };
         let hooks = self.hooks.iter().map(|hook| (hook.program, hook.attachment.hooks.first().copied()));
         let all = self.tracepoints.iter().copied().chain(hooks);
-        all.map(|(program, hook)| Missed { program, hook, count: hooks::misses(ebpf, program) })
+        let missed = |program| {
+            let left_out = hooks::misses(ebpf, program);
+            // Of these a spare has recorded some.
+            left_out
+                .saturating_sub(spares::of(program).map_or(0, |spare| self.regions.taken_over(spare.kind)))
+        };
+        all.map(|(program, hook)| Missed { program, hook, count: missed(program) })
             .filter(|missed| missed.count > 0)
             .collect()
     }
@@ -257,6 +264,10 @@ fn attach(
         load_one(ebpf, "sys_exit", "sys_exit", btf)?;
         loaded.push(("sys_exit", None));
     }
+    let has_spares = spares::are_needed();
+    for spare in loaded.iter().filter_map(|(program, _)| spares::of(program)).filter(|_| has_spares) {
+        load_one(ebpf, spare.copy, spare.program, btf)?;
+    }
     if tables.wants(Hook::Packet)
         && let Err(reason) = packets::load(ebpf)
     {
@@ -264,6 +275,10 @@ fn attach(
     }
     for (program, _) in &loaded {
         attach_one(ebpf, program)?;
+        // After it, for it is to run after it.
+        if let Some(spare) = spares::of(program).filter(|_| has_spares) {
+            attach_one(ebpf, spare.copy)?;
+        }
     }
     if !tables.wants_owners() {
         return Ok((Vec::new(), loaded));
@@ -352,6 +367,7 @@ fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, Made), 
         tells_last: (btf.tracepoint_arguments("sched_process_exit").map(|bytes| bytes.len()) == Some(2))
             .into(),
         files_type: cast.map_or(0, |cast| cast.files_type),
+        spares: spares::are_needed().into(),
         disables_preemption: preemption.is_some().into(),
         hooks: halves(tables.hooks),
         vital_hooks: halves(tables.vital_hooks()),
@@ -394,6 +410,7 @@ fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, Made), 
         .map_max_entries("LISTENERS", listeners)
         .map_max_entries("TAILS", cpu_entries)
         .map_max_entries("DOOR", door_bytes as u32)
+        .map_max_entries("RUNS", if spares::are_needed() { spare::TASKS } else { 1 })
         .load(&object)
         .map_err(|error| load_error(error, cpus, buffer_bytes))?;
     let ring_bytes = RingBytes { door: door_bytes, packets: packet_bytes as usize };

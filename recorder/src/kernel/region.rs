@@ -12,7 +12,7 @@ use std::{
 
 use events::abi::{
     HEADER_BYTES, RecordHeader, Slot,
-    region::{DATA_OFFSET, RegionHeader, Tail, WriteState, region_bytes, room},
+    region::{DATA_OFFSET, RegionHeader, Tail, WriteState, region_bytes, room, spare},
 };
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
@@ -209,6 +209,18 @@ impl Regions {
         let (full, nested) =
             unsafe { ((&raw mut (*header).full).cast::<u64>(), (&raw mut (*header).nested).cast::<u64>()) };
         Dropped { full: counter(full), nested: counter(nested) }
+    }
+
+    /// Runs of a program that its spare took over, on all CPUs; one of `abi::region::spare`.
+    pub fn taken_over(&self, kind: usize) -> u64 {
+        assert!(kind < spare::COUNT);
+        let of_cpu = |cpu| {
+            // SAFETY: as in `head_of`, and the kind is within the table.
+            let counter = unsafe { (&raw mut (*self.header(cpu)).taken_over).cast::<u64>().add(kind) };
+            // SAFETY: as above.
+            unsafe { AtomicU64::from_ptr(counter) }.load(Ordering::Relaxed)
+        };
+        (0..self.cpus).map(of_cpu).sum()
     }
 
     /// The head of a CPU's data while a program writes there; `None` when none does.

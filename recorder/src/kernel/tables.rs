@@ -150,7 +150,8 @@ impl Tables {
         for (slot, entry) in self.syscalls.iter_mut().enumerate() {
             let (number, is_compat) = (slot % Slot::COMPAT_BASE, slot >= Slot::COMPAT_BASE);
             if i32::try_from(number).ok().and_then(|number| numbers::call(number, is_compat)).is_none() {
-                entry.flags |= SyscallEntry::UNKNOWN;
+                entry.flags |= SyscallEntry::WANTED | SyscallEntry::UNKNOWN;
+                entry.words = Hook::UnknownSyscall.words();
             }
         }
     }
