@@ -247,6 +247,22 @@ fn argument<const ALL: bool>(writer: &mut Writer, call: &Call, capture: Capture,
     read.with(writer.at)
 }
 
+/// Appends an address of user space, a `struct sockaddr` of so many bytes. False when it cannot be read.
+#[inline(always)]
+pub fn user_address(writer: &mut Writer, arg: u8, address: u64, length: u64) -> bool {
+    const LARGEST: u64 = 128;
+    let length = writer.forget(if length > LARGEST { LARGEST } else { length }) & 0xff;
+    let length = if length > LARGEST { LARGEST } else { length };
+    // SAFETY: at most 128 bytes, which the slack holds.
+    let failed = unsafe {
+        bpf_probe_read_user(writer.blob_bytes().cast(), length as u32, address as *const _) != 0
+    };
+    if !failed {
+        writer.end_blob(arg, form::PLAIN, length as u32);
+    }
+    !failed
+}
+
 /// Uses a number: callers may leave undefined what a function does not use, and the verifier wants it defined.
 #[inline(always)]
 fn needed(number: u64) {

@@ -12,6 +12,7 @@ use crate::{
     emit::{Started, Writer, config, count_left_out_hook},
     kernel::{Dentry, File, Inode, Path, VfsMount, probe},
     path,
+    registers::{self, Numbers},
     scopes::{self, scopes},
     probes::{
         process::{change_time_ns, cut, header, lost, marks_of},
@@ -127,7 +128,7 @@ impl Called {
         // SAFETY: within the context of either kind of program.
         unsafe {
             if config!(kprobes) != 0 {
-                core::arch::asm!("{0} = *(u64 *)({1} + {2})", out(reg) number, in(reg) self.0, const REGISTERS[POSITION]);
+                core::arch::asm!("{0} = *(u64 *)({1} + {2})", out(reg) number, in(reg) self.0, const registers::OF_FUNCTION[POSITION]);
             } else {
                 core::arch::asm!("{0} = *(u64 *)({1} + {2})", out(reg) number, in(reg) self.0, const POSITION as i32 * 8);
             }
@@ -139,13 +140,10 @@ impl Called {
     /// its context, and of one that they do let it load they would know the type.
     #[inline(always)]
     pub fn pointer<const POSITION: usize>(self) -> *const u8 {
-        let offset = if config!(kprobes) != 0 { REGISTERS[POSITION] as usize } else { POSITION * 8 };
+        let offset = if config!(kprobes) != 0 { registers::of_function(POSITION) } else { POSITION * 8 };
         probe(self.0.cast::<u8>().cast_const().wrapping_add(offset))
     }
 }
-
-/// Where `struct pt_regs` has the arguments of a function.
-const REGISTERS: [i32; 6] = [112, 104, 96, 88, 72, 64];
 
 /// A function that has returned: its arguments as they were at its entry, and its result.
 #[derive(Clone, Copy)]
@@ -200,7 +198,8 @@ mod remembered {
 pub fn remember(hook: Hook, ctx: *mut c_void) {
     // SAFETY: registers of the context, at the offsets of their kind.
     let register = |offset: usize| unsafe { core::ptr::read_volatile(ctx.cast::<u8>().add(offset).cast::<u64>()) };
-    keep(hook, [register(112), register(104), register(96), register(88), register(72), register(64)]);
+    let of = |position: usize| register(registers::of_function(position));
+    keep(hook, [of(0), of(1), of(2), of(3), of(4), of(5)]);
 }
 
 /// Keeps what is known at the entry of a function until it returns.
@@ -229,11 +228,10 @@ pub fn take_kept(hook: Hook) -> Option<[u64; 2]> {
 
 #[inline(always)]
 pub fn recall(hook: Hook, ctx: *mut c_void) -> Option<Returned<false>> {
-    const AX: usize = 80;
     let key = remembered::Key { task: current::<false>().0 as u64, hook: hook as u64 };
     let arguments = remembered::CALLS.get_ptr(&key)?.cast();
     // SAFETY: a register of the context.
-    let result = unsafe { core::ptr::read_volatile(ctx.cast::<u8>().add(AX).cast()) };
+    let result = unsafe { core::ptr::read_volatile(ctx.cast::<u8>().add(registers::RESULT).cast()) };
     Some(Returned { arguments, result })
 }
 
@@ -342,10 +340,10 @@ impl Caller {
         self.regs.argument(position, self.compat)
     }
 
-    /// Whether it is in the system call of these numbers, native and 32-bit.
+    /// Whether it is in the system call of these numbers.
     #[inline(always)]
-    pub fn is_in(self, native: i32, compat: i32) -> bool {
-        if self.compat { self.number == compat } else { self.number == native }
+    pub fn is_in(self, call: Numbers) -> bool {
+        call.is(self.number, self.compat)
     }
 }
 

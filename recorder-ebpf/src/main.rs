@@ -12,6 +12,7 @@ mod hook;
 mod kernel;
 mod path;
 mod probes;
+mod registers;
 mod scopes;
 mod spare;
 

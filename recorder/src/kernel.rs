@@ -36,10 +36,14 @@ mod packets;
 mod plain;
 mod preemption;
 mod quiesce;
+mod refusals;
 mod region;
+mod requests;
 mod socket_list;
 mod spares;
 mod stand_in;
+#[cfg(test)]
+mod stand_in_page;
 mod tables;
 mod vital;
 
@@ -239,6 +243,20 @@ pub enum Error {
         "the kernel is locked down (confidentiality): programs may not read the arguments of system calls; boot with lockdown=integrity or none"
     )]
     Lockdown,
+    #[error(
+        "recording works on x86_64 only, and this machine is {found}: the programs would take other registers for the arguments of calls; captures of other machines can be read here"
+    )]
+    Architecture { found: &'static str },
+    #[error(
+        "this process is in a pid namespace of its own, while the kernel tells of processes by the host's ids: start it on the host, or in a container with the host's pids (`docker run --pid=host`, `hostPID: true` of a Kubernetes pod)"
+    )]
+    PidNamespace,
+    #[error(
+        "this process is in a time namespace, whose clocks are not those that the kernel tells times by: start it outside of it"
+    )]
+    TimeNamespace,
+    #[error("no more than {limit} processes can be left out of a recording, and {asked} are asked for")]
+    Excluded { asked: usize, limit: usize },
     #[error("the kernel refused program `{program}`: {reason}")]
     Program { program: String, reason: String },
     #[error("cannot map the buffers of {cpus} CPUs at {bytes} bytes each ({reason}): try a smaller --buffer")]

@@ -18,6 +18,7 @@ mod filters;
 mod flight;
 mod host;
 mod identity;
+mod io_uring;
 mod judge;
 mod losses;
 mod masks;
@@ -33,6 +34,7 @@ mod recording;
 mod reuse;
 mod seccomp;
 mod sets;
+mod stand_ins;
 mod workload;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -46,12 +48,20 @@ fn main() {
     if std::env::args().nth(1).as_deref() == Some(numbers::RUN) {
         numbers::run();
     }
+    if std::env::args().nth(1).as_deref() == Some(stand_ins::RUN) {
+        stand_ins::run();
+    }
     match std::env::args().nth(1).as_deref() {
         Some(bounded::RENAME) => return bounded::rename(),
         Some(faults::THREADS) => return faults::threads(),
         _ => {}
     }
     let own: Vec<String> = std::env::args().collect();
+    if let [_, flag, folder] = own.as_slice()
+        && flag == io_uring::RUN
+    {
+        io_uring::run(folder);
+    }
     if let [_, flag, folder] = own.as_slice()
         && flag == "--use-descriptors"
     {
@@ -89,6 +99,8 @@ fn main() {
         evidence::TESTS,
         compat::TESTS,
         numbers::TESTS,
+        io_uring::TESTS,
+        stand_ins::TESTS,
         descriptors::TESTS,
         sets::TESTS,
         disk::TESTS,

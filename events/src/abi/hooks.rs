@@ -116,7 +116,9 @@ hooks! {
     KprobeAttach = 61 "kprobe_attach" [symbol_name, pre_handler_addr, post_handler_addr];
     BpfAttach = 62 "bpf_attach" [prog_type, prog_name, perf_symbol, perf_addr, prog_write_user, perf_type];
     IoUringCreate = 63 "io_uring_create" [fd, sq_entries, cq_entries, flags];
-    IoUringSubmitReq = 64 "io_uring_submit_req" [opcode, user_data, flags, sq_thread, fd];
+    IoUringSubmitReq = 64 "io_uring_submit_req" [
+        opcode, user_data, flags, sq_thread, fd, pathname, new_dirfd, new_pathname, op_flags, mode, addr, request,
+    ];
     CallUsermodehelper = 65 "call_usermodehelper" [pathname, argv, envp, wait];
     ProcCreate = 66 "proc_create" [name, proc_ops_addr];
     DebugfsCreateFile = 67 "debugfs_create_file" [file_name, path, mode, proc_ops_addr];
@@ -130,4 +132,5 @@ hooks! {
     SysEnter = 73 "sys_enter" [number];
     SysExit = 74 "sys_exit" [number];
     UnknownSyscall = 75 "unknown_syscall" [arg0, arg1, arg2, arg3, arg4, arg5, number];
+    IoUringComplete = 76 "io_uring_complete" [opcode, user_data, flags, request, opened, dev, inode, ctime];
 }

@@ -218,6 +218,52 @@ macro_rules! kernel_layout {
             IoRing io_ring_ctx IoRingLayout "io_ring_ctx" {
                 flags: num u32 = ["flags"] or absent;
             }
+            FileName filename FileNameLayout "filename" {
+                name: adr u8 = ["name"];
+            }
+            IoOpen io_open IoOpenLayout "io_open" {
+                dfd: num u32 = ["dfd"] or absent;
+                file_slot: num u32 = ["file_slot"] or absent;
+                filename: ptr FileName = ["filename"] or absent;
+                flags: num u64 = ["how.flags"] or absent;
+                mode: num u64 = ["how.mode"] or absent;
+            }
+            IoStatx io_statx IoStatxLayout "io_statx" {
+                dfd: num u32 = ["dfd"] or absent;
+                flags: num u32 = ["flags"] or absent;
+                filename: ptr FileName = ["filename"] or absent;
+            }
+            IoUnlink io_unlink IoUnlinkLayout "io_unlink" {
+                dfd: num u32 = ["dfd"] or absent;
+                flags: num u32 = ["flags"] or absent;
+                filename: ptr FileName = ["filename"] or absent;
+            }
+            IoMkdir io_mkdir IoMkdirLayout "io_mkdir" {
+                dfd: num u32 = ["dfd"] or absent;
+                mode: num u16 = ["mode"] or absent;
+                filename: ptr FileName = ["filename"] or absent;
+            }
+            IoRename io_rename IoRenameLayout "io_rename" {
+                old_dfd: num u32 = ["old_dfd"] or absent;
+                new_dfd: num u32 = ["new_dfd"] or absent;
+                oldpath: ptr FileName = ["oldpath"] or absent;
+                newpath: ptr FileName = ["newpath"] or absent;
+                flags: num u32 = ["flags"] or absent;
+            }
+            IoLink io_link IoLinkLayout "io_link" {
+                old_dfd: num u32 = ["old_dfd"] or absent;
+                new_dfd: num u32 = ["new_dfd"] or absent;
+                oldpath: ptr FileName = ["oldpath"] or absent;
+                newpath: ptr FileName = ["newpath"] or absent;
+                flags: num u32 = ["flags"] or absent;
+            }
+            IoConnect io_connect IoConnectLayout "io_connect" {
+                addr: adr u8 = ["addr"] or absent;
+                addr_len: num u32 = ["addr_len"] or absent;
+            }
+            IoClose io_close IoCloseLayout "io_close" {
+                fd: num u32 = ["fd"] or absent;
+            }
             Pipe pipe PipeLayout "pipe_inode_info" {
                 head: num u32 = ["head"] or absent;
                 ring_size: num u32 = ["ring_size"] or absent;

@@ -185,6 +185,8 @@ pub mod role {
     pub const GIVES_PAIR_0: u8 = 9;
     /// The same of argument 3.
     pub const GIVES_PAIR_3: u8 = 10;
+    /// Runs another program, which may have been given rights by its file.
+    pub const EXECS: u8 = 11;
     /// From here on: stand-ins for hooks, from what the call did.
     pub const STAND_INS: u8 = 16;
     /// Maps a file that argument 4 describes.

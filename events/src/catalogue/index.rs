@@ -106,6 +106,25 @@ static X86_64: [Option<EventId>; NUMBERS] = numbering(Arch::X86_64);
 static I386: [Option<EventId>; NUMBERS] = numbering(Arch::I386);
 static AARCH64: [Option<EventId>; NUMBERS] = numbering(Arch::Aarch64);
 
+/// The number of the call of this name, for constants: a look through the whole catalogue.
+pub const fn number(arch: Arch, name: &str) -> Option<u16> {
+    let mut id = 0;
+    while id < IDS {
+        if let Some(Event { name: known, source: Source::Syscall(numbers), .. }) = at(id)
+            && !less(known, name)
+            && !less(name, known)
+        {
+            return match arch {
+                Arch::X86_64 => numbers.x86_64,
+                Arch::I386 => numbers.i386,
+                Arch::Aarch64 => numbers.aarch64,
+            };
+        }
+        id += 1;
+    }
+    None
+}
+
 /// The event of this id.
 pub fn by_id(id: EventId) -> Option<&'static Event> {
     let (family, position) = BY_ID.get(usize::from(id.0)).copied().flatten()?;

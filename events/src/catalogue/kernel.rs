@@ -1,8 +1,8 @@
 //! The kernel itself: modules, probes, bpf, devices, io_uring.
 
-use super::declare::{CALL, arg, event, fd, hook, int, text, u32, u64, uint};
+use super::declare::{CALL, arg, dirfd, event, fd, hook, int, sockaddr, text, u32, u64, uint};
 use crate::ArgKind::{Bool, Pointer, Str, StrArray, Tree, U8, U16};
-use crate::{Event, EventId, Names, Set, Source};
+use crate::{Event, EventId, Names, Returns, Set, Source};
 
 pub const MODULE_LOAD: EventId = EventId(1500);
 pub const MODULE_FREE: EventId = EventId(1501);
@@ -21,6 +21,7 @@ pub const KALLSYMS_LOOKUP_NAME: EventId = EventId(1513);
 pub const HOOKED_SYSCALLS: EventId = EventId(1514);
 pub const HOOKED_PROC_FOPS: EventId = EventId(1515);
 pub const HOOKED_SEQ_OPS: EventId = EventId(1516);
+pub const IO_URING_COMPLETE: EventId = EventId(1517);
 
 pub(super) const EVENTS: &[Event] = &[
     event(
@@ -106,10 +107,41 @@ pub(super) const EVENTS: &[Event] = &[
             u64("user_data"),
             u64("flags"),
             arg("sq_thread", "bool", Bool),
-            fd("fd"),
+            dirfd("fd"),
+            text("pathname"),
+            dirfd("new_dirfd"),
+            text("new_pathname"),
+            u64("op_flags"),
+            arg("mode", "mode_t", U16).named(Names::FileMode),
+            sockaddr("addr"),
+            arg("request", "struct io_kiocb*", Pointer),
             CALL,
         ],
     ),
+    event(
+        IO_URING_COMPLETE,
+        "io_uring_complete",
+        Source::Tracepoint("io_uring_complete"),
+        &[Set::Fs, Set::FsAsyncIo],
+        &[
+            arg("opcode", "u8", U8).named(Names::IoUringOp),
+            u64("user_data"),
+            u64("flags"),
+            dirfd("fd"),
+            text("pathname"),
+            dirfd("new_dirfd"),
+            text("new_pathname"),
+            u64("op_flags"),
+            arg("mode", "mode_t", U16).named(Names::FileMode),
+            sockaddr("addr"),
+            text("opened"),
+            u32("dev"),
+            u64("inode"),
+            u64("ctime"),
+            arg("request", "struct io_kiocb*", Pointer),
+        ],
+    )
+    .returns(Returns::Number),
     event(
         CALL_USERMODEHELPER,
         "call_usermodehelper",

@@ -16,7 +16,7 @@ mod syscalls;
 
 use crate::Event;
 
-pub use index::{Arch, by_id, by_name, syscall};
+pub use index::{Arch, by_id, by_name, number, syscall};
 
 /// Families that are no system calls.
 const OTHERS: [&[Event]; 10] = [

@@ -4,6 +4,7 @@ use events::abi::hooks::Hook;
 
 use super::process::kernel_string;
 use crate::{
+    registers::numbers,
     emit::{Started, Writer},
     hook::{Called, Caller, on_entry, record},
     kernel::{BpfMap, BpfProg},
@@ -39,7 +40,7 @@ fn program_taken(call: Called) -> Option<()> {
     const LOAD: u64 = 5;
     let program = BpfProg::<false>(call.pointer::<0>());
     let caller = Caller::current();
-    let is_load = caller.is_in(321, 357) && caller.argument(0) == LOAD;
+    let is_load = caller.is_in(numbers!("bpf")) && caller.argument(0) == LOAD;
     record(Hook::BpfProg, |writer, started| fill_program(writer, started, program, is_load))
 }
 

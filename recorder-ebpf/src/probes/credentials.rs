@@ -41,6 +41,22 @@ pub fn append_credentials(writer: &mut Writer, context: u64) {
     writer.at = credentials_changed(writer.room(), writer.at, context);
 }
 
+/// The same of a program that has just begun, where its file gave it rights that its user does not have.
+#[inline(always)]
+pub fn append_given(writer: &mut Writer, context: u64) {
+    writer.at = credentials_given(writer.room(), writer.at, context);
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn credentials_given(room: u64, at: u64, context: u64) -> u64 {
+    let cred: Cred<false> = current::<false>().cred();
+    let uid = cred.uid();
+    let is_other = cred.euid() != uid || cred.egid() != cred.gid();
+    let has_capabilities = uid != 0 && probe::<u64>(cred.cap_permitted()) != 0;
+    if is_other || has_capabilities { credentials_changed(room, at, context) } else { at }
+}
+
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn credentials_changed(room: u64, at: u64, context: u64) -> u64 {

@@ -22,6 +22,8 @@ pub fn of_descriptor(fd: u32) -> File<false> {
     File(probe(table.fd().wrapping_add(fd as usize * 8)))
 }
 
+const O_PATH: u32 = 0o10_000_000;
+
 /// Appends a record of the file behind a descriptor, whose path has been told already.
 #[inline(always)]
 pub fn append_opened(writer: &mut Writer, context: u64, fd: u64, pathname: u64) {
@@ -33,7 +35,8 @@ pub fn append_opened(writer: &mut Writer, context: u64, fd: u64, pathname: u64) 
 pub extern "C" fn files_opened(room: u64, at: u64, context: u64, fd: u64, pathname: u64) -> u64 {
     let file = of_descriptor(fd as u32);
     let Some(mut writer) = Writer::resume(room, at) else { return at };
-    if file.is_null() {
+    // The hook is not called for what only stands for a path.
+    if file.is_null() || file.flags() & O_PATH != 0 {
         return at;
     }
     let writer = &mut writer;

@@ -3,6 +3,7 @@
 use events::abi::hooks::Hook;
 
 use crate::{
+    registers::numbers,
     emit::{Started, Writer},
     hook::{Called, Caller, file_path, identify_with_time, on_entry, record, wants},
     kernel::{File, Vma},
@@ -112,7 +113,7 @@ fn mapped(call: Called) -> Option<()> {
         file_mapped(call.0);
     }
     // Not of the program that an exec maps, nor of System V's shared memory.
-    if Caller::current().is_in(9, 192) {
+    if Caller::current().is_in(numbers!("mmap")) || Caller::current().is_in(numbers!("mmap2")) {
         if is_object(mapping) {
             object_mapped(call.0);
         }
@@ -223,7 +224,7 @@ fn rights_change(ctx: *mut core::ffi::c_void) -> u64 {
     let (area, asked) = (Vma::<false>(call.pointer::<0>()), call.number::<1>());
     let done = record(Hook::FileMprotect, |writer, started| {
         let caller = Caller::current();
-        let has_key = caller.is_in(329, 380);
+        let has_key = caller.is_in(numbers!("pkey_mprotect"));
         let (address, length) = span(caller, area);
         writer.set_word(started, 1, asked);
         writer.set_word(started, 3, area.flags() & ALL);
@@ -262,7 +263,7 @@ fn rights_alarm(ctx: *mut core::ffi::c_void, alert: u64) -> u64 {
 /// What the caller names, else the whole area.
 #[inline(always)]
 fn span(caller: Caller, area: Vma<false>) -> (u64, u64) {
-    if caller.is_in(329, 380) || caller.is_in(10, 125) {
+    if caller.is_in(numbers!("pkey_mprotect")) || caller.is_in(numbers!("mprotect")) {
         (caller.argument(0), caller.argument(1))
     } else {
         (area.start(), area.end().wrapping_sub(area.start()))

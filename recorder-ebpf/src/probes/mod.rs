@@ -4,6 +4,7 @@ pub mod bpf;
 pub mod cgroups;
 pub mod credentials;
 pub mod files;
+pub mod io_uring;
 pub mod kernel_parts;
 pub mod memory;
 pub mod modules;

@@ -4,6 +4,7 @@ use events::abi::hooks::Hook;
 
 use super::process::kernel_string;
 use crate::{
+    registers::numbers,
     hook::{
         Called, Caller, dentry_path, event, file_path, identify, identify_with_time, on_entry, path_of, record,
         user_string, wants, write,
@@ -111,7 +112,7 @@ fn watched(call: Called) -> Option<()> {
     let path = Path::<false>(call.pointer::<0>());
     let (mask, kind) = (call.number::<1>(), call.number::<2>());
     let caller = Caller::current();
-    let is_inotify = wants(Hook::InotifyWatch) && caller.is_in(254, 292);
+    let is_inotify = wants(Hook::InotifyWatch) && caller.is_in(numbers!("inotify_add_watch"));
     if !wants(Hook::PathNotify) && !is_inotify {
         return None;
     }

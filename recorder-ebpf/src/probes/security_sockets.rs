@@ -6,6 +6,7 @@ use super::sockets::{given_address, own_address};
 use crate::{
     hook::{Called, Caller, on_entry, record},
     kernel::Socket,
+    registers::{Numbers, numbers},
 };
 
 on_entry!(security_socket_create, made);
@@ -17,9 +18,9 @@ on_entry!(security_socket_setsockopt, changed);
 
 /// The descriptor that the caller means, where it is in such a call; -1 where it is not, as in an io_uring.
 #[inline(always)]
-fn descriptor(native: i32, other: i32, compat: i32, other_compat: i32) -> u64 {
+fn descriptor(call: Numbers, other: Numbers) -> u64 {
     let caller = Caller::current();
-    let is_known = caller.is_in(native, compat) || caller.is_in(other, other_compat);
+    let is_known = caller.is_in(call) || caller.is_in(other);
     if is_known { caller.argument(0) } else { u64::MAX }
 }
 
@@ -40,7 +41,7 @@ fn made(call: Called) -> Option<()> {
 fn listening(call: Called) -> Option<()> {
     let (socket, backlog) = (Socket::<false>(call.pointer::<0>()), call.number::<1>());
     record(Hook::SocketListen, |writer, started| {
-        writer.set_word(started, 0, descriptor(50, 50, 363, 363));
+        writer.set_word(started, 0, descriptor(numbers!("listen"), numbers!("listen")));
         writer.set_word(started, 2, backlog);
         own_address::<false>(writer, 1, socket.sk());
         0
@@ -51,7 +52,7 @@ fn listening(call: Called) -> Option<()> {
 fn connecting(call: Called) -> Option<()> {
     let (address, length) = (call.pointer::<1>(), call.number::<2>() as u32 as u64);
     record(Hook::SocketConnect, |writer, started| {
-        writer.set_word(started, 0, descriptor(42, 42, 362, 362));
+        writer.set_word(started, 0, descriptor(numbers!("connect"), numbers!("connect")));
         given_address(writer, 1, address, length);
         0
     })
@@ -61,7 +62,7 @@ fn connecting(call: Called) -> Option<()> {
 fn accepting(call: Called) -> Option<()> {
     let socket = Socket::<false>(call.pointer::<0>());
     record(Hook::SocketAccept, |writer, started| {
-        writer.set_word(started, 0, descriptor(43, 288, 364, 364));
+        writer.set_word(started, 0, descriptor(numbers!("accept"), numbers!("accept4")));
         own_address::<false>(writer, 1, socket.sk());
         0
     })
@@ -71,7 +72,7 @@ fn accepting(call: Called) -> Option<()> {
 fn binding(call: Called) -> Option<()> {
     let (address, length) = (call.pointer::<1>(), call.number::<2>() as u32 as u64);
     record(Hook::SocketBind, |writer, started| {
-        writer.set_word(started, 0, descriptor(49, 49, 361, 361));
+        writer.set_word(started, 0, descriptor(numbers!("bind"), numbers!("bind")));
         given_address(writer, 1, address, length);
         0
     })
@@ -82,7 +83,7 @@ fn changed(call: Called) -> Option<()> {
     let socket = Socket::<false>(call.pointer::<0>());
     let (level, option) = (call.number::<1>(), call.number::<2>());
     record(Hook::SocketSetsockopt, |writer, started| {
-        writer.set_word(started, 0, descriptor(54, 54, 366, 366));
+        writer.set_word(started, 0, descriptor(numbers!("setsockopt"), numbers!("setsockopt")));
         writer.set_word(started, 1, level);
         writer.set_word(started, 2, option);
         own_address::<false>(writer, 3, socket.sk());

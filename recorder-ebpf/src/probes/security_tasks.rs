@@ -3,6 +3,7 @@
 use events::abi::hooks::Hook;
 
 use crate::{
+    registers::numbers,
     capture::{self, Read},
     hook::{Called, Caller, file_path, identify, on_entry, record},
     kernel::{Bprm, Task, probe},
@@ -23,9 +24,9 @@ fn checked(call: Called) -> Option<()> {
         let mut marks = file_path(writer, 0, file);
         // The new memory is not the task's yet: what the caller gave is.
         let caller = Caller::current();
-        let first = if caller.is_in(59, 11) {
+        let first = if caller.is_in(numbers!("execve")) {
             1
-        } else if caller.is_in(322, 358) {
+        } else if caller.is_in(numbers!("execveat")) {
             2
         } else {
             return marks;

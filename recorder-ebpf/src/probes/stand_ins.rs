@@ -203,7 +203,8 @@ impl Mapping for Done {
 
     #[inline(always)]
     fn page(self) -> u64 {
-        self.argument(5) >> 12
+        // 32-bit tasks give pages, for bytes would not do (`mmap2`).
+        if self.compat { self.argument(5) } else { self.argument(5) >> 12 }
     }
 }
 

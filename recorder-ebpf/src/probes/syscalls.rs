@@ -19,6 +19,7 @@ use crate::{
     emit::{Writer, config, count_left_out_call, preemption::Undisturbed},
     kernel::{Task, probe},
     probes::{credentials, files, owners, stand_ins},
+    registers,
     scopes::scopes,
     spare,
 };
@@ -68,23 +69,11 @@ fn flags(entry: *const SyscallEntry) -> u8 {
     unsafe { core::ptr::read_volatile(&raw const (*entry).flags) }
 }
 
-/// `struct pt_regs` of x86_64, whose layout is part of the kernel's interface.
+/// `struct pt_regs`, whose layout is part of the kernel's interface: see [`registers`].
 #[derive(Clone, Copy)]
 pub struct Regs<const TYPED: bool>(pub *const u8);
 
 impl<const TYPED: bool> Regs<TYPED> {
-    const BP: usize = 32;
-    const BX: usize = 40;
-    const R10: usize = 56;
-    const R9: usize = 64;
-    const R8: usize = 72;
-    const AX: usize = 80;
-    const CX: usize = 88;
-    const DX: usize = 96;
-    const SI: usize = 104;
-    const DI: usize = 112;
-    const ORIG_AX: usize = 120;
-
     #[inline(always)]
     fn at(self, offset: usize) -> u64 {
         if TYPED {
@@ -97,26 +86,20 @@ impl<const TYPED: bool> Regs<TYPED> {
 
     #[inline(always)]
     pub fn number(self) -> i32 {
-        self.at(Self::ORIG_AX) as i32
+        self.at(registers::NUMBER) as i32
     }
 
     #[inline(always)]
     pub fn result(self) -> i64 {
-        self.at(Self::AX) as i64
+        self.at(registers::RESULT) as i64
     }
 
     #[inline(always)]
     pub fn argument(self, position: usize, compat: bool) -> u64 {
         if compat {
-            const ORDER: [usize; 6] = [
-                Regs::<true>::BX, Regs::<true>::CX, Regs::<true>::DX, Regs::<true>::SI, Regs::<true>::DI, Regs::<true>::BP,
-            ];
-            self.at(ORDER[position]) & 0xffff_ffff
+            self.at(registers::COMPAT_ARGUMENTS[position]) & 0xffff_ffff
         } else {
-            const ORDER: [usize; 6] = [
-                Regs::<true>::DI, Regs::<true>::SI, Regs::<true>::DX, Regs::<true>::R10, Regs::<true>::R8, Regs::<true>::R9,
-            ];
-            self.at(ORDER[position])
+            self.at(registers::ARGUMENTS[position])
         }
     }
 }
@@ -142,16 +125,20 @@ pub fn clone_flags<const TYPED: bool>() -> u64 {
     const CLONE_VM_VFORK: u64 = 0x4100;
     let regs = entry_registers::<TYPED>();
     let compat = current::<false>().compat();
-    match (regs.number(), compat) {
-        (56, false) | (120, true) => regs.argument(0, compat),
-        (57, false) | (2, true) => SIGCHLD,
-        (58, false) | (190, true) => CLONE_VM_VFORK | SIGCHLD,
-        (435, _) => {
-            let arguments = regs.argument(0, compat);
-            let exit_signal = user::<u64>(arguments.wrapping_add(32)).unwrap_or(0);
-            user::<u64>(arguments).unwrap_or(0) | exit_signal & 0xff
-        }
-        _ => 0,
+    let number = regs.number();
+    let is = |numbers: Numbers| numbers.is(number, compat);
+    if is(numbers!("clone")) {
+        regs.argument(0, compat)
+    } else if is(numbers!("fork")) {
+        SIGCHLD
+    } else if is(numbers!("vfork")) {
+        CLONE_VM_VFORK | SIGCHLD
+    } else if is(numbers!("clone3")) {
+        let arguments = regs.argument(0, compat);
+        let exit_signal = user::<u64>(arguments.wrapping_add(32)).unwrap_or(0);
+        user::<u64>(arguments).unwrap_or(0) | exit_signal & 0xff
+    } else {
+        0
     }
 }
 
@@ -162,9 +149,9 @@ pub fn given_number(number: i32, compat: bool, ret: i64) -> i32 {
     if number != -1 || ret == ENOSYS {
         number
     } else if compat {
-        173
+        numbers!("rt_sigreturn").compat
     } else {
-        15
+        numbers!("rt_sigreturn").native
     }
 }
 
@@ -364,6 +351,7 @@ fn on_exit<const TYPED: bool>(ctx: &BtfTracePointContext) -> Option<()> {
             role::OPENS_1 => files::append_opened(&mut writer, context, ret as u64, regs.argument(1, compat)),
             role::SWITCHES_NAMESPACES => credentials::append_namespaces(&mut writer, context),
             role::CHANGES_CREDENTIALS => credentials::append_credentials(&mut writer, context),
+            role::EXECS => credentials::append_given(&mut writer, context),
             role::STAND_INS.. => stand_ins::append(&mut writer, context, role, ret as u64),
             role::GIVES_SOCKET => drop(owners::owners_note_user(ret as u32)),
             _ => drop(owners::owners_note_user(argument as u32)),
@@ -465,7 +453,7 @@ pub fn append_exit<const TYPED: bool>(writer: &mut Writer, task: Task<TYPED>, co
     }
     let compat = task.compat();
     let number = regs.number();
-    let is_exit = if compat { number == 1 || number == 252 } else { number == 60 || number == 231 };
+    let is_exit = numbers!("exit").is(number, compat) || numbers!("exit_group").is(number, compat);
     let Some(Numbered { slot, .. }) = slot_of(number, compat, 0) else { return };
     let entry = entry(slot);
     if !is_exit || flags(entry) & SyscallEntry::WANTED == 0 {

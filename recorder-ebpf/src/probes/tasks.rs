@@ -3,6 +3,7 @@
 use events::abi::{form, hooks::Hook};
 
 use crate::{
+    registers::numbers,
     context::current,
     emit::{Started, Writer},
     hook::{Called, Caller, file_path, identify, on_entry, path_of, record, user_string},
@@ -132,7 +133,7 @@ fn set_action(writer: &Writer, started: Started, first: usize, action: *const u8
 fn directory_changed(call: Called) -> Option<()> {
     let path = Path::<false>(call.pointer::<1>());
     let caller = Caller::current();
-    let name = if caller.is_in(80, 12) { caller.argument(0) } else { 0 };
+    let name = if caller.is_in(numbers!("chdir")) { caller.argument(0) } else { 0 };
     record(Hook::SetFsPwd, |writer, _| user_string(writer, 0, name) | path_of(writer, 1, path))
 }
 

@@ -337,9 +337,13 @@ impl Arguments {
         let mut at = HEADER_BYTES + header.words as usize * 8;
         while let Some(blob) = blob_at(record, at) {
             at = blob.bytes().end.next_multiple_of(8);
-            if blob.form == form::FILE && blob.arg == files::position::WORKING_DIRECTORY {
-                let id = u64_at(record, blob.start as usize).unwrap_or(0);
-                self.directory.extend_from_slice(files.get(blob.place, id).map_or(&[], File::text));
+            if blob.arg == files::position::WORKING_DIRECTORY {
+                if blob.form == form::FILE {
+                    let id = u64_at(record, blob.start as usize).unwrap_or(0);
+                    self.directory.extend_from_slice(files.get(blob.place, id).map_or(&[], File::text));
+                } else if blob.form == form::PATH {
+                    append_path(record.get(blob.bytes()).unwrap_or_default(), false, &mut self.directory);
+                }
                 continue;
             }
             let Some(position) = slot.position(blob.arg as usize) else { continue };
@@ -347,6 +351,14 @@ impl Arguments {
             if matches!(arg.kind, ArgKind::Fd) && blob.form == form::FILE {
                 if let Some(Raw::Number(number)) = args.get(position) {
                     self.descriptor(position, *number, files, record, blob, &mut marks);
+                }
+            } else if matches!(arg.kind, ArgKind::Fd) && matches!(blob.form, form::PATH | form::PSEUDO_PATH) {
+                if let Some(Raw::Number(number)) = args.get(position) {
+                    let start = self.made.len();
+                    self.made.extend_from_slice(&number.to_le_bytes());
+                    let bytes = record.get(blob.bytes()).unwrap_or_default();
+                    append_path(bytes, blob.form == form::PSEUDO_PATH, &mut self.made);
+                    self.put_made(position, start);
                 }
             } else if let (ArgKind::Dirents(_), Some(layout)) = (arg.kind, reader.dirents) {
                 self.dirents(position, layout, record.get(blob.bytes()).unwrap_or_default());

@@ -16,6 +16,7 @@ use super::{
     files::Files,
     order::{Stream, earliest},
     region::{Dropped, Regions},
+    requests::{self, Requests},
     socket_list::SocketOwner,
     tables::SlotEvent,
 };
@@ -35,6 +36,8 @@ pub struct Drain {
     owners: Vec<SocketOwner>,
     arguments: Arguments,
     execs: Execs,
+    /// What io_urings have not done yet.
+    requests: Requests,
     offset: BootOffset,
     released_ns: u64,
     losses: Losses,
@@ -52,6 +55,7 @@ impl Drain {
             owners,
             arguments: Arguments::default(),
             execs: Execs::default(),
+            requests: Requests::default(),
             offset: BootOffset::measure(),
             released_ns: 0,
             losses: Losses {
@@ -198,9 +202,9 @@ impl Drain {
         {
             // It died in the exec: there is no result.
             let header = RecordHeader { ret: 0, cpu: header.cpu, ..entry_header };
-            told.give(&header, reader, &entry, &mut self.arguments, &mut self.files, sink);
+            told.give(&header, reader, &entry, &mut self.arguments, (&mut self.files, &mut self.requests), sink);
         }
-        told.give(header, reader, record, &mut self.arguments, &mut self.files, sink);
+        told.give(header, reader, record, &mut self.arguments, (&mut self.files, &mut self.requests), sink);
         if is_exit {
             self.contexts.end(header.context, header.time_ns);
         }
@@ -221,14 +225,14 @@ impl Drain {
                 marks: entry_header.marks & !Marks::AT_ENTRY | header.marks & !Marks::COMPAT,
                 ..*header
             };
-            told.give(&header, reader, &entry, &mut self.arguments, &mut self.files, sink);
+            told.give(&header, reader, &entry, &mut self.arguments, (&mut self.files, &mut self.requests), sink);
         } else if let Some(reader) = self.slots.get(header.slot as usize).and_then(Option::as_ref) {
             // Its entry was lost, and with it the arguments; the words of the record are none.
             let lost =
                 (0..reader.slot.event.args.len()).fold(Marks(header.marks), |marks, at| marks.lost_arg(at));
             let header = RecordHeader { words: 0, length: HEADER_BYTES as u32, marks: lost.0, ..*header };
             let bare = record.get(..HEADER_BYTES).unwrap_or_default();
-            told.give(&header, reader, bare, &mut self.arguments, &mut self.files, sink);
+            told.give(&header, reader, bare, &mut self.arguments, (&mut self.files, &mut self.requests), sink);
         }
     }
 
@@ -303,12 +307,24 @@ impl Told {
         reader: &SlotReader,
         record: &[u8],
         arguments: &mut Arguments,
-        files: &mut Files,
+        (files, requests): (&mut Files, &mut Requests),
         sink: &mut impl Records,
     ) {
         let (slot, ret) = (&reader.slot, reader.result(header));
         let more = self.marks | if slot.is_state_only { Marks::STATE_ONLY } else { 0 };
         arguments.read(reader, header, record, files, |args: &[Raw<'_>], marks: Marks, directory: &[u8]| {
+            let (event, count) = (slot.event, args.len());
+            let is_completion = requests::is_completion(event.id);
+            let submitted = if is_completion { requests.completed(event, args) } else { None };
+            let mut joined = [Raw::Missing; MAX_ARGS];
+            let (mut args, mut directory) = (args, directory);
+            if let Some(submitted) = &submitted {
+                submitted.fill(event, args, &mut joined);
+                (args, directory) = (joined.get(..count).unwrap_or_default(), &submitted.directory);
+            } else if requests::is_submission(event.id) {
+                requests.submitted(event, args, directory, &mut joined);
+                args = joined.get(..count).unwrap_or_default();
+            }
             let marks = Marks(marks.0 | more);
             let record = Record {
                 time_ns: self.time_ns,

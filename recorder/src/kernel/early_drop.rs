@@ -65,8 +65,8 @@ pub fn apply(lowered: &Lowered, tables: &mut Tables) -> Scopes {
     scopes.sends_contexts = tables.wants_owners().into();
     let stood_in_for: Vec<(usize, EventId)> = KERNEL_STAND_INS
         .iter()
-        .filter(|(hook, _)| tables.wants(*hook))
-        .filter_map(|(hook, calls)| Some((of_hook(*hook)?, *calls)))
+        .filter(|it| tables.wants(it.hook))
+        .filter_map(|it| Some((of_hook(it.hook)?, it.calls)))
         .flat_map(|(id, calls)| calls.iter().flat_map(|call| slots_of(call)).map(move |slot| (slot, id)))
         .collect();
     for (slot, slot_event) in tables.slots.iter().enumerate() {
@@ -93,6 +93,12 @@ pub fn apply(lowered: &Lowered, tables: &mut Tables) -> Scopes {
                 keep(&mut scopes, slot - Slot::HOOK_BASE);
             }
         }
+    }
+    // What is completed has its names from where it was submitted.
+    let (submission, completion) = (Hook::IoUringSubmitReq as usize, Hook::IoUringComplete as usize);
+    let words = scopes.hooks.get(completion).copied().unwrap_or(0);
+    if let Some(place) = scopes.hooks.get_mut(submission) {
+        *place |= words;
     }
     for hook in STATE_HOOKS.into_iter().chain(KEPT_HOOKS) {
         keep(&mut scopes, hook as usize);

@@ -135,11 +135,29 @@ pub const ATTACHMENTS: &[Attachment] = &[
     ),
 ];
 
-/// Events that exits of system calls give in the kernel where the function cannot be looked at, and those calls.
-pub const KERNEL_STAND_INS: &[(Hook, &[&str])] = &[
-    (Hook::FileOpen, &["open", "openat", "openat2", "creat"]),
-    (Hook::SwitchNamespaces, &["setns", "unshare"]),
-    (
+/// An event that exits of system calls give in the kernel where the function cannot be looked at.
+#[derive(Debug)]
+pub struct KernelStandIn {
+    pub hook: Hook,
+    pub calls: &'static [&'static str],
+    /// What the function would tell and the calls do not, in words for people; empty where there is nothing.
+    pub lacks: &'static str,
+}
+
+const fn by_calls(hook: Hook, calls: &'static [&'static str], lacks: &'static str) -> KernelStandIn {
+    KernelStandIn { hook, calls, lacks }
+}
+
+const MAPS: &[&str] = &["mmap", "mmap2"];
+
+pub const KERNEL_STAND_INS: &[KernelStandIn] = &[
+    by_calls(
+        Hook::FileOpen,
+        &["open", "openat", "openat2", "creat"],
+        "files that execs, `uselib`, `open_by_handle_at` and the kernel itself open; opens that fail after the hook",
+    ),
+    by_calls(Hook::SwitchNamespaces, &["setns", "unshare"], ""),
+    by_calls(
         Hook::CommitCreds,
         &[
             "setuid",
@@ -152,19 +170,59 @@ pub const KERNEL_STAND_INS: &[(Hook, &[&str])] = &[
             "setfsgid",
             "setgroups",
             "capset",
+            "setuid16",
+            "setgid16",
+            "setreuid16",
+            "setregid16",
+            "setresuid16",
+            "setresgid16",
+            "setfsuid16",
+            "setfsgid16",
+            "setgroups16",
+            "execve",
+            "execveat",
         ],
+        "`old_cred`; execs that give no rights beyond those of the user; `keyctl`, `prctl`, `unshare` and `setns`, where they change credentials",
     ),
-    (Hook::MmapFile, &["mmap"]),
-    (Hook::DoMmap, &["mmap"]),
-    (Hook::SharedObjectLoaded, &["mmap"]),
-    (Hook::MemProtAlert, &["mmap"]),
-    (Hook::SetFsPwd, &["chdir", "fchdir"]),
-    (Hook::BpfMap, &["bpf"]),
-    (Hook::BpfProg, &["bpf"]),
-    (Hook::BpfAttach, &["bpf", "ioctl"]),
-    (Hook::KernelReadFile, &["finit_module", "kexec_file_load"]),
-    (Hook::MagicWrite, &["write", "pwrite64", "writev"]),
-    (Hook::SocketDup, &["dup", "dup2", "dup3", "fcntl"]),
+    by_calls(
+        Hook::MmapFile,
+        MAPS,
+        "mappings by `old_mmap`, `shmat` and of an exec itself; those that the hook refuses",
+    ),
+    by_calls(Hook::DoMmap, MAPS, "mappings by `old_mmap`, `shmat` and of an exec itself; those that fail"),
+    by_calls(Hook::SharedObjectLoaded, MAPS, "objects that `old_mmap` maps"),
+    by_calls(Hook::MemProtAlert, MAPS, "mappings by `old_mmap` and `shmat`"),
+    by_calls(
+        Hook::SetFsPwd,
+        &["chdir", "fchdir"],
+        "directories that `pivot_root`, `setns` and `unshare` lead to",
+    ),
+    by_calls(
+        Hook::BpfMap,
+        &["bpf"],
+        "maps that `BPF_OBJ_GET` opens, and those that are refused after the hook",
+    ),
+    by_calls(
+        Hook::BpfProg,
+        &["bpf"],
+        "programs that `BPF_OBJ_GET` opens, and those that are refused after the hook",
+    ),
+    by_calls(
+        Hook::BpfAttach,
+        &["bpf", "ioctl"],
+        "`perf_symbol`, `perf_addr`, `prog_write_user` and `perf_type`",
+    ),
+    by_calls(
+        Hook::KernelReadFile,
+        &["finit_module", "kexec_file_load"],
+        "firmware, policies and certificates, which no call asks for",
+    ),
+    by_calls(
+        Hook::MagicWrite,
+        &["write", "pwrite64", "writev"],
+        "beginnings of files that `pwritev`, `sendfile`, `splice`, `copy_file_range`, io_uring and shared mappings write",
+    ),
+    by_calls(Hook::SocketDup, &["dup", "dup2", "dup3", "fcntl"], ""),
 ];
 
 #[cfg(test)]
@@ -181,7 +239,7 @@ mod tests {
             let hook = Hook::ALL.iter().copied().find(|hook| hook.name() == event.name);
             let is_known = hook.is_some_and(|hook| {
                 ATTACHMENTS.iter().any(|it| it.hooks.contains(&hook))
-                    || KERNEL_STAND_INS.iter().any(|(known, _)| *known == hook)
+                    || KERNEL_STAND_INS.iter().any(|it| it.hook == hook)
             });
             if !is_known {
                 without.push(event.name);

@@ -251,7 +251,7 @@ fn refused(way: &str, kind: ProgramType) -> Option<String> {
 
 /// The calls whose exits tell a hook's event in the kernel.
 pub fn stand_in_calls(hook: Hook) -> &'static [&'static str] {
-    KERNEL_STAND_INS.iter().find(|(known, _)| *known == hook).map_or(&[], |(_, calls)| calls)
+    KERNEL_STAND_INS.iter().find(|it| it.hook == hook).map_or(&[], |it| it.calls)
 }
 
 fn lists_bpf(modules: &str) -> bool {

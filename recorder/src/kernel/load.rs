@@ -1,6 +1,6 @@
 //! Loading and attaching: the object, with its tables filled for this kernel and this recording.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use aya::{
     Ebpf, EbpfError, EbpfLoader,
@@ -28,6 +28,7 @@ use super::{
     packets,
     plain::bytes_of,
     preemption::Preemption,
+    refusals,
     region::Regions,
     socket_list::SocketOwner,
     spares,
@@ -112,6 +113,15 @@ const SUBMISSIONS: &[(&str, &str, Option<&[u32]>)] = &[
     ("io_uring_submit_sqe", "io_uring_submit_sqe", Some(&[8, 1, 8, 1, 1])),
 ];
 
+/// The same of what an operation came to: program and the bytes of its arguments. Before 5.13 the first of them are those
+/// of the newest, and mean something else.
+const COMPLETIONS: &[(&str, &[u32])] = &[
+    ("io_uring_complete", &[8, 8, 8]),
+    ("io_uring_complete_by_members", &[8, 8, 8, 4, 4, 8, 8]),
+    ("io_uring_complete_alone", &[8, 8, 4, 4]),
+    ("io_uring_complete_alone", &[8, 8, 8]),
+];
+
 /// The probes that this kernel has tracepoints for, or that have none to look for.
 fn probes(btf: &Btf) -> Vec<Probe> {
     let mut probes: Vec<Probe> = PROBES.to_vec();
@@ -121,10 +131,19 @@ fn probes(btf: &Btf) -> Vec<Probe> {
     };
     let (program, tracepoint, _) = SUBMISSIONS.iter().find(is_there).unwrap_or(&SUBMISSIONS[0]);
     probes.push(Probe { program, tracepoint, hook: Some(Hook::IoUringSubmitReq) });
+    let has_requests = btf.has_tracepoint("io_uring_submit_req");
+    let arguments = btf.tracepoint_arguments("io_uring_complete");
+    let fits = |(program, bytes): &&(&str, &[u32])| {
+        (has_requests || *program == "io_uring_complete_alone") && arguments.as_deref() == Some(*bytes)
+    };
+    let (program, _) = COMPLETIONS.iter().find(fits).unwrap_or(&COMPLETIONS[0]);
+    let hook = Some(Hook::IoUringComplete);
+    probes.push(Probe { program, tracepoint: "io_uring_complete", hook });
     probes
 }
 
 pub fn load(options: &KernelOptions) -> Result<Loaded, Error> {
+    refusals::refuse()?;
     let bytes = std::fs::read(BTF_PATH).map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => Error::NoBtf { path: PathBuf::from(BTF_PATH) },
         _ => Error::Io { what: "cannot read /sys/kernel/btf/vmlinux", source },
@@ -132,8 +151,6 @@ pub fn load(options: &KernelOptions) -> Result<Loaded, Error> {
     let btf = Btf::parse(&bytes).map_err(|error| Error::Btf { reason: error.to_string() })?;
     let layout = btf::resolve(&btf).map_err(|error| Error::Btf { reason: error.to_string() })?;
     let kernel_btf = aya::Btf::from_sys_fs().map_err(|error| Error::Btf { reason: error.to_string() })?;
-    refuse_lockdown()?;
-
     let mut options = options.clone();
     options.scopes = options.scopes.map(|lowered| lowered.within(&early_drop::LIMITS));
     let options = &options;
@@ -373,6 +390,10 @@ fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, Made), 
         vital_hooks: halves(tables.vital_hooks()),
         ..Config::EMPTY
     };
+    let (asked, limit) = (options.exclude.len(), config.excluded.len() - 1);
+    if asked > limit {
+        return Err(Error::Excluded { asked, limit });
+    }
     let excluded = std::iter::once(std::process::id()).chain(options.exclude.iter().copied());
     for (place, tgid) in config.excluded.iter_mut().zip(excluded) {
         *place = tgid;
@@ -479,11 +500,6 @@ fn broken_object(part: &str) -> Error {
         program: part.to_owned(),
         reason: "it is not in the object: rebuild it with `cargo xtask ebpf`".into(),
     }
-}
-
-fn refuse_lockdown() -> Result<(), Error> {
-    let mode = std::fs::read_to_string(Path::new("/sys/kernel/security/lockdown")).unwrap_or_default();
-    if mode.contains("[confidentiality]") { Err(Error::Lockdown) } else { Ok(()) }
 }
 
 fn load_error(error: EbpfError, cpus: usize, bytes: usize) -> Error {

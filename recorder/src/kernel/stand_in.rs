@@ -36,15 +36,33 @@ pub enum From {
     Nothing,
 }
 
-/// Of which calls a rule speaks.
+/// Of which results of a call a rule speaks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum When {
     Succeeded,
     Failed,
+    /// Any but these errors: they come before the kernel gets to the hook, others after it.
+    Reached(&'static [i32]),
+    /// It succeeded, or failed with one of these errors, which come after the hook.
+    SucceededOr(&'static [i32]),
     /// It succeeded, and the argument at this position points to something.
     Gives(u8),
     /// Rights to memory were asked for, in the argument at this position: to execute, and with `true` to write as well.
     Executable(u8, bool),
+}
+
+/// What a rule asks of a call's arguments besides.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Given {
+    Anything,
+    /// The argument at this position has none of these bits.
+    Lacks(u8, u64),
+    /// It is this.
+    Is(u8, u64),
+    /// It is the mode of a device, a FIFO or a socket.
+    Special(u8),
+    /// The first is the number of an operation, and the argument at this position has none of these bits.
+    OperationLacks(u64, u8, u64),
 }
 
 /// One hook's event as one call gives it.
@@ -54,6 +72,7 @@ pub struct StandIn {
     /// For each of the event's arguments.
     pub args: Vec<From>,
     when: When,
+    given: Given,
 }
 
 /// Arguments of hooks that are paths; the kernel's own hooks have them absolute.
@@ -67,6 +86,9 @@ struct Rule {
     call: &'static str,
     args: &'static [(&'static str, &'static str)],
     when: When,
+    given: Given,
+    /// What the hook tells and the call does not, in words for people; empty where there is nothing.
+    lacks: &'static str,
 }
 
 const fn rule(
@@ -74,8 +96,69 @@ const fn rule(
     call: &'static str,
     args: &'static [(&'static str, &'static str)],
 ) -> Rule {
-    Rule { event, call, args, when: When::Succeeded }
+    Rule { event, call, args, when: When::Succeeded, given: Given::Anything, lacks: "" }
 }
+
+impl Rule {
+    const fn when(self, when: When) -> Rule {
+        Rule { when, ..self }
+    }
+
+    const fn given(self, given: Given) -> Rule {
+        Rule { given, ..self }
+    }
+
+    const fn lacks(self, lacks: &'static str) -> Rule {
+        Rule { lacks, ..self }
+    }
+}
+
+const EPERM: i32 = 1;
+const ENOENT: i32 = 2;
+const E2BIG: i32 = 7;
+const EBADF: i32 = 9;
+const EAGAIN: i32 = 11;
+const EACCES: i32 = 13;
+const EFAULT: i32 = 14;
+const EBUSY: i32 = 16;
+const ENOTDIR: i32 = 20;
+const EINVAL: i32 = 22;
+const ENAMETOOLONG: i32 = 36;
+const ELOOP: i32 = 40;
+const ENOTSOCK: i32 = 88;
+const EAFNOSUPPORT: i32 = 97;
+
+/// A socket is found and its address read before the hook; whatever comes of it (`EINPROGRESS`, `ECONNREFUSED`), after.
+const ADDRESSED: When = When::Reached(&[EBADF, EFAULT, EINVAL, ENOTSOCK]);
+const ON_SOCKET: When = When::Reached(&[EBADF, ENOTSOCK]);
+const NEW_SOCKET: When = When::Reached(&[EAFNOSUPPORT, EINVAL]);
+
+/// Speaks for what an io_uring did.
+const COMPLETION: &str = "io_uring_complete";
+const OPENED: &[(&str, &str)] = &[
+    ("pathname", "opened"),
+    ("flags", "op_flags"),
+    ("dev", "dev"),
+    ("inode", "inode"),
+    ("ctime", "ctime"),
+    ("syscall_pathname", "pathname"),
+];
+const REFUSED: &str = "opens into a ring's table of files, and those that fail after the hook";
+
+const AT_REMOVEDIR: u64 = 0x200;
+const CLOCK_REALTIME: u64 = 0;
+
+const OF_PROGRAMS: &str =
+    "the interpreter that loads a program and programs that are refused after the hook (`ENOEXEC`)";
+const RENAMES: &str = "renames that are refused after the hook; of an exchange, the second of both";
+const NAMES: &str = "names that the hook itself or the file system refuses";
+const ACCEPTS: &str = "accepts that wait still when the recording ends";
+const OF_KERNEL: &str = "sockets of the kernel itself";
+const SOCKET_FILES: &str = "files of unix sockets, which `bind` makes; names that the file system refuses";
+const INVALID: &str = "calls that end in `EINVAL`, which may come before the hook or after it";
+const TRUNCATES: &str = "`ftruncate`, opens with `O_TRUNC`, and truncations that the file system refuses";
+const CLOCKS: &str = "`stime` and `clock_settime` of 32-bit programs, and steps by `adjtimex`";
+const PROTECTS: &str = "changes that the hook itself refuses";
 
 const RENAME: &[(&str, &str)] = &[("old_path", "oldpath"), ("new_path", "newpath")];
 const UNLINK: &[(&str, &str)] = &[("pathname", "pathname")];
@@ -94,13 +177,13 @@ const FAILED_EXEC: &[(&str, &str)] =
     &[("dirfd", "dirfd"), ("flags", "flags"), ("pathname", "pathname"), ("argv", "argv"), ("envp", "envp")];
 
 const RULES: &[Rule] = &[
-    Rule { when: When::Failed, ..rule("process_execute_failed", "execve", FAILED_EXEC) },
-    Rule { when: When::Failed, ..rule("process_execute_failed", "execveat", FAILED_EXEC) },
+    rule("process_execute_failed", "execve", FAILED_EXEC).when(When::Failed),
+    rule("process_execute_failed", "execveat", FAILED_EXEC).when(When::Failed),
     // What the rights were before, the call does not say.
-    Rule { when: When::Executable(2, false), ..rule("mem_prot_alert", "mprotect", ALERT) },
-    Rule { when: When::Executable(2, false), ..rule("mem_prot_alert", "pkey_mprotect", ALERT) },
-    Rule { when: When::Executable(2, true), ..rule("mem_prot_alert", "mprotect", WRITABLE_ALERT) },
-    Rule { when: When::Executable(2, true), ..rule("mem_prot_alert", "pkey_mprotect", WRITABLE_ALERT) },
+    rule("mem_prot_alert", "mprotect", ALERT).when(When::Executable(2, false)),
+    rule("mem_prot_alert", "pkey_mprotect", ALERT).when(When::Executable(2, false)),
+    rule("mem_prot_alert", "mprotect", WRITABLE_ALERT).when(When::Executable(2, true)),
+    rule("mem_prot_alert", "pkey_mprotect", WRITABLE_ALERT).when(When::Executable(2, true)),
     rule(
         "do_sigaction",
         "rt_sigaction",
@@ -117,82 +200,125 @@ const RULES: &[Rule] = &[
             ("old_sa_handle_method", "oldact!"),
             ("old_sa_handler", "oldact@0"),
         ],
-    ),
+    )
+    .when(When::SucceededOr(&[EINVAL]))
+    .lacks("handlers that 32-bit programs set by `signal` and `sigaction`"),
     rule(
         "security_task_setrlimit",
         "setrlimit",
         &[("resource", "resource"), ("new_rlim_cur", "rlim@0"), ("new_rlim_max", "rlim@8")],
     ),
-    Rule {
-        when: When::Gives(2),
-        ..rule(
-            "security_task_setrlimit",
-            "prlimit64",
-            &[("resource", "resource"), ("new_rlim_cur", "new_limit@0"), ("new_rlim_max", "new_limit@8")],
-        )
-    },
+    rule(
+        "security_task_setrlimit",
+        "prlimit64",
+        &[("resource", "resource"), ("new_rlim_cur", "new_limit@0"), ("new_rlim_max", "new_limit@8")],
+    )
+    .when(When::Gives(2)),
     rule(
         "security_settime64",
         "clock_settime",
         &[("tv_sec", "tp@0"), ("tv_nsec", "tp@8"), ("tz_minuteswest", "#0"), ("tz_dsttime", "#0")],
-    ),
+    )
+    .when(When::SucceededOr(&[EPERM]))
+    .given(Given::Is(0, CLOCK_REALTIME))
+    .lacks(CLOCKS),
     rule(
         "security_settime64",
         "settimeofday",
         &[("tv_sec", "tv@0"), ("tz_minuteswest", "tz@0:4"), ("tz_dsttime", "tz@4:4")],
-    ),
-    rule("security_inode_rename", "rename", RENAME),
-    rule("security_inode_rename", "renameat", RENAME),
-    rule("security_inode_rename", "renameat2", RENAME),
-    rule("security_inode_unlink", "unlink", UNLINK),
-    rule("security_inode_unlink", "unlinkat", UNLINK),
-    rule("security_inode_mknod", "mknod", MKNOD),
-    rule("security_inode_mknod", "mknodat", MKNOD),
-    rule("security_inode_symlink", "symlink", SYMLINK),
-    rule("security_inode_symlink", "symlinkat", SYMLINK),
-    rule("security_socket_create", "socket", SOCKET),
-    rule("security_socket_create", "socketpair", SOCKET),
-    rule("security_socket_listen", "listen", &[("sockfd", "sockfd"), ("backlog", "backlog")]),
-    rule("security_socket_connect", "connect", &[("sockfd", "sockfd"), ("remote_addr", "addr")]),
-    rule("security_socket_accept", "accept", ACCEPT),
-    rule("security_socket_accept", "accept4", ACCEPT),
-    rule("security_socket_bind", "bind", &[("sockfd", "sockfd"), ("local_addr", "addr")]),
+    )
+    .when(When::SucceededOr(&[EPERM]))
+    .lacks(CLOCKS),
+    rule("security_inode_rename", "rename", RENAME).lacks(RENAMES),
+    rule("security_inode_rename", "renameat", RENAME).lacks(RENAMES),
+    rule("security_inode_rename", "renameat2", RENAME).lacks(RENAMES),
+    rule("security_inode_unlink", "unlink", UNLINK).lacks(NAMES),
+    rule("security_inode_unlink", "unlinkat", UNLINK).given(Given::Lacks(2, AT_REMOVEDIR)).lacks(NAMES),
+    rule("security_inode_mknod", "mknod", MKNOD).given(Given::Special(1)).lacks(SOCKET_FILES),
+    rule("security_inode_mknod", "mknodat", MKNOD).given(Given::Special(2)).lacks(SOCKET_FILES),
+    rule("security_inode_symlink", "symlink", SYMLINK).lacks(NAMES),
+    rule("security_inode_symlink", "symlinkat", SYMLINK).lacks(NAMES),
+    rule("security_socket_create", "socket", SOCKET).when(NEW_SOCKET).lacks(OF_KERNEL),
+    rule("security_socket_create", "socketpair", SOCKET)
+        .when(NEW_SOCKET)
+        .lacks("the second socket of the pair"),
+    rule("security_socket_listen", "listen", &[("sockfd", "sockfd"), ("backlog", "backlog")]).when(ON_SOCKET),
+    rule("security_socket_connect", "connect", &[("sockfd", "sockfd"), ("remote_addr", "addr")])
+        .when(ADDRESSED)
+        .lacks(INVALID),
+    rule("security_socket_accept", "accept", ACCEPT).when(ON_SOCKET).lacks(ACCEPTS),
+    rule("security_socket_accept", "accept4", ACCEPT).when(ON_SOCKET).lacks(ACCEPTS),
+    rule("security_socket_bind", "bind", &[("sockfd", "sockfd"), ("local_addr", "addr")])
+        .when(ADDRESSED)
+        .lacks(INVALID),
     rule(
         "security_socket_setsockopt",
         "setsockopt",
         &[("sockfd", "sockfd"), ("level", "level"), ("optname", "optname")],
-    ),
+    )
+    .when(ON_SOCKET),
     rule(
         "security_sb_mount",
         "mount",
         &[("dev_name", "source"), ("path", "target"), ("type", "filesystemtype"), ("flags", "mountflags")],
-    ),
-    rule("security_sb_umount", "umount2", &[("mountpoint", "target"), ("flags", "flags")]),
-    rule("security_file_mprotect", "mprotect", MPROTECT),
-    rule("security_file_mprotect", "pkey_mprotect", MPROTECT),
-    rule("security_bpf", "bpf", &[("cmd", "cmd")]),
+    )
+    .when(When::Reached(&[EFAULT, ENOENT, ENOTDIR, ENAMETOOLONG, ELOOP, EACCES]))
+    .lacks("mounts made by `fsmount` and `move_mount`, for which the kernel has other hooks"),
+    rule("security_sb_umount", "umount2", &[("mountpoint", "target"), ("flags", "flags")])
+        .when(When::SucceededOr(&[EBUSY, EAGAIN])),
+    rule("security_sb_umount", "umount", &[("mountpoint", "target"), ("flags", "#0")])
+        .when(When::SucceededOr(&[EBUSY, EAGAIN])),
+    rule("security_file_mprotect", "mprotect", MPROTECT).lacks(PROTECTS),
+    rule("security_file_mprotect", "pkey_mprotect", MPROTECT).lacks(PROTECTS),
+    rule("security_bpf", "bpf", &[("cmd", "cmd")])
+        .when(When::Reached(&[EFAULT, EPERM, E2BIG]))
+        .lacks("commands that end in `EPERM`, which comes before the hook or of it"),
     rule(
         "security_task_prctl",
         "prctl",
         &[("option", "option"), ("arg2", "arg2"), ("arg3", "arg3"), ("arg4", "arg4"), ("arg5", "arg5")],
-    ),
+    )
+    .when(When::Reached(&[])),
     rule("socket_accept", "accept", ACCEPTED),
     rule("socket_accept", "accept4", ACCEPTED),
-    rule("do_truncate", "truncate", &[("pathname", "path"), ("length", "length")]),
+    rule("do_truncate", "truncate", &[("pathname", "path"), ("length", "length")]).lacks(TRUNCATES),
+    rule("do_truncate", "truncate64", &[("pathname", "path"), ("length", "length")]).lacks(TRUNCATES),
     rule("inotify_watch", "inotify_add_watch", &[("pathname", "pathname")]),
     rule(
         "security_bprm_check",
         "sched_process_exec",
         &[("pathname", "pathname"), ("dev", "dev"), ("inode", "inode"), ("argv", "argv"), ("envp", "env")],
-    ),
-    // Of the program alone, not of the interpreter that loads it.
+    )
+    .lacks(OF_PROGRAMS),
     rule(
         "load_elf_phdrs",
         "sched_process_exec",
         &[("pathname", "pathname"), ("dev", "dev"), ("inode", "inode")],
-    ),
+    )
+    .lacks(OF_PROGRAMS),
     rule("do_exit", "sched_process_exit", &[]),
-    rule("security_path_notify", "inotify_add_watch", &[("pathname", "pathname"), ("mask", "mask")]),
+    // What is done by way of an io_uring, by the numbers of its operations.
+    rule("security_file_open", COMPLETION, OPENED).given(Given::Is(0, 18)).lacks(REFUSED),
+    rule("security_file_open", COMPLETION, OPENED).given(Given::Is(0, 28)).lacks(REFUSED),
+    rule("security_inode_rename", COMPLETION, &[("old_path", "pathname"), ("new_path", "new_pathname")])
+        .given(Given::Is(0, 35))
+        .lacks(RENAMES),
+    rule("security_inode_unlink", COMPLETION, UNLINK)
+        .given(Given::OperationLacks(36, 7, AT_REMOVEDIR))
+        .lacks(NAMES),
+    rule("security_inode_symlink", COMPLETION, &[("linkpath", "new_pathname"), ("target", "pathname")])
+        .given(Given::Is(0, 38))
+        .lacks(NAMES),
+    rule("security_socket_connect", COMPLETION, &[("sockfd", "fd"), ("remote_addr", "addr")])
+        .when(ADDRESSED)
+        .given(Given::Is(0, 16))
+        .lacks(INVALID),
+    rule("security_socket_accept", COMPLETION, &[("sockfd", "fd")])
+        .when(ON_SOCKET)
+        .given(Given::Is(0, 13))
+        .lacks(ACCEPTS),
+    rule("security_path_notify", "inotify_add_watch", &[("pathname", "pathname"), ("mask", "mask")])
+        .lacks("watches by `fanotify_mark` and `F_NOTIFY`"),
 ];
 
 /// The stand-ins of a call.
@@ -202,7 +328,7 @@ pub fn of_call(call: &Event, is_wanted: impl Fn(EventId) -> bool) -> Vec<StandIn
         .filter_map(|rule| {
             let event = catalogue::by_name(rule.event).filter(|event| is_wanted(event.id))?;
             let args = event.args.iter().map(|arg| from(rule, arg.name, call)).collect();
-            Some(StandIn { event, args, when: rule.when })
+            Some(StandIn { event, args, when: rule.when, given: rule.given })
         })
         .collect()
 }
@@ -239,9 +365,15 @@ impl StandIn {
     pub fn applies(&self, args: &[Raw<'_>], ret: i64) -> bool {
         const WRITE: u64 = 2;
         const EXECUTE: u64 = 4;
+        if !self.given.holds(args) {
+            return false;
+        }
+        let is_one_of = |errors: &[i32]| errors.iter().any(|error| ret == -i64::from(*error));
         match self.when {
             When::Succeeded => ret >= 0,
             When::Failed => ret < 0,
+            When::Reached(errors) => !is_one_of(errors),
+            When::SucceededOr(errors) => ret >= 0 || is_one_of(errors),
             When::Gives(position) => ret >= 0 && bytes_of(args, position).is_some(),
             When::Executable(position, also_writable) => {
                 let rights = match args.get(usize::from(position)) {
@@ -301,6 +433,38 @@ impl StandIn {
         }
         filled
     }
+}
+
+impl Given {
+    fn holds(self, args: &[Raw<'_>]) -> bool {
+        const S_IFMT: u64 = 0o170_000;
+        const S_IFREG: u64 = 0o100_000;
+        let number = |position: u8| match args.get(usize::from(position)) {
+            Some(Raw::Number(number)) => *number,
+            _ => 0,
+        };
+        match self {
+            Given::Anything => true,
+            Given::Lacks(position, bits) => number(position) & bits == 0,
+            Given::Is(position, value) => number(position) == value,
+            Given::OperationLacks(operation, position, bits) => {
+                number(0) == operation && number(position) & bits == 0
+            }
+            Given::Special(position) => !matches!(number(position) & S_IFMT, 0 | S_IFREG),
+        }
+    }
+}
+
+/// What is left out of an event where a call stands in for its hook: the call, the arguments that it does not say, and
+/// what else is missing, in words; in the order of the rules.
+pub fn left_out(event: &Event) -> impl Iterator<Item = (&'static str, Vec<&'static str>, &'static str)> {
+    let of_event = RULES.iter().filter(move |rule| rule.event == event.name);
+    of_event.filter_map(|rule| {
+        let call = catalogue::by_name(rule.call)?;
+        let listed = event.listed_args().iter().map(|arg| arg.name);
+        let unsaid = listed.filter(|name| from(rule, name, call) == From::Nothing);
+        Some((rule.call, unsaid.collect(), rule.lacks))
+    })
 }
 
 const AT_FDCWD: i32 = -100;
@@ -387,7 +551,10 @@ fn from(rule: &Rule, arg: &str, call: &Event) -> From {
                         bytes: bytes.parse().unwrap_or(8),
                     }
                 }
-                _ if call.is_syscall() && known.kind == ArgKind::Str && PATHS.contains(&arg) => {
+                _ if (call.is_syscall() || call.name == COMPLETION)
+                    && known.kind == ArgKind::Str
+                    && PATHS.contains(&arg) =>
+                {
                     let before = position.checked_sub(1).and_then(|before| call.args.get(before));
                     let has_dirfd = before.is_some_and(|before| before.kind == ArgKind::Fd);
                     From::Path { at, has_dirfd: has_dirfd && call.name != "inotify_add_watch" }
@@ -509,6 +676,33 @@ mod tests {
         let marks =
             stand_in.fill(&[Raw::Bytes(b"/no"), Raw::Missing, Raw::Missing], &[], -2, Marks(0), &mut own);
         assert_eq!((own[2], marks), (Raw::Bytes(b"/no"), Marks(0)));
+    }
+
+    #[test]
+    fn a_hook_is_reached_by_calls_that_fail_after_it() {
+        let told = |call: &str, args: &[Raw<'_>], ret: i64| -> bool {
+            let call = catalogue::by_name(call).expect("a call");
+            of_call(call, |_| true).iter().any(|stand_in| stand_in.applies(args, ret))
+        };
+        for (call, after, before) in [
+            ("connect", &[0, -115, -111, -110, -101, -13, -11, -4][..], &[-9, -14, -22, -88][..]),
+            ("bind", &[0, -98, -99, -13], &[-9, -14, -88]),
+            ("accept4", &[7, -11, -22], &[-9, -88]),
+            ("setsockopt", &[0, -92, -22], &[-9, -88]),
+            ("mount", &[0, -1, -19, -16, -22], &[-14, -2, -20]),
+            ("umount2", &[0, -16], &[-1, -22, -2]),
+            ("prctl", &[0, -22, -14, -1], &[]),
+            ("bpf", &[0, -2, -22], &[-14, -1, -7]),
+            ("listen", &[0, -98, -95], &[-9, -88]),
+        ] {
+            assert!(after.iter().all(|ret| told(call, &[], *ret)), "{call} {after:?}");
+            assert!(before.iter().all(|ret| !told(call, &[], *ret)), "{call} {before:?}");
+        }
+        // The kernel has other hooks for directories and for regular files.
+        let unlinkat = |flags| told("unlinkat", &[Raw::Missing, Raw::Missing, Raw::Number(flags)], 0);
+        assert!(unlinkat(0) && !unlinkat(AT_REMOVEDIR));
+        let mknod = |mode| told("mknod", &[Raw::Missing, Raw::Number(mode)], 0);
+        assert!(mknod(0o010_644) && mknod(0o020_600) && !mknod(0o644) && !mknod(0o100_644));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use events::{
         tables::{SyscallEntry, descriptor, role},
     },
     capture::{self, op},
-    catalogue,
+    catalogue::{self, kernel},
 };
 
 use scopes::select::is_named_only;
@@ -100,12 +100,16 @@ impl Tables {
             None => !is_named_only(event),
         };
         let stands_in = |event: EventId| is_wanted(event) && !is_told_by_hook(event, plan);
+        let of_completion = catalogue::by_id(kernel::IO_URING_COMPLETE).into_iter();
+        let follows_requests = is_wanted(kernel::IO_URING_COMPLETE)
+            || of_completion.flat_map(|event| stand_in::of_call(event, stands_in)).next().is_some();
         for event in catalogue::events() {
             let stand_ins = stand_in::of_call(event, stands_in);
             if options.events.is_none() && is_named_only(event.id) {
                 tables.refuse(event.id, NAMED_ONLY);
             }
-            let is_hidden = !is_wanted(event.id) && !stand_ins.is_empty();
+            let is_joined = follows_requests && event.id == kernel::IO_URING_SUBMIT_REQ;
+            let is_hidden = !is_wanted(event.id) && (!stand_ins.is_empty() || is_joined);
             let is_wanted = is_wanted(event.id);
             match event.source {
                 Source::Syscall(numbers) if is_wanted || is_hidden => {
@@ -125,7 +129,7 @@ impl Tables {
                     }
                 }
                 Source::Tracepoint(_) | Source::Hook { .. } | Source::Exit { .. } | Source::Packet => {
-                    tables.set_hook(event, is_wanted, stand_ins, plan)
+                    tables.set_hook(event, is_wanted, is_hidden, stand_ins, plan)
                 }
                 _ => {}
             }
@@ -171,9 +175,9 @@ impl Tables {
             "socket", "accept", "accept4", "connect", "bind", "sendto", "recvfrom", "sendmsg", "recvmsg",
             "sendmmsg", "recvmmsg",
         ];
-        for (hook, calls) in KERNEL_STAND_INS {
-            if self.wants(*hook) && plan.carrier(*hook).is_none() {
-                for call in *calls {
+        for stand_in in KERNEL_STAND_INS {
+            if self.wants(stand_in.hook) && plan.carrier(stand_in.hook).is_none() {
+                for call in stand_in.calls {
                     self.set_role(call, stand_in_role(call));
                 }
             }
@@ -275,10 +279,17 @@ impl Tables {
         }
     }
 
-    fn set_hook(&mut self, event: &'static Event, is_wanted: bool, stand_ins: Vec<StandIn>, plan: &Plan) {
+    fn set_hook(
+        &mut self,
+        event: &'static Event,
+        is_wanted: bool,
+        is_hidden: bool,
+        stand_ins: Vec<StandIn>,
+        plan: &Plan,
+    ) {
         let hook = Hook::ALL.iter().copied().find(|hook| hook.name() == event.name);
         let is_state = hook.is_some_and(|hook| STATE_HOOKS.contains(&hook));
-        if !is_wanted && !is_state {
+        if !is_wanted && !is_state && !is_hidden {
             return;
         }
         if !matches!(event.source, Source::Tracepoint(_) | Source::Packet) {
@@ -300,7 +311,9 @@ impl Tables {
                 None => Carrier {
                     event: event.id,
                     way: format!("exit of {}", calls.join(", ")),
-                    instead_of: Some(why()).filter(|why| !why.is_empty()),
+                    instead_of: Some(why())
+                        .filter(|why| !why.is_empty())
+                        .map(|why| with_left_out(why, event)),
                 },
             });
             if is_by_call && in_kernel.is_empty() {
@@ -315,7 +328,8 @@ impl Tables {
             hook.args().iter().map(|name| event.arg(name).map(|(position, _)| position as u8)).collect();
         if let Some(slot_event) = self.slots.get_mut(hook.slot() as usize) {
             *slot_event = Some(SlotEvent {
-                is_state_only: !is_wanted,
+                is_state_only: !is_wanted && is_state,
+                is_hidden: is_hidden && !is_state,
                 stand_ins,
                 positions: Some(positions),
                 ..SlotEvent::new(event)
@@ -376,6 +390,15 @@ impl Tables {
     }
 }
 
+/// A reason for a stand-in, and what it leaves out.
+fn with_left_out(why: String, event: &Event) -> String {
+    let in_kernel = KERNEL_STAND_INS.iter().filter(|it| it.hook.name() == event.name).map(|it| it.lacks);
+    let by_call = stand_in::left_out(event).map(|(.., lacks)| lacks);
+    let mut lacks: Vec<&str> = in_kernel.chain(by_call).filter(|lacks| !lacks.is_empty()).collect();
+    lacks.dedup();
+    if lacks.is_empty() { why } else { format!("{why}; left out: {}", lacks.join("; ")) }
+}
+
 /// The calls that run another program.
 const EXECS: [&str; 2] = ["execve", "execveat"];
 
@@ -406,7 +429,8 @@ fn stand_in_role(call: &str) -> u8 {
         "open" | "creat" => role::OPENS_0,
         "openat" | "openat2" => role::OPENS_1,
         "setns" | "unshare" => role::SWITCHES_NAMESPACES,
-        "mmap" => role::MAPS,
+        "mmap" | "mmap2" => role::MAPS,
+        "execve" | "execveat" => role::EXECS,
         "dup" | "dup2" | "dup3" => role::DUPLICATES,
         "fcntl" => role::MAY_DUPLICATE,
         "chdir" | "fchdir" => role::CHANGES_DIRECTORY,

@@ -1,0 +1,77 @@
+//! What would make a recording wrong rather than impossible: refused before anything is loaded, with what to do instead.
+
+use std::{fs, path::Path};
+
+use super::Error;
+
+/// Inodes of the namespaces that a machine starts with, from the kernel's `include/linux/proc_ns.h`.
+const FIRST_PID_NAMESPACE: u32 = 0xefff_fffc;
+const FIRST_TIME_NAMESPACE: u32 = 0xefff_fffa;
+
+/// Machines whose registers the programs know.
+const ARCHITECTURES: [&str; 1] = ["x86_64"];
+
+pub fn refuse() -> Result<(), Error> {
+    architecture(std::env::consts::ARCH)?;
+    namespaces(Path::new("/proc/self/ns"))?;
+    lockdown(Path::new("/sys/kernel/security/lockdown"))
+}
+
+fn architecture(found: &'static str) -> Result<(), Error> {
+    if ARCHITECTURES.contains(&found) { Ok(()) } else { Err(Error::Architecture { found }) }
+}
+
+/// The kernel records ids and times as the host has them. Read beside those of a namespace, they would be other
+/// processes' and other times; the recorder itself would be recorded, and a stranger left out in its stead.
+fn namespaces(folder: &Path) -> Result<(), Error> {
+    let is_own = |name: &str, first: u32| {
+        let link = fs::read_link(folder.join(name)).ok();
+        link.as_deref().and_then(Path::to_str).and_then(inode).is_some_and(|found| found != first)
+    };
+    if is_own("pid", FIRST_PID_NAMESPACE) {
+        return Err(Error::PidNamespace);
+    }
+    if is_own("time", FIRST_TIME_NAMESPACE) { Err(Error::TimeNamespace) } else { Ok(()) }
+}
+
+/// The number in a link such as `pid:[4026531836]`.
+fn inode(link: &str) -> Option<u32> {
+    link.split_once(":[")?.1.strip_suffix(']')?.parse().ok()
+}
+
+fn lockdown(path: &Path) -> Result<(), Error> {
+    let mode = fs::read_to_string(path).unwrap_or_default();
+    if mode.contains("[confidentiality]") { Err(Error::Lockdown) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn only_architectures_whose_registers_are_known_are_recorded() {
+        assert!(architecture("x86_64").is_ok());
+        let said = architecture("aarch64").unwrap_err().to_string();
+        assert!(said.contains("aarch64") && said.contains("x86_64"), "{said}");
+    }
+
+    #[test]
+    fn a_namespace_of_ones_own_is_refused_with_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let said = |pid: u32, time: u32| {
+            for (name, number) in [("pid", pid), ("time", time)] {
+                let _ = fs::remove_file(folder.path().join(name));
+                symlink(format!("{name}:[{number}]"), folder.path().join(name)).unwrap();
+            }
+            namespaces(folder.path()).map_err(|error| error.to_string())
+        };
+        assert_eq!(said(FIRST_PID_NAMESPACE, FIRST_TIME_NAMESPACE), Ok(()));
+        assert!(said(4_026_532_299, FIRST_TIME_NAMESPACE).unwrap_err().contains("hostPID"));
+        assert!(said(FIRST_PID_NAMESPACE, 4_026_532_300).unwrap_err().contains("time namespace"));
+        // Kernels before 5.6 have no time namespaces.
+        fs::remove_file(folder.path().join("time")).unwrap();
+        assert!(namespaces(folder.path()).is_ok());
+    }
+}
