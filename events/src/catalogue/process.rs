@@ -207,7 +207,7 @@ pub(super) const EVENTS: &[Event] = &[
     event(
         INIT_NAMESPACES,
         "init_namespaces",
-        Source::Recorder,
+        Source::Unsupported("the namespaces of the first process are those of pid 1 in a capture's snapshot"),
         &[],
         &[
             u32("cgroup"),

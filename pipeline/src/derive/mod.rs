@@ -219,3 +219,25 @@ impl Derived {
         Marks(base.of_row().0 | own)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use events::Source;
+
+    use super::*;
+
+    #[test]
+    fn every_derived_event_of_the_catalogue_has_a_rule_and_every_rule_such_events() {
+        for event in catalogue::events() {
+            let Source::Derived { from } = event.source else { continue };
+            let rules: Vec<_> = RULES.iter().filter(|rule| rule.gives.contains(&event.name)).collect();
+            assert!(!rules.is_empty(), "nothing derives {}", event.name);
+            for rule in rules {
+                assert!(from.contains(&rule.from), "{} is not said to come from {}", event.name, rule.from);
+            }
+        }
+        for name in RULES.iter().flat_map(|rule| rule.gives) {
+            assert!(catalogue::by_name(name).is_some_and(Event::is_derived), "{name}");
+        }
+    }
+}

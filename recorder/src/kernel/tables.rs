@@ -131,6 +131,10 @@ impl Tables {
                 Source::Tracepoint(_) | Source::Hook { .. } | Source::Exit { .. } | Source::Packet => {
                     tables.set_hook(event, is_wanted, is_hidden, stand_ins, plan)
                 }
+                // Of those that are not named there is nothing to say.
+                Source::Unsupported(why) if is_wanted && options.events.is_some() => {
+                    tables.refuse(event.id, why);
+                }
                 _ => {}
             }
         }
