@@ -342,7 +342,7 @@ impl Arguments {
                     let id = u64_at(record, blob.start as usize).unwrap_or(0);
                     self.directory.extend_from_slice(files.get(blob.place, id).map_or(&[], File::text));
                 } else if blob.form == form::PATH {
-                    append_path(record.get(blob.bytes()).unwrap_or_default(), false, &mut self.directory);
+                    append_path(record.get(blob.bytes()).unwrap_or_default(), blob.form, &mut self.directory);
                 }
                 continue;
             }
@@ -357,7 +357,7 @@ impl Arguments {
                     let start = self.made.len();
                     self.made.extend_from_slice(&number.to_le_bytes());
                     let bytes = record.get(blob.bytes()).unwrap_or_default();
-                    append_path(bytes, blob.form == form::PSEUDO_PATH, &mut self.made);
+                    append_path(bytes, blob.form, &mut self.made);
                     self.put_made(position, start);
                 }
             } else if let (ArgKind::Dirents(_), Some(layout)) = (arg.kind, reader.dirents) {

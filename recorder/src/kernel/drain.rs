@@ -202,7 +202,14 @@ impl Drain {
         {
             // It died in the exec: there is no result.
             let header = RecordHeader { ret: 0, cpu: header.cpu, ..entry_header };
-            told.give(&header, reader, &entry, &mut self.arguments, (&mut self.files, &mut self.requests), sink);
+            told.give(
+                &header,
+                reader,
+                &entry,
+                &mut self.arguments,
+                (&mut self.files, &mut self.requests),
+                sink,
+            );
         }
         told.give(header, reader, record, &mut self.arguments, (&mut self.files, &mut self.requests), sink);
         if is_exit {
@@ -225,14 +232,28 @@ impl Drain {
                 marks: entry_header.marks & !Marks::AT_ENTRY | header.marks & !Marks::COMPAT,
                 ..*header
             };
-            told.give(&header, reader, &entry, &mut self.arguments, (&mut self.files, &mut self.requests), sink);
+            told.give(
+                &header,
+                reader,
+                &entry,
+                &mut self.arguments,
+                (&mut self.files, &mut self.requests),
+                sink,
+            );
         } else if let Some(reader) = self.slots.get(header.slot as usize).and_then(Option::as_ref) {
             // Its entry was lost, and with it the arguments; the words of the record are none.
             let lost =
                 (0..reader.slot.event.args.len()).fold(Marks(header.marks), |marks, at| marks.lost_arg(at));
             let header = RecordHeader { words: 0, length: HEADER_BYTES as u32, marks: lost.0, ..*header };
             let bare = record.get(..HEADER_BYTES).unwrap_or_default();
-            told.give(&header, reader, bare, &mut self.arguments, (&mut self.files, &mut self.requests), sink);
+            told.give(
+                &header,
+                reader,
+                bare,
+                &mut self.arguments,
+                (&mut self.files, &mut self.requests),
+                sink,
+            );
         }
     }
 
