@@ -19,7 +19,7 @@ use crate::{
     emit::{Writer, config, count_left_out_call, preemption::Undisturbed},
     kernel::{Task, probe},
     probes::{credentials, files, owners, stand_ins},
-    registers,
+    registers::{self, Numbers, numbers},
     scopes::scopes,
     spare,
 };
