@@ -25,6 +25,8 @@ use crate::{
 const LARGEST_READ: u64 = 4096;
 /// Most strings of an array.
 const STRINGS: u64 = 512;
+/// Of them, as many as the verifier follows.
+const STRINGS_AT_ONCE: u64 = 32;
 
 #[map]
 static VARIANTS: HashMap<VariantKey, Capture> = HashMap::with_max_entries(1024, 0);
@@ -163,41 +165,62 @@ pub extern "C" fn capture_overlaps(tag: u64, at: u64, ret: u64, started: u64) ->
     needed(ret);
     let Some(writer) = Writer::resume(tag::room(tag), at) else { return 0 };
     let writer = &writer;
-    let call = &Call { ret: ret as i64, slot: tag::slot(tag), compat: tag::is_compat(tag), started: Started(started) };
-    // SAFETY: an entry of a static table.
-    let words = unsafe { read_volatile(&raw const (*entry(call.slot as u32)).words) & 7 } as u64;
-    let first = started + (HEADER_BYTES as u64) + words * 8;
-    let mut filled = writer.forget(first);
+    let mut filled = writer.forget(first_blob(tag::slot(tag), started));
     for _ in 0..ARGUMENTS {
         if filled >= at {
             break;
         }
         let blob = writer.blob_at(filled);
-        let capture = capture_of(call.slot, blob.arg as u32);
-        if capture.dir & 0x7f != 0 && capture.op == op::BYTES {
-            let start = writer.word(call.started, blob.arg as u64);
-            let end = start.wrapping_add(writer.forget(count(writer, call, capture, start)) * capture.size as u64);
-            let mut given = writer.forget(first);
-            for _ in 0..ARGUMENTS {
-                if given >= at {
-                    break;
-                }
-                let other = writer.blob_at(given);
-                let capture = capture_of(call.slot, other.arg as u32);
-                let other_start = writer.word(call.started, other.arg as u64);
-                // Of a string its NUL as well.
-                let other_end =
-                    other_start.wrapping_add(other.length as u64 + (capture.op == op::STRING) as u64);
-                let is_given = capture.dir & 0x7f == 0 && (capture.op == op::STRING || capture.op == op::BYTES);
-                if is_given && other_start < end && start < other_end {
-                    return bits::OVERLAP as u64;
-                }
-                given = writer.forget(after_blob(given, other.length));
-            }
+        if writer.forget(overlaps_given(tag, at, ret, started, filled)) != 0 {
+            return bits::OVERLAP as u64;
         }
         filled = writer.forget(after_blob(filled, blob.length));
     }
     0
+}
+
+/// Whether the blob at `filled` is of an argument that the call wrote, over one that it read.
+///
+/// A global function, of numbers only: the verifier looks at it once, not for each blob.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn overlaps_given(tag: u64, at: u64, ret: u64, started: u64, filled: u64) -> u64 {
+    needed(ret);
+    let Some(writer) = Writer::resume(tag::room(tag), at) else { return 0 };
+    let writer = &writer;
+    let call = &Call { ret: ret as i64, slot: tag::slot(tag), compat: tag::is_compat(tag), started: Started(started) };
+    let blob = writer.blob_at(filled);
+    let capture = capture_of(call.slot, blob.arg as u32);
+    if capture.dir & 0x7f == 0 || capture.op != op::BYTES {
+        return 0;
+    }
+    let start = writer.forget(writer.word(call.started, blob.arg as u64));
+    let end = writer.forget(start.wrapping_add(writer.forget(count(writer, call, capture, start)) * capture.size as u64));
+    let mut given = writer.forget(first_blob(call.slot, started));
+    for _ in 0..ARGUMENTS {
+        if given >= at {
+            break;
+        }
+        let other = writer.blob_at(given);
+        let capture = capture_of(call.slot, other.arg as u32);
+        let other_start = writer.word(call.started, other.arg as u64);
+        // Of a string its NUL as well.
+        let other_end = other_start.wrapping_add(other.length as u64 + (capture.op == op::STRING) as u64);
+        let is_given = capture.dir & 0x7f == 0 && (capture.op == op::STRING || capture.op == op::BYTES);
+        if is_given && other_start < end && start < other_end {
+            return 1;
+        }
+        given = writer.forget(after_blob(given, other.length));
+    }
+    0
+}
+
+/// Where the first blob of a call stands in its write.
+#[inline(always)]
+fn first_blob(slot: u16, started: u64) -> u64 {
+    // SAFETY: an entry of a static table.
+    let words = unsafe { read_volatile(&raw const (*entry(slot as u32)).words) & 7 } as u64;
+    started + (HEADER_BYTES as u64) + words * 8
 }
 
 /// Where the blob that follows begins.
@@ -347,50 +370,84 @@ fn string(writer: &mut Writer, arg: u8, pointer: u64, before: u64) -> Read {
     if read as u32 == bound && user_or_zero::<u8>(pointer + read as u64 - 1) != 0 { Read::Cut } else { Read::Whole }
 }
 
+/// What [`capture_some_strings`] returns above the bytes that were written: how the array ended, and that an element was cut.
+const GOES_ON: u64 = 0;
+const ENDED: u64 = 1;
+const FULL: u64 = 2;
+const UNREADABLE: u64 = 3;
+const LENGTH_MASK: u64 = 0xffff;
+const ELEMENT_CUT: u64 = 1 << 16;
+/// Beside the room, in the first argument: pointers have four bytes.
+const NARROW: u64 = 1 << 8;
+
 /// An array of strings, each with its NUL.
 #[inline(always)]
 pub fn strings(writer: &mut Writer, arg: u8, array: u64, compat: bool) -> Read {
+    let start = writer.at + BLOB_HEADER_BYTES as u64;
+    let room = writer.room() | if compat { NARROW } else { 0 };
+    let size = if compat { 4u64 } else { 8 };
+    let mut state = writer.forget(0);
+    for i in 0..STRINGS / STRINGS_AT_ONCE {
+        let array = writer.forget(array.wrapping_add(i * STRINGS_AT_ONCE * size));
+        state = capture_some_strings(room, writer.forget(start), array, state & (LENGTH_MASK | ELEMENT_CUT));
+        state = writer.forget(state);
+        if state >> 32 != GOES_ON {
+            break;
+        }
+    }
+    let length = state & LENGTH_MASK;
+    let outcome = match state >> 32 {
+        ENDED if state & ELEMENT_CUT == 0 => Read::Whole,
+        UNREADABLE => Read::Lost,
+        _ => Read::Cut,
+    };
+    if matches!(outcome, Read::Lost) && length == 0 {
+        return Read::Lost;
+    }
+    writer.end_blob(arg, form::PLAIN, length as u32);
+    outcome
+}
+
+/// Some more elements of an array of strings, behind what was written of it, `start` bytes into the write.
+///
+/// A global function, of numbers only: the verifier follows these few elements once, and of the array only that they are
+/// repeated.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn capture_some_strings(room: u64, start: u64, array: u64, state: u64) -> u64 {
+    let Some(writer) = Writer::resume(room & 0xff, start) else { return UNREADABLE << 32 };
+    let size = if room & NARROW != 0 { 4u64 } else { 8 };
     let bound = writer.string_bound();
-    let start = writer.at + events::abi::BLOB_HEADER_BYTES as u64;
-    let mut length = writer.forget(0) & 0xffff;
-    let mut outcome = Read::Cut;
-    let mut is_cut = writer.forget(0);
-    for i in 0..STRINGS {
-        let size = if compat { 4u64 } else { 8 };
+    let mut length = writer.forget(state & LENGTH_MASK) & LENGTH_MASK;
+    let mut is_cut = writer.forget(state & ELEMENT_CUT);
+    for i in 0..STRINGS_AT_ONCE {
         let mut pointer = 0u64;
         // SAFETY: at most the eight bytes of the pointer are written.
         let failed = unsafe {
             bpf_probe_read_user((&raw mut pointer).cast(), size as u32, array.wrapping_add(i * size) as *const _) != 0
         };
         if failed {
-            outcome = Read::Lost;
-            break;
+            return UNREADABLE << 32 | is_cut | length;
         }
         if pointer == 0 {
-            outcome = Read::Whole;
-            break;
+            return ENDED << 32 | is_cut | length;
         }
         if start + length > events::abi::region::CAPTURE_LIMIT as u64 {
-            break;
+            return FULL << 32 | is_cut | length;
         }
         // SAFETY: as in `string`.
         let read = unsafe { bpf_probe_read_user_str(writer.pointer(start + length).cast(), bound, pointer as *const _) };
         if read <= 0 || read as u64 > LARGEST_READ {
-            outcome = Read::Lost;
-            break;
+            return UNREADABLE << 32 | is_cut | length;
         }
-        if read as u32 == bound {
-            is_cut |= user_or_zero::<u8>(pointer + read as u64 - 1) as u64;
+        // A string that just fits looks like one that was cut: the byte in the NUL's place tells.
+        if read as u32 == bound && user_or_zero::<u8>(pointer + read as u64 - 1) != 0 {
+            is_cut = ELEMENT_CUT;
         }
-        is_cut = writer.forget(is_cut);
-        length = writer.forget(length + read as u64) & 0xffff;
+        is_cut = writer.forget(is_cut) & ELEMENT_CUT;
+        length = writer.forget(length + read as u64) & LENGTH_MASK;
     }
-    let length = writer.forget(length) & 0xffff;
-    if matches!(outcome, Read::Lost) && length == 0 {
-        return Read::Lost;
-    }
-    writer.end_blob(arg, form::PLAIN, length as u32);
-    if is_cut != 0 && matches!(outcome, Read::Whole) { Read::Cut } else { outcome }
+    GOES_ON << 32 | is_cut | length
 }
 
 /// How many elements a buffer has.
