@@ -352,6 +352,14 @@ fn on_exit<const TYPED: bool>(ctx: &BtfTracePointContext) -> Option<()> {
     }
     let mut writer = Writer::begin(slot as u16, flags & SyscallEntry::VITAL != 0)?;
     let context = place.id(&mut writer, task);
+    // However all this came about, the verifier is to follow the rest once.
+    let (slot, context) = (writer.forget(slot as u64) as u32, writer.forget(context));
+    let ret = writer.forget(ret as u64) as i64;
+    let (role, how) = (writer.forget(role as u64) as _, writer.forget(
+        compat as u64 | (is_narrow as u64) << 1 | (is_wanted as u64) << 2 | (is_done_exec as u64) << 3 | is_blocked << 4,
+    ));
+    let (compat, is_narrow, is_wanted) = (how & 1 != 0, how & 2 != 0, how & 4 != 0);
+    let (is_done_exec, is_blocked) = (how & 8 != 0, how >> 4 & 1);
     // Every opened file has its name told once, for the hook as for the call.
     let descriptors = if is_wanted || role != role::NONE { Descriptors::of(entry) } else { Descriptors::NONE };
     descriptors.find(&mut writer, task, |position| regs.argument(position, compat), ret);
