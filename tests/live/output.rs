@@ -58,12 +58,21 @@ fn planted_fifo() -> Result<(), Failed> {
 
 fn fifo_in_the_set() -> Result<(), Failed> {
     let dir = scratch()?;
-    plant(dir.path(), "c.0001.trz")?;
     plant(dir.path(), "c.0000.trz.partial")?;
     let work = Loop::start(dir.path(), "find", "/usr/share/doc -xdev", "")?;
+    let folder = dir.path().to_owned();
+    // What is there before the start is refused, so it is planted as soon as the first part has its name.
+    let planter = std::thread::spawn(move || {
+        let started = Instant::now();
+        while !folder.join("c.0000.trz").exists() && started.elapsed() < Duration::from_secs(60) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        plant(&folder, "c.0001.trz").is_ok()
+    });
     let output =
-        tracer(&["record", "-o", path(&dir.path().join("c.trz"))?, "--rotate", "300K", "--duration", "60s"])?;
+        tracer(&["record", "-o", path(&dir.path().join("c.trz"))?, "--rotate", "1M", "--duration", "60s"])?;
     drop(work);
+    ensure(planter.join().unwrap_or(false), || "nothing was planted".to_owned())?;
     same("exit code", output.status.code(), Some(2))?;
     ensure(said(&output).contains("c.0001.trz is a FIFO"), || said(&output))?;
     let first = dir.path().join("c.0000.trz");
