@@ -7,6 +7,7 @@ use clap::Args;
 use format::{Capture, Expected, Identity, OpenOptions, PublicKey, Verdict};
 use pipeline::Source;
 
+use crate::private;
 use crate::rotated::{self, Standing};
 use crate::stderr;
 
@@ -147,7 +148,7 @@ impl IdentityOption {
         let mut options = OpenOptions::default();
         if let Some(path) = &self.identity {
             let name = || format!("--identity {}", path.display());
-            let text = std::fs::read_to_string(path).with_context(name)?;
+            let text = private::read("--identity", path)?;
             options.identity = Some(Identity::from_text(&text).with_context(name)?);
         }
         Ok(options)

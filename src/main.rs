@@ -17,6 +17,7 @@ mod moment;
 mod narrow;
 mod outcome;
 mod output;
+mod private;
 mod range;
 #[cfg(feature = "record")]
 mod record;

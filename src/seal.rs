@@ -1,13 +1,15 @@
 //! Signing, encrypting and compressing the captures that are written: one option group for all that write them.
 
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use format::{Recipients, SigningKey, WriterOptions};
 
 use crate::compression::Compression;
+use crate::private;
+
+const SIGN_KEY: &str = "--sign-key";
 
 #[derive(Args, Debug)]
 pub struct Sealing {
@@ -44,19 +46,25 @@ fn options(sign_key: Option<&Path>, encrypt_to: &[String]) -> Result<WriterOptio
 }
 
 fn key(path: &Path) -> Result<SigningKey> {
-    let name = || format!("--sign-key {}", path.display());
-    match fs::read_to_string(path) {
-        Ok(text) => SigningKey::from_text(&text).with_context(name),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            bail!("{}: there is no such file; `tracer keygen` makes a key", name())
-        }
-        Err(error) => Err(error).with_context(name),
-    }
+    let name = || format!("{SIGN_KEY} {}", path.display());
+    let text = private::read(SIGN_KEY, path).map_err(|error| match private::is_missing(&error) {
+        true => anyhow!("{}: there is no such file; `tracer keygen` makes a key", name()),
+        false => error,
+    })?;
+    SigningKey::from_text(&text).with_context(name)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+
+    fn write(path: &Path, text: &str) {
+        fs::write(path, text).unwrap();
+        #[cfg(unix)]
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    }
 
     #[test]
     fn a_key_is_read_and_what_is_none_is_refused_with_the_way_to_one() {
@@ -65,10 +73,10 @@ mod tests {
         let fail = |path| options(Some(path), &[]).unwrap_err().to_string();
         assert!(fail(&path).contains("tracer keygen"));
         let key = SigningKey::generate().unwrap();
-        fs::write(&path, key.to_text()).unwrap();
+        write(&path, &key.to_text());
         let read = options(Some(&path), &[]).unwrap().sign.unwrap();
         assert_eq!(read.public().to_string(), key.public().to_string());
-        fs::write(&path, "no key").unwrap();
+        write(&path, "no key");
         assert!(fail(&path).contains("--sign-key"));
     }
 

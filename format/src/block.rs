@@ -1,56 +1,28 @@
 //! One block, decoded column by column when asked.
 
+mod contexts;
+mod decode;
+mod scratch;
+mod statistics;
+
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
-use events::context::ContextFlags;
-use events::{ArgKind, Context, EventId};
+pub use contexts::Contexts;
+use events::EventId;
+pub use scratch::Scratch;
+use scratch::{Buffers, KEPT, KEPT_BYTES, keep, lock};
 
-use crate::archive::{self, ArchivedBlockV1, INLINE, column_key, key};
+use crate::archive::{self, ArchivedBlockV1, column_key, key};
 use crate::args::Dictionary;
 use crate::builder::ContextRow;
 use crate::columns::{self, Column};
-use crate::compress::Decompressor;
 use crate::directory::Directory;
 use crate::encode::HeadPlace;
-use crate::integers::{self, Integer, Torn};
+use crate::integers::Torn;
 use crate::schema::FileEvent;
 use crate::source::Source;
-use crate::statistics::{EventCount, Numbers, Statistics, Texts};
-use crate::trigrams::{Trigrams, TrigramsBuilder};
 use crate::{ArgTable, Clock, ColumnView, EncodedBlock, Error, Result, Schema, bytestrings, entries, limits};
-
-/// Buffers that blocks decode into, reused from block to block: a block takes them and gives them back at its end. One
-/// for each thread; of several blocks that one thread holds at once, the later ones begin without.
-#[derive(Debug, Default)]
-pub struct Scratch {
-    buffers: Arc<Mutex<Buffers>>,
-}
-
-#[derive(Debug, Default)]
-struct Buffers {
-    decompressor: Decompressor,
-    bytes: Vec<Vec<u8>>,
-    shorts: Vec<Vec<u16>>,
-    marks: Vec<Vec<u32>>,
-    longs: Vec<Vec<u64>>,
-    rets: Vec<Vec<i64>>,
-    #[allow(clippy::vec_box)] // cells hold boxes, and get them back from here
-    columns: Vec<Box<Column>>,
-    contexts: Vec<(Vec<ContextRow>, Dictionary)>,
-    texts: Option<Dictionary>,
-}
-
-/// Buffers of one kind that are kept between blocks; more than a block usually takes only hold memory.
-const KEPT: usize = 64;
-/// Bytes of a kind that are kept: buffers go from column to column, and in time each would be as large as the largest.
-const KEPT_BYTES: usize = 16 << 20;
-
-impl Scratch {
-    pub fn new() -> Scratch {
-        Scratch::default()
-    }
-}
 
 /// A block of a capture. Columns are decompressed and decoded when they are first asked for; damage shows then, as an
 /// error. Rows are in time order. Threads may share it: two that ask for the same column first may both decode it.
@@ -105,82 +77,6 @@ impl Stored {
             Stored::Encoded(block) => &block.bytes,
         };
         Ok(payload.get(start as usize..start as usize + length))
-    }
-}
-
-/// The distinct contexts of a block; [`Block::context_codes`] index it.
-#[derive(Clone, Copy, Debug)]
-pub struct Contexts<'a> {
-    rows: &'a [ContextRow],
-    strings: &'a Dictionary,
-}
-
-impl<'a> Contexts<'a> {
-    pub fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
-    pub fn get(&self, code: u16) -> Option<Context<'a>> {
-        let row = self.rows.get(code as usize)?;
-        let [
-            pid,
-            tid,
-            ppid,
-            ns_pid,
-            ns_tid,
-            ns_ppid,
-            uid,
-            gid,
-            mnt_ns,
-            pid_ns,
-            net_ns,
-            user_ns,
-            flags,
-            comm,
-            exe,
-            uts,
-        ] = row.numbers;
-        let [cgroup_id, thread_start_ns, process_start_ns, parent_start_ns] = row.wide;
-        let string = |code| self.strings.get(code).unwrap_or_default();
-        Some(Context {
-            pid,
-            tid,
-            ppid,
-            ns_pid,
-            ns_tid,
-            ns_ppid,
-            uid,
-            gid,
-            mnt_ns,
-            pid_ns,
-            net_ns,
-            user_ns,
-            cgroup_id,
-            thread_start_ns,
-            process_start_ns,
-            parent_start_ns,
-            comm: string(comm),
-            exe: string(exe),
-            uts: string(uts),
-            flags: ContextFlags(flags),
-        })
-    }
-
-    /// By code.
-    pub fn iter(&self) -> impl Iterator<Item = Context<'a>> + use<'a> {
-        let contexts = *self;
-        (0..self.len()).filter_map(move |code| contexts.get(code as u16))
-    }
-}
-
-impl Scratch {
-    /// Calls `read` with the decompressor.
-    pub(crate) fn decompress<T>(&mut self, read: impl FnOnce(&mut Decompressor) -> T) -> T {
-        read(&mut lock(&self.buffers).decompressor)
     }
 }
 
@@ -436,118 +332,6 @@ impl Block {
             Ok(texts)
         })
     }
-
-    /// Puts what every event's table has back into the order of the block's rows.
-    fn gather<T: Integer>(
-        &self,
-        position: u32,
-        pool: fn(&mut Buffers) -> &mut Vec<Vec<T>>,
-    ) -> Result<Vec<T>> {
-        let rows = self.rows();
-        self.take(rows * size_of::<T>())?;
-        let mut out = pool(&mut lock(&self.buffers)).pop().unwrap_or_default();
-        out.clear();
-        let mut views = Vec::with_capacity(self.event_list.len());
-        for code in 0..self.event_list.len() {
-            views.push(self.event_column(code as u16, position)?);
-        }
-        let constant = |view: &ColumnView<'_>| match view {
-            ColumnView::Constant { number, .. } => Some(*number),
-            _ => None,
-        };
-        let first = views.first().and_then(constant);
-        if let Some(number) = first.filter(|_| views.iter().all(|view| constant(view) == first)) {
-            out.resize(rows, T::from_word(number));
-            return Ok(out);
-        }
-        let mut next: Vec<(&[u64], T)> = views
-            .iter()
-            .map(|view| match view {
-                ColumnView::Numbers { values, .. } => (*values, T::default()),
-                view => (&[][..], T::from_word(constant(view).unwrap_or_default())),
-            })
-            .collect();
-        out.extend(self.event_codes()?.iter().map(|code| match next.get_mut(*code as usize) {
-            Some((values, constant)) => match values.split_first() {
-                Some((value, rest)) => {
-                    *values = rest;
-                    T::from_word(*value)
-                }
-                None => *constant,
-            },
-            None => T::default(),
-        }));
-        Ok(out)
-    }
-
-    /// A column of the whole block.
-    fn fixed<T: Integer>(&self, wanted: u32, pool: fn(&mut Buffers) -> &mut Vec<Vec<T>>) -> Result<Vec<T>> {
-        self.take(self.rows() * size_of::<T>())?;
-        let bytes = self.column_bytes(wanted)?.ok_or(self.damaged("a column of all rows is not there"))?;
-        let mut out = pool(&mut lock(&self.buffers)).pop().unwrap_or_default();
-        match integers::decode(bytes, self.rows(), &mut out) {
-            Ok([]) => Ok(out),
-            _ => Err(self.damaged("a column of all rows is torn")),
-        }
-    }
-
-    fn column_bytes(&self, wanted: u32) -> Result<Option<&[u8]>> {
-        self.directory.find(wanted).map(|at| self.bytes_at(at)).transpose()
-    }
-
-    /// The bytes of the column at a place of the directory, decompressed.
-    fn bytes_at(&self, at: usize) -> Result<&[u8]> {
-        let torn = || self.damaged("its directory contradicts itself");
-        let column = self.directory.columns.get(at).ok_or_else(torn)?;
-        let whole = match column.group {
-            INLINE => self.directory.inline.as_slice(),
-            group => self.group(group as usize)?,
-        };
-        let start = column.offset as usize;
-        whole.get(start..start + column.length as usize).ok_or_else(torn)
-    }
-
-    fn group(&self, at: usize) -> Result<&[u8]> {
-        let cell = self.groups.get(at).ok_or(self.damaged("a column is in a group that is not there"))?;
-        get_or_try(cell, || {
-            let group = self.directory.groups.get(at).copied().unwrap_or_default();
-            self.take(group.raw as usize)?;
-            let mut buffers = lock(&self.buffers);
-            let mut read = buffers.bytes.pop().unwrap_or_default();
-            let mut out = buffers.bytes.pop().unwrap_or_default();
-            let (start, length) = (self.groups_at + u64::from(group.offset), group.stored as usize);
-            let stored = self.stored.read(start, length, &mut read)?;
-            let stored = stored.ok_or(self.damaged("a column group ends outside of the block"))?;
-            if crc32fast::hash(stored) != group.crc {
-                return Err(self.damaged("a column group does not fit its checksum"));
-            }
-            buffers
-                .decompressor
-                .read(group.codec, stored, group.raw as usize, &mut out)
-                .ok_or(self.damaged("a column group cannot be decompressed"))?;
-            self.decompressed.fetch_add(u64::from(group.raw), Ordering::Relaxed);
-            keep(&mut buffers.bytes, read);
-            Ok(out)
-        })
-        .map(Vec::as_slice)
-    }
-
-    fn damaged(&self, what: &'static str) -> Error {
-        Error::Block { block: self.number, what }
-    }
-
-    /// Counts memory before it is taken.
-    fn take(&self, bytes: usize) -> Result<()> {
-        if bytes > self.memory_left() {
-            return Err(self.damaged("it needs more memory than a block may take"));
-        }
-        self.memory.fetch_add(bytes, Ordering::Relaxed);
-        Ok(())
-    }
-
-    fn memory_left(&self) -> usize {
-        limits::BLOCK_MEMORY.saturating_sub(self.memory.load(Ordering::Relaxed))
-    }
 }
 
 impl Drop for Block {
@@ -577,115 +361,10 @@ impl Drop for Block {
     }
 }
 
-fn keep<T>(pool: &mut Vec<Vec<T>>, buffer: Vec<T>) {
-    let bytes = |buffer: &Vec<T>| buffer.capacity() * size_of::<T>();
-    if pool.len() < KEPT && pool.iter().map(bytes).sum::<usize>() + bytes(&buffer) <= KEPT_BYTES {
-        pool.push(buffer);
-    }
-}
-
-/// A thread that panicked leaves buffers, and what is in them does not matter.
-fn lock(buffers: &Mutex<Buffers>) -> MutexGuard<'_, Buffers> {
-    buffers.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 fn get_or_try<T>(cell: &OnceLock<T>, value: impl FnOnce() -> Result<T>) -> Result<&T> {
     if let Some(value) = cell.get() {
         return Ok(value);
     }
     let value = value()?;
     Ok(cell.get_or_init(|| value))
-}
-
-impl Block {
-    /// What is known of the rows once all of them are read, everything listed. An error when they contradict what the
-    /// block says of itself.
-    pub(crate) fn actual_statistics(&self) -> Result<Statistics> {
-        let (times, codes, contexts) = (self.times()?, self.event_codes()?, self.contexts()?);
-        if !times.is_sorted() {
-            return Err(self.damaged("its rows are not in order of time"));
-        }
-        if times.len() != codes.len()
-            || self.context_codes()?.len() != codes.len()
-            || self.cpus()?.len() != codes.len()
-        {
-            return Err(self.damaged("its columns are not of one length"));
-        }
-        let (first_ns, last_ns) = (self.directory.first_ns, self.directory.last_ns);
-        let ends = (times.first().copied(), times.last().copied());
-        if !times.is_empty() && ends != (Some(first_ns), Some(last_ns)) {
-            return Err(self.damaged("its first or last row is of another time than it says"));
-        }
-        let count = |rows: &dyn Fn(u16) -> u32| {
-            let counts = (0u16..).zip(&self.event_list);
-            let mut counts: Vec<EventCount> =
-                counts.map(|(code, event)| EventCount { event: *event, rows: rows(code) }).collect();
-            counts.sort_unstable_by_key(|count| count.event);
-            counts
-        };
-        let events = count(&|code| self.rows_of(code) as u32);
-        let mut of_code = vec![0u32; self.event_list.len()];
-        for (code, ret) in codes.iter().zip(self.rets()?) {
-            if let (true, Some(count)) = ((-4095..0).contains(ret), of_code.get_mut(usize::from(*code))) {
-                *count += 1;
-            }
-        }
-        let mut failed = count(&|code| of_code.get(usize::from(code)).copied().unwrap_or_default());
-        failed.retain(|count| count.rows > 0);
-        // Nobody skips by these, but they are read.
-        self.scopes()?;
-        self.marks()?;
-        let numbers = |of: &dyn Fn(&Context<'_>) -> u64| {
-            let mut all: Vec<u64> = contexts.iter().map(|context| of(&context)).collect();
-            all.sort_unstable();
-            all.dedup();
-            Numbers::Exact(all)
-        };
-        let texts = |of: fn(&Context<'_>) -> Arc<[u8]>| {
-            let mut all: Vec<Arc<[u8]>> = contexts.iter().map(|context| of(&context)).collect();
-            all.sort_unstable();
-            all.dedup();
-            Texts::Exact(all)
-        };
-        Ok(Statistics {
-            rows: codes.len() as u64,
-            first_ns,
-            last_ns,
-            hosts: vec![self.host()],
-            events,
-            failed: Some(failed),
-            comms: texts(|context| Arc::from(context.comm)),
-            exes: texts(|context| Arc::from(context.exe)),
-            utses: texts(|context| Arc::from(context.uts)),
-            pids: numbers(&|context| context.pid.into()),
-            tids: numbers(&|context| context.tid.into()),
-            ppids: numbers(&|context| context.ppid.into()),
-            uids: numbers(&|context| context.uid.into()),
-            mnt_nss: numbers(&|context| context.mnt_ns.into()),
-            pid_nss: numbers(&|context| context.pid_ns.into()),
-            cgroups: numbers(&|context| context.cgroup_id),
-            argument_texts: Some(self.argument_texts()?),
-        })
-    }
-
-    /// Parts of the texts of arguments, as [`Statistics::argument_texts`] has them.
-    fn argument_texts(&self) -> Result<Trigrams> {
-        let mut trigrams = TrigramsBuilder::default();
-        trigrams.clear();
-        for (code, file) in (0u16..).zip(&self.events) {
-            for (position, arg) in file.event.args.iter().enumerate() {
-                let view = self.args(code).column(position)?;
-                let skipped = match arg.kind {
-                    ArgKind::Str => 0,
-                    ArgKind::Fd => columns::DESCRIPTOR_NUMBER,
-                    _ => continue,
-                };
-                if let ColumnView::Bytes { dictionary, .. } | ColumnView::Mixed { dictionary, .. } = view {
-                    let texts = dictionary.iter().filter_map(|value| value.get(skipped..));
-                    texts.for_each(|text| trigrams.text(text));
-                }
-            }
-        }
-        Ok(trigrams.whole())
-    }
 }

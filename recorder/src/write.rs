@@ -1,185 +1,41 @@
 //! The thread that writes: pieces into the file, into the files of a rotated set, or into memory until something
 //! triggers.
 
+mod destination;
+mod flight;
+mod open_file;
+mod parts;
+
 use std::{
     collections::{BTreeMap, VecDeque},
-    io::{self, Write},
+    io,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
-    time::Duration,
+    sync::{Arc, Mutex, atomic::Ordering},
 };
 
 use crossbeam_channel::Receiver;
-use format::{Cgroup, EncodedBlock, Ending, Finished, Header, Loss, Side, User, Writer, WriterOptions};
+pub use destination::{DEFAULT_FLIGHT_BYTES, Destination, Halt, Written};
+use flight::{Held, LetGo};
+use format::{Cgroup, EncodedBlock, Ending, Header, Loss, Side, User, Writer};
+use open_file::{OpenFile, Shared};
+use parts::Closed;
 
 use crate::{
-    amount::Stretch,
     lanes::{Gauge, Piece},
     loss,
-    output::{ClosedFile, Output, OutputError, Place},
+    output::Output,
     process_table::{Change, ProcessTable},
-    rotate::Rotation,
 };
 
 /// What a file's beginning may take: header, processes, cgroups and users.
 const BEGIN_BYTES: u64 = 1 << 20;
 /// Room kept for the end of the file: losses, the seal and the footer. What the open segment takes comes on top.
 const END_BYTES: u64 = 256 << 10;
-/// A segment is ended at the latest this long after the one before: up to there a recorder that is killed leaves a file
-/// that is vouched for, and whose blocks can be skipped.
-const CHECKPOINT: Duration = Duration::from_secs(60);
 /// Of the room for records beside the events, what is kept for the last losses.
 const LAST_RECORDS: usize = 1 << 20;
 
 /// Bytes of cgroups that are remembered for files that begin later.
 const CGROUPS_BOUND: usize = 32 << 20;
-/// What `--flight` may hold unless told otherwise.
-pub const DEFAULT_FLIGHT_BYTES: u64 = 512 << 20;
-
-/// Where a recording goes.
-#[derive(Debug)]
-pub struct Destination {
-    /// Opened already.
-    pub place: Place,
-    pub path: PathBuf,
-    /// All files together stay below this.
-    pub max_bytes: Option<u64>,
-    pub rotation: Option<Rotation>,
-    /// Keep this much in memory and write only when released.
-    pub flight: Option<Stretch>,
-    /// Bytes that may be kept so, however long the stretch is meant to be.
-    pub flight_bytes: u64,
-    /// Signature and encryption.
-    pub seal: WriterOptions,
-}
-
-/// Why writing ended before the recording did.
-#[derive(Debug)]
-pub enum Halt {
-    DiskFull,
-    /// `--max-size` is reached.
-    MaxSize,
-    Failed(format::Error),
-    Output(OutputError),
-    /// Whoever read the stream is gone.
-    ReaderGone,
-    /// Whoever reads the stream took nothing any more when the recording was to end.
-    Abandoned,
-}
-
-/// What came of it.
-#[derive(Debug, Default)]
-pub struct Written {
-    /// The files that are there now, oldest first.
-    pub files: Vec<PathBuf>,
-    pub bytes: u64,
-    pub rows: u64,
-    pub blocks: u64,
-    /// Rows that were in files which `--keep` has removed since, and how many files those were.
-    pub removed_rows: u64,
-    pub removed_files: u64,
-    /// Rows that were recorded and could not be written.
-    pub lost_rows: u64,
-    /// Rows that a flight recorder let go, or that came after `--max-size` was reached.
-    pub left_out_rows: u64,
-    pub halt: Option<Halt>,
-    /// The flight recorder wrote what it held.
-    pub released: bool,
-}
-
-/// An open file, shared between the writer of its format and who watches over its room.
-#[derive(Clone, Debug)]
-struct Shared(Arc<Mutex<Output>>);
-
-impl Shared {
-    fn with<T>(&self, act: impl FnOnce(&mut Output) -> T) -> T {
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Write for Shared {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.with(|output| output.write(bytes))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.with(Output::flush)
-    }
-}
-
-#[derive(Debug)]
-struct OpenFile {
-    writer: Writer<Shared>,
-    output: Shared,
-    blocks: u64,
-    rows: u64,
-    first_ns: Option<u64>,
-    /// Boot clock of the last row when a segment was ended last.
-    checkpoint_ns: u64,
-}
-
-impl OpenFile {
-    /// Appends a block, and ends the segment when it is time.
-    fn write(&mut self, block: &EncodedBlock) -> format::Result<()> {
-        self.writer.block(block)?;
-        let now_ns = block.last_ns();
-        if self.checkpoint_ns == 0 {
-            self.checkpoint_ns = now_ns;
-        }
-        if now_ns.saturating_sub(self.checkpoint_ns) >= CHECKPOINT.as_nanos() as u64 {
-            self.checkpoint_ns = now_ns;
-            if self.writer.checkpoint().is_err() {
-                // The block is there; what comes next finds out by itself that nothing more can be written.
-                let bytes = self.writer.bytes();
-                self.output.with(|output| output.rewind(bytes));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A finished file of a rotated set.
-#[derive(Debug)]
-struct Closed {
-    file: ClosedFile,
-    blocks: u64,
-    rows: u64,
-}
-
-/// A block that the flight recorder holds.
-#[derive(Debug)]
-struct Held {
-    block: Box<EncodedBlock>,
-    changes: Vec<Change>,
-}
-
-impl Held {
-    fn bytes(&self) -> u64 {
-        (self.block.bytes() + self.changes.iter().map(Change::bytes).sum::<usize>()) as u64
-    }
-}
-
-/// A stretch of rows that a flight recorder had no memory for.
-#[derive(Clone, Copy, Debug)]
-struct LetGo {
-    from_ns: u64,
-    to_ns: u64,
-    rows: u64,
-}
-
-/// Stretches shorter than this are one: what is remembered of them stays small, however long the recording.
-const LET_GO_NS: u64 = 100_000_000;
-
-fn let_go(stretches: &mut VecDeque<LetGo>, block: &EncodedBlock) {
-    let (from_ns, to_ns, rows) = (block.first_ns(), block.last_ns(), u64::from(block.rows()));
-    match stretches.back_mut().filter(|last| to_ns.saturating_sub(last.from_ns) < LET_GO_NS) {
-        Some(last) => {
-            last.to_ns = last.to_ns.max(to_ns);
-            last.rows += rows;
-        }
-        None => stretches.push_back(LetGo { from_ns, to_ns, rows }),
-    }
-}
 
 /// The writing end of a recording.
 #[derive(Debug)]
@@ -435,135 +291,6 @@ impl Sink {
         self.write_side(&Side::Processes(processes))?;
         self.write_side(&Side::Cgroups(self.cgroups.values().cloned().collect()))?;
         self.write_side(&Side::Users(self.users.clone()))
-    }
-
-    fn rotate_if_due(&mut self, block: &EncodedBlock) -> Result<(), Halt> {
-        let (Some(rotation), Some(file)) = (&self.destination.rotation, &self.file) else { return Ok(()) };
-        let Some(first_ns) = file.first_ns else { return Ok(()) };
-        let bytes = file.output.with(|output| output.written()) + block.bytes() as u64;
-        let time = Duration::from_nanos(block.last_ns().saturating_sub(first_ns));
-        if !rotation.is_due(bytes, time) {
-            return Ok(());
-        }
-        // A file that may have no successor stays open, so that what is lost can be told in it.
-        let next = BEGIN_BYTES + block.bytes() as u64;
-        file.output.with(|output| output.reserve(next, 2 * END_BYTES)).map_err(|_| Halt::DiskFull)?;
-        self.part += 1;
-        let opened = self.destination.place.output(&self.path());
-        self.next = Some(opened.map_err(|error| {
-            self.part -= 1;
-            Halt::Output(error)
-        })?);
-        self.close(Ending::Part)?;
-        self.begun = false;
-        self.open()
-    }
-
-    /// Ends the open file.
-    fn close(&mut self, ending: Ending) -> Result<(), Halt> {
-        self.tell_untold()?;
-        let Some(file) = self.file.take() else { return Ok(()) };
-        let OpenFile { writer, output, blocks, rows, .. } = file;
-        let finished = writer.finish_as(ending).map_err(halt)?;
-        let (_, Finished { head, .. }) = finished;
-        self.previous_head = Some(head);
-        let path = output.with(|output| output.path().to_owned());
-        let file =
-            output.with(Output::settle).map_err(|source| Halt::Output(OutputError::Io { path, source }))?;
-        self.closed.push_back(Closed { file, blocks, rows });
-        self.remove_surplus();
-        Ok(())
-    }
-
-    /// Removes the oldest files beyond `--keep`. One that cannot be removed stays, and counts.
-    fn remove_surplus(&mut self) {
-        let Some(keep) = self.destination.rotation.as_ref().and_then(|rotation| rotation.keep) else {
-            return;
-        };
-        while self.closed.len() > keep.max(1) {
-            let Some(oldest) = self.closed.pop_front() else { return };
-            if self.destination.place.remove(&oldest.file).is_err() {
-                self.unremoved.push(oldest);
-                continue;
-            }
-            self.gauge.bytes.fetch_sub(oldest.file.bytes, Ordering::Relaxed);
-            self.result.rows -= oldest.rows;
-            self.result.blocks -= oldest.blocks;
-            self.result.removed_rows += oldest.rows;
-            self.result.removed_files += 1;
-        }
-    }
-
-    fn hold(&mut self, block: Box<EncodedBlock>, changes: Vec<Change>) {
-        if block.rows() == 0 {
-            return;
-        }
-        let now_ns = block.last_ns();
-        let held = Held { block, changes };
-        self.held_bytes += held.bytes();
-        self.held.push_back(held);
-        while self.held.len() > 1 {
-            let Some(oldest) = self.held.front() else { break };
-            let is_wanted = match self.destination.flight {
-                Some(Stretch::Bytes(bytes)) => self.held_bytes <= bytes,
-                Some(Stretch::Time(time)) => oldest.block.last_ns() + time.as_nanos() as u64 >= now_ns,
-                None => true,
-            };
-            if is_wanted && self.held_bytes <= self.destination.flight_bytes {
-                break;
-            }
-            let Some(oldest) = self.held.pop_front() else { break };
-            self.held_bytes -= oldest.bytes();
-            if is_wanted {
-                let_go(&mut self.let_go, &oldest.block);
-            } else {
-                self.result.left_out_rows += u64::from(oldest.block.rows());
-            }
-            if let Some(processes) = &mut self.processes {
-                oldest.changes.into_iter().for_each(|change| processes.apply(change));
-            }
-        }
-        // What would not be wanted by now is no loss any more.
-        if let Some(Stretch::Time(time)) = self.destination.flight {
-            let before_ns = now_ns.saturating_sub(time.as_nanos() as u64);
-            while let Some(gone) = self.let_go.pop_front_if(|gone| gone.to_ns < before_ns) {
-                self.result.left_out_rows += gone.rows;
-            }
-        }
-    }
-
-    /// Says in the file what it should hold and had to be let go before.
-    fn tell_let_go(&mut self) -> Result<(), Halt> {
-        let gone = std::mem::take(&mut self.let_go);
-        let (Some(first), Some(last)) = (gone.front(), gone.back()) else { return Ok(()) };
-        let count = gone.iter().map(|gone| gone.rows).sum();
-        self.result.lost_rows += count;
-        self.write_side(&Side::Losses(vec![Loss {
-            host: 0,
-            from_ns: first.from_ns,
-            to_ns: last.to_ns,
-            cpu: None,
-            event: None,
-            count,
-            cause: loss::FLIGHT_FULL.to_owned(),
-        }]))
-    }
-
-    fn release(&mut self) -> Result<(), Halt> {
-        self.holding = false;
-        self.result.released = true;
-        self.held_bytes = 0;
-        self.begin()?;
-        self.tell_let_go()?;
-        while let Some(Held { block, changes }) = self.held.pop_front() {
-            if let Err(halt) = self.block(&block, changes) {
-                for Held { block, .. } in std::mem::take(&mut self.held) {
-                    self.lose(&block, &halt);
-                }
-                return Err(halt);
-            }
-        }
-        Ok(())
     }
 
     /// A piece that comes when nothing can be written any more.

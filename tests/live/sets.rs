@@ -179,6 +179,7 @@ fn encrypted_set() -> Result<(), Failed> {
     let dir = scratch()?;
     let identity = dir.path().join("identity");
     fs::write(&identity, format!("# created by hand\n{IDENTITY}\n"))?;
+    fs::set_permissions(&identity, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
     let with = ["--identity", path(&identity)?];
     let work = Loop::start(dir.path(), "ls", "/", "0.05")?;
     let files = record_set(dir.path(), &["--rotate", "1s", "--duration", "5s", "--encrypt-to", RECIPIENT])?;

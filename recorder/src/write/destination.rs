@@ -1,0 +1,65 @@
+//! Where a recording goes, and what came of it.
+
+use std::path::PathBuf;
+
+use format::WriterOptions;
+
+use crate::{
+    amount::Stretch,
+    output::{OutputError, Place},
+    rotate::Rotation,
+};
+
+/// What `--flight` may hold unless told otherwise.
+pub const DEFAULT_FLIGHT_BYTES: u64 = 512 << 20;
+
+/// Where a recording goes.
+#[derive(Debug)]
+pub struct Destination {
+    /// Opened already.
+    pub place: Place,
+    pub path: PathBuf,
+    /// All files together stay below this.
+    pub max_bytes: Option<u64>,
+    pub rotation: Option<Rotation>,
+    /// Keep this much in memory and write only when released.
+    pub flight: Option<Stretch>,
+    /// Bytes that may be kept so, however long the stretch is meant to be.
+    pub flight_bytes: u64,
+    /// Signature and encryption.
+    pub seal: WriterOptions,
+}
+
+/// Why writing ended before the recording did.
+#[derive(Debug)]
+pub enum Halt {
+    DiskFull,
+    /// `--max-size` is reached.
+    MaxSize,
+    Failed(format::Error),
+    Output(OutputError),
+    /// Whoever read the stream is gone.
+    ReaderGone,
+    /// Whoever reads the stream took nothing any more when the recording was to end.
+    Abandoned,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// The files that are there now, oldest first.
+    pub files: Vec<PathBuf>,
+    pub bytes: u64,
+    pub rows: u64,
+    pub blocks: u64,
+    /// Rows that were in files which `--keep` has removed since, and how many files those were.
+    pub removed_rows: u64,
+    pub removed_files: u64,
+    /// Rows that were recorded and could not be written.
+    pub lost_rows: u64,
+    /// Rows that a flight recorder let go, or that came after `--max-size` was reached.
+    pub left_out_rows: u64,
+    pub halt: Option<Halt>,
+    /// The flight recorder wrote what it held.
+    pub released: bool,
+}
