@@ -64,6 +64,11 @@ pub struct Options {
     #[arg(long, value_name = "SIZE", value_parser = amount::size)]
     buffer: Option<u64>,
 
+    /// CPUs that get a buffer, by number from 0 on; events of others are lost and counted [default: those that are online,
+    /// and a quarter more, at least two, that may come online]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    cpus: Option<u16>,
+
     /// How much the threads that drain and encode come before others (nice); 0: as all others [default: 10]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=39))]
     priority_boost: Option<u8>,

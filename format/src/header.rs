@@ -298,8 +298,27 @@ pub struct Recording {
     pub part: u32,
     /// Chain head of the file before this one in a rotated set.
     pub previous_head: Option<[u8; 32]>,
-    /// What else is known of it, by name: `buffer_bytes`, the size of all buffers together, and what later versions say.
+    /// What else is known of it, by name: the numbers of [`recorded`], and what later versions say.
     pub more: BTreeMap<String, String>,
+}
+
+impl Recording {
+    /// A number that is known of it, by one of the names of [`recorded`].
+    pub fn number(&self, name: &str) -> Option<u64> {
+        self.more.get(name)?.parse().ok()
+    }
+}
+
+/// Names of what a recorder tells of its memory, each a number in [`Recording::more`].
+pub mod recorded {
+    /// CPUs that have a buffer.
+    pub const BUFFER_CPUS: &str = "buffer_cpus";
+    /// Bytes of all buffers together.
+    pub const BUFFER_BYTES: &str = "buffer_bytes";
+    /// Bytes of the kernel's memory, buffers included.
+    pub const KERNEL_BYTES: &str = "kernel_bytes";
+    /// Bytes that the recorder's own memory may come to.
+    pub const MEMORY_BOUND_BYTES: &str = "memory_bound_bytes";
 }
 
 /// Archived as it is.

@@ -59,7 +59,7 @@ pub use capture::{Capture, Completeness, OpenOptions, SegmentSummary};
 pub use encode::{Compression, EncodedBlock, Encoder, Options};
 pub use encrypt::{Identity, Recipients};
 pub use error::{Error, Result};
-pub use header::{Clock, Header, Host, Provenance, Recording, SourceCapture, Unavailable};
+pub use header::{Clock, Header, Host, Provenance, Recording, SourceCapture, Unavailable, recorded};
 pub use index::BlockInfo;
 pub use row::Row;
 pub use schema::{ArgSchema, EventSchema, Schema, current_schema};

@@ -34,6 +34,10 @@ static RING: Array<[u8; VALUE_SIZE_MARK as usize]> = Array::with_max_entries(1, 
 static TAILS: Array<Tail> = Array::with_max_entries(1, MMAPABLE);
 #[map]
 static DOOR: RingBuf = RingBuf::with_byte_size(4096, 0);
+/// Records of CPUs that have no region, by slot: those that came online after the recording had begun, beyond the regions
+/// that were made for such.
+#[map]
+static WITHOUT_REGION: Array<[u64; Slot::COUNT]> = Array::with_max_entries(1, 0);
 
 #[unsafe(no_mangle)]
 pub static CONFIG: Config = Config::EMPTY;
@@ -316,10 +320,25 @@ pub fn is_asleep() -> bool {
 pub fn count_lost(slot: u16) {
     // SAFETY: a helper without arguments, and the region of this CPU.
     unsafe {
-        if let Some(region) = RING.get_ptr_mut(bpf_get_smp_processor_id()) {
-            count_drop(region.cast(), slot, Refusal::Full);
+        if let Some(region) = region_of(bpf_get_smp_processor_id(), slot) {
+            count_drop(region, slot, Refusal::Full);
         }
     }
+}
+
+/// The region of this CPU. Where there is none, the record is counted.
+#[inline(always)]
+fn region_of(cpu: u32, slot: u16) -> Option<*mut RegionHeader> {
+    let Some(region) = RING.get_ptr_mut(cpu) else {
+        // SAFETY: a map value with a counter for each slot.
+        unsafe {
+            if let Some(counters) = WITHOUT_REGION.get_ptr_mut(0) {
+                add(counter_of(counters.cast(), slot), 1);
+            }
+        }
+        return None;
+    };
+    Some(region.cast())
 }
 
 /// Counts an event that the spare of a program has taken over.
@@ -396,8 +415,21 @@ unsafe fn count_drop(region: *mut RegionHeader, slot: u16, refusal: Refusal) {
             Refusal::Full => &raw mut (*region).full,
             Refusal::Nested => &raw mut (*region).nested,
         };
-        let (mut counter, mut offset) = (table.cast::<u8>(), slot as u64);
-        // Written out, or the compiler leaves out a check that the verifier needs.
+        add(counter_of(table.cast(), slot), 1);
+        add(&raw mut (*region).dropped, 1);
+    }
+}
+
+/// The counter of a slot in a table of them.
+///
+/// # Safety
+/// The table is in a map value, and has a counter for each slot.
+#[inline(always)]
+unsafe fn counter_of(table: *mut u64, slot: u16) -> *mut u64 {
+    let (mut counter, mut offset) = (table.cast::<u8>(), slot as u64);
+    // SAFETY: the offset is at most that of the last counter. Written out, or the compiler leaves out a check that the
+    // verifier needs.
+    unsafe {
         asm!(
             "if {offset} < {count} goto +1",
             "{offset} = {count} - 1",
@@ -408,10 +440,9 @@ unsafe fn count_drop(region: *mut RegionHeader, slot: u16, refusal: Refusal) {
             count = const Slot::COUNT as i32,
             options(nomem, nostack),
         );
-        let _ = offset;
-        add(counter.cast(), 1);
-        add(&raw mut (*region).dropped, 1);
     }
+    let _ = offset;
+    counter.cast()
 }
 
 /// Wakes the recorder when it waits.

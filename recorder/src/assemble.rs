@@ -33,7 +33,7 @@ use crate::{
 /// A block is written at the latest this long after its first row: so much a killed recorder loses.
 const BLOCK_AGE: Duration = Duration::from_secs(1);
 /// A block of this many bytes is handed over though it has few rows, so that memory stays bounded.
-const BLOCK_BYTES: usize = 16 << 20;
+pub const BLOCK_BYTES: usize = 16 << 20;
 /// Rows between two looks at the bytes of a block.
 const BYTES_EVERY: usize = 256;
 /// What stands between blocks and waits for room in the queue.

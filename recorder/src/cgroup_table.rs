@@ -29,7 +29,7 @@ const FORGET_AFTER_NS: u64 = 10_000_000_000;
 /// Cgroup ids that could not be found are remembered, so that not each of their events looks again.
 const UNKNOWN_BOUND: usize = 65_536;
 /// Bytes of all cgroups that are known, and what one takes beside its path.
-const BYTES_BOUND: usize = 32 << 20;
+pub const BYTES_BOUND: usize = 32 << 20;
 const EACH_BYTES: usize = 512;
 /// Containers that may wait to be asked for.
 const UNNAMED_BOUND: usize = 4096;

@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_millis(1500);
 const USERS_PATIENCE: Duration = Duration::from_millis(200);
 const USERS_EVERY: Duration = Duration::from_secs(1);
 /// Bytes that may wait: at the busiest some hundred thousand records.
-const BYTES_BOUND: usize = 96 << 20;
+pub const BYTES_BOUND: usize = 96 << 20;
 
 /// One thing that waits.
 #[derive(Debug)]

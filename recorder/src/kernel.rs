@@ -22,6 +22,7 @@ mod bell;
 mod cast;
 mod clock;
 mod contexts;
+mod cpus;
 mod decode;
 mod drain;
 mod early_drop;
@@ -30,6 +31,7 @@ mod files;
 mod hook_table;
 mod hooks;
 mod load;
+mod map_memory;
 mod numbers;
 mod order;
 mod packets;
@@ -72,6 +74,9 @@ pub struct KernelOptions {
     pub hooks: HookPrograms,
     /// Bytes of the buffer of each CPU, rounded up to a power of two. `None` chooses by the number of CPUs.
     pub buffer_bytes: Option<usize>,
+    /// CPUs that have a buffer, by number from 0 on; events of others are counted ([`LossCause::NoBuffer`]). `None` is
+    /// those that are online, and some that may come online later.
+    pub cpus: Option<usize>,
     /// Bytes of a string argument that are kept, NUL included; at most 4,096.
     pub string_bound: usize,
     /// Bytes of a buffer argument (`write`'s data) that are kept; at most 4,096.
@@ -97,6 +102,7 @@ impl Default for KernelOptions {
             transport: Transport::Region,
             hooks: HookPrograms::Auto,
             buffer_bytes: None,
+            cpus: None,
             string_bound: 4096,
             buffer_bound: 256,
             snaplen: 256,
@@ -198,6 +204,8 @@ pub enum LossCause {
     Stuck,
     /// Bytes in the buffer did not read as a record; what was lost with it cannot be counted.
     Malformed,
+    /// The CPU came online while it was recorded, and had no buffer.
+    NoBuffer,
 }
 
 impl LossCause {
@@ -208,6 +216,7 @@ impl LossCause {
             LossCause::Missed => "missed by the kernel",
             LossCause::Stuck => "writer stuck",
             LossCause::Malformed => "malformed",
+            LossCause::NoBuffer => "cpu without buffer",
         }
     }
 }
@@ -265,6 +274,19 @@ pub enum Error {
     Io { what: &'static str, source: std::io::Error },
 }
 
+/// Bytes of what is remembered between records at most: contexts, open files, execs and requests that go on.
+pub const OWN_BOUND: usize = contexts::BYTES_BOUND + files::BYTES_BOUND + execs::BYTES + requests::MOST_BYTES;
+
+/// What the maps of the programs take of the kernel's memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Memory {
+    /// CPUs that have a buffer, and how many bytes each has.
+    pub cpus: usize,
+    pub buffer_bytes: usize,
+    /// Of all maps, buffers included, as the kernel reckons them.
+    pub map_bytes: u64,
+}
+
 /// The loaded and attached programs with their buffers. Dropping it detaches them; [`Kernel::finish`] also drains.
 #[derive(Debug)]
 pub struct Kernel {
@@ -307,9 +329,9 @@ impl Kernel {
         carriers.map(|it| (it.event, it.way.as_str(), it.instead_of.as_deref()))
     }
 
-    /// Bytes of the buffer of each CPU, and the number of CPUs that have one.
-    pub fn buffers(&self) -> (usize, usize) {
-        (self.loaded.regions.data_bytes(), self.loaded.regions.cpus())
+    /// What its maps take of the kernel's memory.
+    pub fn memory(&self) -> Memory {
+        self.loaded.memory
     }
 
     /// Sleeps until a buffer has filled to a quarter or the time is over.
@@ -327,7 +349,7 @@ impl Kernel {
         self.take();
         let count = self.drain.release(now_ns.saturating_sub(self.hold_back_ns), sink);
         if now_ns.saturating_sub(self.drain.losses_since_ns()) >= LOSSES_EVERY_NS {
-            self.drain.report_losses(&self.loaded.regions, now_ns, sink);
+            self.report_losses(now_ns, sink);
         }
         if now_ns.saturating_sub(self.drain.misses_since_ns()) >= MISSES_EVERY_NS {
             self.drain.report_misses(&self.loaded.misses(), now_ns, sink);
@@ -351,8 +373,13 @@ impl Kernel {
         self.take();
         self.drain.release(u64::MAX, sink);
         self.drain.report_misses(&misses, clock::monotonic_ns(), sink);
-        self.drain.report_losses(&self.loaded.regions, clock::monotonic_ns(), sink);
+        self.report_losses(clock::monotonic_ns(), sink);
         Ok(())
+    }
+
+    fn report_losses(&mut self, now_ns: u64, sink: &mut impl Records) {
+        let without_region = self.loaded.without_region.get(&0, 0);
+        self.drain.report_losses(&self.loaded.regions, without_region.ok().as_ref(), now_ns, sink);
     }
 }
 

@@ -31,6 +31,8 @@ use crate::{
 const WORK_QUEUE: usize = 3;
 /// Encoded blocks that wait for the disk.
 const WRITE_QUEUE: usize = 4;
+/// Blocks that there are at once at most: being filled, waiting, being encoded; and encoded, one being made, one being written.
+pub const BLOCKS: usize = WORK_QUEUE + 2 + WRITE_QUEUE + 2;
 /// How long handing over may wait at most: the kernel's buffers hold more than that.
 const PATIENCE: Duration = Duration::from_millis(10);
 /// Between two looks whether the threads are done.

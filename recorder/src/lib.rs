@@ -19,6 +19,7 @@ pub mod kernel;
 pub mod label;
 pub mod lanes;
 pub mod loss;
+pub mod memory;
 pub mod names;
 pub mod output;
 pub mod priority;

@@ -200,7 +200,7 @@ pub fn process_from(state: &ProcessState, cgroup_id: u64) -> Process {
 }
 
 /// Bytes that the texts of all processes may take together.
-const TEXTS_BOUND: usize = 64 << 20;
+pub const TEXTS_BOUND: usize = 64 << 20;
 /// What is kept of each process's arguments when the bound is met, tried one after the other.
 const SHORTER: [usize; 3] = [4096, 256, 0];
 

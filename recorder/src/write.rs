@@ -35,7 +35,7 @@ const END_BYTES: u64 = 256 << 10;
 const LAST_RECORDS: usize = 1 << 20;
 
 /// Bytes of cgroups that are remembered for files that begin later.
-const CGROUPS_BOUND: usize = 32 << 20;
+pub const CGROUPS_BOUND: usize = 32 << 20;
 
 /// The writing end of a recording.
 #[derive(Debug)]

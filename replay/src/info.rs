@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use events::{EventId, Marks};
-use format::{Capture, Completeness, Scratch};
+use format::{Capture, Completeness, Recording, Scratch, recorded};
 use jiff::Timestamp;
 use scopes::is_printable;
 use serde::Serialize;
@@ -54,6 +54,8 @@ pub struct Info {
     pub buffer_bound: u32,
     pub snaplen: u32,
     pub transport: String,
+    /// What the recorder took; `null` where the capture does not say.
+    pub memory: Option<MemoryInfo>,
     pub made_from: String,
     /// Number in a rotated set, from 0; 0 as well for a recording that was not rotated.
     pub part: u32,
@@ -64,6 +66,29 @@ pub struct Info {
     pub complete: bool,
     /// What is missing of a salvaged file.
     pub missing: Option<String>,
+}
+
+/// Bytes, and the number of CPUs that had a buffer.
+#[derive(Clone, Debug, Serialize)]
+pub struct MemoryInfo {
+    pub buffer_cpus: u64,
+    /// Of all buffers together.
+    pub buffer_bytes: u64,
+    /// Of the kernel, buffers included.
+    pub kernel_bytes: u64,
+    /// What the recorder's own memory could have come to.
+    pub bound_bytes: u64,
+}
+
+impl MemoryInfo {
+    fn of(recording: &Recording) -> Option<MemoryInfo> {
+        Some(MemoryInfo {
+            buffer_cpus: recording.number(recorded::BUFFER_CPUS)?,
+            buffer_bytes: recording.number(recorded::BUFFER_BYTES)?,
+            kernel_bytes: recording.number(recorded::KERNEL_BYTES)?,
+            bound_bytes: recording.number(recorded::MEMORY_BOUND_BYTES)?,
+        })
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -179,6 +204,7 @@ impl Info {
             buffer_bound: recording.buffer_bound,
             snaplen: recording.snaplen,
             transport: recording.transport.clone(),
+            memory: MemoryInfo::of(recording),
             made_from: recording.made_from.clone(),
             part: recording.part,
             more_hosts: header.more_hosts.iter().map(|host| host.hostname.clone()).collect(),
@@ -227,6 +253,18 @@ impl Info {
         line("Complete", self.missing.clone().map_or("yes".to_owned(), |missing| format!("no: {missing}")));
         if !self.command_line.is_empty() {
             line("Command", self.command_line.join(" "));
+        }
+        if let Some(memory) = &self.memory {
+            let mib = |bytes: u64| format!("{:.1} MiB", bytes as f64 / 1_048_576.0);
+            let (buffers, kernel, own) =
+                (mib(memory.buffer_bytes), mib(memory.kernel_bytes), mib(memory.bound_bytes));
+            line(
+                "Memory",
+                format!(
+                    "{kernel} of the kernel ({} buffers, {buffers}), at most {own} of the recorder",
+                    memory.buffer_cpus
+                ),
+            );
         }
         if !self.made_from.is_empty() {
             let mut steps = self.made_from.lines();

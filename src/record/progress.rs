@@ -11,6 +11,7 @@ use std::{
 
 use recorder::{
     assemble::Progress,
+    kernel,
     privileges::{self, Part},
     session::Summary,
 };
@@ -67,6 +68,17 @@ fn show(progress: &Progress, stop: &AtomicBool) {
         stderr::status(line);
     }
     stderr::status("");
+}
+
+/// The first line: what it takes of the machine's memory.
+pub fn start(memory: kernel::Memory, bound_bytes: u64) -> String {
+    format!(
+        "recording {} with buffers of {} each: {} of the kernel's memory, and at most {} of its own",
+        plural(memory.cpus as u64, "CPU"),
+        bytes(memory.buffer_bytes as u64),
+        bytes(memory.map_bytes),
+        bytes(bound_bytes),
+    )
 }
 
 /// The last line: what was recorded.
@@ -170,6 +182,15 @@ mod tests {
         );
         let clocks = [4_200, 83_000, 3_723_000].map(|ms| clock(Duration::from_millis(ms)));
         assert_eq!(clocks, ["4.2 s", "01:23", "1:02:03"]);
+    }
+
+    #[test]
+    fn the_first_line_says_what_it_takes() {
+        let memory = kernel::Memory { cpus: 2, buffer_bytes: 16 << 20, map_bytes: 94 << 20 };
+        assert_eq!(
+            start(memory, 500 << 20),
+            "recording 2 CPUs with buffers of 16.0 MiB each: 94.0 MiB of the kernel's memory, and at most 500.0 MiB of its own"
+        );
     }
 
     #[test]

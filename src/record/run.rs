@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use events::{EventId, catalogue};
-use format::{Header, Unavailable, User};
+use format::{Header, Unavailable, User, recorded};
 use recorder::{
     amount::Stretch,
     assemble::{Choice, NameService},
@@ -19,6 +19,7 @@ use recorder::{
     host,
     kernel::{self, HookPrograms, Kernel, KernelOptions, NAMED_ONLY},
     label::Judge,
+    memory::{self, Holds},
     names,
     output::{Place, Stream},
     priority,
@@ -98,6 +99,13 @@ pub fn record(options: &Options) -> Result<Outcome> {
     let lowered = (options.only_matched && trigger.is_none()).then(|| plan.lower());
     let mut kernel = Kernel::load(&kernel_options(options, wanted.as_ref(), samples.clone(), lowered))?;
     let clock = clocks::now();
+    memory::give_back();
+    let holds = Holds {
+        is_set: options.rotate.is_some(),
+        flight_bytes: options.flight.map(|_| flight_bytes(options)),
+    };
+    let memory = kernel.memory();
+    let bound_bytes = memory::bound_bytes(memory, holds);
     let mut snapshot = snapshot.join().ok().and_then(Result::ok).unwrap_or_default();
     snapshot.refresh(Path::new("/proc")).context("cannot read the processes of /proc")?;
     let cgroups = CgroupTable::of_host();
@@ -124,6 +132,7 @@ pub fn record(options: &Options) -> Result<Outcome> {
             snaplen: options.snaplen,
             transport: transport_name(options.transport).to_owned(),
             unavailable,
+            more: memory_of_recording(memory, bound_bytes),
             ..format::Recording::default()
         },
         ..Header::default()
@@ -181,6 +190,7 @@ pub fn record(options: &Options) -> Result<Outcome> {
             }
         },
     };
+    stderr::note(progress::start(memory, bound_bytes));
     let line = progress::Line::start(session.progress());
     // Only now, since the command would inherit it.
     let by = options.priority_boost.unwrap_or(priority::DEFAULT_BOOST);
@@ -297,6 +307,7 @@ fn kernel_options(
             Hooks::Lsm => HookPrograms::Lsm,
             Hooks::None => HookPrograms::None,
         },
+        cpus: options.cpus.map(usize::from),
         buffer_bytes: options.buffer.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
         string_bound: options.string_bound as usize,
         buffer_bound: options.buffer_bound as usize,
@@ -306,6 +317,19 @@ fn kernel_options(
         scopes,
         ..KernelOptions::default()
     }
+}
+
+/// What the capture tells of it, in bytes and by name.
+fn memory_of_recording(memory: kernel::Memory, bound_bytes: u64) -> BTreeMap<String, String> {
+    let buffers = memory.buffer_bytes as u64 * memory.cpus as u64;
+    [
+        (recorded::BUFFER_CPUS, memory.cpus as u64),
+        (recorded::BUFFER_BYTES, buffers),
+        (recorded::KERNEL_BYTES, memory.map_bytes),
+        (recorded::MEMORY_BOUND_BYTES, bound_bytes),
+    ]
+    .map(|(name, number)| (name.to_owned(), number.to_string()))
+    .into()
 }
 
 const fn transport_name(transport: Transport) -> &'static str {

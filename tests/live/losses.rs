@@ -89,7 +89,7 @@ fn everything_is_counted() -> Result<(), Failed> {
 }
 
 /// Event, cause and count of each loss.
-fn losses(file: &Path) -> Result<Vec<(String, String, u64)>, Failed> {
+pub fn losses(file: &Path) -> Result<Vec<(String, String, u64)>, Failed> {
     let info = info(file)?;
     let all = info["losses"].as_array().cloned().unwrap_or_default();
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
@@ -99,7 +99,7 @@ fn losses(file: &Path) -> Result<Vec<(String, String, u64)>, Failed> {
         .collect())
 }
 
-fn flood(what: &str, seconds: u32) -> String {
+pub fn flood(what: &str, seconds: u32) -> String {
     let own = std::env::current_exe().unwrap_or_default();
     format!("{} {RUN} {what} {seconds}", own.display())
 }
@@ -107,7 +107,7 @@ fn flood(what: &str, seconds: u32) -> String {
 const FEW: u64 = 50;
 
 /// Closed by nobody else.
-const FLOODED: i32 = 12_345;
+pub const FLOODED: i32 = 12_345;
 
 /// Floods as nobody for so many seconds, and prints how many calls it made.
 pub fn run(what: &str, seconds: &str) -> ! {

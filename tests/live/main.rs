@@ -5,6 +5,8 @@ mod acts;
 mod bounded;
 mod compat;
 mod containers;
+mod cpus;
+
 mod cut;
 mod debugging;
 mod descriptors;
@@ -91,6 +93,7 @@ fn main() {
     let general = [
         recording::TESTS,
         losses::TESTS,
+        cpus::TESTS,
         masks::TESTS,
         filters::TESTS,
         policies::TESTS,

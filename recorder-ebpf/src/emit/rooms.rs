@@ -12,7 +12,7 @@ use aya_ebpf::helpers::generated::{
 };
 use events::abi::region::{DATA_OFFSET, LARGEST_WRITE, ROOM_BYTES, RegionHeader, SHORT_STRING, WriteState, room};
 
-use super::{DOOR, RING, Refusal, TAILS, Writer, add, config, count_drop, ring_when_asleep, within};
+use super::{DOOR, RING, Refusal, TAILS, Writer, add, config, count_drop, region_of, ring_when_asleep, within};
 use crate::context::context_send;
 
 /// The place in a region where a write begins; null when that is beyond the last place where one may.
@@ -59,7 +59,7 @@ impl Writer {
     pub fn begin(slot: u16, is_vital: bool) -> Option<Writer> {
         // SAFETY: helpers without arguments.
         let cpu = unsafe { bpf_get_smp_processor_id() };
-        let region: *mut RegionHeader = RING.get_ptr_mut(cpu)?.cast();
+        let region = region_of(cpu, slot)?;
         // SAFETY: points into a map value of this CPU.
         if !unsafe { take_data(region) } {
             // SAFETY: as above.
@@ -75,7 +75,7 @@ impl Writer {
         // SAFETY: as in `begin`.
         unsafe {
             let cpu = bpf_get_smp_processor_id();
-            let region: *mut RegionHeader = RING.get_ptr_mut(cpu)?.cast();
+            let region = region_of(cpu, slot)?;
             if take_data(region) {
                 return Writer::begin_data(region, cpu, slot, is_vital);
             }
@@ -98,7 +98,7 @@ impl Writer {
         // SAFETY: a map value.
         unsafe {
             let cpu = bpf_get_smp_processor_id();
-            let region: *mut RegionHeader = RING.get_ptr_mut(cpu)?.cast();
+            let region = region_of(cpu, slot)?;
             let first = (&raw mut (*region).writes).cast::<WriteState>().add(room::FIRST_DESK as usize);
             let (state, room) = if claim(&raw mut (*first).claims) {
                 (first, room::FIRST_DESK)

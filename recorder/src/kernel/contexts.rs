@@ -38,7 +38,7 @@ pub struct Known {
 const OF_THREAD: usize = 16;
 
 /// Bytes that contexts may take, here and with the sink. An ordinary machine's are some hundred kibibytes.
-const BYTES_BOUND: usize = 64 << 20;
+pub const BYTES_BOUND: usize = 64 << 20;
 /// What one takes in all tables together, its path apart.
 const EACH_BYTES: usize = 512;
 

@@ -25,7 +25,8 @@ use super::{
 #[derive(Debug)]
 pub struct Drain {
     slots: Vec<Option<SlotReader>>,
-    /// One for each CPU's region, then one for each CPU's part of the ring buffer, then of that of packets.
+    /// One for each CPU's region, then one for each CPU's part of the ring buffer, then of that of packets; at their end
+    /// those of packets that come by CPUs without a region.
     streams: Vec<Stream>,
     cpus: usize,
     times: Vec<Option<u64>>,
@@ -61,6 +62,7 @@ impl Drain {
             losses: Losses {
                 counted: vec![0; cpus],
                 by_slot: vec![Dropped::default(); cpus * Slot::COUNT],
+                without_region: vec![0; Slot::COUNT],
                 left_out: 0,
                 since_ns: now_ns,
                 malformed: Vec::new(),
@@ -96,8 +98,14 @@ impl Drain {
     /// Takes a packet's record: it stands in room for the largest.
     pub fn take_packet(&mut self, piece: &[u8]) {
         let Some(header) = decode::header(piece) else { return };
-        let stream = self.streams.get_mut(self.cpus * 2 + header.cpu as usize);
-        if let (Some(stream), Some(record)) = (stream, piece.get(..header.length as usize)) {
+        let place = self.cpus * 2 + header.cpu as usize;
+        if place >= self.streams.len() {
+            self.streams.resize_with(place + 1, Stream::default);
+            self.times.resize(place + 1, None);
+        }
+        if let (Some(stream), Some(record)) =
+            (self.streams.get_mut(place), piece.get(..header.length as usize))
+        {
             stream.bytes.extend_from_slice(record);
         }
     }
@@ -137,7 +145,8 @@ impl Drain {
             None if bytes.rest().is_empty() => None,
             None => {
                 // No way to find where the next record starts.
-                self.losses.malformed.push((stream % self.cpus.max(1)) as u16);
+                let kind = (stream / self.cpus.max(1)).min(2);
+                self.losses.malformed.push((stream - kind * self.cpus) as u16);
                 bytes.clear();
                 None
             }
@@ -258,8 +267,25 @@ impl Drain {
     }
 
     /// Reports what has been lost since the last time.
-    pub fn report_losses(&mut self, regions: &Regions, now_ns: u64, sink: &mut impl Records) {
-        self.losses.report(regions, &self.slots, self.offset, now_ns, sink);
+    pub fn report_losses(
+        &mut self,
+        regions: &Regions,
+        without_region: Option<&[u64; Slot::COUNT]>,
+        now_ns: u64,
+        sink: &mut impl Records,
+    ) {
+        let losses = &mut self.losses;
+        let (from_ns, to_ns) = (self.offset.boot_ns(losses.since_ns), self.offset.boot_ns(now_ns));
+        for (slot, (now, seen)) in
+            without_region.into_iter().flatten().zip(&mut losses.without_region).enumerate()
+        {
+            let count = now.wrapping_sub(std::mem::replace(seen, *now));
+            if count != 0 {
+                let (event, cause) = (event_of(&self.slots, slot), LossCause::NoBuffer);
+                sink.lost(&Loss { from_ns, to_ns, cpu: None, event, count, cause });
+            }
+        }
+        losses.report(regions, &self.slots, self.offset, now_ns, sink);
     }
 
     /// Reports runs of programs that the kernel left out, by how many there have been since the start.
@@ -393,6 +419,8 @@ pub struct Missed {
 struct Losses {
     counted: Vec<u64>,
     by_slot: Vec<Dropped>,
+    /// Of CPUs that have no buffer, by slot.
+    without_region: Vec<u64>,
     /// Events that the programs dropped because no scope can want them.
     left_out: u64,
     since_ns: u64,

@@ -9,7 +9,7 @@ use events::abi::RecordHeader;
 /// exec comes without arguments, marked as lost.
 const MOST: usize = 4096;
 const FEW: usize = 64;
-const BYTES: usize = 16 << 20;
+pub const BYTES: usize = 16 << 20;
 
 /// What an exec was given, by the task that makes it.
 #[derive(Debug)]

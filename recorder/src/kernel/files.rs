@@ -28,6 +28,9 @@ pub struct Files {
     text: Vec<u8>,
 }
 
+/// Bytes that all of them take at most, each with a path of the greatest length.
+pub const BYTES_BOUND: usize = 2 * PLACES as usize * (4096 + 128);
+
 /// Bytes of a descriptor's number, before what the descriptor stands for.
 const NUMBER: usize = size_of::<u64>();
 

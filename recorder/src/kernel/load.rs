@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use aya::{
     Ebpf, EbpfError, EbpfLoader,
-    maps::{HashMap, Map, MapData, RingBuf},
+    maps::{Array, HashMap, Map, MapData, RingBuf},
     programs::{BtfTracePoint, Program, ProgramError},
 };
 use events::{
@@ -19,13 +19,13 @@ use events::{
 };
 
 use super::{
-    Error, KernelOptions, Transport,
+    Error, KernelOptions, Memory, Transport,
     cast::Cast,
-    clock,
+    clock, cpus,
     drain::Missed,
     early_drop::{self, EarlyDrop},
     hooks::{self, Kind, Loaded as LoadedHook, Plan},
-    packets,
+    map_memory, packets,
     plain::bytes_of,
     preemption::Preemption,
     refusals,
@@ -46,6 +46,9 @@ pub struct Loaded {
     /// `None` once detached.
     ebpf: Option<Ebpf>,
     pub regions: Regions,
+    /// Records of CPUs that have no region, by slot.
+    pub without_region: Array<MapData, [u64; Slot::COUNT]>,
+    pub memory: Memory,
     pub door: RingBuf<MapData>,
     pub packets: RingBuf<MapData>,
     pub ring_bytes: RingBytes,
@@ -155,12 +158,11 @@ pub fn load(options: &KernelOptions) -> Result<Loaded, Error> {
     options.scopes = options.scopes.map(|lowered| lowered.within(&early_drop::LIMITS));
     let options = &options;
     let probes = probes(&btf);
-    let cpus =
-        aya::util::nr_cpus().map_err(|(_, source)| Error::Io { what: "cannot count the CPUs", source })?;
+    let cpus = cpus::with_buffers(options.cpus)?;
     let has_prepare = btf.has_tracepoint("sched_prepare_exec");
     let mut plan = Plan::new(options.hooks, &btf);
     // What hooks this kernel takes is found by trying, and decides what else is recorded.
-    let (mut ebpf, Made { data_bytes, ring_bytes }, mut tables, hooks) = loop {
+    let (mut ebpf, Made { buffer_bytes, data_bytes, ring_bytes }, mut tables, hooks) = loop {
         let mut tables = Tables::build(options, &plan);
         for probe in &probes {
             if let Some(hook) = probe.hook
@@ -181,6 +183,9 @@ pub fn load(options: &KernelOptions) -> Result<Loaded, Error> {
     };
     fill_variants(&mut ebpf, &tables)?;
 
+    let map_bytes = map_memory::bytes(&ebpf);
+    let without_region = take_map(&mut ebpf, "WITHOUT_REGION")?;
+    let without_region = Array::try_from(without_region).map_err(|_| broken_object("WITHOUT_REGION"))?;
     let door = ring_buffer(&mut ebpf, "DOOR")?;
     let packets = ring_buffer(&mut ebpf, "PACKETS")?;
     let regions = {
@@ -204,6 +209,8 @@ pub fn load(options: &KernelOptions) -> Result<Loaded, Error> {
     Ok(Loaded {
         ebpf: Some(ebpf),
         regions,
+        without_region,
+        memory: Memory { cpus, buffer_bytes, map_bytes },
         door,
         packets,
         ring_bytes,
@@ -229,6 +236,8 @@ struct Making<'a> {
 /// How large the buffers were made.
 #[derive(Clone, Copy, Debug)]
 struct Made {
+    /// Of each CPU: what it was made for, and what of it is in the region.
+    buffer_bytes: usize,
     data_bytes: usize,
     ring_bytes: RingBytes,
 }
@@ -351,7 +360,7 @@ fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, Made), 
     let Making { tables, plan, layout, btf, cpus, has_prepare } = *making;
     let has_trampolines = matches!(plan.kind(), Some(Kind::Trampoline | Kind::Lsm));
     let is_ringbuf = options.transport == Transport::Ringbuf;
-    let wanted = options.buffer_bytes.unwrap_or_else(|| default_buffer_bytes(cpus));
+    let wanted = options.buffer_bytes.unwrap_or_else(|| cpus::default_buffer_bytes(cpus));
     let buffer_bytes = wanted.clamp(256 << 10, 1 << 30).next_power_of_two();
     let data_bytes = if is_ringbuf { 4096 } else { buffer_bytes };
     let door_bytes = if is_ringbuf {
@@ -435,17 +444,11 @@ fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, Made), 
         .load(&object)
         .map_err(|error| load_error(error, cpus, buffer_bytes))?;
     let ring_bytes = RingBytes { door: door_bytes, packets: packet_bytes as usize };
-    Ok((ebpf, Made { data_bytes, ring_bytes }))
+    Ok((ebpf, Made { buffer_bytes, data_bytes, ring_bytes }))
 }
 
 const fn halves(bits: u128) -> [u64; 2] {
     [bits as u64, (bits >> 64) as u64]
-}
-
-/// All CPUs together get at most 256 MiB, and each from 1 to 16.
-fn default_buffer_bytes(cpus: usize) -> usize {
-    let share = (256 << 20) / cpus.max(1);
-    (1 << share.max(1).ilog2()).clamp(1 << 20, 16 << 20)
 }
 
 /// The object with the size of RING's values in its definition: the one place where the mark stands.

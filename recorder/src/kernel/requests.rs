@@ -16,7 +16,7 @@ use super::decode::MAX_ARGS;
 /// Requests that are under way, at most; of the others the end is told without names.
 const MOST: usize = 4096;
 /// Bytes of the names and addresses of all of them.
-const MOST_BYTES: usize = 4 << 20;
+pub const MOST_BYTES: usize = 4 << 20;
 
 /// Arguments that a completion takes over from its submission.
 const TAKEN: [&str; 7] = ["fd", "pathname", "new_dirfd", "new_pathname", "op_flags", "mode", "addr"];
