@@ -4,13 +4,23 @@
 use events::{Raw, catalogue};
 use libfuzzer_sys::fuzz_target;
 use pipeline::Args;
+use pipeline::derive::packets::segment;
+use pipeline::derive::packets::stream::{Key, Streams};
 use pipeline::derive::{Base, Derived, Rules};
 
 fuzz_target!(|packet: &[u8]| {
     let Some(event) = catalogue::by_name("net_packet") else { return };
     let values = [Raw::Bytes(packet), Raw::Number(packet.len() as u64), Raw::Number(0), Raw::Number(2)];
+    let (mut streams, mut messages) = (Streams::default(), Vec::new());
+    if let Some(part) = segment(packet, packet.len() as u64) {
+        let key = Key { host: 0, cookie: 0, direction: 0, source: part.source, destination: part.destination };
+        streams.feed(key, part.protocol, part.segment, &mut messages);
+        streams.finish(&mut messages);
+    }
+    let messages: Vec<_> = messages.into_iter().map(|message| (0, message)).collect();
     let mut derived = Derived::default();
-    Rules::new(|_| 1).derive(&Base { event, args: Args::List(&values), ret: 0 }, 1, &mut derived);
+    let base = Base { event, args: Args::List(&values), ret: 0, messages: &messages };
+    Rules::new(|_| 1).derive(&base, 1, &mut derived);
     for index in 0..derived.len() {
         let mut values = Vec::new();
         let event = derived.get(index, &mut values).expect("below its length");

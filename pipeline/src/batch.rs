@@ -3,28 +3,31 @@
 
 use std::cell::OnceCell;
 use std::ops::Range;
+use std::sync::Arc;
 
 use events::{Context, Event, Marks, Raw};
 use format::{Block, ColumnView, Contexts};
+use scopes::Subject;
 use scopes::plan::RowFacts;
-use scopes::{LineageBits, Subject};
 
+use crate::derive::packets::stream::Message;
 use crate::derive::{Base, Derived};
 use crate::matching::{Facts, Matcher, Present};
 use crate::selection::Candidate;
 use crate::sink::Projection;
 use crate::source::{BlockRef, File, Host};
+use crate::state::Taken;
 use crate::{Args, EventView};
 
 /// A block and what it has for a question.
 #[derive(Debug)]
 pub struct Batch<'q> {
-    pub(crate) block: Block,
+    pub(crate) block: Arc<Block>,
     pub(crate) reference: BlockRef,
     pub(crate) file: &'q File,
     pub(crate) host: &'q Host,
     pub(crate) matcher: &'q Matcher<'q>,
-    pub(crate) lineage: Vec<LineageBits>,
+    pub(crate) taken: Taken,
     pub(crate) selection: Selection,
     pub(crate) projection: Projection,
 }
@@ -75,7 +78,7 @@ impl Batch<'_> {
     }
 
     fn facts(&self) -> Facts<'_> {
-        Facts { file: self.file, host: self.host, lineage: &self.lineage }
+        Facts { file: self.file, host: self.host, lineage: &self.taken.lineage }
     }
 
     /// The time of a selected row on the ordering clock. Times must have been decoded.
@@ -214,7 +217,8 @@ impl<'b> Rows<'b> {
                 goes_on = emit(&view);
             }
             if candidate.base != 0 {
-                let base = Base { event: it.event, args, ret: view.ret };
+                let messages = of_row(&self.batch.taken.messages, candidate.row);
+                let base = Base { event: it.event, args, ret: view.ret, messages };
                 self.batch.matcher.derive(&base, candidate.base, derived);
                 goes_on &= self.each_derived(&view, code, candidate.base, derived, emit);
             }
@@ -266,4 +270,11 @@ impl<'b> Rows<'b> {
         }
         goes_on
     }
+}
+
+/// The messages of a row, given those of all rows in order.
+fn of_row(all: &[(u32, Message)], row: u32) -> &[(u32, Message)] {
+    let from = all.partition_point(|(other, _)| *other < row);
+    let to = all.partition_point(|(other, _)| *other <= row);
+    all.get(from..to).unwrap_or_default()
 }

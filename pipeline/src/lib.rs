@@ -1,8 +1,9 @@
 //! From a source of events to sinks, the same for captures and live.
 //!
 //! ```text
-//! source -> pruning -> (scan -> stage with state) -> match -> order -> make -> sink
-//! blocks    statistics   forks    lineage           batches   by keys  pieces   text, counts, ...
+//! source -> pruning -> (scan -> stage with state)    -> match -> order -> make -> sink
+//! blocks    statistics   forks,   lineage, TCP streams   batches  by keys  pieces  text, counts, ...
+//!                        packets
 //! ```
 //! [`question`] puts these together, [`worker`] does the parallel steps, [`schedule`] says which thread does what.
 
@@ -26,7 +27,9 @@ mod selection;
 pub mod sink;
 pub mod source;
 mod stage;
+mod state;
 mod steps;
+mod streams;
 mod text;
 mod worker;
 

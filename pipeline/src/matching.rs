@@ -112,6 +112,11 @@ impl<'p> Matcher<'p> {
         }
     }
 
+    /// Whether something is wanted that is read from streams of packets.
+    pub fn reads_streams(&self) -> bool {
+        self.rules.reads_streams()
+    }
+
     /// Finds the rows of a block that match, and those that something is derived from. With `only_count` rows are counted
     /// where they can be.
     pub fn find(

@@ -12,7 +12,6 @@ use format::BlockInfo;
 use crate::batch::Batch;
 use crate::clock::TOLERANCE_NS;
 use crate::gap::Gap;
-use crate::lineage::{Change, Lineages};
 use crate::matching::Matcher;
 use crate::order::{Order, PIECE_ROWS};
 use crate::pruning::Selector;
@@ -20,6 +19,7 @@ use crate::schedule::{self, Work};
 use crate::sink::{Nothing, Projection, Sink};
 use crate::source::{BlockRef, File, Source};
 use crate::stage::Stage;
+use crate::state::{Ready, Scans, State};
 use crate::steps::Steps;
 use crate::text::Texts;
 use crate::worker::{Asking, Job};
@@ -181,21 +181,19 @@ impl<'a> Question<'a> {
         range.start <= last.saturating_add(tolerance) && range.end > first.saturating_sub(tolerance)
     }
 
-    /// What is to be read, in order: the chosen blocks, and those that say who descends from whom.
-    fn jobs(&self, chosen: &[BlockRef], lineages: Option<&Lineages<'_>>) -> Vec<Job> {
-        let Some(lineages) = lineages else {
-            let job =
-                |reference: &BlockRef| Job { reference: *reference, is_chosen: true, has_changes: false };
+    /// What is to be read, in order: the chosen blocks, and those that the state is told of.
+    fn jobs(&self, chosen: &[BlockRef], scans: Option<&Scans>) -> Vec<Job> {
+        let Some(scans) = scans else {
+            let job = |reference: &BlockRef| Job { reference: *reference, is_chosen: true, is_told: false };
             return chosen.iter().map(job).collect();
         };
         let mut chosen = chosen.iter().peekable();
         let mut jobs = Vec::new();
         for reference in self.source.blocks() {
             let is_chosen = chosen.next_if(|chosen| *chosen == reference).is_some();
-            let has_changes =
-                self.source.info(*reference).is_some_and(|info| lineages.is_told_by(reference.boot, info));
-            if is_chosen || has_changes {
-                jobs.push(Job { reference: *reference, is_chosen, has_changes });
+            let is_told = scans.has_rows(self.source, *reference);
+            if is_chosen || is_told {
+                jobs.push(Job { reference: *reference, is_chosen, is_told });
             }
         }
         // Behind the last chosen block nobody asks.
@@ -258,7 +256,7 @@ impl<'a> Question<'a> {
                 let scanned = work.scan(&mut worker, job);
                 steps.advance(job, scanned, &mut ready);
             } else {
-                ready.push_back((job, work.open(&mut worker, job).map(|block| (block, Vec::new()))));
+                ready.push_back((job, work.open(&mut worker, job).map(Ready::without_state)));
             }
             while let Some((job, input)) = ready.pop_front() {
                 if let Some(held) = steps.take(work.find(&mut worker, job, Some(input)))? {
@@ -275,15 +273,14 @@ impl<'a> Question<'a> {
 /// A question's jobs, and the state that they need.
 struct Prepared<'q> {
     jobs: Vec<Job>,
-    lineages: Option<Lineages<'q>>,
-    snapshots: Vec<(u64, Change)>,
+    state: Option<State<'q>>,
 }
 
 impl<'q> Prepared<'q> {
     fn new(question: &'q Question<'q>, chosen: &[BlockRef]) -> Prepared<'q> {
-        let (lineages, snapshots) = Lineages::new(question.source, &question.matchers).unzip();
-        let jobs = question.jobs(chosen, lineages.as_ref());
-        Prepared { jobs, lineages, snapshots: snapshots.unwrap_or_default() }
+        let state = State::new(question.source, &question.matchers);
+        let jobs = question.jobs(chosen, state.as_ref().map(State::scans).as_ref());
+        Prepared { jobs, state }
     }
 
     fn parts<'p, S: Sink>(
@@ -296,13 +293,14 @@ impl<'q> Prepared<'q> {
             question,
             jobs: &self.jobs,
             sink,
-            scans: self.lineages.is_some(),
+            scans: self.state.as_ref().map(State::scans),
             counts,
             held: Arc::new(AtomicUsize::new(0)),
         };
-        let stage = self.lineages.clone().map(|lineages| {
-            let mut stage = Stage::new(lineages);
-            self.snapshots.iter().for_each(|(time, change)| stage.change(*time, change.clone()));
+        let stage = self.state.clone().map(|state| {
+            let beginnings = state.beginnings();
+            let mut stage = Stage::new(state);
+            beginnings.into_iter().for_each(|(time, file, host)| stage.begin(time, file, host));
             stage
         });
         let steps = Steps {

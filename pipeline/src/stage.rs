@@ -1,33 +1,185 @@
 //! State that is brought forward in order of time, while blocks are read in parallel and overlap each other.
 //!
-//! Blocks are scanned for what changes the state, in order of their first rows. A block waits until all blocks that may
-//! hold an earlier change than its last row are scanned; then the changes up to there are told, in order of time, and the
-//! block takes out what it needs of the state.
+//! Clients of the stage declare events and arguments that they read ([`Reads`]). Blocks that have such rows are scanned in
+//! order of their first rows: any thread decodes the declared columns and lists the rows ([`scan`]). A block waits until all
+//! blocks that may hold an earlier row than its last one are scanned; then the rows up to there are told to the clients,
+//! in order of time, and the block takes out what it needs of their state.
 //!
 //! ```text
-//! block a  |-----*-------|             * a change. Once b is scanned and c is the next: changes up to the end of a are
+//! block a  |-----*-------|             * a declared row. Once b is scanned and c is the next: rows up to the end of a are
 //! block b        |---*---------|       told, and a can be judged; b waits for c.
 //! block c                  |----
 //! ```
+//! To add a client: implement [`Client`], and give it a place in [`crate::state`], where it says for which questions it is
+//! there and what blocks take out of it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-/// State that goes forward only. A clone of it is a checkpoint.
-pub(crate) trait Forward {
-    type Change;
+use events::{Context, EventId, Raw};
+use format::{Block, BlockInfo};
 
-    fn tell(&mut self, change: &Self::Change);
+use crate::source::File;
+
+/// An event that a client reads, and its arguments by their positions in the catalogue's declaration.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Reads {
+    pub event: EventId,
+    pub args: Vec<usize>,
+    /// Of the event's contexts too.
+    pub contexts: bool,
+}
+
+impl Reads {
+    /// Arguments that the catalogue does not declare are left out: their values are missing.
+    pub fn new(event: EventId, args: &[&str], contexts: bool) -> Reads {
+        let declared = events::catalogue::by_id(event);
+        let position = |name: &&str| Some(declared?.arg(name)?.0);
+        Reads { event, args: args.iter().filter_map(position).collect(), contexts }
+    }
+}
+
+/// State that goes forward only, in order of time. Of what is per boot or host it keeps one each. A clone of it is a
+/// checkpoint.
+pub(crate) trait Client {
+    /// A part of a host's recording begins, with what the file knows of that moment.
+    fn begin(&mut self, _file: usize, _host: u16) {}
+
+    /// A row of an event that it reads. Rows of events that other clients read come too.
+    fn tell(&mut self, row: &Told<'_>);
 
     /// Nothing older than this time (on the ordering clock) will be asked any more.
     fn forget(&mut self, before: u64);
 }
 
+/// A block that was scanned.
+#[derive(Debug)]
+pub(crate) struct Scanned {
+    pub job: usize,
+    /// Number of its file in the source.
+    pub file: usize,
+    /// Number of its host's boot in the source.
+    pub boot: usize,
+    /// Somebody will see its rows.
+    pub is_chosen: bool,
+    pub block: Arc<Block>,
+}
+
+/// A row that a client declared.
+#[derive(Debug)]
+pub(crate) struct Told<'a> {
+    /// On the ordering clock.
+    pub time: u64,
+    pub event: EventId,
+    pub of: &'a Scanned,
+    pub row: u32,
+    code: u16,
+    ordinal: u32,
+}
+
+impl<'a> Told<'a> {
+    /// The time on the boot clock of its host.
+    pub fn boot_ns(&self) -> u64 {
+        self.of.block.times().ok().and_then(|times| times.get(self.row as usize)).copied().unwrap_or_default()
+    }
+
+    /// Its context; `None` when no client declared that it reads it.
+    pub fn context(&self) -> Option<Context<'a>> {
+        let block = &self.of.block;
+        let code = block.context_codes().ok()?.get(self.row as usize)?;
+        block.contexts().ok()?.get(*code)
+    }
+
+    /// An argument by its position.
+    pub fn arg(&self, position: usize) -> Raw<'a> {
+        let column = self.of.block.args(self.code).column(position);
+        column.map_or(Raw::Missing, |column| column.get(self.ordinal as usize))
+    }
+
+    pub fn number(&self, position: usize) -> Option<u64> {
+        match self.arg(position) {
+            Raw::Number(number) => Some(number),
+            _ => None,
+        }
+    }
+}
+
+/// A declared row in its block.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row {
+    time: u64,
+    row: u32,
+    ordinal: u32,
+    code: u16,
+    event: EventId,
+}
+
+/// Whether a block has rows that are read.
+pub(crate) fn has_rows(reads: &[Reads], info: &BlockInfo) -> bool {
+    reads.iter().any(|reads| info.statistics.rows_of(reads.event) > 0)
+}
+
+/// Decodes what is read of a block, and lists its rows in the order in which they stand.
+pub(crate) fn scan(reads: &[Reads], file: &File, block: &Block) -> format::Result<Vec<Row>> {
+    let mut is_read = vec![false; block.event_list().len()];
+    let mut contexts = false;
+    for ((code, event), is_read) in (0u16..).zip(block.event_list()).zip(&mut is_read) {
+        for reads in reads.iter().filter(|reads| reads.event == *event) {
+            *is_read = true;
+            contexts |= reads.contexts;
+            for position in &reads.args {
+                block.args(code).column(*position)?;
+            }
+        }
+    }
+    let mut rows = Vec::new();
+    if !is_read.contains(&true) {
+        return Ok(rows);
+    }
+    if contexts {
+        block.context_codes()?;
+        block.contexts()?;
+    }
+    let times = block.times()?;
+    let mut ordinals = vec![0; is_read.len()];
+    for (row, code) in (0u32..).zip(block.event_codes()?) {
+        let at = usize::from(*code);
+        if !is_read.get(at).is_some_and(|is_read| *is_read) {
+            continue;
+        }
+        let (Some(time), Some(event), Some(ordinal)) =
+            (times.get(row as usize), block.event_list().get(at), ordinals.get_mut(at))
+        else {
+            continue;
+        };
+        let time = file.key(block.host(), *time);
+        rows.push(Row { time, row, ordinal: *ordinal, code: *code, event: *event });
+        *ordinal += 1;
+    }
+    Ok(rows)
+}
+
+/// Something that is to be told.
+#[derive(Debug)]
+enum Pending {
+    Begin { time: u64, file: usize, host: u16 },
+    Row { row: Row, of: Arc<Scanned> },
+}
+
+impl Pending {
+    fn time(&self) -> u64 {
+        match self {
+            Pending::Begin { time, .. } => *time,
+            Pending::Row { row, .. } => row.time,
+        }
+    }
+}
+
 /// The state, what is to be told to it, and what waits for it.
 #[derive(Debug)]
-pub(crate) struct Stage<S: Forward, W> {
-    pub state: S,
-    /// With their times.
-    pending: Vec<(u64, S::Change)>,
+pub(crate) struct Stage<S: Client, W> {
+    state: S,
+    pending: Vec<Pending>,
     waiting: VecDeque<Judged<W>>,
 }
 
@@ -38,13 +190,19 @@ struct Judged<W> {
     what: W,
 }
 
-impl<S: Forward, W> Stage<S, W> {
+impl<S: Client, W> Stage<S, W> {
     pub fn new(state: S) -> Stage<S, W> {
         Stage { state, pending: Vec::new(), waiting: VecDeque::new() }
     }
 
-    pub fn change(&mut self, time: u64, change: S::Change) {
-        self.pending.push((time, change));
+    /// A file's recording of a host begins at this time.
+    pub fn begin(&mut self, time: u64, file: usize, host: u16) {
+        self.pending.push(Pending::Begin { time, file, host });
+    }
+
+    /// Rows that are to be told. Blocks come in order of their first rows.
+    pub fn rows(&mut self, of: &Arc<Scanned>, rows: Vec<Row>) {
+        self.pending.extend(rows.into_iter().map(|row| Pending::Row { row, of: Arc::clone(of) }));
     }
 
     /// Something with rows of this time waits for the state. In order of the first rows.
@@ -52,79 +210,35 @@ impl<S: Forward, W> Stage<S, W> {
         self.waiting.push_back(Judged { first, last, what });
     }
 
-    /// Calls `judge` with what need not wait any longer. `next`: the first time that may still hold changes.
-    pub fn advance(&mut self, next: Option<u64>, mut judge: impl FnMut(&S, W)) {
+    /// Calls `judge` with what need not wait any longer. `next`: the first time of the blocks that are still to be scanned.
+    pub fn advance(&mut self, next: Option<u64>, mut judge: impl FnMut(&mut S, W)) {
+        // What came late stands among others of its time; those of one time in the order in which they were found.
+        self.pending.sort_by_key(Pending::time);
         while let Some(judged) =
             self.waiting.pop_front_if(|judged| next.is_none_or(|next| next > judged.last))
         {
             self.state.forget(judged.first);
-            // What came late stands among others of its time; those of one time in the order in which they were found.
-            self.pending.sort_by_key(|(time, _)| *time);
-            let due = self.pending.partition_point(|(time, _)| *time <= judged.last);
-            for (_, change) in self.pending.drain(..due) {
-                self.state.tell(&change);
-            }
-            judge(&self.state, judged.what);
+            self.tell(|time| time <= judged.last);
+            judge(&mut self.state, judged.what);
         }
-        if self.waiting.is_empty() && self.pending.len() >= FEW_CHANGES {
+        if self.waiting.is_empty() {
             // Nobody waits for these: what is read next begins no earlier than they are, or asks for them anyway.
-            self.pending.sort_by_key(|(time, _)| *time);
-            let due = self.pending.partition_point(|(time, _)| next.is_none_or(|next| *time < next));
-            for (_, change) in self.pending.drain(..due) {
-                self.state.tell(&change);
+            self.tell(|time| next.is_none_or(|next| time < next));
+        }
+    }
+
+    fn tell(&mut self, is_due: impl Fn(u64) -> bool) {
+        let due = self.pending.partition_point(|pending| is_due(pending.time()));
+        for pending in self.pending.drain(..due) {
+            match pending {
+                Pending::Begin { file, host, .. } => self.state.begin(file, host),
+                Pending::Row { row: Row { time, row, ordinal, code, event }, of } => {
+                    self.state.tell(&Told { time, event, of: &of, row, code, ordinal });
+                }
             }
         }
     }
 }
-
-/// Changes that are kept until somebody asks: fewer are told at once.
-const FEW_CHANGES: usize = 4096;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[derive(Debug, Default)]
-    struct Told(Vec<u64>);
-
-    impl Forward for Told {
-        type Change = u64;
-
-        fn tell(&mut self, change: &u64) {
-            self.0.push(*change);
-        }
-
-        fn forget(&mut self, before: u64) {
-            self.0.retain(|time| *time >= before);
-        }
-    }
-
-    #[test]
-    fn a_block_sees_all_changes_up_to_its_end_and_forgets_those_before_its_beginning() {
-        let mut stage = Stage::new(Told::default());
-        let mut judged = Vec::new();
-        let mut advance = |stage: &mut Stage<Told, &'static str>, next| {
-            stage.advance(next, |told, name| judged.push(format!("{name}{:?}", told.0)));
-            judged.join(" ")
-        };
-        stage.change(3, 3);
-        stage.wait(1, 10, "a");
-        assert_eq!(advance(&mut stage, Some(5)), "");
-        stage.change(12, 12);
-        stage.change(6, 6);
-        stage.wait(5, 14, "b");
-        assert_eq!(advance(&mut stage, Some(11)), "a[3, 6]");
-        stage.wait(11, 12, "c");
-        assert_eq!(advance(&mut stage, None), "a[3, 6] b[6, 12] c[12]");
-    }
-
-    #[test]
-    fn changes_that_nobody_asks_about_do_not_pile_up() {
-        let mut stage: Stage<Told, ()> = Stage::new(Told::default());
-        for time in 0..3 * FEW_CHANGES as u64 {
-            stage.change(time, time);
-            stage.advance(Some(time), |_, ()| {});
-        }
-        assert!(stage.pending.len() <= FEW_CHANGES);
-    }
-}
+mod tests;

@@ -1,26 +1,30 @@
 //! The serial steps of a question: state is brought forward, rows are put in order.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use format::Block;
 
 use crate::gap::Gap;
-use crate::lineage::Lineages;
 use crate::order::{self, Order};
 use crate::question::{Question, Stats};
 use crate::schedule::Serial;
 use crate::sink::Sink;
 use crate::source::BlockRef;
-use crate::stage::Stage;
-use crate::worker::{Asking, Held, Input, Job, Piece, Scanned};
+use crate::stage::{Scanned, Stage};
+use crate::state::{Ready, State};
+use crate::worker::{Asking, Held, Input, Job, Looked, Piece};
 use crate::{Error, Result};
+
+/// A job, and its block or why there is none.
+pub(crate) type Unjudged = (usize, format::Result<Arc<Block>>);
 
 /// The serial steps of a question.
 pub(crate) struct Steps<'q> {
     pub question: &'q Question<'q>,
     pub jobs: &'q [Job],
     pub is_ordered: bool,
-    pub stage: Option<Stage<Lineages<'q>, (usize, format::Result<Block>)>>,
+    pub stage: Option<Stage<State<'q>, Unjudged>>,
     pub order: Order<Held<'q>>,
     /// Of what was read since the last piece was planned.
     pub stats: Stats,
@@ -34,24 +38,29 @@ impl<'q> Steps<'q> {
     }
 
     /// Brings the state forward by what a job's block has of it; says which blocks can be matched then.
-    pub fn advance(&mut self, job: usize, scanned: Scanned, ready: &mut VecDeque<(usize, Input)>) {
+    pub fn advance(&mut self, job: usize, looked: Looked, ready: &mut VecDeque<(usize, Input)>) {
         let (Some(stage), Some(this)) = (&mut self.stage, self.jobs.get(job)) else { return };
-        match scanned.changes {
-            Ok(changes) => changes.into_iter().for_each(|(time, change)| stage.change(time, change)),
-            Err(error) => {
+        let BlockRef { first, last, boot, file, .. } = this.reference;
+        match (looked.rows, &looked.block) {
+            (Ok(rows), Some(Ok(block))) if !rows.is_empty() => {
+                let block = Arc::clone(block);
+                let of = Arc::new(Scanned { job, file, boot, is_chosen: this.is_chosen, block });
+                stage.rows(&of, rows);
+            }
+            (Ok(_), _) => {}
+            (Err(error), _) => {
                 let gap = self.question.gap(Some(this.reference), error);
                 self.stats.gap(Gap { is_state: true, ..gap });
             }
         }
-        let BlockRef { first, last, .. } = this.reference;
-        if let Some(block) = scanned.block {
+        if let Some(block) = looked.block.filter(|_| this.is_chosen) {
             stage.wait(first, last, (job, block));
         }
         let next = self.jobs.get(job + 1).map(|job| job.reference.first);
-        stage.advance(next, |lineages, (job, block)| {
+        stage.advance(next, |state, (job, block)| {
             let file = self.jobs.get(job).map_or(0, |job| job.reference.file);
-            let with_bits = |block: Block| lineages.bits(file, &block).map(|bits| (block, bits));
-            ready.push_back((job, block.and_then(with_bits)));
+            let take = |block: Arc<Block>| state.take(job, file, &block).map(|taken| Ready { block, taken });
+            ready.push_back((job, block.and_then(take)));
         });
     }
 
@@ -90,7 +99,7 @@ impl<'q> Steps<'q> {
 }
 
 impl<'q, S: Sink> Serial<Asking<'q, S>> for Steps<'q> {
-    fn scanned(&mut self, job: usize, scanned: Scanned, ready: &mut VecDeque<(usize, Input)>) {
+    fn scanned(&mut self, job: usize, scanned: Looked, ready: &mut VecDeque<(usize, Input)>) {
         self.advance(job, scanned, ready);
     }
 

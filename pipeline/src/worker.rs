@@ -4,20 +4,19 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use format::{Block, Scratch};
-use scopes::LineageBits;
-
 use crate::batch::{Batch, Rows};
 use crate::derive::Derived;
 use crate::gap::Gap;
-use crate::lineage::{self, Change};
 use crate::matching::{Buffers, Facts};
 use crate::order::{self, Keyed};
 use crate::question::{Question, Stats};
 use crate::schedule::Work;
 use crate::sink::Sink;
 use crate::source::BlockRef;
+use crate::stage::{self, Row};
+use crate::state::{Ready, Scans};
 use crate::{Error, Result};
+use format::{Block, Scratch};
 
 /// Bytes of a part of a piece, nearly: rows are small, but a file may say that each of them is not.
 const PART_BYTES: usize = 8 << 20;
@@ -30,8 +29,8 @@ pub(crate) struct Job {
     pub reference: BlockRef,
     /// Some of its rows may match.
     pub is_chosen: bool,
-    /// It has forks or exits that somebody asks about.
-    pub has_changes: bool,
+    /// It has rows that the state is told.
+    pub is_told: bool,
 }
 
 /// The work of a question.
@@ -39,7 +38,8 @@ pub(crate) struct Asking<'q, S> {
     pub question: &'q Question<'q>,
     pub jobs: &'q [Job],
     pub sink: &'q S,
-    pub scans: bool,
+    /// What the state is told of blocks; `None` where there is none.
+    pub scans: Option<Scans>,
     /// Rows are only counted.
     pub counts: bool,
     /// Batches that are held.
@@ -57,15 +57,15 @@ pub(crate) struct Worker<W> {
     next_slot: usize,
 }
 
-/// What scanning a block gave.
-pub(crate) struct Scanned {
-    /// Of a chosen job: its block, contexts decoded.
-    pub block: Option<format::Result<Block>>,
-    pub changes: format::Result<Vec<(u64, Change)>>,
+/// What looking through a block for the state gave.
+pub(crate) struct Looked {
+    /// What is read of it decoded; of a chosen job its contexts too. `None` where `rows` says what is wrong with it.
+    pub block: Option<format::Result<Arc<Block>>>,
+    pub rows: format::Result<Vec<Row>>,
 }
 
-/// A block to be matched, and the lineage of its contexts; or why there is none.
-pub(crate) type Input = format::Result<(Block, Vec<LineageBits>)>;
+/// A block to be matched; or why there is none.
+pub(crate) type Input = format::Result<Ready>;
 
 /// A batch under way.
 #[derive(Debug)]
@@ -119,8 +119,7 @@ impl<'q, S: Sink> Asking<'q, S> {
         &self,
         worker: &mut Worker<S::Worker>,
         job: usize,
-        block: Block,
-        lineage: Vec<LineageBits>,
+        Ready { block, taken }: Ready,
     ) -> format::Result<Option<Held<'q>>> {
         let reference = self.jobs.get(job).map(|job| job.reference);
         let file = reference.and_then(|reference| self.question.source.file(reference));
@@ -130,7 +129,7 @@ impl<'q, S: Sink> Asking<'q, S> {
         else {
             return Ok(None);
         };
-        let facts = Facts { file, host, lineage: &lineage };
+        let facts = Facts { file, host, lineage: &taken.lineage };
         let rows = match &self.question.range {
             Some(range) => rows_within(&block, range)?,
             None => 0..block.rows(),
@@ -142,7 +141,7 @@ impl<'q, S: Sink> Asking<'q, S> {
             selection.rows.retain(|candidate| rows.contains(&(candidate.row as usize)));
         }
         let projection = self.sink.projection();
-        let batch = Batch { block, reference, file, host, matcher, lineage, selection, projection };
+        let batch = Batch { block, reference, file, host, matcher, taken, selection, projection };
         if !batch.is_empty() {
             batch.decode()?;
         }
@@ -159,23 +158,23 @@ impl<'q, S: Sink> Asking<'q, S> {
         }
     }
 
-    fn scan_block(&self, job: usize, block: &Block) -> format::Result<Vec<(u64, Change)>> {
-        let Some(job) = self.jobs.get(job).filter(|job| job.has_changes) else { return Ok(Vec::new()) };
+    fn look(&self, job: usize, block: &Block) -> format::Result<Vec<Row>> {
+        let Some(job) = self.jobs.get(job).filter(|job| job.is_told) else { return Ok(Vec::new()) };
         let Some(file) = self.question.source.file(job.reference) else { return Ok(Vec::new()) };
-        lineage::changes(job.reference.file, file, block)
+        stage::scan(self.scans.as_ref().map_or(&[], Scans::reads), file, block)
     }
 }
 
 impl<'q, S: Sink> Work for Asking<'q, S> {
     type Worker = Worker<S::Worker>;
-    type Scanned = Scanned;
+    type Scanned = Looked;
     type Input = Input;
     type Found = Result<Option<Held<'q>>, Gap>;
     type Piece = Piece<'q>;
     type Made = Answer<S::Made>;
 
     fn scans(&self) -> bool {
-        self.scans
+        self.scans.is_some()
     }
 
     fn worker(&self) -> Self::Worker {
@@ -188,24 +187,23 @@ impl<'q, S: Sink> Work for Asking<'q, S> {
         }
     }
 
-    fn scan(&self, worker: &mut Self::Worker, job: usize) -> Scanned {
+    fn scan(&self, worker: &mut Self::Worker, job: usize) -> Looked {
         let is_chosen = self.jobs.get(job).is_some_and(|job| job.is_chosen);
         match self.open(worker, job) {
             Ok(block) => {
-                let changes = self.scan_block(job, &block);
+                let rows = self.look(job, &block);
                 // Decoded here, in parallel, for the serial step.
                 let contexts = if is_chosen { block.contexts().map(|_| ()) } else { Ok(()) };
-                let block = contexts.map(|()| block);
-                Scanned { block: is_chosen.then_some(block), changes }
+                Looked { block: Some(contexts.map(|()| Arc::new(block))), rows }
             }
-            Err(error) if is_chosen => Scanned { block: Some(Err(error)), changes: Ok(Vec::new()) },
-            Err(error) => Scanned { block: None, changes: Err(error) },
+            Err(error) if is_chosen => Looked { block: Some(Err(error)), rows: Ok(Vec::new()) },
+            Err(error) => Looked { block: None, rows: Err(error) },
         }
     }
 
     fn find(&self, worker: &mut Self::Worker, job: usize, input: Option<Self::Input>) -> Self::Found {
-        let input = input.unwrap_or_else(|| self.open(worker, job).map(|block| (block, Vec::new())));
-        let found = input.and_then(|(block, lineage)| self.match_block(worker, job, block, lineage));
+        let input = input.unwrap_or_else(|| self.open(worker, job).map(Ready::without_state));
+        let found = input.and_then(|ready| self.match_block(worker, job, ready));
         found.map_err(|error| self.question.gap(self.jobs.get(job).map(|job| job.reference), error))
     }
 

@@ -22,7 +22,11 @@ fn told(old: u64, new: u64, protocol: u64, direction: u64, local: &[u8], remote:
         Raw::Number(7),
     ];
     let mut derived = Derived::default();
-    Rules::new(|_| 1).derive(&Base { event: base, args: Args::List(&values), ret: 0 }, 1, &mut derived);
+    Rules::new(|_| 1).derive(
+        &Base { event: base, args: Args::List(&values), ret: 0, messages: &[] },
+        1,
+        &mut derived,
+    );
     assert!(derived.len() <= 1);
     let mut values = Vec::new();
     let Some(event) = derived.get(0, &mut values) else { return String::new() };

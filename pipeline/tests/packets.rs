@@ -5,16 +5,32 @@ use std::fmt::Write as _;
 use etherparse::PacketBuilder;
 use events::{Raw, catalogue};
 use pipeline::Args;
+use pipeline::derive::packets::segment;
+use pipeline::derive::packets::stream::{Key, Message, Streams};
 use pipeline::derive::{Base, Derived, Rules};
 use proptest::prelude::*;
 
-/// Everything that is derived from a packet, a line for each event: its name and values in order.
+/// Everything that is derived from a packet that is alone in its stream.
 fn told(packet: &[u8]) -> String {
+    let (mut streams, mut messages) = (Streams::default(), Vec::new());
+    if let Some(part) = segment(packet, packet.len() as u64) {
+        let key =
+            Key { host: 0, cookie: 0, direction: 0, source: part.source, destination: part.destination };
+        streams.feed(key, part.protocol, part.segment, &mut messages);
+        streams.finish(&mut messages);
+    }
+    let messages: Vec<_> = messages.into_iter().map(|message| (0, message)).collect();
+    derived_from(packet, &messages)
+}
+
+/// Everything that is derived from a packet with what it completed of its stream, a line for each event: its name and values
+/// in order.
+fn derived_from(packet: &[u8], messages: &[(u32, Message)]) -> String {
     let base = catalogue::by_name("net_packet").expect("the catalogue has packets");
     let rules = Rules::new(|_| 1);
     let values = [Raw::Bytes(packet), Raw::Number(packet.len() as u64), Raw::Number(0), Raw::Number(2)];
     let mut derived = Derived::default();
-    rules.derive(&Base { event: base, args: Args::List(&values), ret: 0 }, 1, &mut derived);
+    rules.derive(&Base { event: base, args: Args::List(&values), ret: 0, messages }, 1, &mut derived);
     let mut text = String::new();
     for index in 0..derived.len() {
         let mut values = Vec::new();
@@ -220,7 +236,7 @@ fn nothing_is_computed_that_nobody_wants() {
     assert_eq!(rules.needed(catalogue::by_name("ptrace").expect("a system call")), 0);
     let packet = ping();
     let values = [Raw::Bytes(&packet)];
-    let base = Base { event: base, args: Args::List(&values), ret: 0 };
+    let base = Base { event: base, args: Args::List(&values), ret: 0, messages: &[] };
     let mut derived = Derived::default();
     rules.derive(&base, 0b100, &mut derived);
     assert_eq!(derived.len(), 1);

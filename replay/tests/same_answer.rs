@@ -276,6 +276,125 @@ fn ancestry_is_the_same_in_every_split_of_a_recording() {
     }
 }
 
+/// An IPv4 packet from one port of 10.0.0.1 to one of 10.0.0.2, without checksums.
+fn tcp_packet(from: u16, to: u16, sequence: u32, flags: u8, payload: &[u8]) -> Vec<u8> {
+    let length = (40 + payload.len()) as u16;
+    let mut packet = vec![0x45, 0];
+    packet.extend(length.to_be_bytes());
+    packet.extend([0, 0, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
+    packet.extend(from.to_be_bytes());
+    packet.extend(to.to_be_bytes());
+    packet.extend(sequence.to_be_bytes());
+    packet.extend([0, 0, 0, 1, 5 << 4, flags, 4, 0, 0, 0, 0, 0]);
+    packet.extend(payload);
+    packet
+}
+
+/// Connections that speak HTTP and DNS at once: heads and messages in segments of any size, late, sent twice, cut by the
+/// snap length; and the texts of the heads and questions that come out whole.
+fn speaking(seed: u64) -> (Vec<u8>, Vec<String>) {
+    const SYN: u8 = 2;
+    const ACK: u8 = 16;
+    let mut random = Random(seed);
+    let mut made = Made::new();
+    made.rows_per_block = 23;
+    let context = process(100, 1, 0, "curl", "/usr/bin/curl");
+    made.sides.push(snapshot(&[context]));
+    let mut expected = Vec::new();
+    // Of each connection what is still to be sent.
+    let mut connections: Vec<Vec<(Vec<u8>, u64)>> = Vec::new();
+    for number in 0..40u16 {
+        let to = if number % 4 == 0 { 53 } else { 8080 };
+        let mut stream = Vec::new();
+        for message in 0..5 {
+            if to == 53 {
+                let label = format!("m{message}-{number}");
+                let mut question = vec![0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, label.len() as u8];
+                question.extend(label.as_bytes());
+                question.extend(b"\x04test\0\0\x01\0\x01");
+                stream.extend((question.len() as u16).to_be_bytes());
+                stream.extend(question);
+                expected.push(format!("{label}.test"));
+            } else {
+                let path = format!("/m{message}-{number}-{}", "x".repeat(random.below(400) as usize));
+                let body = "y".repeat(random.below(200) as usize);
+                let length = body.len();
+                let head = format!("POST {path} HTTP/1.1\r\nContent-Length: {length}\r\n\r\n");
+                stream.extend(format!("{head}{body}").into_bytes());
+                expected.push(path);
+            }
+        }
+        let first = (random.below(1 << 32)) as u32;
+        let mut segments = vec![(tcp_packet(20_000 + number, to, first, SYN, b""), number.into())];
+        let mut at = 0;
+        while at < stream.len() {
+            let end = stream.len().min(at + 1 + random.below(300) as usize);
+            let sequence = first.wrapping_add(1 + at as u32);
+            segments.push((tcp_packet(20_000 + number, to, sequence, ACK, &stream[at..end]), number.into()));
+            at = end;
+        }
+        for at in 1..segments.len() {
+            match random.below(6) {
+                0 if at + 1 < segments.len() => segments.swap(at, at + 1),
+                1 => segments.push(segments[at].clone()),
+                _ => {}
+            }
+        }
+        segments.reverse();
+        connections.push(segments);
+    }
+    let mut at = 0;
+    while !connections.is_empty() {
+        let chosen = random.below(connections.len() as u64) as usize;
+        at += random.below(3) * 1_000;
+        if let Some((packet, cookie)) = connections[chosen].pop() {
+            let length = packet.len() as u64;
+            let args = &[
+                ("data", Raw::Bytes(&packet)),
+                ("length", Raw::Number(length)),
+                ("direction", Raw::Number(0)),
+                ("cookie", Raw::Number(7 + cookie)),
+            ];
+            let event = Event { at, name: "net_packet", context, ret: 0, scopes: 1, marks: Marks(0), args };
+            made.push(&event);
+        } else {
+            connections.remove(chosen);
+        }
+    }
+    (made.bytes(), expected)
+}
+
+#[test]
+fn messages_of_streams_are_the_same_however_their_packets_are_cut_into_blocks_and_files() {
+    const FILTERS: &[&[&str]] = &[
+        &["event=net_packet_http_request,net_packet_dns_request"],
+        &["net_packet_http_request.http_request.uri_path=/m3*"],
+        &["1:event=net_packet_dns", "2:event=net_packet,net_packet_http_request", "3:tree=100"],
+    ];
+    for seed in [3, 4] {
+        let (whole, expected) = speaking(seed);
+        let rows = rows_of(&whole);
+        let mut random = Random(seed * 31);
+        for (number, filters) in FILTERS.iter().enumerate() {
+            let answered = answer(std::slice::from_ref(&whole), filters);
+            if number == 0 {
+                for text in &expected {
+                    let found = answered.lines().filter(|line| line.contains(&format!("\"{text}\""))).count();
+                    assert_eq!(found, 1, "{text}");
+                }
+                assert_eq!(answered.lines().count(), expected.len());
+            }
+            for parts in [2, 6] {
+                let mut cuts: Vec<usize> = (1..parts).map(|_| random.below(rows as u64) as usize).collect();
+                cuts.sort_unstable();
+                let what = format!("{filters:?} cut at {cuts:?}");
+                assert_same(&answer(&split(&whole, &cuts), filters), &answered, &what);
+            }
+            assert_same(&answer(&[reblocked(&whole, 5)], filters), &answered, "smaller blocks");
+        }
+    }
+}
+
 /// A host of its own, its rows scattered over the time of the others.
 fn host(number: u64, boot_id: &str, rows: usize) -> Vec<u8> {
     let mut random = Random(number * 77 + 5);

@@ -32,6 +32,8 @@ pub struct Base<'a> {
     pub event: &'static Event,
     pub args: Args<'a>,
     pub ret: i64,
+    /// Of a packet: the messages of its stream that it completed, each with the packet's row.
+    pub messages: &'a [(u32, packets::stream::Message)],
 }
 
 impl<'a> Base<'a> {
@@ -78,6 +80,11 @@ impl Rules {
 
     pub fn is_empty(&self) -> bool {
         self.active.is_empty()
+    }
+
+    /// Whether an outcome is wanted that streams of packets hold.
+    pub fn reads_streams(&self) -> bool {
+        self.wanted.iter().any(|(event, _)| packets::OF_STREAMS.contains(&event.name))
     }
 
     /// Scopes that want something computed from this event.

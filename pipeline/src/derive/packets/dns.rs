@@ -12,7 +12,8 @@ use crate::derive::tree::{Members, Tree};
 /// A message's header: id, flags and four counts.
 const HEADER: usize = 12;
 
-pub fn derive(packet: &Packet<'_>, payload: &[u8], derived: &mut Derived) {
+/// `is_cut`: more was sent than is here.
+pub fn derive(packet: &Packet<'_>, payload: &[u8], is_cut: bool, derived: &mut Derived) {
     let Some(counts) = Counts::of(payload) else { return };
     let mut kept = Cow::Borrowed(payload);
     // A message that the snap length cut is read up to its last whole answer.
@@ -38,7 +39,7 @@ pub fn derive(packet: &Packet<'_>, payload: &[u8], derived: &mut Derived) {
         return;
     }
     // What was told of a message that is not all here says so.
-    let is_cut = packet.not_kept > 0 || matches!(kept, Cow::Owned(_));
+    let is_cut = is_cut || matches!(kept, Cow::Owned(_));
     let is_response = message.has_flags(PacketFlag::RESPONSE);
     if derived.begin("net_packet_dns") {
         packet.common(derived);

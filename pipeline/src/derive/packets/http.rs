@@ -8,16 +8,17 @@ use crate::derive::tree::Members;
 /// Headers of one message that are read; a message with more is read up to these.
 const MAX_HEADERS: usize = 64;
 
-pub fn derive(packet: &Packet<'_>, payload: &[u8], derived: &mut Derived) {
+/// `is_cut`: more was sent than is here.
+pub fn derive(packet: &Packet<'_>, payload: &[u8], is_cut: bool, derived: &mut Derived) {
     // Most segments are the middle of something: told by their first bytes, before any parser runs.
     if payload.starts_with(b"HTTP/1.") {
         response(packet, payload, derived);
     } else if payload.iter().take(16).take_while(|byte| **byte != b' ').all(u8::is_ascii_uppercase) {
-        request(packet, payload, derived);
+        request(packet, payload, is_cut, derived);
     }
 }
 
-fn request(packet: &Packet<'_>, payload: &[u8], derived: &mut Derived) {
+fn request(packet: &Packet<'_>, payload: &[u8], ends_early: bool, derived: &mut Derived) {
     let mut headers = [EMPTY_HEADER; MAX_HEADERS];
     let mut request = Request::new(&mut headers);
     // A head that was cut is used as far as it goes.
@@ -26,7 +27,7 @@ fn request(packet: &Packet<'_>, payload: &[u8], derived: &mut Derived) {
         (Some(method), Some(path), Some(minor)) => {
             Some((method.as_bytes(), path.as_bytes(), format!("HTTP/1.{minor}")))
         }
-        _ if packet.not_kept > 0 && stream::begins_head(payload) => cut_line(payload),
+        _ if ends_early && stream::begins_head(payload) => cut_line(payload),
         _ => None,
     };
     let Some((method, path, protocol)) = first else { return };

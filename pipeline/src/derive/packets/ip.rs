@@ -1,10 +1,25 @@
 //! IP, TCP, UDP and ICMP headers.
 
+use std::net::IpAddr;
+
 use etherparse::{
     Icmpv4Slice, Icmpv6Slice, Ipv4HeaderSlice, Ipv6HeaderSlice, LaxNetSlice, TcpSlice, UdpSlice,
 };
 
 use super::{Base, Derived, Packet};
+
+/// Source and destination.
+pub fn ends(net: &LaxNetSlice<'_>) -> Option<(IpAddr, IpAddr)> {
+    match net {
+        LaxNetSlice::Ipv4(slice) => {
+            Some((slice.header().source_addr().into(), slice.header().destination_addr().into()))
+        }
+        LaxNetSlice::Ipv6(slice) => {
+            Some((slice.header().source_addr().into(), slice.header().destination_addr().into()))
+        }
+        LaxNetSlice::Arp(_) => None,
+    }
+}
 
 pub fn packet<'a>(base: &'a Base<'a>, net: &LaxNetSlice<'_>) -> Option<Packet<'a>> {
     let (source, destination, protocol, length) = match net {

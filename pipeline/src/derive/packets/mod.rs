@@ -12,6 +12,7 @@ use etherparse::{LaxNetSlice, LaxSlicedPacket, TransportSlice};
 use events::Raw;
 
 use super::{Base, Derived, tree::Members};
+use stream::{Protocol, Segment};
 
 /// The recorded event that all of these come from: the packet's bytes from the IP header on.
 pub const BASE: &str = "net_packet";
@@ -23,6 +24,16 @@ pub const GIVES: &[&str] = &[
     "net_packet_udp",
     "net_packet_icmp",
     "net_packet_icmpv6",
+    "net_packet_dns",
+    "net_packet_dns_request",
+    "net_packet_dns_response",
+    "net_packet_http",
+    "net_packet_http_request",
+    "net_packet_http_response",
+];
+
+/// Those that are read from streams, where packets are of any.
+pub const OF_STREAMS: &[&str] = &[
     "net_packet_dns",
     "net_packet_dns_request",
     "net_packet_dns_response",
@@ -81,24 +92,55 @@ pub fn derive(base: &Base<'_>, derived: &mut Derived) {
     match &sliced.transport {
         Some(TransportSlice::Tcp(tcp)) => {
             ip::tcp(&packet, tcp, derived);
-            let payload = tcp.payload();
-            if packet.has_port(DNS_PORT) {
-                // Over TCP a message has its length before it.
-                dns::derive(&packet, payload.get(2..).unwrap_or(&[]), derived);
-            } else {
-                http::derive(&packet, payload, derived);
+            for (_, message) in base.messages {
+                match message.protocol {
+                    Protocol::Dns => dns::derive(&packet, &message.bytes, message.is_cut, derived),
+                    Protocol::Http => http::derive(&packet, &message.bytes, message.is_cut, derived),
+                }
             }
         }
         Some(TransportSlice::Udp(udp)) => {
             ip::udp(&packet, udp, derived);
             if packet.has_port(DNS_PORT) {
-                dns::derive(&packet, udp.payload(), derived);
+                dns::derive(&packet, udp.payload(), packet.not_kept > 0, derived);
             }
         }
         Some(TransportSlice::Icmpv4(icmp)) => ip::icmp(&packet, icmp, derived),
         Some(TransportSlice::Icmpv6(icmp)) => ip::icmpv6(&packet, icmp, derived),
         _ => {}
     }
+}
+
+/// A TCP segment that holds or changes anything of a stream.
+#[derive(Clone, Copy, Debug)]
+pub struct StreamPart<'a> {
+    pub source: (IpAddr, u16),
+    pub destination: (IpAddr, u16),
+    pub protocol: Protocol,
+    pub segment: Segment<'a>,
+}
+
+/// The part of a packet that belongs to a stream. `length`: of the packet on the wire.
+pub fn segment(bytes: &[u8], length: u64) -> Option<StreamPart<'_>> {
+    let sliced = LaxSlicedPacket::from_ip(bytes).ok()?;
+    let Some(TransportSlice::Tcp(tcp)) = &sliced.transport else { return None };
+    let (source, destination) = ip::ends(sliced.net.as_ref()?)?;
+    let kept = tcp.payload();
+    let not_kept = length.saturating_sub(bytes.len() as u64);
+    let segment = Segment {
+        sequence: tcp.sequence_number(),
+        syn: tcp.syn(),
+        ends: tcp.fin() || tcp.rst(),
+        kept,
+        length: u32::try_from(kept.len() as u64 + not_kept).ok()?,
+    };
+    if segment.length == 0 && !segment.syn && !segment.ends {
+        return None;
+    }
+    let is_dns = [tcp.source_port(), tcp.destination_port()].contains(&DNS_PORT);
+    let protocol = if is_dns { Protocol::Dns } else { Protocol::Http };
+    let (source, destination) = ((source, tcp.source_port()), (destination, tcp.destination_port()));
+    Some(StreamPart { source, destination, protocol, segment })
 }
 
 impl Packet<'_> {

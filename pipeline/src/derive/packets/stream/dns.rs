@@ -6,12 +6,12 @@ use super::{Message, Protocol};
 const LEAST: usize = 12;
 
 /// The messages of one direction.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Messages {
     state: State,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum State {
     /// Before a message: the bytes of its length that are there.
     Length(Vec<u8>),

@@ -6,12 +6,12 @@ use super::{Message, Protocol};
 const HEAD: usize = 64 << 10;
 
 /// The heads of one direction.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Heads {
     state: State,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 enum State {
     /// A head begins here, or nothing that is read.
     #[default]
@@ -89,6 +89,11 @@ impl Heads {
             State::Head(bytes) | State::Chunk(bytes) | State::Trailer(bytes) => bytes.len(),
             _ => 0,
         }
+    }
+
+    /// Where the next head begins is not known.
+    pub fn is_lost(&self) -> bool {
+        matches!(self.state, State::Lost)
     }
 
     /// Reads what follows: bytes, and then so many that were not kept. `fresh`: the bytes begin a segment.

@@ -15,7 +15,8 @@ use std::collections::{BTreeMap, HashMap};
 
 pub use http::begins_head;
 
-/// Streams that are held at once; the one that was quiet for longest makes room.
+/// Streams that are held at once. Those that hold no part of a message make room; a new one for which there is no room is
+/// told as far as its first packet goes.
 const STREAMS: usize = 4096;
 /// Bytes that all streams hold together.
 const BYTES: usize = 16 << 20;
@@ -69,10 +70,10 @@ pub struct Message {
 }
 
 /// All streams that are being read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Streams<A> {
     streams: HashMap<Key<A>, Stream>,
-    /// When each was last used, oldest first.
+    /// Those that hold nothing, by when they were last used.
     quiet: BTreeMap<u64, Key<A>>,
     clock: u64,
     bytes: usize,
@@ -85,24 +86,26 @@ struct Limits {
     bytes: usize,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Stream {
     used: u64,
     /// The sequence number that comes next; `None` before the first segment.
     next: Option<u32>,
     early: Vec<Early>,
     reader: Reader,
+    /// Some came out of it.
+    has_messages: bool,
 }
 
 /// A segment before which something is missing.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Early {
     sequence: u32,
     kept: Vec<u8>,
     length: u32,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Reader {
     Dns(dns::Messages),
     Http(http::Heads),
@@ -137,35 +140,44 @@ impl<A: Copy + Eq + Ord + std::hash::Hash> Streams<A> {
             }
             None if !segment.syn && segment.length == 0 => return,
             // Most streams are neither: they cost nothing.
-            None if protocol == Protocol::Http && !http::may_begin(segment.kept) => return,
+            None if protocol == Protocol::Http && !segment.syn && !http::may_begin(segment.kept) => return,
             None => Stream::new(protocol),
         };
+        let before = found.len();
         stream.take(segment, found);
-        if segment.ends {
+        stream.has_messages |= found.len() > before;
+        if stream.is_neither() {
+            return;
+        }
+        self.make_room();
+        if self.streams.len() >= self.limits.streams || self.bytes + stream.held() > self.limits.bytes {
+            // What came of it is told with its last packet: this one.
             stream.end(found);
             return;
         }
         stream.used = self.clock;
         self.bytes += stream.held();
-        self.quiet.insert(self.clock, key);
+        if stream.held() == 0 {
+            self.quiet.insert(self.clock, key);
+        }
         self.streams.insert(key, stream);
-        while self.streams.len() > self.limits.streams || self.bytes > self.limits.bytes {
+    }
+
+    /// Lets go of streams that hold nothing, those that were quiet for longest first: no message is lost with them.
+    fn make_room(&mut self) {
+        while self.streams.len() >= self.limits.streams {
             let Some((_, oldest)) = self.quiet.pop_first() else { break };
-            if let Some(mut oldest) = self.streams.remove(&oldest) {
-                self.bytes -= oldest.held().min(self.bytes);
-                oldest.end(found);
-            }
+            self.streams.remove(&oldest);
         }
     }
 
-    /// What was begun and not completed when there are no more packets, oldest first.
+    /// What was begun and not completed when there are no more packets, in order of the last packets.
     pub fn finish(&mut self, found: &mut Vec<Message>) {
-        for key in std::mem::take(&mut self.quiet).into_values() {
-            if let Some(mut stream) = self.streams.remove(&key) {
-                stream.end(found);
-            }
-        }
+        self.quiet.clear();
         self.bytes = 0;
+        let mut streams: Vec<_> = self.streams.drain().map(|(_, stream)| stream).collect();
+        streams.sort_by_key(|stream| stream.used);
+        streams.iter_mut().for_each(|stream| stream.end(found));
     }
 
     pub fn is_empty(&self) -> bool {
@@ -184,7 +196,13 @@ impl Stream {
             Protocol::Dns => Reader::Dns(dns::Messages::default()),
             Protocol::Http => Reader::Http(http::Heads::default()),
         };
-        Stream { used: 0, next: None, early: Vec::new(), reader }
+        Stream { used: 0, next: None, early: Vec::new(), reader, has_messages: false }
+    }
+
+    /// What came of it up to now is no HTTP.
+    fn is_neither(&self) -> bool {
+        let is_lost = matches!(&self.reader, Reader::Http(heads) if heads.is_lost());
+        is_lost && !self.has_messages && self.early.is_empty()
     }
 
     fn held(&self) -> usize {
@@ -206,9 +224,17 @@ impl Stream {
         }
         let kept = segment.kept.get(..segment.length as usize).unwrap_or(segment.kept);
         let length = segment.length.max(kept.len() as u32);
-        if length == 0 {
-            return;
+        if length > 0 {
+            self.take_bytes(sequence, kept, length, found);
         }
+        if segment.ends {
+            self.end(found);
+            // What comes from here on was sent again, unless a SYN says that it is another connection.
+            self.next = Some(sequence.wrapping_add(length).wrapping_add(1));
+        }
+    }
+
+    fn take_bytes(&mut self, sequence: u32, kept: &[u8], length: u32, found: &mut Vec<Message>) {
         let next = *self.next.get_or_insert(sequence);
         let ahead = sequence.wrapping_sub(next);
         if ahead == 0 {

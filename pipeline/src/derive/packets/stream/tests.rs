@@ -133,7 +133,7 @@ fn what_is_held_is_bounded_whatever_comes() {
         streams.feed(key(n), Protocol::Http, segment, &mut found);
         assert!(streams.held() <= 10_000 && streams.streams.len() <= 100);
     }
-    // What made room is told, as far as it came.
+    // What found no room is told, as far as it came.
     assert_eq!(found.len(), 1000 - streams.streams.len());
     assert!(found.iter().all(|message| message.is_cut));
     // Segments that wait are bounded as well.
@@ -172,5 +172,17 @@ fn the_end_of_a_connection_ends_its_message() {
         &mut found,
     );
     assert_eq!(found, [Message { protocol: Protocol::Http, bytes: kept.to_vec(), is_cut: true }]);
-    assert!(streams.is_empty());
+    assert_eq!(streams.held(), 0);
+    // Sent again, it is no other message; behind a SYN it is.
+    let again = Segment { sequence: 1, kept, length: 10, ends: true, ..Segment::default() };
+    streams.feed(key(1), Protocol::Http, again, &mut found);
+    assert_eq!(found.len(), 1);
+    streams.feed(
+        key(1),
+        Protocol::Http,
+        Segment { sequence: 0, syn: true, ..Segment::default() },
+        &mut found,
+    );
+    streams.feed(key(1), Protocol::Http, again, &mut found);
+    assert_eq!(found.len(), 2);
 }

@@ -1,0 +1,130 @@
+//! The clients of the stage with state that a question needs, brought forward together: each sees what those before it know
+//! of the same moment.
+
+use std::sync::Arc;
+
+use format::Block;
+use scopes::LineageBits;
+
+use crate::derive::packets::stream::Message;
+use crate::lineage::{self, Lineages};
+use crate::matching::Matcher;
+use crate::source::{BlockRef, Source};
+use crate::stage::{self, Client, Reads, Told};
+use crate::streams::{self, StreamState};
+
+/// The clients that a question has; a clone is a checkpoint.
+#[derive(Clone, Debug)]
+pub(crate) struct State<'q> {
+    lineages: Option<Lineages<'q>>,
+    streams: Option<StreamState>,
+}
+
+/// What blocks are to be scanned for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Scans {
+    lineage: Vec<Reads>,
+    /// By boot: whether somebody asks for lineage there.
+    boots: Vec<bool>,
+    streams: Vec<Reads>,
+    all: Vec<Reads>,
+}
+
+/// What a block takes out of the state when its rows are judged.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Taken {
+    /// By code of the block's contexts; empty where nobody asks.
+    pub lineage: Vec<LineageBits>,
+    /// Messages that packets of the block completed, with their rows, in order.
+    pub messages: Vec<(u32, Message)>,
+}
+
+impl<'q> State<'q> {
+    /// The clients that answers of these matchers depend on; `None` when there are none.
+    pub fn new(source: &'q Source, matchers: &[Matcher<'q>]) -> Option<State<'q>> {
+        let lineages = Lineages::new(source, matchers);
+        let streams = matchers.iter().any(Matcher::reads_streams).then(StreamState::default);
+        (lineages.is_some() || streams.is_some()).then_some(State { lineages, streams })
+    }
+
+    /// What the state is told of blocks.
+    pub fn scans(&self) -> Scans {
+        let (mut lineage, mut boots) = (Vec::new(), Vec::new());
+        if let Some(lineages) = &self.lineages {
+            lineage = lineage::reads();
+            boots = lineages.boots();
+        }
+        let streams = if self.streams.is_some() { streams::reads() } else { Vec::new() };
+        let all = [lineage.as_slice(), streams.as_slice()].concat();
+        Scans { lineage, boots, streams, all }
+    }
+
+    /// The moments when recordings begin, with file and host, for those who know something of them.
+    pub fn beginnings(&self) -> Vec<(u64, usize, u16)> {
+        self.lineages.as_ref().map(Lineages::beginnings).unwrap_or_default()
+    }
+
+    /// What a block of a file needs. All rows up to its last one were told.
+    pub fn take(&mut self, job: usize, file: usize, block: &Block) -> format::Result<Taken> {
+        let lineage = match &self.lineages {
+            Some(lineages) => lineages.bits(file, block)?,
+            None => Vec::new(),
+        };
+        let messages = self.streams.as_mut().map(|streams| streams.take(job)).unwrap_or_default();
+        Ok(Taken { lineage, messages })
+    }
+}
+
+impl Client for State<'_> {
+    fn begin(&mut self, file: usize, host: u16) {
+        if let Some(lineages) = &mut self.lineages {
+            lineages.begin(file, host);
+        }
+    }
+
+    fn tell(&mut self, row: &Told<'_>) {
+        if let Some(lineages) = &mut self.lineages {
+            lineages.tell(row);
+        }
+        if let Some(streams) = &mut self.streams {
+            streams.tell(row);
+        }
+    }
+
+    fn forget(&mut self, before: u64) {
+        if let Some(lineages) = &mut self.lineages {
+            lineages.forget(before);
+        }
+        if let Some(streams) = &mut self.streams {
+            streams.forget(before);
+        }
+    }
+}
+
+impl Scans {
+    /// All that is read of blocks.
+    pub fn reads(&self) -> &[Reads] {
+        &self.all
+    }
+
+    /// Whether the state is to be told anything of a block.
+    pub fn has_rows(&self, source: &Source, reference: BlockRef) -> bool {
+        let Some(info) = source.info(reference) else { return false };
+        let of_lineage = self.boots.get(reference.boot).copied().unwrap_or_default();
+        of_lineage && stage::has_rows(&self.lineage, info) || stage::has_rows(&self.streams, info)
+    }
+}
+
+/// A block whose turn has come to be matched, with what it took out of the state.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    pub block: Arc<Block>,
+    pub taken: Taken,
+}
+
+impl Ready {
+    /// Where there is no state.
+    pub fn without_state(block: Block) -> Ready {
+        Ready { block: Arc::new(block), taken: Taken::default() }
+    }
+}
