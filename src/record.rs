@@ -93,6 +93,10 @@ pub struct Options {
     #[arg(long, value_name = "BYTES", default_value_t = 320, value_parser = clap::value_parser!(u32).range(20..=65535))]
     snaplen: u32,
 
+    /// Compare what calls are given at entry and exit, and mark (`changed`) what somebody has changed in between
+    #[arg(long)]
+    strict: bool,
+
     /// Keep the environment of executed programs as well
     #[arg(long)]
     env: bool,

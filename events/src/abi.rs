@@ -145,6 +145,7 @@ pub mod bits {
     pub const CHANGED: u32 = 1 << 27;
     pub const REMEMBERED: u32 = 1 << 28;
     pub const PARTIAL: u32 = 1 << 29;
+    pub const UNCOMPARED: u32 = 1 << 30;
     pub const LOST_ARG_SHIFT: u32 = 8;
     pub const CUT_ARG_SHIFT: u32 = 16;
 

@@ -35,6 +35,11 @@ pub const ALL: &[Mark] = &[
     ),
     mark("overlap", Marks::OVERLAP, "what the call wrote lies over what it was given"),
     mark("changed", Marks::CHANGED, "an argument was another at the entry of the call than at its exit"),
+    mark(
+        "uncompared",
+        Marks::UNCOMPARED,
+        "an argument was to be compared at entry and exit of the call, and could not be",
+    ),
     mark("remembered", Marks::REMEMBERED, "what a descriptor stands for is what was last seen at its number"),
     mark("late", Marks::LATE, "the event came after later ones of another CPU"),
     mark("standIn", Marks::STAND_IN, "told by the exit of a call, for this kernel does not carry the hook"),
@@ -49,6 +54,7 @@ pub const OF_ROWS: u32 = Marks::PARTIAL
     | Marks::BLOCKED
     | Marks::OVERLAP
     | Marks::CHANGED
+    | Marks::UNCOMPARED
     | Marks::REMEMBERED
     | Marks::LATE
     | Marks::NO_CONTEXT;

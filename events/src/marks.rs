@@ -50,6 +50,9 @@ impl Marks {
     /// A path was not followed up to its root: its front is missing and it begins with [`PARTIAL_PATH`]. The
     /// argument is marked as cut as well.
     pub const PARTIAL: u32 = 1 << 29;
+    /// `record --strict` was to look for [`Marks::CHANGED`], and could not: an argument was not readable at the entry or
+    /// at the exit, or the call began before the recording, or a thread of an equal number took its place.
+    pub const UNCOMPARED: u32 = 1 << 30;
 
     pub const fn has(self, bit: u32) -> bool {
         self.0 & bit != 0

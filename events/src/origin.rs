@@ -1,6 +1,6 @@
 //! Whose word a value is: the caller's, who may have changed it by the time that it is read, or the kernel's.
 
-use crate::{ArgKind, Dir, Event, Source};
+use crate::{ArgKind, Dir, Event, Len, Source, StructKind};
 
 /// Who answers for what an argument says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,6 +52,43 @@ impl Event {
         }
     }
 
+    /// Whether what the argument points to is the caller's alone: no kernel writes there, so that what is another at the
+    /// exit of the call than at its entry was changed by somebody else. `poll`'s list of descriptors is not.
+    pub fn is_callers_alone(&self, position: usize) -> bool {
+        use StructKind::{
+            FileHandle, Id, LandlockRuleset, MountAttr, OpenHow, Rlimit, Rlimit64, Sembuf, SigAction, SigSet,
+            SockFprog, U16, XattrArgs,
+        };
+        let Some(arg) = self.args.get(position).filter(|arg| arg.dir == Dir::In) else { return false };
+        let is_filled_otherwise = self.name == "process_vm_readv" && arg.name == "local_iov";
+        let is_alone = match arg.kind {
+            ArgKind::Str | ArgKind::StrArray | ArgKind::Iovec(_) | ArgKind::Msghdr | ArgKind::Mmsghdr(_) => {
+                true
+            }
+            ArgKind::Bytes(length) | ArgKind::Text(length) | ArgKind::Sockaddr(length) => {
+                !matches!(length, Len::Return | Len::ReturnPlus8 | Len::PointedBy(_) | Len::Probe)
+            }
+            ArgKind::Struct(of) | ArgKind::Array(of, _) | ArgKind::Sized(of, _) => matches!(
+                of,
+                FileHandle
+                    | Id
+                    | LandlockRuleset
+                    | MountAttr
+                    | OpenHow
+                    | Rlimit
+                    | Rlimit64
+                    | Sembuf
+                    | SigAction
+                    | SigSet
+                    | SockFprog
+                    | U16
+                    | XattrArgs
+            ),
+            _ => false,
+        };
+        self.is_syscall() && is_alone && !is_filled_otherwise
+    }
+
     /// Whether the kernel writes what the argument points to, so that the call itself may have written over others.
     pub fn is_filled(&self, position: usize) -> bool {
         self.is_syscall() && self.args.get(position).is_some_and(|arg| arg.dir != Dir::In)
@@ -73,6 +110,34 @@ mod tests {
         assert_eq!(origin("read", "fd"), Some(Origin::Descriptor));
         assert_eq!(origin("security_file_open", "pathname"), Some(Origin::Kernel));
         assert_eq!(origin("security_file_open", "syscall_pathname"), Some(Origin::Caller));
+    }
+
+    #[test]
+    fn what_a_kernel_changes_in_place_is_not_the_callers_alone() {
+        let is_alone = |event: &str, argument: &str| {
+            let event = catalogue::by_name(event)?;
+            event.arg(argument).map(|(position, _)| event.is_callers_alone(position))
+        };
+        for (event, argument) in [
+            ("openat", "pathname"),
+            ("connect", "addr"),
+            ("openat2", "how"),
+            ("sendmsg", "msg"),
+            ("write", "buf"),
+        ] {
+            assert_eq!(is_alone(event, argument), Some(true), "{event}.{argument}");
+        }
+        for (event, argument) in [
+            ("poll", "fds"),
+            ("select", "readfds"),
+            ("read", "buf"),
+            ("accept", "addr"),
+            ("process_vm_readv", "local_iov"),
+            ("ioctl", "arg"),
+            ("openat", "flags"),
+        ] {
+            assert_eq!(is_alone(event, argument), Some(false), "{event}.{argument}");
+        }
     }
 
     #[test]

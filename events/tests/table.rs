@@ -281,6 +281,7 @@ fn kernel_programs_set_the_bits_that_marks_have() {
         (bits::BLOCKED, Marks::BLOCKED),
         (bits::OVERLAP, Marks::OVERLAP),
         (bits::CHANGED, Marks::CHANGED),
+        (bits::UNCOMPARED, Marks::UNCOMPARED),
         (bits::REMEMBERED, Marks::REMEMBERED),
         (bits::PARTIAL, Marks::PARTIAL),
         (bits::FAULT | 1 << (bits::LOST_ARG_SHIFT + 3), Marks(0).lost_arg(3).0),

@@ -19,6 +19,7 @@ use crate::{
     emit::{Started, Writer, config},
     gather,
     probes::syscalls::entry,
+    strict::strict_compare,
 };
 
 /// Most bytes of one read.
@@ -42,7 +43,7 @@ pub struct Call {
 
 /// A call but for its result and its record, an argument's position, and a write's room, in one number: global functions
 /// take five numbers at most.
-mod tag {
+pub mod tag {
     const COMPAT: u64 = 1 << 8;
 
     #[inline(always)]
@@ -109,14 +110,13 @@ pub fn user_or_zero<T: Copy>(address: u64) -> T {
     }
 }
 
-/// Follows all arguments that the entry names, a blob for each; without `ALL`, only what an exec has. Returns marks.
+/// Follows arguments, a blob for each: those whose bit is set. Without `ALL`, only what an exec has. Returns marks.
 ///
 /// By global functions of numbers only, that the verifier looks at once. None of them calls another one, for the stack of
 /// all that are under way is small.
 #[inline(always)]
-pub fn follow<const ALL: bool>(writer: &mut Writer, call: &Call) -> u32 {
-    // SAFETY: an entry of a static table.
-    let followed = unsafe { read_volatile(&raw const (*entry(call.slot as u32)).followed) } as u32;
+pub fn follow<const ALL: bool>(writer: &mut Writer, call: &Call, followed: u8) -> u32 {
+    let followed = followed as u32;
     let (ret, started) = (call.ret as u64, call.started.0);
     let mut marks = writer.forget(0) as u32;
     for position in 0..6u32 {
@@ -149,10 +149,23 @@ pub fn follow<const ALL: bool>(writer: &mut Writer, call: &Call) -> u32 {
         // The same for all ways that the reads can have gone.
         marks = writer.forget(marks as u64) as u32;
     }
-    // SAFETY: as above.
-    let overlaps = ALL && unsafe { read_volatile(&raw const (*entry(call.slot as u32)).flags) } & SyscallEntry::OVERLAPS != 0;
-    if overlaps {
-        marks |= capture_overlaps(tag::of(writer.room(), call.slot, call.compat, 0), writer.at, ret, started) as u32;
+    marks
+}
+
+/// What is to be said of all that has been captured of a call. Returns marks.
+#[inline(always)]
+pub fn judge<const ALL: bool>(writer: &Writer, call: &Call, flags: u8, compared: u8) -> u32 {
+    let tag = tag::of(writer.room(), call.slot, call.compat, 0);
+    let mut marks = 0;
+    if ALL && flags & SyscallEntry::OVERLAPS != 0 {
+        marks |= capture_overlaps(tag, writer.at, call.ret as u64, call.started.0) as u32;
+    }
+    if config!(strict) != 0 && compared != 0 {
+        // An exec whose arguments are taken at its entry has them from there alone.
+        if !ALL && config!(exec_at_entry) != 0 {
+            return marks | bits::UNCOMPARED;
+        }
+        marks |= strict_compare(tag, writer.at, call.ret as u64, call.started.0) as u32;
     }
     marks
 }
@@ -217,7 +230,7 @@ pub extern "C" fn overlaps_given(tag: u64, at: u64, ret: u64, started: u64, fill
 
 /// Where the first blob of a call stands in its write.
 #[inline(always)]
-fn first_blob(slot: u16, started: u64) -> u64 {
+pub fn first_blob(slot: u16, started: u64) -> u64 {
     // SAFETY: an entry of a static table.
     let words = unsafe { read_volatile(&raw const (*entry(slot as u32)).words) & 7 } as u64;
     started + (HEADER_BYTES as u64) + words * 8
@@ -225,7 +238,7 @@ fn first_blob(slot: u16, started: u64) -> u64 {
 
 /// Where the blob that follows begins.
 #[inline(always)]
-fn after_blob(at: u64, length: u32) -> u64 {
+pub fn after_blob(at: u64, length: u32) -> u64 {
     at + BLOB_HEADER_BYTES as u64 + (length as u64 + 7 & !7)
 }
 
@@ -236,7 +249,7 @@ const GATHERED: u64 = 6;
 
 /// How an argument is followed.
 #[inline(always)]
-fn capture_of(slot: u16, position: u32) -> Capture {
+pub fn capture_of(slot: u16, position: u32) -> Capture {
     // SAFETY: an entry of a static table; the position is at most 7, which is within it.
     unsafe {
         read_volatile((&raw const (*entry(slot as u32)).captures).cast::<Capture>().add((position & 7) as usize))
@@ -288,7 +301,7 @@ pub fn user_address(writer: &mut Writer, arg: u8, address: u64, length: u64) -> 
 
 /// Uses a number: callers may leave undefined what a function does not use, and the verifier wants it defined.
 #[inline(always)]
-fn needed(number: u64) {
+pub fn needed(number: u64) {
     // SAFETY: does nothing.
     unsafe { core::arch::asm!("{0} = {0}", in(reg) number, options(nomem, nostack)) };
 }

@@ -95,8 +95,9 @@ impl Descriptors {
 
     #[inline(always)]
     pub fn of(entry: *const SyscallEntry) -> Descriptors {
-        // SAFETY: an entry of a static table, whose last byte of these is 0.
-        Descriptors(unsafe { read_volatile(entry.byte_add(SyscallEntry::DESCRIPTORS_OFFSET).cast()) })
+        // The byte behind the three is another matter.
+        // SAFETY: an entry of a static table.
+        Descriptors(unsafe { read_volatile(entry.byte_add(SyscallEntry::DESCRIPTORS_OFFSET).cast::<u32>()) } & 0x00ff_ffff)
     }
 
     /// Position of the first argument that is one, plus 1.

@@ -249,6 +249,13 @@ impl Writer {
         unsafe { *self.pointer(at).cast::<BlobHeader>() }
     }
 
+    /// Eight bytes of what has been written, so many bytes from the start of the write.
+    #[inline(always)]
+    pub fn word_at(&self, at: u64) -> u64 {
+        // SAFETY: as above.
+        unsafe { self.pointer(at).cast::<u64>().read_unaligned() }
+    }
+
     /// Where the bytes of the next blob go: up to 8 KiB may be written.
     #[inline(always)]
     pub fn blob_bytes(&self) -> *mut u8 {

@@ -15,6 +15,7 @@ mod probes;
 mod registers;
 mod scopes;
 mod spare;
+mod strict;
 
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {

@@ -85,6 +85,8 @@ pub struct KernelOptions {
     pub snaplen: usize,
     /// Keep the environment of an exec as well.
     pub environment: bool,
+    /// Compare what calls are given at their entry with what it is at their exit ([`Marks::CHANGED`]).
+    pub strict: bool,
     /// Of these system calls one in so many is recorded, the rest counted ([`Records::left_out`]).
     pub samples: BTreeMap<EventId, u32>,
     /// What no scope of these can want is dropped in the kernel, and counted ([`Records::left_out`]).
@@ -107,6 +109,7 @@ impl Default for KernelOptions {
             buffer_bound: 256,
             snaplen: 256,
             environment: false,
+            strict: false,
             samples: BTreeMap::new(),
             scopes: None,
             exclude: Vec::new(),

@@ -313,6 +313,7 @@ fn kernel_options(
         buffer_bound: options.buffer_bound as usize,
         snaplen: options.snaplen as usize,
         environment: options.env,
+        strict: options.strict,
         samples,
         scopes,
         ..KernelOptions::default()

@@ -3,7 +3,7 @@
 use std::ffi::CString;
 use std::io;
 
-use crate::{execs, identity, memory, overlap, paths, seccomp};
+use crate::{execs, identity, memory, overlap, paths, seccomp, strict};
 
 /// First argument.
 pub const FLAG: &str = "--act";
@@ -21,6 +21,8 @@ const ACTS: &[(&str, Act)] = &[
     ("write-over-arguments", overlap::write_over_arguments),
     ("reuse-descriptors", memory::reuse_descriptors),
     ("be-renamed", memory::rename_host),
+    ("change-what-is-given", strict::change_what_is_given),
+    ("swap-a-path", strict::swap_a_path),
 ];
 
 /// Does it, and leaves.

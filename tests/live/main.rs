@@ -37,6 +37,7 @@ mod reuse;
 mod seccomp;
 mod sets;
 mod stand_ins;
+mod strict;
 mod workload;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -115,6 +116,7 @@ fn main() {
         execs::TESTS,
         cut::TESTS,
         overlap::TESTS,
+        strict::TESTS,
         memory::TESTS,
         privileges::TESTS,
         bounded::TESTS,

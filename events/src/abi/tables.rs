@@ -53,7 +53,8 @@ pub struct Config {
     pub disables_preemption: u32,
     /// Whether the programs that matter most are attached twice, for the kernel leaves out runs of the first (7.0 and later).
     pub spares: u32,
-    pub pad: u32,
+    /// Whether what calls are given is compared at their entry and at their exit.
+    pub strict: u32,
     /// Which hooks are wanted, a bit for each.
     pub hooks: [u64; 2],
     /// Which of them matter most: see [`Config::kept_back`].
@@ -84,7 +85,7 @@ impl Config {
         files_type: 0,
         disables_preemption: 0,
         spares: 0,
-        pad: 0,
+        strict: 0,
         hooks: [0; 2],
         vital_hooks: [0; 2],
         excluded: [0; 16],
@@ -108,7 +109,8 @@ pub struct SyscallEntry {
     pub second: u8,
     /// Bits of [`descriptor`].
     pub descriptors: u8,
-    pub spare: u8,
+    /// Bits of [`compared`]: what is compared with what it was at the entry, where [`Config::strict`].
+    pub compared: u8,
     pub captures: Captures,
     /// Scopes that want what this slot records, where [`super::lower::Scopes::is_on`].
     pub scopes: u64,
@@ -123,7 +125,7 @@ impl SyscallEntry {
         first: 0,
         second: 0,
         descriptors: 0,
-        spare: 0,
+        compared: 0,
         captures: [Self::NUMBER; ARGUMENTS],
         scopes: 0,
     };
@@ -149,6 +151,17 @@ impl SyscallEntry {
 const _: () = assert!(core::mem::size_of::<SyscallEntry>() == 64);
 const _: () = assert!(SyscallEntry::DESCRIPTORS_OFFSET == 4);
 const _: () = assert!(core::mem::size_of::<Config>() == 40 + 16 * 4 + 32 + 64);
+
+/// Bits of [`SyscallEntry::compared`]: one for each argument's position, and two for descriptors.
+pub mod compared {
+    pub const ARGUMENTS: u8 = 0x3f;
+    /// What the first descriptor stands for.
+    pub const FIRST: u8 = 0x40;
+    /// The same of the second.
+    pub const SECOND: u8 = 0x80;
+    /// Threads that the map of what calls were given tells apart, where anything is compared.
+    pub const THREADS: u32 = 32_768;
+}
 
 /// What a call does with descriptors, beside having them as arguments: [`SyscallEntry::descriptors`].
 pub mod descriptor {

@@ -69,6 +69,46 @@ impl Writer {
         Writer::begin_data(region, cpu, slot, is_vital)
     }
 
+    /// Begins what is never to be sent: a place to put things together. `None` where the data is somebody's or full.
+    #[inline(always)]
+    pub fn begin_to_discard() -> Option<Writer> {
+        // SAFETY: as in `begin` and `begin_data`.
+        unsafe {
+            let cpu = bpf_get_smp_processor_id();
+            let region: *mut RegionHeader = RING.get_ptr_mut(cpu)?.cast();
+            if !take_data(region) {
+                return None;
+            }
+            compiler_fence(Ordering::SeqCst);
+            let head = read_volatile(&raw const (*region).head);
+            let mask = config!(data_mask);
+            if config!(ringbuf) == 0 {
+                let Some(tails) = TAILS.get_ptr_mut(cpu) else {
+                    give_back_data(region);
+                    return None;
+                };
+                if head.wrapping_sub(read_volatile(&raw const (*tails).tail)) + LARGEST_WRITE as u64 > mask + 1 {
+                    give_back_data(region);
+                    return None;
+                }
+            }
+            let state = (&raw mut (*region).writes).cast::<WriteState>();
+            write_volatile(&raw mut (*state).string_bound, config!(string_bound) as u64);
+            let start = DATA_OFFSET as u64 + (head & mask);
+            write_volatile(&raw mut (*state).start, start);
+            let base = (region as *mut u8).add(start as usize);
+            Some(Writer { base, region, state, head, at: 0, slot: 0, room: room::DATA, is_vital: false })
+        }
+    }
+
+    /// Ends what [`Writer::begin_to_discard`] began.
+    #[inline(always)]
+    pub fn discard(self) {
+        compiler_fence(Ordering::SeqCst);
+        // SAFETY: the data is this write's.
+        unsafe { give_back_data(self.region) };
+    }
+
     /// The same for programs that may interrupt another write.
     #[inline(always)]
     pub fn begin_in_interrupt(slot: u16, is_vital: bool) -> Option<Writer> {
@@ -138,7 +178,9 @@ impl Writer {
                     give_back_data(region);
                     return None;
                 }
-                if !is_vital && waiting > mask / 2 && string_bound > SHORT_STRING {
+                // What is compared with what it was at the entry has to be as long as there.
+                let may_be_short = !is_vital && config!(strict) == 0;
+                if may_be_short && waiting > mask / 2 && string_bound > SHORT_STRING {
                     string_bound = SHORT_STRING;
                 }
             }

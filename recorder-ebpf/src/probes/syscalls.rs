@@ -16,7 +16,7 @@ use crate::{
     capture::{self, Call, user},
     context::{Place, current, forget_current},
     descriptors::{self, Descriptors},
-    emit::{Writer, config, count_left_out_call, preemption::Undisturbed},
+    emit::{Started, Writer, config, count_left_out_call, preemption::Undisturbed},
     kernel::{Task, probe},
     probes::{credentials, files, owners, stand_ins},
     registers::{self, Numbers, numbers},
@@ -159,15 +159,15 @@ const ENOSYS: i64 = -38;
 
 /// What a number stands for.
 #[derive(Clone, Copy)]
-struct Numbered {
-    slot: u32,
+pub struct Numbered {
+    pub slot: u32,
     /// One of x32's own, whose structures are those of 32-bit tasks.
-    is_narrow: bool,
+    pub is_narrow: bool,
 }
 
 /// The slot of a call by its number; `None` for numbers that no call has.
 #[inline(always)]
-fn slot_of(number: i32, compat: bool, ret: i64) -> Option<Numbered> {
+pub fn slot_of(number: i32, compat: bool, ret: i64) -> Option<Numbered> {
     let number = given_number(number, compat, ret);
     let is_x32 = !compat && number >= x32::BIT;
     // A kernel that is built without them, as most are, refuses all of them.
@@ -209,6 +209,23 @@ pub extern "C" fn current_call(hook: u64) -> u64 {
     slot_of(number, task.compat(), 0).map_or(0, |numbered| numbered.slot as u64 + 1)
 }
 
+/// How many argument words a call's record has.
+#[inline(always)]
+pub fn words_of(entry: *const SyscallEntry) -> u8 {
+    // SAFETY: an entry of a static table.
+    unsafe { core::ptr::read_volatile(&raw const (*entry).words) & 7 }
+}
+
+#[inline(always)]
+pub fn set_arguments<const TYPED: bool>(writer: &mut Writer, started: Started, regs: Regs<TYPED>, compat: bool) {
+    writer.set_word(started, 0, regs.argument(0, compat));
+    writer.set_word(started, 1, regs.argument(1, compat));
+    writer.set_word(started, 2, regs.argument(2, compat));
+    writer.set_word(started, 3, regs.argument(3, compat));
+    writer.set_word(started, 4, regs.argument(4, compat));
+    writer.set_word(started, 5, regs.argument(5, compat));
+}
+
 /// Appends a record of a system call. `follows` is false where what the arguments point to is gone.
 #[inline(always)]
 pub fn append<const TYPED: bool, const ALL: bool>(
@@ -221,26 +238,23 @@ pub fn append<const TYPED: bool, const ALL: bool>(
     follows: bool,
     descriptors: Descriptors,
 ) {
+    let words = words_of(entry);
     // SAFETY: an entry of a static table.
-    let (words, followed) = unsafe {
+    let (followed, compared) = unsafe {
         (
-            core::ptr::read_volatile(&raw const (*entry).words) & 7,
             core::ptr::read_volatile(&raw const (*entry).followed),
+            core::ptr::read_volatile(&raw const (*entry).compared),
         )
     };
     let started = writer.start(words);
-    writer.set_word(started, 0, regs.argument(0, compat));
-    writer.set_word(started, 1, regs.argument(1, compat));
-    writer.set_word(started, 2, regs.argument(2, compat));
-    writer.set_word(started, 3, regs.argument(3, compat));
-    writer.set_word(started, 4, regs.argument(4, compat));
-    writer.set_word(started, 5, regs.argument(5, compat));
+    set_arguments(writer, started, regs, compat);
     // Of calls that are told by it; of others what follows takes its place.
     writer.set_word(started, 6, regs.number() as u64);
     let mut marks = header.marks;
     if followed != 0 && follows {
         let call = Call { ret: header.ret, slot: header.slot, compat: compat || is_narrow, started };
-        marks |= capture::follow::<ALL>(writer, &call);
+        marks |= capture::follow::<ALL>(writer, &call, followed);
+        marks |= capture::judge::<ALL>(writer, &call, flags(entry), compared);
     }
     marks |= descriptors.refer(writer);
     writer.end(started, RecordHeader { words, marks, ..header });

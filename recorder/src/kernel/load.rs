@@ -12,7 +12,7 @@ use events::{
         Slot,
         hooks::Hook,
         region::{KEPT_BACK, LARGEST_WRITE, VALUE_SIZE_MARK, region_bytes, rooms_offset, spare},
-        tables::Config,
+        tables::{Config, compared},
     },
     capture::Capture,
     variants::VARIANTS,
@@ -106,6 +106,9 @@ const PROBES: &[Probe] = &[
     Probe { program: "every_sys_exit", tracepoint: "sys_exit", hook: Some(Hook::SysExit) },
     hook("io_uring_create", Hook::IoUringCreate),
 ];
+
+/// What notes the arguments of calls at their entry, where they are compared.
+const COMPARISON: &str = "strict_sys_enter";
 
 /// What a submission to an io_uring is told by, the newest first: program, tracepoint, and the bytes of its arguments. As
 /// 5.15 has it, kernels of the 5.10 line have it too.
@@ -290,6 +293,11 @@ fn attach(
         load_one(ebpf, "sys_exit", "sys_exit", btf)?;
         loaded.push(("sys_exit", None));
     }
+    // Whose runs are left out loses nothing but its comparison, which is marked: not among those that are counted.
+    if tables.compares() {
+        load_one(ebpf, COMPARISON, "sys_enter", btf)?;
+        attach_one(ebpf, COMPARISON)?;
+    }
     let has_spares = spares::are_needed();
     for spare in loaded.iter().filter_map(|(program, _)| spares::of(program)).filter(|_| has_spares) {
         load_one(ebpf, spare.copy, spare.program, btf)?;
@@ -395,6 +403,7 @@ fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, Made), 
         files_type: cast.map_or(0, |cast| cast.files_type),
         spares: spares::are_needed().into(),
         disables_preemption: preemption.is_some().into(),
+        strict: tables.compares().into(),
         hooks: halves(tables.hooks),
         vital_hooks: halves(tables.vital_hooks()),
         ..Config::EMPTY
@@ -440,6 +449,7 @@ fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, Made), 
         .map_max_entries("LISTENERS", listeners)
         .map_max_entries("TAILS", cpu_entries)
         .map_max_entries("DOOR", door_bytes as u32)
+        .map_max_entries("GIVEN", if tables.compares() { compared::THREADS } else { 1 })
         .map_max_entries("RUNS", if spares::are_needed() { spare::TASKS } else { 1 })
         .load(&object)
         .map_err(|error| load_error(error, cpus, buffer_bytes))?;

@@ -8,7 +8,7 @@ use events::{
         Slot,
         hooks::Hook,
         lower::Scopes,
-        tables::{SyscallEntry, descriptor, role},
+        tables::{SyscallEntry, compared, descriptor, role},
     },
     capture::{self, op},
     catalogue::{self, kernel},
@@ -144,6 +144,9 @@ impl Tables {
         tables.set_descriptors();
         tables.set_vital_calls();
         tables.set_execs();
+        if options.strict {
+            tables.set_compared();
+        }
         if let Some(lowered) = &options.scopes {
             tables.scopes = early_drop::apply(lowered, &mut tables);
         }
@@ -238,6 +241,31 @@ impl Tables {
     /// Whether the last file of each descriptor is wanted once it is closed.
     pub fn remembers(&self) -> bool {
         self.syscalls.iter().any(|entry| entry.descriptors & descriptor::CLOSED != 0)
+    }
+
+    /// What is compared at entry and exit: what the caller alone writes, and what descriptors stand for where the call
+    /// itself leaves them.
+    fn set_compared(&mut self) {
+        const GIVES_SECOND: [&str; 2] = ["dup2", "dup3"];
+        for (slot, entry) in self.slots.iter().zip(&mut self.syscalls) {
+            let Some(slot) = slot.as_ref().filter(|_| entry.flags & SyscallEntry::WANTED != 0) else {
+                continue;
+            };
+            let event = slot.event;
+            let alone = (0..capture::ARGUMENTS).filter(|position| event.is_callers_alone(*position));
+            entry.compared = alone.fold(0, |bits, position| bits | 1 << position) & entry.followed;
+            if entry.first != 0 && entry.descriptors & descriptor::CLOSED == 0 {
+                entry.compared |= compared::FIRST;
+            }
+            if entry.second != 0 && !GIVES_SECOND.contains(&event.name) {
+                entry.compared |= compared::SECOND;
+            }
+        }
+    }
+
+    /// Whether anything is compared.
+    pub fn compares(&self) -> bool {
+        self.syscalls.iter().any(|entry| entry.compared != 0)
     }
 
     fn set_descriptor(&mut self, name: &str, bit: u8) {
