@@ -11,17 +11,17 @@ use events::{Event, EventId, Source as From, catalogue};
 use format::rewrite::{Copier, Fate, Place};
 use format::{Capture, Scratch, Writer};
 use jiff::tz::TimeZone;
-use pipeline::{Args as Arguments, EventView, Matcher, Question, Source};
+use pipeline::{Args as Arguments, EventView, Question, Source};
 use scopes::Plan;
 
 use crate::filters::{Diagnostics, FilterOptions};
 use crate::inputs::Input;
 use crate::outcome::Outcome;
 use crate::output::OutputFile;
+use crate::provenance;
 use crate::range::TimeRange;
 use crate::stderr;
-use crate::target::{self, Target};
-use crate::words;
+use crate::target::Target;
 use columns::Columns;
 use keep::{Keep, Others, STATE_EVENTS};
 
@@ -52,7 +52,7 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<Outcome> {
     let name = options.input.file.display().to_string();
     let capture = options.input.open()?;
-    let header = target::header(&capture, &options.command(), &[options.input.provenance()?]);
+    let header = provenance::header(&[&capture], options.command(), vec![options.input.provenance()?]);
     let columns = Columns::parse(&options.keep, &options.drop, capture.schema())?;
     let plan = if options.scopes.is_empty() { None } else { Some(plan(&options.scopes, &capture)?) };
     let inputs = [options.input.paths(), options.scopes.paths()].concat();
@@ -90,8 +90,8 @@ pub fn run(options: &Options) -> Result<Outcome> {
 
 impl Options {
     /// The command as the new capture tells it: what was asked for, and not where it was read or written.
-    fn command(&self) -> String {
-        let mut words = vec!["cut".to_owned()];
+    fn command(&self) -> Vec<String> {
+        let mut words = vec!["tracer".to_owned(), "cut".to_owned()];
         let mut add = |flag: &str, value: &str| words.extend([flag.to_owned(), value.to_owned()]);
         self.range.from.iter().for_each(|time| add("--from", time));
         self.range.to.iter().for_each(|time| add("--to", time));
@@ -99,7 +99,8 @@ impl Options {
         self.scopes.policies.iter().for_each(|path| add("-p", &path.display().to_string()));
         self.keep.iter().for_each(|column| add("--keep", column));
         self.drop.iter().for_each(|column| add("--drop", column));
-        words::join(&words)
+        words.extend(self.keep_others.then(|| "--keep-others".to_owned()));
+        words
     }
 }
 
@@ -231,11 +232,8 @@ impl Run<'_> {
 }
 
 fn question<'a>(source: &'a Source, plan: &'a Plan) -> Question<'a> {
-    // An imported log keeps its derived events: they are rows.
-    let matcher = Matcher::new(plan);
-    let is_imported = source.files().iter().any(|file| replay::asked::is_imported(&file.capture));
-    let matcher = if is_imported { matcher.without_derived() } else { matcher };
-    Question { source, matchers: vec![matcher], threads: 1, limit: None, range: None, strict: true }
+    let matchers = source.files().iter().map(|file| replay::asked::matcher(plan, &file.capture)).collect();
+    Question { source, matchers, threads: 1, limit: None, range: None, strict: true }
 }
 
 /// Hosts and pids of the processes of which something matches.

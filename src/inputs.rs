@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use format::{Capture, Expected, Identity, OpenOptions, PublicKey, Verdict};
+use format::{Capture, Expected, Identity, OpenOptions, PublicKey, SourceCapture, Verdict};
 use pipeline::Source;
 
 use crate::private;
@@ -67,7 +67,7 @@ impl Input {
     }
 
     /// What verifying the capture came to, for the header of what is made from it. A fault is said on stderr.
-    pub fn provenance(&self) -> Result<String> {
+    pub fn provenance(&self) -> Result<SourceCapture> {
         self.reading.provenance(&self.file)
     }
 
@@ -83,15 +83,19 @@ impl Reading {
         Capture::open_with(path, &self.identity.options()?).with_context(|| path.display().to_string())
     }
 
-    pub fn provenance(&self, path: &Path) -> Result<String> {
+    pub fn provenance(&self, path: &Path) -> Result<SourceCapture> {
+        // The folder that it lies in is nobody's business.
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let verdicts = verdicts(&[path.to_owned()], None, &self.identity)?;
-        let Some((name, verdict)) = verdicts.first() else { return Ok("an unknown capture".into()) };
+        let Some((given, verdict)) = verdicts.first() else {
+            return Ok(SourceCapture { name, verdict: "not verified".into(), ..SourceCapture::default() });
+        };
         if let Some(fault) = &verdict.fault {
-            stderr::warn(format_args!("{name}: does not verify at byte {}: {}", fault.offset, fault.what));
-            return Ok(format!("a capture that does not verify: {}", fault.what));
+            stderr::warn(format_args!("{given}: does not verify at byte {}: {}", fault.offset, fault.what));
+            return Ok(SourceCapture { name, verdict: fault.what.clone(), ..SourceCapture::default() });
         }
-        let head = verdict.head.map(|byte| format!("{byte:02x}")).concat();
-        Ok(format!("a capture with chain head {head}, {}", signer(verdict)))
+        let signed_by = verdict.signed_by.as_ref().map(ToString::to_string);
+        Ok(SourceCapture { name, head: Some(verdict.head), signed_by, verdict: "good".into() })
     }
 
     /// With `--verify`: refuses files that are not what was written, and parts that do not follow each other.

@@ -1,5 +1,6 @@
 //! The `tracer` command: records what the kernel did, and asks captures which of it matches a scope.
 
+mod caveats;
 mod cli;
 mod compression;
 mod cut;
@@ -11,13 +12,12 @@ mod glob;
 mod import;
 mod info;
 mod inputs;
-mod made_from;
 mod merge;
 mod moment;
-mod narrow;
 mod outcome;
 mod output;
 mod private;
+mod provenance;
 mod range;
 #[cfg(feature = "record")]
 mod record;

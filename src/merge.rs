@@ -3,11 +3,12 @@
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use format::rewrite::{AsItIs, Place};
-use format::{Capture, Clock, Header};
+use format::{Capture, Clock, Header, SourceCapture};
 
 use crate::inputs::Inputs;
 use crate::outcome::Outcome;
-use crate::target::{self, Target};
+use crate::provenance;
+use crate::target::Target;
 
 #[derive(Args, Debug)]
 pub struct Options {
@@ -15,10 +16,6 @@ pub struct Options {
     inputs: Inputs,
     #[command(flatten)]
     target: Target,
-    /// Merge captures that were recorded with different filters, policies or events, and forget these: what matched then is
-    /// no longer known, and what was not recorded is not told
-    #[arg(long)]
-    forget_scopes: bool,
 }
 
 pub fn run(options: &Options) -> Result<Outcome> {
@@ -27,23 +24,8 @@ pub fn run(options: &Options) -> Result<Outcome> {
         bail!("merge makes one capture of several: give two or more");
     }
     let captures: Vec<Capture> = files.iter().map(|file| reading.open(file)).collect::<Result<_>>()?;
-    let sources: Vec<String> = files.iter().map(|file| reading.provenance(file)).collect::<Result<_>>()?;
-    let (mut header, places) = join(&captures, &sources)?;
-    if let Some((other, what)) = difference(&captures) {
-        let name = files.get(other).map(|file| file.display().to_string()).unwrap_or_default();
-        if !options.forget_scopes {
-            bail!(
-                "{name} was recorded with other {what} than the first capture: one header cannot say what both recorded \
-                 (--forget-scopes merges them without)"
-            );
-        }
-        let recording = &mut header.recording;
-        recording.filters.clear();
-        recording.policies.clear();
-        recording.events.clear();
-        recording.made_from =
-            format!("merge --forget-scopes{}", recording.made_from.trim_start_matches("merge"));
-    }
+    let sources = files.iter().map(|file| reading.provenance(file)).collect::<Result<_>>()?;
+    let (header, places) = join(&captures, sources)?;
     let mut writer = options.target.create(&header, &options.inputs.paths())?;
     let mut copier = options.target.copier();
     let mut blocks = Vec::new();
@@ -69,23 +51,24 @@ pub fn run(options: &Options) -> Result<Outcome> {
 }
 
 /// The header of the whole, and what becomes of each file. Boot clocks of different hosts have nothing to do with each
-/// other, so in the merged capture every "boot clock" counts from 1970, like the wall clock.
-fn join(captures: &[Capture], sources: &[String]) -> Result<(Header, Vec<Place>)> {
-    let Some(first) = captures.first() else { bail!("nothing to merge") };
-    let mut header = target::header(first, "merge", sources);
-    let wall_of = |capture: &Capture| {
-        let clock = capture.header().clock;
-        clock.wall_ns.wrapping_sub(clock.boot_ns)
-    };
+/// other, so in the merged capture every "boot clock" counts from 1970, like the wall clock. Each host keeps how it was
+/// recorded: the same scope may be another question on another host.
+fn join(captures: &[Capture], sources: Vec<SourceCapture>) -> Result<(Header, Vec<Place>)> {
+    let all: Vec<&Capture> = captures.iter().collect();
+    let mut header = provenance::header(&all, vec!["tracer".into(), "merge".into()], sources);
     let (mut places, mut hosts, mut recordings) = (Vec::new(), Vec::new(), Vec::new());
     for capture in captures {
         let own = capture.header();
-        places.push(Place { host: hosts.len() as u16, shift_ns: wall_of(capture) });
+        let shift_ns = own.clock.wall_ns.wrapping_sub(own.clock.boot_ns);
+        places.push(Place { host: u16::try_from(hosts.len()).unwrap_or(u16::MAX), shift_ns });
         for (host, at) in own.hosts().zip(0u16..) {
-            hosts.push(host.clone());
             let mut recording = own.recording_of(at).clone();
-            recording.start_ns = recording.start_ns.wrapping_add(wall_of(capture));
+            recording.start_ns = match recording.start_ns {
+                0 => own.clock.wall_ns,
+                start => start.wrapping_add(shift_ns),
+            };
             recording.previous_head = None;
+            hosts.push(host.clone());
             recordings.push(recording);
         }
         for event in capture.schema().declarations() {
@@ -93,43 +76,16 @@ fn join(captures: &[Capture], sources: &[String]) -> Result<(Header, Vec<Place>)
                 header.schema.push(event);
             }
         }
-        header.recording.only_matched |= own.recording.only_matched;
-        for lacking in &own.recording.unavailable {
-            if !header.recording.unavailable.contains(lacking) {
-                header.recording.unavailable.push(lacking.clone());
-            }
-        }
-        for line in own.recording.made_from.lines() {
-            if !header.recording.made_from.lines().any(|known| known == line) {
-                header.recording.made_from.push('\n');
-                header.recording.made_from.push_str(line);
-            }
-        }
-        let starts = [header.recording.start_ns, own.recording.start_ns.wrapping_add(wall_of(capture))];
-        header.recording.start_ns = if places.len() == 1 { starts[1] } else { starts[0].min(starts[1]) };
     }
     if hosts.len() > usize::from(u16::MAX) {
         bail!("{} hosts are too many for one capture", hosts.len());
     }
     let wall = captures.iter().map(|capture| capture.header().clock.wall_ns).min().unwrap_or_default();
     header.clock = Clock { monotonic_ns: 0, boot_ns: wall, wall_ns: wall };
-    let mut hosts = hosts.into_iter();
+    let (mut hosts, mut recordings) = (hosts.into_iter(), recordings.into_iter());
     header.host = hosts.next().unwrap_or_default();
+    header.recording = recordings.next().unwrap_or_default();
     header.more_hosts = hosts.collect();
-    // What each host recorded; readers go by the first host's, which is why others are refused.
-    header.more_recordings = recordings.into_iter().skip(1).collect();
+    header.more_recordings = recordings.collect();
     Ok((header, places))
-}
-
-/// The first capture that was recorded otherwise than the one before all, and in what.
-fn difference(captures: &[Capture]) -> Option<(usize, &'static str)> {
-    let recording = |capture: &Capture| capture.header().recording.clone();
-    let first = recording(captures.first()?);
-    captures.iter().map(recording).enumerate().find_map(|(at, own)| {
-        let differs = |is: bool, what| is.then_some((at, what));
-        differs(own.filters != first.filters, "filters")
-            .or(differs(own.policies != first.policies, "policies"))
-            .or(differs(own.events != first.events, "events"))
-            .or(differs(own.only_matched != first.only_matched, "rules of what is kept (--only-matched)"))
-    })
 }

@@ -7,8 +7,9 @@ use format::rewrite::{AsItIs, Place};
 
 use crate::inputs::Input;
 use crate::outcome::Outcome;
+use crate::provenance;
 use crate::stderr;
-use crate::target::{self, Target};
+use crate::target::Target;
 
 #[derive(Args, Debug)]
 pub struct Options {
@@ -29,7 +30,11 @@ pub fn run(options: &Options) -> Result<Outcome> {
             stderr::say(format_args!("{name}: {what}; {lost_bytes} bytes are lost"));
         }
     }
-    let header = target::header(&capture, "recover", &[options.input.provenance()?]);
+    let header = provenance::header(
+        &[&capture],
+        vec!["tracer".into(), "recover".into()],
+        vec![options.input.provenance()?],
+    );
     let mut writer = options.target.create(&header, &options.input.paths())?;
     let mut copier = options.target.copier();
     copier.sides(&capture, &mut writer, &mut AsItIs, Place::default()).context("writing")?;

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use format::SourceCapture;
 use format::redact::{Redactor, Rule, Treatment};
 use format::rewrite::Place;
 
 use crate::inputs::Input;
 use crate::outcome::Outcome;
-use crate::target::{self, Target};
-use crate::{glob, stderr};
+use crate::target::Target;
+use crate::{glob, provenance, stderr};
 
 /// WHAT is argv, env, paths, addresses, hosts, comm, data, users, containers, any (every text and buffer), or
 /// EVENT.ARGUMENT (openat.pathname, *.buf); WHAT=GLOB means only the values that fit (paths=/home/*, any=*alice*), in
@@ -61,8 +62,9 @@ pub fn run(options: &Options) -> Result<Outcome> {
     let capture = options.input.open()?;
     let mut redactor = Redactor::new(rules, &secret);
     redactor.check(capture.schema())?;
-    // The rules are not told: they name what is hidden.
-    let mut header = target::header(&capture, "redact", &[options.input.provenance()?]);
+    // Neither the rules nor the file are told: their names say what is hidden.
+    let source = SourceCapture { name: String::new(), ..options.input.provenance()? };
+    let mut header = provenance::header(&[&capture], vec!["tracer".into(), "redact".into()], vec![source]);
     redactor.header(&mut header.clone());
     let mut copier = options.target.copier();
     copier.survey(&capture, &mut redactor).with_context(name)?;

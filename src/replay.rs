@@ -13,9 +13,9 @@ use replay::Asked;
 use replay::render::clock::Clock;
 use replay::render::{Destination, Printer, Style};
 
+use crate::caveats;
 use crate::filters::{Diagnostics, FilterOptions};
 use crate::inputs::Inputs;
-use crate::narrow;
 use crate::outcome::{self, Outcome};
 use crate::output::{self, OutputFile};
 use crate::range::TimeRange;
@@ -116,10 +116,10 @@ fn ask(options: &Options, source: &Source) -> Result<Asked> {
         Asked::given(set, source).map_err(Diagnostics)?
     };
     if !options.quiet {
-        warnings.extend(narrow::sets(source));
-        warnings.extend(narrow::cuts(source, &options.scopes));
+        warnings.extend(caveats::sets(source));
+        warnings.extend(caveats::cuts(source, &options.scopes));
         if let Some(plan) = asked.plan() {
-            warnings.extend(narrow::warnings(source, plan, &options.scopes));
+            warnings.extend(caveats::warnings(source, plan, &options.scopes));
         }
         // Messages about filters say themselves what they are, and where.
         told.iter().for_each(stderr::say_lines);

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use format::{Header, Verdict};
 
+use crate::provenance;
+
 /// Whether parts are missing at the end of the set that this file is of: it is whole, says that another part follows, and
 /// that one is not among the files. Before format version 5 files do not say it.
 pub fn lacks_successor(files: &[(String, Verdict)], at: usize) -> bool {
@@ -134,7 +136,7 @@ fn whole(verdict: &Verdict) -> Option<&Header> {
 
 /// The first part is known only by others that follow it: every recording is the first part of something.
 fn is_part(header: &Header) -> bool {
-    header.recording.made_from.is_empty()
+    provenance::is_recorded(header)
 }
 
 #[cfg(test)]

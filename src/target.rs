@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 use format::rewrite::Copier;
-use format::{Capture, Finished, Header, Writer};
+use format::{Finished, Header, Writer};
 
 use crate::output::{self, OutputFile};
 use crate::seal::Sealing;
@@ -72,19 +72,4 @@ impl Target {
             _ => self.output.display().to_string(),
         }
     }
-}
-
-/// The header of a capture that is made from this one. `command`: what was done, in words that may be given away;
-/// `sources`: of each capture, what verifying it came to. One line each, the newest first.
-pub fn header(capture: &Capture, command: &str, sources: &[String]) -> Header {
-    let mut header = capture.header().clone();
-    header.schema = capture.schema().declarations();
-    let before = std::mem::take(&mut header.recording.made_from);
-    let mut lines = vec![command.to_owned()];
-    lines.extend(sources.iter().map(|source| format!("  of {source}")));
-    lines.extend((!before.is_empty()).then_some(before));
-    header.recording.made_from = lines.join("\n");
-    // What follows a part of a rotated set is not this.
-    header.recording.previous_head = None;
-    header
 }

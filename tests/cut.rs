@@ -94,16 +94,17 @@ fn the_recorded_scopes_stay_what_they_were_and_what_is_gone_is_said() {
     let recording = |file: &str| Capture::open(file.as_ref()).unwrap().header().recording.clone();
     assert_eq!(recording(&cut).filters, recording(&file).filters);
     let warned = said(&["replay", &cut, "-f", "event=sched_process_exec"]);
-    assert!(warned.contains("holds only what this left: cut -f 7:uid=4242"), "{warned}");
+    assert!(warned.contains("holds only what this left: tracer cut -f 7:uid=4242"), "{warned}");
     assert!(!said(&["replay", &cut, "-f", "uid=4242"]).contains("holds only"));
     let again = text(&folder.path("again.trz"));
     printed(&["cut", &cut, "--from", "+0s", "--to", "+1s", "--drop", "openat.pathname", "-o", &again]);
     let info = printed(&["info", &again]);
     assert!(
-        info.contains("cut --from +0s --to +1s --drop openat.pathname") && info.contains("cut -f 7:uid=4242"),
+        info.contains("tracer cut --from +0s --to +1s --drop openat.pathname")
+            && info.contains("tracer cut -f 7:uid=4242"),
         "{info}"
     );
-    assert!(info.contains("of a capture with chain head"), "{info}");
+    assert!(info.contains("of scopes.trz with chain head"), "{info}");
 }
 
 /// A password on a command line, at the start and in an exec.
@@ -176,19 +177,45 @@ fn rows_of_blocks_that_are_not_in_order_of_time_are_copied_once() {
 }
 
 #[test]
-fn captures_that_recorded_different_scopes_are_not_merged_under_one_of_them() {
+fn each_host_of_a_merged_capture_is_asked_by_what_it_was_recorded_with() {
     let folder = Folder::new();
-    let (ls, scopes, out) = (fixture("ls.trz"), fixture("scopes.trz"), text(&folder.path("out.trz")));
-    for files in [[&ls, &scopes], [&scopes, &ls]] {
-        let output = tracer(&["merge", files[0], files[1], "-o", &out]);
-        assert_eq!(output.status.code(), Some(2));
-        assert!(String::from_utf8_lossy(&output.stderr).contains("--forget-scopes"));
-        printed(&["merge", files[0], files[1], "--forget-scopes", "--force", "-o", &out]);
-        let count = |file: &str| -> u64 {
-            printed(&["replay", file, "--count", "-f", "pid>0"]).trim().parse().unwrap()
-        };
-        assert_eq!(count(&out), count(&ls) + count(&scopes));
-        assert!(printed(&["info", &out]).contains("merge --forget-scopes"));
+    let (ls, scopes) = (fixture("ls.trz"), fixture("scopes.trz"));
+    let count = |file: &str, filters: &[&str]| -> u64 {
+        printed(&with(&["replay", file, "-q", "--count"], filters)).trim().parse().unwrap()
+    };
+    for (at, files) in [[&ls, &scopes], [&scopes, &ls]].iter().enumerate() {
+        let out = text(&folder.path(&format!("{at}.trz")));
+        printed(&["merge", files[0], files[1], "-o", &out]);
+        assert_eq!(count(&out, &[]), count(&ls, &[]) + count(&scopes, &[]));
+        assert_eq!(count(&out, &["pid>0"]), count(&ls, &["pid>0"]) + count(&scopes, &["pid>0"]));
+        let header = Capture::open(out.as_ref()).unwrap().header().clone();
+        let filters = [0, 1].map(|host| header.recording_of(host).filters.clone());
+        assert_eq!(
+            filters,
+            [0, 1].map(|at| Capture::open(files[at].as_ref()).unwrap().header().recording.filters.clone())
+        );
+        let sources: Vec<&str> =
+            header.provenance[0].sources.iter().map(|source| source.verdict.as_str()).collect();
+        assert_eq!(
+            (header.provenance[0].command.join(" ").as_str(), sources),
+            ("tracer merge", vec!["good", "good"])
+        );
     }
-    printed(&["merge", &ls, &ls, "--force", "-o", &out]);
+}
+
+/// Two hosts, of which one recorded for itself only what its own filter matched.
+#[test]
+fn what_one_host_of_a_merged_capture_lacks_is_said_of_it() {
+    let folder = Folder::new();
+    let mut narrow = id_and_ls();
+    narrow.header.host.hostname = "web1".into();
+    narrow.header.recording.only_matched = true;
+    narrow.header.recording.filters = vec!["9:comm=ls".into()];
+    let (whole, narrow) = (folder.capture("whole.trz", id_and_ls()), folder.capture("narrow.trz", narrow));
+    let out = text(&folder.path("out.trz"));
+    printed(&["merge", &whole, &narrow, "-o", &out]);
+    let warned = said(&["replay", &out, "-f", "comm=id"]);
+    assert_eq!(warned.matches("holds only what matched when it was recorded").count(), 1, "{warned}");
+    assert!(warned.contains("out.trz, web1: "), "{warned}");
+    assert!(!said(&["replay", &out, "-f", "comm=ls"]).contains("holds only"));
 }

@@ -75,11 +75,12 @@ impl<'a> Lineages<'a> {
         let mut states: Vec<State<'a>> = Vec::new();
         let mut of = BTreeMap::new();
         let files = source.files().iter().enumerate();
-        for ((number, file), plan) in files.zip(matchers.iter().map(Matcher::plan)) {
-            if !plan.needs().lineage {
-                continue;
-            }
+        for ((number, file), matcher) in files.zip(matchers) {
             for (host_number, host) in (0u16..).zip(&file.hosts) {
+                let plan = matcher.of_host(host_number).plan();
+                if !plan.needs().lineage {
+                    continue;
+                }
                 let known =
                     states.iter().position(|state| state.boot == host.boot && std::ptr::eq(state.plan, plan));
                 let at = known.unwrap_or_else(|| {

@@ -30,6 +30,8 @@ pub struct Matcher<'p> {
     plan: &'p Plan,
     recorded: bool,
     rules: Rules,
+    /// Of the hosts after the first one of a merged capture, where they are asked otherwise.
+    others: Vec<Matcher<'p>>,
 }
 
 /// What a block's rows are judged by beside its columns.
@@ -81,7 +83,8 @@ pub(crate) struct Present {
 impl<'p> Matcher<'p> {
     /// Masks are what the plan says.
     pub fn new(plan: &'p Plan) -> Matcher<'p> {
-        Matcher { plan, recorded: false, rules: Rules::new(|event| plan.event_mask(event.id)) }
+        let rules = Rules::new(|event| plan.event_mask(event.id));
+        Matcher { plan, recorded: false, rules, others: Vec::new() }
     }
 
     /// Masks are what was recorded; the plan is that of the recording's filters, for derived events.
@@ -92,6 +95,16 @@ impl<'p> Matcher<'p> {
     /// Derives nothing: the source holds what was derived.
     pub fn without_derived(self) -> Matcher<'p> {
         Matcher { rules: Rules::default(), ..self }
+    }
+
+    /// Rows of the further hosts of a merged capture are asked by these, in their order.
+    pub fn with_others(self, others: Vec<Matcher<'p>>) -> Matcher<'p> {
+        Matcher { others, ..self }
+    }
+
+    /// What rows of the host with this index are asked by.
+    pub fn of_host(&self, host: u16) -> &Matcher<'p> {
+        usize::from(host).checked_sub(1).and_then(|at| self.others.get(at)).unwrap_or(self)
     }
 
     pub fn plan(&self) -> &'p Plan {

@@ -157,11 +157,17 @@ impl<'a> Question<'a> {
         let mut stats = Stats::default();
         let mut chosen = Vec::new();
         let files = self.source.files().iter().zip(&self.matchers);
-        let selectors: Vec<_> = files.map(|(file, matcher)| Selector::new(matcher, file)).collect();
+        let selectors: Vec<Vec<_>> = files
+            .map(|(file, matcher)| {
+                let hosts = (0u16..).zip(&file.hosts);
+                hosts.map(|(host, _)| Selector::new(matcher.of_host(host), file)).collect()
+            })
+            .collect();
+        let selector = |file: usize, host: u16| selectors.get(file)?.get(usize::from(host));
         for block in self.source.blocks() {
             let Some(info) = self.source.info(*block) else { continue };
             let may_match = self.is_in_range(*block, info)
-                && selectors.get(block.file).is_some_and(|selector| selector.may_match(&info.statistics));
+                && selector(block.file, info.host()).is_some_and(|it| it.may_match(&info.statistics));
             if may_match {
                 chosen.push(*block);
             } else {

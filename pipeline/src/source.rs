@@ -233,7 +233,7 @@ fn containers(capture: &Capture, host: u16) -> Containers {
 
 fn recording(capture: &Capture, host: u16) -> Recording {
     let header = capture.header();
-    let start_ns = match header.recording.start_ns {
+    let start_ns = match header.recording_of(host).start_ns {
         0 => header.clock.boot_ns,
         start => start,
     };

@@ -124,6 +124,7 @@ impl<'q, S: Sink> Asking<'q, S> {
         let reference = self.jobs.get(job).map(|job| job.reference);
         let file = reference.and_then(|reference| self.question.source.file(reference));
         let matcher = reference.and_then(|reference| self.question.matchers.get(reference.file));
+        let matcher = matcher.map(|matcher| matcher.of_host(block.host()));
         let host = file.and_then(|file| file.host(block.host()));
         let (Some(reference), Some(file), Some(matcher), Some(host)) = (reference, file, matcher, host)
         else {

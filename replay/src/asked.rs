@@ -1,6 +1,6 @@
 //! What is asked of captures: the user's scopes, or where there are none, the recorded ones.
 
-use format::Capture;
+use format::{Capture, Recording};
 use pipeline::{Matcher, Source};
 use scopes::{Diagnostic, Plan, ScopeSet};
 
@@ -11,11 +11,11 @@ use crate::import;
 pub enum Asked {
     /// The user's scopes, the same for all files.
     Given(Plan),
-    /// What each file was recorded with.
-    Recorded(Vec<Recorded>),
+    /// What each host of each file was recorded with.
+    Recorded(Vec<Vec<Recorded>>),
 }
 
-/// The question that a file itself asks.
+/// The question that a host's recording itself asks.
 #[derive(Debug)]
 pub struct Recorded {
     plan: Plan,
@@ -36,20 +36,22 @@ impl Asked {
     }
 
     pub fn recorded(source: &Source) -> Asked {
-        Asked::Recorded(source.files().iter().map(|file| Recorded::of(&file.capture)).collect())
+        let hosts = |capture: &Capture| {
+            // Where all hosts of a merged capture have one recording, it is asked once.
+            let others = (1u16..).zip(&capture.header().more_recordings);
+            std::iter::once(0)
+                .chain(others.map(|(host, _)| host))
+                .map(|host| Recorded::of(capture, host))
+                .collect()
+        };
+        Asked::Recorded(source.files().iter().map(|file| hosts(&file.capture)).collect())
     }
 
     /// Matchers by file of the source.
     pub fn matchers(&self, source: &Source) -> Vec<Matcher<'_>> {
         match self {
-            Asked::Given(plan) => {
-                let matcher = |file: &pipeline::source::File| {
-                    let matcher = Matcher::new(plan);
-                    if is_imported(&file.capture) { matcher.without_derived() } else { matcher }
-                };
-                source.files().iter().map(matcher).collect()
-            }
-            Asked::Recorded(files) => files.iter().map(Recorded::matcher).collect(),
+            Asked::Given(plan) => source.files().iter().map(|file| matcher(plan, &file.capture)).collect(),
+            Asked::Recorded(files) => files.iter().filter_map(|hosts| of_hosts(hosts)).collect(),
         }
     }
 
@@ -66,7 +68,8 @@ impl Asked {
         let mut names = match self {
             Asked::Given(plan) => plan.names().to_vec(),
             Asked::Recorded(files) => {
-                files.iter().flat_map(|file| file.plan.names().iter().chain(&file.names).cloned()).collect()
+                let hosts = files.iter().flatten();
+                hosts.flat_map(|host| host.plan.names().iter().chain(&host.names).cloned()).collect()
             }
         };
         names.sort();
@@ -76,28 +79,34 @@ impl Asked {
 }
 
 impl Recorded {
-    fn of(capture: &Capture) -> Recorded {
-        let recording = &capture.header().recording;
-        let has_masks =
-            !recording.filters.is_empty() || !recording.policies.is_empty() || is_imported(capture);
+    fn of(capture: &Capture, host: u16) -> Recorded {
+        let recording = capture.header().recording_of(host);
+        let is_imported = import::is_made_from_log(recording);
+        let has_masks = !recording.filters.is_empty() || !recording.policies.is_empty() || is_imported;
         let policies: Vec<(String, &String)> =
             (1..).zip(&recording.policies).map(|(number, text)| (format!("policy {number}"), text)).collect();
         let names = import::policies(recording);
         // A later program's filters may not be ours: the recorded masks hold all the same, and only what is derived
         // is not known to be wanted.
-        let policies = if is_imported(capture) { &[] } else { policies.as_slice() };
+        let policies = if is_imported { &[] } else { policies.as_slice() };
         let set = ScopeSet::with_policies(&recording.filters, policies).ok();
         let set = set
             .filter(|set| !set.is_empty())
             .and_then(|mut set| set.resolve_users(&users(std::iter::once(capture))).ok().map(|()| set));
         let plan = set.map_or_else(Plan::everything, |set| Plan::compile(&set));
-        Recorded { plan, has_masks, is_imported: is_imported(capture), names }
+        Recorded { plan, has_masks, is_imported, names }
     }
 
     fn matcher(&self) -> Matcher<'_> {
         let matcher = if self.has_masks { Matcher::recorded(&self.plan) } else { Matcher::new(&self.plan) };
         if self.is_imported { matcher.without_derived() } else { matcher }
     }
+}
+
+/// One matcher for a file, by what each of its hosts was recorded with.
+fn of_hosts(hosts: &[Recorded]) -> Option<Matcher<'_>> {
+    let (first, others) = hosts.split_first()?;
+    Some(first.matcher().with_others(others.iter().map(Recorded::matcher).collect()))
 }
 
 /// Names and numbers of the users of some captures' hosts.
@@ -109,7 +118,12 @@ pub fn users<'a>(captures: impl Iterator<Item = &'a Capture>) -> Vec<(&'a str, u
     users
 }
 
-/// A log that held derived events still holds them: they are not derived a second time.
-pub fn is_imported(capture: &Capture) -> bool {
-    import::is_made_from_log(&capture.header().recording)
+/// Asks a file's hosts by one plan. A log that held derived events still holds them: they are not derived a second time.
+pub fn matcher<'p>(plan: &'p Plan, capture: &Capture) -> Matcher<'p> {
+    let of = |recording: &Recording| {
+        let matcher = Matcher::new(plan);
+        if import::is_made_from_log(recording) { matcher.without_derived() } else { matcher }
+    };
+    let header = capture.header();
+    of(&header.recording).with_others(header.more_recordings.iter().map(of).collect())
 }

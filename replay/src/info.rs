@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use events::{EventId, Marks};
-use format::{Capture, Completeness, Recording, Scratch, recorded};
+use format::{Capture, Completeness, Header, Provenance, Recording, Scratch, SourceCapture, recorded};
 use jiff::Timestamp;
+use pipeline::WallClock;
 use scopes::is_printable;
 use serde::Serialize;
 
@@ -57,6 +58,8 @@ pub struct Info {
     /// What the recorder took; `null` where the capture does not say.
     pub memory: Option<MemoryInfo>,
     pub made_from: String,
+    /// How it was made from other captures, the last step first: a line for each step, and behind it one for each source.
+    pub provenance: Vec<String>,
     /// Number in a rotated set, from 0; 0 as well for a recording that was not rotated.
     pub part: u32,
     /// Further hosts of a merged capture.
@@ -124,7 +127,8 @@ impl Info {
         let mut events = 0u64;
         let (mut hidden, mut scratch) = (0u64, Scratch::new());
         // Only what left something out keeps rows for the state alone.
-        let is_part = recording.only_matched || !recording.made_from.is_empty();
+        let is_part =
+            recording.only_matched || !recording.made_from.is_empty() || !header.provenance.is_empty();
         for (number, block) in capture.blocks().iter().enumerate() {
             events = events.saturating_add(block.statistics.rows);
             if is_part {
@@ -143,13 +147,19 @@ impl Info {
         }
         events -= hidden.min(events);
         by_event.retain(|_, count| *count > 0);
+        // Times are told as tables show them: by the clocks of the blocks.
+        let clocks: Vec<WallClock> =
+            (0u16..).zip(header.hosts()).map(|(host, _)| WallClock::of(capture, host)).collect();
+        let wall = |host: u16, boot_ns: u64| match clocks.get(usize::from(host)) {
+            Some(clock) => u64::try_from(clock.wall(boot_ns)).unwrap_or_default(),
+            None => header.clock.wall(boot_ns),
+        };
         let filled = || capture.blocks().iter().filter(|block| block.statistics.rows > 0);
-        let first = filled().map(|block| block.statistics.first_ns).min();
-        let last = filled().map(|block| block.statistics.last_ns).max();
-        let wall = |boot: u64| header.clock.wall(boot);
+        let first = filled().map(|block| wall(block.host(), block.statistics.first_ns)).min();
+        let last = filled().map(|block| wall(block.host(), block.statistics.last_ns)).max();
         let losses = capture.losses().iter().map(|loss| LossInfo {
-            from_ns: wall(loss.from_ns),
-            to_ns: wall(loss.to_ns),
+            from_ns: wall(loss.host, loss.from_ns),
+            to_ns: wall(loss.host, loss.to_ns),
             cpu: loss.cpu,
             event: loss.event.and_then(|id| schema.event(id)).map(|event| event.name),
             count: loss.count,
@@ -180,11 +190,11 @@ impl Info {
             os: header.host.os.clone(),
             boot_id: header.host.boot_id.clone(),
             cpus: header.host.cpus,
-            start: first.map(wall).map(rfc3339),
-            end: last.map(wall).map(rfc3339),
-            start_ns: first.map(wall),
-            end_ns: last.map(wall),
-            duration_ns: last.unwrap_or(0).saturating_sub(first.unwrap_or(0)),
+            start: first.map(rfc3339),
+            end: last.map(rfc3339),
+            start_ns: first,
+            end_ns: last,
+            duration_ns: duration_ns(capture).unwrap_or_default(),
             events,
             hidden,
             lost: capture.losses().iter().fold(0, |sum, loss| sum.saturating_add(loss.count)),
@@ -206,6 +216,7 @@ impl Info {
             transport: recording.transport.clone(),
             memory: MemoryInfo::of(recording),
             made_from: recording.made_from.clone(),
+            provenance: provenance(header),
             part: recording.part,
             more_hosts: header.more_hosts.iter().map(|host| host.hostname.clone()).collect(),
             unavailable: unavailable
@@ -267,9 +278,10 @@ impl Info {
             );
         }
         if !self.made_from.is_empty() {
-            let mut steps = self.made_from.lines();
-            line("Made by", steps.next().unwrap_or_default().to_owned());
-            steps.for_each(|step| line("", step.to_owned()));
+            line("Made from", self.made_from.clone());
+        }
+        for (number, step) in self.provenance.iter().enumerate() {
+            line(if number == 0 { "Made by" } else { "" }, step.clone());
         }
         if self.part > 0 {
             line("Part", format!("{} of a rotated set", self.part));
@@ -307,6 +319,30 @@ impl Info {
         }
         text
     }
+}
+
+/// From the first event to the last, by the boot clock, which nobody sets.
+fn duration_ns(capture: &Capture) -> Option<u64> {
+    let filled = || capture.blocks().iter().filter(|block| block.statistics.rows > 0);
+    let first = filled().map(|block| block.statistics.first_ns).min()?;
+    let last = filled().map(|block| block.statistics.last_ns).max()?;
+    Some(last.saturating_sub(first))
+}
+
+/// A line for each step in which a capture was made from others, and one for each source of a step.
+fn provenance(header: &Header) -> Vec<String> {
+    let mut lines = Vec::new();
+    for Provenance { command, sources } in &header.provenance {
+        lines.push(command.join(" "));
+        for SourceCapture { name, head, signed_by, verdict } in sources {
+            let name = if name.is_empty() { "a capture" } else { name };
+            let head = head.map(|head| head.map(|byte| format!("{byte:02x}")).concat());
+            let head = head.map_or(String::new(), |head| format!(" with chain head {head}"));
+            let signer = signed_by.as_ref().map_or("not signed".into(), |key| format!("signed by {key}"));
+            lines.push(format!("  of {name}{head}: {verdict}, {signer}"));
+        }
+    }
+    lines
 }
 
 /// Rows of a block that nobody sees, by event. Of a block that is damaged none is known.

@@ -46,6 +46,8 @@ pub struct Made {
     blocks: Vec<format::EncodedBlock>,
     /// Rows of a block, at most.
     pub rows_per_block: usize,
+    /// Of the blocks that begin from now on.
+    pub clock: Clock,
 }
 
 /// One row, by the names that people use.
@@ -76,6 +78,7 @@ impl Made {
             encoder: Encoder::new(Options::default()),
             blocks: Vec::new(),
             rows_per_block: 16_384,
+            clock: clock(),
         }
     }
 
@@ -112,7 +115,7 @@ impl Made {
         args: &[Raw<'_>],
     ) {
         if self.builder.is_empty() {
-            self.builder.set_clock(clock());
+            self.builder.set_clock(self.clock);
         }
         let context = self.builder.intern(context);
         let row = Row { time_ns, event, cpu, context, ret, scopes, marks, args };
@@ -126,6 +129,14 @@ impl Made {
     pub fn end_block(&mut self) {
         if !self.builder.is_empty() {
             self.blocks.push(self.encoder.encode(&mut self.builder).expect("a block"));
+        }
+    }
+
+    /// Puts the blocks into another order; `below` gives a number below another.
+    pub fn shuffle(&mut self, mut below: impl FnMut(usize) -> usize) {
+        self.end_block();
+        for at in (1..self.blocks.len()).rev() {
+            self.blocks.swap(at, below(at + 1));
         }
     }
 

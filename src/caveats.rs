@@ -2,21 +2,25 @@
 //! an answer.
 
 use events::{Event, Source as From, catalogue};
+use format::Recording;
 use pipeline::Source;
-use pipeline::source::File;
+use pipeline::source::{File, Host};
 use scopes::{Plan, ScopeSet};
 
 use crate::filters::FilterOptions;
-use crate::made_from;
+use crate::provenance;
 use crate::rotated;
 
 /// A sentence for each thing that cannot be answered in full.
 pub fn warnings(source: &Source, plan: &Plan, asked: &FilterOptions) -> Vec<String> {
     let mut warnings = Vec::new();
     for file in source.files() {
-        only_matched(file, asked, &mut warnings);
-        events(file, plan, &mut warnings);
+        for (name, recording) in recordings(file) {
+            only_matched(&name, recording, asked, &mut warnings);
+            events(&name, recording, plan, &mut warnings);
+        }
     }
+    warnings.dedup();
     warnings
 }
 
@@ -28,15 +32,24 @@ pub fn sets(source: &Source) -> Vec<String> {
 /// A sentence for each cut that may have taken away what is asked for.
 pub fn cuts(source: &Source, asked: &FilterOptions) -> Vec<String> {
     let of_file = |file: &File| {
-        let cuts = made_from::warnings(&file.capture.header().recording.made_from, asked);
+        let cuts = provenance::cuts(&file.capture.header().provenance, asked);
         cuts.into_iter().map(|cut| format!("{}: {cut}", file.name)).collect::<Vec<_>>()
     };
     source.files().iter().flat_map(of_file).collect()
 }
 
+/// How each host of a file was recorded, with a name for messages.
+fn recordings(file: &File) -> impl Iterator<Item = (String, &Recording)> {
+    let header = file.capture.header();
+    let name = |host: &Host| match file.hosts.len() {
+        0 | 1 => file.name.clone(),
+        _ => format!("{}, {}", file.name, host.name),
+    };
+    (0u16..).zip(&file.hosts).map(move |(at, host)| (name(host), header.recording_of(at)))
+}
+
 /// A capture of `--only-matched` holds the answer to the filters that it was recorded with, and to narrower ones.
-fn only_matched(file: &File, asked: &FilterOptions, warnings: &mut Vec<String>) {
-    let recording = &file.capture.header().recording;
+fn only_matched(name: &str, recording: &Recording, asked: &FilterOptions, warnings: &mut Vec<String>) {
     if !recording.only_matched {
         return;
     }
@@ -47,15 +60,13 @@ fn only_matched(file: &File, asked: &FilterOptions, warnings: &mut Vec<String>) 
             .is_ok_and(|recorded| asked.scopes().is_ok_and(|asked| asked.is_within(&recorded)));
     if !is_recorded && !is_within {
         warnings.push(format!(
-            "{}: holds only what matched when it was recorded ({}): what else was asked for may be missing",
-            file.name,
+            "{name}: holds only what matched when it was recorded ({}): what else was asked for may be missing",
             recording.filters.join(" ")
         ));
     }
 }
 
-fn events(file: &File, plan: &Plan, warnings: &mut Vec<String>) {
-    let recording = &file.capture.header().recording;
+fn events(name: &str, recording: &Recording, plan: &Plan, warnings: &mut Vec<String>) {
     let chosen = match scopes::select::select(&recording.events) {
         Ok(chosen) => chosen,
         // Names of a later program's events: what they chose is not known here.
@@ -69,7 +80,7 @@ fn events(file: &File, plan: &Plan, warnings: &mut Vec<String>) {
             .fold(u64::MAX, |all, event| all & plan.event_mask(event.id));
     if chosen.is_some() && choosing != plan.scopes() {
         let events = recording.events.join(",");
-        warnings.push(format!("{}: only these events were recorded: {events}", file.name));
+        warnings.push(format!("{name}: only these events were recorded: {events}"));
     }
     // More than a few are a set or a pattern: then it is enough to say how many.
     let mut missing = Vec::new();
@@ -86,10 +97,10 @@ fn events(file: &File, plan: &Plan, warnings: &mut Vec<String>) {
     const SHOWN: usize = 3;
     let more = missing.len().saturating_sub(SHOWN);
     for reason in missing.iter().take(SHOWN) {
-        warnings.push(format!("{}: not recorded: {reason}", file.name));
+        warnings.push(format!("{name}: not recorded: {reason}"));
     }
     if more > 0 {
-        warnings.push(format!("{}: and {more} more events that were not recorded", file.name));
+        warnings.push(format!("{name}: and {more} more events that were not recorded"));
     }
 }
 

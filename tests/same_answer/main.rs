@@ -1,0 +1,95 @@
+//! The same answer however the bytes are cut: one harness over random captures, real ones and random filters, that holds
+//! all tools to what `replay` says of the whole.
+//!
+//! Some seeds are always tried, and then others for as long as there is time. A failure says its seed:
+//!
+//!     TRACER_SEED=4711 cargo test --test same_answer             that seed alone
+//!     TRACER_SECONDS=7200 cargo test --test same_answer          two hours of seeds; all failures are shown at the end
+
+mod laws;
+mod memory;
+#[path = "../program/mod.rs"]
+mod program;
+mod questions;
+mod random;
+mod recorded;
+mod rows;
+mod world;
+
+use std::collections::BTreeMap;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use random::Random;
+
+/// Seeds that are always tried.
+const FIXED: u64 = 6;
+/// How long other seeds are tried, where nobody says how long.
+const SECONDS: u64 = 40;
+
+/// What went wrong, by the law that was broken: how often, and the first seed with what was said.
+type Broken = BTreeMap<&'static str, (u64, u64, String)>;
+
+#[test]
+fn all_tools_give_the_answer_that_replay_gives_of_the_whole() {
+    let of_environment = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let broken = Mutex::new(Broken::new());
+    // What laws say is collected, and told once at the end.
+    let usual = panic::take_hook();
+    panic::set_hook(Box::new(|_| ()));
+    let mut tried = "one world".to_owned();
+    if let Some(seed) = of_environment("TRACER_SEED") {
+        hold(seed, &broken);
+    } else {
+        let ends = Instant::now() + Duration::from_secs(of_environment("TRACER_SECONDS").unwrap_or(SECONDS));
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970").as_secs();
+        let next = AtomicU64::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    loop {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        match number < FIXED {
+                            true => hold(number + 1, &broken),
+                            false if Instant::now() < ends => hold(now * 1000 + number, &broken),
+                            false => break,
+                        }
+                    }
+                });
+            }
+        });
+        tried = format!("{} worlds, seeds from {} on", next.into_inner() - 2, now * 1000 + FIXED);
+    }
+    panic::set_hook(usual);
+    let broken = broken.into_inner().expect("no thread panicked outside of a law");
+    let told: Vec<String> = broken
+        .iter()
+        .map(|(law, (times, seed, said))| {
+            format!("{law}: {times} times, first with TRACER_SEED={seed}\n{said}")
+        })
+        .collect();
+    assert!(told.is_empty(), "{tried}\n\n{}", told.join("\n\n"));
+}
+
+/// Holds all laws to one world. A law that is broken does not keep the others from being held.
+fn hold(seed: u64, broken: &Mutex<Broken>) {
+    let case = match panic::catch_unwind(|| laws::Case::new(seed)) {
+        Ok(case) => case,
+        Err(said) => return note(broken, "a world", seed, &*said),
+    };
+    for (number, (name, law)) in (0..).zip(laws::LAWS) {
+        let mut random = Random::new(seed ^ (number << 40));
+        if let Err(said) = panic::catch_unwind(AssertUnwindSafe(|| law(&case, &mut random))) {
+            note(broken, name, seed, &*said);
+        }
+    }
+}
+
+fn note(broken: &Mutex<Broken>, law: &'static str, seed: u64, said: &(dyn std::any::Any + Send)) {
+    let text = said.downcast_ref::<String>().map(String::as_str).or(said.downcast_ref::<&str>().copied());
+    let mut broken = broken.lock().expect("notes are taken without a panic");
+    let first = || (0, seed, text.unwrap_or("a panic without words").to_owned());
+    broken.entry(law).or_insert_with(first).0 += 1;
+}

@@ -1,0 +1,70 @@
+//! Filters that are made up, from what worlds are made of.
+
+use crate::random::Random;
+use crate::world::{COMMS, EXES};
+
+const EVENTS: [&str; 12] = [
+    "openat",
+    "write",
+    "close",
+    "connect",
+    "ptrace",
+    "sched_process_exec",
+    "sched_process_fork",
+    "sched_process_exit",
+    "net_packet_dns",
+    "net_packet_http_request",
+    "anti_debugging",
+    "security_file_open",
+];
+
+/// A filter of one scope that is about processes, events, arguments, results or marks.
+pub fn filter(random: &mut Random) -> String {
+    let pid = *random.of(&[1, 20, 21, 30, 101, 103, 107, 10_101, 99_999]);
+    let comparison = *random.of(&["=", "!=", "<", ">", "<=", ">="]);
+    let equality = *random.of(&["=", "!="]);
+    match random.below(26) {
+        0 => format!("pid{comparison}{pid}"),
+        1 => format!("tid{equality}{pid}"),
+        2 => format!("ppid{comparison}{pid}"),
+        3 => format!("uid{comparison}{}", random.of(&["0", "500", "1000", "alice"])),
+        4 => format!("comm{equality}{}", random.of(&COMMS)),
+        5 => format!("comm={},{}", random.of(&COMMS), random.of(&COMMS)),
+        6 => format!("comm{equality}{}", random.of(&["*s*", "m*", "*h", "s*d", "caf*"])),
+        7 => format!("binary{equality}{}", random.of(&EXES)),
+        8 => format!("binary{equality}{}", random.of(&["/usr/*", "*s*"])),
+        9 => format!("event={}", random.of(&EVENTS)),
+        10 => format!("event={},{}", random.of(&EVENTS), random.of(&EVENTS)),
+        11 => format!("event!={}", random.of(&EVENTS)),
+        12 => format!("event={}", random.of(&["*", "sched_*", "net_packet*", "*open*"])),
+        13 => random
+            .of(&["container", "!container", "container=pinger", "container!=pinger", "uts=web1"])
+            .to_string(),
+        14 => format!("tree{equality}{pid}"),
+        15 => "follow".to_owned(),
+        16 => format!(
+            "openat.pathname{equality}{}",
+            random.of(&["/etc/*", "/etc/passwd", "*notes*", r"/tmp/\xff*"])
+        ),
+        17 => format!("{}.retval{comparison}0", random.of(&["openat", "write", "close"])),
+        18 => format!("connect.addr.sin_addr{equality}10.1.2.{}", random.below(4)),
+        19 => format!("write.buf{equality}{}", random.of(&["*hunter2*", "GET*", "*world*"])),
+        20 => format!("write.fd{equality}{}", random.of(&["/etc/*", "tcp*", "3", "pipe*"])),
+        21 => "sched_process_exec.argv=*hunter2*".to_owned(),
+        22 => random.of(&["cut", "!cut", "write.buf.cut", "nsPid<100", "pidns!=4026531836"]).to_string(),
+        23 => format!("openat.flags{equality}{}", random.of(&["O_CREAT|O_WRONLY|O_TRUNC", "*O_CREAT*", "0"])),
+        24 => format!("set={}", random.of(&["fs", "proc", "network_events", "syscalls"])),
+        _ => "net_packet_dns.src=10.1.2.3".to_owned(),
+    }
+}
+
+/// Filters of one scope. Not every mixture can match something, and some are refused.
+pub fn scope(random: &mut Random) -> Vec<String> {
+    let count = 1 + random.below(3);
+    let mut filters: Vec<String> = (0..count).map(|_| filter(random)).collect();
+    if random.one_in(4) {
+        filters.push("event=*".into());
+    }
+    filters.dedup();
+    filters
+}

@@ -1,0 +1,245 @@
+//! Hosts that are made up: processes that fork, exec, outlive their parents and do what filters ask about.
+
+use events::{Context, Marks, Raw};
+use format::{Clock, Loss, Side, User};
+
+use crate::program::synthetic::{self, BOOT, Event, Made, WALL};
+use crate::random::Random;
+
+pub const COMMS: [&str; 6] = ["sh", "cc1", "make", "sshd", "python3", "caf\u{e9}"];
+pub const EXES: [&str; 5] = ["/bin/sh", "/usr/lib/cc1", "/usr/bin/make", "/usr/sbin/sshd", "memfd:x"];
+pub const PATHS: [&[u8]; 7] = [
+    b"/etc/passwd",
+    b"/etc/shadow",
+    b"/home/alice/notes.txt",
+    b"/tmp/a,b=c*d",
+    b"/tmp/\xff\xfe",
+    b"",
+    b"/usr/lib/x86_64-linux-gnu/libc.so.6",
+];
+const TEXTS: [&[u8]; 4] = [b"GET / HTTP/1.1\r\n", b"password=hunter2", b"\0\x01\xff", b"hello, world\n"];
+const DESCRIPTORS: [&str; 4] =
+    ["/etc/passwd", "tcp 10.1.2.3:4242->10.0.0.2:443", "pipe:[4711]", "unix ->/run/x"];
+
+/// What a world is like.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    pub hosts: u64,
+    pub rows: u64,
+    /// The wall clock is set while something is recorded.
+    pub steps: bool,
+    /// Blocks do not come in order of time.
+    pub is_unordered: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Process {
+    pid: u32,
+    parent: u32,
+    start_ns: u64,
+    parent_start_ns: u64,
+    comm: &'static str,
+    exe: &'static str,
+    uid: u32,
+    is_inside: bool,
+}
+
+impl Process {
+    fn context(&self, thread: u32, hostname: &'static str) -> Context<'static> {
+        let plain = synthetic::process(self.pid, self.parent, self.uid, self.comm, self.exe);
+        Context {
+            tid: self.pid + thread,
+            ns_pid: if self.is_inside { self.pid % 100 } else { self.pid },
+            process_start_ns: self.start_ns,
+            thread_start_ns: self.start_ns + u64::from(thread),
+            parent_start_ns: self.parent_start_ns,
+            cgroup_id: if self.is_inside { synthetic::CONTAINER_CGROUP } else { 1 },
+            pid_ns: plain.pid_ns + u32::from(self.is_inside),
+            uts: hostname.as_bytes(),
+            ..plain
+        }
+    }
+}
+
+pub const HOSTS: [&str; 3] = ["web0", "web1", "db.internal"];
+
+/// The captures of all hosts of a world.
+pub fn world(random: &mut Random, shape: Shape) -> Vec<Made> {
+    (0..shape.hosts).map(|number| host(&mut Random::new(random.next()), shape, number)).collect()
+}
+
+fn host(random: &mut Random, shape: Shape, number: u64) -> Made {
+    let hostname = HOSTS[number as usize % HOSTS.len()];
+    let mut made = Made::new();
+    made.rows_per_block = *random.of(&[7, 40, 200, 10_000]);
+    made.header.host.hostname = hostname.into();
+    made.header.host.boot_id = format!("b{number}");
+    // Hosts were booted at different times, and overlap.
+    let ahead = random.below(1_000_000) * 1_000;
+    made.clock = Clock { wall_ns: WALL + ahead, ..synthetic::clock() };
+    made.header.clock = made.clock;
+    let start = |pid: u32| BOOT - 10_000_000_000 + u64::from(pid) * 10_000_000;
+    let old = |pid, parent, comm, exe| Process {
+        pid,
+        parent,
+        start_ns: start(pid),
+        parent_start_ns: if parent == 0 { 0 } else { start(parent) },
+        comm,
+        exe,
+        uid: pid % 3 * 500,
+        is_inside: false,
+    };
+    let mut live = vec![
+        old(1, 0, "init", "/sbin/init"),
+        old(20, 1, COMMS[3], EXES[3]),
+        old(21, 20, COMMS[0], EXES[0]),
+        Process { is_inside: true, ..old(30, 1, COMMS[2], EXES[2]) },
+    ];
+    let contexts: Vec<Context<'_>> = live.iter().map(|it| it.context(0, hostname)).collect();
+    made.sides.push(synthetic::snapshot(&contexts));
+    made.sides.push(synthetic::container());
+    made.sides.push(Side::Users(vec![User { host: 0, uid: 500, name: "alice".into() }]));
+    made.sides.push(Side::Losses(vec![Loss {
+        host: 0,
+        from_ns: BOOT + 5,
+        to_ns: BOOT + 9,
+        cpu: Some(0),
+        event: None,
+        count: 3,
+        cause: "buffer full".into(),
+    }]));
+    let mut at = 0;
+    let mut next_pid = 100;
+    for _ in 0..shape.rows {
+        at += 1 + random.below(3_000_000);
+        // Two events of one time.
+        at -= u64::from(random.one_in(20));
+        if shape.steps && random.one_in(120) {
+            made.end_block();
+            made.clock.wall_ns += random.below(3_600_000_000_000);
+        }
+        row(random, &mut made, &mut live, &mut next_pid, at, hostname);
+    }
+    if shape.is_unordered {
+        made.shuffle(|bound| random.below(bound as u64) as usize)
+    }
+    made
+}
+
+/// One event of some process, and what it does to the processes.
+fn row(
+    random: &mut Random,
+    made: &mut Made,
+    live: &mut Vec<Process>,
+    next_pid: &mut u32,
+    at: u64,
+    hostname: &'static str,
+) {
+    let chosen = 1 + random.below(live.len() as u64 - 1) as usize;
+    let it = live[chosen];
+    let thread = if random.one_in(4) { 10_000 } else { 0 };
+    let mut context = it.context(thread, hostname);
+    let number = Raw::Number;
+    let failed = random.one_in(5);
+    let mut marks = Marks(0);
+    let descriptor = [&random.below(9).to_le_bytes()[..], random.of(&DESCRIPTORS).as_bytes()].concat();
+    let path = *random.of(&PATHS);
+    let text = *random.of(&TEXTS);
+    let address = [2, 0, 1, 187, 10, 1, 2, random.below(4) as u8, 0, 0, 0, 0, 0, 0, 0, 0];
+    let packet;
+    let argv = b"run\0--token=hunter2\0";
+    let (name, args): (&str, Vec<(&str, Raw<'_>)>) = match random.below(20) {
+        0 | 1 => {
+            *next_pid += 1;
+            let child = Process {
+                pid: *next_pid,
+                parent: it.pid,
+                start_ns: BOOT + at,
+                parent_start_ns: it.start_ns,
+                ..it
+            };
+            live.push(child);
+            let pid = number(child.pid.into());
+            let args = vec![("child_pid", pid), ("child_tid", pid), ("start_time", number(child.start_ns))];
+            ("sched_process_fork", args)
+        }
+        2 if live.len() > 5 => {
+            live.remove(chosen);
+            let mut orphans = live.iter_mut().filter(|other| other.parent == it.pid);
+            orphans.by_ref().for_each(|other| (other.parent, other.parent_start_ns) = (1, live_start()));
+            context = it.context(0, hostname);
+            ("sched_process_exit", vec![("exit_code", number(0)), ("process_group_exit", number(1))])
+        }
+        3 => {
+            let which = random.below(EXES.len() as u64) as usize;
+            let process = &mut live[chosen];
+            (process.comm, process.exe) = (COMMS[which], EXES[which]);
+            context = process.context(0, hostname);
+            let exe = Raw::Bytes(process.exe.as_bytes());
+            ("sched_process_exec", vec![("cmdpath", exe), ("pathname", exe), ("argv", Raw::Bytes(argv))])
+        }
+        4 => ("connect", vec![("sockfd", Raw::Bytes(&descriptor)), ("addr", Raw::Bytes(&address))]),
+        5 | 6 => {
+            if random.one_in(3) {
+                marks = Marks(Marks::TRUNCATED).cut_arg(1);
+            }
+            ("write", vec![("fd", Raw::Bytes(&descriptor)), ("buf", Raw::Bytes(text)), ("count", number(40))])
+        }
+        7 => ("close", vec![("fd", Raw::Bytes(&descriptor))]),
+        8 => ("ptrace", vec![("request", number(0)), ("pid", number(0))]),
+        9 => {
+            packet = if random.one_in(2) { question(random) } else { request(random) };
+            let length = packet.len() as u64;
+            (
+                "net_packet",
+                vec![("data", Raw::Bytes(&packet)), ("length", number(length)), ("direction", number(0))],
+            )
+        }
+        10 => {
+            let entry = [&[9, 0, 0, 0, 0, 0, 0, 0][..], &[0; 8], &[24, 0, 8], b"note\0"].concat();
+            packet = entry;
+            ("getdents64", vec![("fd", Raw::Bytes(&descriptor)), ("dirp", Raw::Bytes(&packet))])
+        }
+        11 => ("security_file_open", vec![("pathname", Raw::Bytes(path)), ("flags", number(0))]),
+        12 => ("setuid", vec![("uid", number(random.below(3) * 500))]),
+        _ => {
+            let flags = *random.of(&[0, 0x241, 0x8_0000]);
+            let at = ("dirfd", number(-100i64 as u64));
+            (
+                "openat",
+                vec![at, ("pathname", Raw::Bytes(path)), ("flags", number(flags)), ("mode", number(0o644))],
+            )
+        }
+    };
+    let ret = if failed { -(random.below(14) as i64) } else { random.below(9) as i64 };
+    made.push(&Event { at, name, context, ret, scopes: 1, marks, args: &args });
+}
+
+/// When init, which adopts, began.
+fn live_start() -> u64 {
+    BOOT - 10_000_000_000 + 10_000_000
+}
+
+/// A question to a name server, in UDP and IPv4.
+fn question(random: &mut Random) -> Vec<u8> {
+    const NAMES: [&[u8]; 2] = [b"\x07example\x03org\0", b"\x02db\x08internal\0"];
+    let name = *random.of(&NAMES);
+    let dns = [&[0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0][..], name, &[0, 1, 0, 1]].concat();
+    let udp = [&[0x9c, 0x40, 0, 53][..], &(dns.len() as u16 + 8).to_be_bytes(), &[0, 0], &dns].concat();
+    ipv4(17, &udp)
+}
+
+/// The head of an HTTP request, in TCP and IPv4.
+fn request(random: &mut Random) -> Vec<u8> {
+    const PAYLOADS: [&[u8]; 2] = [b"GET /a HTTP/1.1\r\nHost: example.org\r\n\r\n", b"no head at all"];
+    let http = *random.of(&PAYLOADS);
+    let tcp =
+        [&[0x9c, 0x40, 0x1f, 0x90, 0, 0, 0, 7, 0, 0, 0, 9, 0x50, 0x18, 4, 0, 0, 0, 0, 0][..], http].concat();
+    ipv4(6, &tcp)
+}
+
+fn ipv4(protocol: u8, payload: &[u8]) -> Vec<u8> {
+    let length = (payload.len() as u16 + 20).to_be_bytes();
+    let head = [0x45, 0, length[0], length[1], 0, 0, 0, 0, 64, protocol, 0, 0, 10, 1, 2, 3, 8, 8, 8, 8];
+    [&head[..], payload].concat()
+}
