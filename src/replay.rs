@@ -234,13 +234,14 @@ fn style(options: &Options, source: &Source, asked: &Asked) -> Style {
 fn report(stats: &Stats, seconds: f64) {
     let rate = (stats.rows_read + stats.rows_skipped) as f64 / seconds.max(1e-9);
     stderr::say(format_args!(
-        "{} matched; {} rows in {} blocks read, {} rows in {} blocks skipped; {} bytes decompressed; \
-         {seconds:.3} s, {rate:.0} events/s",
+        "{} matched; {} rows in {} blocks read, {} rows in {} blocks ({} bytes) skipped; \
+         {} bytes decompressed; {seconds:.3} s, {rate:.0} events/s",
         stats.matched,
         stats.rows_read,
         stats.blocks_read,
         stats.rows_skipped,
         stats.blocks_skipped,
+        stats.bytes_skipped,
         stats.decompressed,
     ));
 }

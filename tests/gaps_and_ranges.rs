@@ -82,7 +82,7 @@ fn a_stretch_of_time_is_asked_in_every_form() {
         assert_eq!(count, [rows.to_string()], "{range:?}");
     }
     let (_, _, stats) = told(&["replay", name(&path), "--count", "--stats", "--to", "+9.5s"]);
-    assert!(stats.contains("10 rows in 1 blocks read, 30 rows in 3 blocks skipped"), "{stats}");
+    assert!(stats.contains("10 rows in 1 blocks read, 30 rows in 3 blocks ("), "{stats}");
     let (code, _, err) = told(&["replay", name(&path), "--from", "#99"]);
     assert!(code == 2 && err.contains("there is no event 99"), "{err}");
 }

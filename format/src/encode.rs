@@ -478,7 +478,14 @@ fn statistics(b: &BlockBuilder, mut events: Vec<EventCount>) -> Statistics {
     failed.retain(|count| count.rows > 0);
     events.sort_unstable_by_key(|count| count.event);
     failed.sort_unstable_by_key(|count| count.event);
-    let mut it = Statistics { hosts: vec![b.host], events, failed: Some(failed), ..Statistics::default() };
+    let mut it = Statistics {
+        hosts: vec![b.host],
+        events,
+        failed: Some(failed),
+        has_returns_below_errors: Some(b.rets.iter().any(|ret| *ret < -4095)),
+        wall_offset_ns: Some(b.clock.wall(0)),
+        ..Statistics::default()
+    };
     let contexts = &b.contexts.rows;
     for (texts, at) in it.texts_mut().into_iter().zip(TEXTS) {
         let codes: BTreeSet<u32> = contexts.iter().filter_map(|row| row.numbers.get(at).copied()).collect();

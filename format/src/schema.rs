@@ -64,6 +64,8 @@ pub(crate) struct FileEvent {
     pub(crate) event: &'static Event,
     /// By the program's position of an argument: its position in the file.
     pub(crate) positions: Vec<Option<u8>>,
+    /// By the program's position of an argument: it is a text or a descriptor, and the file declares it as such.
+    texts: Vec<bool>,
     /// The file's argument that is entries of a directory as the kernel laid them out.
     pub(crate) kernel_entries: Option<(u8, Layout)>,
 }
@@ -73,7 +75,8 @@ impl Schema {
     pub fn current() -> Schema {
         let own = |event: &'static Event| {
             let positions = (0..event.args.len()).map(|at| Some(at as u8)).collect();
-            (event.id.0, Arc::new(FileEvent { event, positions, kernel_entries: None }))
+            let texts = event.args.iter().map(|arg| matches!(arg.kind, ArgKind::Str | ArgKind::Fd)).collect();
+            (event.id.0, Arc::new(FileEvent { event, positions, texts, kernel_entries: None }))
         };
         Schema { by_file_id: catalogue::events().filter(|event| !event.is_derived()).map(own).collect() }
     }
@@ -100,7 +103,15 @@ impl Schema {
             };
             let lifted = event.args.iter().find(is_lifted).and_then(position);
             let kernel_entries = lifted.zip(Layout::of(event.name, false));
-            by_file_id.insert(file.id, Arc::new(FileEvent { event, positions, kernel_entries }));
+            let is_text = |arg: &Arg| match arg.kind {
+                ArgKind::Str | ArgKind::Fd => {
+                    let word = if arg.kind == ArgKind::Fd { "fd" } else { "str" };
+                    file.args.iter().any(|a| a.name == arg.name && a.kind == word)
+                }
+                _ => false,
+            };
+            let texts = event.args.iter().map(is_text).collect();
+            by_file_id.insert(file.id, Arc::new(FileEvent { event, positions, texts, kernel_entries }));
         }
         Ok(Schema { by_file_id })
     }
@@ -113,6 +124,15 @@ impl Schema {
     /// declaration made from the file's.
     pub fn event(&self, id: EventId) -> Option<&'static Event> {
         catalogue::by_id(id).or_else(|| self.events().find(|event| event.id == id))
+    }
+
+    /// Whether this argument of an event is a text or a descriptor for the program and in the file: then the statistics of
+    /// blocks have its texts.
+    pub fn has_texts(&self, id: EventId, position: usize) -> bool {
+        let of = |file: &&Arc<FileEvent>| file.event.id == id;
+        let direct = self.by_file_id.get(&id.0).filter(of);
+        let file = direct.or_else(|| self.by_file_id.values().find(of));
+        file.and_then(|file| file.texts.get(position)).copied().unwrap_or(false)
     }
 
     /// All events that the file declares, by the file's order of ids.

@@ -148,6 +148,15 @@ fn write(blocks: &[BlockInfo]) -> Result<rkyv::util::AlignedVec> {
     table.integers("failed", all().map(|it| it.failed.as_ref().map_or(0, |failed| failed.len() as u64 + 1)));
     table.integers("failed_id", failed().map(|count| count.event.0.into()));
     table.integers("failed_rows", failed().map(|count| count.rows.into()));
+    // One more than it is: 0 where it is not known, as in files without these columns.
+    table.integers(
+        "returns_below_errors",
+        all().map(|it| it.has_returns_below_errors.map_or(0, |is| u64::from(is) + 1)),
+    );
+    table.integers(
+        "wall_offset_ns",
+        all().map(|it| it.wall_offset_ns.map_or(0, |offset| offset.wrapping_add(1))),
+    );
 
     // Texts are kept once a segment.
     let mut texts: Vec<&Arc<[u8]>> =
@@ -280,6 +289,11 @@ pub(crate) fn read(
     for ((block, events), failed) in blocks.iter_mut().zip(events).zip(failed) {
         block.statistics.events = events.unwrap_or_default();
         block.statistics.failed = failed;
+    }
+    let (below, offsets) = (numbers("returns_below_errors")?, numbers("wall_offset_ns")?);
+    for ((block, below), offset) in blocks.iter_mut().zip(below).zip(offsets) {
+        block.statistics.has_returns_below_errors = (below != 0).then_some(below > 1);
+        block.statistics.wall_offset_ns = offset.checked_sub(1);
     }
 
     let count = table.integers("texts", 1)?.first().copied().unwrap_or_default();

@@ -23,6 +23,10 @@ pub struct Statistics {
     pub events: Vec<EventCount>,
     /// Rows whose return value is an error, -4095 to -1, of each event that has such. `None`: not known.
     pub failed: Option<Vec<EventCount>>,
+    /// Whether any return value is below -4095, as hardly any is. `None`: not known.
+    pub has_returns_below_errors: Option<bool>,
+    /// What is added, wrapping, to a time of the boot clock for the wall clock. `None`: not known, or not the same for all.
+    pub wall_offset_ns: Option<u64>,
     /// Distinct command names.
     pub comms: Texts,
     /// Distinct paths of executables.
@@ -206,6 +210,9 @@ impl Statistics {
             (Some(own), Some(others)) => add_counts(own, others),
             (own, _) => *own = None,
         }
+        self.has_returns_below_errors =
+            self.has_returns_below_errors.zip(other.has_returns_below_errors).map(|(own, other)| own | other);
+        self.wall_offset_ns = self.wall_offset_ns.filter(|own| other.wall_offset_ns == Some(*own));
         self.comms.add(&other.comms);
         self.exes.add(&other.exes);
         self.utses.add(&other.utses);
@@ -230,6 +237,14 @@ impl Statistics {
         }
         if self.failed.is_some() && self.failed != actual.failed {
             return Some("the index says otherwise how many calls failed");
+        }
+        if self.has_returns_below_errors.is_some()
+            && self.has_returns_below_errors != actual.has_returns_below_errors
+        {
+            return Some("the index says otherwise which return values it has");
+        }
+        if self.wall_offset_ns.is_some() && self.wall_offset_ns != actual.wall_offset_ns {
+            return Some("the index says that it has another wall clock");
         }
         let lists = [
             "the index lists other commands than it has",

@@ -11,7 +11,7 @@
 //! points   0           3             where offsets differ by more than a tolerance
 //! ```
 
-use format::{Capture, Clock, Scratch};
+use format::{BlockInfo, Capture, Clock, Scratch};
 
 /// Offsets that differ by less are taken for one.
 pub(crate) const TOLERANCE_NS: u64 = 1_000_000;
@@ -46,10 +46,19 @@ impl WallClock {
     /// Asks the blocks of a host. A damaged block has no say.
     pub fn of(capture: &Capture, host: u16) -> WallClock {
         let blocks = capture.blocks().iter().enumerate();
-        let mut blocks: Vec<(u64, usize)> = blocks
-            .filter(|(_, info)| info.host() == host && info.statistics.rows > 0)
-            .map(|(block, info)| (info.statistics.first_ns, block))
-            .collect();
+        let of_host = blocks.filter(|(_, info)| info.host() == host && info.statistics.rows > 0);
+        let mut blocks = Vec::new();
+        let mut offsets = Vec::new();
+        for (block, BlockInfo { statistics, .. }) in of_host {
+            blocks.push((statistics.first_ns, block));
+            offsets.extend(statistics.wall_offset_ns.map(|offset| (statistics.first_ns, offset)));
+        }
+        if offsets.len() == blocks.len() && !offsets.is_empty() {
+            offsets.sort_unstable();
+            offsets.dedup_by_key(|(_, offset)| *offset);
+            return WallClock::new(offsets);
+        }
+        // Files whose index does not say it.
         blocks.sort_unstable();
         let mut scratch = Scratch::new();
         let ask = |block: usize| capture.block(block, &mut scratch).ok().map(|block| offset(block.clock()));

@@ -64,6 +64,11 @@ impl Containers {
         self.by_cgroup.get(&cgroup_id)
     }
 
+    /// Cgroup ids and their containers, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, &Container)> {
+        self.by_cgroup.iter().map(|(cgroup_id, container)| (*cgroup_id, container))
+    }
+
     pub fn is_empty(&self) -> bool {
         self.by_cgroup.is_empty()
     }

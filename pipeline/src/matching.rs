@@ -116,13 +116,9 @@ impl<'p> Matcher<'p> {
         self.recorded
     }
 
-    /// Scopes that rows of this event can match or lead to something that does.
-    pub fn wants(&self, event: &Event) -> u64 {
-        if self.recorded {
-            u64::MAX
-        } else {
-            self.plan.stored_event_mask(event.id) | self.rules.needed(event)
-        }
+    /// Scopes that want something derived from rows of this event.
+    pub(crate) fn needed(&self, event: &Event) -> u64 {
+        self.rules.needed(event)
     }
 
     /// Whether something is wanted that is read from streams of packets.

@@ -1,72 +1,147 @@
-//! Which blocks a question can skip: what the index knows of them is enough to say that nothing in them matches.
+//! Which blocks a question can skip: their statistics are enough to say that nothing in them matches.
 
-use format::{Numbers, Statistics};
-use scopes::summary::{NumberOf, TextOf};
+use std::sync::Arc;
 
+use events::EventId;
+use format::Statistics;
+use scopes::pruning::{Ancestry, NumberOf, Returned, TextOf};
+use scopes::{ContainerFacts, Recording};
+
+use crate::clock::TOLERANCE_NS;
 use crate::matching::Matcher;
-use crate::source::File;
+use crate::source::{File, Host};
 
 /// Judges the blocks of one file.
-#[derive(Debug)]
-pub struct Selector<'a> {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pruning<'a> {
     matcher: &'a Matcher<'a>,
     file: &'a File,
-    texts: Vec<TextOf>,
-    numbers: Vec<NumberOf>,
 }
 
-const TEXTS: [TextOf; 3] = [TextOf::Comm, TextOf::Exe, TextOf::Uts];
-const NUMBERS: [NumberOf; 6] =
-    [NumberOf::Pid, NumberOf::Tid, NumberOf::Ppid, NumberOf::Uid, NumberOf::MntNs, NumberOf::PidNs];
-
-impl<'a> Selector<'a> {
-    pub fn new(matcher: &'a Matcher<'a>, file: &'a File) -> Selector<'a> {
-        let plan = matcher.plan();
-        // Recorded masks are the file's: its contexts say nothing of them.
-        let asked = !matcher.is_recorded();
-        let texts = TEXTS.into_iter().filter(|of| asked && plan.asks_text(*of));
-        let numbers = NUMBERS.into_iter().filter(|of| asked && plan.asks_number(*of));
-        Selector { matcher, file, texts: texts.collect(), numbers: numbers.collect() }
+impl<'a> Pruning<'a> {
+    pub fn new(matcher: &'a Matcher<'a>, file: &'a File) -> Pruning<'a> {
+        Pruning { matcher, file }
     }
 
-    /// Whether any row of the block may match; `false` is certain.
-    pub fn may_match(&self, info: &Statistics) -> bool {
+    /// Whether any row may match; `false` is certain.
+    pub fn may_match(&self, statistics: &Statistics, ancestry: Ancestry) -> bool {
         let schema = self.file.capture.schema();
-        let wants = |count: &format::EventCount| match schema.event(count.event) {
-            Some(event) => self.matcher.wants(event),
-            None => u64::MAX,
-        };
-        let mut scopes = info.events.iter().fold(0, |all, count| all | wants(count));
+        // Recorded masks are the file's: contexts and arguments say nothing of them.
+        if self.matcher.is_recorded() {
+            return true;
+        }
+        let Some(rows) = self.rows(statistics) else { return true };
         let plan = self.matcher.plan();
-        for of in &self.texts {
-            let texts = match of {
-                TextOf::Comm => &info.comms,
-                TextOf::Exe => &info.exes,
-                TextOf::Uts => &info.utses,
-            };
-            if let (Some(texts), true) = (texts.exact(), scopes != 0) {
-                scopes &= texts.iter().fold(0, |mask, text| mask | plan.may_text(*of, text));
+        let contexts = plan.may_match_contexts(&rows, ancestry);
+        statistics.events.iter().any(|count| match schema.event(count.event) {
+            Some(event) => {
+                let visible = plan.stored_event_mask(event.id) & contexts;
+                self.matcher.needed(event) & contexts != 0
+                    || (visible != 0 && visible & plan.may_match_event(event.id, &rows, ancestry) != 0)
+            }
+            None => true,
+        })
+    }
+
+    /// `None` where rows are of several hosts, or of one that the file does not declare.
+    fn rows(&self, statistics: &'a Statistics) -> Option<Rows<'a>> {
+        let [number] = statistics.hosts.as_slice() else { return None };
+        let host = self.file.host(*number)?;
+        Some(Rows { statistics, file: self.file, number: *number, host })
+    }
+}
+
+/// What is known of rows of one host.
+struct Rows<'a> {
+    statistics: &'a Statistics,
+    file: &'a File,
+    number: u16,
+    host: &'a Host,
+}
+
+impl Rows<'_> {
+    fn numbers(&self, of: NumberOf) -> &format::Numbers {
+        let it = self.statistics;
+        match of {
+            NumberOf::Pid => &it.pids,
+            NumberOf::Tid => &it.tids,
+            NumberOf::Ppid => &it.ppids,
+            NumberOf::Uid => &it.uids,
+            NumberOf::MntNs => &it.mnt_nss,
+            NumberOf::PidNs => &it.pid_nss,
+            NumberOf::Cgroup => &it.cgroups,
+        }
+    }
+}
+
+impl scopes::pruning::Statistics for Rows<'_> {
+    fn texts(&self, of: TextOf) -> Option<&[Arc<[u8]>]> {
+        let texts = match of {
+            TextOf::Comm => &self.statistics.comms,
+            TextOf::Exe => &self.statistics.exes,
+            TextOf::Uts => &self.statistics.utses,
+        };
+        texts.exact()
+    }
+
+    fn listed(&self, of: NumberOf) -> Option<&[u64]> {
+        self.numbers(of).exact()
+    }
+
+    fn may_overlap(&self, of: NumberOf, low: u64, high: u64) -> bool {
+        let numbers = self.numbers(of);
+        if low == high { numbers.may_contain(low) } else { numbers.may_overlap(low, high) }
+    }
+
+    fn each_container(&self, see: &mut dyn FnMut(Option<&ContainerFacts<'_>>)) {
+        let (cgroups, containers) = (&self.statistics.cgroups, &self.host.containers);
+        for (cgroup, container) in containers.iter() {
+            if cgroups.may_contain(cgroup) {
+                see(Some(&container.facts()));
             }
         }
-        for of in &self.numbers {
-            let lists: &[&Numbers] = match of {
-                NumberOf::Pid => &[&info.pids, &info.tids],
-                NumberOf::Tid => &[&info.tids],
-                NumberOf::Ppid => &[&info.ppids],
-                NumberOf::Uid => &[&info.uids],
-                NumberOf::MntNs => &[&info.mnt_nss],
-                NumberOf::PidNs => &[&info.pid_nss],
-            };
-            if scopes != 0 {
-                let mask = |numbers: &&Numbers| match numbers {
-                    Numbers::Exact(all) => {
-                        all.iter().fold(0, |mask, number| mask | plan.may_number(*of, *number))
-                    }
-                    _ => u64::MAX,
-                };
-                scopes &= lists.iter().map(mask).fold(0, |all, mask| all | mask);
-            }
+        let is_container = |cgroup: &u64| containers.get(*cgroup).is_some();
+        if !cgroups.exact().is_some_and(|all| all.iter().all(is_container)) {
+            see(None);
         }
-        scopes != 0
+    }
+
+    fn recording(&self) -> Recording {
+        self.host.recording
+    }
+
+    fn boot_ns(&self) -> (u64, u64) {
+        (self.statistics.first_ns, self.statistics.last_ns)
+    }
+
+    fn wall_ns(&self) -> (u64, u64) {
+        let clock = self.file.clock(self.number);
+        let (first, last) = (clock.wall(self.statistics.first_ns), clock.wall(self.statistics.last_ns));
+        // Each block has its own clock, which is that of the file nearly.
+        ((first as u64).saturating_sub(TOLERANCE_NS), (last as u64).saturating_add(TOLERANCE_NS))
+    }
+
+    fn returned(&self, event: EventId) -> Returned {
+        let Some(failed) = self.statistics.failed_of(event) else { return Returned::ANY };
+        let successes = failed < self.statistics.rows_of(event);
+        let below_errors = successes && self.statistics.has_returns_below_errors != Some(false);
+        // What is below errors counts as a success here, and cannot be told from others.
+        Returned { errors: failed > 0, successes, below_errors }
+    }
+
+    fn may_have_part(
+        &self,
+        event: EventId,
+        position: usize,
+        part: &[u8],
+        at_start: bool,
+        at_end: bool,
+    ) -> bool {
+        !self.file.capture.schema().has_texts(event, position)
+            || self
+                .statistics
+                .argument_texts
+                .as_ref()
+                .is_none_or(|texts| texts.may_contain_part(part, at_start, at_end))
     }
 }

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use format::BlockInfo;
+use scopes::pruning::Ancestry;
 
 use crate::batch::Batch;
 use crate::clock::TOLERANCE_NS;
 use crate::gap::Gap;
 use crate::matching::Matcher;
 use crate::order::{Order, PIECE_ROWS};
-use crate::pruning::Selector;
+use crate::pruning::Pruning;
 use crate::schedule::{self, Work};
 use crate::sink::{Nothing, Projection, Sink};
 use crate::source::{BlockRef, File, Source};
@@ -49,8 +50,9 @@ pub struct Stats {
     pub blocks_skipped: u64,
     /// Rows of the blocks that were read.
     pub rows_read: u64,
-    /// Rows of the blocks that were not.
+    /// Rows of the blocks that were not, and bytes that these take in the file.
     pub rows_skipped: u64,
+    pub bytes_skipped: u64,
     /// Bytes that came out of decompression.
     pub decompressed: u64,
     /// Blocks that could not be read.
@@ -64,6 +66,7 @@ impl Stats {
         self.blocks_skipped += more.blocks_skipped;
         self.rows_read += more.rows_read;
         self.rows_skipped += more.rows_skipped;
+        self.bytes_skipped += more.bytes_skipped;
         self.decompressed += more.decompressed;
         more.gaps.into_iter().for_each(|gap| self.gap(gap));
     }
@@ -157,22 +160,24 @@ impl<'a> Question<'a> {
         let mut stats = Stats::default();
         let mut chosen = Vec::new();
         let files = self.source.files().iter().zip(&self.matchers);
-        let selectors: Vec<Vec<_>> = files
+        let pruning: Vec<Vec<_>> = files
             .map(|(file, matcher)| {
                 let hosts = (0u16..).zip(&file.hosts);
-                hosts.map(|(host, _)| Selector::new(matcher.of_host(host), file)).collect()
+                hosts.map(|(host, _)| Pruning::new(matcher.of_host(host), file)).collect()
             })
             .collect();
-        let selector = |file: usize, host: u16| selectors.get(file)?.get(usize::from(host));
+        let of_host = |file: usize, host: u16| pruning.get(file)?.get(usize::from(host));
         for block in self.source.blocks() {
             let Some(info) = self.source.info(*block) else { continue };
             let may_match = self.is_in_range(*block, info)
-                && selector(block.file, info.host()).is_some_and(|it| it.may_match(&info.statistics));
+                && of_host(block.file, info.host())
+                    .is_some_and(|it| it.may_match(&info.statistics, Ancestry::Unknown));
             if may_match {
                 chosen.push(*block);
             } else {
                 stats.blocks_skipped += 1;
                 stats.rows_skipped += info.statistics.rows;
+                stats.bytes_skipped += info.bytes;
             }
         }
         (chosen, stats)

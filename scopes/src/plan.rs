@@ -76,20 +76,20 @@ struct EventWords {
 
 /// What is asked of one event alone.
 #[derive(Debug, Default)]
-struct Detail {
+pub(crate) struct Detail {
     has_args: u64,
-    args: Vec<ArgKey>,
+    pub args: Vec<ArgKey>,
     positions: Vec<usize>,
-    ret: Option<Numbers>,
-    has_context: u64,
-    context: ContextKeys,
+    pub ret: Option<Numbers>,
+    pub has_context: u64,
+    pub context: ContextKeys,
     has_row: u64,
-    row: Vec<RowKey>,
+    pub row: Vec<RowKey>,
 }
 
 /// A key that each row is asked.
 #[derive(Debug)]
-enum RowKey {
+pub(crate) enum RowKey {
     Number(Field, Numbers),
     /// Any of these bits.
     Mark(u32, FlagKey),
@@ -236,13 +236,9 @@ impl Plan {
             .unwrap_or(EventWords { asked: self.unknown, stored: self.unknown, ..EventWords::default() })
     }
 
-    fn detail(&self, event: EventId) -> Option<&Detail> {
+    pub(crate) fn detail(&self, event: EventId) -> Option<&Detail> {
         let at = usize::try_from(self.words(event).detail).ok()?.checked_sub(1)?;
         self.details.get(at)
-    }
-
-    pub(crate) fn context_keys(&self) -> &ContextKeys {
-        &self.context
     }
 
     /// All scopes of the plan.

@@ -65,6 +65,8 @@ impl Block {
             hosts: vec![self.host()],
             events,
             failed: Some(failed),
+            has_returns_below_errors: Some(self.rets()?.iter().any(|ret| *ret < -4095)),
+            wall_offset_ns: Some(self.clock().wall(0)),
             comms: texts(|context| Arc::from(context.comm)),
             exes: texts(|context| Arc::from(context.exe)),
             utses: texts(|context| Arc::from(context.uts)),

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use events::show::{self, Out, Text};
-use events::{ArgKind, Event, Raw};
+use events::{ArgKind, Event, Names, Raw};
 
 use crate::batch::Strings;
 use crate::filter::{Filter, Value};
@@ -30,7 +30,7 @@ pub(crate) struct ArgKey {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Shape {
+pub(crate) enum Shape {
     /// A number whose sign the kind says; texts are compared with its names.
     Number {
         signed: bool,
@@ -70,6 +70,27 @@ impl ArgKey {
             texts,
             listed,
         })
+    }
+
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    pub fn gate(&self) -> Gate {
+        self.gate
+    }
+
+    pub fn numbers(&self) -> &Intervals {
+        &self.numbers
+    }
+
+    pub fn texts(&self) -> &Texts {
+        &self.texts
+    }
+
+    /// The names that its numbers have.
+    pub fn names(&self) -> Names {
+        self.event.args.get(self.position).map_or(Names::None, |arg| arg.names)
     }
 
     pub fn mask(&self, raw: Raw<'_>) -> u64 {

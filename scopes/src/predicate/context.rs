@@ -114,7 +114,7 @@ pub(crate) fn text<'a>(field: Field, subject: &Subject<'a>) -> Option<&'a [u8]> 
     }
 }
 
-fn tree_mask(gate: Gate, lineage: LineageBits) -> u64 {
+pub(crate) fn tree_mask(gate: Gate, lineage: LineageBits) -> u64 {
     (lineage.tree | (gate.default & !lineage.named)) | !gate.used
 }
 

@@ -86,15 +86,6 @@ impl Ids {
         self.field
     }
 
-    /// Scopes that a process or thread with this number may pass, whatever its start.
-    pub fn may(&self, number: u64) -> u64 {
-        let mut words = self.numbers.words(number.into());
-        words.add(self.threads.words(number.into()));
-        words.add(self.beyond_numbers());
-        // What excludes a process need not exclude all of its threads, nor all processes that had its number.
-        self.gate.close(Words { not: 0, ..words })
-    }
-
     pub fn gate(&self) -> Gate {
         self.gate
     }
@@ -119,11 +110,8 @@ impl Ids {
         self.pins.values().fold(0, |all, words| all | words.equal)
     }
 
-    /// Scopes whose answer depends on more than the number itself.
-    fn beyond_numbers(&self) -> Words {
-        self.pins.values().fold(self.new, |mut all, words| {
-            all.add(*words);
-            all
-        })
+    /// The numbers of those that are told apart by their start, in no order.
+    pub fn pins(&self) -> impl Iterator<Item = (u32, Words)> {
+        self.pins.iter().map(|((id, _), words)| (*id, *words))
     }
 }

@@ -48,7 +48,7 @@ impl Intervals {
     }
 
     /// Each interval: its first number and its words, rising.
-    pub fn iter(&self) -> impl Iterator<Item = (i128, Words)> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (i128, Words)> {
         self.starts.iter().copied().zip(self.words.iter().copied())
     }
 }

@@ -76,6 +76,16 @@ impl Texts {
         words.fold(0, |all, words| all | words.equal)
     }
 
+    /// How many texts and patterns there are.
+    pub fn len(&self) -> usize {
+        self.exact.len() + self.wild.all().len()
+    }
+
+    /// The texts that are named exactly and their words, in no order.
+    pub fn exact(&self) -> impl Iterator<Item = (&[u8], Words)> {
+        self.exact.iter().map(|(text, words)| (&**text, *words))
+    }
+
     pub fn is_empty(&self) -> bool {
         self.exact.is_empty() && self.wild.all().is_empty()
     }
