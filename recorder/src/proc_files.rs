@@ -56,6 +56,8 @@ pub(crate) struct Stat {
     pub ppid: u32,
     /// Since boot, cut to clock ticks.
     pub start_ns: u64,
+    /// Where the arguments are in its memory: another place after each exec. 0 when that is not to be seen.
+    pub arguments_at: u64,
 }
 
 impl Stat {
@@ -66,10 +68,12 @@ impl Stat {
         let comm = text.get(open + 1..close)?.to_vec();
         let rest = std::str::from_utf8(text.get(close + 1..)?).ok()?;
         let mut fields = rest.split_ascii_whitespace();
-        // Counted as proc(5) does: state is 3, ppid 4, starttime 22.
+        // Counted as proc(5) does: state is 3, ppid 4, starttime 22, arg_start 48.
         let ppid = fields.nth(1)?.parse().ok()?;
         let ticks: u64 = fields.nth(17)?.parse().ok()?;
-        Some(Stat { comm, ppid, start_ns: ticks.saturating_mul(crate::snapshot::tick_ns()) })
+        let arguments_at = fields.nth(25).and_then(|field| field.parse().ok()).unwrap_or_default();
+        let start_ns = ticks.saturating_mul(crate::snapshot::tick_ns());
+        Some(Stat { comm, ppid, start_ns, arguments_at })
     }
 }
 
@@ -150,8 +154,10 @@ mod tests {
         };
         for comm in ["ls", "a b", ") S 1 (", "(sd-pam)", ""] {
             let stat = Stat::parse(&line(comm)).unwrap();
-            assert_eq!(stat, Stat { comm: comm.into(), ppid: 3, start_ns: 420 * tick });
+            assert_eq!(stat, Stat { comm: comm.into(), ppid: 3, start_ns: 420 * tick, arguments_at: 0 });
         }
+        let of_self = std::fs::read("/proc/self/stat").unwrap();
+        assert!(Stat::parse(&of_self).unwrap().arguments_at > 0);
         assert_eq!(Stat::parse(b""), None);
         assert_eq!(Stat::parse(b"7 )ls( S"), None);
         assert_eq!(Stat::parse(b"7 (ls) S 3"), None);

@@ -1,7 +1,8 @@
 //! The processes that are there when a recording begins, read from /proc.
 //!
 //! Taken twice: once while the kernel side is still loading (that is the slow pass), and once when it is attached,
-//! re-reading only what is new or has changed since. What begins after that second pass has its fork event, so no
+//! re-reading what may have changed since: of a process that has not executed anything, its arguments and its program are
+//! as they were. What begins after that second pass has its fork event, so no
 //! process is missed; one that both say is the same process.
 //!
 //! **Start times.** The kernel keeps a start in nanoseconds since boot and sends that with every event; /proc shows the
@@ -9,7 +10,13 @@
 //! equals an event's start when both are cut to ticks ([`same_start`]). Two processes of one pid cannot begin in one
 //! tick: the pid numbers would have to go round in 10 ms.
 
-use std::{collections::BTreeMap, io, os::fd::AsFd, path::Path};
+use std::{
+    collections::BTreeMap,
+    io,
+    os::fd::AsFd,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
@@ -19,6 +26,8 @@ use crate::proc_files::{self, Stat};
 const FD_BOUND: usize = 1024;
 /// Descriptors of all processes together.
 const ALL_FDS_BOUND: usize = 262_144;
+/// How long descriptors are read again in the second pass, while events wait in the kernel's buffers already.
+const FDS_AGAIN: Duration = Duration::from_millis(200);
 
 /// One process at the time of the snapshot.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -47,6 +56,8 @@ pub struct ProcessState {
     pub exe: Vec<u8>,
     /// Each argument followed by a NUL.
     pub argv: Vec<u8>,
+    /// Where they are in its memory, by which an exec is seen.
+    arguments_at: u64,
     /// What each open descriptor stands for: a path, or `socket:[INODE]` and its like.
     pub fds: Vec<(i32, Vec<u8>)>,
 }
@@ -56,6 +67,8 @@ pub struct ProcessState {
 pub struct Snapshot {
     processes: BTreeMap<u32, ProcessState>,
     fds: usize,
+    /// When descriptors are no longer read again.
+    fds_until: Option<Instant>,
 }
 
 impl Snapshot {
@@ -71,6 +84,7 @@ impl Snapshot {
         let dir = openat(CWD, proc, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         let mut buffer = Vec::new();
         let mut seen = BTreeMap::new();
+        self.fds_until = Instant::now().checked_add(FDS_AGAIN);
         for pid in proc_files::numbers(&dir)? {
             // A process may end at any moment between two reads: then it is simply not there.
             let Some(process) = self.process(&dir, pid, &mut buffer) else { continue };
@@ -92,18 +106,27 @@ impl Snapshot {
     fn process(&mut self, proc: &impl AsFd, pid: u32, buffer: &mut Vec<u8>) -> Option<ProcessState> {
         let dir = proc_files::directory(proc, pid.to_string().as_str())?;
         let stat = Stat::parse(proc_files::read(&dir, "stat", buffer)?)?;
-        if let Some(known) = self.processes.remove(&pid) {
-            if known.start_ns == stat.start_ns && known.comm == stat.comm && known.ppid == stat.ppid {
-                return Some(known);
+        let known = self.processes.remove(&pid).filter(|known| known.start_ns == stat.start_ns);
+        self.fds = self.fds.saturating_sub(known.as_ref().map_or(0, |known| known.fds.len()));
+        let (ran, old_fds) = match known {
+            Some(ProcessState { exe, argv, fds, arguments_at, .. }) => {
+                let is_same = arguments_at == stat.arguments_at;
+                (is_same.then_some((exe, argv)), Some(fds))
             }
-            self.fds = self.fds.saturating_sub(known.fds.len());
-        }
+            None => (None, None),
+        };
         let status = proc_files::read(&dir, "status", buffer).map(proc_files::Status::parse)?;
         let cgroup =
             proc_files::read(&dir, "cgroup", buffer).and_then(proc_files::unified).unwrap_or_default();
-        let argv = proc_files::read(&dir, "cmdline", buffer).map(<[u8]>::to_vec).unwrap_or_default();
-        let room = FD_BOUND.min(ALL_FDS_BOUND - self.fds.min(ALL_FDS_BOUND));
-        let fds = proc_files::descriptors(&dir, room);
+        let (exe, argv) = ran.unwrap_or_else(|| {
+            let argv = proc_files::read(&dir, "cmdline", buffer).map(<[u8]>::to_vec);
+            (proc_files::executable(&dir), argv.unwrap_or_default())
+        });
+        let is_in_time = self.fds_until.is_none_or(|until| Instant::now() < until);
+        let fds = old_fds.filter(|_| !is_in_time).unwrap_or_else(|| {
+            let room = FD_BOUND.min(ALL_FDS_BOUND - self.fds.min(ALL_FDS_BOUND));
+            proc_files::descriptors(&dir, room)
+        });
         self.fds += fds.len();
         Some(ProcessState {
             pid,
@@ -119,8 +142,9 @@ impl Snapshot {
             user_ns: proc_files::namespace(&dir, "ns/user"),
             cgroup,
             comm: stat.comm,
-            exe: proc_files::executable(&dir),
+            exe,
             argv,
+            arguments_at: stat.arguments_at,
             fds,
         })
     }
@@ -167,6 +191,36 @@ mod tests {
         child.wait().unwrap();
         snapshot.refresh(Path::new("/proc")).unwrap();
         assert!(snapshot.processes().all(|p| p.pid != child.id()));
+    }
+
+    #[test]
+    fn a_refresh_sees_what_a_process_has_opened_and_run_since() {
+        use std::{
+            io::{BufRead as _, BufReader, Write as _},
+            process::{Command, Stdio},
+        };
+        // A shell that tells when it has come so far, and waits to be told to go on. It keeps its name when it executes itself.
+        let script = "echo 1; read l; exec 9</etc/passwd; echo 2; read l; exec sh -c 'echo 3; read l' other";
+        let mut child = Command::new("sh")
+            .args(["-c", script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut told = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut go_on = child.stdin.take().unwrap();
+        let mut snapshot = Snapshot::default();
+        let mut seen = Vec::new();
+        for step in ["1", "2", "3"] {
+            assert_eq!(told.next().unwrap().unwrap(), step);
+            snapshot.refresh(Path::new("/proc")).unwrap();
+            let state = snapshot.processes().find(|p| p.pid == child.id()).cloned().unwrap();
+            let has_file = state.fds.iter().any(|(fd, file)| *fd == 9 && file == b"/etc/passwd");
+            seen.push((has_file, state.argv.ends_with(b"\0other\0")));
+            go_on.write_all(b"\n").unwrap();
+        }
+        assert_eq!(seen, [(false, false), (true, false), (true, true)]);
+        child.wait().unwrap();
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Each CPU that is online has a buffer, and those that have none are counted; what it all takes is told.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use libtest_mimic::Failed;
@@ -8,12 +8,16 @@ use libtest_mimic::Failed;
 use crate::Test;
 use crate::host::{TRACER, count, ensure, info, path, record, same, scratch};
 use crate::losses::{FLOODED, flood, losses};
+use crate::workload::{name_of, own_program};
 
 pub const TESTS: &[Test] = &[
     ("a_cpu_without_a_buffer_costs_events_that_are_counted", without_buffer),
     ("every_cpu_that_is_online_is_recorded", online),
     ("the_memory_of_a_recording_is_told_at_its_start_and_in_the_capture", told),
 ];
+
+/// Where a CPU can be taken away.
+pub const HOTPLUG: &[Test] = &[("a_cpu_that_goes_and_comes_back_is_recorded", hotplug)];
 
 fn online_cpus() -> Result<usize, Failed> {
     let text = std::fs::read_to_string("/sys/devices/system/cpu/online")?;
@@ -86,4 +90,35 @@ fn told() -> Result<(), Failed> {
     )?;
     let bound = number("bound_bytes") as f64 / 1_048_576.0;
     ensure(said.contains(&format!("at most {bound:.1} MiB")), || format!("{memory:#}: {said}"))
+}
+
+/// The last CPU that can be taken away.
+fn switch() -> Option<(usize, PathBuf)> {
+    let last = online_cpus().ok()?.checked_sub(1)?;
+    let switch = PathBuf::from(format!("/sys/devices/system/cpu/cpu{last}/online"));
+    switch.exists().then_some((last, switch))
+}
+
+pub fn hotplug_obstacle() -> Option<String> {
+    switch().is_none().then(|| "no CPU of this host can be taken away".to_owned())
+}
+
+/// A CPU goes offline and comes back while it is recorded: before, meanwhile and afterwards nothing is missing.
+fn hotplug() -> Result<(), Failed> {
+    let Some((cpu, switch)) = switch() else { return Ok(()) };
+    let dir = scratch()?;
+    let program = own_program(dir.path(), "true")?;
+    let (program, switch) = (path(&program)?, path(&switch)?);
+    let script = format!(
+        "taskset -c {cpu} {program}; echo 0 > {switch}; {program}; sleep 0.2; echo 1 > {switch}; sleep 0.2; \
+         taskset -c {cpu} {program}"
+    );
+    let recorded = record(dir.path(), &[], &["sh", "-c", &script]);
+    // Whatever came of it, the host has its CPU again.
+    std::fs::write(switch, "1")?;
+    let file = recorded?;
+    let comm = format!("comm={}", name_of(Path::new(program)));
+    same("execs", count(&file, &["-f", "event=sched_process_exec", "-f", &comm])?, 3)?;
+    same("exits", count(&file, &["-f", "event=sched_process_exit", "-f", &comm])?, 3)?;
+    same("complete", info(&file)?["complete"].as_bool(), Some(true))
 }

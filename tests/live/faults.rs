@@ -13,7 +13,6 @@ use crate::host::{TRACER, count, ensure, info, path, same, scratch, tracer, wait
 use crate::workload::Loop;
 
 pub const TESTS: &[Test] = &[
-    ("a_recorder_that_is_killed_at_any_moment_leaves_what_it_had_written", killed),
     ("a_reader_that_is_too_slow_costs_events_that_are_counted", slow_reader),
     ("two_recorders_record_side_by_side", two_recorders),
     ("ten_thousand_threads_are_each_known", many_threads),
@@ -22,9 +21,6 @@ pub const TESTS: &[Test] = &[
 
 /// The flag by which this program becomes one with many threads.
 pub const THREADS: &str = "--ten-thousand-threads";
-
-/// Rounds of the test that kills; `TRACER_KILL_ROUNDS=1000` for the long one.
-const KILL_ROUNDS: u32 = 50;
 
 /// Starts threads that each make one call of their own.
 pub fn threads() {
@@ -39,40 +35,6 @@ pub fn threads() {
     for thread in started {
         let _ = thread.join();
     }
-}
-
-fn killed() -> Result<(), Failed> {
-    let rounds = std::env::var("TRACER_KILL_ROUNDS").ok().and_then(|rounds| rounds.parse().ok());
-    let dir = scratch()?;
-    let work = Loop::start(dir.path(), "find", "/usr/share/doc -xdev", "")?;
-    for round in 0..rounds.unwrap_or(KILL_ROUNDS) {
-        let file = dir.path().join(format!("{round}.trz"));
-        let mut recorder =
-            Command::new(TRACER).args(["record", "-o", path(&file)?]).stderr(Stdio::null()).spawn()?;
-        wait_for(&file)?;
-        // Spread over two seconds, so that blocks are filled, encoded and written at the moment.
-        std::thread::sleep(Duration::from_millis(u64::from(round) * 7919 % 2000));
-        recorder.kill()?;
-        recorder.wait()?;
-        let info = info(&file)?;
-        same("complete", info["complete"].as_bool(), Some(false))?;
-        let found = count(&file, &[])?;
-        same("events of info", info["events"].as_u64(), Some(found))?;
-        let recovered = dir.path().join("recovered.trz");
-        let output = tracer(&["recover", path(&file)?, "-o", path(&recovered)?, "--force"])?;
-        ensure(output.status.success(), || String::from_utf8_lossy(&output.stderr).into_owned())?;
-        same("events after recover", count(&recovered, &[])?, found)?;
-        std::fs::remove_file(&file)?;
-        std::fs::remove_file(&recovered)?;
-    }
-    drop(work);
-    // Nothing is left of the names that files have before their own.
-    let left: Vec<_> = std::fs::read_dir(dir.path())?
-        .flatten()
-        .map(|entry| entry.file_name())
-        .filter(|name| name.to_string_lossy().ends_with(".partial"))
-        .collect();
-    ensure(left.is_empty(), || format!("{left:?}"))
 }
 
 fn slow_reader() -> Result<(), Failed> {

@@ -3,6 +3,7 @@
 
 mod acts;
 mod bounded;
+mod clocks;
 mod compat;
 mod containers;
 mod cpus;
@@ -22,6 +23,7 @@ mod host;
 mod identity;
 mod io_uring;
 mod judge;
+mod killed;
 mod losses;
 mod masks;
 mod memory;
@@ -34,6 +36,7 @@ mod policies;
 mod privileges;
 mod recording;
 mod reuse;
+mod runtimes;
 mod seccomp;
 mod sets;
 mod stand_ins;
@@ -121,12 +124,17 @@ fn main() {
         privileges::TESTS,
         bounded::TESTS,
         faults::TESTS,
+        killed::TESTS,
+        clocks::TESTS,
     ]
     .concat();
     let groups = [
         (general, None),
         (debugging::TESTS.to_vec(), debugging::obstacle()),
         (containers::TESTS.to_vec(), docker::obstacle()),
+        (runtimes::TESTS.to_vec(), docker::obstacle()),
+        (killed::LONG.to_vec(), Some("takes a quarter of an hour".to_owned())),
+        (cpus::HOTPLUG.to_vec(), cpus::hotplug_obstacle()),
     ];
     let trials = groups
         .into_iter()

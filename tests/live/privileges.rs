@@ -7,12 +7,14 @@ use libtest_mimic::Failed;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::Test;
-use crate::host::{TRACER, ensure, info, path, same, scratch, tracer, wait_for};
+use crate::host::{TRACER, count, ensure, info, path, same, scratch, tracer, wait_for};
 
 pub const TESTS: &[Test] = &[
     ("a_running_recorder_has_no_more_than_its_threads_need", running),
     ("the_command_of_a_recording_keeps_what_it_would_have_without", command),
     ("a_recorder_without_a_capability_says_which", missing),
+    ("a_recorder_with_all_capabilities_but_one_records_or_says_which", all_but_one),
+    ("a_kernel_that_is_locked_down_is_named", locked_down),
 ];
 
 /// The lines of a thread's status, by name.
@@ -101,4 +103,62 @@ fn missing() -> Result<(), Failed> {
         .output()?;
     let said = String::from_utf8_lossy(&nobody.stderr);
     ensure(nobody.status.code() == Some(2) && said.contains("root"), || said.to_string())
+}
+
+/// What loading needs is asked for by name; whatever else root may do is not missed.
+fn all_but_one() -> Result<(), Failed> {
+    let dir = scratch()?;
+    let file = dir.path().join("c.trz");
+    let names = [
+        ("sys_ptrace", true),
+        ("dac_read_search", true),
+        ("dac_override", true),
+        ("sys_resource", true),
+        ("sys_nice", true),
+        ("setpcap", true),
+        ("kill", true),
+        ("syslog", true),
+        ("net_admin", false),
+        ("sys_admin", false),
+    ];
+    for (name, is_needless) in names {
+        let output = Command::new("setpriv")
+            .args([&format!("--bounding-set=-{name}"), "--inh-caps=-all", TRACER, "record", "--force"])
+            .args(["-o", path(&file)?, "--", "true"])
+            .output()?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        match output.status.code() {
+            Some(0) => {
+                let execs = count(&file, &["-f", "event=sched_process_exec", "-f", "comm=true"])?;
+                ensure(execs > 0, || format!("without {name} nothing was recorded: {said}"))?;
+            }
+            Some(2) if !is_needless => {
+                ensure(said.to_lowercase().contains(&format!("cap_{name}")), || {
+                    format!("without {name}: {said}")
+                })?;
+            }
+            code => return Err(format!("without {name}: {code:?}, {said}").into()),
+        }
+    }
+    Ok(())
+}
+
+/// A file in the place where the kernel says so, seen by the recorder alone.
+fn locked_down() -> Result<(), Failed> {
+    let dir = scratch()?;
+    let (file, modes) = (dir.path().join("c.trz"), dir.path().join("security"));
+    std::fs::create_dir(&modes)?;
+    let record = |mode: &str| {
+        std::fs::write(modes.join("lockdown"), mode)?;
+        let script = "mount --bind \"$1\" /sys/kernel/security && shift && exec \"$@\"";
+        let output = Command::new("unshare")
+            .args(["--mount", "sh", "-c", script, "sh", path(&modes)?, TRACER, "record", "--force"])
+            .args(["-o", path(&file)?, "--", "true"])
+            .output()?;
+        Ok::<_, Failed>((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()))
+    };
+    let (code, said) = record("none [integrity] confidentiality\n")?;
+    ensure(code == Some(0), || format!("{code:?}: {said}"))?;
+    let (code, said) = record("none integrity [confidentiality]\n")?;
+    ensure(code == Some(2) && said.contains("lockdown=integrity"), || format!("{code:?}: {said}"))
 }

@@ -530,6 +530,9 @@ fn program_error(program: &str, error: ProgramError) -> Error {
         if io_error.raw_os_error() == Some(1) && log.trim().is_empty() {
             return Error::Capability { capability: "CAP_PERFMON" };
         }
+        if refusals::is_by_lockdown(&log) {
+            return Error::Lockdown;
+        }
         let mut last: Vec<&str> = log.lines().rev().take(30).collect();
         last.reverse();
         return Error::Program {

@@ -44,6 +44,13 @@ fn lockdown(path: &Path) -> Result<(), Error> {
     if mode.contains("[confidentiality]") { Err(Error::Lockdown) } else { Ok(()) }
 }
 
+/// Whether the verifier's words are those that a kernel in lockdown has: it takes the helper away that reads its memory.
+/// The file that tells of lockdown is not everywhere to be read.
+pub fn is_by_lockdown(log: &str) -> bool {
+    let refusal = ["unknown func bpf_probe_read", "cannot use helper bpf_probe_read"];
+    log.lines().rev().take(30).any(|line| refusal.iter().any(|words| line.contains(words)))
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
@@ -55,6 +62,19 @@ mod tests {
         assert!(architecture("x86_64").is_ok());
         let said = architecture("aarch64").unwrap_err().to_string();
         assert!(said.contains("aarch64") && said.contains("x86_64"), "{said}");
+    }
+
+    #[test]
+    fn a_kernel_without_the_helper_that_reads_its_memory_is_locked_down() {
+        for said in [
+            "unknown func bpf_probe_read_kernel#113",
+            "program of this type cannot use helper bpf_probe_read_kernel#113",
+        ] {
+            assert!(is_by_lockdown(&format!(
+                "12: (85) call bpf_probe_read_kernel#113\n{said}\nprocessed 12 insns\n"
+            )));
+        }
+        assert!(!is_by_lockdown("12: (85) call bpf_probe_read_kernel#113\nR1 invalid mem access 'scalar'\n"));
     }
 
     #[test]

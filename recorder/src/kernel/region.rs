@@ -7,7 +7,7 @@ use std::{
     ffi::c_void,
     os::fd::BorrowedFd,
     ptr::NonNull,
-    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicU32, AtomicU64, Ordering, fence},
 };
 
 use events::abi::{
@@ -110,7 +110,9 @@ impl Regions {
 
     /// Appends what a CPU has written since to `out`, and gives the room back.
     pub fn take(&mut self, cpu: usize, out: &mut Vec<u8>) {
-        let head = self.head_of(cpu).load(Ordering::Acquire);
+        // Nothing but relaxed loads is promised to work on memory that cannot be written.
+        let head = self.head_of(cpu).load(Ordering::Relaxed);
+        fence(Ordering::Acquire);
         let tail = self.tail_of(cpu).load(Ordering::Relaxed);
         let length = head.wrapping_sub(tail) as usize;
         if length == 0 || length > self.data_bytes {
@@ -163,11 +165,13 @@ impl Regions {
     /// Says that the recorder is going to wait. False when there is something to take already.
     pub fn sleep(&mut self) -> bool {
         for cpu in 0..self.cpus {
-            self.asleep_of(cpu).store(1, Ordering::SeqCst);
+            self.asleep_of(cpu).store(1, Ordering::Relaxed);
         }
+        // The programs move the head first and look at this word then; here it is the other way round.
+        fence(Ordering::SeqCst);
         let quarter = self.data_bytes as u64 / 4;
         (0..self.cpus).all(|cpu| {
-            let head = self.head_of(cpu).load(Ordering::SeqCst);
+            let head = self.head_of(cpu).load(Ordering::Relaxed);
             head.wrapping_sub(self.tail_of(cpu).load(Ordering::Relaxed)) < quarter
         })
     }
