@@ -2,11 +2,13 @@
 
 mod columns;
 mod keep;
+mod streams;
 
 use std::collections::{HashMap, HashSet};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use events::catalogue::network::NET_PACKET;
 use events::{Event, EventId, Source as From, catalogue};
 use format::rewrite::{Copier, Fate, Place};
 use format::{Capture, Scratch, Writer};
@@ -24,8 +26,9 @@ use crate::stderr;
 use crate::target::Target;
 use columns::Columns;
 use keep::{Keep, Others, STATE_EVENTS};
+use streams::Streams;
 
-/// With -f and -p, what their scopes match stays, and what derived events are derived from. Of other processes, forks,
+/// With -f and -p, what their scopes match stays, and what derived events are derived from, all packets of a stream too. Of other processes, forks,
 /// execs and exits stay for the state of processes, without names, paths and command lines; replay does not show them. The
 /// scopes that the capture was recorded with stay what they were. The capture says what was cut.
 #[derive(Args, Debug)]
@@ -66,9 +69,13 @@ pub fn run(options: &Options) -> Result<Outcome> {
         Some(plan) => Some(Others { matched: processes(&source, plan)?, follows: plan.follow() != 0 }),
         None => None,
     };
+    let streams = match &plan {
+        Some(plan) => Streams::of(&question(&source, plan))?,
+        None => Streams::default(),
+    };
     let mut copier = options.target.copier();
     let mut keep =
-        Keep { columns: &columns, range, matched: None, others: others.as_ref(), fate: Fate::Keep };
+        Keep { columns: &columns, range, matched: None, others: others.as_ref(), streams, fate: Fate::Keep };
     copier.sides(&file.capture, &mut writer, &mut keep, Place::default())?;
     let mut run = Run {
         source: &source,
@@ -219,7 +226,8 @@ impl Run<'_> {
             (clock.wall(info.statistics.first_ns) as i64, clock.wall(info.statistics.last_ns) as i64);
         let (from, to) = self.keep.range;
         let is_unmatched = matched.as_ref().is_some_and(|rows| rows.rows.is_empty() && rows.bases.is_empty());
-        let has_state = STATE_EVENTS.iter().any(|event| info.statistics.rows_of(*event) > 0);
+        let has_packets = !self.keep.streams.is_empty() && info.statistics.rows_of(NET_PACKET) > 0;
+        let has_state = has_packets || STATE_EVENTS.iter().any(|event| info.statistics.rows_of(*event) > 0);
         // What came before the stretch still says who was whose child.
         if first >= to || ((last < from || is_unmatched) && !has_state) {
             return Ok(());

@@ -87,6 +87,45 @@ fn what_a_filter_cuts_out_is_what_it_finds() {
 }
 
 #[test]
+fn a_message_stays_with_all_packets_that_hold_a_part_of_it() {
+    let folder = Folder::new();
+    let mut made = Made::new();
+    made.rows_per_block = 2;
+    let context = process(100, 1, 0, "curl", "/usr/bin/curl");
+    let parts: [(u16, u32, &[u8]); 6] = [
+        (5001, 1, b"GET /wanted HT"),
+        (5002, 1, b"GET /other HT"),
+        (5001, 15, b"TP/1.1\r\n"),
+        (5002, 14, b"TP/1.1\r\n\r\n"),
+        (5002, 24, b"GET /other-too"),
+        (5001, 23, b"\r\nGET /wanted-too"),
+    ];
+    for (at, (port, sequence, payload)) in (0..).zip(parts) {
+        let packet = synthetic::tcp_packet(port, 80, sequence, 16, payload);
+        let args = [("data", Raw::Bytes(&packet)), ("length", Raw::Number(packet.len() as u64))];
+        made.push(&event(at, "net_packet", context, &args));
+    }
+    let web = folder.capture("web.trz", made);
+    let cut = text(&folder.path("cut.trz"));
+    for (filter, found) in [
+        ("net_packet_http_request.http_request.uri_path=/wanted", 1),
+        ("net_packet_http_request.http_request.uri_path=/wanted*", 2),
+        ("event=net_packet_http_request", 4),
+    ] {
+        printed(&["cut", &web, "-o", &cut, "--force", "-f", filter]);
+        let ask = |file: &str| printed(&["replay", file, "-q", "-o", "json", "-f", filter]);
+        assert_eq!(ask(&web).lines().count(), found, "{filter}");
+        assert_eq!(ask(&cut), ask(&web), "{filter}");
+        // Packets that only hold other parts of messages are not shown, and those of other messages are not there.
+        let (strings, rows) = strings_and_rows(&cut);
+        let shown = printed(&["replay", &cut, "-q", "--count", "-f", "event=net_packet"]);
+        let shown: usize = shown.trim().parse().unwrap();
+        assert_eq!(shown < rows, found == 1, "{filter}: {shown} of {rows}");
+        assert_eq!(has(&strings, "/other"), filter.starts_with("event"), "{filter}");
+    }
+}
+
+#[test]
 fn the_recorded_scopes_stay_what_they_were_and_what_is_gone_is_said() {
     let folder = Folder::new();
     let (file, cut) = (fixture("scopes.trz"), text(&folder.path("cut.trz")));

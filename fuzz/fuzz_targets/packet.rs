@@ -14,12 +14,12 @@ fuzz_target!(|packet: &[u8]| {
     let (mut streams, mut messages) = (Streams::default(), Vec::new());
     if let Some(part) = segment(packet, packet.len() as u64) {
         let key = Key { host: 0, cookie: 0, direction: 0, source: part.source, destination: part.destination };
-        streams.feed(key, part.protocol, part.segment, &mut messages);
-        streams.finish(&mut messages);
+        streams.feed(key, part.protocol, part.segment, || (), &mut messages);
+        messages.extend(streams.finish(0).into_iter().flat_map(|((), messages)| messages));
     }
     let messages: Vec<_> = messages.into_iter().map(|message| (0, message)).collect();
     let mut derived = Derived::default();
-    let base = Base { event, args: Args::List(&values), ret: 0, messages: &messages };
+    let base = Base { event, args: Args::List(&values), ret: 0, messages: &messages, only_messages: false };
     Rules::new(|_| 1).derive(&base, 1, &mut derived);
     for index in 0..derived.len() {
         let mut values = Vec::new();

@@ -78,7 +78,7 @@ impl Batch<'_> {
     }
 
     fn facts(&self) -> Facts<'_> {
-        Facts { file: self.file, host: self.host, lineage: &self.taken.lineage }
+        Facts { file: self.file, host: self.host, lineage: &self.taken.lineage, is_end: self.taken.is_end }
     }
 
     /// The time of a selected row on the ordering clock. Times must have been decoded.
@@ -211,6 +211,7 @@ impl<'b> Rows<'b> {
                 recorded: self.recorded.get(row).copied().unwrap_or(0),
                 marks: Marks(self.marks.get(row).copied().unwrap_or(0)),
                 args,
+                base: None,
             };
             let mut goes_on = true;
             if candidate.visible != 0 {
@@ -218,7 +219,8 @@ impl<'b> Rows<'b> {
             }
             if candidate.base != 0 {
                 let messages = of_row(&self.batch.taken.messages, candidate.row);
-                let base = Base { event: it.event, args, ret: view.ret, messages };
+                let only_messages = self.batch.taken.is_end;
+                let base = Base { event: it.event, args, ret: view.ret, messages, only_messages };
                 self.batch.matcher.derive(&base, candidate.base, derived);
                 goes_on &= self.each_derived(&view, code, candidate.base, derived, emit);
             }
@@ -263,8 +265,15 @@ impl<'b> Rows<'b> {
                 mask &= plan.row_mask(event.id, row);
             }
             if mask != 0 {
-                let event =
-                    EventView { event, scopes: mask, recorded: 0, marks, args: Args::List(&values), ..*base };
+                let event = EventView {
+                    event,
+                    scopes: mask,
+                    recorded: 0,
+                    marks,
+                    args: Args::List(&values),
+                    base: Some((base.event, &base.args)),
+                    ..*base
+                };
                 goes_on &= emit(&event);
             }
         }

@@ -29,6 +29,8 @@ pub struct EventView<'a> {
     pub recorded: u64,
     pub marks: Marks,
     pub args: Args<'a>,
+    /// Of a derived event: what it was derived from, with its arguments.
+    pub base: Option<(&'static Event, &'a Args<'a>)>,
 }
 
 /// The arguments of an event, by position.

@@ -13,7 +13,7 @@ use format::{Block, Process};
 use scopes::{Lineage, LineageBits, Plan, Subject};
 
 use crate::source::{File, Host};
-use crate::stage::{Client, Reads, Told};
+use crate::stage::{Client, Reads, Scanned, Told};
 use crate::{Matcher, Source};
 
 /// The state of processes of all boots.
@@ -98,6 +98,12 @@ impl<'a> Lineages<'a> {
         let state = self.of.get(&(file, block.host())).and_then(|at| self.states.get(*at));
         let Some(State { lineage, .. }) = state else { return Ok(Vec::new()) };
         Ok(block.contexts()?.iter().map(|context| lineage.bits(&context)).collect())
+    }
+
+    /// The lineage of a task that did something in a scanned block, as it is now.
+    pub fn of_task(&self, of: &Scanned, context: &Context<'_>) -> LineageBits {
+        let state = self.of.get(&(of.file, of.block.host())).and_then(|at| self.states.get(*at));
+        state.map_or(LineageBits::default(), |state| state.lineage.bits(context))
     }
 
     /// By number of boot: whether somebody asks for lineage there.

@@ -8,7 +8,10 @@
 //! Where every context passes, rows are chosen from their events' own columns first (see `column_first`); otherwise only rows
 //! that survive make columns of arguments, times and results be decoded.
 
-use events::{Context, Event, EventId, catalogue::process};
+use events::{
+    Context, Event, EventId,
+    catalogue::{network, process},
+};
 use format::{Block, Contexts};
 use scopes::batch::{self, Table};
 use scopes::{LineageBits, Plan, Subject};
@@ -20,9 +23,14 @@ use crate::predicates::asking;
 use crate::selection::{Candidate, Hidden};
 use crate::source::{File, Host};
 
-/// Events that are in every capture because process state needs them; rows marked so are not shown.
-const STATE_EVENTS: [EventId; 3] =
-    [process::SCHED_PROCESS_FORK, process::SCHED_PROCESS_EXEC, process::SCHED_PROCESS_EXIT];
+/// Events that may be in a capture because state needs them: of processes, and of the streams that a part of a capture was
+/// cut for. Rows marked so are not shown.
+const STATE_EVENTS: [EventId; 4] = [
+    process::SCHED_PROCESS_FORK,
+    process::SCHED_PROCESS_EXEC,
+    process::SCHED_PROCESS_EXIT,
+    network::NET_PACKET,
+];
 
 /// A plan, and whether it says the masks or the recording does.
 #[derive(Debug)]
@@ -41,6 +49,8 @@ pub struct Facts<'a> {
     pub host: &'a Host,
     /// By context code; empty when the plan asks for none.
     pub lineage: &'a [LineageBits],
+    /// The rows were told before, and are here only for what is derived from them.
+    pub is_end: bool,
 }
 
 /// Memory that is used from block to block. One for each thread.
@@ -137,7 +147,7 @@ impl<'p> Matcher<'p> {
     ) -> format::Result<Selection> {
         buffers.candidates.clear();
         buffers.splits.clear();
-        let mut present = self.present(block, facts.file);
+        let mut present = self.present(block, facts);
         let wanted = |it: &Present| it.visible != 0 || it.needed != 0;
         if !present.iter().any(wanted) {
             return Ok(Selection::default());
@@ -172,13 +182,13 @@ impl<'p> Matcher<'p> {
         Ok(Selection { counted, events: present, rows: std::mem::take(&mut buffers.candidates) })
     }
 
-    fn present(&self, block: &Block, file: &File) -> Vec<Present> {
+    fn present(&self, block: &Block, facts: Facts<'_>) -> Vec<Present> {
         let judge = |id: &EventId| {
-            let event = file.capture.schema().event(*id).unwrap_or(&UNDECLARED);
+            let event = facts.file.capture.schema().event(*id).unwrap_or(&UNDECLARED);
             let visible = if self.recorded { u64::MAX } else { self.plan.stored_event_mask(event.id) };
             Present {
                 event,
-                visible,
+                visible: if facts.is_end { 0 } else { visible },
                 needed: self.rules.needed(event),
                 asking: if self.recorded { 0 } else { asking(self.plan, event) },
                 is_state: STATE_EVENTS.contains(&event.id),

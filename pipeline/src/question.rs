@@ -195,7 +195,12 @@ impl<'a> Question<'a> {
     /// What is to be read, in order: the chosen blocks, and those that the state is told of.
     fn jobs(&self, chosen: &[BlockRef], scans: Option<&Scans>) -> Vec<Job> {
         let Some(scans) = scans else {
-            let job = |reference: &BlockRef| Job { reference: *reference, is_chosen: true, is_told: false };
+            let job = |reference: &BlockRef| Job {
+                reference: *reference,
+                is_chosen: true,
+                is_told: false,
+                is_end: false,
+            };
             return chosen.iter().map(job).collect();
         };
         let mut chosen = chosen.iter().peekable();
@@ -204,15 +209,40 @@ impl<'a> Question<'a> {
             let is_chosen = chosen.next_if(|chosen| *chosen == reference).is_some();
             let is_told = scans.has_rows(self.source, *reference);
             if is_chosen || is_told {
-                jobs.push(Job { reference: *reference, is_chosen, is_told });
+                jobs.push(Job { reference: *reference, is_chosen, is_told, is_end: false });
             }
         }
+        if jobs.iter().any(|job| job.is_chosen) && scans.has_ends() {
+            let ends = self.source.ends().into_iter().filter(|end| self.is_end_in_range(*end));
+            jobs.extend(ends.map(|reference| Job {
+                reference,
+                is_chosen: false,
+                is_told: false,
+                is_end: true,
+            }));
+            jobs.sort_by_key(|job| job.reference);
+        }
         // Behind the last chosen block nobody asks.
-        let end = jobs.iter().rposition(|job| job.is_chosen).and_then(|last| jobs.get(last));
+        let end = jobs.iter().rposition(|job| job.is_chosen || job.is_end).and_then(|last| jobs.get(last));
         let end =
             end.map_or(0, |last| jobs.partition_point(|job| job.reference.first <= last.reference.last));
         jobs.truncate(end);
         jobs
+    }
+
+    /// Whether what is told when a boot's rows end may be of the stretch of time that is asked for.
+    fn is_end_in_range(&self, end: BlockRef) -> bool {
+        let (Some(range), Some(file)) = (&self.range, self.source.file(end)) else { return true };
+        let hosts = (0u16..).zip(&file.hosts).filter(|(_, host)| host.boot == end.boot);
+        hosts.map(|(host, _)| file.wall(host, file.end(host))).any(|wall| wall < range.end)
+    }
+
+    /// What the state has left when the recording of a boot ends, which is what this job stands for.
+    pub(crate) fn end(&self, jobs: &[Job], job: usize, state: &mut State<'_>) -> Option<Ready> {
+        let reference = jobs.get(job)?.reference;
+        let file = self.source.file(reference)?;
+        let (host, _) = (0u16..).zip(&file.hosts).find(|(_, host)| host.boot == reference.boot)?;
+        state.end(reference.boot, file, host, file.end(host))
     }
 
     pub(crate) fn gap(&self, reference: Option<BlockRef>, error: format::Error) -> Gap {

@@ -44,7 +44,7 @@ impl Matcher<'_> {
             for (row, scopes) in block.scopes()?.iter().enumerate() {
                 let needed = of(row).map_or(0, |it| it.needed);
                 let base = match context_codes.get(row) {
-                    Some(context) if needed != 0 => {
+                    Some(context) if needed != 0 && !hidden.is(row) => {
                         contexts.get(*context) & needed & left(row, Some(context))
                     }
                     _ => 0,
@@ -63,8 +63,10 @@ impl Matcher<'_> {
             for (row, mask) in rows.iter().zip(masks.iter()) {
                 let mask = mask & left(*row as usize, context_codes.get(*row as usize));
                 let Some(it) = of(*row as usize) else { continue };
-                let visible = if hidden.is(*row as usize) { 0 } else { mask & it.visible };
-                let base = mask & it.needed;
+                if hidden.is(*row as usize) {
+                    continue;
+                }
+                let (visible, base) = (mask & it.visible, mask & it.needed);
                 if visible | base != 0 {
                     candidates.push(Candidate { row: *row, ordinal: 0, visible, base });
                 }
@@ -122,7 +124,7 @@ pub(crate) struct Hidden<'a> {
 
 impl<'a> Hidden<'a> {
     pub fn of(block: &'a Block, present: &[Present]) -> format::Result<Hidden<'a>> {
-        if present.iter().any(|it| it.is_state && it.visible != 0) {
+        if present.iter().any(|it| it.is_state && it.visible | it.needed != 0) {
             Ok(Hidden { marks: block.marks()? })
         } else {
             Ok(Hidden { marks: &[] })

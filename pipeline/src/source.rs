@@ -58,6 +58,13 @@ pub struct BlockRef {
     pub last: u64,
 }
 
+impl BlockRef {
+    /// No block of a file: what is told when the recording of a boot ends.
+    pub fn is_end(self) -> bool {
+        self.block == usize::MAX
+    }
+}
+
 impl Source {
     /// Files with the names that the user gave them. When all are of one boot, rows are ordered by the boot clock, which
     /// never jumps; else by the wall clock of each host.
@@ -91,6 +98,19 @@ impl Source {
 
     pub fn blocks(&self) -> &[BlockRef] {
         &self.blocks
+    }
+
+    /// Where the rows of each boot end, as blocks that no file has.
+    pub(crate) fn ends(&self) -> Vec<BlockRef> {
+        let mut ends = BTreeMap::new();
+        for block in &self.blocks {
+            let end: &mut BlockRef = ends.entry(block.boot).or_insert(*block);
+            if block.last > end.last {
+                *end = *block;
+            }
+        }
+        let end = |block: BlockRef| BlockRef { first: block.last, block: usize::MAX, ..block };
+        ends.into_values().map(end).collect()
     }
 
     pub fn file(&self, block: BlockRef) -> Option<&File> {
@@ -160,6 +180,12 @@ impl File {
         let rows = blocks.map(|block| block.statistics.first_ns).min().unwrap_or_default();
         let recording = self.host(host).map_or(0, |host| host.recording.start_ns);
         self.key(host, rows.max(recording))
+    }
+
+    /// When this file's last row of a host happened, on its boot clock.
+    pub fn end(&self, host: u16) -> u64 {
+        let blocks = self.capture.blocks().iter().filter(|block| block.host() == host);
+        blocks.map(|block| block.statistics.last_ns).max().unwrap_or_default()
     }
 
     /// A boot-clock time of a host on the clock that orders rows of all files.

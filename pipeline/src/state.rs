@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use format::Block;
+use format::{Block, Clock};
 use scopes::LineageBits;
 
 use crate::derive::packets::stream::Message;
 use crate::lineage::{self, Lineages};
 use crate::matching::Matcher;
-use crate::source::{BlockRef, Source};
+use crate::source::{BlockRef, File, Source};
 use crate::stage::{self, Client, Reads, Told};
 use crate::streams::{self, StreamState};
 
@@ -28,6 +28,8 @@ pub(crate) struct Scans {
     boots: Vec<bool>,
     streams: Vec<Reads>,
     all: Vec<Reads>,
+    /// Something may be left when a recording ends.
+    has_ends: bool,
 }
 
 /// What a block takes out of the state when its rows are judged.
@@ -37,6 +39,8 @@ pub(crate) struct Taken {
     pub lineage: Vec<LineageBits>,
     /// Messages that packets of the block completed, with their rows, in order.
     pub messages: Vec<(u32, Message)>,
+    /// The rows are copies of packets that were told before, for the sake of their messages.
+    pub is_end: bool,
 }
 
 impl<'q> State<'q> {
@@ -56,7 +60,7 @@ impl<'q> State<'q> {
         }
         let streams = if self.streams.is_some() { streams::reads() } else { Vec::new() };
         let all = [lineage.as_slice(), streams.as_slice()].concat();
-        Scans { lineage, boots, streams, all }
+        Scans { lineage, boots, streams, all, has_ends: self.streams.is_some() }
     }
 
     /// The moments when recordings begin, with file and host, for those who know something of them.
@@ -71,7 +75,14 @@ impl<'q> State<'q> {
             None => Vec::new(),
         };
         let messages = self.streams.as_mut().map(|streams| streams.take(job)).unwrap_or_default();
-        Ok(Taken { lineage, messages })
+        Ok(Taken { lineage, messages, is_end: false })
+    }
+
+    /// What is left when the recording of a boot ends, as a block of a host of this file; `None` when nothing is.
+    pub fn end(&mut self, boot: usize, file: &File, host: u16, end_ns: u64) -> Option<Ready> {
+        let unended = self.streams.as_mut()?.end(boot);
+        let wall_ns = file.wall(host, end_ns) as u64;
+        streams::ready(unended, host, Clock { monotonic_ns: end_ns, boot_ns: end_ns, wall_ns })
     }
 }
 
@@ -87,16 +98,16 @@ impl Client for State<'_> {
             lineages.tell(row);
         }
         if let Some(streams) = &mut self.streams {
-            streams.tell(row);
+            let lineages = &self.lineages;
+            streams.tell(row, |context| {
+                lineages.as_ref().map_or(LineageBits::default(), |lineages| lineages.of_task(row.of, context))
+            });
         }
     }
 
     fn forget(&mut self, before: u64) {
         if let Some(lineages) = &mut self.lineages {
             lineages.forget(before);
-        }
-        if let Some(streams) = &mut self.streams {
-            streams.forget(before);
         }
     }
 }
@@ -105,6 +116,10 @@ impl Scans {
     /// All that is read of blocks.
     pub fn reads(&self) -> &[Reads] {
         &self.all
+    }
+
+    pub fn has_ends(&self) -> bool {
+        self.has_ends
     }
 
     /// Whether the state is to be told anything of a block.

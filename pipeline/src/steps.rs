@@ -16,8 +16,8 @@ use crate::state::{Ready, State};
 use crate::worker::{Asking, Held, Input, Job, Looked, Piece};
 use crate::{Error, Result};
 
-/// A job, and its block or why there is none.
-pub(crate) type Unjudged = (usize, format::Result<Arc<Block>>);
+/// A job, and its block or why it cannot be read; `None` where a recording ends.
+pub(crate) type Unjudged = (usize, Option<format::Result<Arc<Block>>>);
 
 /// The serial steps of a question.
 pub(crate) struct Steps<'q> {
@@ -31,10 +31,13 @@ pub(crate) struct Steps<'q> {
 }
 
 impl<'q> Steps<'q> {
-    /// First time and boot of the chosen blocks behind a job.
+    /// First time and boot of what may have rows behind a job.
     fn next(&self, job: usize) -> Option<(u64, usize)> {
         let behind = self.jobs.get(job + 1..).unwrap_or_default();
-        behind.iter().find(|job| job.is_chosen).map(|job| (job.reference.first, job.reference.boot))
+        behind
+            .iter()
+            .find(|job| job.is_chosen || job.is_end)
+            .map(|job| (job.reference.first, job.reference.boot))
     }
 
     /// Brings the state forward by what a job's block has of it; says which blocks can be matched then.
@@ -53,20 +56,26 @@ impl<'q> Steps<'q> {
                 self.stats.gap(Gap { is_state: true, ..gap });
             }
         }
-        if let Some(block) = looked.block.filter(|_| this.is_chosen) {
-            stage.wait(first, last, (job, block));
+        if this.is_end {
+            stage.wait(first, last, (job, None));
+        } else if let Some(block) = looked.block.filter(|_| this.is_chosen) {
+            stage.wait(first, last, (job, Some(block)));
         }
         let next = self.jobs.get(job + 1).map(|job| job.reference.first);
         stage.advance(next, |state, (job, block)| {
             let file = self.jobs.get(job).map_or(0, |job| job.reference.file);
             let take = |block: Arc<Block>| state.take(job, file, &block).map(|taken| Ready { block, taken });
-            ready.push_back((job, block.and_then(take)));
+            match block {
+                Some(block) => ready.push_back((job, block.and_then(take))),
+                None => ready.extend(self.question.end(self.jobs, job, state).map(|end| (job, Ok(end)))),
+            }
         });
     }
 
     /// Counts what was read, or its absence.
     pub fn take(&mut self, found: Result<Option<Held<'q>>, Gap>) -> Result<Option<Held<'q>>> {
         match found {
+            Ok(Some(held)) if held.batch.taken.is_end => Ok(Some(held)),
             Ok(Some(held)) => {
                 let block = &held.batch.block;
                 self.stats.blocks_read += 1;

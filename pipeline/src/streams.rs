@@ -1,23 +1,28 @@
 //! Messages of TCP streams: DNS over TCP and HTTP.
 //!
 //! Packets are told in order of time, whatever blocks they stand in, and a message goes with the packet that completed it:
-//! what is derived from that packet is read from the message. So the answer depends neither on how rows are cut into
-//! blocks and files nor on threads.
+//! what is derived from that packet is read from the message. What is not complete when the recording of a host ends is told
+//! there, as a copy of its last packet. So the answer depends neither on how rows are cut into blocks and files nor on threads.
+
+mod unended;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use events::Raw;
 use events::catalogue::{self, network::NET_PACKET};
+use events::{Context, Raw};
+
+use scopes::LineageBits;
 
 use crate::derive::packets;
 use crate::derive::packets::stream::{Key, Message, Streams};
-use crate::stage::{Client, Reads, Told};
+use crate::stage::{Reads, Told};
+pub(crate) use unended::{LastPacket, ready};
 
 /// The streams of all boots, and the messages of rows that are still to be judged.
 #[derive(Clone, Debug)]
 pub(crate) struct StreamState {
-    streams: Streams<IpAddr>,
+    streams: Streams<IpAddr, LastPacket>,
     /// By job: rows and what they completed.
     found: BTreeMap<usize, Vec<(u32, Message)>>,
     messages: Vec<Message>,
@@ -35,7 +40,7 @@ struct Positions {
 
 /// What is read of packets.
 pub(crate) fn reads() -> Vec<Reads> {
-    vec![Reads::new(NET_PACKET, &["data", "length", "direction", "cookie"], false)]
+    vec![Reads::new(NET_PACKET, &["data", "length", "direction", "ifindex", "cookie"], true)]
 }
 
 impl Default for StreamState {
@@ -62,10 +67,14 @@ impl StreamState {
         messages.sort_by_key(|(row, _)| *row);
         messages
     }
-}
 
-impl Client for StreamState {
-    fn tell(&mut self, row: &Told<'_>) {
+    /// What is not complete when there are no more packets of a boot.
+    pub fn end(&mut self, boot: usize) -> Vec<(LastPacket, Vec<Message>)> {
+        self.streams.finish(boot as u32)
+    }
+
+    /// `lineage`: of a packet's task.
+    pub fn tell(&mut self, row: &Told<'_>, lineage: impl Fn(&Context<'_>) -> LineageBits) {
         let Positions { data, length, direction, cookie } = self.args;
         if row.event != NET_PACKET {
             return;
@@ -79,7 +88,8 @@ impl Client for StreamState {
             source: packet.source,
             destination: packet.destination,
         };
-        self.streams.feed(key, packet.protocol, packet.segment, &mut self.messages);
+        let last = || LastPacket::of(row, lineage);
+        self.streams.feed(key, packet.protocol, packet.segment, last, &mut self.messages);
         let found = self.messages.drain(..).map(|message| (row.row, message));
         if row.of.is_chosen {
             let mut found = found.peekable();
@@ -88,6 +98,4 @@ impl Client for StreamState {
             }
         }
     }
-
-    fn forget(&mut self, _: u64) {}
 }

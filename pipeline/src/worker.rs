@@ -31,6 +31,8 @@ pub(crate) struct Job {
     pub is_chosen: bool,
     /// It has rows that the state is told.
     pub is_told: bool,
+    /// No block: the recording of a boot ends here, and what the state has left is told.
+    pub is_end: bool,
 }
 
 /// The work of a question.
@@ -59,7 +61,8 @@ pub(crate) struct Worker<W> {
 
 /// What looking through a block for the state gave.
 pub(crate) struct Looked {
-    /// What is read of it decoded; of a chosen job its contexts too. `None` where `rows` says what is wrong with it.
+    /// What is read of it decoded; of a chosen job its contexts too. `None` where `rows` says what is wrong with it,
+    /// and where there is none.
     pub block: Option<format::Result<Arc<Block>>>,
     pub rows: format::Result<Vec<Row>>,
 }
@@ -130,7 +133,7 @@ impl<'q, S: Sink> Asking<'q, S> {
         else {
             return Ok(None);
         };
-        let facts = Facts { file, host, lineage: &taken.lineage };
+        let facts = Facts { file, host, lineage: &taken.lineage, is_end: taken.is_end };
         let rows = match &self.question.range {
             Some(range) => rows_within(&block, range)?,
             None => 0..block.rows(),
@@ -189,6 +192,9 @@ impl<'q, S: Sink> Work for Asking<'q, S> {
     }
 
     fn scan(&self, worker: &mut Self::Worker, job: usize) -> Looked {
+        if self.jobs.get(job).is_some_and(|job| job.is_end) {
+            return Looked { block: None, rows: Ok(Vec::new()) };
+        }
         let is_chosen = self.jobs.get(job).is_some_and(|job| job.is_chosen);
         match self.open(worker, job) {
             Ok(block) => {

@@ -16,8 +16,8 @@ fn told(packet: &[u8]) -> String {
     if let Some(part) = segment(packet, packet.len() as u64) {
         let key =
             Key { host: 0, cookie: 0, direction: 0, source: part.source, destination: part.destination };
-        streams.feed(key, part.protocol, part.segment, &mut messages);
-        streams.finish(&mut messages);
+        streams.feed(key, part.protocol, part.segment, || (), &mut messages);
+        messages.extend(streams.finish(0).into_iter().flat_map(|((), messages)| messages));
     }
     let messages: Vec<_> = messages.into_iter().map(|message| (0, message)).collect();
     derived_from(packet, &messages)
@@ -30,7 +30,11 @@ fn derived_from(packet: &[u8], messages: &[(u32, Message)]) -> String {
     let rules = Rules::new(|_| 1);
     let values = [Raw::Bytes(packet), Raw::Number(packet.len() as u64), Raw::Number(0), Raw::Number(2)];
     let mut derived = Derived::default();
-    rules.derive(&Base { event: base, args: Args::List(&values), ret: 0, messages }, 1, &mut derived);
+    rules.derive(
+        &Base { event: base, args: Args::List(&values), ret: 0, messages, only_messages: false },
+        1,
+        &mut derived,
+    );
     let mut text = String::new();
     for index in 0..derived.len() {
         let mut values = Vec::new();
@@ -236,7 +240,7 @@ fn nothing_is_computed_that_nobody_wants() {
     assert_eq!(rules.needed(catalogue::by_name("ptrace").expect("a system call")), 0);
     let packet = ping();
     let values = [Raw::Bytes(&packet)];
-    let base = Base { event: base, args: Args::List(&values), ret: 0, messages: &[] };
+    let base = Base { event: base, args: Args::List(&values), ret: 0, messages: &[], only_messages: false };
     let mut derived = Derived::default();
     rules.derive(&base, 0b100, &mut derived);
     assert_eq!(derived.len(), 1);

@@ -63,6 +63,7 @@ fn openat(bencher: divan::Bencher<'_, '_>, format: Format) {
                     recorded: 0,
                     marks: Marks(0),
                     args: Args::List(&args),
+                    base: None,
                 },
                 &mut out,
             );

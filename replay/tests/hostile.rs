@@ -85,6 +85,7 @@ fn any_value_of_any_argument_prints_as_one_line() {
                 host: &host,
                 container: None,
                 args: Args::List(&args),
+                base: None,
             };
             for style in &styles {
                 for format in [Format::Json, Format::Table, Format::TableVerbose] {

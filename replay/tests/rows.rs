@@ -96,6 +96,7 @@ fn view<'a>(event: &'static Event, context: &'a Context<'a>, args: &'a [Raw<'a>]
         recorded: 0,
         marks: Marks(0),
         args: Args::List(args),
+        base: None,
     }
 }
 
@@ -246,8 +247,13 @@ fn a_ping_is_told_as_in_the_reference() {
     let base = [Raw::Bytes(&packet)];
     let rules = pipeline::derive::Rules::new(|event| u64::from(event.name == "net_packet_icmp"));
     let mut derived = pipeline::derive::Derived::default();
-    let base =
-        pipeline::derive::Base { event: named("net_packet"), args: Args::List(&base), ret: 0, messages: &[] };
+    let base = pipeline::derive::Base {
+        event: named("net_packet"),
+        args: Args::List(&base),
+        ret: 0,
+        messages: &[],
+        only_messages: false,
+    };
     rules.derive(&base, 1, &mut derived);
     let mut values = Vec::new();
     let event = derived.get(0, &mut values).expect("a ping");

@@ -11,7 +11,7 @@ use replay::Asker;
 use replay::render::clock::Clock;
 use replay::render::{Format, Printer, Style};
 use scopes::{Plan, ScopeSet};
-use synthetic::{Event, Made, process, snapshot};
+use synthetic::{Event, Made, process, snapshot, tcp_packet};
 
 /// Numbers that look random and are the same every time (xorshift).
 struct Random(u64);
@@ -276,23 +276,9 @@ fn ancestry_is_the_same_in_every_split_of_a_recording() {
     }
 }
 
-/// An IPv4 packet from one port of 10.0.0.1 to one of 10.0.0.2, without checksums.
-fn tcp_packet(from: u16, to: u16, sequence: u32, flags: u8, payload: &[u8]) -> Vec<u8> {
-    let length = (40 + payload.len()) as u16;
-    let mut packet = vec![0x45, 0];
-    packet.extend(length.to_be_bytes());
-    packet.extend([0, 0, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
-    packet.extend(from.to_be_bytes());
-    packet.extend(to.to_be_bytes());
-    packet.extend(sequence.to_be_bytes());
-    packet.extend([0, 0, 0, 1, 5 << 4, flags, 4, 0, 0, 0, 0, 0]);
-    packet.extend(payload);
-    packet
-}
-
-/// Connections that speak HTTP and DNS at once: heads and messages in segments of any size, late, sent twice, cut by the
-/// snap length; and the texts of the heads and questions that come out whole.
-fn speaking(seed: u64) -> (Vec<u8>, Vec<String>) {
+/// Connections that speak HTTP and DNS at once: heads and messages in segments of any size, late, sent twice, cut by the end of
+/// the recording; the texts of the heads and questions that come out whole, and how many messages do not.
+fn speaking(seed: u64) -> (Vec<u8>, Vec<String>, usize) {
     const SYN: u8 = 2;
     const ACK: u8 = 16;
     let mut random = Random(seed);
@@ -300,7 +286,7 @@ fn speaking(seed: u64) -> (Vec<u8>, Vec<String>) {
     made.rows_per_block = 23;
     let context = process(100, 1, 0, "curl", "/usr/bin/curl");
     made.sides.push(snapshot(&[context]));
-    let mut expected = Vec::new();
+    let (mut expected, mut unended) = (Vec::new(), 0);
     // Of each connection what is still to be sent.
     let mut connections: Vec<Vec<(Vec<u8>, u64)>> = Vec::new();
     for number in 0..40u16 {
@@ -323,6 +309,14 @@ fn speaking(seed: u64) -> (Vec<u8>, Vec<String>) {
                 stream.extend(format!("{head}{body}").into_bytes());
                 expected.push(path);
             }
+        }
+        // The recording ends before some messages do.
+        if number % 5 == 3 {
+            stream.extend(match to {
+                53 => b"\0\x40\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x07unended".to_vec(),
+                _ => format!("GET /unended-{number}").into_bytes(),
+            });
+            unended += 1;
         }
         let first = (random.below(1 << 32)) as u32;
         let mut segments = vec![(tcp_packet(20_000 + number, to, first, SYN, b""), number.into())];
@@ -361,7 +355,7 @@ fn speaking(seed: u64) -> (Vec<u8>, Vec<String>) {
             connections.remove(chosen);
         }
     }
-    (made.bytes(), expected)
+    (made.bytes(), expected, unended)
 }
 
 #[test]
@@ -372,7 +366,7 @@ fn messages_of_streams_are_the_same_however_their_packets_are_cut_into_blocks_an
         &["1:event=net_packet_dns", "2:event=net_packet,net_packet_http_request", "3:tree=100"],
     ];
     for seed in [3, 4] {
-        let (whole, expected) = speaking(seed);
+        let (whole, expected, unended) = speaking(seed);
         let rows = rows_of(&whole);
         let mut random = Random(seed * 31);
         for (number, filters) in FILTERS.iter().enumerate() {
@@ -382,7 +376,10 @@ fn messages_of_streams_are_the_same_however_their_packets_are_cut_into_blocks_an
                     let found = answered.lines().filter(|line| line.contains(&format!("\"{text}\""))).count();
                     assert_eq!(found, 1, "{text}");
                 }
-                assert_eq!(answered.lines().count(), expected.len());
+                // What never ended comes at the end, and says that it is cut.
+                assert_eq!(answered.lines().count(), expected.len() + unended);
+                let last = answered.lines().skip(expected.len());
+                assert_eq!(last.filter(|line| line.contains(r#""cut":["#)).count(), unended);
             }
             for parts in [2, 6] {
                 let mut cuts: Vec<usize> = (1..parts).map(|_| random.below(rows as u64) as usize).collect();

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use events::catalogue::network::NET_PACKET;
 use events::catalogue::process::{SCHED_PROCESS_EXEC, SCHED_PROCESS_EXIT, SCHED_PROCESS_FORK};
 use events::{EventId, Raw};
 use format::Process;
@@ -9,6 +10,7 @@ use format::rewrite::{Change, Copied, Edit, Fate};
 
 use super::Rows;
 use super::columns::Columns;
+use super::streams::Streams;
 
 pub const STATE_EVENTS: [EventId; 3] = [SCHED_PROCESS_FORK, SCHED_PROCESS_EXEC, SCHED_PROCESS_EXIT];
 
@@ -20,6 +22,8 @@ pub struct Keep<'a> {
     pub matched: Option<Rows>,
     /// Where names of processes that no filter matches do not leave.
     pub others: Option<&'a Others>,
+    /// Whose packets stay.
+    pub streams: Streams,
     /// Of the row that was asked about last.
     pub fate: Fate,
 }
@@ -40,6 +44,7 @@ impl Edit for Keep<'_> {
         self.fate = match matched && (self.range.0..self.range.1).contains(&wall_ns) {
             true => Fate::Keep,
             false if STATE_EVENTS.contains(&row.event.id) && wall_ns < self.range.1 => Fate::StateOnly,
+            false if wall_ns < self.range.1 => self.streams.fate(row),
             false => Fate::Drop,
         };
         self.fate
@@ -52,7 +57,8 @@ impl Edit for Keep<'_> {
         if STATE_EVENTS.contains(&row.event.id) && is_number {
             return Change::Keep;
         }
-        let hides = self.fate == Fate::StateOnly && self.others.is_some();
+        let is_packet = row.event.id == NET_PACKET;
+        let hides = self.fate == Fate::StateOnly && self.others.is_some() && !is_packet;
         if hides || !self.columns.keeps(row.event.name, arg.name) { Change::Missing } else { Change::Keep }
     }
 

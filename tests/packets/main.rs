@@ -12,6 +12,7 @@ mod flows;
 mod host;
 mod names;
 mod owners;
+mod streams;
 mod traffic;
 
 use std::process::ExitCode;
@@ -39,7 +40,8 @@ fn main() -> ExitCode {
         };
     }
     let general = host::obstacle();
-    let tests = [containers::TESTS, flows::TESTS, names::TESTS, owners::TESTS].into_iter().flatten();
+    let tests =
+        [containers::TESTS, flows::TESTS, names::TESTS, owners::TESTS, streams::TESTS].into_iter().flatten();
     let trials = tests
         .map(|test| {
             let obstacle = general.clone().or_else(|| test.needs.iter().find_map(|need| host::lacks(need)));

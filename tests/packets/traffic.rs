@@ -13,6 +13,7 @@ pub fn role(name: &str) -> Option<Role> {
         "receive" => Some(receive),
         "send" => Some(send),
         "ask" => Some(ask),
+        "speak" => Some(speak),
         "tell-names" => Some(tell_names),
         _ => None,
     }
@@ -91,6 +92,51 @@ fn ask(arguments: &[String]) -> Result<()> {
     socket.set_read_timeout(Some(std::time::Duration::from_secs(5)))?;
     socket.send_to(&QUERY, first(arguments)?)?;
     socket.recv_from(&mut [0; 512]).map(drop)
+}
+
+/// Where streams are spoken: DNS and HTTP.
+pub const STREAMS: [&str; 2] = ["127.0.0.83:53", "127.0.0.83:40875"];
+
+/// A path that is longer than what is kept of a packet.
+pub fn long_path() -> String {
+    format!("/long/{}", "x".repeat(1000))
+}
+
+/// Two questions over TCP, the length of the first apart from it and the second behind its end; and requests whose heads come in
+/// pieces, two in a segment, and longer than what is kept.
+fn speak(_: &[String]) -> Result<()> {
+    let length = (QUERY.len() as u16).to_be_bytes();
+    let (begin, end) = QUERY.split_at(17);
+    let questions: [&[u8]; 3] = [&length, begin, &[end, &length, &QUERY].concat()];
+    let answer = [&QUERY[..2], b"\x81\x80\0\x01\0\x01\0\0\0\0", &QUERY[12..], &ADDRESS].concat();
+    let told = [&(answer.len() as u16).to_be_bytes()[..], &answer].concat();
+    conversation(STREAMS[0], &questions, &[&told[..1], &[&told[1..], &told].concat()])?;
+    let long = format!("GET {} HTTP/1.1\r\nHost: long\r\n\r\n", long_path());
+    let requests: [&[u8]; 5] = [
+        b"GET /pie",
+        b"ces HTTP/1.1\r\nHost: a\r\n",
+        b"\r\nGET /second HTTP/1.1\r\nHost: b\r\n\r\n",
+        long.as_bytes(),
+        b"POST /last HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc",
+    ];
+    let responses: [&[u8]; 2] =
+        [b"HTTP/1.1 2", b"00 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 404 Not Found\r\n\r\n"];
+    conversation(STREAMS[1], &requests, &responses)
+}
+
+/// Each part is a segment of its own: one is sent once the one before it was read.
+fn conversation(address: &str, there: &[&[u8]], back: &[&[u8]]) -> Result<()> {
+    let listener = TcpListener::bind(address)?;
+    let client = TcpStream::connect(listener.local_addr()?)?;
+    let (server, _) = listener.accept()?;
+    for (mut from, mut to, parts) in [(&client, &server, there), (&server, &client, back)] {
+        from.set_nodelay(true)?;
+        for part in parts {
+            from.write_all(part)?;
+            to.read_exact(&mut vec![0; part.len()])?;
+        }
+    }
+    Ok(())
 }
 
 /// A name server that knows one address for every name, and nothing else of any.

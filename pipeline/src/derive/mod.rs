@@ -34,6 +34,8 @@ pub struct Base<'a> {
     pub ret: i64,
     /// Of a packet: the messages of its stream that it completed, each with the packet's row.
     pub messages: &'a [(u32, packets::stream::Message)],
+    /// What else is derived from it was told before.
+    pub only_messages: bool,
 }
 
 impl<'a> Base<'a> {

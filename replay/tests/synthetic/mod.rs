@@ -184,6 +184,20 @@ pub fn process<'a>(pid: u32, ppid: u32, uid: u32, comm: &'a str, exe: &'a str) -
     }
 }
 
+/// An IPv4 packet from one port of 10.0.0.1 to one of 10.0.0.2, without checksums.
+pub fn tcp_packet(from: u16, to: u16, sequence: u32, flags: u8, payload: &[u8]) -> Vec<u8> {
+    let length = (40 + payload.len()) as u16;
+    let mut packet = vec![0x45, 0];
+    packet.extend(length.to_be_bytes());
+    packet.extend([0, 0, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
+    packet.extend(from.to_be_bytes());
+    packet.extend(to.to_be_bytes());
+    packet.extend(sequence.to_be_bytes());
+    packet.extend([0, 0, 0, 1, 5 << 4, flags, 4, 0, 0, 0, 0, 0]);
+    packet.extend(payload);
+    packet
+}
+
 /// The cgroup of a container.
 pub const CONTAINER_CGROUP: u64 = 77;
 pub const CONTAINER_ID: &str = "e9cf0db706352b26d08bc0c10cd1d7c31b5d28ac0b8ee7d5c0d1d4bd9a2b0ee1";

@@ -30,12 +30,16 @@ pub fn derive(packet: &Packet<'_>, payload: &[u8], is_cut: bool, derived: &mut D
                 if Message::parse(cut).is_ok() {
                     continue;
                 }
-                let Some(fewer) = answers.checked_sub(1) else { return };
-                answers = fewer;
+                match answers.checked_sub(1) {
+                    Some(fewer) => answers = fewer,
+                    // Not even the questions are whole: the header is, and says what was asked for.
+                    None if is_cut && cut[4..6] != [0; 2] => cut[4..6].fill(0),
+                    None => return,
+                }
             }
         }
     };
-    if message.questions.is_empty() && message.answers.is_empty() {
+    if message.questions.is_empty() && message.answers.is_empty() && !is_cut {
         return;
     }
     // What was told of a message that is not all here says so.

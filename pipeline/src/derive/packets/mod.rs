@@ -84,6 +84,10 @@ pub fn derive(base: &Base<'_>, derived: &mut Derived) {
         }
         _ => {}
     }
+    if base.only_messages {
+        messages(&packet, derived);
+        return;
+    }
     match net {
         LaxNetSlice::Ipv4(header) => ip::v4(&packet, &header.header(), derived),
         LaxNetSlice::Ipv6(header) => ip::v6(&packet, &header.header(), derived),
@@ -92,12 +96,7 @@ pub fn derive(base: &Base<'_>, derived: &mut Derived) {
     match &sliced.transport {
         Some(TransportSlice::Tcp(tcp)) => {
             ip::tcp(&packet, tcp, derived);
-            for (_, message) in base.messages {
-                match message.protocol {
-                    Protocol::Dns => dns::derive(&packet, &message.bytes, message.is_cut, derived),
-                    Protocol::Http => http::derive(&packet, &message.bytes, message.is_cut, derived),
-                }
-            }
+            messages(&packet, derived);
         }
         Some(TransportSlice::Udp(udp)) => {
             ip::udp(&packet, udp, derived);
@@ -110,6 +109,19 @@ pub fn derive(base: &Base<'_>, derived: &mut Derived) {
         _ => {}
     }
 }
+
+/// What the packet completed of its stream.
+fn messages(packet: &Packet<'_>, derived: &mut Derived) {
+    for (_, message) in packet.base.messages {
+        match message.protocol {
+            Protocol::Dns => dns::derive(packet, &message.bytes, message.is_cut, derived),
+            Protocol::Http => http::derive(packet, &message.bytes, message.is_cut, derived),
+        }
+    }
+}
+
+/// Address and port of the source and of the destination.
+pub type Ends = ((IpAddr, u16), (IpAddr, u16));
 
 /// A TCP segment that holds or changes anything of a stream.
 #[derive(Clone, Copy, Debug)]

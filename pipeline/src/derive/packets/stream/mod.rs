@@ -69,10 +69,10 @@ pub struct Message {
     pub is_cut: bool,
 }
 
-/// All streams that are being read.
+/// All streams that are being read. `P` is what is known of the last packet of one that waits for more.
 #[derive(Clone, Debug)]
-pub struct Streams<A> {
-    streams: HashMap<Key<A>, Stream>,
+pub struct Streams<A, P> {
+    streams: HashMap<Key<A>, Stream<P>>,
     /// Those that hold nothing, by when they were last used.
     quiet: BTreeMap<u64, Key<A>>,
     clock: u64,
@@ -87,8 +87,10 @@ struct Limits {
 }
 
 #[derive(Clone, Debug)]
-struct Stream {
+struct Stream<P> {
     used: u64,
+    /// Of the packet that came last, where a part of a message waits for the rest.
+    last: Option<Box<P>>,
     /// The sequence number that comes next; `None` before the first segment.
     next: Option<u32>,
     early: Vec<Early>,
@@ -111,15 +113,15 @@ enum Reader {
     Http(http::Heads),
 }
 
-impl<A: Copy + Eq + Ord + std::hash::Hash> Default for Streams<A> {
-    fn default() -> Streams<A> {
+impl<A: Copy + Eq + Ord + std::hash::Hash, P> Default for Streams<A, P> {
+    fn default() -> Streams<A, P> {
         Streams::within(STREAMS, BYTES)
     }
 }
 
-impl<A: Copy + Eq + Ord + std::hash::Hash> Streams<A> {
+impl<A: Copy + Eq + Ord + std::hash::Hash, P> Streams<A, P> {
     /// Streams that hold no more than this.
-    fn within(streams: usize, bytes: usize) -> Streams<A> {
+    fn within(streams: usize, bytes: usize) -> Streams<A, P> {
         Streams {
             streams: HashMap::new(),
             quiet: BTreeMap::new(),
@@ -129,8 +131,16 @@ impl<A: Copy + Eq + Ord + std::hash::Hash> Streams<A> {
         }
     }
 
-    /// Takes a segment and appends the messages that it completes, or that cannot be completed any more, to `found`.
-    pub fn feed(&mut self, key: Key<A>, protocol: Protocol, segment: Segment<'_>, found: &mut Vec<Message>) {
+    /// Takes a segment and appends the messages that it completes, or that cannot be completed any more, to `found`. `last`
+    /// says what is known of the packet, should it be the last one of a message.
+    pub fn feed(
+        &mut self,
+        key: Key<A>,
+        protocol: Protocol,
+        segment: Segment<'_>,
+        last: impl FnOnce() -> P,
+        found: &mut Vec<Message>,
+    ) {
         self.clock += 1;
         let mut stream = match self.streams.remove(&key) {
             Some(stream) => {
@@ -156,6 +166,7 @@ impl<A: Copy + Eq + Ord + std::hash::Hash> Streams<A> {
             return;
         }
         stream.used = self.clock;
+        stream.last = (stream.held() > 0).then(|| Box::new(last()));
         self.bytes += stream.held();
         if stream.held() == 0 {
             self.quiet.insert(self.clock, key);
@@ -171,13 +182,22 @@ impl<A: Copy + Eq + Ord + std::hash::Hash> Streams<A> {
         }
     }
 
-    /// What was begun and not completed when there are no more packets, in order of the last packets.
-    pub fn finish(&mut self, found: &mut Vec<Message>) {
-        self.quiet.clear();
-        self.bytes = 0;
-        let mut streams: Vec<_> = self.streams.drain().map(|(_, stream)| stream).collect();
-        streams.sort_by_key(|stream| stream.used);
-        streams.iter_mut().for_each(|stream| stream.end(found));
+    /// What was begun and not completed when there are no more packets of a host, in order of the last packets.
+    pub fn finish(&mut self, host: u32) -> Vec<(P, Vec<Message>)> {
+        let mut ended: Vec<_> =
+            self.streams.extract_if(|key, _| key.host == host).map(|(_, it)| it).collect();
+        ended.sort_unstable_by_key(|stream| stream.used);
+        let mut messages = Vec::new();
+        for mut stream in ended {
+            self.quiet.remove(&stream.used);
+            self.bytes -= stream.held().min(self.bytes);
+            let mut found = Vec::new();
+            stream.end(&mut found);
+            if let Some(last) = stream.last.filter(|_| !found.is_empty()) {
+                messages.push((*last, found));
+            }
+        }
+        messages
     }
 
     pub fn is_empty(&self) -> bool {
@@ -190,13 +210,13 @@ impl<A: Copy + Eq + Ord + std::hash::Hash> Streams<A> {
     }
 }
 
-impl Stream {
-    fn new(protocol: Protocol) -> Stream {
+impl<P> Stream<P> {
+    fn new(protocol: Protocol) -> Stream<P> {
         let reader = match protocol {
             Protocol::Dns => Reader::Dns(dns::Messages::default()),
             Protocol::Http => Reader::Http(http::Heads::default()),
         };
-        Stream { used: 0, next: None, early: Vec::new(), reader, has_messages: false }
+        Stream { used: 0, last: None, next: None, early: Vec::new(), reader, has_messages: false }
     }
 
     /// What came of it up to now is no HTTP.

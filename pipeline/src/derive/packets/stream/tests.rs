@@ -11,9 +11,9 @@ fn read(protocol: Protocol, segments: &[(u32, &[u8], u32)]) -> Vec<(String, bool
         // Numbers wrap in the middle of it.
         let sequence = (u32::MAX - 20).wrapping_add(*at);
         let segment = Segment { sequence, kept, length: *length, ..Segment::default() };
-        streams.feed(key(1), protocol, segment, &mut found);
+        streams.feed(key(1), protocol, segment, || (), &mut found);
     }
-    streams.finish(&mut found);
+    found.extend(streams.finish(0).into_iter().flat_map(|((), messages)| messages));
     assert!(streams.is_empty() && streams.held() == 0);
     found.into_iter().map(|it| (String::from_utf8_lossy(&it.bytes).into_owned(), it.is_cut)).collect()
 }
@@ -119,7 +119,7 @@ fn streams_that_are_neither_cost_nothing() {
     for n in 0..10_000u64 {
         let kept = [0x16, 3, 1, n as u8];
         let segment = Segment { sequence: 7, kept: &kept, length: 1400, ..Segment::default() };
-        streams.feed(key(n), Protocol::Http, segment, &mut found);
+        streams.feed(key(n), Protocol::Http, segment, || (), &mut found);
     }
     assert!(streams.is_empty() && found.is_empty());
 }
@@ -130,7 +130,7 @@ fn what_is_held_is_bounded_whatever_comes() {
     for n in 0..1000u64 {
         let kept = [b"GET /".as_slice(), &[b'x'; 500]].concat();
         let segment = Segment { sequence: 7, kept: &kept, length: 505, ..Segment::default() };
-        streams.feed(key(n), Protocol::Http, segment, &mut found);
+        streams.feed(key(n), Protocol::Http, segment, || (), &mut found);
         assert!(streams.held() <= 10_000 && streams.streams.len() <= 100);
     }
     // What found no room is told, as far as it came.
@@ -141,7 +141,7 @@ fn what_is_held_is_bounded_whatever_comes() {
     for n in 1..100_000u32 {
         let sequence = 7 + n.wrapping_mul(97) % 1_000_000;
         let segment = Segment { sequence, kept: &[b'y'; 100], length: 100, ..Segment::default() };
-        streams.feed(key(1), Protocol::Dns, segment, &mut found);
+        streams.feed(key(1), Protocol::Dns, segment, || (), &mut found);
         assert!(streams.held() <= EARLY_BYTES + (64 << 10) + 200, "{}", streams.held());
     }
 }
@@ -162,6 +162,7 @@ fn the_end_of_a_connection_ends_its_message() {
         key(1),
         Protocol::Http,
         Segment { sequence: 1, kept, length: 10, ..Segment::default() },
+        || (),
         &mut found,
     );
     assert!(found.is_empty());
@@ -169,20 +170,22 @@ fn the_end_of_a_connection_ends_its_message() {
         key(1),
         Protocol::Http,
         Segment { sequence: 11, ends: true, ..Segment::default() },
+        || (),
         &mut found,
     );
     assert_eq!(found, [Message { protocol: Protocol::Http, bytes: kept.to_vec(), is_cut: true }]);
     assert_eq!(streams.held(), 0);
     // Sent again, it is no other message; behind a SYN it is.
     let again = Segment { sequence: 1, kept, length: 10, ends: true, ..Segment::default() };
-    streams.feed(key(1), Protocol::Http, again, &mut found);
+    streams.feed(key(1), Protocol::Http, again, || (), &mut found);
     assert_eq!(found.len(), 1);
     streams.feed(
         key(1),
         Protocol::Http,
         Segment { sequence: 0, syn: true, ..Segment::default() },
+        || (),
         &mut found,
     );
-    streams.feed(key(1), Protocol::Http, again, &mut found);
+    streams.feed(key(1), Protocol::Http, again, || (), &mut found);
     assert_eq!(found.len(), 2);
 }
