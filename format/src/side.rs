@@ -1,6 +1,6 @@
 //! What stands beside the events: processes that were there before, cgroups and their containers, users, losses.
 
-use events::EventId;
+use events::{Context, EventId};
 
 /// A few records, in a frame of their own between blocks.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -40,6 +40,32 @@ pub struct Process {
     pub argv: Vec<u8>,
     /// Open descriptors and what they stand for: a path, or `socket:[INODE]` and its like.
     pub fds: Vec<(i32, Vec<u8>)>,
+}
+
+impl Process {
+    /// The process as filters see it: the context that its main thread would have. What /proc does not say is zero.
+    pub fn context(&self) -> Context<'_> {
+        Context {
+            pid: self.pid,
+            tid: self.pid,
+            ppid: self.ppid,
+            ns_pid: self.ns_pid,
+            ns_tid: self.ns_pid,
+            uid: self.uid,
+            gid: self.gid,
+            mnt_ns: self.mnt_ns,
+            pid_ns: self.pid_ns,
+            net_ns: self.net_ns,
+            user_ns: self.user_ns,
+            cgroup_id: self.cgroup_id,
+            thread_start_ns: self.start_ns,
+            process_start_ns: self.start_ns,
+            parent_start_ns: self.parent_start_ns,
+            comm: &self.comm,
+            exe: &self.exe,
+            ..Context::default()
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

@@ -191,7 +191,7 @@ impl Client for Lineages<'_> {
 /// Tells the processes that were there when a file's recording began.
 fn tell_snapshot(lineage: &mut Lineage, plan: &Plan, file: &File, number: u16, host: &Host) {
     let processes = || file.capture.processes().iter().filter(move |process| process.host == number);
-    let contexts: Vec<Context<'_>> = processes().map(context).collect();
+    let contexts: Vec<Context<'_>> = processes().map(Process::context).collect();
     let facts: Vec<_> =
         contexts.iter().map(|context| host.containers.get(context.cgroup_id).map(|it| it.facts())).collect();
     let subjects: Vec<Subject<'_>> = contexts
@@ -206,28 +206,4 @@ fn tell_snapshot(lineage: &mut Lineage, plan: &Plan, file: &File, number: u16, h
         })
         .collect();
     lineage.snapshot(plan, &subjects);
-}
-
-/// A process of the snapshot as its main thread's context. What /proc does not say is zero.
-fn context(process: &Process) -> Context<'_> {
-    Context {
-        pid: process.pid,
-        tid: process.pid,
-        ppid: process.ppid,
-        ns_pid: process.ns_pid,
-        ns_tid: process.ns_pid,
-        uid: process.uid,
-        gid: process.gid,
-        mnt_ns: process.mnt_ns,
-        pid_ns: process.pid_ns,
-        net_ns: process.net_ns,
-        user_ns: process.user_ns,
-        cgroup_id: process.cgroup_id,
-        thread_start_ns: process.start_ns,
-        process_start_ns: process.start_ns,
-        parent_start_ns: process.parent_start_ns,
-        comm: &process.comm,
-        exe: &process.exe,
-        ..Context::default()
-    }
 }

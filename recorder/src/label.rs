@@ -42,7 +42,7 @@ impl Judge {
     /// The processes that are there when the recording begins.
     pub fn snapshot(&mut self, processes: &[Process], cgroups: &CgroupTable) {
         let Some(lineage) = &mut self.lineage else { return };
-        let contexts: Vec<Context<'_>> = processes.iter().map(context_of).collect();
+        let contexts: Vec<Context<'_>> = processes.iter().map(Process::context).collect();
         let facts: Vec<_> = contexts.iter().map(|context| cgroups.facts(context.cgroup_id)).collect();
         let subjects: Vec<Subject<'_>> = contexts
             .iter()
@@ -168,29 +168,5 @@ impl Judge {
             recording: self.recording,
             time_ns,
         })
-    }
-}
-
-/// A process of the snapshot as filters see it: the context that its main thread would have.
-fn context_of(process: &Process) -> Context<'_> {
-    Context {
-        pid: process.pid,
-        tid: process.pid,
-        ppid: process.ppid,
-        ns_pid: process.ns_pid,
-        ns_tid: process.ns_pid,
-        uid: process.uid,
-        gid: process.gid,
-        mnt_ns: process.mnt_ns,
-        pid_ns: process.pid_ns,
-        net_ns: process.net_ns,
-        user_ns: process.user_ns,
-        cgroup_id: process.cgroup_id,
-        thread_start_ns: process.start_ns,
-        process_start_ns: process.start_ns,
-        parent_start_ns: process.parent_start_ns,
-        comm: &process.comm,
-        exe: &process.exe,
-        ..Context::default()
     }
 }

@@ -1,6 +1,6 @@
 //! Whatever unprivileged processes do, the recorder's memory stays within what it says.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,9 @@ pub const TESTS: &[Test] = &[
     ("a_process_that_renames_itself_below_a_long_path_costs_bounded_memory", renames),
     ("a_flight_recorder_of_a_time_stays_within_its_memory_under_a_flood", flight),
 ];
+
+/// Where a process can be held to a limit.
+pub const LIMITED: &[Test] = &[("a_recorder_lives_within_the_memory_that_it_tells", within_limit)];
 
 /// The flag by which this program becomes the process that renames itself.
 pub const RENAME: &str = "--rename-for-ever";
@@ -111,4 +114,66 @@ fn flight() -> Result<(), Failed> {
         info["losses"].as_array().into_iter().flatten().filter_map(|loss| loss["cause"].as_str()).collect();
     ensure(causes.contains(&"flight memory full"), || format!("{info:#}"))?;
     ensure(std::fs::metadata(&file)?.len() < 64 << 20, || "the file is larger than the memory".to_owned())
+}
+
+/// A group of processes whose memory is limited; with either version of the kernel's interface.
+struct Limit(PathBuf);
+
+impl Limit {
+    fn folder() -> Option<(PathBuf, &'static str)> {
+        let is_there = |path: &str| Path::new(path).exists();
+        if is_there("/sys/fs/cgroup/memory/memory.limit_in_bytes") {
+            return Some(("/sys/fs/cgroup/memory".into(), "memory.limit_in_bytes"));
+        }
+        let listed = std::fs::read_to_string("/sys/fs/cgroup/cgroup.subtree_control").unwrap_or_default();
+        listed.contains("memory").then(|| ("/sys/fs/cgroup".into(), "memory.max"))
+    }
+
+    fn of(bytes: u64) -> Result<Limit, Failed> {
+        let (parent, name) = Limit::folder().ok_or("no memory controller")?;
+        let limit = Limit(parent.join(format!("tracer-test-{}", std::process::id())));
+        std::fs::create_dir(&limit.0)?;
+        std::fs::write(limit.0.join(name), bytes.to_string())?;
+        Ok(limit)
+    }
+}
+
+impl Drop for Limit {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
+pub fn limit_obstacle() -> Option<String> {
+    Limit::folder().is_none().then(|| "no memory controller of cgroups here".to_owned())
+}
+
+/// Whoever goes beyond its limit is killed. Nobody's processes rename themselves, open files by long paths and call as fast
+/// as they can.
+fn within_limit() -> Result<(), Failed> {
+    let dir = scratch()?;
+    let file = dir.path().join("told.trz");
+    Command::new(TRACER).args(["record", "-o", path(&file)?, "--buffer", "4M", "--", "true"]).output()?;
+    let told = info(&file)?["memory"].clone();
+    let number = |name: &str| told[name].as_u64().ok_or("no figures of memory in the capture");
+    let limit = Limit::of(number("kernel_bytes")? + number("bound_bytes")?)?;
+
+    let file = dir.path().join("c.trz");
+    let script = "echo $$ > \"$1/cgroup.procs\" && shift && exec \"$@\"";
+    let recorder = Command::new("sh")
+        .args(["-c", script, "sh", path(&limit.0)?, TRACER, "record", "-o", path(&file)?])
+        .args(["--buffer", "4M", "--duration", "120s"])
+        .stderr(Stdio::null())
+        .spawn()?;
+    wait_for(&file)?;
+    let own = std::env::current_exe()?;
+    let mut hostile = vec![as_nobody(&own, &[RENAME])?, as_nobody(&own, &[RENAME])?];
+    for what in ["paths", "closes"] {
+        hostile.push(as_nobody(&own, &[crate::losses::RUN, what, "8"])?);
+    }
+    for mut process in hostile {
+        process.wait()?;
+    }
+    end(recorder)?;
+    same("complete", info(&file)?["complete"].as_bool(), Some(true))
 }

@@ -133,6 +133,7 @@ fn main() {
         (debugging::TESTS.to_vec(), debugging::obstacle()),
         (containers::TESTS.to_vec(), docker::obstacle()),
         (runtimes::TESTS.to_vec(), docker::obstacle()),
+        (bounded::LIMITED.to_vec(), bounded::limit_obstacle()),
         (killed::LONG.to_vec(), Some("takes a quarter of an hour".to_owned())),
         (cpus::HOTPLUG.to_vec(), cpus::hotplug_obstacle()),
     ];
