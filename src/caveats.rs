@@ -10,9 +10,10 @@ use scopes::{Plan, ScopeSet};
 use crate::filters::FilterOptions;
 use crate::provenance;
 use crate::rotated;
+use crate::stderr;
 
 /// A sentence for each thing that cannot be answered in full.
-pub fn warnings(source: &Source, plan: &Plan, asked: &FilterOptions) -> Vec<String> {
+fn warnings(source: &Source, plan: &Plan, asked: &FilterOptions) -> Vec<String> {
     let mut warnings = Vec::new();
     for file in source.files() {
         for (name, recording) in recordings(file) {
@@ -24,13 +25,23 @@ pub fn warnings(source: &Source, plan: &Plan, asked: &FilterOptions) -> Vec<Stri
     warnings
 }
 
+/// Says before an answer what there is to know of what it is read from. Without a plan, it is the recorded scopes that are
+/// asked.
+pub fn tell(source: &Source, plan: Option<&Plan>, asked: &FilterOptions) {
+    let mut told = replay::open::warnings(source);
+    told.extend(sets(source));
+    told.extend(cuts(source, asked));
+    told.extend(plan.map(|plan| warnings(source, plan, asked)).unwrap_or_default());
+    told.iter().for_each(stderr::warn);
+}
+
 /// A sentence for each set among the files that is not whole, or not one.
-pub fn sets(source: &Source) -> Vec<String> {
+fn sets(source: &Source) -> Vec<String> {
     rotated::warnings(source.files().iter().map(|file| (file.name.as_str(), file.capture.header())))
 }
 
 /// A sentence for each cut that may have taken away what is asked for.
-pub fn cuts(source: &Source, asked: &FilterOptions) -> Vec<String> {
+fn cuts(source: &Source, asked: &FilterOptions) -> Vec<String> {
     let of_file = |file: &File| {
         let cuts = provenance::cuts(&file.capture.header().provenance, asked);
         cuts.into_iter().map(|cut| format!("{}: {cut}", file.name)).collect::<Vec<_>>()

@@ -16,6 +16,7 @@ use jiff::tz::TimeZone;
 use pipeline::{Args as Arguments, EventView, Question, Source};
 use scopes::Plan;
 
+use crate::caveats;
 use crate::filters::{Diagnostics, FilterOptions};
 use crate::inputs::Input;
 use crate::outcome::Outcome;
@@ -57,10 +58,10 @@ pub fn run(options: &Options) -> Result<Outcome> {
     let capture = options.input.open()?;
     let header = provenance::header(&[&capture], options.command(), vec![options.input.provenance()?]);
     let columns = Columns::parse(&options.keep, &options.drop, capture.schema())?;
-    let plan = if options.scopes.is_empty() { None } else { Some(plan(&options.scopes, &capture)?) };
+    let source = Source::new(vec![(name.clone(), capture)]);
+    let plan = if options.scopes.is_empty() { None } else { Some(plan(&options.scopes, &source)?) };
     let inputs = [options.input.paths(), options.scopes.paths()].concat();
     let mut writer = options.target.create(&header, &inputs)?;
-    let source = Source::new(vec![(name.clone(), capture)]);
     let Some(file) = source.files().first() else { bail!("{name}: it cannot be read") };
     let range = options.range.resolve(&source, &TimeZone::system())?;
     let range = range.map_or((i64::MIN, i64::MAX), |range| (range.start, range.end));
@@ -253,11 +254,14 @@ fn processes(source: &Source, plan: &Plan) -> Result<HashSet<u32>> {
     Ok(pids)
 }
 
-fn plan(scopes: &FilterOptions, capture: &Capture) -> Result<Plan> {
-    let mut set = scopes.scopes()?;
+fn plan(scopes: &FilterOptions, source: &Source) -> Result<Plan> {
+    let mut set = scopes.scopes_of(source)?;
     for warning in set.warnings() {
         stderr::say_lines(warning);
     }
-    set.resolve_users(&replay::asked::users(std::iter::once(capture))).map_err(Diagnostics)?;
-    Ok(Plan::compile(&set))
+    let captures = source.files().iter().map(|file| &file.capture);
+    set.resolve_users(&replay::asked::users(captures)).map_err(Diagnostics)?;
+    let plan = Plan::compile(&set);
+    caveats::tell(source, Some(&plan), scopes);
+    Ok(plan)
 }

@@ -5,12 +5,14 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser};
-use replay::Asker;
+use pipeline::Source;
 use replay::diff::Difference;
 use replay::render::clock::Clock;
 use replay::render::{Format, Printer, Style};
+use replay::{Asked, Asker};
 use scopes::{ScopeSet, spelled_out};
 
+use crate::caveats;
 use crate::filters::{Diagnostics, FilterOptions, answered};
 use crate::inputs::Inputs;
 use crate::outcome::{self, Outcome};
@@ -52,10 +54,18 @@ struct Side {
 }
 
 pub fn run(options: Options) -> Result<Outcome> {
-    let (before, after) = sides(&options)?;
+    // A side that is no command line is told before a file is read.
+    let [before, after] =
+        [("--before", &options.before), ("--after", &options.after)].map(|(flag, texts)| side(flag, texts));
+    let sides = [before?, after?];
     let source = options.inputs.source()?;
+    let (before, after) = scopes(&sides, &source)?;
     for warning in before.warnings().iter().chain(after.warnings()) {
         stderr::say_lines(warning);
+    }
+    for (side, set) in sides.iter().zip([&before, &after]) {
+        let asked = answered(Asked::given(set.clone(), &source).map_err(replay::Error::Filters))?;
+        caveats::tell(&source, asked.plan(), side);
     }
     let mut asker = Asker::new(&source, options.threads.count());
     let differences = answered(replay::diff::count(&mut asker, &before, &after))?;
@@ -88,7 +98,7 @@ fn tell(difference: &Difference, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "scope {title}: +{gained} -{lost} ={same}{note}")
 }
 
-fn side(flag: &str, texts: &[String]) -> Result<ScopeSet> {
+fn side(flag: &str, texts: &[String]) -> Result<FilterOptions> {
     let mut words = Vec::new();
     for text in texts {
         words.extend(words::split(text).with_context(|| format!("{flag} {text}"))?);
@@ -109,12 +119,12 @@ fn side(flag: &str, texts: &[String]) -> Result<ScopeSet> {
     if scopes.is_empty() {
         bail!("{flag} names no filters and no policies");
     }
-    scopes.scopes()
+    Ok(scopes)
 }
 
-/// Both sides; what is wrong with the filters of either is told at once.
-fn sides(options: &Options) -> Result<(ScopeSet, ScopeSet)> {
-    match (side("--before", &options.before), side("--after", &options.after)) {
+/// The scopes of both sides; what is wrong with the filters of either is told at once.
+fn scopes([before, after]: &[FilterOptions; 2], source: &Source) -> Result<(ScopeSet, ScopeSet)> {
+    match (before.scopes_of(source), after.scopes_of(source)) {
         (Ok(before), Ok(after)) => Ok((before, after)),
         (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
         (Err(before), Err(after)) => match (before.downcast(), after.downcast()) {
@@ -136,9 +146,10 @@ mod tests {
         let words = words::split(r#"-f 9:comm=ls  -f 'comm=a b' -f "uid>0" -f comm=a\,b"#).expect("words");
         assert_eq!(words, ["-f", "9:comm=ls", "-f", "comm=a b", "-f", "uid>0", "-f", r"comm=a\,b"]);
         assert!(words::split("-f 'x").is_err());
-        let set = side("--before", &["-f 9:comm=ls -f !container".into()]).expect("scopes");
+        let set = side("--before", &["-f 9:comm=ls -f !container".into()]).and_then(|side| side.scopes());
+        let set = set.expect("scopes");
         assert_eq!(set.mask(), 0b1_0000_0001);
-        assert!(side("--after", &["-f com=ls".into()]).is_err());
+        assert!(side("--after", &["-f com=ls".into()]).expect("a side").scopes().is_err());
         assert!(side("--after", &["".into()]).is_err());
         let error = side("--after", &["comm=ls".into()]).expect_err("no flag").to_string();
         assert!(error.contains("a filter is written -f comm=ls"), "{error}");

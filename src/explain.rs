@@ -7,12 +7,13 @@ use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use pipeline::Source;
-use replay::Asker;
 use replay::explain::{Funnel, Which};
 use replay::render::clock::Clock;
 use replay::render::{Format, Printer, Style};
+use replay::{Asked, Asker};
 use scopes::spelled_out;
 
+use crate::caveats;
 use crate::filters::{FilterOptions, answered};
 use crate::inputs::Inputs;
 use crate::moment::{self, Extent};
@@ -49,6 +50,8 @@ pub fn run(options: Options) -> Result<Outcome> {
     for warning in set.warnings() {
         stderr::say_lines(warning);
     }
+    let asked = answered(Asked::given(set.clone(), &source).map_err(replay::Error::Filters))?;
+    caveats::tell(&source, asked.plan(), &options.scopes);
     let mut asker = Asker::new(&source, options.threads.count());
     let zone = if options.utc { TimeZone::UTC } else { TimeZone::system() };
     let which = match (options.event, &options.at) {

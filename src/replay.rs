@@ -106,7 +106,6 @@ pub fn run(options: Options) -> Result<Outcome> {
 
 /// The question, and on stderr what there is to know before its answer.
 fn ask(options: &Options, source: &Source) -> Result<Asked> {
-    let mut warnings = replay::open::warnings(source);
     let mut told: Vec<String> = Vec::new();
     let asked = if options.scopes.is_empty() {
         Asked::recorded(source)
@@ -116,14 +115,9 @@ fn ask(options: &Options, source: &Source) -> Result<Asked> {
         Asked::given(set, source).map_err(Diagnostics)?
     };
     if !options.quiet {
-        warnings.extend(caveats::sets(source));
-        warnings.extend(caveats::cuts(source, &options.scopes));
-        if let Some(plan) = asked.plan() {
-            warnings.extend(caveats::warnings(source, plan, &options.scopes));
-        }
         // Messages about filters say themselves what they are, and where.
         told.iter().for_each(stderr::say_lines);
-        warnings.iter().for_each(stderr::warn);
+        caveats::tell(source, asked.plan(), &options.scopes);
         for (number, name) in asked.names() {
             stderr::note(format_args!("scope {number} is {name}"));
         }

@@ -257,4 +257,56 @@ fn what_one_host_of_a_merged_capture_lacks_is_said_of_it() {
     assert_eq!(warned.matches("holds only what matched when it was recorded").count(), 1, "{warned}");
     assert!(warned.contains("out.trz, web1: "), "{warned}");
     assert!(!said(&["replay", &out, "-f", "comm=ls"]).contains("holds only"));
+    // explain, diff and cut say it as well.
+    let warns = |arguments: &[&str]| said(arguments).contains("out.trz, web1: holds only what matched");
+    assert!(warns(&["explain", &out, "-f", "comm=id"]));
+    assert!(warns(&["diff", &out, "--before", "-f comm=ls", "--after", "-f comm=id"]));
+    assert!(warns(&["cut", &out, "-o", &text(&folder.path("id.trz")), "-f", "comm=id"]));
+}
+
+#[test]
+fn rows_are_asked_for_by_their_host_in_files_and_merged() {
+    let folder = Folder::new();
+    let mut other = id_and_ls();
+    other.header.host.hostname = "web1".into();
+    let (one, other) = (folder.capture("one.trz", id_and_ls()), folder.capture("other.trz", other));
+    let merged = text(&folder.path("merged.trz"));
+    printed(&["merge", &one, &other, "-o", &merged]);
+    for files in [&[one.as_str(), other.as_str()][..], &[&merged]] {
+        let count = |filter: &str| printed(&[&["replay", "--count", "-f", filter], files].concat());
+        let counts =
+            ["host=web1", "host=web*,hb", "host!=web1", "host=db", "sched_process_exec.context.host=true"];
+        assert_eq!(counts.map(|filter| count(filter).trim().to_owned()), ["8", "16", "8", "0", "4"]);
+        let said = printed(&[&["explain", "-f", "host=web1", "--event", "1"], files].concat());
+        assert!(said.contains("hb"), "{said}");
+    }
+}
+
+#[test]
+fn events_that_only_the_file_knows_are_cut_and_compared_by_name() {
+    let folder = Folder::new();
+    let log = folder.path("log.json");
+    let lines = concat!(
+        r#"{"timestamp":1,"eventName":"my_detection","processName":"ls","args":[{"name":"what","type":"string","value":"/x"}]}"#,
+        "\n",
+        r#"{"timestamp":2,"eventName":"net_packet_icmp","processName":"ping","args":[]}"#,
+        "\n",
+        r#"{"timestamp":3,"eventName":"anti_debugging","processName":"gdb","args":[]}"#,
+        "\n"
+    );
+    std::fs::write(&log, lines).unwrap();
+    let (file, out) = (text(&folder.path("a.trz")), text(&folder.path("out.trz")));
+    printed(&["import", &text(&log), "-o", &file]);
+    printed(&["cut", &file, "-o", &out, "-f", "my_detection.what=/x"]);
+    let count = |file: &str, filter: &str| printed(&["replay", "-q", "--count", file, "-f", filter]);
+    assert_eq!((count(&out, "event=my_*").as_str(), count(&out, "pid>=0").as_str()), ("1\n", "1\n"));
+    // Derived events of a log are rows like others.
+    for (filter, rows) in
+        [("comm=ping", 1), ("event!=ptrace", 3), ("comm=gdb", 1), ("event=anti_debugging", 1)]
+    {
+        assert_eq!(count(&file, filter), format!("{rows}\n"), "{filter}");
+    }
+    let difference =
+        tracer(&["diff", &file, "--before", "-f event=my_detection", "--after", "-f comm=ping", "--count"]);
+    assert_eq!(String::from_utf8_lossy(&difference.stdout), "scope 1: +1 -1 =0\n");
 }

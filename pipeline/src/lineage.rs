@@ -146,6 +146,7 @@ impl<'a> Lineages<'a> {
             container: container.as_ref(),
             lineage: LineageBits::default(),
             recording: host.recording,
+            host: &host.name,
             time_ns: row.boot_ns(),
         };
         for state in self.states.iter_mut().filter(|state| state.boot == row.of.boot) {
@@ -202,6 +203,7 @@ fn tell_snapshot(lineage: &mut Lineage, plan: &Plan, file: &File, number: u16, h
             container: container.as_ref(),
             lineage: LineageBits::default(),
             recording: host.recording,
+            host: &host.name,
             time_ns: host.recording.start_ns,
         })
         .collect();

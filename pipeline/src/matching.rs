@@ -240,7 +240,8 @@ impl<'p> Matcher<'p> {
         let container = facts.host.containers.get(context.cgroup_id).map(|container| container.facts());
         let lineage = facts.lineage.get(code).copied().unwrap_or_default();
         let recording = facts.host.recording;
-        ask(&Subject { context, container: container.as_ref(), lineage, recording, time_ns })
+        let host = facts.host.name.as_str();
+        ask(&Subject { context, container: container.as_ref(), lineage, recording, host, time_ns })
     }
 
     /// The answer of the plan for a context and one event alone.

@@ -110,6 +110,10 @@ impl scopes::pruning::Statistics for Rows<'_> {
         self.host.recording
     }
 
+    fn host(&self) -> &str {
+        &self.host.name
+    }
+
     fn boot_ns(&self) -> (u64, u64) {
         (self.statistics.first_ns, self.statistics.last_ns)
     }

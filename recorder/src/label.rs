@@ -25,6 +25,8 @@ pub type Remembered = Option<(u64, u64)>;
 pub struct Judge {
     plan: Plan,
     recording: Recording,
+    /// The name of the host.
+    host: String,
     needs: scopes::plan::Needs,
     /// Boot to wall clock.
     wall_offset_ns: i64,
@@ -36,7 +38,12 @@ impl Judge {
     pub fn new(plan: Plan, recording: Recording, wall_offset_ns: i64) -> Judge {
         let needs = plan.needs();
         let lineage = needs.lineage.then(|| Lineage::new(&plan));
-        Judge { plan, recording, needs, wall_offset_ns, lineage }
+        Judge { plan, recording, host: String::new(), needs, wall_offset_ns, lineage }
+    }
+
+    /// The same on a host of this name.
+    pub fn on(self, host: String) -> Judge {
+        Judge { host, ..self }
     }
 
     /// The processes that are there when the recording begins.
@@ -52,6 +59,7 @@ impl Judge {
                 container: facts.as_ref(),
                 lineage: LineageBits::default(),
                 recording: self.recording,
+                host: &self.host,
                 time_ns: self.recording.start_ns,
             })
             .collect();
@@ -70,6 +78,7 @@ impl Judge {
                     container: facts.as_ref(),
                     lineage: LineageBits::default(),
                     recording: self.recording,
+                    host: &self.host,
                     time_ns: record.time_ns,
                 };
                 lineage.fork(&self.plan, &parent, Entity { pid: child.pid, start_ns: child.start_ns });
@@ -166,6 +175,7 @@ impl Judge {
             container: facts.as_ref(),
             lineage: self.lineage.as_ref().map(|lineage| lineage.bits(context)).unwrap_or_default(),
             recording: self.recording,
+            host: &self.host,
             time_ns,
         })
     }

@@ -279,6 +279,7 @@ fn tell(scope: &ScopeChecks, event: &EventView<'_>, text: &mut String) {
         event: event.event,
         context: event.context,
         container: facts.as_ref(),
+        host: &event.host.name,
         arg: &arg,
         ret: event.ret,
         wall_ns: event.wall_ns as u64,

@@ -67,7 +67,9 @@ impl Pairs {
         let mut pairs = Pairs::default();
         for chunk in matched.chunks(PAIRS) {
             let pass = pairs.passes.len();
-            let mut set = ScopeSet::default();
+            // Events that only a capture declares stay known by name.
+            let declared = before.declared().iter().chain(after.declared());
+            let mut set = ScopeSet::with_declared(declared.copied());
             for (at, (before, after)) in chunk.iter().enumerate() {
                 let mut add = |scope: &Option<&Scope>, offset: usize| match scope {
                     Some(scope) => {

@@ -195,6 +195,8 @@ pub struct Seen<'a> {
     pub event: &'static Event,
     pub context: &'a Context<'a>,
     pub container: Option<&'a ContainerFacts<'a>>,
+    /// The name of the host that it was recorded on.
+    pub host: &'a str,
     pub arg: &'a dyn Fn(usize) -> Raw<'a>,
     pub ret: i64,
     pub wall_ns: u64,
@@ -297,7 +299,7 @@ impl Seen<'_> {
             Field::Syscall if self.event.is_syscall() => self.event.name.to_owned(),
             Field::Syscall => none(),
             _ => {
-                let subject = Subject { container: self.container, ..Subject::of(context) };
+                let subject = Subject { container: self.container, host: self.host, ..Subject::of(context) };
                 text(field, &subject).map_or_else(none, |text| String::from_utf8_lossy(text).into_owned())
             }
         }

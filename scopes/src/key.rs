@@ -40,6 +40,8 @@ fields! {
     HostPid = "hostPid",
     NsPid = "nsPid", NsTid = "nsTid", NsPpid = "nsPpid",
     Uid = "uid", MntNs = "mntns", PidNs = "pidns", Uts = "uts", Tree = "tree",
+    /// The name of the host that was recorded.
+    HostName = "host",
     CgroupId = "cgroupId",
     /// Outside of any container.
     Host = "host",
@@ -112,6 +114,7 @@ impl Field {
         match self {
             Field::Comm
             | Field::Uts
+            | Field::HostName
             | Field::ContainerId
             | Field::ContainerImage
             | Field::ContainerName
@@ -182,6 +185,7 @@ const KEYS: &[(&str, Short, Key)] = &[
     ("mntns", Short::No, Key::Field(Field::MntNs)),
     ("pidns", Short::No, Key::Field(Field::PidNs)),
     ("uts", Short::No, Key::Field(Field::Uts)),
+    ("host", Short::No, Key::Field(Field::HostName)),
     ("tree", Short::No, Key::Field(Field::Tree)),
     ("follow", Short::AnyPrefix, Key::Follow),
     ("global", Short::No, Key::Global),

@@ -71,6 +71,8 @@ pub trait Statistics {
     /// Calls `see` with each container that the rows may be of, and with `None` when they may be of none.
     fn each_container(&self, see: &mut dyn FnMut(Option<&ContainerFacts<'_>>));
     fn recording(&self) -> Recording;
+    /// The name of the host; empty when unknown.
+    fn host(&self) -> &str;
     /// First and last time of the rows, ns of the boot clock.
     fn boot_ns(&self) -> (u64, u64);
     /// The same on the wall clock: no row is outside.
@@ -164,6 +166,10 @@ impl Key {
         match self {
             Key::Text(Field::Comm, key) => each_text(rows, TextOf::Comm, |text| key.mask(Some(text))),
             Key::Text(Field::Uts, key) => each_text(rows, TextOf::Uts, |text| key.mask(Some(text))),
+            Key::Text(field @ Field::HostName, key) => {
+                let context = events::Context::default();
+                key.mask(context::text(*field, &Subject { host: rows.host(), ..Subject::of(&context) }))
+            }
             Key::Binary(key) => each_text(rows, TextOf::Exe, |path| key.may(path)),
             Key::Number(field, key) => match number_of(*field) {
                 Some(of) => key.intervals.may_list(key.gate, rows, of),
@@ -210,7 +216,8 @@ fn each_container(rows: &impl Statistics, mask: impl Fn(&Subject<'_>) -> u64) ->
     rows.each_container(&mut |container| {
         for time_ns in [first_ns, last_ns] {
             let (lineage, recording) = (LineageBits::default(), rows.recording());
-            all |= mask(&Subject { context: &context, container, lineage, recording, time_ns });
+            let host = rows.host();
+            all |= mask(&Subject { context: &context, container, lineage, recording, host, time_ns });
         }
     });
     all

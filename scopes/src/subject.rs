@@ -11,6 +11,8 @@ pub struct Subject<'a> {
     /// From [`crate::Lineage::bits`]; the default when the plan asks for no lineage.
     pub lineage: LineageBits,
     pub recording: Recording,
+    /// The name of the host when its recording began; empty when unknown.
+    pub host: &'a str,
     /// Boot-clock time of an event with this context (the first one of the block): only `container=started` asks.
     pub time_ns: u64,
 }
@@ -23,6 +25,7 @@ impl<'a> Subject<'a> {
             container: None,
             lineage: LineageBits::default(),
             recording: Recording::default(),
+            host: "",
             time_ns: 0,
         }
     }

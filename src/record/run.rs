@@ -142,6 +142,7 @@ pub fn record(options: &Options) -> Result<Outcome> {
         host_mnt_ns: scopes::Recording::host_mnt_ns(snapshot.processes().map(|it| (it.pid, it.mnt_ns))),
     };
     let wall_offset_ns = clock.wall_ns.wrapping_sub(clock.boot_ns) as i64;
+    let hostname = header.host.hostname.clone();
     let processes = snapshot.processes().map(|p| process_from(p, cgroups.id_of(&p.cgroup))).collect();
     let setup = Setup {
         destination: Destination {
@@ -158,10 +159,10 @@ pub fn record(options: &Options) -> Result<Outcome> {
         header,
         compression: options.sealing.compression.into(),
         choice: Choice {
-            labels: Judge::new(plan, recording, wall_offset_ns),
+            labels: Judge::new(plan, recording, wall_offset_ns).on(hostname.clone()),
             only_matched: options.only_matched,
             wanted,
-            trigger: trigger.map(|plan| Judge::new(plan, recording, wall_offset_ns)),
+            trigger: trigger.map(|plan| Judge::new(plan, recording, wall_offset_ns).on(hostname)),
             early_drop: kernel.take_early_drop(),
         },
         processes,

@@ -38,7 +38,15 @@ pub fn filter(random: &mut Random) -> String {
         11 => format!("event!={}", random.of(&EVENTS)),
         12 => format!("event={}", random.of(&["*", "sched_*", "net_packet*", "*open*"])),
         13 => random
-            .of(&["container", "!container", "container=pinger", "container!=pinger", "uts=web1"])
+            .of(&[
+                "container",
+                "!container",
+                "container=pinger",
+                "container!=pinger",
+                "uts=web1",
+                "host=web1",
+                "host!=web*",
+            ])
             .to_string(),
         14 => format!("tree{equality}{pid}"),
         15 => "follow".to_owned(),

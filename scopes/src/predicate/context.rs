@@ -104,6 +104,7 @@ pub(crate) fn text<'a>(field: Field, subject: &Subject<'a>) -> Option<&'a [u8]> 
     match field {
         Field::Comm => Some(subject.context.comm),
         Field::Uts => Some(subject.context.uts),
+        Field::HostName => known(subject.host),
         Field::ContainerId => subject.container.and_then(|c| known(c.id)),
         Field::ContainerImage => subject.container.and_then(|c| known(c.image)),
         Field::ContainerName => subject.container.and_then(|c| known(c.name)),

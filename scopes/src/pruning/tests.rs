@@ -109,6 +109,10 @@ impl Statistics for Listed {
         RECORDING
     }
 
+    fn host(&self) -> &str {
+        "web1"
+    }
+
     fn boot_ns(&self) -> (u64, u64) {
         let times = || self.rows.iter().map(|row| row.time_ns);
         (times().min().unwrap_or_default(), times().max().unwrap_or_default())
@@ -161,6 +165,7 @@ fn mask(plan: &Plan, row: &Row) -> u64 {
         container: container.as_ref(),
         lineage,
         recording: RECORDING,
+        host: "web1",
         time_ns: row.time_ns,
     };
     let path = row.path.map_or(Raw::Number(0x7f12), |path| Raw::Bytes(path.as_bytes()));
