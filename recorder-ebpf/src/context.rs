@@ -124,7 +124,7 @@ impl Place {
             let epoch = scopes::epoch();
             if !is_fresh || place.epoch != epoch {
                 place = Place { scopes: scopes::scopes_of_task(), epoch, ..place };
-                note(place, task);
+                place.note();
             }
         }
         Some(place)
@@ -144,8 +144,8 @@ impl Place {
 
     /// The id to refer to it by; sends it first when it has changed. For the current task only.
     #[inline(always)]
-    pub fn id<const TYPED: bool>(self, writer: &mut Writer, task: Task<TYPED>) -> u64 {
-        let (id, is_new) = self.id_to_send(writer, task);
+    pub fn id(self, writer: &mut Writer) -> u64 {
+        let (id, is_new) = self.id_to_send(writer);
         if is_new {
             writer.at = context_send(writer.room(), writer.at, id);
         }
@@ -154,12 +154,12 @@ impl Place {
 
     /// The same, and whether it is still to be sent, by [`context_send`].
     #[inline(always)]
-    pub fn id_to_send<const TYPED: bool>(self, writer: &Writer, task: Task<TYPED>) -> (u64, bool) {
+    pub fn id_to_send(self, writer: &Writer) -> (u64, bool) {
         if self.id != 0 {
             return (self.id, false);
         }
         let id = writer.next_context_id();
-        note(Place { id, ..self }, task);
+        Place { id, ..self }.note();
         (id, true)
     }
 
@@ -167,6 +167,12 @@ impl Place {
     #[inline(always)]
     pub fn id_if_fresh(self) -> u64 {
         self.id
+    }
+
+    /// Notes what the current task's context is made from, and what this says of it.
+    #[inline(always)]
+    fn note(self) {
+        context_note(self.id, self.scopes, self.epoch, host_of(current::<false>()));
     }
 
     /// The context was not sent after all.
@@ -244,19 +250,17 @@ pub fn previous_comm<const TYPED: bool>(task: Task<TYPED>) -> Option<[u64; 2]> {
     Some(if is_noted { before } else { [first, second] })
 }
 
-/// Notes what a task's context is made from, and what the place says: its id and scopes.
-#[inline(always)]
-fn note<const TYPED: bool>(place: Place, task: Task<TYPED>) {
-    let known = place.known;
+/// Notes what the current task's context is made from, with its id and scopes, and what the host's name comes to.
+///
+/// A global function, rare enough to read by probes: inlined, it would take more of the stack than programs have beside
+/// the functions that they call.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn context_note(id: u64, scopes: u64, epoch: u64, host: u64) -> u64 {
+    let task = current::<false>();
+    let Some(known) = place_of(task.pid()) else { return 0 };
     let mut check = 0;
     macro_rules! set {
-        // The verifier takes no sum of addresses that it knows as such, so they are read back. What another CPU has put
-        // there meanwhile is not this task's, and is found out when the entry is compared.
-        (address $field:ident, $value:expr) => {{
-            // SAFETY: a map value.
-            unsafe { write_volatile(&raw mut (*known).$field, $value as u64) };
-            check ^= field!(known.$field);
-        }};
         ($field:ident, $value:expr) => {{
             let value: u64 = $value;
             check ^= value;
@@ -282,25 +286,26 @@ fn note<const TYPED: bool>(place: Place, task: Task<TYPED>) {
     // SAFETY: as above. What makes it valid is written last, from what was meant rather than from what is there.
     unsafe { write_volatile(&raw mut (*known).check, 0) };
     set!(pid, task.pid() as u64);
-    set!(address task, task.0);
+    set!(task, task.0 as u64);
     set!(start, start);
-    set!(address cred, task.cred().0);
+    set!(cred, task.cred().0 as u64);
     set!(both ids, task.cred().ids());
-    set!(address nsproxy, task.nsproxy().0);
-    set!(host, host_of(task));
-    set!(address cgroups, task.cgroups());
-    set!(address parent, task.real_parent().0);
-    set!(address mm, task.mm().0);
+    set!(nsproxy, task.nsproxy().0 as u64);
+    set!(host, host);
+    set!(cgroups, task.cgroups() as u64);
+    set!(parent, task.real_parent().0 as u64);
+    set!(mm, task.mm().0 as u64);
     set!(both comm, comm);
     set!(both before, before);
-    set!(id, place.id);
-    set!(scopes, place.scopes);
-    set!(epoch, place.epoch);
+    set!(id, id);
+    set!(scopes, scopes);
+    set!(epoch, epoch);
     // SAFETY: as above.
     unsafe {
         write_volatile(&raw mut (*known).gone, 0);
         write_volatile(&raw mut (*known).check, check);
     }
+    0
 }
 
 /// A number that changes with the host's name; 0 where the task has no namespaces any more.

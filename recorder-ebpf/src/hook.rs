@@ -281,7 +281,7 @@ fn begin<const ANY: bool>(hook: u64) -> Option<u64> {
     }
     let writer = Writer::begin_in_hook(slot_of(hook), is_vital(hook))?;
     let (context, is_new) =
-        if writer.is_nested() { (place.id_if_fresh(), false) } else { place.id_to_send(&writer, task) };
+        if writer.is_nested() { (place.id_if_fresh(), false) } else { place.id_to_send(&writer) };
     Some(writer.hand_over(context, is_new))
 }
 

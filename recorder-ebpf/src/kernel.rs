@@ -28,7 +28,7 @@ macro_rules! offset {
 /// Reads kernel memory at any address; zero when it cannot be read.
 #[inline(always)]
 pub fn probe<T: Copy>(address: *const u8) -> T {
-    let mut value = MaybeUninit::<T>::zeroed();
+    let mut value = MaybeUninit::<T>::uninit();
     // SAFETY: the helper writes all of the value, zeroes where the address is bad; T is a number or an address.
     unsafe {
         bpf_probe_read_kernel(value.as_mut_ptr().cast(), size_of::<T>() as u32, address.cast());
@@ -196,21 +196,30 @@ impl<const TYPED: bool> UtsNs<TYPED> {
     /// A number that changes with the host's name, of which 64 bytes count.
     #[inline(always)]
     pub fn name_hash(self) -> u64 {
-        const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+        if !TYPED {
+            return host_name_hash(self.0 as u64);
+        }
         let at = offset!(uts_ns.nodename);
         let mut hash = 0u64;
-        if TYPED {
-            for word in 0..8 {
-                hash = (hash ^ load::<TYPED, u64>(self.0, at + word * 8)).wrapping_mul(GOLDEN);
-            }
-        } else {
-            let words: [u64; 8] = probe(self.0.wrapping_add(at as usize));
-            for word in words {
-                hash = (hash ^ word).wrapping_mul(GOLDEN);
-            }
+        for word in 0..8 {
+            hash = (hash ^ load::<TYPED, u64>(self.0, at + word * 8)).wrapping_mul(GOLDEN);
         }
         hash
     }
+}
+
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The same by probing. A global function for its stack: nobody else has room for the name.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn host_name_hash(uts_ns: u64) -> u64 {
+    let words: [u64; 8] = probe((uts_ns as *const u8).wrapping_add(offset!(uts_ns.nodename) as usize));
+    let mut hash = 0u64;
+    for word in words {
+        hash = (hash ^ word).wrapping_mul(GOLDEN);
+    }
+    hash
 }
 
 impl FdTable<true> {

@@ -19,7 +19,7 @@ use events::abi::lower::{
 use crate::{
     context::{current, level_of, number_at},
     emit::{claim, give_back},
-    kernel::{Dentry, Task, VfsMount},
+    kernel::{Dentry, VfsMount},
 };
 
 #[unsafe(no_mangle)]
@@ -171,7 +171,7 @@ pub extern "C" fn scopes_by_keys() -> u64 {
         mask &= unsafe { COMMS.get(&until_nul(task.comm_words())) }.copied().unwrap_or(scopes!(comm_others));
     }
     if texts & text::UTS != 0 {
-        mask &= by_host(task);
+        mask &= scopes_by_host();
     }
     if scopes!(cgroups) != 0 {
         // SAFETY: a helper without arguments; read at once.
@@ -200,9 +200,12 @@ fn until_nul_in(word: u64) -> (u64, bool) {
     if zeroes == 0 { (word, false) } else { (word & (lowest >> 7).wrapping_sub(1), true) }
 }
 
-#[inline(always)]
-fn by_host(task: Task<false>) -> u64 {
-    let nsproxy = task.nsproxy();
+/// The scopes that the host's name passes. A global function for its stack: it has room for the name, and is on no way to
+/// the numbers.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn scopes_by_host() -> u64 {
+    let nsproxy = current::<false>().nsproxy();
     if nsproxy.is_null() {
         return ALL;
     }

@@ -10,6 +10,8 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 
+use crate::ebpf_stack;
+
 const OBJECT: &str = "recorder/ebpf/tracer.bpf.o";
 const DIGEST: &str = "recorder/ebpf/tracer.bpf.digest";
 const TARGET: &str = "bpfel-unknown-none";
@@ -36,6 +38,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     build(&root, options)?;
     let built = strip(&root, options)?;
     let (bytes, digest) = (std::fs::read(&built)?, digest::of_sources(&root)?);
+    ebpf_stack::check(&bytes)?;
     let (object, digest_file) = (root.join(OBJECT), root.join(DIGEST));
     if options.check {
         let committed = std::fs::read(&object).with_context(|| format!("cannot read {OBJECT}"))?;

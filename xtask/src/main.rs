@@ -7,6 +7,7 @@ mod bench_run;
 mod bench_table;
 mod bench_workload;
 mod ebpf;
+mod ebpf_stack;
 mod fixtures;
 mod shell;
 mod soak;

@@ -55,7 +55,7 @@ fn on_fork<const TYPED: bool>(child: *const u8) -> Option<()> {
     }
     let place = Place::of(task)?;
     let mut writer = Writer::begin(Hook::ProcessFork.slot(), true)?;
-    let context = place.id(&mut writer, task);
+    let context = place.id(&mut writer);
     let flags = syscalls::clone_flags::<TYPED>();
     fork_record(&mut writer, context, Task::<true>(child).untyped().0, flags);
     if !writer.commit() {
@@ -128,7 +128,7 @@ fn on_task_exit<const TYPED: bool>(is_last: bool) -> Option<()> {
     }
     let place = Place::of(task)?;
     let mut writer = Writer::begin(Hook::ProcessExit.slot(), true)?;
-    let context = place.id(&mut writer, task);
+    let context = place.id(&mut writer);
     syscalls::append_exit(&mut writer, task, context);
     let started = writer.start(Hook::ProcessExit.words());
     let code = if is_last { process_exit_code() } else { task.exit_code() };
@@ -179,7 +179,7 @@ fn on_exec<const TYPED: bool>(bprm: *const u8) -> Option<()> {
     let previous_comm = previous_comm(task);
     let place = Place::of(task)?;
     let mut writer = Writer::begin(Hook::ProcessExec.slot(), true)?;
-    let context = place.id(&mut writer, task);
+    let context = place.id(&mut writer);
     let started = writer.start(Hook::ProcessExec.words());
     for word in 0..13 {
         writer.set_word(started, word, 0);
@@ -260,7 +260,7 @@ fn begin(hook: u64) -> Option<u64> {
     }
     let writer = Writer::begin_in_interrupt(slot_of(hook), is_vital(hook))?;
     let (context, is_new) =
-        if writer.is_nested() { (place.id_if_fresh(), false) } else { place.id_to_send(&writer, task) };
+        if writer.is_nested() { (place.id_if_fresh(), false) } else { place.id_to_send(&writer) };
     Some(writer.hand_over(context, is_new))
 }
 

@@ -365,7 +365,7 @@ fn on_exit<const TYPED: bool>(ctx: &BtfTracePointContext) -> Option<()> {
         is_wanted = false;
     }
     let mut writer = Writer::begin(slot as u16, flags & SyscallEntry::VITAL != 0)?;
-    let context = place.id(&mut writer, task);
+    let context = place.id(&mut writer);
     // However all this came about, the verifier is to follow the rest once.
     let (slot, context) = (writer.forget(slot as u64) as u32, writer.forget(context));
     let ret = writer.forget(ret as u64) as i64;
