@@ -6,7 +6,10 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
-use crate::{shell, vm_kernel::Kernel};
+use crate::{
+    shell,
+    vm_kernel::{self, Kernel},
+};
 
 /// How a machine is run.
 pub struct Machine {
@@ -26,6 +29,15 @@ pub struct Verdict {
     pub console: String,
 }
 
+impl Verdict {
+    /// Whether the machine ended by a fault of the emulator's. While a tracepoint is attached the kernel lays a breakpoint
+    /// over its own code and takes it away again; with several CPUs, QEMU may still run what it had translated of the
+    /// breakpoint when the kernel knows of none any more.
+    pub fn is_emulators_fault(&self) -> bool {
+        self.exit.is_none() && self.console.contains("Oops: int3:")
+    }
+}
+
 impl Machine {
     pub fn new(kernel: Kernel) -> Machine {
         Machine { kernel, append: kernel.append.to_owned(), cpus: 1, memory_mib: 512, limit_s: 300 }
@@ -35,9 +47,13 @@ impl Machine {
     pub fn run(&self, initramfs: &Path, out: &Path) -> Result<Verdict> {
         let image = self.kernel.image()?;
         let serial = tempfile::NamedTempFile::new()?;
+        // A file, so that one can look at a machine that takes long.
+        let console_path = vm_kernel::cache()?.join(format!("linux-{}/console", self.kernel.version));
+        let console = fs::File::create(&console_path)
+            .with_context(|| format!("cannot create {}", console_path.display()))?;
         // TCG always: hosts that are themselves guests offer a KVM that cannot run stock kernels.
         // Without cx16: QEMU 7.2 emulates cmpxchg16b wrongly often enough to crash every third boot.
-        let output = Command::new("timeout")
+        Command::new("timeout")
             .arg(self.limit_s.to_string())
             .args([
                 "qemu-system-x86_64",
@@ -57,10 +73,12 @@ impl Machine {
             .arg(initramfs)
             .args(["-append", &format!("console=ttyS0 quiet panic=-1 {}", self.append)])
             .stdin(Stdio::null())
-            .output()
+            .stdout(console.try_clone()?)
+            .stderr(console)
+            .status()
             .context("cannot start QEMU: install qemu-system-x86")?;
-        let console = String::from_utf8_lossy(&output.stdout).replace('\r', "")
-            + &String::from_utf8_lossy(&output.stderr);
+        let console = fs::read(&console_path).with_context(|| format!("cannot read {}", console_path.display()))?;
+        let console = String::from_utf8_lossy(&console).replace('\r', "");
         let exit = console.lines().find_map(|line| line.split_once("VM-EXIT ")?.1.trim().parse().ok());
         if exit.is_some() {
             fs::create_dir_all(out)?;

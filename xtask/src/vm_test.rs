@@ -133,7 +133,11 @@ pub fn run(options: &Options) -> Result<()> {
                 append: boot.append,
                 ..Machine::new(boot.kernel)
             };
-            let verdict = machine.run(&initramfs, &out)?;
+            let mut verdict = machine.run(&initramfs, &out)?;
+            if verdict.is_emulators_fault() {
+                println!("{}: QEMU ran code of the kernel that had been replaced: booted again", boot.name);
+                verdict = machine.run(&initramfs, &out)?;
+            }
             let good = verdict.exit == Some(0);
             let said = verdict
                 .exit

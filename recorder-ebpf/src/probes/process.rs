@@ -1,5 +1,7 @@
 //! Birth, change and death of processes.
 
+use core::arch::asm;
+
 use aya_ebpf::{
     helpers::generated::{bpf_probe_read_kernel_str, bpf_probe_read_user},
     macros::btf_tracepoint,
@@ -367,6 +369,21 @@ fn read_kernel_string(writer: &mut Writer, arg: u8, string: *const u8) -> u32 {
 /// Appends a span of the task's memory, such as its argv, as a blob. Returns marks.
 #[inline(always)]
 fn span(writer: &mut Writer, arg: u8, from: u64, to: u64) -> u32 {
+    let returned = probe_span(writer.room(), writer.at, arg as u64, from, to);
+    writer.at = returned & 0xffff_ffff;
+    (returned >> 32) as u32
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn probe_span(room: u64, at: u64, arg: u64, from: u64, to: u64) -> u64 {
+    let Some(mut writer) = Writer::resume(room, at) else { return at };
+    let marks = read_span(&mut writer, arg as u8, from, to);
+    (marks as u64) << 32 | writer.at & 0xffff_ffff
+}
+
+#[inline(always)]
+fn read_span(writer: &mut Writer, arg: u8, from: u64, to: u64) -> u32 {
     const PIECE: u64 = 4096;
     const PIECES: u64 = 8;
     let whole = to.wrapping_sub(from);
@@ -374,14 +391,16 @@ fn span(writer: &mut Writer, arg: u8, from: u64, to: u64) -> u32 {
     let start = writer.at + BLOB_HEADER_BYTES as u64;
     let mut done = 0u64;
     for _ in 0..PIECES {
-        let left = length.wrapping_sub(done);
-        if left == 0 || left > PIECE * PIECES || start + done > CAPTURE_LIMIT as u64 {
+        let mut piece = length.wrapping_sub(done);
+        if piece == 0 || piece > PIECE * PIECES || start + done > CAPTURE_LIMIT as u64 {
             break;
         }
-        let piece = if left > PIECE { PIECE } else { left };
-        // SAFETY: at most 4,096 bytes, which the slack holds.
+        let to = writer.pointer(start + done);
+        // Bounded at the very end: verifiers before 5.16 know nothing of a number any more that has been on the stack.
+        // SAFETY: arithmetic, and then at most 4,096 bytes, which the slack holds.
         let failed = unsafe {
-            bpf_probe_read_user(writer.pointer(start + done).cast(), piece as u32, from.wrapping_add(done) as *const _) != 0
+            asm!("if {0} <= 4096 goto +1", "{0} = 4096", inout(reg) piece, options(pure, nomem, nostack));
+            bpf_probe_read_user(to.cast(), piece as u32, from.wrapping_add(done) as *const _) != 0
         };
         if failed {
             break;
