@@ -80,7 +80,8 @@ fn functions(bytes: &[u8]) -> anyhow::Result<BTreeMap<Place, Function>> {
         let first = symbol.address() as usize / INSTRUCTION;
         let count = symbol.size() as usize / INSTRUCTION;
         let code = file.section_by_index(section)?;
-        let data = code.data()?.get(first * INSTRUCTION..(first + count) * INSTRUCTION).context("cut short")?;
+        let data =
+            code.data()?.get(first * INSTRUCTION..(first + count) * INSTRUCTION).context("cut short")?;
         let mut function = Function { name: symbol.name()?.to_owned(), ..Function::default() };
         function.depth = depth(data);
         let relocations: BTreeMap<usize, RelocationTarget> = code
@@ -129,8 +130,7 @@ fn depth(code: &[u8]) -> usize {
         let (operation, registers) = (instruction[0], instruction[1]);
         let (to, from) = (registers & 15, registers >> 4);
         let offset = i16::from_le_bytes([instruction[2], instruction[3]]);
-        let number =
-            i32::from_le_bytes([instruction[4], instruction[5], instruction[6], instruction[7]]);
+        let number = i32::from_le_bytes([instruction[4], instruction[5], instruction[6], instruction[7]]);
         let reaches = match operation & 7 {
             LDX if from == FRAME_POINTER => i32::from(offset),
             ST | STX if to == FRAME_POINTER => i32::from(offset),

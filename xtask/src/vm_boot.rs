@@ -77,7 +77,8 @@ impl Machine {
             .stderr(console)
             .status()
             .context("cannot start QEMU: install qemu-system-x86")?;
-        let console = fs::read(&console_path).with_context(|| format!("cannot read {}", console_path.display()))?;
+        let console =
+            fs::read(&console_path).with_context(|| format!("cannot read {}", console_path.display()))?;
         let console = String::from_utf8_lossy(&console).replace('\r', "");
         let exit = console.lines().find_map(|line| line.split_once("VM-EXIT ")?.1.trim().parse().ok());
         if exit.is_some() {
