@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 /// The text of a file that holds a secret. `flag` is the option that named it, such as `--sign-key`.
 pub fn read(flag: &str, path: &Path) -> Result<String> {
@@ -24,7 +24,7 @@ pub fn refuse_readable(file: &File, path: &Path) -> Result<()> {
     let found = file.metadata()?;
     let mode = found.permissions().mode() & 0o777;
     if found.is_file() && mode & 0o077 != 0 {
-        bail!("others can read or write it (mode {mode:04o}): chmod 600 {}", path.display());
+        anyhow::bail!("others can read or write it (mode {mode:04o}): chmod 600 {}", path.display());
     }
     Ok(())
 }

@@ -67,9 +67,76 @@ pub(crate) fn kind(word: &str) -> ArgKind {
     }
 }
 
+/// Whether values that a file declares by this word are read right as the program's kind. Numbers are numbers, whatever
+/// their width and name; of the others the form of the stored bytes must be the same.
+pub(crate) fn reads(word: &str, kind: ArgKind) -> bool {
+    if self::word(kind) == word {
+        return true;
+    }
+    let is_number = matches!(
+        self::kind(word),
+        ArgKind::I32
+            | ArgKind::U32
+            | ArgKind::I64
+            | ArgKind::U64
+            | ArgKind::U16
+            | ArgKind::U8
+            | ArgKind::Bool
+            | ArgKind::Pointer
+            | ArgKind::Absent
+    );
+    match kind {
+        // A descriptor, or a number or pointer, of which the number alone was stored.
+        ArgKind::Fd | ArgKind::Any(_) => is_number,
+        ArgKind::I32
+        | ArgKind::U32
+        | ArgKind::I64
+        | ArgKind::U64
+        | ArgKind::U16
+        | ArgKind::U8
+        | ArgKind::Bool
+        | ArgKind::Pointer
+        | ArgKind::Absent => is_number,
+        // Entries as the kernel laid them out are lifted.
+        ArgKind::Dirents(_) => word == "bytes",
+        ArgKind::Str | ArgKind::Text(_) => matches!(word, "str" | "text"),
+        ArgKind::StrArray | ArgKind::StrList(_) => matches!(word, "str_array" | "str_list"),
+        ArgKind::Bytes(_)
+        | ArgKind::Sockaddr(_)
+        | ArgKind::Struct(_)
+        | ArgKind::Sized(..)
+        | ArgKind::Array(..)
+        | ArgKind::Indirect(..)
+        | ArgKind::Bits(_)
+        | ArgKind::Iovec(_)
+        | ArgKind::Msghdr
+        | ArgKind::Mmsghdr(_)
+        | ArgKind::Tree => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_is_read_by_the_kind_that_it_was_stored_by() {
+        let length = Len::Fixed(0);
+        for (word, kind, reads) in [
+            ("i32", ArgKind::U64, true),
+            ("i32", ArgKind::Fd, true),
+            ("fd", ArgKind::I32, false),
+            ("pointer", ArgKind::Any(1), true),
+            ("bytes", ArgKind::Dirents(length), true),
+            ("dirents", ArgKind::Bytes(length), false),
+            ("str", ArgKind::Text(length), true),
+            ("str", ArgKind::Bytes(length), false),
+            ("struct:Stat", ArgKind::Struct(StructKind::Statx), false),
+            ("something new", ArgKind::U64, false),
+        ] {
+            assert_eq!(super::reads(word, kind), reads, "{word} as {kind:?}");
+        }
+    }
 
     #[test]
     fn every_kind_of_the_catalogue_reads_back_as_what_it_stands_for() {

@@ -56,6 +56,8 @@ fn declaration(event: &Event) -> EventSchema {
 #[derive(Debug, Default)]
 pub struct Schema {
     by_file_id: BTreeMap<u16, Arc<FileEvent>>,
+    /// Events and arguments whose values the file stores in a form that the program does not read.
+    unread: Vec<(&'static str, &'static str)>,
 }
 
 /// One event of a file.
@@ -78,7 +80,10 @@ impl Schema {
             let texts = event.args.iter().map(|arg| matches!(arg.kind, ArgKind::Str | ArgKind::Fd)).collect();
             (event.id.0, Arc::new(FileEvent { event, positions, texts, kernel_entries: None }))
         };
-        Schema { by_file_id: catalogue::events().filter(|event| !event.is_derived()).map(own).collect() }
+        Schema {
+            unread: Vec::new(),
+            by_file_id: catalogue::events().filter(|event| !event.is_derived()).map(own).collect(),
+        }
     }
 
     /// Finds the program's event for each of the file's, by name, and their arguments by name as well.
@@ -88,14 +93,20 @@ impl Schema {
             false => Err(Error::TooLarge { what, value: value as u64, limit: limit as u64 }),
         };
         limit("the number of events in the schema", declared.len(), limits::SCHEMA_EVENTS)?;
-        let mut by_file_id = BTreeMap::new();
+        let (mut by_file_id, mut unread) = (BTreeMap::new(), Vec::new());
         for file in declared {
             limit("the number of an event's arguments", file.args.len(), limits::EVENT_ARGS)?;
             let event = match catalogue::by_name(&file.name) {
                 Some(event) => event,
                 None => foreign(file)?,
             };
-            let position = |arg: &Arg| file.args.iter().position(|a| a.name == arg.name).map(|at| at as u8);
+            let declared = |arg: &Arg| file.args.iter().find(|a| a.name == arg.name);
+            let is_foreign = event.id.0 >= FIRST_FOREIGN_ID;
+            let is_read =
+                |arg: &Arg| is_foreign || declared(arg).is_none_or(|a| kinds::reads(&a.kind, arg.kind));
+            unread.extend(event.args.iter().filter(|arg| !is_read(arg)).map(|arg| (event.name, arg.name)));
+            let place = |arg: &Arg| file.args.iter().position(|a| a.name == arg.name).map(|at| at as u8);
+            let position = |arg: &Arg| place(arg).filter(|_| is_read(arg));
             let positions = event.args.iter().map(position).collect();
             let is_lifted = |arg: &&Arg| {
                 matches!(arg.kind, ArgKind::Dirents(_))
@@ -113,7 +124,7 @@ impl Schema {
             let texts = event.args.iter().map(is_text).collect();
             by_file_id.insert(file.id, Arc::new(FileEvent { event, positions, texts, kernel_entries }));
         }
-        Ok(Schema { by_file_id })
+        Ok(Schema { by_file_id, unread })
     }
 
     pub(crate) fn by_file_id(&self, id: u16) -> Option<&Arc<FileEvent>> {
@@ -133,6 +144,11 @@ impl Schema {
         let direct = self.by_file_id.get(&id.0).filter(of);
         let file = direct.or_else(|| self.by_file_id.values().find(of));
         file.and_then(|file| file.texts.get(position)).copied().unwrap_or(false)
+    }
+
+    /// Events and arguments whose values the file stores in a form that the program does not read: they are missing.
+    pub fn unread(&self) -> &[(&'static str, &'static str)] {
+        &self.unread
     }
 
     /// All events that the file declares, by the file's order of ids.

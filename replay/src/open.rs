@@ -27,6 +27,14 @@ pub fn warnings(source: &Source) -> Vec<String> {
         if let Completeness::Salvaged { lost_bytes, what } = file.capture.completeness() {
             warnings.push(format!("{name}: not finished: {what}; {lost_bytes} bytes at its end are lost"));
         }
+        let unread = file.capture.schema().unread();
+        if let Some((event, arg)) = unread.first() {
+            warnings.push(format!(
+                "{name}: {event}.{arg} and {} more arguments are stored in a form that this version does not read: they are \
+                 missing",
+                unread.len() - 1
+            ));
+        }
         let lost: u64 = file.capture.losses().iter().map(|loss| loss.count).fold(0, u64::saturating_add);
         if lost > 0 {
             let noun = if lost == 1 { "event was" } else { "events were" };

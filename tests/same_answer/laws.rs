@@ -1,6 +1,7 @@
 //! What holds for every capture and every filter.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use serde_json::Value;
@@ -430,6 +431,7 @@ fn encryption(case: &Case, random: &mut Random) {
     const IDENTITY: &str = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX";
     let identity = case.path("identity");
     fs::write(&identity, IDENTITY).expect("a folder");
+    fs::set_permissions(&identity, fs::Permissions::from_mode(0o600)).expect("an own file");
     let recipient = "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj";
     let (out, torn) = (case.path("encrypted.trz"), case.path("encrypted-torn.trz"));
     printed(&["cut", case.one(), "-o", &out, "--encrypt-to", recipient]);
