@@ -18,8 +18,9 @@ pub struct Holds {
 /// Bytes that a process which records holds at most, beside the maps of the kernel.
 pub fn bound_bytes(kernel: kernel::Memory, holds: Holds) -> u64 {
     let buffers = kernel.buffer_bytes as u64 * kernel.cpus as u64;
-    // What was read and is not in order yet: a look's worth, and what the look before it left for slower CPUs.
-    let in_order = 2 * buffers;
+    // What was read and is not in order yet: a look's worth, what the look before it left for slower CPUs, and as much again
+    // before that is moved to the front.
+    let in_order = 3 * buffers;
     let texts = if holds.is_set || holds.flight_bytes.is_some() { process_table::TEXTS_BOUND } else { 0 };
     let cgroups = if holds.is_set { write::CGROUPS_BOUND } else { 0 };
     let own = [
@@ -55,6 +56,6 @@ mod tests {
         assert_eq!(flight - plain, (512 + 64) << 20);
         assert_eq!(set - plain, (64 + 32) << 20);
         let larger = kernel::Memory { buffer_bytes: 2 << 20, ..kernel };
-        assert_eq!(bound_bytes(larger, Holds { is_set: true, flight_bytes: None }) - set, 4 << 20);
+        assert_eq!(bound_bytes(larger, Holds { is_set: true, flight_bytes: None }) - set, 6 << 20);
     }
 }

@@ -122,7 +122,8 @@ impl Regions {
         // SAFETY: only the address of the data is computed.
         let data = unsafe { self.header(cpu).cast::<u8>().add(DATA_OFFSET) };
         let slack = events::abi::region::SLACK;
-        out.reserve(length);
+        // Kept for the next time, and so no larger than it must be.
+        out.reserve_exact(length);
         // A write that began near the end of the data ran over into the slack, and the next one began as if it had gone
         // round: the copy follows writes there.
         let mut at = start;
