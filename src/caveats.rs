@@ -37,7 +37,9 @@ pub fn tell(source: &Source, plan: Option<&Plan>, asked: &FilterOptions) {
 
 /// A sentence for each set among the files that is not whole, or not one.
 fn sets(source: &Source) -> Vec<String> {
-    rotated::warnings(source.files().iter().map(|file| (file.name.as_str(), file.capture.header())))
+    let files = source.files();
+    let headers = files.iter().map(|file| (file.name.as_str(), file.capture.header()));
+    rotated::warnings(headers, &|at| files.get(at)?.capture.set_ending())
 }
 
 /// A sentence for each cut that may have taken away what is asked for.

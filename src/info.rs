@@ -7,6 +7,8 @@ use clap::{Args, ValueEnum};
 
 use crate::inputs::Inputs;
 use crate::outcome::Outcome;
+use crate::rotated;
+use crate::stderr;
 
 #[derive(Args, Debug)]
 pub struct Options {
@@ -27,10 +29,15 @@ enum Format {
 
 pub fn run(options: Options) -> Result<Outcome> {
     let mut out = BufWriter::new(io::stdout().lock());
+    let mut files = Vec::new();
     for (number, path) in options.inputs.files.iter().enumerate() {
         let name = path.display().to_string();
         let capture = options.inputs.reading.open(path)?;
-        let info = replay::Info::of(name, &capture);
+        let info = replay::Info::of(name.clone(), &capture);
+        let format::Header { host, recording, provenance, .. } = capture.header().clone();
+        // Without the schema, which is most of it.
+        let header = format::Header { host, recording, provenance, ..format::Header::default() };
+        files.push((name, header, capture.set_ending()));
         match options.output {
             Format::Json => {
                 serde_json::to_writer_pretty(&mut out, &info).map_err(io::Error::from)?;
@@ -45,5 +52,9 @@ pub fn run(options: Options) -> Result<Outcome> {
         }
     }
     out.flush()?;
+    let headers = files.iter().map(|(name, header, _)| (name.as_str(), header));
+    for warning in rotated::warnings(headers, &|at| files.get(at)?.2) {
+        stderr::warn(warning);
+    }
     Ok(Outcome::Done)
 }

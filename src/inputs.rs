@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use format::{Capture, Expected, Identity, OpenOptions, PublicKey, SourceCapture, Verdict};
+use format::{Capture, Expected, Heads, Identity, OpenOptions, PublicKey, SourceCapture, Verdict};
 use pipeline::Source;
 
 use crate::private;
@@ -86,7 +86,7 @@ impl Reading {
     pub fn provenance(&self, path: &Path) -> Result<SourceCapture> {
         // The folder that it lies in is nobody's business.
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let verdicts = verdicts(&[path.to_owned()], None, &self.identity)?;
+        let verdicts = verdicts(&[path.to_owned()], None, None, &self.identity)?;
         let Some((given, verdict)) = verdicts.first() else {
             return Ok(SourceCapture { name, verdict: "not verified".into(), ..SourceCapture::default() });
         };
@@ -102,7 +102,7 @@ impl Reading {
     pub fn verify(&self, files: &[PathBuf]) -> Result<()> {
         let Some(key) = &self.verify else { return Ok(()) };
         let key = if key.is_empty() { None } else { Some(public_key(key)?) };
-        let verdicts = verdicts(files, key.as_ref(), &self.identity)?;
+        let verdicts = verdicts(files, key.as_ref(), None, &self.identity)?;
         for ((name, verdict), standing) in verdicts.iter().zip(rotated::standings(&verdicts)) {
             if let Some(fault) = &verdict.fault {
                 bail!("{name}: does not verify at byte {}: {}", fault.offset, fault.what);
@@ -124,10 +124,11 @@ fn signer(verdict: &Verdict) -> String {
 pub fn verdicts(
     files: &[PathBuf],
     key: Option<&PublicKey>,
+    heads: Option<&Heads>,
     identity: &IdentityOption,
 ) -> Result<Vec<(String, Verdict)>> {
     let reading = identity.options()?;
-    let expected = Expected { key, identity: reading.identity.as_ref() };
+    let expected = Expected { key, identity: reading.identity.as_ref(), heads };
     let verdict = |file: &PathBuf| {
         let name = file.display().to_string();
         let verdict = format::verify(file, expected).with_context(|| name.clone())?;

@@ -128,6 +128,11 @@ pub struct Options {
     #[command(flatten)]
     sealing: Sealing,
 
+    /// Say the head of the chain of hashes at each seal: a line appended to FILE, or sent to the socket unix:PATH, from where
+    /// it should leave this host (`tracer verify --heads`)
+    #[arg(long, value_name = "FILE|unix:PATH")]
+    heads: Option<PathBuf>,
+
     /// Record while this command runs, and end with its exit code
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,

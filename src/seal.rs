@@ -1,10 +1,12 @@
 //! Signing, encrypting and compressing the captures that are written: one option group for all that write them.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
-use format::{Recipients, SigningKey, WriterOptions};
+use format::{ForwardKey, Recipients, Signer, SigningKey, WriterOptions};
 
 use crate::compression::Compression;
 use crate::private;
@@ -13,7 +15,8 @@ const SIGN_KEY: &str = "--sign-key";
 
 #[derive(Args, Debug)]
 pub struct Sealing {
-    /// Sign the capture with the key of this file (ed25519, made by `tracer keygen`)
+    /// Sign the capture with the key of this file (ed25519, made by `tracer keygen`); of a key that evolves, what has signed is
+    /// erased in it
     #[arg(long, value_name = "FILE")]
     pub sign_key: Option<PathBuf>,
     /// Encrypt the capture to this age recipient (age1...); repeatable
@@ -42,16 +45,21 @@ fn options(sign_key: Option<&Path>, encrypt_to: &[String]) -> Result<WriterOptio
         [] => None,
         recipients => Some(Recipients::from_text(&recipients.join("\n")).context("--encrypt-to")?),
     };
-    Ok(WriterOptions { sign, encrypt })
+    Ok(WriterOptions { sign, encrypt, heads: None })
 }
 
-fn key(path: &Path) -> Result<SigningKey> {
+fn key(path: &Path) -> Result<Signer> {
     let name = || format!("{SIGN_KEY} {}", path.display());
     let text = private::read(SIGN_KEY, path).map_err(|error| match private::is_missing(&error) {
         true => anyhow!("{}: there is no such file; `tracer keygen` makes a key", name()),
         false => error,
     })?;
-    SigningKey::from_text(&text).with_context(name)
+    if ForwardKey::is_text(&text) {
+        let file = File::options().read(true).write(true).open(path).with_context(name)?;
+        let key = ForwardKey::open(file).with_context(name)?;
+        return Ok(Signer::Forward(Arc::new(Mutex::new(key))));
+    }
+    Ok(SigningKey::from_text(&text).with_context(name)?.into())
 }
 
 #[cfg(test)]

@@ -124,10 +124,30 @@ pub(crate) struct SealV5 {
     pub(crate) rows: u64,
     /// [`seal_flags`].
     pub(crate) flags: u32,
+    /// Of the rotated set that the file is of, the oldest part that is there once this file ends: those before it were
+    /// removed on purpose.
+    pub(crate) oldest_part: u32,
     /// What else is vouched for, by name.
     pub(crate) more: Vec<(String, Vec<u8>)>,
+    /// Whom the key of the signature stands for, when it is one of many that evolve.
+    pub(crate) forward: Option<ForwardV5>,
     /// As before, of all of the above.
     pub(crate) signature: Option<([u8; 32], Vec<u8>)>,
+}
+
+/// What a seal says of its key, which signed nothing else (see `forward`).
+#[derive(Archive, Serialize, Deserialize, Clone, PartialEq, Debug, Default)]
+pub(crate) struct ForwardV5 {
+    /// The public key that everybody knows.
+    pub(crate) signer: [u8; 32],
+    /// Which of its files this is, from 0.
+    pub(crate) file: u64,
+    /// The public key of the file's first seal.
+    pub(crate) first: [u8; 32],
+    /// `signer`'s signature of the two.
+    pub(crate) certificate: Vec<u8>,
+    /// The public key of the next seal; zeros in the last.
+    pub(crate) next: [u8; 32],
 }
 
 /// What a seal says of its place.

@@ -1,5 +1,8 @@
 //! A capture file, opened for reading.
 
+mod ending;
+
+pub use ending::SetEnding;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 

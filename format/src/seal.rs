@@ -10,11 +10,12 @@
 
 use std::io::Read;
 
-use ed25519_dalek::Signer;
+use ed25519_dalek::Signer as _;
+use zeroize::Zeroizing;
 
 use crate::archive::{self, SealV1, SealV5, seal_flags};
 use crate::frame::SEGMENTS;
-use crate::{Error, Result};
+use crate::{Error, Result, forward};
 
 /// A seal, whatever version it is of.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -30,7 +31,7 @@ impl Seal {
         }
         let SealV1 { head, blocks, rows, signature } = archive::read(bytes, offset)?;
         let flags = seal_flags::LAST;
-        Ok(Seal { version, it: SealV5 { head, blocks, rows, flags, more: Vec::new(), signature } })
+        Ok(Seal { version, it: SealV5 { head, blocks, rows, flags, signature, ..SealV5::default() } })
     }
 
     pub(crate) fn is_last(&self) -> bool {
@@ -41,14 +42,42 @@ impl Seal {
         self.it.flags & seal_flags::LAST_PART != 0
     }
 
+    /// Who vouches for it: the key that signed it, or the one that certified that key. `None` when nobody has signed; an
+    /// error when a signature is not good.
+    pub(crate) fn signer(&self) -> std::result::Result<Option<PublicKey>, &'static str> {
+        let Some((key, signature)) = &self.it.signature else {
+            return match self.it.forward {
+                None => Ok(None),
+                Some(_) => Err("the signature is not good"),
+            };
+        };
+        if !is_signed(key, &self.signed_bytes(), signature) {
+            return Err("the signature is not good");
+        }
+        match &self.it.forward {
+            None => Ok(Some(PublicKey(*key))),
+            Some(forward) if forward::is_certified(forward) => Ok(Some(PublicKey(forward.signer))),
+            Some(_) => Err("the key of the file is not certified by the key that it names"),
+        }
+    }
+
     /// What a signature is of.
-    fn signed_bytes(&self) -> Vec<u8> {
-        let SealV5 { head, blocks, rows, flags, more, .. } = &self.it;
+    pub(crate) fn signed_bytes(&self) -> Vec<u8> {
+        let SealV5 { head, blocks, rows, flags, oldest_part, more, forward, signature: _ } = &self.it;
         let is_old = self.version < SEGMENTS;
         let title: &[u8] = if is_old { b"tracer capture seal 1\0" } else { b"tracer capture seal 2\0" };
         let mut bytes = [title, head, &blocks.to_le_bytes(), &rows.to_le_bytes()].concat();
         if !is_old {
             bytes.extend_from_slice(&flags.to_le_bytes());
+            bytes.extend_from_slice(&oldest_part.to_le_bytes());
+            match forward {
+                None => bytes.push(0),
+                Some(it) => {
+                    bytes.push(1);
+                    bytes.extend_from_slice(&[&it.signer[..], &it.file.to_le_bytes(), &it.first].concat());
+                    bytes.extend_from_slice(&it.next);
+                }
+            }
             for part in more.iter().flat_map(|(name, value)| [name.as_bytes(), value]) {
                 bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
                 bytes.extend_from_slice(part);
@@ -92,15 +121,12 @@ impl std::fmt::Debug for SigningKey {
 pub struct PublicKey(pub(crate) [u8; 32]);
 
 const SECRET_PREFIX: &str = "tracer-secret-key-1:";
-const PUBLIC_PREFIX: &str = "tracer-public-key-1:";
+pub(crate) const PUBLIC_PREFIX: &str = "tracer-public-key-1:";
 
 impl SigningKey {
     /// A new key, from the kernel's random numbers.
     pub fn generate() -> Result<SigningKey> {
-        let mut seed = [0; 32];
-        let mut random = std::fs::File::open("/dev/urandom").map_err(Error::io("making a key"))?;
-        random.read_exact(&mut seed).map_err(Error::io("making a key"))?;
-        Ok(SigningKey(ed25519_dalek::SigningKey::from_bytes(&seed)))
+        Ok(SigningKey(ed25519_dalek::SigningKey::from_bytes(&*random()?)))
     }
 
     /// Reads the text of a key file: the key's line, among blank ones and those that begin with `#`.
@@ -133,15 +159,23 @@ impl PublicKey {
     pub fn from_text(text: &str) -> Result<PublicKey> {
         key_line(text, PUBLIC_PREFIX, "a public key").map(PublicKey)
     }
+}
 
-    /// Whether the seal was signed with this key's secret part.
-    pub(crate) fn has_signed(&self, seal: &Seal, signature: &[u8]) -> bool {
-        let key = ed25519_dalek::VerifyingKey::from_bytes(&self.0);
-        let signature = ed25519_dalek::Signature::from_slice(signature);
-        match (key, signature) {
-            (Ok(key), Ok(signature)) => key.verify_strict(&seal.signed_bytes(), &signature).is_ok(),
-            _ => false,
-        }
+/// 32 bytes from the kernel.
+pub(crate) fn random() -> Result<Zeroizing<[u8; 32]>> {
+    let mut seed = Zeroizing::new([0; 32]);
+    let mut random = std::fs::File::open("/dev/urandom").map_err(Error::io("making a key"))?;
+    random.read_exact(seed.as_mut_slice()).map_err(Error::io("making a key"))?;
+    Ok(seed)
+}
+
+/// Whether the bytes were signed with this key's secret part.
+pub(crate) fn is_signed(key: &[u8; 32], bytes: &[u8], signature: &[u8]) -> bool {
+    let key = ed25519_dalek::VerifyingKey::from_bytes(key);
+    let signature = ed25519_dalek::Signature::from_slice(signature);
+    match (key, signature) {
+        (Ok(key), Ok(signature)) => key.verify_strict(bytes, &signature).is_ok(),
+        _ => false,
     }
 }
 
@@ -173,12 +207,12 @@ mod tests {
             let it = SealV5 { head: [7; 32], blocks: 1, rows: 2, ..SealV5::default() };
             let mut seal = Seal { version, it };
             again.sign(&mut seal);
-            let (public, signature) = seal.it.signature.clone().unwrap();
-            assert!(PublicKey(public).has_signed(&seal, &signature));
+            assert_eq!(seal.signer(), Ok(Some(key.public())));
             let mut other = seal.clone();
             other.it.rows = 3;
-            assert!(!PublicKey(public).has_signed(&other, &signature));
-            assert!(!SigningKey::generate().unwrap().public().has_signed(&seal, &signature));
+            assert!(other.signer().is_err());
+            seal.it.signature.as_mut().unwrap().0 = SigningKey::generate().unwrap().public().0;
+            assert!(seal.signer().is_err());
         }
         assert!(!format!("{key:?}").contains("secret"));
     }

@@ -20,7 +20,7 @@ use crate::schema::Schema;
 use crate::seal::{Chain, Seal};
 use crate::segment::{self, SegmentV5};
 use crate::source::Source;
-use crate::{Block, Error, Header, Identity, PublicKey, Result, Scratch, limits};
+use crate::{Block, Ends, Error, Header, Heads, Identity, PublicKey, Result, Scratch, forward, limits};
 
 /// What verifying came to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,8 +36,18 @@ pub struct Verdict {
     pub signed_by: Option<PublicKey>,
     /// The last good seal: up to there, the file is what was written, whatever is wrong behind it.
     pub sealed: Option<Sealed>,
+    /// Which file of a key that evolves this is, from 0; `None` when an ordinary key signed it.
+    pub key_file: Option<u64>,
+    /// The file's own bytes, of its beginning.
+    pub file: [u8; 6],
+    /// How many seals from the first on the witness's heads vouch for, the last of them with those between; 0 without.
+    pub witnessed_seals: u64,
+    /// Seals of the file.
+    pub seals: u64,
     /// Whether the file says that no part of its set follows it; `None` before version 5, which does not say.
     pub is_last_part: Option<bool>,
+    /// The oldest part of its set that the file says was kept; `None` before version 5.
+    pub oldest_part: Option<u32>,
     /// What the file says of itself, once its frame was found to be whole; `None` of an encrypted file that is verified
     /// without an identity.
     pub header: Option<Box<Header>>,
@@ -75,6 +85,8 @@ pub struct Expected<'a> {
     pub key: Option<&'a PublicKey>,
     /// Opens encrypted frames, so that what is in them is checked too; the chain and the signature need none.
     pub identity: Option<&'a Identity>,
+    /// What a witness holds: the file must have these heads.
+    pub heads: Option<&'a Heads>,
 }
 
 /// Verifies a file. An error means that the file could not be read.
@@ -105,6 +117,7 @@ fn verify_source(source: &Source, expected: Expected<'_>) -> Result<Verdict> {
         stretch: Stretch::default(),
         index: 0,
         seal: None,
+        sealed_before: None,
         is_ended: false,
         verdict: Verdict {
             blocks: 0,
@@ -112,19 +125,35 @@ fn verify_source(source: &Source, expected: Expected<'_>) -> Result<Verdict> {
             head: [0; 32],
             signed_by: None,
             sealed: None,
+            key_file: None,
+            file: [0; 6],
+            witnessed_seals: 0,
+            seals: 0,
             is_last_part: None,
+            oldest_part: None,
             header: None,
             fault: None,
         },
     };
-    let outcome = walk.run().and_then(|()| walk.check_end());
+    let outcome = walk.run().and_then(|()| walk.check_end()).and_then(|()| walk.check_witness());
     match outcome {
         Ok(()) => {
             if let Some(error) = walk.refused {
                 return Err(error);
             }
         }
-        Err(Stop::Fault(fault)) => walk.verdict.fault = Some(fault),
+        Err(Stop::Fault(mut fault)) => {
+            // Whatever else is wrong, that sealed parts are gone is worth knowing.
+            if let Some(last) = expected.heads.and_then(|heads| heads.last(walk.preamble.id))
+                && u64::from(last.seal) >= walk.verdict.seals
+                && !fault.what.starts_with("the witness")
+            {
+                let (seal, bytes) = (last.seal, last.bytes);
+                fault.what =
+                    format!("{}; the witness holds the head of seal {seal}, at byte {bytes}", fault.what);
+            }
+            walk.verdict.fault = Some(fault);
+        }
         Err(Stop::Error(error)) => return Err(error),
     }
     Ok(walk.verdict)
@@ -153,6 +182,8 @@ struct Walk<'a> {
     index: u64,
     /// The last seal, and where it stands.
     seal: Option<(Seal, u64)>,
+    /// The one before it, once that was checked.
+    sealed_before: Option<Seal>,
     /// The last frame was read.
     is_ended: bool,
     verdict: Verdict,
@@ -196,6 +227,7 @@ impl Walk<'_> {
             }
             read => self.preamble = read?,
         }
+        self.verdict.file = self.preamble.id;
         self.chain = Chain::start(preamble);
         while !self.is_ended {
             self.frame()?;
@@ -454,17 +486,20 @@ impl Walk<'_> {
             return Err(self.fault(None, "the seal is of another number of blocks or rows"));
         }
         let before = self.verdict.sealed.map(|sealed| sealed.signed_by);
-        let mut signed_by = None;
-        if let Some((public, signature)) = &seal.it.signature {
-            let public = PublicKey(*public);
-            if !public.has_signed(&seal, signature) {
-                return Err(self.fault(None, "the signature is not good"));
-            }
-            signed_by = Some(public);
-        }
+        let signed_by = match seal.signer() {
+            Ok(signer) => signer,
+            Err(what) => return Err(self.fault(None, what)),
+        };
         if before.is_some_and(|before| before != signed_by) {
             return Err(self.fault(None, "the seals of the file are signed with different keys"));
         }
+        if let Some(what) = forward::misplaced(self.sealed_before.as_ref(), &seal) {
+            return Err(self.fault(None, what));
+        }
+        self.witness(&seal, end)?;
+        self.verdict.seals += 1;
+        self.verdict.key_file = seal.it.forward.as_ref().map(|forward| forward.file);
+        self.verdict.oldest_part = self.has_segments().then_some(seal.it.oldest_part);
         match (self.expected.key, signed_by) {
             (Some(_), None) => return Err(self.fault(None, "the capture is not signed")),
             (Some(key), Some(signer)) if *key != signer => {
@@ -479,8 +514,35 @@ impl Walk<'_> {
         self.is_ended = seal.is_last();
         let expected = SegmentV5 { from: end, ..std::mem::take(&mut self.stretch.expected) };
         self.stretch = Stretch { expected, ..Stretch::default() };
+        self.sealed_before = Some(seal.clone());
         self.seal = Some((seal, seal_at));
         Ok(())
+    }
+
+    /// Compares a seal with what the witness holds of it.
+    fn witness(&mut self, seal: &Seal, end: u64) -> Result<(), Stop> {
+        let number = self.verdict.seals;
+        let held =
+            self.expected.heads.and_then(|heads| heads.of(self.preamble.id, u32::try_from(number).ok()?));
+        let Some(held) = held else { return Ok(()) };
+        let is_end = held.ends != Ends::Nothing;
+        if (held.head, held.bytes) != (seal.it.head, end) || is_end != seal.is_last() {
+            return Err(self.fault(None, &format!("the witness holds another head of seal {number}")));
+        }
+        self.verdict.witnessed_seals = number + 1;
+        Ok(())
+    }
+
+    /// Whether the witness knows of the file, and of no seal behind its end.
+    fn check_witness(&self) -> Result<(), Stop> {
+        let Some(heads) = self.expected.heads else { return Ok(()) };
+        match heads.last(self.preamble.id) {
+            None => Err(self.fault(None, "the witness holds no head of this file")),
+            Some(last) if u64::from(last.seal) >= self.verdict.seals => {
+                Err(self.fault(None, "the file ended later once"))
+            }
+            Some(_) => Ok(()),
+        }
     }
 
     /// Checks the footer.

@@ -8,16 +8,20 @@ use crate::archive::{self, SealV5, seal_flags};
 use crate::compress::Compressor;
 use crate::encode::HeadPlace;
 use crate::envelope::{self, Protection};
+use crate::forward::SealSigner;
 use crate::frame::{self, FrameHeader, Kind, Preamble, Trailer, padding};
 use crate::records;
 use crate::seal::{Chain, Seal};
 use crate::segment::SegmentBuilder;
-use crate::{Compression, EncodedBlock, Error, Header, Recipients, Result, Side, SigningKey, limits};
+use crate::{
+    Compression, EncodedBlock, Ends, Error, HeadSink, Header, Recipients, Result, SealHead, SetId, Side,
+    Signer, limits,
+};
 
 /// Appends frames to `W`. Its memory does not grow with the file: what is known of blocks goes out with each segment.
 #[derive(Debug)]
 pub struct Writer<W: Write> {
-    out: W,
+    pub(crate) out: W,
     preamble: Preamble,
     /// Bytes of whole frames.
     bytes: u64,
@@ -31,7 +35,12 @@ pub struct Writer<W: Write> {
     rows: u64,
     /// Bytes of all records beside the events, as a reader counts them.
     pub(crate) side_bytes: usize,
-    sign: Option<SigningKey>,
+    pub(crate) sign: Option<SealSigner>,
+    oldest_part: u32,
+    heads: Option<HeadSink>,
+    /// What every head says of this file.
+    set: SetId,
+    part: u32,
     protection: Option<Protection>,
 }
 
@@ -49,9 +58,11 @@ pub struct Finished {
 #[derive(Clone, Debug, Default)]
 pub struct WriterOptions {
     /// Signs the chain of hashes at the end of each segment.
-    pub sign: Option<SigningKey>,
+    pub sign: Option<Signer>,
     /// Encrypts every frame.
     pub encrypt: Option<Recipients>,
+    /// Takes the head of the chain at each seal.
+    pub heads: Option<HeadSink>,
 }
 
 /// Whether anything follows a file in its set.
@@ -100,12 +111,18 @@ impl<W: Write> Writer<W> {
             blocks: 0,
             rows: 0,
             side_bytes: 0,
-            sign: options.sign,
+            sign: None,
+            oldest_part: 0,
+            heads: options.heads,
+            set: SetId::of(header),
+            part: header.recording.part,
             protection,
         };
         writer.append(&first)?;
         writer.raw_frame(Kind::Header, head, &payload)?;
         writer.segment = SegmentBuilder::new(writer.bytes);
+        // Last: a file that could not begin uses no key up.
+        writer.sign = options.sign.as_ref().map(Signer::begin).transpose()?;
         Ok(writer)
     }
 
@@ -191,6 +208,11 @@ impl<W: Write> Writer<W> {
         Ok((self.out, Finished { bytes: self.bytes, blocks: self.blocks, rows: self.rows, head }))
     }
 
+    /// Says which part of a rotated set is the oldest that is kept, for the seals to come.
+    pub fn set_oldest_part(&mut self, part: u32) {
+        self.oldest_part = part;
+    }
+
     fn end_full_segment(&mut self) -> Result<()> {
         if self.segment.is_full() { self.end_segment(0).map(|_| ()) } else { Ok(()) }
     }
@@ -216,6 +238,7 @@ impl<W: Write> Writer<W> {
                 blocks: if is_public { self.blocks } else { 0 },
                 rows: if is_public { self.rows } else { 0 },
                 flags,
+                oldest_part: self.oldest_part,
                 ..SealV5::default()
             },
         };
@@ -228,9 +251,28 @@ impl<W: Write> Writer<W> {
         // Both or none: whoever cuts half of them off again finds the writer as it was.
         let at = self.bytes;
         self.append(&[segment.bytes.as_slice(), &sealed.bytes].concat())?;
+        if let Some(key) = &mut self.sign {
+            key.advance();
+        }
         self.frames += 2;
         self.chain = sealed.chain;
         self.trailer = Trailer { index: at, seal: at + segment.bytes.len() as u64 };
+        if let Some(heads) = &self.heads {
+            let ends = match flags {
+                0 => Ends::Nothing,
+                seal_flags::LAST => Ends::File,
+                _ => Ends::Set,
+            };
+            heads.take(&SealHead {
+                set: self.set,
+                part: self.part,
+                file: self.preamble.id,
+                seal: self.segment.head.number,
+                bytes: self.bytes,
+                head: segment.chain.0,
+                ends,
+            });
+        }
         self.segment = self.segment.next(at, self.bytes);
         Ok(segment.chain.0)
     }

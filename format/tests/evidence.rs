@@ -7,7 +7,7 @@ use format::{
 };
 
 fn capture(key: Option<&SigningKey>) -> Vec<u8> {
-    capture_with(WriterOptions { sign: key.cloned(), ..WriterOptions::default() })
+    capture_with(WriterOptions { sign: key.cloned().map(Into::into), ..WriterOptions::default() })
 }
 
 fn capture_with(options: WriterOptions) -> Vec<u8> {
@@ -140,9 +140,9 @@ fn an_encrypted_capture_verifies_with_and_without_its_identity() {
     .unwrap();
     let key = SigningKey::generate().unwrap();
     let public = key.public();
-    let options = WriterOptions { sign: Some(key), encrypt: Some(recipients.unwrap()) };
+    let options = WriterOptions { sign: Some(key.into()), encrypt: Some(recipients.unwrap()), heads: None };
     let bytes = capture_with(options);
-    let opened = Expected { key: Some(&public), identity: Some(&identity) };
+    let opened = Expected { key: Some(&public), identity: Some(&identity), ..Default::default() };
     for expected in [signed_by(&public), opened] {
         let verdict = verify_bytes(bytes.clone(), expected).unwrap();
         // How many rows there are is told to those alone who may read them.
@@ -151,7 +151,7 @@ fn an_encrypted_capture_verifies_with_and_without_its_identity() {
         assert_eq!(verdict.header.is_some(), expected.identity.is_some());
     }
     let other = format::Identity::from_text(OTHER_IDENTITY).unwrap();
-    let stranger = Expected { key: Some(&public), identity: Some(&other) };
+    let stranger = Expected { key: Some(&public), identity: Some(&other), ..Default::default() };
     let refused = verify_bytes(bytes.clone(), stranger).unwrap_err().to_string();
     assert!(refused.contains("other keys"), "{refused}");
     for at in (16..bytes.len()).step_by(7) {

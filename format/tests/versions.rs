@@ -117,8 +117,12 @@ fn make(version: u32) -> Vec<u8> {
     };
     let header = if version > 4 { of_two_hosts(header) } else { header };
     let sign = Some(SigningKey::from_text(KEY).unwrap());
-    let mut writer =
-        Writer::create_with(Vec::new(), &header, WriterOptions { sign, ..WriterOptions::default() }).unwrap();
+    let mut writer = Writer::create_with(
+        Vec::new(),
+        &header,
+        WriterOptions { sign: sign.map(Into::into), ..WriterOptions::default() },
+    )
+    .unwrap();
     let process = Process {
         pid: 1,
         comm: b"init".to_vec(),

@@ -80,6 +80,8 @@ pub struct Summary {
     pub blocks: u64,
     pub files: Vec<PathBuf>,
     pub took: Duration,
+    /// Heads of the chain that the witness did not take (`--heads`).
+    pub lost_heads: u64,
     pub halt: Option<Halt>,
     /// The source failed, and what it had given until then was written.
     pub source_error: Option<kernel::Error>,
@@ -216,6 +218,7 @@ impl Session {
             removed_files,
             lost_rows,
             left_out_rows,
+            lost_heads,
             halt,
             released,
         } = written?.ok_or(Error::Hung)?;
@@ -230,6 +233,7 @@ impl Session {
             blocks,
             files,
             took,
+            lost_heads,
             halt,
             source_error,
             released,

@@ -5,6 +5,7 @@ mod destination;
 mod flight;
 mod open_file;
 mod parts;
+mod witness;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -19,6 +20,7 @@ use flight::{Held, LetGo};
 use format::{Cgroup, EncodedBlock, Ending, Header, Loss, Side, User, Writer};
 use open_file::{OpenFile, Shared};
 use parts::Closed;
+pub use witness::Witness;
 
 use crate::{
     lanes::{Gauge, Piece},
@@ -129,11 +131,15 @@ impl Sink {
         let output = Shared(Arc::new(Mutex::new(output)));
         self.header.recording.part = self.part;
         self.header.recording.previous_head = self.previous_head;
-        let writer =
-            Writer::create_with(output.clone(), &self.header, self.destination.seal.clone()).map_err(halt)?;
+        let mut options = self.destination.seal.clone();
+        options.heads = self.destination.witness.as_ref().map(Witness::sink);
+        let mut writer = Writer::create_with(output.clone(), &self.header, options).map_err(halt)?;
+        writer.set_oldest_part(self.oldest_part(self.part));
         // It gets its name once its header stands: whoever is killed in between leaves a set that reads.
         output.with(Output::name).map_err(Halt::Output)?;
-        self.file = Some(OpenFile { writer, output, blocks: 0, rows: 0, first_ns: None, checkpoint_ns: 0 });
+        let part = self.part;
+        self.file =
+            Some(OpenFile { writer, output, part, blocks: 0, rows: 0, first_ns: None, checkpoint_ns: 0 });
         Ok(())
     }
 
@@ -338,6 +344,10 @@ impl Sink {
         outcome = outcome.and_then(|()| self.close(Ending::Recording));
         if let (Err(halt), None) = (outcome, &self.result.halt) {
             self.result.halt = Some(halt);
+        }
+        if let Some(witness) = &self.destination.witness {
+            let (_, lost) = witness.finish();
+            self.result.lost_heads = lost;
         }
         let files = self.unremoved.drain(..).chain(self.closed.drain(..));
         self.result.files = files.map(|closed| closed.file.path).collect();

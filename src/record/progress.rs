@@ -117,6 +117,12 @@ pub fn summary(summary: &Summary) -> String {
             grouped(summary.removed_files)
         ));
     }
+    if summary.lost_heads > 0 {
+        line.push_str(&format!(
+            "\nwarning: the witness of --heads did not take {}: what they vouch for rests on this host alone",
+            plural(summary.lost_heads, "head")
+        ));
+    }
     if !summary.stuck_cpus.is_empty() {
         let cpus: Vec<String> = summary.stuck_cpus.iter().map(u16::to_string).collect();
         line.push_str(&format!(
@@ -206,6 +212,7 @@ mod tests {
             blocks: 1,
             files: vec!["c.trz".into()],
             took: Duration::from_millis(1_500),
+            lost_heads: 0,
             halt: None,
             source_error: None,
             released: false,

@@ -31,7 +31,7 @@ use recorder::{
     session::{Session, Setup, Summary},
     signals,
     snapshot::Snapshot,
-    write::{DEFAULT_FLIGHT_BYTES, Destination, Halt},
+    write::{DEFAULT_FLIGHT_BYTES, Destination, Halt, Witness},
 };
 use scopes::{Lowered, Plan, ScopeSet};
 
@@ -87,6 +87,7 @@ pub fn record(options: &Options) -> Result<Outcome> {
         None => Vec::new(),
     };
     let seal = options.sealing.options()?;
+    let witness = options.heads.as_deref().map(|heads| witness(heads, &first, &path)).transpose()?;
     // Before the signals: whoever waits for a file system that does not answer can be ended by them.
     let place = place(options, &first)?;
     let to_stdout = is_standard_output(options);
@@ -155,6 +156,7 @@ pub fn record(options: &Options) -> Result<Outcome> {
             flight: options.flight,
             flight_bytes: flight_bytes(options),
             seal,
+            witness,
         },
         header,
         compression: options.sealing.compression.into(),
@@ -218,6 +220,19 @@ pub fn record(options: &Options) -> Result<Outcome> {
     let summary = summary?;
     stderr::say(progress::summary(&summary));
     outcome(summary, options, steer)
+}
+
+/// Opens what is told the heads of the chain.
+fn witness(heads: &Path, first: &Path, path: &Path) -> Result<Witness> {
+    let name = || format!("--heads {}", heads.display());
+    let socket = heads.to_str().and_then(|heads| heads.strip_prefix("unix:"));
+    if let Some(socket) = socket {
+        return Witness::socket(Path::new(socket)).with_context(name);
+    }
+    if heads == first || heads == path {
+        bail!("{}: this is the capture, and its heads belong elsewhere", name());
+    }
+    Witness::file(heads).with_context(name)
 }
 
 /// Opens what the recording goes into: before anything is loaded, so that nobody's events wait for it.

@@ -15,6 +15,7 @@ pub const TESTS: &[Test] = &[
     ("a_set_rotated_by_size_replays_as_one_capture", rotated_by_size),
     ("a_set_whose_first_parts_are_gone_still_knows_older_processes", first_parts_are_gone),
     ("verify_finds_a_missing_and_an_exchanged_part_of_a_signed_set", missing_and_exchanged_parts),
+    ("a_key_that_evolves_and_a_witness_show_missing_and_rewritten_parts", evolving_keys_and_a_witness),
     ("kill_9_while_rotating_leaves_a_set_that_replays", kill_9_while_rotating),
     #[cfg(feature = "encrypt")]
     ("an_encrypted_set_is_read_with_its_identity_and_not_without", encrypted_set),
@@ -109,7 +110,9 @@ fn first_parts_are_gone() -> Result<(), Failed> {
     same("events of the shell's tree", count_in(&files, &["-f", &named, "-f", &tree])?, found)?;
     let follow = ["-f", "comm=sh", "-f", "follow", "-f", &tree];
     ensure(count_in(&files, &follow)? >= found, || "children of the shell are not followed".to_owned())?;
-    verified(&[], &files, 0, "the parts before it are not among these files")
+    // They are missing on purpose, and the seals say so.
+    verified(&[], &files, 0, "the parts before it are not among these files")?;
+    verified(&[], &files[1..], 1, "INCOMPLETE")
 }
 
 fn missing_and_exchanged_parts() -> Result<(), Failed> {
@@ -160,7 +163,7 @@ fn kill_9_while_rotating() -> Result<(), Failed> {
         let is_between = fs::read_dir(dir.path())?
             .any(|entry| entry.is_ok_and(|entry| entry.path().extension().is_some_and(|it| it == "partial")));
         let expected = if is_between { 0 } else { 1 };
-        same(last, verify(&[], std::slice::from_ref(last))?.status.code(), Some(expected))?;
+        same(last, verify(&["--partial"], std::slice::from_ref(last))?.status.code(), Some(expected))?;
         let clean = dir.path().join("clean.trz");
         tracer_ok(&["recover", last, "-o", path(&clean)?])?;
         same("recovered", verify(&[], &[path(&clean)?.to_owned()])?.status.code(), Some(0))?;
@@ -214,4 +217,51 @@ fn encrypted_set() -> Result<(), Failed> {
     fs::write(&files[1], bytes)?;
     verified(&[], &files[1..2], 1, "BAD")?;
     verified(&with, &files[1..2], 1, "BAD")
+}
+
+/// Whoever takes the host over has the set, the key's file and all that is on the disk.
+fn evolving_keys_and_a_witness() -> Result<(), Failed> {
+    let dir = scratch()?;
+    let key = dir.path().join("key");
+    let public = tracer_ok(&["keygen", "--forward=64", path(&key)?])?.trim().to_owned();
+    let heads = dir.path().join("heads");
+    let witness = path(&heads)?;
+    let _work = Loop::start(dir.path(), "ls", "/", "0.05")?;
+    let options = ["--rotate", "1s", "--duration", "6s", "--sign-key", path(&key)?, "--heads", witness];
+    let files = record_set(dir.path(), &options)?;
+    ensure(files.len() >= 4, || format!("only {files:?}"))?;
+    let all = ["--key", &public, "--heads", witness];
+    verified(&all, &files, 0, "file 1 of a key that evolves")?;
+
+    // Each end, and the middle.
+    let without = |number: usize| {
+        let mut left = files.clone();
+        left.remove(number);
+        left
+    };
+    for missing in [0, 1, files.len() - 1] {
+        let left = without(missing);
+        verified(&["--key", &public], &left, 1, "missing")?;
+        verified(&all, &left, 1, &format!("the witness holds heads of part {missing} of the set"))?;
+        let mut arguments = vec!["replay", "--count"];
+        arguments.extend(left.iter().map(String::as_str));
+        let output = tracer(&arguments)?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        ensure(said.contains("is missing"), || format!("replay without part {missing} says {said}"))?;
+        arguments.splice(..2, ["info"]);
+        let said = String::from_utf8_lossy(&tracer(&arguments)?.stderr).into_owned();
+        ensure(said.contains("is missing"), || format!("info without part {missing} says {said}"))?;
+    }
+    verified(&["--key", &public, "--partial"], &without(0), 0, "is missing")?;
+
+    // The last part made anew with the key as it is now, and the right head before it: it is a later file of the key.
+    let last = files.last().ok_or("no parts")?;
+    let forged = dir.path().join("forged.trz");
+    tracer_ok(&["cut", last, "-o", path(&forged)?, "--sign-key", path(&key)?])?;
+    let number = format!("file {} of a key that evolves", files.len());
+    verified(&["--key", &public], &[path(&forged)?.to_owned()], 0, &number)?;
+    let mut exchanged = files.clone();
+    exchanged.pop();
+    exchanged.push(path(&forged)?.to_owned());
+    verified(&all, &exchanged, 1, "the witness holds no head of this file")
 }

@@ -33,7 +33,7 @@ fn writer() -> Writer<Vec<u8>> {
     let sign = SigningKey::from_text(
         "tracer-secret-key-1:0000000000000000000000000000000000000000000000000000000000000001",
     );
-    let options = WriterOptions { sign: Some(sign.unwrap()), ..WriterOptions::default() };
+    let options = WriterOptions { sign: Some(sign.unwrap().into()), ..WriterOptions::default() };
     Writer::create_with(Vec::new(), &header, options).unwrap()
 }
 

@@ -23,6 +23,7 @@ pub fn setup(plan: Plan, only_matched: bool) -> Setup {
             flight: None,
             flight_bytes: DEFAULT_FLIGHT_BYTES,
             seal: format::WriterOptions::default(),
+            witness: None,
         },
         header: Header { schema: format::current_schema(), ..Header::default() },
         compression: Compression::Default,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use format::WriterOptions;
 
+use super::Witness;
 use crate::{
     amount::Stretch,
     output::{OutputError, Place},
@@ -28,6 +29,8 @@ pub struct Destination {
     pub flight_bytes: u64,
     /// Signature and encryption.
     pub seal: WriterOptions,
+    /// Who is told the head of the chain at each seal.
+    pub witness: Option<Witness>,
 }
 
 /// Why writing ended before the recording did.
@@ -59,6 +62,8 @@ pub struct Written {
     pub lost_rows: u64,
     /// Rows that a flight recorder let go, or that came after `--max-size` was reached.
     pub left_out_rows: u64,
+    /// Heads that the witness did not take.
+    pub lost_heads: u64,
     pub halt: Option<Halt>,
     /// The flight recorder wrote what it held.
     pub released: bool,

@@ -38,6 +38,7 @@ impl Write for Shared {
 pub(super) struct OpenFile {
     pub(super) writer: Writer<Shared>,
     pub(super) output: Shared,
+    pub(super) part: u32,
     pub(super) blocks: u64,
     pub(super) rows: u64,
     pub(super) first_ns: Option<u64>,

@@ -2,7 +2,7 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use format::{EncodedBlock, Ending, Finished};
+use format::{EncodedBlock, Ending, Finished, SetId, removed_line};
 
 use super::{BEGIN_BYTES, END_BYTES, Halt, OpenFile, Sink, halt};
 use crate::output::{ClosedFile, Output, OutputError};
@@ -11,6 +11,7 @@ use crate::output::{ClosedFile, Output, OutputError};
 #[derive(Debug)]
 pub(super) struct Closed {
     pub(super) file: ClosedFile,
+    pub(super) part: u32,
     pub(super) blocks: u64,
     pub(super) rows: u64,
 }
@@ -42,16 +43,26 @@ impl Sink {
     pub(super) fn close(&mut self, ending: Ending) -> Result<(), Halt> {
         self.tell_untold()?;
         let Some(file) = self.file.take() else { return Ok(()) };
-        let OpenFile { writer, output, blocks, rows, .. } = file;
+        let OpenFile { mut writer, output, part, blocks, rows, .. } = file;
+        writer.set_oldest_part(self.oldest_part(part + 1));
         let finished = writer.finish_as(ending).map_err(halt)?;
         let (_, Finished { head, .. }) = finished;
         self.previous_head = Some(head);
         let path = output.with(|output| output.path().to_owned());
         let file =
             output.with(Output::settle).map_err(|source| Halt::Output(OutputError::Io { path, source }))?;
-        self.closed.push_back(Closed { file, blocks, rows });
+        self.closed.push_back(Closed { file, part, blocks, rows });
         self.remove_surplus();
         Ok(())
+    }
+
+    /// The oldest part that `--keep` leaves once so many parts are finished: what is older is missing on purpose, and the
+    /// seals say so.
+    pub(super) fn oldest_part(&self, finished: u32) -> u32 {
+        match self.destination.rotation.as_ref().and_then(|rotation| rotation.keep) {
+            Some(keep) => finished.saturating_sub(u32::try_from(keep.max(1)).unwrap_or(u32::MAX)),
+            None => 0,
+        }
     }
 
     /// Removes the oldest files beyond `--keep`. One that cannot be removed stays, and counts.
@@ -64,6 +75,9 @@ impl Sink {
             if self.destination.place.remove(&oldest.file).is_err() {
                 self.unremoved.push(oldest);
                 continue;
+            }
+            if let Some(witness) = &self.destination.witness {
+                witness.say(&removed_line(SetId::of(&self.header), oldest.part));
             }
             self.gauge.bytes.fetch_sub(oldest.file.bytes, Ordering::Relaxed);
             self.result.rows -= oldest.rows;

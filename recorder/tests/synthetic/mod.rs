@@ -159,6 +159,7 @@ pub fn setup(path: &Path) -> Setup {
             flight: None,
             flight_bytes: DEFAULT_FLIGHT_BYTES,
             seal: format::WriterOptions::default(),
+            witness: None,
         },
         header: Header {
             program: "tracer test".into(),
