@@ -297,6 +297,9 @@ fn events_that_only_the_file_knows_are_cut_and_compared_by_name() {
     std::fs::write(&log, lines).unwrap();
     let (file, out) = (text(&folder.path("a.trz")), text(&folder.path("out.trz")));
     printed(&["import", &text(&log), "-o", &file]);
+    printed(&["verify", &file]);
+    let direct = printed(&["replay", "-q", "--count", &file, "-f", "my_detection.what=/x"]);
+    assert_eq!(direct, "1\n", "statistics know nothing of such texts");
     printed(&["cut", &file, "-o", &out, "-f", "my_detection.what=/x"]);
     let count = |file: &str, filter: &str| printed(&["replay", "-q", "--count", file, "-f", filter]);
     assert_eq!((count(&out, "event=my_*").as_str(), count(&out, "pid>=0").as_str()), ("1\n", "1\n"));

@@ -114,8 +114,10 @@ impl Schema {
             };
             let lifted = event.args.iter().find(is_lifted).and_then(position);
             let kernel_entries = lifted.zip(Layout::of(event.name, false));
+            // Whoever wrote an event that the program does not know may not have known its kinds either: an imported log's
+            // texts are in no statistics.
             let is_text = |arg: &Arg| match arg.kind {
-                ArgKind::Str | ArgKind::Fd => {
+                ArgKind::Str | ArgKind::Fd if !is_foreign => {
                     let word = if arg.kind == ArgKind::Fd { "fd" } else { "str" };
                     file.args.iter().any(|a| a.name == arg.name && a.kind == word)
                 }
@@ -163,7 +165,7 @@ impl Schema {
 }
 
 /// Ids of events that the program does not know.
-const FIRST_FOREIGN_ID: u16 = 0x8000;
+pub(crate) const FIRST_FOREIGN_ID: u16 = 0x8000;
 
 /// Declarations of events that the program does not know; an event's place here is its id above the first.
 fn foreign_events() -> MutexGuard<'static, Vec<(EventSchema, &'static Event)>> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use events::{ArgKind, Context};
 
+use crate::schema::{FIRST_FOREIGN_ID, FileEvent};
 use crate::statistics::{EventCount, Numbers, Statistics, Texts};
 use crate::trigrams::{Trigrams, TrigramsBuilder};
 use crate::{Block, ColumnView, Result, columns};
@@ -85,7 +86,9 @@ impl Block {
     fn argument_texts(&self) -> Result<Trigrams> {
         let mut trigrams = TrigramsBuilder::default();
         trigrams.clear();
-        for (code, file) in (0u16..).zip(&self.events) {
+        // Whoever wrote an event that the program does not know may not have known which of its arguments are texts.
+        let known = |file: &FileEvent| file.event.id.0 < FIRST_FOREIGN_ID;
+        for (code, file) in (0u16..).zip(&self.events).filter(|(_, file)| known(file)) {
             for (position, arg) in file.event.args.iter().enumerate() {
                 let view = self.args(code).column(position)?;
                 let skipped = match arg.kind {
