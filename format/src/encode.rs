@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use events::ArgKind;
+use events::{ArgKind, EventId};
 
 use crate::archive::{self, BlockV1, GroupV1, INLINE, column_key, key};
 use crate::builder::{RawColumn, TAG_BYTES, TAG_MISSING, TAG_NUMBER};
@@ -13,7 +13,7 @@ use crate::distinct::Distinct;
 use crate::integers::{self, Work};
 use crate::statistics::{EventCount, Numbers, Statistics, Texts};
 use crate::trigrams::TrigramsBuilder;
-use crate::{BlockBuilder, Error, Result, bytestrings, limits, schema};
+use crate::{BlockBuilder, Error, Result, bytestrings, limits, mark_counts, schema};
 
 /// How hard to compress.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -476,6 +476,8 @@ fn statistics(b: &BlockBuilder, mut events: Vec<EventCount>) -> Statistics {
         }
     }
     failed.retain(|count| count.rows > 0);
+    let of_codes: Vec<EventId> = events.iter().map(|count| count.event).collect();
+    let marks = mark_counts::count(b.events.iter().zip(&b.marks), &of_codes);
     events.sort_unstable_by_key(|count| count.event);
     failed.sort_unstable_by_key(|count| count.event);
     let mut it = Statistics {
@@ -484,6 +486,7 @@ fn statistics(b: &BlockBuilder, mut events: Vec<EventCount>) -> Statistics {
         failed: Some(failed),
         has_returns_below_errors: Some(b.rets.iter().any(|ret| *ret < -4095)),
         wall_offset_ns: Some(b.clock.wall(0)),
+        marks: Some(marks),
         ..Statistics::default()
     };
     let contexts = &b.contexts.rows;

@@ -203,6 +203,7 @@ mod tests {
             hosts: vec![0],
             events: vec![crate::EventCount { event: events::EventId(1), rows: 3 }],
             failed: Some(Vec::new()),
+            marks: Some(vec![crate::MarkCount { event: events::EventId(1), bit: 1, rows: 2 }]),
             comms: crate::Texts::of(vec![b"ls"[..].into()]),
             pids: crate::Numbers::of((0..9).collect()),
             tids: crate::Numbers::of((0..9000).collect()),

@@ -16,6 +16,7 @@ use events::EventId;
 use crate::bloom::Bloom;
 use crate::compress::Decompressor;
 use crate::index::BlockInfo;
+use crate::mark_counts::MarkCount;
 use crate::statistics::{EventCount, Numbers, Statistics, Texts};
 use crate::table::{Table, TableBuilder};
 use crate::trigrams::Trigrams;
@@ -157,6 +158,11 @@ fn write(blocks: &[BlockInfo]) -> Result<rkyv::util::AlignedVec> {
         "wall_offset_ns",
         all().map(|it| it.wall_offset_ns.map_or(0, |offset| offset.wrapping_add(1))),
     );
+    let marked = || all().flat_map(|it| it.marks.iter().flatten());
+    table.integers("marked", all().map(|it| it.marks.as_ref().map_or(0, |marks| marks.len() as u64 + 1)));
+    table.integers("marked_id", marked().map(|count| count.event.0.into()));
+    table.integers("marked_bit", marked().map(|count| count.bit.into()));
+    table.integers("marked_rows", marked().map(|count| count.rows.into()));
 
     // Texts are kept once a segment.
     let mut texts: Vec<&Arc<[u8]>> =
@@ -294,6 +300,23 @@ pub(crate) fn read(
     for ((block, below), offset) in blocks.iter_mut().zip(below).zip(offsets) {
         block.statistics.has_returns_below_errors = (below != 0).then_some(below > 1);
         block.statistics.wall_offset_ns = offset.checked_sub(1);
+    }
+
+    let lengths = numbers("marked")?;
+    let total = sum(lengths.iter().map(|length| length.saturating_sub(1))).ok_or_else(torn)?;
+    let list = |name| table.integers(name, total);
+    let (ids, bits, counts) = (list("marked_id")?, list("marked_bit")?, list("marked_rows")?);
+    let mut all = ids.iter().zip(&bits).zip(&counts);
+    for (block, length) in blocks.iter_mut().zip(&lengths) {
+        let Some(length) = length.checked_sub(1) else { continue };
+        let mut list = Vec::new();
+        for ((id, bit), rows) in all.by_ref().take(length as usize) {
+            let event = u16::try_from(*id).ok().and_then(&event).ok_or_else(undeclared)?;
+            let bit = u8::try_from(*bit).ok().filter(|bit| *bit < 32).ok_or_else(torn)?;
+            list.push(MarkCount { event, bit, rows: u32::try_from(*rows).map_err(|_| torn())? });
+        }
+        list.sort_unstable();
+        block.statistics.marks = Some(list);
     }
 
     let count = table.integers("texts", 1)?.first().copied().unwrap_or_default();

@@ -8,6 +8,7 @@ use events::EventId;
 
 use crate::bloom::{self, Bloom};
 use crate::limits;
+use crate::mark_counts::{self, MarkCount};
 use crate::trigrams::Trigrams;
 
 /// What is known of rows without reading them.
@@ -27,6 +28,8 @@ pub struct Statistics {
     pub has_returns_below_errors: Option<bool>,
     /// What is added, wrapping, to a time of the boot clock for the wall clock. `None`: not known, or not the same for all.
     pub wall_offset_ns: Option<u64>,
+    /// Rows of each event that have each mark, sorted. `None`: not known.
+    pub marks: Option<Vec<MarkCount>>,
     /// Distinct command names.
     pub comms: Texts,
     /// Distinct paths of executables.
@@ -185,6 +188,14 @@ impl Statistics {
         self.failed.as_ref().map(|failed| count_of(failed, event))
     }
 
+    /// How many rows of this event have this bit of [`events::Marks`]; `None` when that is not known.
+    pub fn marked(&self, event: EventId, mark: u32) -> Option<u32> {
+        let bit = mark.trailing_zeros() as u8;
+        let marks = self.marks.as_ref()?;
+        let at = marks.binary_search_by_key(&(event, bit), |count| (count.event, count.bit)).ok();
+        Some(at.and_then(|at| marks.get(at)).map_or(0, |count| count.rows))
+    }
+
     /// Whether any row may be of this inclusive stretch of the boot clock.
     pub fn may_overlap_time(&self, from_ns: u64, to_ns: u64) -> bool {
         self.rows > 0 && from_ns <= self.last_ns && to_ns >= self.first_ns
@@ -213,6 +224,10 @@ impl Statistics {
         self.has_returns_below_errors =
             self.has_returns_below_errors.zip(other.has_returns_below_errors).map(|(own, other)| own | other);
         self.wall_offset_ns = self.wall_offset_ns.filter(|own| other.wall_offset_ns == Some(*own));
+        match (&mut self.marks, &other.marks) {
+            (Some(own), Some(others)) => mark_counts::add(own, others),
+            (own, _) => *own = None,
+        }
         self.comms.add(&other.comms);
         self.exes.add(&other.exes);
         self.utses.add(&other.utses);
@@ -237,6 +252,9 @@ impl Statistics {
         }
         if self.failed.is_some() && self.failed != actual.failed {
             return Some("the index says otherwise how many calls failed");
+        }
+        if self.marks.is_some() && self.marks != actual.marks {
+            return Some("the index says otherwise how many rows are marked");
         }
         if self.has_returns_below_errors.is_some()
             && self.has_returns_below_errors != actual.has_returns_below_errors
@@ -290,6 +308,7 @@ impl Statistics {
             + texts.map(|text| text.len() + 16).sum::<usize>()
             + numbers.sum::<usize>()
             + counts * size_of::<EventCount>()
+            + self.marks.as_ref().map_or(0, Vec::len) * size_of::<MarkCount>()
             + filter
     }
 

@@ -7,7 +7,7 @@ use events::{ArgKind, Context};
 use crate::schema::{FIRST_FOREIGN_ID, FileEvent};
 use crate::statistics::{EventCount, Numbers, Statistics, Texts};
 use crate::trigrams::{Trigrams, TrigramsBuilder};
-use crate::{Block, ColumnView, Result, columns};
+use crate::{Block, ColumnView, Result, columns, mark_counts};
 
 impl Block {
     /// What is known of the rows once all of them are read, everything listed. An error when they contradict what the
@@ -44,9 +44,9 @@ impl Block {
         }
         let mut failed = count(&|code| of_code.get(usize::from(code)).copied().unwrap_or_default());
         failed.retain(|count| count.rows > 0);
+        let marks = mark_counts::count(codes.iter().zip(self.marks()?), &self.event_list);
         // Nobody skips by these, but they are read.
         self.scopes()?;
-        self.marks()?;
         let numbers = |of: &dyn Fn(&Context<'_>) -> u64| {
             let mut all: Vec<u64> = contexts.iter().map(|context| of(&context)).collect();
             all.sort_unstable();
@@ -68,6 +68,7 @@ impl Block {
             failed: Some(failed),
             has_returns_below_errors: Some(self.rets()?.iter().any(|ret| *ret < -4095)),
             wall_offset_ns: Some(self.clock().wall(0)),
+            marks: Some(marks),
             comms: texts(|context| Arc::from(context.comm)),
             exes: texts(|context| Arc::from(context.exe)),
             utses: texts(|context| Arc::from(context.uts)),

@@ -21,7 +21,7 @@ fn block(number: u64) -> EncodedBlock {
         let path = format!("/etc/secret{number}/{n}");
         let args = [Raw::Number(3), Raw::Bytes(path.as_bytes())];
         let ret = if n % 4 == 0 { -2 } else { 3 };
-        let (time_ns, marks) = (number * 1000 + n, Marks(0));
+        let (time_ns, marks) = (number * 1000 + n, Marks(if n % 5 == 0 { Marks::TRUNCATED } else { 0 }));
         builder.push(&Row { time_ns, event, cpu: 0, context, ret, scopes: 0, marks, args: &args }).unwrap();
     }
     Encoder::new(Options::default()).encode(&mut builder).unwrap()
@@ -63,7 +63,7 @@ fn an_honest_file_is_good() {
 #[test]
 fn statistics_that_hide_rows_are_found() {
     type Lie = (&'static str, fn(&mut EncodedBlock));
-    let lies: [Lie; 13] = [
+    let lies: [Lie; 14] = [
         ("commands", |block| block.statistics.comms = Texts::of(vec![Arc::from(&b"cat"[..])])),
         ("commands", |block| block.statistics.comms = Texts::of(Vec::new())),
         ("executables", |block| block.statistics.exes = Texts::of(Vec::new())),
@@ -72,6 +72,7 @@ fn statistics_that_hide_rows_are_found() {
         ("ids", |block| block.statistics.cgroups = Numbers::Exact(Vec::new())),
         ("ids", |block| block.statistics.uids = Numbers::Exact(vec![0, 1000])),
         ("failed", |block| block.statistics.failed = Some(Vec::new())),
+        ("marked", |block| block.statistics.marks = Some(Vec::new())),
         ("texts", |block| {
             let mut others = TrigramsBuilder::default();
             others.clear();
@@ -96,6 +97,7 @@ fn statistics_that_hide_rows_are_found() {
         |block: &mut EncodedBlock| block.statistics.pids = Numbers::Range { min: 0, max: 1000 },
         |block: &mut EncodedBlock| block.statistics.argument_texts = None,
         |block: &mut EncodedBlock| block.statistics.failed = None,
+        |block: &mut EncodedBlock| block.statistics.marks = None,
     ] {
         assert_eq!(fault(&with_block(truth)), "good");
     }
@@ -170,6 +172,9 @@ fn many_segments_follow_each_other_and_one_may_not_be_left_out() {
         [(0, 3), (3, 3), (6, 3), (9, 1)]
     );
     assert_eq!(capture.block_info(7).unwrap().statistics.pids.exact(), Some(&[107][..]));
+    let openat = catalogue::by_name("openat").unwrap().id;
+    let marked = |mark| capture.block_info(7).unwrap().statistics.marked(openat, mark);
+    assert_eq!((marked(Marks::TRUNCATED), marked(Marks::FAULT)), (Some(4), Some(0)));
     assert!(capture.block_info(10).is_err() && capture.block(9, &mut Scratch::new()).is_ok());
     // Another segment before the last.
     let mut writer = write(10);
