@@ -41,6 +41,7 @@ mod quiesce;
 mod refusals;
 mod region;
 mod requests;
+mod resync;
 mod socket_list;
 mod spares;
 mod stand_in;
@@ -205,7 +206,7 @@ pub enum LossCause {
     Missed,
     /// A program began a record and did not end it: the CPU records nothing any more. This is a bug.
     Stuck,
-    /// Bytes in the buffer did not read as a record; what was lost with it cannot be counted.
+    /// Bytes in the buffer did not read as a record: one for each stretch of them, up to where records go on.
     Malformed,
     /// The CPU came online while it was recorded, and had no buffer.
     NoBuffer,

@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 
 use super::{
     Loss, LossCause, Record, Records, UNKNOWN_CONTEXT,
-    clock::BootOffset,
+    clock::{self, BootOffset},
     contexts::Contexts,
     decode::{self, Arguments, MAX_ARGS, SlotReader},
     execs::Execs,
@@ -17,6 +17,7 @@ use super::{
     order::{Stream, earliest},
     region::{Dropped, Regions},
     requests::{self, Requests},
+    resync::Expected,
     socket_list::SocketOwner,
     tables::SlotEvent,
 };
@@ -76,28 +77,35 @@ impl Drain {
     /// Takes all that the regions hold.
     pub fn take(&mut self, regions: &mut Regions) {
         for (cpu, stream) in self.streams.iter_mut().take(self.cpus).enumerate() {
-            regions.take(cpu, &mut stream.bytes);
+            if !regions.take(cpu, &mut stream.bytes) {
+                self.losses.malformed.push((cpu as u16, None));
+            }
         }
     }
 
     /// Takes a piece of the ring buffer: the records of one write, and what was reserved beyond them.
     pub fn take_piece(&mut self, piece: &[u8]) {
-        let mut rest = piece;
-        while let Some(header) = decode::header(rest) {
+        let (mut rest, mut is_more, mut cpu) = (piece, true, 0);
+        while is_more {
+            let header = decode::header(rest).filter(|header| usize::from(header.cpu) < self.cpus);
+            let Some(header) = header else {
+                self.losses.malformed.push((cpu, None));
+                return;
+            };
             let (record, after) = rest.split_at_checked(header.length as usize).unwrap_or((rest, &[]));
             if let Some(stream) = self.streams.get_mut(self.cpus + header.cpu as usize) {
                 stream.bytes.extend_from_slice(record);
             }
-            if header.more == 0 {
-                break;
-            }
-            rest = after;
+            (rest, is_more, cpu) = (after, header.more != 0, header.cpu);
         }
     }
 
     /// Takes a packet's record: it stands in room for the largest.
     pub fn take_packet(&mut self, piece: &[u8]) {
-        let Some(header) = decode::header(piece) else { return };
+        let Some(header) = decode::header(piece) else {
+            self.losses.malformed.push((0, Some(Hook::Packet.slot())));
+            return;
+        };
         let place = self.cpus * 2 + header.cpu as usize;
         if place >= self.streams.len() {
             self.streams.resize_with(place + 1, Stream::default);
@@ -144,11 +152,12 @@ impl Drain {
             Some(header) => Some(header.time_ns),
             None if bytes.rest().is_empty() => None,
             None => {
-                // No way to find where the next record starts.
                 let kind = (stream / self.cpus.max(1)).min(2);
-                self.losses.malformed.push((stream - kind * self.cpus) as u16);
-                bytes.clear();
-                None
+                let cpu = (stream - kind * self.cpus) as u16;
+                self.losses.malformed.push((cpu, None));
+                let passed_over = Expected { cpu, until_ns: clock::monotonic_ns() }.next(bytes.rest());
+                bytes.skip(passed_over);
+                decode::header(bytes.rest()).map(|header| header.time_ns)
             }
         };
     }
@@ -187,14 +196,14 @@ impl Drain {
                 self.event(header, record, sink);
                 return 1;
             }
-            _ => self.losses.malformed.push(header.cpu),
+            _ => self.losses.malformed.push((header.cpu, Some(header.slot))),
         }
         0
     }
 
     fn event(&mut self, header: &RecordHeader, record: &[u8], sink: &mut impl Records) {
         let Some(reader) = self.slots.get(header.slot as usize).and_then(Option::as_ref) else {
-            self.losses.malformed.push(header.cpu);
+            self.losses.malformed.push((header.cpu, Some(header.slot)));
             return;
         };
         let told = self.contexts.told(header, &mut self.released_ns, self.offset);
@@ -424,8 +433,8 @@ struct Losses {
     /// Events that the programs dropped because no scope can want them.
     left_out: u64,
     since_ns: u64,
-    /// CPUs whose bytes did not read.
-    malformed: Vec<u16>,
+    /// CPUs whose bytes did not read, and the slot where that much could be read.
+    malformed: Vec<(u16, Option<u16>)>,
     /// By CPU.
     watch: Vec<Watch>,
     missed: HashMap<&'static str, u64>,
@@ -507,8 +516,9 @@ impl Losses {
                 *seen = now;
             }
         }
-        for cpu in self.malformed.drain(..) {
-            sink.lost(&loss(cpu as usize, None, 1, LossCause::Malformed));
+        for (cpu, slot) in self.malformed.drain(..) {
+            let event = slot.and_then(|slot| event_of(slots, slot.into()));
+            sink.lost(&loss(cpu as usize, event, 1, LossCause::Malformed));
         }
         let left_out: u64 = (0..self.counted.len()).map(|cpu| regions.left_out(cpu)).sum();
         if left_out != self.left_out {
@@ -534,5 +544,54 @@ mod tests {
         for head in 0..99 {
             assert!(!watch.look(Some(head), true), "each time another write");
         }
+    }
+
+    /// Takes what it is told of.
+    #[derive(Default)]
+    struct Told(Vec<u64>);
+
+    impl Records for Told {
+        fn context(&mut self, _: u32, _: &events::Context<'_>) {}
+
+        fn record(&mut self, record: &Record<'_>) {
+            self.0.extend(record.args.iter().find_map(|arg| match arg {
+                Raw::Number(number) => Some(*number),
+                _ => None,
+            }));
+        }
+
+        fn lost(&mut self, _: &Loss) {}
+    }
+
+    #[test]
+    fn malformed_bytes_cost_what_they_lie_on_and_are_counted_with_their_event() {
+        const CLOSE: u16 = 3;
+        let mut slots = vec![None; Slot::COUNT];
+        slots[usize::from(CLOSE)] = events::catalogue::by_name("close").map(SlotEvent::new);
+        let record = |time_ns: u64, kind: u8| {
+            let mut bytes = decode::tests::record(&[time_ns], &[], 0);
+            bytes[..8].copy_from_slice(&time_ns.to_ne_bytes());
+            (bytes[12], bytes[14]) = (CLOSE as u8, kind);
+            bytes
+        };
+        let good = |time_ns| record(time_ns, kind::EVENT);
+        let mut drain = Drain::new(slots, 1, 0, Vec::new());
+        drain.streams[0].bytes = [good(1), vec![0xff; 48], good(2), good(4), record(5, 77)].concat();
+        // Of the ring buffer: one that is none, one of a CPU that is not there, and one that is torn off.
+        let mut foreign = good(5);
+        foreign[36] = 9;
+        let mut torn = good(6);
+        torn[38] = 1;
+        for piece in [&[0u8; 16][..], &foreign, &torn] {
+            drain.take_piece(piece);
+        }
+        drain.take_packet(&[0; 8]);
+        let mut told = Told::default();
+        drain.release(u64::MAX, &mut told);
+        assert_eq!(told.0, [1, 2, 4, 6]);
+        let (close, packet) = (Some(CLOSE), Some(Hook::Packet.slot()));
+        let mut malformed = std::mem::take(&mut drain.losses.malformed);
+        malformed.sort_unstable();
+        assert_eq!(malformed, [(0, None), (0, None), (0, None), (0, None), (0, close), (0, packet)]);
     }
 }

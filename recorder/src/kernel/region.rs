@@ -108,15 +108,20 @@ impl Regions {
         unsafe { AtomicU32::from_ptr(&raw mut (*self.tail(cpu)).asleep) }
     }
 
-    /// Appends what a CPU has written since to `out`, and gives the room back.
-    pub fn take(&mut self, cpu: usize, out: &mut Vec<u8>) {
+    /// Appends what a CPU has written since to `out`, and gives the room back. False where head and tail cannot be right:
+    /// then all that lies between is given up.
+    pub fn take(&mut self, cpu: usize, out: &mut Vec<u8>) -> bool {
         // Nothing but relaxed loads is promised to work on memory that cannot be written.
         let head = self.head_of(cpu).load(Ordering::Relaxed);
         fence(Ordering::Acquire);
         let tail = self.tail_of(cpu).load(Ordering::Relaxed);
         let length = head.wrapping_sub(tail) as usize;
-        if length == 0 || length > self.data_bytes {
-            return;
+        if length == 0 {
+            return true;
+        }
+        if length > self.data_bytes {
+            self.tail_of(cpu).store(head, Ordering::Release);
+            return false;
         }
         let start = tail as usize & (self.data_bytes - 1);
         // SAFETY: only the address of the data is computed.
@@ -142,6 +147,7 @@ impl Regions {
             at = (at + piece) & (self.data_bytes - 1);
         }
         self.tail_of(cpu).store(head, Ordering::Release);
+        true
     }
 
     /// How far to copy from `at` so as to end with the write that crosses the end of the data.
