@@ -11,7 +11,10 @@
 //!     read them, by `op`
 //! ```
 
-use crate::args::{Arg, ArgKind, Dir, Len};
+use crate::{
+    args::{Arg, ArgKind, Dir, Len},
+    structs::StructKind,
+};
 
 /// What to do with an argument: [`Capture::op`].
 pub mod op {
@@ -97,6 +100,11 @@ const SOCKADDR_BYTES: u16 = 128;
 pub const MAX_VECTORS: u16 = 8;
 pub const MAX_MESSAGES: u16 = 4;
 
+/// Bytes of a structure on the machine that this is built for.
+const fn machine_size(of: StructKind) -> u16 {
+    if cfg!(target_arch = "aarch64") { of.aarch64_size() } else { of.size() }
+}
+
 impl Capture {
     pub const SAME_IN_COMPAT: u8 = 0x80;
 
@@ -129,20 +137,20 @@ impl Capture {
             ArgKind::Bits(length) => Capture { op: op::BYTES, max: SOCKADDR_BYTES, ..plain }.counted(length),
             ArgKind::Struct(of) => {
                 let base = if of.same_in_compat() { same } else { plain };
-                Capture { op: op::BYTES, size: of.size(), max: of.size(), ..base }
+                Capture { op: op::BYTES, size: machine_size(of), max: machine_size(of), ..base }
             }
             ArgKind::Array(of, length) => {
                 let base = if of.same_in_compat() { same } else { plain };
                 // Whole elements only.
-                let max = ARRAY_BYTES - ARRAY_BYTES % of.size();
-                Capture { op: op::BYTES, size: of.size(), max, ..base }.counted(length)
+                let max = ARRAY_BYTES - ARRAY_BYTES % machine_size(of);
+                Capture { op: op::BYTES, size: machine_size(of), max, ..base }.counted(length)
             }
             ArgKind::Sized(of, length) => {
                 let base = if of.same_in_compat() { same } else { plain };
-                Capture { op: op::BYTES, max: of.size(), ..base }.counted(length)
+                Capture { op: op::BYTES, max: machine_size(of), ..base }.counted(length)
             }
             ArgKind::Indirect(of, length) => {
-                Capture { op: op::INDIRECT, size: of.size(), max: ARRAY_BYTES, ..plain }.counted(length)
+                Capture { op: op::INDIRECT, size: machine_size(of), max: ARRAY_BYTES, ..plain }.counted(length)
             }
             ArgKind::Iovec(length) => {
                 Capture { op: op::IOVEC, size: 16, max: MAX_VECTORS, ..plain }.counted(length)

@@ -10,9 +10,18 @@ macro_rules! structs {
         impl StructKind {
             pub const ALL: &'static [StructKind] = &[$(StructKind::$name),*];
 
-            /// Bytes of one, as the kernel lays it out for a 64-bit task (x86_64; where aarch64 differs, the larger).
+            /// Bytes of one, as the kernel lays it out for a 64-bit task (x86_64; see [`StructKind::aarch64_size`]).
             pub const fn size(self) -> u16 {
                 match self { $(StructKind::$name => $size),* }
+            }
+
+            /// The same where the kernel runs on aarch64.
+            pub const fn aarch64_size(self) -> u16 {
+                match self {
+                    StructKind::Stat => 128,
+                    StructKind::EpollEvent => 16,
+                    _ => self.size(),
+                }
             }
 
             /// Whether a 32-bit task uses the same layout.
@@ -71,7 +80,7 @@ structs! {
     CachestatRange = 16 in compat,
     Cachestat = 40 in compat,
     PollFd = 8 in compat,
-    /// Packed on x86_64 (12 bytes); 16 bytes on other architectures.
+    /// Packed on x86_64 only.
     EpollEvent = 12 in compat,
     Iocb = 64 in compat,
     IoEvent = 32 in compat,

@@ -132,7 +132,16 @@ macro_rules! accessors {
 events::kernel_layout!(accessors);
 
 impl<const TYPED: bool> Task<TYPED> {
-    /// `thread_info.status`, or 0 where the kernel keeps none.
+    /// Whether it is a 32-bit task, whose calls have numbers and arguments of their own.
+    #[cfg(feature = "aarch64")]
+    #[inline(always)]
+    pub fn compat(self) -> bool {
+        const TIF_32BIT: u64 = 1 << 22;
+        offset!(task.thread_flags) != ABSENT && self.thread_flags() & TIF_32BIT != 0
+    }
+
+    /// Whether the call that it is in is a 32-bit one: by `thread_info.status`; none is where the kernel keeps no such.
+    #[cfg(not(feature = "aarch64"))]
     #[inline(always)]
     pub fn compat(self) -> bool {
         const TS_COMPAT: u32 = 2;

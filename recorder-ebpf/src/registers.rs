@@ -9,6 +9,7 @@ mod machine {
     use super::Arch;
 
     pub const ARCH: Arch = Arch::X86_64;
+    pub const IS_AARCH64: bool = false;
 
     /// Arguments of a system call: rdi, rsi, rdx, r10, r8, r9.
     pub const ARGUMENTS: [usize; 6] = [112, 104, 96, 56, 72, 64];
@@ -17,6 +18,7 @@ mod machine {
     /// rax.
     pub const RESULT: usize = 80;
     /// `orig_ax`.
+    pub type Number = u64;
     pub const NUMBER: usize = 120;
     /// Arguments of a function: rdi, rsi, rdx, rcx, r8, r9.
     pub const OF_FUNCTION: [i32; 6] = [112, 104, 96, 88, 72, 64];
@@ -27,6 +29,7 @@ mod machine {
     use super::Arch;
 
     pub const ARCH: Arch = Arch::Aarch64;
+    pub const IS_AARCH64: bool = true;
 
     /// Arguments of a system call: `orig_x0` behind `struct user_pt_regs`, for x0 is the result, then x1 to x5.
     pub const ARGUMENTS: [usize; 6] = [272, 8, 16, 24, 32, 40];
@@ -35,12 +38,13 @@ mod machine {
     /// x0.
     pub const RESULT: usize = 0;
     /// `syscallno`.
+    pub type Number = i32;
     pub const NUMBER: usize = 280;
     /// x0 to x5.
     pub const OF_FUNCTION: [i32; 6] = [0, 8, 16, 24, 32, 40];
 }
 
-pub use machine::{ARGUMENTS, COMPAT_ARGUMENTS, NUMBER, OF_FUNCTION, RESULT};
+pub use machine::{ARGUMENTS, COMPAT_ARGUMENTS, IS_AARCH64, NUMBER, Number, OF_FUNCTION, RESULT};
 
 /// Where a function's arguments are, for those that read them without a pointer that the verifier knows.
 pub const fn of_function(position: usize) -> usize {

@@ -257,9 +257,13 @@ pub enum Error {
     )]
     Lockdown,
     #[error(
-        "recording works on x86_64 only, and this machine is {found}: the programs would take other registers for the arguments of calls; captures of other machines can be read here"
+        "recording works on x86_64 and aarch64, and this machine is {found}: the programs would take other registers for the arguments of calls; captures of other machines can be read here"
     )]
     Architecture { found: &'static str },
+    #[error(
+        "recording on aarch64 needs kernel 5.18 or later, and this is {release}: programs of older ones cannot say in which order what they write is to be seen"
+    )]
+    OldOfAarch64 { release: String },
     #[error(
         "this process is in a pid namespace of its own, while the kernel tells of processes by the host's ids: start it on the host, or in a container with the host's pids (`docker run --pid=host`, `hostPID: true` of a Kubernetes pod)"
     )]

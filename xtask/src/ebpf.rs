@@ -12,7 +12,23 @@ use anyhow::{Context as _, bail, ensure};
 
 use crate::ebpf_stack;
 
-const OBJECT: &str = "recorder/ebpf/tracer.bpf.o";
+/// An object for each architecture: where it is committed, and the feature that builds it.
+struct Variant {
+    object: &'static str,
+    feature: Option<&'static str>,
+    /// Where it is built, from the programs' own workspace.
+    target_folder: &'static str,
+}
+
+const VARIANTS: [Variant; 2] = [
+    Variant { object: "recorder/ebpf/tracer.bpf.o", feature: None, target_folder: "target" },
+    Variant {
+        object: "recorder/ebpf/tracer.aarch64.bpf.o",
+        feature: Some("aarch64"),
+        target_folder: "target/aarch64",
+    },
+];
+
 const DIGEST: &str = "recorder/ebpf/tracer.bpf.digest";
 const TARGET: &str = "bpfel-unknown-none";
 
@@ -35,31 +51,39 @@ pub struct Options {
 pub fn run(options: &Options) -> anyhow::Result<()> {
     let root = workspace_root()?;
     check_tools(options)?;
-    build(&root, options)?;
-    let built = strip(&root, options)?;
-    let (bytes, digest) = (std::fs::read(&built)?, digest::of_sources(&root)?);
-    ebpf_stack::check(&bytes)?;
-    let (object, digest_file) = (root.join(OBJECT), root.join(DIGEST));
+    let digest = digest::of_sources(&root)?;
     if options.check {
-        let committed = std::fs::read(&object).with_context(|| format!("cannot read {OBJECT}"))?;
-        let noted = std::fs::read_to_string(&digest_file).with_context(|| format!("cannot read {DIGEST}"))?;
+        let noted =
+            std::fs::read_to_string(root.join(DIGEST)).with_context(|| format!("cannot read {DIGEST}"))?;
         ensure!(
             noted.trim() == digest,
             "{DIGEST} says {}, the sources give {digest}: run `cargo xtask ebpf`",
             noted.trim()
         );
-        ensure!(
-            without_crate_hashes(&committed) == without_crate_hashes(&bytes),
-            "{OBJECT} ({} bytes) is not what its sources build to ({} bytes, {}): run `cargo xtask ebpf`",
-            committed.len(),
-            bytes.len(),
-            built.display()
-        );
-        println!("{OBJECT} is what its sources build to ({} bytes, digest {digest})", bytes.len());
-    } else {
-        std::fs::write(&object, &bytes)?;
-        std::fs::write(&digest_file, format!("{digest}\n"))?;
-        println!("{OBJECT}: {} bytes, digest {digest}", bytes.len());
+    }
+    for variant in &VARIANTS {
+        build(&root, options, variant)?;
+        let built = strip(&root, options, variant)?;
+        let bytes = std::fs::read(&built)?;
+        ebpf_stack::check(&bytes)?;
+        let Variant { object, .. } = variant;
+        if options.check {
+            let committed = std::fs::read(root.join(object)).with_context(|| format!("cannot read {object}"))?;
+            ensure!(
+                without_crate_hashes(&committed) == without_crate_hashes(&bytes),
+                "{object} ({} bytes) is not what its sources build to ({} bytes, {}): run `cargo xtask ebpf`",
+                committed.len(),
+                bytes.len(),
+                built.display()
+            );
+            println!("{object} is what its sources build to ({} bytes, digest {digest})", bytes.len());
+        } else {
+            std::fs::write(root.join(object), &bytes)?;
+            println!("{object}: {} bytes, digest {digest}", bytes.len());
+        }
+    }
+    if !options.check {
+        std::fs::write(root.join(DIGEST), format!("{digest}\n"))?;
     }
     Ok(())
 }
@@ -124,7 +148,7 @@ fn cargo_home() -> PathBuf {
     std::env::var_os("CARGO_HOME").map_or_else(home, PathBuf::from)
 }
 
-fn build(root: &Path, options: &Options) -> anyhow::Result<()> {
+fn build(root: &Path, options: &Options, variant: &Variant) -> anyhow::Result<()> {
     // The same object wherever it is built: no path of this machine in it.
     let mut prefixes = vec![(root.to_owned(), "tracer")];
     for registry in std::fs::read_dir(cargo_home().join("registry/src")).into_iter().flatten() {
@@ -139,6 +163,8 @@ fn build(root: &Path, options: &Options) -> anyhow::Result<()> {
         .env_remove("CARGO_TARGET_DIR")
         .args(["build", "--release", "--locked", "--config"])
         .arg(format!("target.{TARGET}.rustflags=[{}]", flags.join(",")))
+        .args(["--target-dir", variant.target_folder])
+        .args(variant.feature.map(|feature| format!("--features={feature}")))
         .current_dir(root.join("recorder-ebpf"))
         .env("RUSTC", &options.rustc)
         .env("RUSTC_BOOTSTRAP", "1")
@@ -154,8 +180,8 @@ fn build(root: &Path, options: &Options) -> anyhow::Result<()> {
 
 /// Drops the debug sections, and of BTF what lines of the sources there are: they are the most of it. Which functions
 /// there are stays, for the kernel looks at global ones once and at others for each call.
-fn strip(root: &Path, options: &Options) -> anyhow::Result<PathBuf> {
-    let folder = root.join("recorder-ebpf/target").join(TARGET).join("release");
+fn strip(root: &Path, options: &Options, variant: &Variant) -> anyhow::Result<PathBuf> {
+    let folder = root.join("recorder-ebpf").join(variant.target_folder).join(TARGET).join("release");
     let (from, to, extension) =
         (folder.join("tracer-ebpf"), folder.join("tracer.bpf.o"), folder.join("btf-ext"));
     let objcopy = |arguments: &[&std::ffi::OsStr]| -> anyhow::Result<()> {

@@ -7,7 +7,7 @@ use std::fs;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::{shell, vm_boot::Machine, vm_image::Image, vm_kernel};
+use crate::{shell, vm_arch::Arch, vm_boot::Machine, vm_image::Image, vm_kernel};
 
 #[derive(Args)]
 pub struct Options {
@@ -95,8 +95,8 @@ pub fn run(options: &Options) -> Result<()> {
         let known: Vec<_> = FIXTURES.iter().map(|fixture| fixture.name).collect();
         bail!("no such fixture; known are {}", known.join(", "));
     }
-    let mut image = Image::new()?;
-    image.copy(&shell::static_tracer()?, "usr/sbin/tracer")?;
+    let mut image = Image::new(Arch::X86_64)?;
+    image.copy(&Arch::X86_64.tracer()?, "usr/sbin/tracer")?;
     for program in PROGRAMS {
         image.program(program)?;
     }
@@ -116,7 +116,7 @@ pub fn run(options: &Options) -> Result<()> {
     let initramfs = work.path().join("initrd.gz");
     image.pack(&initramfs)?;
     let out = work.path().join("out");
-    let verdict = Machine::new(vm_kernel::by_version(&options.kernel)?).run(&initramfs, &out)?;
+    let verdict = Machine::new(vm_kernel::by_version(Arch::X86_64, &options.kernel)?).run(&initramfs, &out)?;
     if verdict.exit != Some(0) {
         bail!("the machine did not record them all; its console:\n{}", verdict.console);
     }

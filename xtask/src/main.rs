@@ -11,6 +11,7 @@ mod ebpf_stack;
 mod fixtures;
 mod shell;
 mod soak;
+mod vm_arch;
 mod vm_boot;
 mod vm_image;
 mod vm_kernel;

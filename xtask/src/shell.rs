@@ -38,16 +38,3 @@ pub fn output(command: &mut Command) -> Result<Vec<u8>> {
 pub fn text(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output(command)?).trim_end().to_owned())
 }
-
-/// Builds `tracer` as one static file that runs on any Linux, and returns its path.
-pub fn static_tracer() -> Result<PathBuf> {
-    let target = "x86_64-unknown-linux-gnu";
-    run(Command::new("cargo")
-        .current_dir(root())
-        .args(["build", "--release", "--bin", "tracer", "--target", target])
-        // Without debug information it is a tenth of the size, and a machine's memory is small.
-        .env("CARGO_PROFILE_RELEASE_DEBUG", "0")
-        .env("RUSTFLAGS", "-C target-feature=+crt-static"))?;
-    let out = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    Ok(root().join(out).join(target).join("release/tracer"))
-}

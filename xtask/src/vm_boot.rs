@@ -6,10 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
-use crate::{
-    shell,
-    vm_kernel::{self, Kernel},
-};
+use crate::{shell, vm_kernel::Kernel};
 
 /// How a machine is run.
 pub struct Machine {
@@ -48,40 +45,33 @@ impl Machine {
         let image = self.kernel.image()?;
         let serial = tempfile::NamedTempFile::new()?;
         // A file, so that one can look at a machine that takes long.
-        let console_path = vm_kernel::cache()?.join(format!("linux-{}/console", self.kernel.version));
+        let console_path = self.kernel.folder()?.join("console");
         let console = fs::File::create(&console_path)
             .with_context(|| format!("cannot create {}", console_path.display()))?;
+        let arch = self.kernel.arch;
         // TCG always: hosts that are themselves guests offer a KVM that cannot run stock kernels.
-        // Without cx16: QEMU 7.2 emulates cmpxchg16b wrongly often enough to crash every third boot.
         Command::new("timeout")
             .arg(self.limit_s.to_string())
-            .args([
-                "qemu-system-x86_64",
-                "-accel",
-                "tcg",
-                "-cpu",
-                "max,-cx16",
-                "-nodefaults",
-                "-nographic",
-                "-no-reboot",
-            ])
+            .args(arch.emulator())
+            .args(["-accel", "tcg", "-nodefaults", "-nographic", "-no-reboot"])
             .args(["-m", &self.memory_mib.to_string(), "-smp", &self.cpus.to_string()])
-            .args(["-serial", "stdio", "-serial", &format!("file:{}", serial.path().display())])
+            .args(["-serial", "stdio"])
+            .args(arch.sends_files().then(|| format!("-serial=file:{}", serial.path().display())))
             .arg("-kernel")
             .arg(&image)
             .arg("-initrd")
             .arg(initramfs)
-            .args(["-append", &format!("console=ttyS0 quiet panic=-1 {}", self.append)])
+            .args(["-append", &format!("console={} quiet panic=-1 {}", arch.console(), self.append)])
             .stdin(Stdio::null())
             .stdout(console.try_clone()?)
             .stderr(console)
             .status()
-            .context("cannot start QEMU: install qemu-system-x86")?;
+            .context("cannot start QEMU: install qemu-system-x86 or qemu-system-arm")?;
         let console =
             fs::read(&console_path).with_context(|| format!("cannot read {}", console_path.display()))?;
         let console = String::from_utf8_lossy(&console).replace('\r', "");
         let exit = console.lines().find_map(|line| line.split_once("VM-EXIT ")?.1.trim().parse().ok());
-        if exit.is_some() {
+        if exit.is_some() && arch.sends_files() {
             fs::create_dir_all(out)?;
             shell::run(Command::new("tar").arg("-C").arg(out).arg("-xf").arg(serial.path()))?;
         }

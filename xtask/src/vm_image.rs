@@ -9,7 +9,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use crate::shell;
+use crate::{shell, vm_arch::Arch, vm_kernel};
 
 /// Mounts what a recorder needs, runs the payload, says its exit code on the console, and sends `/out` to the second
 /// serial line.
@@ -24,18 +24,19 @@ mount -t debugfs debug /sys/kernel/debug 2>/dev/null; mount -t bpf bpf /sys/fs/b
 ip link set lo up; hostname debian
 echo "VM-INIT $(uname -r) up=$(cut -d' ' -f1 /proc/uptime)"
 cd /root; /busybox/sh /payload/run; code=$?
-stty -F /dev/ttyS1 raw -echo; tar -C /out -cf /dev/ttyS1 . 
+if [ -e /dev/ttyS1 ]; then stty -F /dev/ttyS1 raw -echo; tar -C /out -cf /dev/ttyS1 .; fi
 echo "VM-EXIT $code"; sync; poweroff -f
 "#;
 
 /// A root folder under construction.
 pub struct Image {
+    arch: Arch,
     root: TempDir,
     copied: BTreeSet<PathBuf>,
 }
 
 impl Image {
-    pub fn new() -> Result<Image> {
+    pub fn new(arch: Arch) -> Result<Image> {
         let root = tempfile::tempdir()?;
         for dir in ["usr/bin", "usr/sbin", "usr/lib", "usr/lib64", "busybox", "etc", "payload"] {
             fs::create_dir_all(root.path().join(dir))?;
@@ -50,7 +51,7 @@ impl Image {
             "root:x:0:0:root:/root:/bin/sh\nalice:x:1000:1000:Alice:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n",
         )?;
         fs::write(root.path().join("etc/group"), "root:x:0:\nalice:x:1000:\nnogroup:x:65534:\n")?;
-        let mut image = Image { root, copied: BTreeSet::new() };
+        let mut image = Image { arch, root, copied: BTreeSet::new() };
         image.add_busybox()?;
         image.file("init", INIT.as_bytes(), 0o755)?;
         Ok(image)
@@ -59,13 +60,22 @@ impl Image {
     fn add_busybox(&mut self) -> Result<()> {
         let busybox = which("busybox").context("install busybox-static")?;
         let dir = self.root.path().join("busybox");
-        fs::copy(&busybox, dir.join("busybox"))?;
+        self.copy(&self.busybox()?, "busybox/busybox")?;
+        // Debian's has the same applets everywhere.
         for applet in shell::text(Command::new(&busybox).arg("--list"))?.lines() {
             if applet != "busybox" {
                 symlink("busybox", dir.join(applet))?;
             }
         }
         Ok(())
+    }
+
+    /// The machine's own BusyBox.
+    fn busybox(&self) -> Result<PathBuf> {
+        match self.arch {
+            Arch::X86_64 => which("busybox").context("install busybox-static"),
+            Arch::Aarch64 => vm_kernel::file_of_package(self.arch, "busybox-static/bookworm", "*/bin/busybox"),
+        }
     }
 
     /// Writes a file of the given content.
@@ -87,6 +97,11 @@ impl Image {
 
     /// Copies a program of this host to /usr/bin, with the libraries that it is linked to.
     pub fn program(&mut self, name: &str) -> Result<()> {
+        if self.arch != Arch::X86_64 {
+            // There is none of this host's that it can run.
+            let busybox = self.busybox()?;
+            return self.copy(&busybox, &format!("usr/bin/{name}"));
+        }
         let path = which(name).with_context(|| format!("this host has no {name}: install it"))?;
         self.copy(&path, &format!("usr/bin/{name}"))?;
         // ldd prints "libc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x...)" and "/lib64/ld-linux-x86-64.so.2 (0x...)".

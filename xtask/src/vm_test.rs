@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -10,6 +9,7 @@ use clap::Args;
 
 use crate::{
     shell,
+    vm_arch::Arch,
     vm_boot::Machine,
     vm_image::Image,
     vm_kernel::{self, Kernel},
@@ -17,9 +17,12 @@ use crate::{
 
 #[derive(Args)]
 pub struct Options {
-    /// Only these kernels (5.10, 6.1, 6.12, 6.18, 7.3); all when none is named
+    /// Only these kernels (5.10, 6.1, 6.12, 6.18, 7.3; on aarch64 6.1 and 6.12); all when none is named
     #[arg(long)]
     kernel: Vec<String>,
+    /// The machines' architecture
+    #[arg(long, value_enum, default_value = "x86_64")]
+    arch: Arch,
     /// Print every console, not only those of failures
     #[arg(long)]
     show: bool,
@@ -52,16 +55,10 @@ const HOOKS_SCRIPT: &str = include_str!("vm_hooks.sh");
 /// Programs that meet on a CPU, and what is recorded afterwards.
 const STRESS_SCRIPT: &str = include_str!("vm_stress.sh");
 
-/// Builds a program that a script runs: alone and static, for there is nothing else in the machine.
-fn built(source: &str, work: &Path) -> Result<PathBuf> {
+/// Builds a program that a script runs.
+fn built(arch: Arch, source: &str, work: &Path) -> Result<PathBuf> {
     let out = work.join(source).with_extension("");
-    let source = shell::root().join("xtask/src").join(source);
-    shell::run(
-        Command::new("rustc")
-            .args(["--edition", "2024", "-O", "--target", "x86_64-unknown-linux-gnu"])
-            .args(["-C", "target-feature=+crt-static", "-o"])
-            .args([&out, &source]),
-    )?;
+    arch.program(&shell::root().join("xtask/src").join(source), &out)?;
     Ok(out)
 }
 
@@ -91,12 +88,13 @@ impl Boot {
 
 pub fn run(options: &Options) -> Result<()> {
     let kernels = if options.kernel.is_empty() {
-        vm_kernel::KERNELS.to_vec()
+        vm_kernel::of(options.arch)
     } else {
-        options.kernel.iter().map(|version| vm_kernel::by_version(version)).collect::<Result<Vec<_>>>()?
+        let by_version = |version: &String| vm_kernel::by_version(options.arch, version);
+        options.kernel.iter().map(by_version).collect::<Result<Vec<_>>>()?
     };
-    let mut image = Image::new()?;
-    image.copy(&shell::static_tracer()?, "usr/sbin/tracer")?;
+    let mut image = Image::new(options.arch)?;
+    image.copy(&options.arch.tracer()?, "usr/sbin/tracer")?;
     for program in PROGRAMS {
         image.program(program)?;
     }
@@ -107,10 +105,10 @@ pub fn run(options: &Options) -> Result<()> {
     image.file("payload/run", &script, 0o755)?;
     let work = tempfile::tempdir()?;
     image.file("payload/stress", STRESS_SCRIPT.as_bytes(), 0o755)?;
-    image.copy(&built("vm_stress.rs", work.path())?, "usr/bin/stress")?;
+    image.copy(&built(options.arch, "vm_stress.rs", work.path())?, "usr/bin/stress")?;
     if options.hooks {
         image.file("payload/hooks", HOOKS_SCRIPT.as_bytes(), 0o755)?;
-        image.copy(&built("vm_deeds.rs", work.path())?, "usr/bin/deeds")?;
+        image.copy(&built(options.arch, "vm_deeds.rs", work.path())?, "usr/bin/deeds")?;
     }
     let initramfs = work.path().join("initrd.gz");
     image.pack(&initramfs)?;

@@ -21,6 +21,7 @@ macro_rules! kernel_layout {
                 tgid: num u32 = ["tgid"];
                 flags: num u32 = ["flags"];
                 status: num u32 = ["thread_info.status"] or absent;
+                thread_flags: num u64 = ["thread_info.flags"] or absent;
                 stack: adr u8 = ["stack"];
                 start_boottime: num u64 = ["start_boottime", "real_start_time"];
                 real_parent: ptr Task = ["real_parent"];

@@ -1,7 +1,6 @@
 //! Names of numbers: flags, modes, signals, errno, families, requests.
 //!
-//! Values are those of x86_64; where aarch64 differs (`O_DIRECT` and three more), a capture from there shows the other
-//! name.
+//! Values are those of x86_64. Where aarch64 has others (`O_DIRECT` and three more), the recorder turns them into these.
 
 mod bpf;
 pub mod errno;

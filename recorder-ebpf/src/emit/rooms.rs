@@ -38,6 +38,25 @@ fn place(region: *mut RegionHeader, start: u64, last: u64) -> *mut u8 {
     place
 }
 
+/// Moves the head: what has been written before it is there for whoever sees it moved. Processors of x86_64 write in
+/// order.
+#[cfg(not(feature = "aarch64"))]
+#[inline(always)]
+unsafe fn publish(place: *mut u64, head: u64) {
+    // SAFETY: a word of a map value.
+    unsafe { write_volatile(place, head) };
+}
+
+/// The same by an exchange: of what kernels of this architecture take before 6.15, it alone orders what is around it.
+#[cfg(feature = "aarch64")]
+#[inline(always)]
+unsafe fn publish(place: *mut u64, head: u64) {
+    // SAFETY: a word of a map value.
+    unsafe {
+        asm!("{0} = xchg_64({1} + 0, {0})", inout(reg) head => _, in(reg) place, options(nostack));
+    }
+}
+
 /// In what [`Writer::hand_over`] returns.
 const NEW_CONTEXT: u64 = 1 << 8;
 
@@ -284,7 +303,7 @@ impl Writer {
                 is_out = self.output();
             } else {
                 let head = self.head + self.at;
-                write_volatile(&raw mut (*self.region).head, head);
+                publish(&raw mut (*self.region).head, head);
                 let shift = config!(quarter_shift);
                 if self.head >> shift != head >> shift
                     && let Some(tails) = TAILS.get_ptr_mut(self.cpu())

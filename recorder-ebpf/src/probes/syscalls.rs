@@ -75,7 +75,7 @@ pub struct Regs<const TYPED: bool>(pub *const u8);
 
 impl<const TYPED: bool> Regs<TYPED> {
     #[inline(always)]
-    fn at(self, offset: usize) -> u64 {
+    fn at<T: Copy>(self, offset: usize) -> T {
         if TYPED {
             // SAFETY: the verifier knows the type.
             unsafe { core::ptr::read_volatile(self.0.add(offset).cast()) }
@@ -84,20 +84,21 @@ impl<const TYPED: bool> Regs<TYPED> {
         }
     }
 
+    /// Read as wide as it is: the verifier lets no read go beyond a member.
     #[inline(always)]
     pub fn number(self) -> i32 {
-        self.at(registers::NUMBER) as i32
+        self.at::<registers::Number>(registers::NUMBER) as i32
     }
 
     #[inline(always)]
     pub fn result(self) -> i64 {
-        self.at(registers::RESULT) as i64
+        self.at::<u64>(registers::RESULT) as i64
     }
 
     #[inline(always)]
     pub fn argument(self, position: usize, compat: bool) -> u64 {
         if compat {
-            self.at(registers::COMPAT_ARGUMENTS[position]) & 0xffff_ffff
+            self.at::<u64>(registers::COMPAT_ARGUMENTS[position]) & 0xffff_ffff
         } else {
             self.at(registers::ARGUMENTS[position])
         }
@@ -169,7 +170,11 @@ pub struct Numbered {
 #[inline(always)]
 pub fn slot_of(number: i32, compat: bool, ret: i64) -> Option<Numbered> {
     let number = given_number(number, compat, ret);
-    let is_x32 = !compat && number >= x32::BIT;
+    // The numbers of 32-bit ARM are in no table here.
+    if registers::IS_AARCH64 && compat {
+        return None;
+    }
+    let is_x32 = !registers::IS_AARCH64 && !compat && number >= x32::BIT;
     // A kernel that is built without them, as most are, refuses all of them.
     if is_x32 && ret == ENOSYS {
         return None;

@@ -8,16 +8,19 @@ use events::{
         BLOB_HEADER_BYTES, CONTEXT_BYTES, HEADER_BYTES, RecordHeader, WireContext, files, form,
         region::LARGEST_WRITE,
     },
+    catalogue::Arch,
     dirents,
     marks::PARTIAL_PATH,
 };
 
+use self::machine::Relayout;
 use super::{
     files::{File, Files},
     numbers,
     tables::SlotEvent,
 };
 
+mod machine;
 #[cfg(test)]
 pub mod tests;
 
@@ -188,6 +191,8 @@ enum Word {
     Number(ArgKind),
     /// 64 bits that a 32-bit task gave 32 of.
     Widened,
+    /// Flags of `open` as aarch64 numbers them.
+    OpenFlags(ArgKind),
     /// Where nothing was read (the call failed, or the memory was gone), the address is what is known.
     Address,
 }
@@ -196,6 +201,7 @@ impl Word {
     fn read(self, register: u64) -> Raw<'static> {
         match self {
             Word::Number(kind) => kind.read_register(register),
+            Word::OpenFlags(kind) => kind.read_register(machine::open_flags(register)),
             Word::Widened => Raw::Number(register as i32 as i64 as u64),
             Word::Address if register != 0 => Raw::Number(register),
             Word::Address | Word::Nothing => Raw::Missing,
@@ -209,6 +215,8 @@ pub struct SlotReader {
     pub slot: SlotEvent,
     /// For each word, how it is read and its argument's position.
     words: Box<[(Word, u8)]>,
+    /// How the structures of its arguments are laid out anew, by position; empty where none is.
+    relayouts: Box<[Option<Relayout>]>,
     /// How its directories' entries are laid out, if it has some.
     dirents: Option<dirents::Layout>,
     /// The argument that says which call the record's first word is the number of.
@@ -219,13 +227,18 @@ pub struct SlotReader {
 
 impl SlotReader {
     pub fn new(slot: SlotEvent) -> SlotReader {
+        let is_aarch64 = numbers::NATIVE == Arch::Aarch64;
+        // Where the kernel is built with CONFIG_CLONE_BACKWARDS.
+        let is_backwards = slot.event.name == "clone" && (slot.is_compat || is_aarch64);
         let words = (0..MAX_ARGS).map(|word| {
+            let word = if is_backwards { machine::clone_backwards(word) } else { word };
             let position = slot.position(word).filter(|position| *position < MAX_ARGS);
             let Some((position, arg)) = position.and_then(|at| Some((at, slot.event.args.get(at)?))) else {
                 return (Word::Nothing, 0);
             };
             let read = match arg.kind {
                 ArgKind::I64 if slot.is_compat => Word::Widened,
+                kind if is_aarch64 && machine::are_open_flags(arg) => Word::OpenFlags(kind),
                 kind if kind.is_number() => Word::Number(kind),
                 _ if slot.event.is_syscall() => Word::Address,
                 _ => Word::Nothing,
@@ -235,7 +248,8 @@ impl SlotReader {
         let dirents = dirents::Layout::of(slot.event.name, slot.is_compat);
         let names_call = |arg: &Arg| arg.names == Names::Syscall;
         let call = slot.event.args.iter().position(names_call).filter(|_| !slot.event.is_syscall());
-        SlotReader { words: words.collect(), dirents, call, caller: slot.event.caller(), slot }
+        let relayouts = slot.event.args.iter().map(Relayout::of).filter(|_| is_aarch64).collect();
+        SlotReader { words: words.collect(), relayouts, dirents, call, caller: slot.event.caller(), slot }
     }
 
     /// What a record came to: of a hook's, the header says something else in its place.
@@ -362,6 +376,10 @@ impl Arguments {
                 }
             } else if let (ArgKind::Dirents(_), Some(layout)) = (arg.kind, reader.dirents) {
                 self.dirents(position, layout, record.get(blob.bytes()).unwrap_or_default());
+            } else if let Some(Some(relayout)) = reader.relayouts.get(position) {
+                let start = self.made.len();
+                relayout.append(record.get(blob.bytes()).unwrap_or_default(), &mut self.made);
+                self.put_made(position, start);
             } else if !arg.kind.is_number() {
                 self.value(position, files, record, blob, &mut marks);
             }

@@ -36,8 +36,11 @@ use super::{
 };
 use crate::btf::{self, Btf};
 
-/// The kernel programs, as `cargo xtask ebpf` built them.
+/// The kernel programs, as `cargo xtask ebpf` built them for this architecture.
+#[cfg(not(target_arch = "aarch64"))]
 const OBJECT: &[u8] = include_bytes!("../../ebpf/tracer.bpf.o");
+#[cfg(target_arch = "aarch64")]
+const OBJECT: &[u8] = include_bytes!("../../ebpf/tracer.aarch64.bpf.o");
 
 const BTF_PATH: &str = "/sys/kernel/btf/vmlinux";
 

@@ -27,6 +27,9 @@ pub fn compat(numbers: SyscallNumbers) -> Option<u16> {
 ///
 /// x32's numbers are the native ones with a bit more, but for some that are its own.
 pub fn call(number: i32, is_compat: bool) -> Option<&'static Event> {
+    if is_compat && NATIVE == Arch::Aarch64 {
+        return None;
+    }
     if is_compat {
         return catalogue::syscall(Arch::I386, u32::try_from(number).ok()?);
     }

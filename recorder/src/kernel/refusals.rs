@@ -9,16 +9,30 @@ const FIRST_PID_NAMESPACE: u32 = 0xefff_fffc;
 const FIRST_TIME_NAMESPACE: u32 = 0xefff_fffa;
 
 /// Machines whose registers the programs know.
-const ARCHITECTURES: [&str; 1] = ["x86_64"];
+const ARCHITECTURES: [&str; 2] = ["x86_64", "aarch64"];
+
+/// From this release on programs of aarch64 may exchange a word of memory, by which they publish records in order.
+const FIRST_OF_AARCH64: (u32, u32) = (5, 18);
 
 pub fn refuse() -> Result<(), Error> {
     architecture(std::env::consts::ARCH)?;
+    if std::env::consts::ARCH == "aarch64" {
+        release(rustix::system::uname().release().to_str().unwrap_or_default())?;
+    }
     namespaces(Path::new("/proc/self/ns"))?;
     lockdown(Path::new("/sys/kernel/security/lockdown"))
 }
 
 fn architecture(found: &'static str) -> Result<(), Error> {
     if ARCHITECTURES.contains(&found) { Ok(()) } else { Err(Error::Architecture { found }) }
+}
+
+fn release(of_kernel: &str) -> Result<(), Error> {
+    let mut numbers = of_kernel.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse::<u32>().ok());
+    let (major, minor) = (numbers.next().flatten(), numbers.next().flatten());
+    // What says no numbers is tried: the verifier refuses what it does not know.
+    let is_old = major.zip(minor).is_some_and(|found| found < FIRST_OF_AARCH64);
+    if is_old { Err(Error::OldOfAarch64 { release: of_kernel.to_owned() }) } else { Ok(()) }
 }
 
 /// The kernel records ids and times as the host has them. Read beside those of a namespace, they would be other
@@ -59,9 +73,18 @@ mod tests {
 
     #[test]
     fn only_architectures_whose_registers_are_known_are_recorded() {
-        assert!(architecture("x86_64").is_ok());
-        let said = architecture("aarch64").unwrap_err().to_string();
-        assert!(said.contains("aarch64") && said.contains("x86_64"), "{said}");
+        assert!(architecture("x86_64").is_ok() && architecture("aarch64").is_ok());
+        let said = architecture("riscv64").unwrap_err().to_string();
+        assert!(said.contains("aarch64") && said.contains("x86_64") && said.contains("riscv64"), "{said}");
+    }
+
+    #[test]
+    fn kernels_of_aarch64_that_publish_nothing_in_order_are_refused() {
+        for taken in ["5.18.0", "6.1.0-50-cloud-arm64", "10.0", "strange"] {
+            assert!(release(taken).is_ok(), "{taken}");
+        }
+        let said = release("5.10.0-32-arm64").unwrap_err().to_string();
+        assert!(said.contains("5.10.0-32-arm64") && said.contains("5.18"), "{said}");
     }
 
     #[test]
