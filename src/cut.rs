@@ -259,7 +259,7 @@ fn plan(scopes: &FilterOptions, source: &Source) -> Result<Plan> {
     for warning in set.warnings() {
         stderr::say_lines(warning);
     }
-    let captures = source.files().iter().map(|file| &file.capture);
+    let captures = source.files().iter().map(|file| &*file.capture);
     set.resolve_users(&replay::asked::users(captures)).map_err(Diagnostics)?;
     let plan = Plan::compile(&set);
     caveats::tell(source, Some(&plan), scopes);

@@ -4,11 +4,13 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Result;
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use events::Event;
+use format::Schema;
 use pipeline::Source;
 use scopes::{Diagnostic, ScopeSet, Severity, Vocabulary};
 
@@ -40,9 +42,17 @@ impl FilterOptions {
     /// The same for a question about captures: they may declare events that the catalogue does not know.
     pub fn scopes_of(&self, source: &Source) -> Result<ScopeSet> {
         let mut declared: Vec<&'static Event> = Vec::new();
-        for event in source.files().iter().flat_map(|file| file.capture.schema().events()) {
-            if !declared.iter().any(|known| known.id == event.id) {
-                declared.push(event);
+        let mut schemas: Vec<&Arc<Schema>> = Vec::new();
+        for schema in source.files().iter().map(|file| file.capture.schema()) {
+            // Many files have the same.
+            if schemas.iter().any(|known| Arc::ptr_eq(known, schema)) {
+                continue;
+            }
+            schemas.push(schema);
+            for event in schema.events() {
+                if !declared.iter().any(|known| known.id == event.id) {
+                    declared.push(event);
+                }
             }
         }
         self.checked(&declared).map(|(scopes, _)| scopes)

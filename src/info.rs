@@ -30,7 +30,7 @@ enum Format {
 pub fn run(options: Options) -> Result<Outcome> {
     let mut out = BufWriter::new(io::stdout().lock());
     let mut files = Vec::new();
-    for (number, path) in options.inputs.files.iter().enumerate() {
+    for (number, path) in options.inputs.files()?.iter().enumerate() {
         let name = path.display().to_string();
         let capture = options.inputs.reading.open(path)?;
         let info = replay::Info::of(name.clone(), &capture);

@@ -1,5 +1,6 @@
 //! What a run reads, as option groups that every reading subcommand flattens.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -7,6 +8,7 @@ use clap::Args;
 use format::{Capture, Expected, Heads, Identity, OpenOptions, PublicKey, SourceCapture, Verdict};
 use pipeline::Source;
 
+use crate::folder;
 use crate::private;
 use crate::rotated::{self, Standing};
 use crate::stderr;
@@ -14,11 +16,13 @@ use crate::stderr;
 /// Several captures.
 #[derive(Args, Debug)]
 pub struct Inputs {
-    /// Captures; several are read as one, by time
+    /// Captures, and folders of them; several are read as one, by time
     #[arg(required = true, value_name = "FILE")]
-    pub files: Vec<PathBuf>,
+    given: Vec<PathBuf>,
     #[command(flatten)]
     pub reading: Reading,
+    #[arg(skip)]
+    files: OnceCell<Vec<PathBuf>>,
 }
 
 /// One capture.
@@ -51,13 +55,31 @@ pub struct IdentityOption {
 
 impl Inputs {
     pub fn source(&self) -> Result<Source> {
-        self.reading.verify(&self.files)?;
-        Ok(replay::open::open(&self.files, &self.reading.identity.options()?)?)
+        let files = self.files()?;
+        self.reading.verify(files)?;
+        Ok(replay::open::open(files, &self.reading.identity.options()?)?)
+    }
+
+    /// The captures: those that were named, and in place of folders those that lie in them.
+    pub fn files(&self) -> Result<&[PathBuf]> {
+        if let Some(files) = self.files.get() {
+            return Ok(files);
+        }
+        let mut files = Vec::new();
+        for path in &self.given {
+            if path.is_dir() {
+                files.extend(folder::captures(path)?);
+            } else {
+                files.push(path.clone());
+            }
+        }
+        Ok(self.files.get_or_init(|| files))
     }
 
     /// Every file that is read.
     pub fn paths(&self) -> Vec<&Path> {
-        self.files.iter().map(PathBuf::as_path).chain(self.reading.identity.paths()).collect()
+        let files = self.files.get().unwrap_or(&self.given);
+        files.iter().map(PathBuf::as_path).chain(self.reading.identity.paths()).collect()
     }
 }
 

@@ -8,6 +8,7 @@ mod diff;
 mod events_list;
 mod explain;
 mod filters;
+mod folder;
 mod glob;
 mod import;
 mod info;

@@ -19,7 +19,7 @@ pub struct Options {
 }
 
 pub fn run(options: &Options) -> Result<Outcome> {
-    let Inputs { files, reading } = &options.inputs;
+    let (files, reading) = (options.inputs.files()?, &options.inputs.reading);
     if files.len() < 2 {
         bail!("merge makes one capture of several: give two or more");
     }

@@ -1,10 +1,11 @@
 //! What a capture says about itself before its first event.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rkyv::util::AlignedVec;
 
-use crate::schema::EventSchema;
+use crate::schema::{EventSchema, Schema};
 use crate::{Error, Result, archive, schema_text};
 
 /// Where, when and how a capture was recorded, and what it was made from.
@@ -86,17 +87,25 @@ impl Header {
 
     /// The header of a file of this version; `offset` is where it came from, for the error.
     pub(crate) fn read(version: u16, bytes: &[u8], offset: u64) -> Result<Header> {
+        let (header, declared) = Header::read_parts(version, bytes, offset)?;
+        Ok(Header { schema: declared.list(offset)?, ..header })
+    }
+
+    /// The same, and what it declares apart from it.
+    pub(crate) fn read_parts(version: u16, bytes: &[u8], offset: u64) -> Result<(Header, Declared)> {
         if version < TEXT_SCHEMA {
             let HeaderV1 { program, host, clock, schema, recording, more_hosts } =
                 archive::read(bytes, offset)?;
             let recording = recording.into();
-            return Ok(Header { program, host, clock, schema, recording, more_hosts, ..Header::default() });
+            let header = Header { program, host, clock, recording, more_hosts, ..Header::default() };
+            return Ok((header, Declared::List(schema)));
         }
         if version < HOSTS {
             let HeaderV4 { program, host, clock, schema, recording, more_hosts } =
                 archive::read(bytes, offset)?;
-            let (schema, recording) = (schema_text::read(&schema, offset)?, recording.into());
-            return Ok(Header { program, host, clock, schema, recording, more_hosts, ..Header::default() });
+            let recording = recording.into();
+            let header = Header { program, host, clock, recording, more_hosts, ..Header::default() };
+            return Ok((header, Declared::Text(schema)));
         }
         let HeaderV5 { program, clock, schema, hosts, provenance, more } = archive::read(bytes, offset)?;
         let mut hosts = hosts.into_iter().map(|HostV5 { host, recording, more }| {
@@ -107,13 +116,63 @@ impl Header {
         let no_host = Error::Damaged { offset, what: "the header has no host" };
         let (host, recording) = hosts.next().ok_or(no_host)?;
         let (more_hosts, more_recordings) = hosts.unzip();
-        let schema = schema_text::read(&schema, offset)?;
         let provenance = provenance
             .into_iter()
             .map(|ProvenanceV5 { command, sources, .. }| Provenance { command, sources })
             .collect();
         let more = more.into_iter().collect();
-        Ok(Header { program, host, clock, schema, recording, more_hosts, more_recordings, provenance, more })
+        let header = Header {
+            program,
+            host,
+            clock,
+            schema: Vec::new(),
+            recording,
+            more_hosts,
+            more_recordings,
+            provenance,
+            more,
+        };
+        Ok((header, Declared::Text(schema)))
+    }
+}
+
+/// The events that a header declares, not yet looked at.
+#[derive(Debug)]
+pub(crate) enum Declared {
+    List(Vec<EventSchema>),
+    Text(String),
+}
+
+/// Schemas that were read last and their texts: most files declare what the one before them did.
+static SCHEMAS: Mutex<Vec<(String, Arc<Schema>)>> = Mutex::new(Vec::new());
+/// How many of them are kept.
+const SCHEMAS_KEPT: usize = 8;
+
+impl Declared {
+    fn list(self, offset: u64) -> Result<Vec<EventSchema>> {
+        match self {
+            Declared::List(list) => Ok(list),
+            Declared::Text(text) => schema_text::read(&text, offset),
+        }
+    }
+
+    /// The events as the program's; those of a text that was seen lately are read no second time.
+    pub(crate) fn schema(self, offset: u64) -> Result<Arc<Schema>> {
+        let text = match self {
+            Declared::List(list) => return Schema::of(&list).map(Arc::new),
+            Declared::Text(text) => text,
+        };
+        let kept = || SCHEMAS.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, schema)) = kept().iter().find(|(known, _)| *known == text) {
+            return Ok(Arc::clone(schema));
+        }
+        let schema = Arc::new(Schema::of(&schema_text::read(&text, offset)?)?);
+        let mut kept = kept();
+        if kept.len() >= SCHEMAS_KEPT {
+            kept.remove(0);
+        }
+        kept.push((text, Arc::clone(&schema)));
+        Ok(schema)
     }
 }
 

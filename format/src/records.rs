@@ -9,8 +9,8 @@ use crate::{Cgroup, Container, Loss, Process, Result, Side, User, limits};
 
 /// The names of the tables.
 const PROCESSES: &str = "processes";
-const CGROUPS: &str = "cgroups";
-const LOSSES: &str = "losses";
+pub(crate) const CGROUPS: &str = "cgroups";
+pub(crate) const LOSSES: &str = "losses";
 const USERS: &str = "users";
 
 /// In place of a number that is not known.
@@ -246,7 +246,20 @@ fn read_users(table: &Table<'_>) -> Result<Vec<User>> {
 
 /// The records of a table; `None` of one that this program does not know.
 pub(crate) fn read(head: &[u8], schema: &Schema, offset: u64) -> Result<Option<Side>> {
+    read_wanted(head, schema, offset, &|_| true)
+}
+
+/// The same; `None` too of a table whose name is not wanted.
+pub(crate) fn read_wanted(
+    head: &[u8],
+    schema: &Schema,
+    offset: u64,
+    wanted: &dyn Fn(&str) -> bool,
+) -> Result<Option<Side>> {
     let table = Table::read(head, offset)?;
+    if !wanted(table.name()) {
+        return Ok(None);
+    }
     Ok(Some(match table.name() {
         PROCESSES => Side::Processes(read_processes(&table)?),
         CGROUPS => Side::Cgroups(read_cgroups(&table)?),

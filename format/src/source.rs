@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
+use crate::descriptors::SharedFile;
 use crate::map::Map;
 use crate::{Error, Result};
 
@@ -13,10 +14,7 @@ pub(crate) enum Source {
     Bytes(Vec<u8>),
     Map(Map),
     /// Read with `pread`, so that a file which shrinks meanwhile is an error and no signal.
-    File {
-        file: File,
-        bytes: u64,
-    },
+    File(SharedFile),
 }
 
 impl Source {
@@ -29,7 +27,7 @@ impl Source {
         if mmap && metadata.len() > 0 {
             return Map::of(&file).map(Source::Map);
         }
-        Ok(Source::File { file, bytes: metadata.len() })
+        Ok(Source::File(SharedFile::new(path, file, &metadata)))
     }
 
     /// Bytes of the file when it was opened.
@@ -37,7 +35,7 @@ impl Source {
         match self {
             Source::Bytes(bytes) => bytes.len() as u64,
             Source::Map(map) => map.bytes().len() as u64,
-            Source::File { bytes, .. } => *bytes,
+            Source::File(file) => file.bytes(),
         }
     }
 
@@ -56,9 +54,10 @@ impl Source {
         match self {
             Source::Bytes(bytes) => bytes.get(offset as usize..offset as usize + length).ok_or(ends),
             Source::Map(map) => map.bytes().get(offset as usize..offset as usize + length).ok_or(ends),
-            Source::File { file, .. } => {
+            Source::File(file) => {
                 buffer.resize(length, 0);
-                match read_exact_at(file, buffer, offset) {
+                let file = file.open().map_err(Error::io("reading the capture"))?;
+                match read_exact_at(&file, buffer, offset) {
                     Ok(()) => Ok(buffer),
                     Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(ends),
                     Err(source) => Err(Error::Io { what: "reading the capture", source }),

@@ -204,7 +204,7 @@ impl<'b> Rows<'b> {
                 host: self.batch.host,
                 context: &context,
                 context_index: code.into(),
-                container: self.batch.host.containers.get(context.cgroup_id),
+                container: self.batch.host.containers().get(context.cgroup_id),
                 cpu: self.cpus.get(row).copied().unwrap_or(0),
                 ret: self.rets.get(row).copied().unwrap_or(0),
                 scopes: candidate.visible,

@@ -45,13 +45,15 @@ impl WallClock {
 
     /// Asks the blocks of a host. A damaged block has no say.
     pub fn of(capture: &Capture, host: u16) -> WallClock {
-        let blocks = capture.blocks().iter().enumerate();
-        let of_host = blocks.filter(|(_, info)| info.host() == host && info.statistics.rows > 0);
         let mut blocks = Vec::new();
         let mut offsets = Vec::new();
-        for (block, BlockInfo { statistics, .. }) in of_host {
-            blocks.push((statistics.first_ns, block));
-            offsets.extend(statistics.wall_offset_ns.map(|offset| (statistics.first_ns, offset)));
+        for number in 0..capture.segments().len() {
+            let segment = capture.segment_or_unreadable(number);
+            let of_host = segment.blocks.iter().enumerate().filter(|(_, it)| it.host() == host);
+            for (at, BlockInfo { statistics, .. }) in of_host.filter(|(_, it)| it.statistics.rows > 0) {
+                blocks.push((statistics.first_ns, segment.first_block + at));
+                offsets.extend(statistics.wall_offset_ns.map(|offset| (statistics.first_ns, offset)));
+            }
         }
         if offsets.len() == blocks.len() && !offsets.is_empty() {
             offsets.sort_unstable();
@@ -134,6 +136,21 @@ impl WallClock {
             }
         }
         u64::MAX
+    }
+
+    /// The earliest and the latest wall clock of a stretch of the boot clock, ns since the epoch: it may have been set within.
+    pub fn wall_between(&self, first_ns: u64, last_ns: u64) -> (i64, i64) {
+        let (mut earliest, mut latest) = (self.wall(first_ns), self.wall(last_ns));
+        (earliest, latest) = (earliest.min(latest), earliest.max(latest));
+        for ((from, offset), before) in self.points.iter().skip(1).zip(&self.points) {
+            if (first_ns..=last_ns).contains(from) {
+                for offset in [*offset, before.1] {
+                    let wall = from.wrapping_add(offset) as i64;
+                    (earliest, latest) = (earliest.min(wall), latest.max(wall));
+                }
+            }
+        }
+        (earliest, latest)
     }
 
     /// Wall clock of a time of the boot clock, ns since the epoch.

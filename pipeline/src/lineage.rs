@@ -140,12 +140,12 @@ impl<'a> Lineages<'a> {
         let Some((pid, start_ns)) = child else { return };
         let file = self.source.files().get(row.of.file);
         let Some(host) = file.and_then(|file| file.host(row.of.block.host())) else { return };
-        let container = host.containers.get(context.cgroup_id).map(|container| container.facts());
+        let container = host.containers().get(context.cgroup_id).map(|container| container.facts());
         let subject = Subject {
             context,
             container: container.as_ref(),
             lineage: LineageBits::default(),
-            recording: host.recording,
+            recording: host.recording(),
             host: &host.name,
             time_ns: row.boot_ns(),
         };
@@ -191,10 +191,20 @@ impl Client for Lineages<'_> {
 
 /// Tells the processes that were there when a file's recording began.
 fn tell_snapshot(lineage: &mut Lineage, plan: &Plan, file: &File, number: u16, host: &Host) {
-    let processes = || file.capture.processes().iter().filter(move |process| process.host == number);
+    // Of one host all is told at once, and need not be kept.
+    let read;
+    let all = if file.hosts.len() > 1 {
+        file.capture.processes()
+    } else {
+        read = file.capture.records().unwrap_or_default();
+        &read.processes
+    };
+    let processes = || all.iter().filter(move |process| process.host == number);
     let contexts: Vec<Context<'_>> = processes().map(Process::context).collect();
-    let facts: Vec<_> =
-        contexts.iter().map(|context| host.containers.get(context.cgroup_id).map(|it| it.facts())).collect();
+    let facts: Vec<_> = contexts
+        .iter()
+        .map(|context| host.containers().get(context.cgroup_id).map(|it| it.facts()))
+        .collect();
     let subjects: Vec<Subject<'_>> = contexts
         .iter()
         .zip(&facts)
@@ -202,9 +212,9 @@ fn tell_snapshot(lineage: &mut Lineage, plan: &Plan, file: &File, number: u16, h
             context,
             container: container.as_ref(),
             lineage: LineageBits::default(),
-            recording: host.recording,
+            recording: host.recording(),
             host: &host.name,
-            time_ns: host.recording.start_ns,
+            time_ns: host.start_ns,
         })
         .collect();
     lineage.snapshot(plan, &subjects);

@@ -214,7 +214,7 @@ impl<'p> Matcher<'p> {
             };
             let time_ns = first.get(code).copied().unwrap_or(0);
             let before = mask_at(time_ns);
-            let started = match facts.host.containers.get(context.cgroup_id) {
+            let started = match facts.host.containers().get(context.cgroup_id) {
                 Some(container) if !first.is_empty() => container.started_ns,
                 _ => None,
             };
@@ -237,9 +237,9 @@ impl<'p> Matcher<'p> {
         time_ns: u64,
         ask: impl FnOnce(&Subject<'_>) -> T,
     ) -> T {
-        let container = facts.host.containers.get(context.cgroup_id).map(|container| container.facts());
+        let container = facts.host.containers().get(context.cgroup_id).map(|container| container.facts());
         let lineage = facts.lineage.get(code).copied().unwrap_or_default();
-        let recording = facts.host.recording;
+        let recording = facts.host.recording();
         let host = facts.host.name.as_str();
         ask(&Subject { context, container: container.as_ref(), lineage, recording, host, time_ns })
     }

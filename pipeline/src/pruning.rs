@@ -94,7 +94,7 @@ impl scopes::pruning::Statistics for Rows<'_> {
     }
 
     fn each_container(&self, see: &mut dyn FnMut(Option<&ContainerFacts<'_>>)) {
-        let (cgroups, containers) = (&self.statistics.cgroups, &self.host.containers);
+        let (cgroups, containers) = (&self.statistics.cgroups, self.host.containers());
         for (cgroup, container) in containers.iter() {
             if cgroups.may_contain(cgroup) {
                 see(Some(&container.facts()));
@@ -107,7 +107,7 @@ impl scopes::pruning::Statistics for Rows<'_> {
     }
 
     fn recording(&self) -> Recording {
-        self.host.recording
+        self.host.recording()
     }
 
     fn host(&self) -> &str {

@@ -7,7 +7,6 @@ use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-use format::BlockInfo;
 use scopes::pruning::Ancestry;
 
 use crate::batch::Batch;
@@ -25,6 +24,9 @@ use crate::steps::Steps;
 use crate::text::Texts;
 use crate::worker::{Asking, Job};
 use crate::{Error, EventView, Output, Result};
+
+/// Fewer files than this for each thread, and one thread chooses among them.
+const FILES_PER_THREAD: usize = 16;
 
 /// What is asked, of what.
 #[derive(Debug)]
@@ -125,15 +127,11 @@ impl<'a> Question<'a> {
         counts: bool,
         deliver: &mut dyn FnMut(S::Made) -> Result<ControlFlow<()>>,
     ) -> Result<Stats> {
-        let (chosen, mut stats) = self.choose();
-        let plan = Prepared::new(self, &chosen);
+        let (plan, mut stats) = Prepared::new(self);
         let (work, steps) = plan.parts(self, sink, counts);
         let jobs = &plan.jobs;
         // Not more threads than there are blocks to read or pieces to make.
-        let rows = jobs
-            .iter()
-            .filter_map(|job| self.source.info(job.reference))
-            .map(|info| info.statistics.rows as usize);
+        let rows = jobs.iter().map(|job| job.reference.rows as usize);
         let pieces = rows.sum::<usize>().div_ceil(PIECE_ROWS);
         let threads = self.threads.min(pieces.max(jobs.len()));
         let mut left = if counts { u64::MAX } else { self.limit.unwrap_or(u64::MAX) };
@@ -155,64 +153,34 @@ impl<'a> Question<'a> {
         Ok(stats)
     }
 
-    /// The blocks that statistics do not rule out.
-    fn choose(&self) -> (Vec<BlockRef>, Stats) {
-        let mut stats = Stats::default();
-        let mut chosen = Vec::new();
-        let files = self.source.files().iter().zip(&self.matchers);
-        let pruning: Vec<Vec<_>> = files
-            .map(|(file, matcher)| {
-                let hosts = (0u16..).zip(&file.hosts);
-                hosts.map(|(host, _)| Pruning::new(matcher.of_host(host), file)).collect()
-            })
-            .collect();
-        let of_host = |file: usize, host: u16| pruning.get(file)?.get(usize::from(host));
-        for block in self.source.blocks() {
-            let Some(info) = self.source.info(*block) else { continue };
-            let may_match = self.is_in_range(*block, info)
-                && of_host(block.file, info.host())
-                    .is_some_and(|it| it.may_match(&info.statistics, Ancestry::Unknown));
-            if may_match {
-                chosen.push(*block);
-            } else {
-                stats.blocks_skipped += 1;
-                stats.rows_skipped += info.statistics.rows;
-                stats.bytes_skipped += info.bytes;
+    /// What is to be read, in order: blocks that statistics do not rule out, and those that the state is told of.
+    fn choose(&self, scans: Option<&Scans>) -> (Vec<Job>, Stats) {
+        let files = self.source.files();
+        let threads = self.threads.min(files.len() / FILES_PER_THREAD).max(1);
+        let (mut jobs, mut stats) = (Vec::new(), Vec::new());
+        if threads == 1 {
+            stats.push(self.choose_among(0..files.len(), scans, &mut jobs));
+        } else {
+            let step = files.len().div_ceil(threads);
+            let parts: Vec<_> = std::thread::scope(|scope| {
+                let starts = (0..files.len()).step_by(step);
+                let started: Vec<_> = starts
+                    .map(|start| {
+                        scope.spawn(move || {
+                            let (mut jobs, files) = (Vec::new(), start..(start + step).min(files.len()));
+                            let stats = self.choose_among(files, scans, &mut jobs);
+                            (jobs, stats)
+                        })
+                    })
+                    .collect();
+                started.into_iter().map(|thread| thread.join().unwrap_or_default()).collect()
+            });
+            for (part, of_part) in parts {
+                jobs.extend(part);
+                stats.push(of_part);
             }
         }
-        (chosen, stats)
-    }
-
-    /// Whether a block may have rows of the stretch of time that is asked for. Its own clock decides when it is read.
-    fn is_in_range(&self, block: BlockRef, info: &BlockInfo) -> bool {
-        let (Some(range), Some(file)) = (&self.range, self.source.file(block)) else { return true };
-        let clock = file.clock(info.host());
-        let (first, last) = (clock.wall(info.statistics.first_ns), clock.wall(info.statistics.last_ns));
-        let tolerance = TOLERANCE_NS as i64;
-        range.start <= last.saturating_add(tolerance) && range.end > first.saturating_sub(tolerance)
-    }
-
-    /// What is to be read, in order: the chosen blocks, and those that the state is told of.
-    fn jobs(&self, chosen: &[BlockRef], scans: Option<&Scans>) -> Vec<Job> {
-        let Some(scans) = scans else {
-            let job = |reference: &BlockRef| Job {
-                reference: *reference,
-                is_chosen: true,
-                is_told: false,
-                is_end: false,
-            };
-            return chosen.iter().map(job).collect();
-        };
-        let mut chosen = chosen.iter().peekable();
-        let mut jobs = Vec::new();
-        for reference in self.source.blocks() {
-            let is_chosen = chosen.next_if(|chosen| *chosen == reference).is_some();
-            let is_told = scans.has_rows(self.source, *reference);
-            if is_chosen || is_told {
-                jobs.push(Job { reference: *reference, is_chosen, is_told, is_end: false });
-            }
-        }
-        if jobs.iter().any(|job| job.is_chosen) && scans.has_ends() {
+        if jobs.iter().any(|job| job.is_chosen) && scans.is_some_and(Scans::has_ends) {
             let ends = self.source.ends().into_iter().filter(|end| self.is_end_in_range(*end));
             jobs.extend(ends.map(|reference| Job {
                 reference,
@@ -220,14 +188,65 @@ impl<'a> Question<'a> {
                 is_told: false,
                 is_end: true,
             }));
-            jobs.sort_by_key(|job| job.reference);
         }
+        jobs.sort_by_key(|job| job.reference);
         // Behind the last chosen block nobody asks.
         let end = jobs.iter().rposition(|job| job.is_chosen || job.is_end).and_then(|last| jobs.get(last));
         let end =
             end.map_or(0, |last| jobs.partition_point(|job| job.reference.first <= last.reference.last));
         jobs.truncate(end);
-        jobs
+        let mut all = Stats::default();
+        stats.into_iter().for_each(|stats| all.add(stats));
+        (jobs, all)
+    }
+
+    /// The same for some of the files, in no order.
+    fn choose_among(&self, files: Range<usize>, scans: Option<&Scans>, jobs: &mut Vec<Job>) -> Stats {
+        let mut stats = Stats::default();
+        for number in files {
+            let Some((file, matcher)) = self.source.files().get(number).zip(self.matchers.get(number)) else {
+                continue;
+            };
+            for (segment, summary) in file.capture.segments().enumerate() {
+                // What is known of a whole segment comes first: its blocks need not be looked at then.
+                let is_of_one_host = file.hosts.len() <= 1;
+                if scans.is_none()
+                    && is_of_one_host
+                    && !self.is_in_range(file, 0, summary.first_ns, summary.last_ns)
+                {
+                    stats.blocks_skipped += summary.blocks as u64;
+                    stats.rows_skipped += summary.rows;
+                    stats.bytes_skipped += summary.bytes;
+                    continue;
+                }
+                file.each_block(number, segment, &mut |reference, info| {
+                    let it = &info.statistics;
+                    let is_chosen = self.is_in_range(file, info.host(), it.first_ns, it.last_ns)
+                        && file.host(info.host()).is_some()
+                        && Pruning::new(matcher.of_host(info.host()), file).may_match(it, Ancestry::Unknown);
+                    if !is_chosen {
+                        stats.blocks_skipped += 1;
+                        stats.rows_skipped += it.rows;
+                        stats.bytes_skipped += info.bytes;
+                    }
+                    let is_told = scans.is_some_and(|scans| scans.has_rows(reference, info));
+                    if is_chosen || is_told {
+                        jobs.push(Job { reference, is_chosen, is_told, is_end: false });
+                    }
+                });
+            }
+        }
+        stats
+    }
+
+    /// Whether rows of a stretch of a host's boot clock may be of the time that is asked for. A block's own clock decides when
+    /// it is read.
+    fn is_in_range(&self, file: &File, host: u16, first_ns: u64, last_ns: u64) -> bool {
+        let Some(range) = &self.range else { return true };
+        let clock = file.clock(host);
+        let (first, last) = clock.wall_between(first_ns, last_ns);
+        let tolerance = TOLERANCE_NS as i64;
+        range.start <= last.saturating_add(tolerance) && range.end > first.saturating_sub(tolerance)
     }
 
     /// Whether what is told when a boot's rows end may be of the stretch of time that is asked for.
@@ -247,7 +266,8 @@ impl<'a> Question<'a> {
 
     pub(crate) fn gap(&self, reference: Option<BlockRef>, error: format::Error) -> Gap {
         let file = reference.and_then(|reference| self.source.file(reference));
-        let info = reference.and_then(|reference| self.source.info(reference));
+        let info = reference.zip(file).and_then(|(it, file)| file.capture.block_info(it.block).ok());
+        let info = info.as_ref();
         let host = info.map_or(0, |info| info.host());
         let wall = |boot: u64| file.map_or(0, |file| file.wall(host, boot));
         Gap {
@@ -286,8 +306,7 @@ impl<'a> Question<'a> {
         projection: Projection,
         see: &mut dyn FnMut(&Batch<'_>) -> Result<()>,
     ) -> Result<Stats> {
-        let (chosen, mut stats) = self.choose();
-        let plan = Prepared::new(self, &chosen);
+        let (plan, mut stats) = Prepared::new(self);
         let sink = Nothing(projection);
         let (work, mut steps) = plan.parts(self, &sink, false);
         let mut worker = work.worker();
@@ -318,10 +337,10 @@ struct Prepared<'q> {
 }
 
 impl<'q> Prepared<'q> {
-    fn new(question: &'q Question<'q>, chosen: &[BlockRef]) -> Prepared<'q> {
+    fn new(question: &'q Question<'q>) -> (Prepared<'q>, Stats) {
         let state = State::new(question.source, &question.matchers);
-        let jobs = question.jobs(chosen, state.as_ref().map(State::scans).as_ref());
-        Prepared { jobs, state }
+        let (jobs, stats) = question.choose(state.as_ref().map(State::scans).as_ref());
+        (Prepared { jobs, state }, stats)
     }
 
     fn parts<'p, S: Sink>(

@@ -2,20 +2,21 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use format::{BlockInfo, Capture, Clock};
+use format::{BlockInfo, Capture, Clock, Records, SegmentSummary};
 use scopes::Recording;
 
 use crate::clock::WallClock;
 use crate::containers::{Container, Containers};
 
-/// Opened captures, read as one.
+/// Captures, read as one. Of each file little is kept: what is known of blocks and what stands beside the events is read
+/// when somebody asks, and files are open only while they are read.
 #[derive(Debug)]
 pub struct Source {
     files: Vec<File>,
-    /// In order of their first row, by the clock of [`Source::key`].
-    blocks: Vec<BlockRef>,
+    /// In order of their first row, by the clock of [`File::key`].
+    blocks: OnceLock<Vec<BlockRef>>,
 }
 
 /// One of the files.
@@ -23,7 +24,7 @@ pub struct Source {
 pub struct File {
     /// As the user named it.
     pub name: String,
-    pub capture: Capture,
+    pub capture: Arc<Capture>,
     /// By index of host: one, unless the capture was merged.
     pub hosts: Vec<Host>,
 }
@@ -37,12 +38,27 @@ pub struct Host {
     /// Which boot of which machine this is: hosts of several files that have the same number are the same. Their
     /// order is that of boot ids, so that rows of one time stand in an order that does not depend on how files are given.
     pub boot: usize,
-    pub containers: Containers,
-    pub recording: Recording,
+    /// When its recording began, ns of the boot clock.
+    pub start_ns: u64,
+    number: u16,
+    facts: Arc<Facts>,
     /// Asked for when it is needed: its points stand in the blocks.
     clock: OnceLock<WallClock>,
     /// Whether rows are ordered by the wall clock: those of several boots are.
     by_wall: bool,
+}
+
+/// What records beside the events say of the hosts of a file, once somebody asked.
+#[derive(Debug, Default)]
+struct Facts {
+    capture: Option<Arc<Capture>>,
+    of_hosts: OnceLock<Vec<HostFacts>>,
+}
+
+#[derive(Debug, Default)]
+struct HostFacts {
+    containers: Containers,
+    host_mnt_ns: Option<u32>,
 }
 
 /// One block of one of the files.
@@ -56,6 +72,7 @@ pub struct BlockRef {
     pub block: usize,
     /// Time of the last row on the ordering clock.
     pub last: u64,
+    pub rows: u64,
 }
 
 impl BlockRef {
@@ -75,41 +92,37 @@ impl Source {
         for host in files.iter_mut().flat_map(|file| &mut file.hosts) {
             host.by_wall = !one_boot;
         }
-        let mut blocks = Vec::new();
-        for (number, file) in files.iter().enumerate() {
-            for (block, info) in file.capture.blocks().iter().enumerate() {
-                if info.statistics.rows > 0 {
-                    let (first, last) = (
-                        file.key(info.host(), info.statistics.first_ns),
-                        file.key(info.host(), info.statistics.last_ns),
-                    );
-                    let boot = file.host(info.host()).map_or(0, |host| host.boot);
-                    blocks.push(BlockRef { first, boot, file: number, block, last });
-                }
-            }
-        }
-        blocks.sort_unstable();
-        Source { files, blocks }
+        Source { files, blocks: OnceLock::new() }
     }
 
     pub fn files(&self) -> &[File] {
         &self.files
     }
 
+    /// All blocks that have rows, in order of their first ones. This looks at all files, and holds all blocks in memory.
     pub fn blocks(&self) -> &[BlockRef] {
-        &self.blocks
+        self.blocks.get_or_init(|| {
+            let mut blocks = Vec::new();
+            for (number, file) in self.files.iter().enumerate() {
+                for segment in 0..file.capture.segments().len() {
+                    file.each_block(number, segment, &mut |reference, _| blocks.push(reference));
+                }
+            }
+            blocks.sort_unstable();
+            blocks
+        })
     }
 
     /// Where the rows of each boot end, as blocks that no file has.
     pub(crate) fn ends(&self) -> Vec<BlockRef> {
         let mut ends = BTreeMap::new();
-        for block in &self.blocks {
+        for block in self.blocks() {
             let end: &mut BlockRef = ends.entry(block.boot).or_insert(*block);
             if block.last > end.last {
                 *end = *block;
             }
         }
-        let end = |block: BlockRef| BlockRef { first: block.last, block: usize::MAX, ..block };
+        let end = |block: BlockRef| BlockRef { first: block.last, block: usize::MAX, rows: 0, ..block };
         ends.into_values().map(end).collect()
     }
 
@@ -117,13 +130,9 @@ impl Source {
         self.files.get(block.file)
     }
 
-    pub fn info(&self, block: BlockRef) -> Option<&BlockInfo> {
-        self.files.get(block.file)?.capture.blocks().get(block.block)
-    }
-
     /// Whether any event may have been in a container.
     pub fn has_containers(&self) -> bool {
-        self.files.iter().flat_map(|file| &file.hosts).any(|host| !host.containers.is_empty())
+        self.files.iter().any(|file| file.capture.has_containers())
     }
 
     /// Whether there are hosts of different names.
@@ -135,37 +144,76 @@ impl Source {
 
     /// Wall clock of the earliest row, ns since the epoch.
     pub fn start_wall_ns(&self) -> Option<i64> {
-        let first = self.blocks.first()?;
-        let file = self.files.get(first.file)?;
-        let info = file.capture.blocks().get(first.block)?;
-        Some(file.wall(info.host(), info.statistics.first_ns))
+        let starts = self.files.iter().flat_map(File::extents);
+        starts.min_by_key(|(key, ..)| *key).map(|(_, start, _)| start)
     }
 
     /// Wall clock of the latest row, ns since the epoch.
     pub fn end_wall_ns(&self) -> Option<i64> {
-        let ends = self.blocks.iter().filter_map(|block| {
-            let (file, info) = (self.files.get(block.file)?, self.info(*block)?);
-            Some(file.wall(info.host(), info.statistics.last_ns))
-        });
-        ends.max()
+        self.files.iter().flat_map(File::extents).map(|(.., end)| end).max()
     }
 }
 
 impl File {
     fn new(name: String, capture: Capture) -> File {
+        let capture = Arc::new(capture);
+        let facts = Arc::new(Facts { capture: Some(Arc::clone(&capture)), of_hosts: OnceLock::new() });
         let header = capture.header();
-        let hosts = std::iter::once(&header.host).chain(&header.more_hosts);
-        let hosts = (0u16..).zip(hosts).map(|(number, host)| Host {
+        let hosts = (0u16..).zip(header.hosts()).map(|(number, host)| Host {
             name: host.hostname.clone(),
             boot_id: host.boot_id.clone(),
             boot: 0,
-            containers: containers(&capture, number),
-            recording: recording(&capture, number),
+            start_ns: match header.recording_of(number).start_ns {
+                0 => header.clock.boot_ns,
+                start => start,
+            },
+            number,
+            facts: Arc::clone(&facts),
             clock: OnceLock::new(),
             by_wall: false,
         });
         let hosts = hosts.collect();
         File { name, capture, hosts }
+    }
+
+    /// Calls `see` with each block of a segment that has rows. `number` is this file's among those of the source.
+    pub(crate) fn each_block(
+        &self,
+        number: usize,
+        segment: usize,
+        see: &mut dyn FnMut(BlockRef, &BlockInfo),
+    ) {
+        let segment = self.capture.segment_or_unreadable(segment);
+        for (at, info) in segment.blocks.iter().enumerate().filter(|(_, info)| info.statistics.rows > 0) {
+            let it = &info.statistics;
+            let reference = BlockRef {
+                first: self.key(info.host(), it.first_ns),
+                boot: self.host(info.host()).map_or(0, |host| host.boot),
+                file: number,
+                block: segment.first_block + at,
+                last: self.key(info.host(), it.last_ns),
+                rows: it.rows,
+            };
+            see(reference, info);
+        }
+    }
+
+    /// Of each stretch of rows of one host: its beginning on the ordering clock, and beginning and end on the wall clock.
+    fn extents(&self) -> Vec<(u64, i64, i64)> {
+        let mut extents = Vec::new();
+        let mut add = |host: u16, first_ns: u64, last_ns: u64| {
+            extents.push((self.key(host, first_ns), self.wall(host, first_ns), self.wall(host, last_ns)));
+        };
+        for (number, summary) in self.capture.segments().enumerate().filter(|(_, it)| it.rows > 0) {
+            if self.hosts.len() <= 1 {
+                add(0, summary.first_ns, summary.last_ns);
+            } else {
+                let segment = self.capture.segment_or_unreadable(number);
+                let filled = segment.blocks.iter().filter(|info| info.statistics.rows > 0);
+                filled.for_each(|it| add(it.host(), it.statistics.first_ns, it.statistics.last_ns));
+            }
+        }
+        extents
     }
 
     pub fn host(&self, number: u16) -> Option<&Host> {
@@ -175,17 +223,33 @@ impl File {
     /// When this file's part of a host's recording began, on the ordering clock. The parts of a rotated set all say when
     /// the first of them did; where the rows of one begin is nearer.
     pub fn start(&self, host: u16) -> u64 {
-        let blocks =
-            self.capture.blocks().iter().filter(|block| block.host() == host && block.statistics.rows > 0);
-        let rows = blocks.map(|block| block.statistics.first_ns).min().unwrap_or_default();
-        let recording = self.host(host).map_or(0, |host| host.recording.start_ns);
-        self.key(host, rows.max(recording))
+        let mut rows = None;
+        for (number, summary) in self.capture.segments().enumerate().filter(|(_, it)| it.rows > 0) {
+            let first = if self.hosts.len() <= 1 {
+                Some(summary.first_ns)
+            } else {
+                let segment = self.capture.segment_or_unreadable(number);
+                let of_host = |info: &&BlockInfo| info.host() == host && info.statistics.rows > 0;
+                segment.blocks.iter().filter(of_host).map(|info| info.statistics.first_ns).min()
+            };
+            rows = [rows, first].into_iter().flatten().min();
+        }
+        let recording = self.host(host).map_or(0, |host| host.start_ns);
+        self.key(host, rows.unwrap_or_default().max(recording))
     }
 
     /// When this file's last row of a host happened, on its boot clock.
     pub fn end(&self, host: u16) -> u64 {
-        let blocks = self.capture.blocks().iter().filter(|block| block.host() == host);
-        blocks.map(|block| block.statistics.last_ns).max().unwrap_or_default()
+        let segments = self.capture.segments().enumerate().filter(|(_, it)| it.rows > 0);
+        let last = |(number, summary): (usize, &SegmentSummary)| {
+            if self.hosts.len() <= 1 {
+                return summary.last_ns;
+            }
+            let segment = self.capture.segment_or_unreadable(number);
+            let of_host = segment.blocks.iter().filter(|block| block.host() == host);
+            of_host.map(|block| block.statistics.last_ns).max().unwrap_or_default()
+        };
+        segments.map(last).max().unwrap_or_default()
     }
 
     /// A boot-clock time of a host on the clock that orders rows of all files.
@@ -235,35 +299,54 @@ fn number_boots(files: &mut [File]) -> usize {
     boots.len()
 }
 
-fn containers(capture: &Capture, host: u16) -> Containers {
-    let mut containers = Containers::default();
-    for cgroup in capture.cgroups().iter().filter(|cgroup| cgroup.host == host) {
-        if let Some(known) = &cgroup.container {
+impl Host {
+    pub fn containers(&self) -> &Containers {
+        &self.facts().containers
+    }
+
+    pub fn recording(&self) -> Recording {
+        Recording { start_ns: self.start_ns, host_mnt_ns: self.facts().host_mnt_ns }
+    }
+
+    fn facts(&self) -> &HostFacts {
+        static NOTHING: OnceLock<HostFacts> = OnceLock::new();
+        let known = self
+            .facts
+            .of_hosts
+            .get_or_init(|| self.facts.capture.as_ref().map(|it| facts(it)).unwrap_or_default());
+        known.get(usize::from(self.number)).unwrap_or_else(|| NOTHING.get_or_init(HostFacts::default))
+    }
+}
+
+/// By index of host.
+fn facts(capture: &Capture) -> Vec<HostFacts> {
+    let Records { processes, cgroups, .. } = capture.records().unwrap_or_default();
+    let mut facts: Vec<HostFacts> = capture.header().hosts().map(|_| HostFacts::default()).collect();
+    for cgroup in cgroups {
+        if let (Some(known), Some(of)) = (cgroup.container, facts.get_mut(usize::from(cgroup.host))) {
             let container = Container {
-                id: known.id.clone(),
-                runtime: known.runtime.clone(),
-                name: known.name.clone(),
-                image: known.image.clone(),
-                pod_name: known.pod_name.clone(),
-                pod_namespace: known.pod_namespace.clone(),
-                pod_uid: known.pod_uid.clone(),
+                id: known.id,
+                runtime: known.runtime,
+                name: known.name,
+                image: known.image,
+                pod_name: known.pod_name,
+                pod_namespace: known.pod_namespace,
+                pod_uid: known.pod_uid,
                 pod_sandbox: known.pod_sandbox,
                 created_ns: cgroup.created_ns,
                 started_ns: known.started_ns,
             };
-            containers.insert(cgroup.id, container);
+            of.containers.insert(cgroup.id, container);
         }
     }
-    containers
-}
-
-fn recording(capture: &Capture, host: u16) -> Recording {
-    let header = capture.header();
-    let start_ns = match header.recording_of(host).start_ns {
-        0 => header.clock.boot_ns,
-        start => start,
-    };
-    let processes = capture.processes().iter().filter(|process| process.host == host);
-    let host_mnt_ns = Recording::host_mnt_ns(processes.map(|process| (process.pid, process.mnt_ns)));
-    Recording { start_ns, host_mnt_ns }
+    let mut mounts: Vec<Vec<(u32, u32)>> = vec![Vec::new(); facts.len()];
+    for process in &processes {
+        if let Some(of) = mounts.get_mut(usize::from(process.host)) {
+            of.push((process.pid, process.mnt_ns));
+        }
+    }
+    for (of, mounts) in facts.iter_mut().zip(mounts) {
+        of.host_mnt_ns = Recording::host_mnt_ns(mounts.into_iter());
+    }
+    facts
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use format::{Block, Clock};
+use format::{Block, BlockInfo, Clock};
 use scopes::LineageBits;
 
 use crate::derive::packets::stream::Message;
@@ -123,8 +123,7 @@ impl Scans {
     }
 
     /// Whether the state is to be told anything of a block.
-    pub fn has_rows(&self, source: &Source, reference: BlockRef) -> bool {
-        let Some(info) = source.info(reference) else { return false };
+    pub fn has_rows(&self, reference: BlockRef, info: &BlockInfo) -> bool {
         let of_lineage = self.boots.get(reference.boot).copied().unwrap_or_default();
         of_lineage && stage::has_rows(&self.lineage, info) || stage::has_rows(&self.streams, info)
     }

@@ -1,5 +1,8 @@
 //! What is asked of captures: the user's scopes, or where there are none, the recorded ones.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use format::{Capture, Recording};
 use pipeline::{Matcher, Source};
 use scopes::{Diagnostic, Plan, ScopeSet};
@@ -12,7 +15,7 @@ pub enum Asked {
     /// The user's scopes, the same for all files.
     Given(Plan),
     /// What each host of each file was recorded with.
-    Recorded(Vec<Vec<Recorded>>),
+    Recorded(Vec<Vec<Arc<Recorded>>>),
 }
 
 /// The question that a host's recording itself asks.
@@ -30,19 +33,27 @@ impl Asked {
     /// Compiles the user's scopes. Names of users are those of the recorded hosts.
     pub fn given(mut set: ScopeSet, source: &Source) -> Result<Asked, Vec<Diagnostic>> {
         if set.names_users() {
-            set.resolve_users(&users(source.files().iter().map(|file| &file.capture)))?;
+            set.resolve_users(&users(source.files().iter().map(|file| &*file.capture)))?;
         }
         Ok(Asked::Given(Plan::compile(&set)))
     }
 
     pub fn recorded(source: &Source) -> Asked {
-        let hosts = |capture: &Capture| {
+        // Parts of a set were recorded alike: one plan is enough for them.
+        let mut known: HashMap<Vec<String>, Arc<Recorded>> = HashMap::new();
+        let mut of = |capture: &Capture, host: u16| -> Arc<Recorded> {
+            let recording = capture.header().recording_of(host);
+            let made = || Arc::new(Recorded::of(capture, host));
+            let names_users = recording.filters.iter().any(|filter| filter.contains("uid"));
+            if names_users || !recording.policies.is_empty() || import::is_made_from_log(recording) {
+                return made();
+            }
+            Arc::clone(known.entry(recording.filters.clone()).or_insert_with(made))
+        };
+        let mut hosts = |capture: &Capture| {
             // Where all hosts of a merged capture have one recording, it is asked once.
             let others = (1u16..).zip(&capture.header().more_recordings);
-            std::iter::once(0)
-                .chain(others.map(|(host, _)| host))
-                .map(|host| Recorded::of(capture, host))
-                .collect()
+            std::iter::once(0).chain(others.map(|(host, _)| host)).map(|host| of(capture, host)).collect()
         };
         Asked::Recorded(source.files().iter().map(|file| hosts(&file.capture)).collect())
     }
@@ -104,9 +115,9 @@ impl Recorded {
 }
 
 /// One matcher for a file, by what each of its hosts was recorded with.
-fn of_hosts(hosts: &[Recorded]) -> Option<Matcher<'_>> {
+fn of_hosts(hosts: &[Arc<Recorded>]) -> Option<Matcher<'_>> {
     let (first, others) = hosts.split_first()?;
-    Some(first.matcher().with_others(others.iter().map(Recorded::matcher).collect()))
+    Some(first.matcher().with_others(others.iter().map(|host| host.matcher()).collect()))
 }
 
 /// Names and numbers of the users of some captures' hosts.

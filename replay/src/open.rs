@@ -16,8 +16,23 @@ pub fn open(files: &[PathBuf], options: &format::OpenOptions) -> Result<Source> 
             Err(source) => Err(Error::Capture { file: name, source }),
         }
     };
-    Ok(Source::new(files.iter().map(open).collect::<Result<_>>()?))
+    let open_all = |files: &[PathBuf]| files.iter().map(open).collect::<Result<Vec<_>>>();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(files.len() / FEW_FILES);
+    if threads <= 1 {
+        return Ok(Source::new(open_all(files)?));
+    }
+    let parts: Vec<Result<Vec<_>>> = std::thread::scope(|scope| {
+        let parts = files.chunks(files.len().div_ceil(threads));
+        let started: Vec<_> = parts.map(|files| (scope.spawn(|| open_all(files)), files)).collect();
+        // A thread that ended early leaves its files to this one.
+        started.into_iter().map(|(thread, files)| thread.join().unwrap_or_else(|_| open_all(files))).collect()
+    });
+    let captures = parts.into_iter().collect::<Result<Vec<_>>>()?;
+    Ok(Source::new(captures.into_iter().flatten().collect()))
 }
+
+/// Fewer files than this for each thread are opened by one.
+const FEW_FILES: usize = 16;
 
 /// What is missing from the files, a sentence each; empty when all is there that happened.
 pub fn warnings(source: &Source) -> Vec<String> {
