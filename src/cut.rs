@@ -13,13 +13,13 @@ use events::{Event, EventId, Source as From, catalogue};
 use format::rewrite::{Copier, Fate, Place};
 use format::{Capture, Scratch, Writer};
 use jiff::tz::TimeZone;
-use pipeline::{Args as Arguments, EventView, Question, Source};
+use pipeline::{Args as Arguments, EventView, Gap, Question, Source};
 use scopes::Plan;
 
 use crate::caveats;
 use crate::filters::{Diagnostics, FilterOptions};
-use crate::inputs::Input;
-use crate::outcome::Outcome;
+use crate::inputs::{Damage, Input};
+use crate::outcome::{self, Outcome};
 use crate::output::OutputFile;
 use crate::provenance;
 use crate::range::TimeRange;
@@ -40,6 +40,8 @@ pub struct Options {
     target: Target,
     #[command(flatten)]
     range: TimeRange,
+    #[command(flatten)]
+    damage: Damage,
     #[command(flatten)]
     scopes: FilterOptions,
     /// Keep only these arguments, such as openat.pathname or *.fd; numbers of forks, execs and exits stay
@@ -67,11 +69,13 @@ pub fn run(options: &Options) -> Result<Outcome> {
     let range = range.map_or((i64::MIN, i64::MAX), |range| (range.start, range.end));
     let others = match &plan {
         Some(_) if options.keep_others => None,
-        Some(plan) => Some(Others { matched: processes(&source, plan)?, follows: plan.follow() != 0 }),
+        Some(plan) => {
+            Some(Others { matched: processes(&source, plan, options.damage)?, follows: plan.follow() != 0 })
+        }
         None => None,
     };
     let streams = match &plan {
-        Some(plan) => Streams::of(&question(&source, plan))?,
+        Some(plan) => Streams::of(&question(&source, plan, options.damage))?,
         None => Streams::default(),
     };
     let mut copier = options.target.copier();
@@ -87,13 +91,15 @@ pub fn run(options: &Options) -> Result<Outcome> {
         scratch: Scratch::new(),
         writer,
         next: 0,
+        damage: options.damage,
+        gaps: Vec::new(),
     };
     if let Some(plan) = &plan {
         run.matched(plan)?;
     }
     run.up_to(usize::MAX)?;
     options.target.finish(run.writer)?;
-    Ok(Outcome::Done)
+    outcome::with_gaps(Outcome::Done, &run.gaps)
 }
 
 impl Options {
@@ -123,6 +129,9 @@ struct Run<'a> {
     writer: Writer<OutputFile>,
     /// Blocks before this one, in the source's order, were copied.
     next: usize,
+    damage: Damage,
+    /// Blocks that could not be read.
+    gaps: Vec<Gap>,
 }
 
 /// Rows of one block that stay: events with ordinals, and times at which something was derived from an event.
@@ -175,10 +184,10 @@ impl Run<'_> {
     fn matched(&mut self, plan: &Plan) -> Result<()> {
         let order: HashMap<usize, usize> =
             self.source.blocks().iter().enumerate().map(|(at, reference)| (reference.block, at)).collect();
-        let question = question(self.source, plan);
+        let question = question(self.source, plan, self.damage);
         let mut current: Option<(usize, Rows)> = None;
         let mut failed = None;
-        question.each_in_block(&mut |_, reference, view| {
+        let stats = question.each_in_block(&mut |_, reference, view| {
             if failed.is_some() {
                 return;
             }
@@ -190,6 +199,8 @@ impl Run<'_> {
                 rows.add(view);
             }
         })?;
+        // What could not be matched is missing from the cut, whether it is copied for other reasons or not.
+        self.gaps.extend(stats.gaps);
         if let Some(error) = failed {
             return Err(error);
         }
@@ -222,7 +233,10 @@ impl Run<'_> {
     fn copy(&mut self, number: usize, matched: Option<Rows>) -> Result<()> {
         let Some(info) = self.capture.blocks().get(number) else { return Ok(()) };
         let in_block = || format!("block {number}");
-        let clock = self.capture.block(number, &mut self.scratch).with_context(in_block)?.clock();
+        let clock = match self.capture.block(number, &mut self.scratch) {
+            Ok(block) => block.clock(),
+            Err(error) => return self.damaged(number, error).with_context(in_block),
+        };
         let (first, last) =
             (clock.wall(info.statistics.first_ns) as i64, clock.wall(info.statistics.last_ns) as i64);
         let (from, to) = self.keep.range;
@@ -234,21 +248,38 @@ impl Run<'_> {
             return Ok(());
         }
         self.keep.matched = matched;
-        self.copier
-            .block(self.capture, number, &mut self.writer, &mut self.keep, Place::default())
-            .with_context(in_block)
+        let (copier, writer) = (&mut self.copier, &mut self.writer);
+        match copier.block(self.capture, number, writer, &mut self.keep, Place::default()) {
+            Ok(()) => Ok(()),
+            Err(error) => self.damaged(number, error).with_context(in_block),
+        }
+    }
+
+    /// A block that cannot be read is a gap, and the others are copied; whatever else goes wrong ends the run.
+    fn damaged(&mut self, number: usize, error: format::Error) -> Result<()> {
+        let is_damage = matches!(error, format::Error::Block { .. } | format::Error::Damaged { .. });
+        let reference = self.source.blocks().iter().find(|reference| reference.block == number);
+        match reference {
+            Some(reference) if is_damage && !self.damage.strict => {
+                if !self.gaps.iter().any(|gap| gap.block == number) {
+                    self.gaps.push(self.source.gap(Some(*reference), &error));
+                }
+                Ok(())
+            }
+            _ => Err(error.into()),
+        }
     }
 }
 
-fn question<'a>(source: &'a Source, plan: &'a Plan) -> Question<'a> {
+fn question<'a>(source: &'a Source, plan: &'a Plan, damage: Damage) -> Question<'a> {
     let matchers = source.files().iter().map(|file| replay::asked::matcher(plan, &file.capture)).collect();
-    Question { source, matchers, threads: 1, limit: None, range: None, strict: true }
+    Question { source, matchers, threads: 1, limit: None, range: None, strict: damage.strict }
 }
 
 /// Hosts and pids of the processes of which something matches.
-fn processes(source: &Source, plan: &Plan) -> Result<HashSet<u32>> {
+fn processes(source: &Source, plan: &Plan, damage: Damage) -> Result<HashSet<u32>> {
     let mut pids = HashSet::new();
-    question(source, plan).each(&mut |_, view| {
+    question(source, plan, damage).each(&mut |_, view| {
         pids.insert(view.context.pid);
     })?;
     Ok(pids)

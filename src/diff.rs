@@ -14,7 +14,7 @@ use scopes::{ScopeSet, spelled_out};
 
 use crate::caveats;
 use crate::filters::{Diagnostics, FilterOptions, answered};
-use crate::inputs::Inputs;
+use crate::inputs::{Damage, Inputs};
 use crate::outcome::{self, Outcome};
 use crate::stderr;
 use crate::threads::Threads;
@@ -36,6 +36,8 @@ pub struct Options {
     /// Print the counts only
     #[arg(long)]
     count: bool,
+    #[command(flatten)]
+    damage: Damage,
     #[command(flatten)]
     threads: Threads,
     /// Times in UTC instead of local time
@@ -68,6 +70,7 @@ pub fn run(options: Options) -> Result<Outcome> {
         caveats::tell(&source, asked.plan(), side);
     }
     let mut asker = Asker::new(&source, options.threads.count());
+    asker.strict = options.damage.strict;
     let differences = answered(replay::diff::count(&mut asker, &before, &after))?;
     let mut out = BufWriter::new(io::stdout().lock());
     for difference in &differences {

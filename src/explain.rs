@@ -15,7 +15,7 @@ use scopes::spelled_out;
 
 use crate::caveats;
 use crate::filters::{FilterOptions, answered};
-use crate::inputs::Inputs;
+use crate::inputs::{Damage, Inputs};
 use crate::moment::{self, Extent};
 use crate::outcome::{self, Outcome};
 use crate::stderr;
@@ -35,6 +35,8 @@ pub struct Options {
     #[arg(long, value_name = "TIME", conflicts_with = "event")]
     at: Option<String>,
     #[command(flatten)]
+    damage: Damage,
+    #[command(flatten)]
     threads: Threads,
     /// Times in UTC instead of local time
     #[arg(long)]
@@ -53,6 +55,7 @@ pub fn run(options: Options) -> Result<Outcome> {
     let asked = answered(Asked::given(set.clone(), &source).map_err(replay::Error::Filters))?;
     caveats::tell(&source, asked.plan(), &options.scopes);
     let mut asker = Asker::new(&source, options.threads.count());
+    asker.strict = options.damage.strict;
     let zone = if options.utc { TimeZone::UTC } else { TimeZone::system() };
     let which = match (options.event, &options.at) {
         (Some(number), _) => Some(Which::Number(number)),

@@ -46,6 +46,14 @@ pub struct Reading {
     verify: Option<String>,
 }
 
+/// What is done about damage.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct Damage {
+    /// Stop at the first block that is damaged, instead of answering what the others hold
+    #[arg(long)]
+    pub strict: bool,
+}
+
 #[derive(Args, Debug, Default)]
 pub struct IdentityOption {
     /// File with the age identity that encrypted captures were encrypted to

@@ -15,7 +15,7 @@ use replay::render::{Destination, Printer, Style};
 
 use crate::caveats;
 use crate::filters::{Diagnostics, FilterOptions};
-use crate::inputs::Inputs;
+use crate::inputs::{Damage, Inputs};
 use crate::outcome::{self, Outcome};
 use crate::output::{self, OutputFile};
 use crate::range::TimeRange;
@@ -47,9 +47,8 @@ pub struct Options {
     /// Say on stderr what answering took
     #[arg(long)]
     stats: bool,
-    /// Stop at the first block that is damaged, instead of answering what the others hold
-    #[arg(long)]
-    strict: bool,
+    #[command(flatten)]
+    damage: Damage,
     /// Exit with 1 when no event matches
     #[arg(long)]
     exit_code: bool,
@@ -87,7 +86,7 @@ pub fn run(options: Options) -> Result<Outcome> {
         threads,
         limit: options.limit,
         range: options.range.resolve(&source, &zone(&options))?,
-        strict: options.strict,
+        strict: options.damage.strict,
     };
     let start = Instant::now();
     let stats = if options.count {

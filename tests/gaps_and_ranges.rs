@@ -57,8 +57,20 @@ fn a_damaged_block_is_told_and_the_others_are_answered() {
     }
     let (code, lines, _) = told(&["replay", name(&path), "--strict", "-o", "json"]);
     assert!(code == 2 && lines.len() <= 20, "{lines:?}");
-    let (code, lines, err) = told(&["explain", name(&path), "-f", "uid=0"]);
-    assert_eq!((code, lines[0].as_str()), (2, "scope 1: matches 30 of 30 events"), "{err}");
+    let cut = folder.path().join("cut.trz");
+    for (arguments, first) in [
+        (&["explain", name(&path), "-f", "uid=0"][..], "scope 1: matches 30 of 30 events"),
+        (&["diff", name(&path), "--before", "-f uid=0", "--after", "-f uid=1"], "scope 1: +0 -30 =0"),
+        (&["cut", name(&path), "-o", name(&cut), "-f", "uid=0"], ""),
+    ] {
+        let (code, lines, err) = told(arguments);
+        assert_eq!((code, lines.first().map_or("", String::as_str)), (2, first), "{err}");
+        assert_eq!(err.matches("block 2 cannot be read (10 rows, ").count(), 1, "{err}");
+        let (code, lines, err) = told(&[arguments, &["--strict"]].concat());
+        assert!(code == 2 && lines.is_empty() && err.contains("block 2"), "{lines:?} {err}");
+    }
+    let (code, lines, err) = told(&["replay", name(&cut), "-o", "json"]);
+    assert_eq!((code, lines.len()), (0, 30), "{err}");
 }
 
 #[test]

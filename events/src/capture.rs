@@ -150,7 +150,8 @@ impl Capture {
                 Capture { op: op::BYTES, max: machine_size(of), ..base }.counted(length)
             }
             ArgKind::Indirect(of, length) => {
-                Capture { op: op::INDIRECT, size: machine_size(of), max: ARRAY_BYTES, ..plain }.counted(length)
+                Capture { op: op::INDIRECT, size: machine_size(of), max: ARRAY_BYTES, ..plain }
+                    .counted(length)
             }
             ArgKind::Iovec(length) => {
                 Capture { op: op::IOVEC, size: 16, max: MAX_VECTORS, ..plain }.counted(length)

@@ -14,7 +14,7 @@ pub struct Gap {
     /// Wall clock of its first and last row by the index, ns since the epoch.
     pub from_ns: i64,
     pub to_ns: i64,
-    /// Its rows could not match, but it may hold forks and exits that say who descends from whom.
+    /// Its rows could not match, but it may hold what others depend on: forks and exits, packets of streams.
     pub is_state: bool,
     /// What is wrong with it.
     pub what: String,
@@ -23,7 +23,8 @@ pub struct Gap {
 impl fmt::Display for Gap {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Gap { file, block, rows, from_ns, to_ns, what, .. } = self;
-        let missing = if self.is_state { "their forks and exits are missing" } else { "they are missing" };
+        let missing =
+            if self.is_state { "their forks, exits and packets are missing" } else { "they are missing" };
         write!(
             out,
             "{file}: block {block}: {rows} rows of {from_ns} to {to_ns} cannot be read, {missing}: {what}"

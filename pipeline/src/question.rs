@@ -264,23 +264,6 @@ impl<'a> Question<'a> {
         state.end(reference.boot, file, host, file.end(host))
     }
 
-    pub(crate) fn gap(&self, reference: Option<BlockRef>, error: format::Error) -> Gap {
-        let file = reference.and_then(|reference| self.source.file(reference));
-        let info = reference.zip(file).and_then(|(it, file)| file.capture.block_info(it.block).ok());
-        let info = info.as_ref();
-        let host = info.map_or(0, |info| info.host());
-        let wall = |boot: u64| file.map_or(0, |file| file.wall(host, boot));
-        Gap {
-            file: file.map(|file| file.name.clone()).unwrap_or_default(),
-            block: reference.map_or(0, |reference| reference.block),
-            rows: info.map_or(0, |info| info.statistics.rows),
-            from_ns: wall(info.map_or(0, |info| info.statistics.first_ns)),
-            to_ns: wall(info.map_or(0, |info| info.statistics.last_ns)),
-            is_state: false,
-            what: error.to_string(),
-        }
-    }
-
     /// Calls `see` with each event that matches, in order of time, on this thread.
     pub fn each(&self, see: &mut dyn FnMut(&File, &EventView<'_>)) -> Result<Stats> {
         self.each_in_block(&mut |file, _, view| see(file, view))

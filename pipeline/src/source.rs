@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use format::{BlockInfo, Capture, Clock, Records, SegmentSummary};
 use scopes::Recording;
 
+use crate::Gap;
 use crate::clock::WallClock;
 use crate::containers::{Container, Containers};
 
@@ -128,6 +129,24 @@ impl Source {
 
     pub fn file(&self, block: BlockRef) -> Option<&File> {
         self.files.get(block.file)
+    }
+
+    /// A block that cannot be read, as part of an answer.
+    pub fn gap(&self, reference: Option<BlockRef>, error: &format::Error) -> Gap {
+        let file = reference.and_then(|reference| self.file(reference));
+        let info = reference.zip(file).and_then(|(it, file)| file.capture.block_info(it.block).ok());
+        let info = info.as_ref();
+        let host = info.map_or(0, |info| info.host());
+        let wall = |boot: u64| file.map_or(0, |file| file.wall(host, boot));
+        Gap {
+            file: file.map(|file| file.name.clone()).unwrap_or_default(),
+            block: reference.map_or(0, |reference| reference.block),
+            rows: info.map_or(0, |info| info.statistics.rows),
+            from_ns: wall(info.map_or(0, |info| info.statistics.first_ns)),
+            to_ns: wall(info.map_or(0, |info| info.statistics.last_ns)),
+            is_state: false,
+            what: error.to_string(),
+        }
     }
 
     /// Whether any event may have been in a container.

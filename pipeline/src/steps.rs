@@ -52,7 +52,7 @@ impl<'q> Steps<'q> {
             }
             (Ok(_), _) => {}
             (Err(error), _) => {
-                let gap = self.question.gap(Some(this.reference), error);
+                let gap = self.question.source.gap(Some(this.reference), &error);
                 self.stats.gap(Gap { is_state: true, ..gap });
             }
         }

@@ -211,7 +211,7 @@ impl<'q, S: Sink> Work for Asking<'q, S> {
     fn find(&self, worker: &mut Self::Worker, job: usize, input: Option<Self::Input>) -> Self::Found {
         let input = input.unwrap_or_else(|| self.open(worker, job).map(Ready::without_state));
         let found = input.and_then(|ready| self.match_block(worker, job, ready));
-        found.map_err(|error| self.question.gap(self.jobs.get(job).map(|job| job.reference), error))
+        found.map_err(|error| self.question.source.gap(self.jobs.get(job).map(|job| job.reference), &error))
     }
 
     fn make(

@@ -68,7 +68,7 @@ pub fn missing(gap: &Gap) -> String {
     };
     let (from, to) = (time(gap.from_ns), time(gap.to_ns));
     let missing = if gap.is_state {
-        "what it says of who descends from whom is missing"
+        "what it says of who descends from whom, and of streams, is missing"
     } else {
         "what matches in it is missing"
     };

@@ -68,7 +68,8 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         ebpf_stack::check(&bytes)?;
         let Variant { object, .. } = variant;
         if options.check {
-            let committed = std::fs::read(root.join(object)).with_context(|| format!("cannot read {object}"))?;
+            let committed =
+                std::fs::read(root.join(object)).with_context(|| format!("cannot read {object}"))?;
             ensure!(
                 without_crate_hashes(&committed) == without_crate_hashes(&bytes),
                 "{object} ({} bytes) is not what its sources build to ({} bytes, {}): run `cargo xtask ebpf`",

@@ -116,7 +116,8 @@ pub fn run(options: &Options) -> Result<()> {
     let initramfs = work.path().join("initrd.gz");
     image.pack(&initramfs)?;
     let out = work.path().join("out");
-    let verdict = Machine::new(vm_kernel::by_version(Arch::X86_64, &options.kernel)?).run(&initramfs, &out)?;
+    let verdict =
+        Machine::new(vm_kernel::by_version(Arch::X86_64, &options.kernel)?).run(&initramfs, &out)?;
     if verdict.exit != Some(0) {
         bail!("the machine did not record them all; its console:\n{}", verdict.console);
     }

@@ -105,7 +105,8 @@ impl Arch {
         shell::run(&mut command).with_context(|| match self {
             Arch::X86_64 => format!("cannot build {}", source.display()),
             Arch::Aarch64 => {
-                "install gcc-aarch64-linux-gnu, libc6-dev-arm64-cross and libstd-rust-web-dev:arm64".to_owned()
+                "install gcc-aarch64-linux-gnu, libc6-dev-arm64-cross and libstd-rust-web-dev:arm64"
+                    .to_owned()
             }
         })
     }

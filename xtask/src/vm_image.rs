@@ -74,7 +74,9 @@ impl Image {
     fn busybox(&self) -> Result<PathBuf> {
         match self.arch {
             Arch::X86_64 => which("busybox").context("install busybox-static"),
-            Arch::Aarch64 => vm_kernel::file_of_package(self.arch, "busybox-static/bookworm", "*/bin/busybox"),
+            Arch::Aarch64 => {
+                vm_kernel::file_of_package(self.arch, "busybox-static/bookworm", "*/bin/busybox")
+            }
         }
     }
 

@@ -34,8 +34,22 @@ pub const KERNELS: &[Kernel] = &[
         preempts_fully: false,
         arch: Arch::X86_64,
     },
-    Kernel { version: "6.1", suite: "bookworm", append: "", may_be_gone: false, preempts_fully: true, arch: Arch::X86_64 },
-    Kernel { version: "6.12", suite: "trixie", append: "", may_be_gone: false, preempts_fully: true, arch: Arch::X86_64 },
+    Kernel {
+        version: "6.1",
+        suite: "bookworm",
+        append: "",
+        may_be_gone: false,
+        preempts_fully: true,
+        arch: Arch::X86_64,
+    },
+    Kernel {
+        version: "6.12",
+        suite: "trixie",
+        append: "",
+        may_be_gone: false,
+        preempts_fully: true,
+        arch: Arch::X86_64,
+    },
     Kernel {
         version: "6.18",
         suite: "trixie-backports",
@@ -204,7 +218,8 @@ impl PrivateApt {
         let dir = to.parent().context("a file without a folder")?;
         let _ = fs::remove_dir_all(dir);
         fs::create_dir_all(dir)?;
-        let (name, suite) = package.split_once('/').map_or((package, None), |(name, suite)| (name, Some(suite)));
+        let (name, suite) =
+            package.split_once('/').map_or((package, None), |(name, suite)| (name, Some(suite)));
         let suite = suite.map(|suite| format!("/{suite}")).unwrap_or_default();
         let wanted = format!("{name}:{}{suite}", arch.debian());
         shell::run(self.command("apt-get").current_dir(dir).args(["download", "-qq", &wanted]))?;
@@ -215,11 +230,7 @@ impl PrivateApt {
         let partial = to.with_extension("partial");
         shell::run(
             Command::new("sh")
-                .args([
-                    "-c",
-                    "dpkg-deb --fsys-tarfile \"$1\" | tar -xO --wildcards \"$3\" > \"$2\"",
-                    "sh",
-                ])
+                .args(["-c", "dpkg-deb --fsys-tarfile \"$1\" | tar -xO --wildcards \"$3\" > \"$2\"", "sh"])
                 .args([&deb, &partial])
                 .arg(pattern),
         )?;

@@ -8,18 +8,18 @@ use events::{Arg, ArgKind, Names, StructKind};
 /// `struct stat` of the kernel's `include/uapi/asm-generic/stat.h`, and of `arch/x86/include/uapi/asm/stat.h`: where each
 /// member is in the first and in the second, and its bytes in both.
 const STAT: [(usize, usize, usize, usize); 13] = [
-    (0, 8, 0, 8),     // st_dev
-    (8, 8, 8, 8),     // st_ino
-    (20, 4, 16, 8),   // st_nlink
-    (16, 4, 24, 4),   // st_mode
-    (24, 4, 28, 4),   // st_uid
-    (28, 4, 32, 4),   // st_gid
-    (32, 8, 40, 8),   // st_rdev
-    (48, 8, 48, 8),   // st_size
-    (56, 4, 56, 8),   // st_blksize
-    (64, 8, 64, 8),   // st_blocks
-    (72, 16, 72, 16), // st_atime, st_atime_nsec
-    (88, 16, 88, 16), // st_mtime, st_mtime_nsec
+    (0, 8, 0, 8),       // st_dev
+    (8, 8, 8, 8),       // st_ino
+    (20, 4, 16, 8),     // st_nlink
+    (16, 4, 24, 4),     // st_mode
+    (24, 4, 28, 4),     // st_uid
+    (28, 4, 32, 4),     // st_gid
+    (32, 8, 40, 8),     // st_rdev
+    (48, 8, 48, 8),     // st_size
+    (56, 4, 56, 8),     // st_blksize
+    (64, 8, 64, 8),     // st_blocks
+    (72, 16, 72, 16),   // st_atime, st_atime_nsec
+    (88, 16, 88, 16),   // st_mtime, st_mtime_nsec
     (104, 16, 104, 16), // st_ctime, st_ctime_nsec
 ];
 
