@@ -13,6 +13,7 @@ impl Stream {
     /// caches.
     #[inline]
     pub fn prefetch(&self) {
+        #[cfg(target_arch = "x86_64")]
         const AHEAD: usize = 512;
         #[cfg(target_arch = "x86_64")]
         if let Some(soon) = self.bytes.get(self.at + AHEAD) {
