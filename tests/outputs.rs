@@ -132,7 +132,7 @@ fn a_run_that_fails_leaves_what_was_there() {
     let path = text(&evidence.folder.path("damaged.trz"));
     fs::write(&path, damaged).unwrap();
     for command in [
-        vec!["cut", &path, "-o", "OUT"],
+        vec!["cut", &path, "--strict", "-o", "OUT"],
         vec!["redact", &path, "--drop", "paths", "-o", "OUT"],
         vec!["merge", &path, &evidence.other, "-o", "OUT"],
         vec!["import", &path, "-o", "OUT"],
