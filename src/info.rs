@@ -30,9 +30,11 @@ enum Format {
 pub fn run(options: Options) -> Result<Outcome> {
     let mut out = BufWriter::new(io::stdout().lock());
     let mut files = Vec::new();
-    for (number, path) in options.inputs.files()?.iter().enumerate() {
+    let paths = options.inputs.files()?;
+    options.inputs.reading.verify(paths)?;
+    for (number, path) in paths.iter().enumerate() {
         let name = path.display().to_string();
-        let capture = options.inputs.reading.open(path)?;
+        let capture = options.inputs.reading.open_verified(path)?;
         let info = replay::Info::of(name.clone(), &capture);
         let format::Header { host, recording, provenance, .. } = capture.header().clone();
         // Without the schema, which is most of it.

@@ -44,6 +44,9 @@ pub struct Reading {
     /// those that it signed
     #[arg(long, value_name = "KEY", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     verify: Option<String>,
+    /// With --verify: the heads that a witness holds, as `tracer record --heads` sent them; the captures must have them
+    #[arg(long, value_name = "FILE", requires = "verify")]
+    heads: Option<PathBuf>,
 }
 
 /// What is done about damage.
@@ -110,6 +113,11 @@ impl Input {
 impl Reading {
     pub fn open(&self, path: &Path) -> Result<Capture> {
         self.verify(&[path.to_owned()])?;
+        self.open_verified(path)
+    }
+
+    /// Opens a capture that [`Reading::verify`] was asked about, with others of its set.
+    pub fn open_verified(&self, path: &Path) -> Result<Capture> {
         Capture::open_with(path, &self.identity.options()?).with_context(|| path.display().to_string())
     }
 
@@ -132,7 +140,11 @@ impl Reading {
     pub fn verify(&self, files: &[PathBuf]) -> Result<()> {
         let Some(key) = &self.verify else { return Ok(()) };
         let key = if key.is_empty() { None } else { Some(public_key(key)?) };
-        let verdicts = verdicts(files, key.as_ref(), None, &self.identity)?;
+        let heads = self.heads.as_deref().map(heads).transpose()?;
+        if heads.as_ref().is_some_and(|heads| heads.contradictions > 0) {
+            bail!("--heads: lines of one seal say different heads; `tracer verify --heads` tells more");
+        }
+        let verdicts = verdicts(files, key.as_ref(), heads.as_ref(), &self.identity)?;
         for ((name, verdict), standing) in verdicts.iter().zip(rotated::standings(&verdicts)) {
             if let Some(fault) = &verdict.fault {
                 bail!("{name}: does not verify at byte {}: {}", fault.offset, fault.what);
@@ -140,7 +152,15 @@ impl Reading {
             if let Standing::Broken(what) = standing {
                 bail!("{name}: does not verify among its set: {what}");
             }
-            stderr::note(format_args!("{name}: verified, {}", signer(verdict)));
+            let witnessed = heads.as_ref().map_or(String::new(), |_| {
+                let (witnessed, seals) = (verdict.witnessed_seals, verdict.seals);
+                format!("; the witness holds the heads of {witnessed} of its {seals} seals")
+            });
+            stderr::note(format_args!("{name}: verified, {}{witnessed}", signer(verdict)));
+        }
+        // Which captures are asked is the asker's choice: parts that only the witness knows of are told, and no fault.
+        if heads.is_some() {
+            rotated::missing(&verdicts, heads.as_ref()).iter().for_each(stderr::warn);
         }
         Ok(())
     }
@@ -165,6 +185,20 @@ pub fn verdicts(
         Ok((name, verdict))
     };
     files.iter().map(verdict).collect()
+}
+
+/// Reads what a witness holds.
+pub fn heads(path: &Path) -> Result<Heads> {
+    let name = || format!("--heads {}", path.display());
+    let text = std::fs::read_to_string(path).with_context(name)?;
+    let heads: Heads = text.parse().unwrap_or_default();
+    if heads.counts().0 == 0 {
+        bail!(
+            "{}: there is no line `tracer-head-1 ...` in it, as `tracer record --heads` writes them",
+            name()
+        );
+    }
+    Ok(heads)
 }
 
 /// A public key: the line itself, or a file that holds it.

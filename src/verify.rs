@@ -1,13 +1,13 @@
 //! `tracer verify`: whether a capture is what was written, and `tracer keygen` for the keys that say who wrote it.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
-use format::{ForwardKey, Heads, SigningKey};
+use format::{ForwardKey, SigningKey};
 
-use crate::inputs::{self, IdentityOption, public_key};
+use crate::inputs::{self, IdentityOption, heads, public_key};
 use crate::outcome::Outcome;
 use crate::output;
 use crate::rotated::{self, Standing};
@@ -111,20 +111,6 @@ pub fn run(options: &Options) -> Result<Outcome> {
         }
     }
     Ok(outcome)
-}
-
-/// Reads what a witness holds.
-fn heads(path: &Path) -> Result<Heads> {
-    let name = || format!("--heads {}", path.display());
-    let text = std::fs::read_to_string(path).with_context(name)?;
-    let heads: Heads = text.parse().unwrap_or_default();
-    if heads.counts().0 == 0 {
-        bail!(
-            "{}: there is no line `tracer-head-1 ...` in it, as `tracer record --heads` writes them",
-            name()
-        );
-    }
-    Ok(heads)
 }
 
 #[derive(Args, Debug)]

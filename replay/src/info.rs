@@ -1,11 +1,15 @@
-//! What a capture holds, from its header, index and side records; of a part of a capture the marks of its rows are read, too.
+//! What a capture holds, from its header, statistics and side records; where statistics do not say what rows are marked with,
+//! the rows are read.
+
+mod marks;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use events::{EventId, Marks};
-use format::{Capture, Completeness, Header, Provenance, Recording, Scratch, SourceCapture, recorded};
+use events::EventId;
+use format::{Capture, Completeness, Header, Provenance, Recording, SourceCapture, recorded};
 use jiff::Timestamp;
+use marks::Marked;
 use pipeline::WallClock;
 use scopes::is_printable;
 use serde::Serialize;
@@ -38,6 +42,10 @@ pub struct Info {
     pub losses: Vec<LossInfo>,
     /// By name.
     pub by_event: BTreeMap<&'static str, u64>,
+    /// Rows that have each mark, by the mark's name and the event's; `hidden` rows too.
+    pub marks: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
+    /// Damaged blocks, of whose rows the marks are not known.
+    pub unknown_marks_blocks: u64,
     /// Of the file.
     pub bytes: u64,
     pub bytes_per_event: f64,
@@ -125,25 +133,20 @@ impl Info {
         let schema = capture.schema();
         let mut by_event = BTreeMap::new();
         let mut events = 0u64;
-        let (mut hidden, mut scratch) = (0u64, Scratch::new());
-        // Only what left something out keeps rows for the state alone.
-        let is_part =
-            recording.only_matched || !recording.made_from.is_empty() || !header.provenance.is_empty();
-        for (number, block) in capture.blocks().iter().enumerate() {
+        for block in capture.blocks() {
             events = events.saturating_add(block.statistics.rows);
-            if is_part {
-                for (event, rows) in hidden_rows(capture, number, &mut scratch) {
-                    let name = schema.event(event).map_or("undeclared_event", |event| event.name);
-                    let count = by_event.entry(name).or_insert(0u64);
-                    *count = count.wrapping_sub(rows);
-                    hidden += rows;
-                }
-            }
             for count in &block.statistics.events {
-                let name = schema.event(count.event).map_or("undeclared_event", |event| event.name);
-                let known = by_event.entry(name).or_insert(0u64);
-                *known = known.wrapping_add(count.rows.into());
+                let known = by_event.entry(name_of(capture, count.event)).or_insert(0u64);
+                *known = known.saturating_add(count.rows.into());
             }
+        }
+        let Marked { by_mark, hidden: hidden_rows, unknown_blocks } = Marked::of(capture);
+        let mut hidden = 0u64;
+        for (event, rows) in hidden_rows {
+            if let Some(count) = by_event.get_mut(name_of(capture, event)) {
+                *count = count.saturating_sub(rows);
+            }
+            hidden = hidden.saturating_add(rows);
         }
         events -= hidden.min(events);
         by_event.retain(|_, count| *count > 0);
@@ -200,6 +203,8 @@ impl Info {
             lost: capture.losses().iter().fold(0, |sum, loss| sum.saturating_add(loss.count)),
             losses: losses.collect(),
             by_event,
+            marks: by_mark,
+            unknown_marks_blocks: unknown_blocks,
             bytes: capture.bytes(),
             bytes_per_event: if events == 0 { 0.0 } else { capture.bytes() as f64 / events as f64 },
             blocks: capture.blocks().len(),
@@ -317,6 +322,13 @@ impl Info {
         for (place, (name, count)) in by_event.into_iter().enumerate() {
             line(if place == 0 { "By event" } else { "" }, format!("{:>14} {name}", grouped(*count)));
         }
+        for (place, told) in Marked::lines(&self.marks).enumerate() {
+            line(if place == 0 { "Marked" } else { "" }, told);
+        }
+        if self.unknown_marks_blocks > 0 {
+            let blocks = grouped(self.unknown_marks_blocks);
+            line("Marks unknown", format!("of {blocks} damaged blocks, and which of their rows are hidden"));
+        }
         text
     }
 }
@@ -345,19 +357,8 @@ fn provenance(header: &Header) -> Vec<String> {
     lines
 }
 
-/// Rows of a block that nobody sees, by event. Of a block that is damaged none is known.
-fn hidden_rows(capture: &Capture, number: usize, scratch: &mut Scratch) -> BTreeMap<EventId, u64> {
-    let mut hidden = BTreeMap::new();
-    let Ok(block) = capture.block(number, scratch) else { return hidden };
-    let (Ok(marks), Ok(codes)) = (block.marks(), block.event_codes()) else { return hidden };
-    for (mark, code) in marks.iter().zip(codes) {
-        if let Some(event) =
-            block.event_list().get(usize::from(*code)).filter(|_| mark & Marks::STATE_ONLY != 0)
-        {
-            *hidden.entry(*event).or_default() += 1;
-        }
-    }
-    hidden
+fn name_of(capture: &Capture, event: EventId) -> &'static str {
+    capture.schema().event(event).map_or("undeclared_event", |event| event.name)
 }
 
 /// A wall-clock time in UTC.
