@@ -43,6 +43,8 @@ mod stand_ins;
 mod strict;
 mod workload;
 
+use std::time::{Duration, Instant};
+
 use libtest_mimic::{Arguments, Failed, Trial};
 
 type Test = (&'static str, fn() -> Result<(), Failed>);
@@ -142,11 +144,22 @@ fn main() {
         .flat_map(|(tests, lack)| {
             let obstacle = obstacle.clone().or(lack);
             tests.into_iter().map(move |(name, run)| {
-                Trial::test(name, run)
+                Trial::test(name, move || timed(name, run))
                     .with_kind(obstacle.clone().unwrap_or_default())
                     .with_ignored_flag(obstacle.is_some())
             })
         })
         .collect();
     libtest_mimic::run(&arguments, trials).exit();
+}
+
+/// Runs a test, and says on stderr if it took long: what CI waits for should be seen there.
+fn timed(name: &str, run: fn() -> Result<(), Failed>) -> Result<(), Failed> {
+    let began = Instant::now();
+    let outcome = run();
+    let took = began.elapsed();
+    if took > Duration::from_secs(5) {
+        eprintln!("{name} took {} s", took.as_secs());
+    }
+    outcome
 }
