@@ -105,9 +105,14 @@ impl Image {
             return self.copy(&busybox, &format!("usr/bin/{name}"));
         }
         let path = which(name).with_context(|| format!("this host has no {name}: install it"))?;
-        self.copy(&path, &format!("usr/bin/{name}"))?;
+        self.linked(&path, &format!("usr/bin/{name}"))
+    }
+
+    /// Copies a program of this host to `to`, with the libraries that it is linked to.
+    pub fn linked(&mut self, path: &Path, to: &str) -> Result<()> {
+        self.copy(path, to)?;
         // ldd prints "libc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x...)" and "/lib64/ld-linux-x86-64.so.2 (0x...)".
-        let Ok(listing) = shell::text(Command::new("ldd").arg(&path)) else { return Ok(()) };
+        let Ok(listing) = shell::text(Command::new("ldd").arg(path)) else { return Ok(()) };
         for word in listing.split_whitespace().filter(|word| word.starts_with('/')) {
             let library = PathBuf::from(word);
             if self.copied.insert(library.clone()) {

@@ -87,8 +87,8 @@ fn main() {
         })
         .sum();
     wait_for_all();
-    // The recorder gets through what it has.
-    sleep(Duration::from_secs(2));
+    // The recorder gets through what it has, in an emulated machine too.
+    sleep(Duration::from_secs(6));
     name("marked");
     for cpu in 0..cpus {
         pin(cpu);

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -26,6 +27,9 @@ pub struct Options {
     /// Print every console, not only those of failures
     #[arg(long)]
     show: bool,
+    /// Use this program, with the libraries that it is linked to, rather than build one that needs none
+    #[arg(long, value_name = "FILE")]
+    tracer: Option<PathBuf>,
     /// Run this script in the machines instead of the tests
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
@@ -62,6 +66,14 @@ fn built(arch: Arch, source: &str, work: &Path) -> Result<PathBuf> {
     Ok(out)
 }
 
+/// The program without its debug information: a machine's memory is small.
+fn stripped(program: &Path, work: &Path) -> Result<PathBuf> {
+    let out = work.join("tracer");
+    shell::run(Command::new("objcopy").arg("--strip-debug").args([program, &out]))
+        .with_context(|| format!("cannot strip {}: is binutils installed?", program.display()))?;
+    Ok(out)
+}
+
 /// One start of a kernel: by itself with all tests, then with full preemption and the stress alone.
 struct Boot {
     kernel: Kernel,
@@ -94,7 +106,11 @@ pub fn run(options: &Options) -> Result<()> {
         options.kernel.iter().map(by_version).collect::<Result<Vec<_>>>()?
     };
     let mut image = Image::new(options.arch)?;
-    image.copy(&options.arch.tracer()?, "usr/sbin/tracer")?;
+    let work = tempfile::tempdir()?;
+    match &options.tracer {
+        Some(path) => image.linked(&stripped(path, work.path())?, "usr/sbin/tracer")?,
+        None => image.copy(&options.arch.tracer()?, "usr/sbin/tracer")?,
+    }
     for program in PROGRAMS {
         image.program(program)?;
     }
@@ -103,7 +119,6 @@ pub fn run(options: &Options) -> Result<()> {
         None => SCRIPT.as_bytes().to_vec(),
     };
     image.file("payload/run", &script, 0o755)?;
-    let work = tempfile::tempdir()?;
     image.file("payload/stress", STRESS_SCRIPT.as_bytes(), 0o755)?;
     image.copy(&built(options.arch, "vm_stress.rs", work.path())?, "usr/bin/stress")?;
     if options.hooks {
