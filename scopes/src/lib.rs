@@ -38,7 +38,7 @@ pub mod vocabulary;
 mod within;
 pub mod words;
 
-pub use diagnostic::{Diagnostic, Severity};
+pub use diagnostic::{Diagnostic, Severity, nearest};
 pub use filter::Filter;
 pub use lineage::Lineage;
 pub use lower::Lowered;

@@ -1,0 +1,157 @@
+//! What is wrong with a rule file, where, and what was perhaps meant.
+
+use std::fmt;
+use std::sync::Arc;
+
+use scopes::is_printable;
+
+/// Where something stands in a file of rules.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Place {
+    pub file: Arc<str>,
+    /// From 1; 0 stands for the whole file.
+    pub line: u32,
+    /// From 1, in characters.
+    pub column: u32,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", one_line(&self.file))?;
+        if self.line > 0 {
+            write!(out, ":{}:{}", self.line, self.column)?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Severity {
+    /// The rule is not asked.
+    Error,
+    /// It is asked, and does perhaps not say what was meant.
+    Warning,
+}
+
+/// One message about one place in a file of rules:
+///
+/// ```text
+/// error: unknown modifier "contians" in shell.yml:12:22; did you mean "contains"?
+///   12 |         CommandLine|contians: foo
+///      |                     ^^^^^^^^
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Diagnostic {
+    pub severity: Severity,
+    pub place: Place,
+    /// Characters that are meant, from the column on.
+    pub width: u32,
+    /// The line of the file.
+    pub text: Box<str>,
+    pub message: Box<str>,
+    pub suggestion: Option<Box<str>>,
+    pub allowed: Option<Box<str>>,
+}
+
+impl Diagnostic {
+    pub fn suggesting(mut self, name: Option<&str>) -> Diagnostic {
+        self.suggestion = name.map(Box::from);
+        self
+    }
+
+    pub fn allowing(mut self, allowed: impl Into<String>) -> Diagnostic {
+        self.allowed = Some(allowed.into().into_boxed_str());
+        self
+    }
+
+    pub fn as_warning(self) -> Diagnostic {
+        Diagnostic { severity: Severity::Warning, ..self }
+    }
+
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        write!(out, "{severity}: {} in {}", one_line(&self.message), self.place)?;
+        if let Some(name) = &self.suggestion {
+            write!(out, "; did you mean {name:?}?")?;
+        }
+        if self.place.line > 0 && !self.text.is_empty() {
+            let number = self.place.line.to_string();
+            let indent = (self.place.column as usize).saturating_sub(1);
+            // A caret under what is not there would be nowhere.
+            let left = self.text.chars().count().saturating_sub(indent).max(1);
+            let carets = "^".repeat((self.width as usize).clamp(1, left));
+            write!(out, "\n  {number} | {}", one_line(&self.text))?;
+            write!(out, "\n  {:width$} | {:indent$}{carets}", "", "", width = number.len())?;
+        }
+        if let Some(allowed) = &self.allowed {
+            write!(out, "\n  allowed: {}", one_line(allowed))?;
+        }
+        Ok(())
+    }
+}
+
+/// Files of rules are foreign: control characters would tear the caret line, and terminals obey them.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if is_printable(c) { c } else { '\u{fffd}' }).collect()
+}
+
+/// A file of rules as it was given.
+#[derive(Clone, Copy, Debug)]
+pub struct File<'a> {
+    pub name: &'a Arc<str>,
+    pub text: &'a str,
+}
+
+impl File<'_> {
+    pub fn place(&self, line: u32, column: u32) -> Place {
+        Place { file: Arc::clone(self.name), line, column }
+    }
+
+    /// An error about `width` characters from a place on.
+    pub fn error(&self, line: u32, column: u32, width: u32, message: impl Into<String>) -> Diagnostic {
+        let text = (line as usize).checked_sub(1).and_then(|at| self.text.lines().nth(at)).unwrap_or("");
+        // Tabs have no width of their own; a very long line would hide the caret.
+        let text: String = text.replace('\t', " ").chars().take(240).collect();
+        Diagnostic {
+            severity: Severity::Error,
+            place: self.place(line, column),
+            width,
+            text: text.into_boxed_str(),
+            message: message.into().into_boxed_str(),
+            suggestion: None,
+            allowed: None,
+        }
+    }
+
+    /// An error about the whole file.
+    pub fn whole(&self, message: impl Into<String>) -> Diagnostic {
+        self.error(0, 0, 0, message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_caret_stands_under_what_is_wrong() {
+        let name: Arc<str> = "shell.yml".into();
+        let file = File { name: &name, text: "a: b\n  CommandLine|contians: foo\n" };
+        let told = file.error(2, 15, 8, "unknown modifier \"contians\"").suggesting(Some("contains"));
+        assert_eq!(
+            told.to_string(),
+            "error: unknown modifier \"contians\" in shell.yml:2:15; did you mean \"contains\"?\n\
+             \x20 2 |   CommandLine|contians: foo\n\
+             \x20   |               ^^^^^^^^"
+        );
+    }
+}

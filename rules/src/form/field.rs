@@ -1,0 +1,224 @@
+//! What of an event a test looks at, by its meaning.
+
+use std::fmt;
+
+/// A value of an event, or of what is known at its time. A field that an event does not have is missing.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum Field {
+    /// Name of the event.
+    Event,
+    /// Name of the system call that it is or happens in.
+    Call,
+    /// An argument by its name in the catalogue.
+    Arg(Box<str>),
+    /// The n-th argument of the system call as the register holds it, in hexadecimal without a prefix.
+    Register(u8),
+    /// Return value as a number.
+    Ret,
+    /// `SUCCESS`, or the name of the error.
+    Outcome,
+    /// Wall clock, ns since the epoch.
+    Time,
+    Process(Who, ProcessFact),
+    File(FileFact),
+    Socket(SocketEnd, SocketFact),
+    Container(ContainerFact),
+    /// Name of the host.
+    Host,
+    /// All texts of the event: for words without a field.
+    AnyText,
+    /// What every event of an arm has alike.
+    Constant(Box<str>),
+}
+
+/// Whose fact.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum Who {
+    /// The process that did it; of an exec, as it is after it.
+    Actor,
+    /// Parent is 1, its parent 2.
+    Ancestor(u8),
+    /// Parents and theirs, up to the first.
+    AnyAncestor,
+}
+
+impl Who {
+    pub const PARENT: Who = Who::Ancestor(1);
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum ProcessFact {
+    /// Path of the executable.
+    Exe,
+    /// Its last part.
+    Name,
+    /// The kernel's name of the task, at most 15 bytes.
+    Comm,
+    /// Arguments joined by one blank, as the last exec got them.
+    CommandLine,
+    /// Each of them.
+    Args,
+    /// The n-th.
+    ArgAt(u16),
+    ArgCount,
+    /// `NAME=value`, each.
+    Env,
+    WorkingDirectory,
+    Uid,
+    Gid,
+    UserName,
+    Pid,
+    /// Its pid in its own namespace.
+    NsPid,
+    /// Told apart from all that had or will have its pid.
+    Entity,
+    /// ns from its start to the event.
+    Age,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum FileFact {
+    /// Absolute where the kernel resolved it.
+    Path,
+    /// Its last part.
+    Name,
+    /// What stands before that, without the slash.
+    Directory,
+    /// What follows the last dot of the name.
+    Extension,
+    /// Of what was renamed: as it was called before.
+    OldPath,
+    OldName,
+    /// As the program passed it.
+    Passed,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum SocketEnd {
+    Local,
+    Remote,
+    Source,
+    Destination,
+    /// Matches when one of the two does.
+    Either,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum SocketFact {
+    Address,
+    Port,
+    /// `tcp`, `udp`.
+    Protocol,
+    /// `true` for a connection that this side opened, else `false`.
+    Initiated,
+    /// Name that a recorded DNS answer gave for the address.
+    HostName,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum ContainerFact {
+    /// The full id; missing outside of containers.
+    Id,
+    Name,
+    Image,
+    PodName,
+    PodNamespace,
+}
+
+impl Field {
+    pub fn arg(name: &str) -> Field {
+        Field::Arg(name.into())
+    }
+
+    pub const fn actor(fact: ProcessFact) -> Field {
+        Field::Process(Who::Actor, fact)
+    }
+
+    pub const fn parent(fact: ProcessFact) -> Field {
+        Field::Process(Who::PARENT, fact)
+    }
+}
+
+/// As findings name it.
+impl fmt::Display for Field {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Field::Event => out.write_str("event"),
+            Field::Call => out.write_str("syscall"),
+            Field::Arg(name) | Field::Constant(name) => out.write_str(name),
+            Field::Register(n) => write!(out, "a{n}"),
+            Field::Ret => out.write_str("retval"),
+            Field::Outcome => out.write_str("outcome"),
+            Field::Time => out.write_str("time"),
+            Field::Process(who, fact) => {
+                match who {
+                    Who::Actor => {}
+                    Who::Ancestor(1) => out.write_str("parent.")?,
+                    Who::Ancestor(n) => write!(out, "ancestor[{n}].")?,
+                    Who::AnyAncestor => out.write_str("ancestor.")?,
+                }
+                match fact {
+                    ProcessFact::ArgAt(n) => write!(out, "argv[{n}]"),
+                    fact => out.write_str(fact.name()),
+                }
+            }
+            Field::File(fact) => out.write_str(match fact {
+                FileFact::Path => "path",
+                FileFact::Name => "file name",
+                FileFact::Directory => "directory",
+                FileFact::Extension => "extension",
+                FileFact::OldPath => "old path",
+                FileFact::OldName => "old file name",
+                FileFact::Passed => "path as passed",
+            }),
+            Field::Socket(end, fact) => {
+                let end = match end {
+                    SocketEnd::Local => "local ",
+                    SocketEnd::Remote => "remote ",
+                    SocketEnd::Source => "source ",
+                    SocketEnd::Destination => "destination ",
+                    SocketEnd::Either => "",
+                };
+                let fact = match fact {
+                    SocketFact::Address => "address",
+                    SocketFact::Port => "port",
+                    SocketFact::Protocol => return out.write_str("protocol"),
+                    SocketFact::Initiated => return out.write_str("initiated"),
+                    SocketFact::HostName => "host name",
+                };
+                write!(out, "{end}{fact}")
+            }
+            Field::Container(fact) => out.write_str(match fact {
+                ContainerFact::Id => "container",
+                ContainerFact::Name => "container name",
+                ContainerFact::Image => "image",
+                ContainerFact::PodName => "pod",
+                ContainerFact::PodNamespace => "pod namespace",
+            }),
+            Field::Host => out.write_str("host"),
+            Field::AnyText => out.write_str("text"),
+        }
+    }
+}
+
+impl ProcessFact {
+    fn name(self) -> &'static str {
+        match self {
+            ProcessFact::Exe => "exe",
+            ProcessFact::Name => "name",
+            ProcessFact::Comm => "comm",
+            ProcessFact::CommandLine => "command line",
+            ProcessFact::Args | ProcessFact::ArgAt(_) => "argv",
+            ProcessFact::ArgCount => "argc",
+            ProcessFact::Env => "env",
+            ProcessFact::WorkingDirectory => "cwd",
+            ProcessFact::Uid => "uid",
+            ProcessFact::Gid => "gid",
+            ProcessFact::UserName => "user",
+            ProcessFact::Pid => "pid",
+            ProcessFact::NsPid => "pid in its namespace",
+            ProcessFact::Entity => "process",
+            ProcessFact::Age => "age",
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Rules of any language, read into one form and asked of what happened.
+//!
+//! ```text
+//! files -> readers (sigma, ...) -> Rule: metadata and a Body of atoms -> compile -> judge -> findings
+//!          a folder each           form, class, access                   atoms by column; machines with state
+//! ```
+//! A reader turns text into rules and diagnostics and knows nothing of captures; see [`reader::Reader`]. To add a language:
+//! a folder here, a `Reader` in it, and its place in [`reader::language_of`].
+
+pub mod class;
+pub mod diagnostic;
+pub mod form;
+pub mod reader;
+mod rule;
+pub mod sigma;
+mod yaml;
+
+pub use diagnostic::{Diagnostic, Place, Severity};
+pub use reader::{Corpus, Readers};
+pub use rule::{Language, Level, Rule};

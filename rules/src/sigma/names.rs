@@ -1,0 +1,292 @@
+//! Names of fields, by kind of record: their field, and ours.
+
+use super::source::Kind;
+use crate::form::ProcessFact::{
+    ArgAt, Comm, CommandLine, Entity, Exe, Gid, Pid, Uid, UserName, WorkingDirectory,
+};
+use crate::form::{ContainerFact, Field, FileFact, SocketEnd, SocketFact};
+
+/// What a name means for a kind of record.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Meaning {
+    Field(Field),
+    /// Records of this kind do not have it, others of the source do; or Linux does not have it.
+    Absent,
+    Unknown,
+}
+
+/// Fields of Windows that rules of both systems ask for; nothing on Linux has them.
+const NOT_OF_LINUX: &[&str] = &[
+    "Company",
+    "Description",
+    "FileVersion",
+    "Hashes",
+    "Imphash",
+    "IntegrityLevel",
+    "OriginalFileName",
+    "Product",
+    "Signed",
+    "SignatureStatus",
+    "TerminalSessionId",
+    "LogonGuid",
+    "md5",
+    "sha1",
+    "sha256",
+];
+
+/// Names that records of audit have, of any type.
+const OF_AUDIT: &[&str] = &[
+    "type",
+    "exe",
+    "comm",
+    "SYSCALL",
+    "syscall",
+    "success",
+    "exit",
+    "key",
+    "uid",
+    "auid",
+    "euid",
+    "gid",
+    "egid",
+    "suid",
+    "pid",
+    "ppid",
+    "tty",
+    "ses",
+    "name",
+    "nametype",
+    "cwd",
+    "proctitle",
+    "argc",
+    "unit",
+    "msg",
+    "acct",
+    "op",
+    "res",
+    "terminal",
+    "addr",
+    "hostname",
+    "inode",
+    "mode",
+    "ouid",
+    "ogid",
+];
+
+pub fn meaning(kind: &Kind, name: &str) -> Meaning {
+    let field = match kind {
+        Kind::Process | Kind::ProcessEnd | Kind::Words => process(name),
+        Kind::File(class) => file(name, *class == crate::class::Class::Rename),
+        Kind::Network => network(name),
+        Kind::Dns => dns(name),
+        Kind::Http => http(name),
+        Kind::Image => image(name),
+        Kind::ProcessAccess => access(name),
+        Kind::Module => module(name),
+        Kind::Execve | Kind::Path | Kind::Syscall | Kind::Message(_) => return audit(kind, name),
+        Kind::Log(_) => log(name),
+    };
+    match field {
+        Some(field) => Meaning::Field(field),
+        None if NOT_OF_LINUX.contains(&name) => Meaning::Absent,
+        None => Meaning::Unknown,
+    }
+}
+
+/// Names of a kind, for who misspelled one.
+pub fn known(kind: &Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Process | Kind::ProcessEnd | Kind::Words => PROCESS,
+        Kind::File(_) => &["TargetFilename", "SourceFilename", "Image", "User", "ProcessId", "ProcessGuid"],
+        Kind::Network => &[
+            "Image",
+            "Initiated",
+            "DestinationIp",
+            "DestinationPort",
+            "DestinationHostname",
+            "SourceIp",
+            "SourcePort",
+            "Protocol",
+            "User",
+            "ProcessId",
+            "ProcessGuid",
+        ],
+        Kind::Dns => &["query", "record_type", "answer", "QueryName", "Image"],
+        Kind::Http => &[
+            "c-uri",
+            "c-uri-query",
+            "c-uri-stem",
+            "c-useragent",
+            "cs-cookie",
+            "cs-host",
+            "cs-method",
+            "cs-referer",
+            "cs-uri-query",
+            "cs-uri-stem",
+            "cs-user-agent",
+            "sc-status",
+        ],
+        Kind::Image => &["Image", "ImageLoaded", "ProcessId", "User"],
+        Kind::ProcessAccess => &["SourceImage", "SourceProcessId", "TargetProcessId", "GrantedAccess"],
+        Kind::Module => &["ImageLoaded", "Image"],
+        Kind::Execve | Kind::Path | Kind::Syscall | Kind::Message(_) => OF_AUDIT,
+        Kind::Log(_) => &["USER", "message"],
+    }
+}
+
+const PROCESS: &[&str] = &[
+    "Image",
+    "CommandLine",
+    "CurrentDirectory",
+    "User",
+    "LogonId",
+    "ParentImage",
+    "ParentCommandLine",
+    "ParentUser",
+    "ProcessId",
+    "ProcessGuid",
+    "ParentProcessId",
+    "ParentProcessGuid",
+];
+
+fn process(name: &str) -> Option<Field> {
+    Some(match name {
+        "Image" => Field::actor(Exe),
+        "CommandLine" => Field::actor(CommandLine),
+        "CurrentDirectory" => Field::actor(WorkingDirectory),
+        "User" => Field::actor(UserName),
+        // Sysmon for Linux writes the user's id there.
+        "LogonId" => Field::actor(Uid),
+        "ProcessId" => Field::actor(Pid),
+        "ProcessGuid" => Field::actor(Entity),
+        "ParentImage" => Field::parent(Exe),
+        "ParentCommandLine" => Field::parent(CommandLine),
+        "ParentUser" => Field::parent(UserName),
+        "ParentProcessId" => Field::parent(Pid),
+        "ParentProcessGuid" => Field::parent(Entity),
+        "ContainerId" => Field::Container(ContainerFact::Id),
+        "Computer" | "host" => Field::Host,
+        _ => return None,
+    })
+}
+
+fn file(name: &str, is_rename: bool) -> Option<Field> {
+    Some(match name {
+        "TargetFilename" => Field::File(FileFact::Path),
+        "SourceFilename" if is_rename => Field::File(FileFact::OldPath),
+        other => process(other)?,
+    })
+}
+
+fn network(name: &str) -> Option<Field> {
+    let socket = |end, fact| Some(Field::Socket(end, fact));
+    match name {
+        "Initiated" => socket(SocketEnd::Remote, SocketFact::Initiated),
+        "Protocol" => socket(SocketEnd::Remote, SocketFact::Protocol),
+        "DestinationIp" => socket(SocketEnd::Destination, SocketFact::Address),
+        "DestinationPort" => socket(SocketEnd::Destination, SocketFact::Port),
+        "DestinationHostname" => socket(SocketEnd::Destination, SocketFact::HostName),
+        "SourceIp" => socket(SocketEnd::Source, SocketFact::Address),
+        "SourcePort" => socket(SocketEnd::Source, SocketFact::Port),
+        "SourceHostname" => socket(SocketEnd::Source, SocketFact::HostName),
+        other => process(other),
+    }
+}
+
+fn dns(name: &str) -> Option<Field> {
+    Some(match name {
+        "query" | "QueryName" => Field::arg("dns_questions.query"),
+        "record_type" => Field::arg("dns_questions.query_type"),
+        "answer" | "QueryResults" => Field::arg("dns_response.answer"),
+        "Image" => Field::actor(Exe),
+        _ => return None,
+    })
+}
+
+fn http(name: &str) -> Option<Field> {
+    Some(match name {
+        "c-uri" => Field::arg("http_request.uri"),
+        "c-uri-query" | "cs-uri-query" | "cs-query" => Field::arg("http_request.query"),
+        "c-uri-stem" | "cs-uri-stem" => Field::arg("http_request.stem"),
+        "cs-method" => Field::arg("http_request.method"),
+        "cs-host" | "r-dns" => Field::arg("http_request.host"),
+        "c-useragent" | "cs-user-agent" => Field::arg("http_request.headers.User-Agent"),
+        "cs-referer" | "cs-referrer" => Field::arg("http_request.headers.Referer"),
+        "cs-cookie" | "cs-cookies" => Field::arg("http_request.headers.Cookie"),
+        "sc-status" => Field::arg("http_response.status"),
+        _ => return None,
+    })
+}
+
+fn image(name: &str) -> Option<Field> {
+    match name {
+        "ImageLoaded" => Some(Field::File(FileFact::Path)),
+        other => process(other),
+    }
+}
+
+fn access(name: &str) -> Option<Field> {
+    Some(match name {
+        "SourceImage" => Field::actor(Exe),
+        "SourceProcessId" => Field::actor(Pid),
+        "TargetProcessId" => Field::arg("pid"),
+        "GrantedAccess" => Field::arg("request"),
+        other => process(other)?,
+    })
+}
+
+fn module(name: &str) -> Option<Field> {
+    match name {
+        "ImageLoaded" => Some(Field::File(FileFact::Path)),
+        other => process(other),
+    }
+}
+
+fn log(name: &str) -> Option<Field> {
+    match name {
+        // sudo writes them into its message: `USER=root`.
+        "USER" => Some(Field::arg("log.USER")),
+        "message" => Some(Field::arg("text")),
+        _ => None,
+    }
+}
+
+fn audit(kind: &Kind, name: &str) -> Meaning {
+    let constant = |text: &str| Meaning::Field(Field::Constant(text.into()));
+    let field = match (name, kind) {
+        ("type", Kind::Execve) => return constant("EXECVE"),
+        ("type", Kind::Path) => return constant("PATH"),
+        ("type", Kind::Syscall) => return constant("SYSCALL"),
+        ("type", Kind::Message(kind)) => return constant(kind),
+        (_, Kind::Message(_)) if name == "msg" || name == "unit" => Field::arg("text"),
+        ("exe", Kind::Syscall) => Field::actor(Exe),
+        ("comm", Kind::Syscall) => Field::actor(Comm),
+        ("uid", Kind::Syscall) => Field::actor(Uid),
+        ("gid", Kind::Syscall) => Field::actor(Gid),
+        ("pid", Kind::Syscall) => Field::actor(Pid),
+        ("ppid", Kind::Syscall) => Field::parent(Pid),
+        ("SYSCALL" | "syscall", Kind::Syscall) => Field::Call,
+        ("exit", Kind::Syscall) => Field::Ret,
+        ("success", Kind::Syscall) => Field::arg("audit.success"),
+        ("name", Kind::Path) => Field::File(FileFact::Path),
+        ("nametype", Kind::Path) => Field::arg("audit.nametype"),
+        ("argc", Kind::Execve) => Field::actor(crate::form::ProcessFact::ArgCount),
+        ("cwd", Kind::Execve | Kind::Path | Kind::Syscall) => Field::actor(WorkingDirectory),
+        ("proctitle", Kind::Execve | Kind::Syscall) => Field::actor(CommandLine),
+        _ => match (argument(name), kind) {
+            (Some(n), Kind::Execve) => Field::actor(ArgAt(n)),
+            (Some(n), Kind::Syscall) if n < 4 => Field::Register(n as u8),
+            (Some(_), _) => return Meaning::Absent,
+            // The key of an audit rule, and ids of sessions: known when somebody tells what audit was told.
+            (None, _) if OF_AUDIT.contains(&name) => return Meaning::Absent,
+            (None, _) => return Meaning::Unknown,
+        },
+    };
+    Meaning::Field(field)
+}
+
+/// `a0`, `a1`, ...
+fn argument(name: &str) -> Option<u16> {
+    let digits = name.strip_prefix('a')?;
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+}
