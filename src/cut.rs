@@ -262,7 +262,7 @@ impl Run<'_> {
         match reference {
             Some(reference) if is_damage && !self.damage.strict => {
                 if !self.gaps.iter().any(|gap| gap.block == number) {
-                    self.gaps.push(self.source.gap(Some(*reference), &error));
+                    self.gaps.push(self.source.gap(*reference, &error));
                 }
                 Ok(())
             }
@@ -273,7 +273,7 @@ impl Run<'_> {
 
 fn question<'a>(source: &'a Source, plan: &'a Plan, damage: Damage) -> Question<'a> {
     let matchers = source.files().iter().map(|file| replay::asked::matcher(plan, &file.capture)).collect();
-    Question { source, matchers, threads: 1, limit: None, range: None, strict: damage.strict }
+    Question { strict: damage.strict, ..Question::new(source, matchers) }
 }
 
 /// Hosts and pids of the processes of which something matches.

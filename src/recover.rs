@@ -26,6 +26,9 @@ pub fn run(options: &Options) -> Result<Outcome> {
         Completeness::Finished => {
             stderr::say(format_args!("{name}: was finished"));
         }
+        Completeness::Growing => {
+            stderr::say(format_args!("{name}: is still being written"));
+        }
         Completeness::Salvaged { lost_bytes, what } => {
             stderr::say(format_args!("{name}: {what}; {lost_bytes} bytes are lost"));
         }

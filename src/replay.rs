@@ -81,12 +81,11 @@ pub fn run(options: Options) -> Result<Outcome> {
     let matchers = asked.matchers(&source);
     let threads = options.threads.count();
     let question = Question {
-        source: &source,
-        matchers,
         threads,
         limit: options.limit,
         range: options.range.resolve(&source, &zone(&options))?,
         strict: options.damage.strict,
+        ..Question::new(&source, matchers)
     };
     let start = Instant::now();
     let stats = if options.count {

@@ -157,6 +157,11 @@ impl Block {
         self.directory.rows
     }
 
+    /// Times of the first and the last row, boot clock ns.
+    pub fn extent(&self) -> (u64, u64) {
+        (self.directory.first_ns, self.directory.last_ns)
+    }
+
     pub fn clock(&self) -> Clock {
         self.directory.clock
     }

@@ -85,6 +85,8 @@ pub struct OpenOptions {
 pub enum Completeness {
     /// The file was finished: its index and footer are there.
     Finished,
+    /// It is still being written: see [`Capture::growing`].
+    Growing,
     /// The file ends early, or its index is damaged: what could be read was found by going through it.
     Salvaged {
         /// Bytes that hold no whole frame.
@@ -117,6 +119,13 @@ impl Capture {
 
     pub fn from_bytes_with(bytes: Vec<u8>, options: &OpenOptions) -> Result<Capture> {
         Capture::from_source(Source::Bytes(bytes), options)
+    }
+
+    /// The head of a capture of which the rest is still to come: its header, and what stands in front of its first block.
+    pub fn growing(head: Vec<u8>, options: &OpenOptions) -> Result<Capture> {
+        let mut capture = Capture::from_bytes_with(head, options)?;
+        capture.completeness = Completeness::Growing;
+        Ok(capture)
     }
 
     fn from_source(source: Source, options: &OpenOptions) -> Result<Capture> {

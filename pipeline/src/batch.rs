@@ -25,7 +25,7 @@ pub struct Batch<'q> {
     pub(crate) block: Arc<Block>,
     pub(crate) reference: BlockRef,
     pub(crate) file: &'q File,
-    pub(crate) host: &'q Host,
+    pub(crate) host: Arc<Host>,
     pub(crate) matcher: &'q Matcher<'q>,
     pub(crate) taken: Taken,
     pub(crate) selection: Selection,
@@ -54,7 +54,7 @@ impl Batch<'_> {
     }
 
     pub fn host(&self) -> &Host {
-        self.host
+        &self.host
     }
 
     /// Rows that were selected.
@@ -78,14 +78,14 @@ impl Batch<'_> {
     }
 
     fn facts(&self) -> Facts<'_> {
-        Facts { file: self.file, host: self.host, lineage: &self.taken.lineage, is_end: self.taken.is_end }
+        Facts { file: self.file, host: &self.host, lineage: &self.taken.lineage, is_end: self.taken.is_end }
     }
 
     /// The time of a selected row on the ordering clock. Times must have been decoded.
     pub(crate) fn key(&self, at: usize) -> Option<u64> {
         let row = self.selection.rows.get(at)?.row as usize;
         let time = self.block.times().ok()?.get(row)?;
-        Some(self.file.key(self.block.host(), *time))
+        Some(self.host.key(*time))
     }
 
     /// Decodes what the projection reads of the selected rows, so that damage shows before the first of them does, and
@@ -201,7 +201,7 @@ impl<'b> Rows<'b> {
                 time_ns,
                 wall_ns: self.clock.wall(time_ns) as i64,
                 event: it.event,
-                host: self.batch.host,
+                host: &self.batch.host,
                 context: &context,
                 context_index: code.into(),
                 container: self.batch.host.containers().get(context.cgroup_id),

@@ -15,6 +15,8 @@ use format::{BlockInfo, Capture, Clock, Scratch};
 
 /// Offsets that differ by less are taken for one.
 pub(crate) const TOLERANCE_NS: u64 = 1_000_000;
+/// Points of a recording that goes on.
+const MOST_POINTS: usize = 64;
 /// Of a capture with no more blocks every block is asked for its clock.
 const FEW_BLOCKS: usize = 256;
 
@@ -106,6 +108,20 @@ impl WallClock {
             }
         }
         (!points.is_empty()).then(|| WallClock::new(points))
+    }
+
+    /// The same clock with one point more, behind the others; of many only the last ones are kept.
+    pub(crate) fn with(&self, boot_ns: u64, clock: Clock) -> WallClock {
+        let mut points = self.points.clone();
+        if points.last().is_none_or(|(from, _)| *from < boot_ns) {
+            points.push((boot_ns, offset(clock)));
+        }
+        let many = points.len().saturating_sub(MOST_POINTS);
+        let floor = self.floors.get(many).copied().unwrap_or_default();
+        points.drain(..many);
+        let mut clock = WallClock::new(points);
+        clock.floors.iter_mut().for_each(|known| *known = floor.max(*known));
+        clock
     }
 
     /// What is added to a time of the boot clock, wrapping.

@@ -1,5 +1,6 @@
 //! Which container a cgroup belongs to.
 
+use format::Cgroup;
 use hashbrown::HashMap;
 use scopes::ContainerFacts;
 
@@ -50,12 +51,30 @@ impl Container {
 }
 
 /// Containers by cgroup id.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Containers {
     by_cgroup: HashMap<u64, Container>,
 }
 
 impl Containers {
+    /// Takes what a record says of a cgroup, if it is a container's. What was known of it before is overridden.
+    pub(crate) fn learn(&mut self, cgroup: &Cgroup) {
+        let Some(known) = &cgroup.container else { return };
+        let container = Container {
+            id: known.id.clone(),
+            runtime: known.runtime.clone(),
+            name: known.name.clone(),
+            image: known.image.clone(),
+            pod_name: known.pod_name.clone(),
+            pod_namespace: known.pod_namespace.clone(),
+            pod_uid: known.pod_uid.clone(),
+            pod_sandbox: known.pod_sandbox,
+            created_ns: cgroup.created_ns,
+            started_ns: known.started_ns,
+        };
+        self.insert(cgroup.id, container);
+    }
+
     pub fn insert(&mut self, cgroup_id: u64, container: Container) {
         self.by_cgroup.insert(cgroup_id, container);
     }

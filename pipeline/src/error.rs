@@ -20,6 +20,11 @@ pub enum Error {
     /// A sink that does not take what it is given (a full disk, a closed pipe).
     #[error("writing the output")]
     Output(#[from] io::Error),
+    /// The blocks of a growing source come once.
+    #[error("what arrives can be asked once only, and was asked already: write it to a file first")]
+    Spent,
+    #[error("stopped")]
+    Cancelled,
     /// The system starts no more threads.
     #[error("cannot start a thread: --threads 1 needs none")]
     Thread { source: io::Error },

@@ -5,15 +5,32 @@
 //! blocks    statistics   forks,   lineage, TCP streams   batches  by keys  pieces  text, counts, ...
 //!                        packets
 //! ```
-//! [`question`] puts these together, [`worker`] does the parallel steps, [`schedule`] says which thread does what.
+//! [`question`] puts these together, [`worker`] does the parallel steps, [`schedule`] says which thread does what. A [`Source`] is
+//! some captures, whose blocks are known from the beginning; or one that grows, whose blocks come from a [`Feed`]: then
+//! [`arriving`] makes the jobs that [`question`] makes of captures.
+//!
+//! Where a change goes:
+//!
+//! | you want | see |
+//! |---|---|
+//! | blocks from elsewhere: a socket, a kernel | [`feed`]: a [`feed::channel`] to fill, or a [`Feed`] of your own |
+//! | another output | [`sink::Sink`]; text: [`sink::Output`] |
+//! | to look at batches of rows yourself | [`Question::batches`] |
+//! | state that goes from event to event: rules, flows, descriptors | [`stage::Client`], and [`state`] |
+//! | events made of others | [`derive`] |
+//! | to skip more blocks | [`pruning`], and `scopes::pruning` for what plans ask |
+//! | to stop what runs | [`Cancellation`] |
 
+mod arriving;
 mod batch;
+mod cancellation;
 mod clock;
 mod column_first;
 pub mod containers;
 pub mod derive;
 pub mod error;
 pub mod event;
+pub mod feed;
 mod gap;
 mod lineage;
 pub mod matching;
@@ -34,10 +51,12 @@ mod text;
 mod worker;
 
 pub use batch::Batch;
+pub use cancellation::Cancellation;
 pub use clock::WallClock;
 pub use containers::{Container, Containers};
 pub use error::{Error, Result};
 pub use event::{Args, EventView};
+pub use feed::{Fed, Feed};
 pub use gap::Gap;
 pub use matching::Matcher;
 pub use question::{Question, Stats};

@@ -16,11 +16,12 @@ use crate::source::{File, Host};
 pub(crate) struct Pruning<'a> {
     matcher: &'a Matcher<'a>,
     file: &'a File,
+    host: &'a Host,
 }
 
 impl<'a> Pruning<'a> {
-    pub fn new(matcher: &'a Matcher<'a>, file: &'a File) -> Pruning<'a> {
-        Pruning { matcher, file }
+    pub fn new(matcher: &'a Matcher<'a>, file: &'a File, host: &'a Host) -> Pruning<'a> {
+        Pruning { matcher, file, host }
     }
 
     /// Whether any row may match; `false` is certain.
@@ -43,11 +44,10 @@ impl<'a> Pruning<'a> {
         })
     }
 
-    /// `None` where rows are of several hosts, or of one that the file does not declare.
-    fn rows(&self, statistics: &'a Statistics) -> Option<Rows<'a>> {
-        let [number] = statistics.hosts.as_slice() else { return None };
-        let host = self.file.host(*number)?;
-        Some(Rows { statistics, file: self.file, number: *number, host })
+    /// `None` where rows are of other hosts too, or of others.
+    fn rows<'s>(&'s self, statistics: &'s Statistics) -> Option<Rows<'s>> {
+        let is_of_host = statistics.hosts == [self.host.number];
+        is_of_host.then_some(Rows { statistics, file: self.file, host: self.host })
     }
 }
 
@@ -55,7 +55,6 @@ impl<'a> Pruning<'a> {
 struct Rows<'a> {
     statistics: &'a Statistics,
     file: &'a File,
-    number: u16,
     host: &'a Host,
 }
 
@@ -119,7 +118,7 @@ impl scopes::pruning::Statistics for Rows<'_> {
     }
 
     fn wall_ns(&self) -> (u64, u64) {
-        let clock = self.file.clock(self.number);
+        let clock = self.host.clock();
         let (first, last) = (clock.wall(self.statistics.first_ns), clock.wall(self.statistics.last_ns));
         // Each block has its own clock, which is that of the file nearly.
         ((first as u64).saturating_sub(TOLERANCE_NS), (last as u64).saturating_add(TOLERANCE_NS))

@@ -9,20 +9,22 @@ use std::sync::atomic::AtomicUsize;
 
 use scopes::pruning::Ancestry;
 
+use crate::arriving::Arriving;
 use crate::batch::Batch;
+use crate::cancellation::Cancellation;
 use crate::clock::TOLERANCE_NS;
 use crate::gap::Gap;
 use crate::matching::Matcher;
 use crate::order::{Order, PIECE_ROWS};
 use crate::pruning::Pruning;
-use crate::schedule::{self, Work};
+use crate::schedule::{self, Jobs, Next, Work};
 use crate::sink::{Nothing, Projection, Sink};
-use crate::source::{BlockRef, File, Source};
+use crate::source::{BlockRef, File, Host, Source};
 use crate::stage::Stage;
-use crate::state::{Ready, Scans, State};
+use crate::state::{Scans, State};
 use crate::steps::Steps;
 use crate::text::Texts;
-use crate::worker::{Asking, Job};
+use crate::worker::{Asking, Bound, Job};
 use crate::{Error, EventView, Output, Result};
 
 /// Fewer files than this for each thread, and one thread chooses among them.
@@ -41,6 +43,8 @@ pub struct Question<'a> {
     pub range: Option<Range<i64>>,
     /// The first damaged block ends the answer; otherwise it is a gap in it.
     pub strict: bool,
+    /// Whoever asks may stop it.
+    pub cancellation: Cancellation,
 }
 
 /// What answering took.
@@ -59,6 +63,10 @@ pub struct Stats {
     pub decompressed: u64,
     /// Blocks that could not be read.
     pub gaps: Vec<Gap>,
+    /// Events that a recording lost while it was asked: of captures that are whole, everybody knows before.
+    pub lost: u64,
+    /// What is missing of a recording that went on while it was asked, in words.
+    pub missing: Vec<String>,
 }
 
 impl Stats {
@@ -71,6 +79,8 @@ impl Stats {
         self.bytes_skipped += more.bytes_skipped;
         self.decompressed += more.decompressed;
         more.gaps.into_iter().for_each(|gap| self.gap(gap));
+        self.lost = self.lost.saturating_add(more.lost);
+        self.missing.extend(more.missing);
     }
 
     /// A block is told once, whatever it was read for.
@@ -84,6 +94,19 @@ impl Stats {
 }
 
 impl<'a> Question<'a> {
+    /// All that matches, on one thread. `matchers` are by file of the source.
+    pub fn new(source: &'a Source, matchers: Vec<Matcher<'a>>) -> Question<'a> {
+        Question {
+            source,
+            matchers,
+            threads: 1,
+            limit: None,
+            range: None,
+            strict: false,
+            cancellation: Cancellation::default(),
+        }
+    }
+
     /// The number of events that match.
     pub fn count(&self) -> Result<Stats> {
         let mut stats = self.run(&Count, true, &mut |()| Ok(ControlFlow::Continue(())))?;
@@ -127,18 +150,22 @@ impl<'a> Question<'a> {
         counts: bool,
         deliver: &mut dyn FnMut(S::Made) -> Result<ControlFlow<()>>,
     ) -> Result<Stats> {
-        let (plan, mut stats) = Prepared::new(self);
+        let (mut plan, mut stats) = Prepared::new(self)?;
         let (work, steps) = plan.parts(self, sink, counts);
-        let jobs = &plan.jobs;
-        // Not more threads than there are blocks to read or pieces to make.
-        let rows = jobs.iter().map(|job| job.reference.rows as usize);
-        let pieces = rows.sum::<usize>().div_ceil(PIECE_ROWS);
-        let threads = self.threads.min(pieces.max(jobs.len()));
+        let threads = match &plan.jobs {
+            // Not more threads than there are blocks to read or pieces to make.
+            Planned::Known(jobs) => {
+                let rows = jobs.iter().map(|job| job.reference.rows as usize);
+                let pieces = rows.sum::<usize>().div_ceil(PIECE_ROWS);
+                self.threads.min(pieces.max(jobs.len()))
+            }
+            Planned::Arriving(_) => self.threads,
+        };
         let mut left = if counts { u64::MAX } else { self.limit.unwrap_or(u64::MAX) };
         if left == 0 {
             return Ok(stats);
         }
-        schedule::run(threads, jobs.len(), &work, steps, |answer| {
+        schedule::run(threads, plan.jobs.take(), &work, steps, |answer| {
             stats.add(answer.stats);
             let mut made = answer.made;
             let events = answer.events.min(left);
@@ -150,11 +177,12 @@ impl<'a> Question<'a> {
             let flow = deliver(made)?;
             Ok(if left == 0 { ControlFlow::Break(()) } else { flow })
         })?;
+        plan.finish(self, &mut stats)?;
         Ok(stats)
     }
 
     /// What is to be read, in order: blocks that statistics do not rule out, and those that the state is told of.
-    fn choose(&self, scans: Option<&Scans>) -> (Vec<Job>, Stats) {
+    fn choose(&self, scans: Option<&Scans>) -> (VecDeque<Job>, Stats) {
         let files = self.source.files();
         let threads = self.threads.min(files.len() / FILES_PER_THREAD).max(1);
         let (mut jobs, mut stats) = (Vec::new(), Vec::new());
@@ -181,38 +209,43 @@ impl<'a> Question<'a> {
             }
         }
         if jobs.iter().any(|job| job.is_chosen) && scans.is_some_and(Scans::has_ends) {
-            let ends = self.source.ends().into_iter().filter(|end| self.is_end_in_range(*end));
-            jobs.extend(ends.map(|reference| Job {
-                reference,
-                is_chosen: false,
-                is_told: false,
-                is_end: true,
-            }));
+            jobs.extend(self.source.ends().into_iter().filter_map(|end| self.end(end)));
         }
         jobs.sort_by_key(|job| job.reference);
         // Behind the last chosen block nobody asks.
-        let end = jobs.iter().rposition(|job| job.is_chosen || job.is_end).and_then(|last| jobs.get(last));
+        let end =
+            jobs.iter().rposition(|job| job.is_chosen || job.end.is_some()).and_then(|last| jobs.get(last));
         let end =
             end.map_or(0, |last| jobs.partition_point(|job| job.reference.first <= last.reference.last));
         jobs.truncate(end);
+        let mut next = Bound::NONE;
+        for job in jobs.iter_mut().rev() {
+            job.next = next;
+            next.any = Some(job.reference.first);
+            if job.is_chosen || job.end.is_some() {
+                next.chosen = Some((job.reference.first, job.reference.boot));
+            }
+        }
+        for (number, job) in jobs.iter_mut().enumerate() {
+            job.number = number;
+        }
         let mut all = Stats::default();
         stats.into_iter().for_each(|stats| all.add(stats));
-        (jobs, all)
+        (jobs.into(), all)
     }
 
     /// The same for some of the files, in no order.
     fn choose_among(&self, files: Range<usize>, scans: Option<&Scans>, jobs: &mut Vec<Job>) -> Stats {
         let mut stats = Stats::default();
-        for number in files {
+        for number in files.take_while(|_| !self.cancellation.is_cancelled()) {
             let Some((file, matcher)) = self.source.files().get(number).zip(self.matchers.get(number)) else {
                 continue;
             };
             for (segment, summary) in file.capture.segments().enumerate() {
                 // What is known of a whole segment comes first: its blocks need not be looked at then.
-                let is_of_one_host = file.hosts.len() <= 1;
                 if scans.is_none()
-                    && is_of_one_host
-                    && !self.is_in_range(file, 0, summary.first_ns, summary.last_ns)
+                    && let [host] = file.hosts.as_slice()
+                    && !self.is_in_range(host, summary.first_ns, summary.last_ns)
                 {
                     stats.blocks_skipped += summary.blocks as u64;
                     stats.rows_skipped += summary.rows;
@@ -221,9 +254,12 @@ impl<'a> Question<'a> {
                 }
                 file.each_block(number, segment, &mut |reference, info| {
                     let it = &info.statistics;
-                    let is_chosen = self.is_in_range(file, info.host(), it.first_ns, it.last_ns)
-                        && file.host(info.host()).is_some()
-                        && Pruning::new(matcher.of_host(info.host()), file).may_match(it, Ancestry::Unknown);
+                    let host = file.host(info.host());
+                    let is_chosen = host.is_some_and(|host| {
+                        self.is_in_range(host, it.first_ns, it.last_ns)
+                            && Pruning::new(matcher.of_host(info.host()), file, host)
+                                .may_match(it, Ancestry::Unknown)
+                    });
                     if !is_chosen {
                         stats.blocks_skipped += 1;
                         stats.rows_skipped += it.rows;
@@ -231,7 +267,8 @@ impl<'a> Question<'a> {
                     }
                     let is_told = scans.is_some_and(|scans| scans.has_rows(reference, info));
                     if is_chosen || is_told {
-                        jobs.push(Job { reference, is_chosen, is_told, is_end: false });
+                        let host = host.map(Arc::clone);
+                        jobs.push(Job { reference, host, is_chosen, is_told, ..Job::default() });
                     }
                 });
             }
@@ -241,27 +278,24 @@ impl<'a> Question<'a> {
 
     /// Whether rows of a stretch of a host's boot clock may be of the time that is asked for. A block's own clock decides when
     /// it is read.
-    fn is_in_range(&self, file: &File, host: u16, first_ns: u64, last_ns: u64) -> bool {
+    pub(crate) fn is_in_range(&self, host: &Host, first_ns: u64, last_ns: u64) -> bool {
         let Some(range) = &self.range else { return true };
-        let clock = file.clock(host);
-        let (first, last) = clock.wall_between(first_ns, last_ns);
+        let (first, last) = host.clock().wall_between(first_ns, last_ns);
         let tolerance = TOLERANCE_NS as i64;
         range.start <= last.saturating_add(tolerance) && range.end > first.saturating_sub(tolerance)
     }
 
-    /// Whether what is told when a boot's rows end may be of the stretch of time that is asked for.
-    fn is_end_in_range(&self, end: BlockRef) -> bool {
-        let (Some(range), Some(file)) = (&self.range, self.source.file(end)) else { return true };
-        let hosts = (0u16..).zip(&file.hosts).filter(|(_, host)| host.boot == end.boot);
-        hosts.map(|(host, _)| file.wall(host, file.end(host))).any(|wall| wall < range.end)
-    }
-
-    /// What the state has left when the recording of a boot ends, which is what this job stands for.
-    pub(crate) fn end(&self, jobs: &[Job], job: usize, state: &mut State<'_>) -> Option<Ready> {
-        let reference = jobs.get(job)?.reference;
+    /// The job in which it is told what is left when a boot's rows end; `None` when that is of no time that is asked for.
+    fn end(&self, reference: BlockRef) -> Option<Job> {
         let file = self.source.file(reference)?;
-        let (host, _) = (0u16..).zip(&file.hosts).find(|(_, host)| host.boot == reference.boot)?;
-        state.end(reference.boot, file, host, file.end(host))
+        let hosts = (0u16..).zip(&file.hosts).filter(|(_, host)| host.boot == reference.boot);
+        let ends: Vec<_> = hosts.map(|(number, host)| (host, file.end(number))).collect();
+        let is_in_range = |range: &Range<i64>| ends.iter().any(|(host, end)| host.wall(*end) < range.end);
+        if !self.range.as_ref().is_none_or(is_in_range) {
+            return None;
+        }
+        let (host, end) = ends.first()?;
+        Some(Job { reference, host: Some(Arc::clone(host)), end: Some(*end), ..Job::default() })
     }
 
     /// Calls `see` with each event that matches, in order of time, on this thread.
@@ -289,52 +323,97 @@ impl<'a> Question<'a> {
         projection: Projection,
         see: &mut dyn FnMut(&Batch<'_>) -> Result<()>,
     ) -> Result<Stats> {
-        let (plan, mut stats) = Prepared::new(self);
+        let (mut plan, mut stats) = Prepared::new(self)?;
         let sink = Nothing(projection);
         let (work, mut steps) = plan.parts(self, &sink, false);
         let mut worker = work.worker();
         let mut ready = VecDeque::new();
-        for job in 0..plan.jobs.len() {
-            if work.scans() {
-                let scanned = work.scan(&mut worker, job);
-                steps.advance(job, scanned, &mut ready);
-            } else {
-                ready.push_back((job, work.open(&mut worker, job).map(Ready::without_state)));
-            }
-            while let Some((job, input)) = ready.pop_front() {
-                if let Some(held) = steps.take(work.find(&mut worker, job, Some(input)))? {
-                    see(&held.batch)?;
+        let mut jobs = plan.jobs.take();
+        loop {
+            match jobs.next() {
+                Next::Later => continue,
+                Next::End => break,
+                Next::Job(job) if work.scans() => {
+                    let scanned = work.scan(&mut worker, &job);
+                    steps.advance(job, scanned, &mut ready);
+                    while let Some((job, input)) = ready.pop_front() {
+                        if let Some(held) = steps.take(work.find(&mut worker, &job, Some(input)))? {
+                            see(&held.batch)?;
+                        }
+                    }
+                }
+                Next::Job(job) => {
+                    if let Some(held) = steps.take(work.find(&mut worker, &job, None))? {
+                        see(&held.batch)?;
+                    }
                 }
             }
         }
         steps.check()?;
         stats.add(steps.stats);
+        plan.finish(self, &mut stats)?;
         Ok(stats)
     }
 }
 
 /// A question's jobs, and the state that they need.
 struct Prepared<'q> {
-    jobs: Vec<Job>,
+    jobs: Planned<'q>,
     state: Option<State<'q>>,
 }
 
+/// The jobs of a question, until they are done.
+enum Planned<'q> {
+    Known(VecDeque<Job>),
+    Arriving(Box<Arriving<'q>>),
+}
+
+impl Planned<'_> {
+    fn take(&mut self) -> Jobs<'_, Job> {
+        match self {
+            Planned::Known(jobs) => Jobs::Known(std::mem::take(jobs)),
+            Planned::Arriving(jobs) => Jobs::Arriving(&mut **jobs),
+        }
+    }
+}
+
 impl<'q> Prepared<'q> {
-    fn new(question: &'q Question<'q>) -> (Prepared<'q>, Stats) {
+    fn new(question: &'q Question<'q>) -> Result<(Prepared<'q>, Stats)> {
         let state = State::new(question.source, &question.matchers);
-        let (jobs, stats) = question.choose(state.as_ref().map(State::scans).as_ref());
-        (Prepared { jobs, state }, stats)
+        let scans = state.as_ref().map(State::scans);
+        if !question.source.is_growing() {
+            let (jobs, stats) = question.choose(scans.as_ref());
+            return Ok((Prepared { jobs: Planned::Known(jobs), state }, stats));
+        }
+        let file = question.source.files().first();
+        let (Some(file), Some(feed)) = (file, question.source.take_feed()) else { return Err(Error::Spent) };
+        let jobs = Box::new(Arriving::new(question, file, scans, feed));
+        Ok((Prepared { jobs: Planned::Arriving(jobs), state }, Stats::default()))
+    }
+
+    /// What is known once all jobs are done.
+    fn finish(self, question: &Question<'_>, stats: &mut Stats) -> Result<()> {
+        if let Planned::Arriving(jobs) = self.jobs {
+            stats.add(jobs.stats);
+            if let Some(source) = jobs.failed {
+                let file = question.source.files().first().map(|file| file.name.clone());
+                return Err(Error::Capture { file: file.unwrap_or_default(), source });
+            }
+        }
+        question.cancellation.check()
     }
 
     fn parts<'p, S: Sink>(
-        &'p self,
+        &self,
         question: &'p Question<'p>,
         sink: &'p S,
         counts: bool,
-    ) -> (Asking<'p, S>, Steps<'p>) {
+    ) -> (Asking<'p, S>, Steps<'p>)
+    where
+        'q: 'p,
+    {
         let work = Asking {
             question,
-            jobs: &self.jobs,
             sink,
             scans: self.state.as_ref().map(State::scans),
             counts,
@@ -348,7 +427,6 @@ impl<'q> Prepared<'q> {
         });
         let steps = Steps {
             question,
-            jobs: &self.jobs,
             is_ordered: sink.is_ordered(),
             stage,
             order: Order::new(),

@@ -1,15 +1,17 @@
-//! Captures as one source: several files of one host or of many, their blocks in order of time.
+//! What is asked: captures, several files of one host or of many, their blocks in order of time; or one that is still being
+//! written, whose blocks come from a [`Feed`].
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use format::{BlockInfo, Capture, Clock, Records, SegmentSummary};
+use format::{BlockInfo, Capture, Cgroup, Clock, Records, SegmentSummary};
 use scopes::Recording;
 
 use crate::Gap;
 use crate::clock::WallClock;
-use crate::containers::{Container, Containers};
+use crate::containers::Containers;
+use crate::feed::Feed;
 
 /// Captures, read as one. Of each file little is kept: what is known of blocks and what stands beside the events is read
 /// when somebody asks, and files are open only while they are read.
@@ -18,6 +20,8 @@ pub struct Source {
     files: Vec<File>,
     /// In order of their first row, by the clock of [`File::key`].
     blocks: OnceLock<Vec<BlockRef>>,
+    /// Gives the blocks of the one file, until somebody asks: they come once.
+    feed: Option<Mutex<Option<Box<dyn Feed>>>>,
 }
 
 /// One of the files.
@@ -27,11 +31,11 @@ pub struct File {
     pub name: String,
     pub capture: Arc<Capture>,
     /// By index of host: one, unless the capture was merged.
-    pub hosts: Vec<Host>,
+    pub hosts: Vec<Arc<Host>>,
 }
 
 /// What is known of a host beside its events.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Host {
     /// Its node name when the recording began.
     pub name: String,
@@ -41,7 +45,7 @@ pub struct Host {
     pub boot: usize,
     /// When its recording began, ns of the boot clock.
     pub start_ns: u64,
-    number: u16,
+    pub(crate) number: u16,
     facts: Arc<Facts>,
     /// Asked for when it is needed: its points stand in the blocks.
     clock: OnceLock<WallClock>,
@@ -56,14 +60,14 @@ struct Facts {
     of_hosts: OnceLock<Vec<HostFacts>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct HostFacts {
-    containers: Containers,
+    containers: Arc<Containers>,
     host_mnt_ns: Option<u32>,
 }
 
 /// One block of one of the files.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct BlockRef {
     /// Time of the first row on the ordering clock.
     pub first: u64,
@@ -76,13 +80,6 @@ pub struct BlockRef {
     pub rows: u64,
 }
 
-impl BlockRef {
-    /// No block of a file: what is told when the recording of a boot ends.
-    pub fn is_end(self) -> bool {
-        self.block == usize::MAX
-    }
-}
-
 impl Source {
     /// Files with the names that the user gave them. When all are of one boot, rows are ordered by the boot clock, which
     /// never jumps; else by the wall clock of each host.
@@ -90,10 +87,27 @@ impl Source {
         let mut files: Vec<File> =
             captures.into_iter().map(|(name, capture)| File::new(name, capture)).collect();
         let one_boot = number_boots(&mut files) <= 1;
-        for host in files.iter_mut().flat_map(|file| &mut file.hosts) {
+        for host in files.iter_mut().flat_map(|file| &mut file.hosts).filter_map(Arc::get_mut) {
             host.by_wall = !one_boot;
         }
-        Source { files, blocks: OnceLock::new() }
+        Source { files, blocks: OnceLock::new(), feed: None }
+    }
+
+    /// A capture that is still being written: its head, with what it says of the host when the recording began
+    /// ([`Capture::growing`]), and what gives its blocks. It can be asked once.
+    pub fn growing(name: String, head: Capture, feed: Box<dyn Feed>) -> Source {
+        let source = Source::new(vec![(name, head)]);
+        Source { feed: Some(Mutex::new(Some(feed))), ..source }
+    }
+
+    /// Whether its blocks arrive while it is asked: then little is known of it before, and it can be asked once.
+    pub fn is_growing(&self) -> bool {
+        self.feed.is_some()
+    }
+
+    /// What gives the blocks; `None` when somebody has it.
+    pub(crate) fn take_feed(&self) -> Option<Box<dyn Feed>> {
+        self.feed.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     pub fn files(&self) -> &[File] {
@@ -123,8 +137,7 @@ impl Source {
                 *end = *block;
             }
         }
-        let end = |block: BlockRef| BlockRef { first: block.last, block: usize::MAX, rows: 0, ..block };
-        ends.into_values().map(end).collect()
+        ends.into_values().map(BlockRef::end).collect()
     }
 
     pub fn file(&self, block: BlockRef) -> Option<&File> {
@@ -132,18 +145,21 @@ impl Source {
     }
 
     /// A block that cannot be read, as part of an answer.
-    pub fn gap(&self, reference: Option<BlockRef>, error: &format::Error) -> Gap {
-        let file = reference.and_then(|reference| self.file(reference));
-        let info = reference.zip(file).and_then(|(it, file)| file.capture.block_info(it.block).ok());
-        let info = info.as_ref();
-        let host = info.map_or(0, |info| info.host());
+    pub fn gap(&self, reference: BlockRef, error: &format::Error) -> Gap {
+        let file = self.file(reference);
+        let info = file.and_then(|file| file.capture.block_info(reference.block).ok());
+        let (host, first_ns, last_ns) = match &info {
+            Some(info) => (info.host(), info.statistics.first_ns, info.statistics.last_ns),
+            // One that arrived: where rows are of one host, they are ordered by its boot clock.
+            None => (0, reference.first, reference.last),
+        };
         let wall = |boot: u64| file.map_or(0, |file| file.wall(host, boot));
         Gap {
             file: file.map(|file| file.name.clone()).unwrap_or_default(),
-            block: reference.map_or(0, |reference| reference.block),
-            rows: info.map_or(0, |info| info.statistics.rows),
-            from_ns: wall(info.map_or(0, |info| info.statistics.first_ns)),
-            to_ns: wall(info.map_or(0, |info| info.statistics.last_ns)),
+            block: reference.block,
+            rows: reference.rows,
+            from_ns: wall(first_ns),
+            to_ns: wall(last_ns),
             is_state: false,
             what: error.to_string(),
         }
@@ -173,6 +189,18 @@ impl Source {
     }
 }
 
+impl BlockRef {
+    /// No block of a file: what is told when the recording of a boot ends.
+    pub fn is_end(self) -> bool {
+        self.block == usize::MAX
+    }
+
+    /// No block: where the rows of a boot end, of which this is the last block.
+    pub(crate) fn end(self) -> BlockRef {
+        BlockRef { first: self.last, block: usize::MAX, rows: 0, ..self }
+    }
+}
+
 impl File {
     fn new(name: String, capture: Capture) -> File {
         let capture = Arc::new(capture);
@@ -191,7 +219,7 @@ impl File {
             clock: OnceLock::new(),
             by_wall: false,
         });
-        let hosts = hosts.collect();
+        let hosts = hosts.map(Arc::new).collect();
         File { name, capture, hosts }
     }
 
@@ -235,7 +263,7 @@ impl File {
         extents
     }
 
-    pub fn host(&self, number: u16) -> Option<&Host> {
+    pub fn host(&self, number: u16) -> Option<&Arc<Host>> {
         self.hosts.get(usize::from(number))
     }
 
@@ -273,10 +301,7 @@ impl File {
 
     /// A boot-clock time of a host on the clock that orders rows of all files.
     pub fn key(&self, host: u16, boot_ns: u64) -> u64 {
-        match self.host(host) {
-            Some(known) if known.by_wall => self.clock(host).key(boot_ns),
-            _ => boot_ns,
-        }
+        self.host(host).map_or(boot_ns, |host| host.key(boot_ns))
     }
 
     /// Wall clock of a boot-clock time of a host, ns since the epoch: the one that tables show, for those who look at
@@ -288,7 +313,7 @@ impl File {
     /// The wall clock of a host over the time of this file.
     pub fn clock(&self, host: u16) -> Cow<'_, WallClock> {
         match self.host(host) {
-            Some(known) => Cow::Borrowed(known.clock.get_or_init(|| WallClock::of(&self.capture, host))),
+            Some(known) => Cow::Borrowed(known.clock()),
             None => Cow::Owned(WallClock::constant(self.capture.header().clock)),
         }
     }
@@ -312,13 +337,53 @@ fn number_boots(files: &mut [File]) -> usize {
     for (number, file) in files.iter_mut().enumerate() {
         let clock = file.capture.header().clock;
         for (at, host) in file.hosts.iter_mut().enumerate() {
-            host.boot = boots.get(&key((number, at), clock, host)).copied().unwrap_or_default();
+            let boot = boots.get(&key((number, at), clock, host)).copied().unwrap_or_default();
+            if let Some(host) = Arc::get_mut(host) {
+                host.boot = boot;
+            }
         }
     }
     boots.len()
 }
 
 impl Host {
+    /// The wall clock of the host over the time of its file.
+    pub fn clock(&self) -> &WallClock {
+        self.clock.get_or_init(|| match &self.facts.capture {
+            Some(capture) => WallClock::of(capture, self.number),
+            None => WallClock::constant(Clock::default()),
+        })
+    }
+
+    /// A boot-clock time on the clock that orders rows of all files.
+    pub fn key(&self, boot_ns: u64) -> u64 {
+        if self.by_wall { self.clock().key(boot_ns) } else { boot_ns }
+    }
+
+    /// Wall clock of a boot-clock time, ns since the epoch: see [`File::wall`].
+    pub fn wall(&self, boot_ns: u64) -> i64 {
+        self.clock().wall(boot_ns)
+    }
+
+    /// The same host, once more is known of it: of cgroups, and what the wall clock was at a time.
+    pub(crate) fn with(&self, cgroups: &[Cgroup], clock: Option<(u64, Clock)>) -> Host {
+        let mut host = self.clone();
+        if !cgroups.is_empty() {
+            let mut facts = self.facts().clone();
+            let containers = Arc::make_mut(&mut facts.containers);
+            cgroups.iter().for_each(|cgroup| containers.learn(cgroup));
+            let mut of_hosts = vec![HostFacts::default(); usize::from(self.number) + 1];
+            if let Some(own) = of_hosts.last_mut() {
+                *own = facts;
+            }
+            host.facts = Arc::new(Facts { capture: self.facts.capture.clone(), of_hosts: of_hosts.into() });
+        }
+        if let Some((boot_ns, clock)) = clock {
+            host.clock = self.clock().with(boot_ns, clock).into();
+        }
+        host
+    }
+
     pub fn containers(&self) -> &Containers {
         &self.facts().containers
     }
@@ -342,20 +407,8 @@ fn facts(capture: &Capture) -> Vec<HostFacts> {
     let Records { processes, cgroups, .. } = capture.records().unwrap_or_default();
     let mut facts: Vec<HostFacts> = capture.header().hosts().map(|_| HostFacts::default()).collect();
     for cgroup in cgroups {
-        if let (Some(known), Some(of)) = (cgroup.container, facts.get_mut(usize::from(cgroup.host))) {
-            let container = Container {
-                id: known.id,
-                runtime: known.runtime,
-                name: known.name,
-                image: known.image,
-                pod_name: known.pod_name,
-                pod_namespace: known.pod_namespace,
-                pod_uid: known.pod_uid,
-                pod_sandbox: known.pod_sandbox,
-                created_ns: cgroup.created_ns,
-                started_ns: known.started_ns,
-            };
-            of.containers.insert(cgroup.id, container);
+        if let Some(of) = facts.get_mut(usize::from(cgroup.host)) {
+            Arc::make_mut(&mut of.containers).learn(&cgroup);
         }
     }
     let mut mounts: Vec<Vec<(u32, u32)>> = vec![Vec::new(); facts.len()];

@@ -19,8 +19,6 @@ use std::sync::Arc;
 use events::{Context, EventId, Raw};
 use format::{Block, BlockInfo};
 
-use crate::source::File;
-
 /// An event that a client reads, and its arguments by their positions in the catalogue's declaration.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Reads {
@@ -120,7 +118,8 @@ pub(crate) fn has_rows(reads: &[Reads], info: &BlockInfo) -> bool {
 }
 
 /// Decodes what is read of a block, and lists its rows in the order in which they stand.
-pub(crate) fn scan(reads: &[Reads], file: &File, block: &Block) -> format::Result<Vec<Row>> {
+/// `key`: of a time of the boot clock on the ordering clock.
+pub(crate) fn scan(reads: &[Reads], key: impl Fn(u64) -> u64, block: &Block) -> format::Result<Vec<Row>> {
     let mut is_read = vec![false; block.event_list().len()];
     let mut contexts = false;
     for ((code, event), is_read) in (0u16..).zip(block.event_list()).zip(&mut is_read) {
@@ -152,7 +151,7 @@ pub(crate) fn scan(reads: &[Reads], file: &File, block: &Block) -> format::Resul
         else {
             continue;
         };
-        let time = file.key(block.host(), *time);
+        let time = key(*time);
         rows.push(Row { time, row, ordinal: *ordinal, code: *code, event: *event });
         *ordinal += 1;
     }

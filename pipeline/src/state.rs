@@ -9,7 +9,7 @@ use scopes::LineageBits;
 use crate::derive::packets::stream::Message;
 use crate::lineage::{self, Lineages};
 use crate::matching::Matcher;
-use crate::source::{BlockRef, File, Source};
+use crate::source::{BlockRef, Host, Source};
 use crate::stage::{self, Client, Reads, Told};
 use crate::streams::{self, StreamState};
 
@@ -78,11 +78,11 @@ impl<'q> State<'q> {
         Ok(Taken { lineage, messages, is_end: false })
     }
 
-    /// What is left when the recording of a boot ends, as a block of a host of this file; `None` when nothing is.
-    pub fn end(&mut self, boot: usize, file: &File, host: u16, end_ns: u64) -> Option<Ready> {
-        let unended = self.streams.as_mut()?.end(boot);
-        let wall_ns = file.wall(host, end_ns) as u64;
-        streams::ready(unended, host, Clock { monotonic_ns: end_ns, boot_ns: end_ns, wall_ns })
+    /// What is left when the recording of a boot ends, as a block of this host; `None` when nothing is.
+    pub fn end(&mut self, host: &Host, end_ns: u64) -> Option<Ready> {
+        let unended = self.streams.as_mut()?.end(host.boot);
+        let wall_ns = host.wall(end_ns) as u64;
+        streams::ready(unended, host.number, Clock { monotonic_ns: end_ns, boot_ns: end_ns, wall_ns })
     }
 }
 
@@ -138,7 +138,7 @@ pub(crate) struct Ready {
 
 impl Ready {
     /// Where there is no state.
-    pub fn without_state(block: Block) -> Ready {
-        Ready { block: Arc::new(block), taken: Taken::default() }
+    pub fn without_state(block: Arc<Block>) -> Ready {
+        Ready { block, taken: Taken::default() }
     }
 }

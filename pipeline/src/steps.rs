@@ -17,12 +17,11 @@ use crate::worker::{Asking, Held, Input, Job, Looked, Piece};
 use crate::{Error, Result};
 
 /// A job, and its block or why it cannot be read; `None` where a recording ends.
-pub(crate) type Unjudged = (usize, Option<format::Result<Arc<Block>>>);
+pub(crate) type Unjudged = (Job, Option<format::Result<Arc<Block>>>);
 
 /// The serial steps of a question.
 pub(crate) struct Steps<'q> {
     pub question: &'q Question<'q>,
-    pub jobs: &'q [Job],
     pub is_ordered: bool,
     pub stage: Option<Stage<State<'q>, Unjudged>>,
     pub order: Order<Held<'q>>,
@@ -31,44 +30,41 @@ pub(crate) struct Steps<'q> {
 }
 
 impl<'q> Steps<'q> {
-    /// First time and boot of what may have rows behind a job.
-    fn next(&self, job: usize) -> Option<(u64, usize)> {
-        let behind = self.jobs.get(job + 1..).unwrap_or_default();
-        behind
-            .iter()
-            .find(|job| job.is_chosen || job.is_end)
-            .map(|job| (job.reference.first, job.reference.boot))
-    }
-
     /// Brings the state forward by what a job's block has of it; says which blocks can be matched then.
-    pub fn advance(&mut self, job: usize, looked: Looked, ready: &mut VecDeque<(usize, Input)>) {
-        let (Some(stage), Some(this)) = (&mut self.stage, self.jobs.get(job)) else { return };
-        let BlockRef { first, last, boot, file, .. } = this.reference;
+    pub fn advance(&mut self, job: Job, looked: Looked, ready: &mut VecDeque<(Job, Input)>) {
+        let Some(stage) = &mut self.stage else { return };
+        let BlockRef { first, last, boot, file, .. } = job.reference;
         match (looked.rows, &looked.block) {
             (Ok(rows), Some(Ok(block))) if !rows.is_empty() => {
                 let block = Arc::clone(block);
-                let of = Arc::new(Scanned { job, file, boot, is_chosen: this.is_chosen, block });
+                let of = Scanned { job: job.number, file, boot, is_chosen: job.is_chosen, block };
+                let of = Arc::new(of);
                 stage.rows(&of, rows);
             }
             (Ok(_), _) => {}
             (Err(error), _) => {
-                let gap = self.question.source.gap(Some(this.reference), &error);
+                let gap = self.question.source.gap(job.reference, &error);
                 self.stats.gap(Gap { is_state: true, ..gap });
             }
         }
-        if this.is_end {
-            stage.wait(first, last, (job, None));
-        } else if let Some(block) = looked.block.filter(|_| this.is_chosen) {
-            stage.wait(first, last, (job, Some(block)));
+        let next = job.next.any;
+        let block = looked.block.filter(|_| job.is_chosen);
+        if block.is_some() || job.end.is_some() {
+            stage.wait(first, last, (Job { block: None, ..job }, block));
+        } else if !job.is_told {
+            // It says how far the recording is, which is told behind what was judged before it.
+            stage.wait(first, first, (job, None));
         }
-        let next = self.jobs.get(job + 1).map(|job| job.reference.first);
         stage.advance(next, |state, (job, block)| {
-            let file = self.jobs.get(job).map_or(0, |job| job.reference.file);
-            let take = |block: Arc<Block>| state.take(job, file, &block).map(|taken| Ready { block, taken });
-            match block {
-                Some(block) => ready.push_back((job, block.and_then(take))),
-                None => ready.extend(self.question.end(self.jobs, job, state).map(|end| (job, Ok(end)))),
-            }
+            let (number, file) = (job.number, job.reference.file);
+            let input = match (block, &job.host, job.end) {
+                (Some(block), ..) => block
+                    .and_then(|block| state.take(number, file, &block).map(|taken| Ready { block, taken }))
+                    .map(Some),
+                (None, Some(host), Some(end_ns)) => Ok(state.end(host, end_ns)),
+                (None, ..) => Ok(None),
+            };
+            ready.push_back((job, input));
         });
     }
 
@@ -108,21 +104,21 @@ impl<'q> Steps<'q> {
 }
 
 impl<'q, S: Sink> Serial<Asking<'q, S>> for Steps<'q> {
-    fn scanned(&mut self, job: usize, scanned: Looked, ready: &mut VecDeque<(usize, Input)>) {
+    fn scanned(&mut self, job: Job, scanned: Looked, ready: &mut VecDeque<(Job, Input)>) {
         self.advance(job, scanned, ready);
     }
 
     fn found(
         &mut self,
-        job: usize,
+        job: Job,
         found: Result<Option<Held<'q>>, Gap>,
         pieces: &mut VecDeque<Piece<'q>>,
     ) -> Result<()> {
         if let Some(held) = self.take(found)? {
-            self.order.push(job, held);
+            self.order.push(job.number, held);
         }
         let mut planned = VecDeque::new();
-        let next = if self.is_ordered { self.next(job) } else { None };
+        let next = if self.is_ordered { job.next.chosen } else { None };
         self.order.give(next, &mut planned);
         self.plan(planned, pieces);
         Ok(())

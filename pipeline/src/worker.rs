@@ -12,7 +12,7 @@ use crate::order::{self, Keyed};
 use crate::question::{Question, Stats};
 use crate::schedule::Work;
 use crate::sink::Sink;
-use crate::source::BlockRef;
+use crate::source::{BlockRef, Host};
 use crate::stage::{self, Row};
 use crate::state::{Ready, Scans};
 use crate::{Error, Result};
@@ -23,22 +23,60 @@ const PART_BYTES: usize = 8 << 20;
 /// Batches that a thread remembers something of for a sink, at most.
 const MOST_SLOTS: usize = 16;
 
-/// A block to be read.
-#[derive(Clone, Copy, Debug)]
+/// A block to be read. One that is neither chosen nor told stands for the time alone: see [`Job::tick`].
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Job {
+    /// In the order in which they are given out.
+    pub number: usize,
     pub reference: BlockRef,
+    /// Its host, as it is known; `None` of one that the file does not declare.
+    pub host: Option<Arc<Host>>,
     /// Some of its rows may match.
     pub is_chosen: bool,
     /// It has rows that the state is told.
     pub is_told: bool,
-    /// No block: the recording of a boot ends here, and what the state has left is told.
-    pub is_end: bool,
+    /// No block: the recording of a boot ends here, boot clock ns of its host, and what the state has left is told.
+    pub end: Option<u64>,
+    /// The block, where it is at hand; otherwise it is read from its file.
+    pub block: Option<Arc<Block>>,
+    pub next: Bound,
+}
+
+/// What is known of the jobs behind one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Bound {
+    /// None of them has a row before this time on the ordering clock; `None` when there are none.
+    pub any: Option<u64>,
+    /// The same of those that have rows for the answer, with their boot.
+    pub chosen: Option<(u64, usize)>,
+}
+
+impl Bound {
+    /// There is nothing behind it.
+    pub const NONE: Bound = Bound { any: None, chosen: None };
+
+    pub fn both(first: (u64, usize)) -> Bound {
+        Bound { any: Some(first.0), chosen: Some(first) }
+    }
+}
+
+impl Job {
+    /// No block: nothing that comes later has a row before this time on the ordering clock.
+    pub fn tick(time: u64) -> Job {
+        let before = time.saturating_sub(1);
+        let reference = BlockRef { first: before, last: before, block: usize::MAX, ..BlockRef::default() };
+        Job { reference, next: Bound::both((time, 0)), ..Job::default() }
+    }
+
+    /// There is nothing to be read for it.
+    fn is_empty(&self) -> bool {
+        !self.is_chosen && !self.is_told
+    }
 }
 
 /// The work of a question.
 pub(crate) struct Asking<'q, S> {
     pub question: &'q Question<'q>,
-    pub jobs: &'q [Job],
     pub sink: &'q S,
     /// What the state is told of blocks; `None` where there is none.
     pub scans: Option<Scans>,
@@ -62,17 +100,18 @@ pub(crate) struct Worker<W> {
 /// What looking through a block for the state gave.
 pub(crate) struct Looked {
     /// What is read of it decoded; of a chosen job its contexts too. `None` where `rows` says what is wrong with it,
-    /// and where there is none.
+    /// where there is none, and where nobody asks.
     pub block: Option<format::Result<Arc<Block>>>,
     pub rows: format::Result<Vec<Row>>,
 }
 
-/// A block to be matched; or why there is none.
-pub(crate) type Input = format::Result<Ready>;
+/// A block to be matched; or why it cannot be; `None` where there is none.
+pub(crate) type Input = format::Result<Option<Ready>>;
 
 /// A batch under way.
 #[derive(Debug)]
 pub(crate) struct Held<'q> {
+    /// Its job's number.
     pub job: usize,
     pub batch: Batch<'q>,
     held: Arc<AtomicUsize>,
@@ -121,19 +160,17 @@ impl<'q, S: Sink> Asking<'q, S> {
     fn match_block(
         &self,
         worker: &mut Worker<S::Worker>,
-        job: usize,
+        job: &Job,
         Ready { block, taken }: Ready,
     ) -> format::Result<Option<Held<'q>>> {
-        let reference = self.jobs.get(job).map(|job| job.reference);
-        let file = reference.and_then(|reference| self.question.source.file(reference));
-        let matcher = reference.and_then(|reference| self.question.matchers.get(reference.file));
+        let reference = job.reference;
+        let file = self.question.source.file(reference);
+        let matcher = self.question.matchers.get(reference.file);
         let matcher = matcher.map(|matcher| matcher.of_host(block.host()));
-        let host = file.and_then(|file| file.host(block.host()));
-        let (Some(reference), Some(file), Some(matcher), Some(host)) = (reference, file, matcher, host)
-        else {
-            return Ok(None);
-        };
-        let facts = Facts { file, host, lineage: &taken.lineage, is_end: taken.is_end };
+        let host = job.host.as_ref().filter(|host| host.number == block.host());
+        let (Some(file), Some(matcher), Some(host)) = (file, matcher, host) else { return Ok(None) };
+        let host = Arc::clone(host);
+        let facts = Facts { file, host: &host, lineage: &taken.lineage, is_end: taken.is_end };
         let rows = match &self.question.range {
             Some(range) => rows_within(&block, range)?,
             None => 0..block.rows(),
@@ -150,26 +187,32 @@ impl<'q, S: Sink> Asking<'q, S> {
             batch.decode()?;
         }
         self.held.fetch_add(1, Ordering::Relaxed);
-        Ok(Some(Held { job, batch, held: Arc::clone(&self.held) }))
+        Ok(Some(Held { job: job.number, batch, held: Arc::clone(&self.held) }))
     }
 
     /// Opens the block of a job.
-    pub fn open(&self, worker: &mut Worker<S::Worker>, job: usize) -> format::Result<Block> {
-        let reference = self.jobs.get(job).map(|job| job.reference);
-        match reference.and_then(|reference| Some((reference, self.question.source.file(reference)?))) {
-            Some((reference, file)) => file.capture.block(reference.block, &mut worker.scratch),
-            None => Err(format::Error::NoBlock { block: job, blocks: self.jobs.len() }),
+    pub fn open(&self, worker: &mut Worker<S::Worker>, job: &Job) -> format::Result<Arc<Block>> {
+        if let Some(block) = &job.block {
+            return Ok(Arc::clone(block));
+        }
+        let block = job.reference.block;
+        match self.question.source.file(job.reference) {
+            Some(file) => file.capture.block(block, &mut worker.scratch).map(Arc::new),
+            None => Err(format::Error::NoBlock { block, blocks: 0 }),
         }
     }
 
-    fn look(&self, job: usize, block: &Block) -> format::Result<Vec<Row>> {
-        let Some(job) = self.jobs.get(job).filter(|job| job.is_told) else { return Ok(Vec::new()) };
-        let Some(file) = self.question.source.file(job.reference) else { return Ok(Vec::new()) };
-        stage::scan(self.scans.as_ref().map_or(&[], Scans::reads), file, block)
+    fn look(&self, job: &Job, block: &Block) -> format::Result<Vec<Row>> {
+        if !job.is_told {
+            return Ok(Vec::new());
+        }
+        let key = |boot_ns| job.host.as_ref().map_or(boot_ns, |host| host.key(boot_ns));
+        stage::scan(self.scans.as_ref().map_or(&[], Scans::reads), key, block)
     }
 }
 
 impl<'q, S: Sink> Work for Asking<'q, S> {
+    type Job = Job;
     type Worker = Worker<S::Worker>;
     type Scanned = Looked;
     type Input = Input;
@@ -191,27 +234,36 @@ impl<'q, S: Sink> Work for Asking<'q, S> {
         }
     }
 
-    fn scan(&self, worker: &mut Self::Worker, job: usize) -> Looked {
-        if self.jobs.get(job).is_some_and(|job| job.is_end) {
+    fn scan(&self, worker: &mut Self::Worker, job: &Job) -> Looked {
+        let is_chosen = job.is_chosen;
+        if job.is_empty() {
             return Looked { block: None, rows: Ok(Vec::new()) };
         }
-        let is_chosen = self.jobs.get(job).is_some_and(|job| job.is_chosen);
         match self.open(worker, job) {
             Ok(block) => {
                 let rows = self.look(job, &block);
                 // Decoded here, in parallel, for the serial step.
                 let contexts = if is_chosen { block.contexts().map(|_| ()) } else { Ok(()) };
-                Looked { block: Some(contexts.map(|()| Arc::new(block))), rows }
+                Looked { block: Some(contexts.map(|()| block)), rows }
             }
             Err(error) if is_chosen => Looked { block: Some(Err(error)), rows: Ok(Vec::new()) },
             Err(error) => Looked { block: None, rows: Err(error) },
         }
     }
 
-    fn find(&self, worker: &mut Self::Worker, job: usize, input: Option<Self::Input>) -> Self::Found {
-        let input = input.unwrap_or_else(|| self.open(worker, job).map(Ready::without_state));
-        let found = input.and_then(|ready| self.match_block(worker, job, ready));
-        found.map_err(|error| self.question.source.gap(self.jobs.get(job).map(|job| job.reference), &error))
+    fn find(&self, worker: &mut Self::Worker, job: &Job, input: Option<Self::Input>) -> Self::Found {
+        let input = match input {
+            Some(input) => input,
+            None if job.is_empty() => Ok(None),
+            None => self.open(worker, job).map(|block| Some(Ready::without_state(block))),
+        };
+        let found = match input {
+            Ok(_) if self.question.cancellation.is_cancelled() => Ok(None),
+            Ok(Some(ready)) => self.match_block(worker, job, ready),
+            Ok(None) => Ok(None),
+            Err(error) => Err(error),
+        };
+        found.map_err(|error| self.question.source.gap(job.reference, &error))
     }
 
     fn make(
@@ -222,6 +274,8 @@ impl<'q, S: Sink> Work for Asking<'q, S> {
     ) -> Result<(Answer<S::Made>, Option<usize>)> {
         let Worker { derived, slots, next_slot, .. } = worker;
         let sink = self.sink;
+        let cancellation = &self.question.cancellation;
+        cancellation.check()?;
         let mut made = sink.begin();
         let (mut events, mut at) = (0, 0);
         let batches = &piece.rows.batches;
@@ -244,7 +298,7 @@ impl<'q, S: Sink> Work for Asking<'q, S> {
             let stopped = rows.each(range.clone(), derived, &mut |event| {
                 sink.event(slot, event, &mut made);
                 events += 1;
-                sink.size(&made) <= PART_BYTES
+                sink.size(&made) <= PART_BYTES && !cancellation.is_cancelled()
             });
             let stopped = stopped.map_err(|error| damaged(held, error))?;
             at += stopped - start;

@@ -30,14 +30,7 @@ fn plan(filters: &[String]) -> Plan {
 }
 
 fn question<'a>(plan: &'a Plan, source: &'a Source) -> Question<'a> {
-    Question {
-        source,
-        matchers: vec![Matcher::new(plan)],
-        threads: 1,
-        limit: None,
-        range: None,
-        strict: false,
-    }
+    Question::new(source, vec![Matcher::new(plan)])
 }
 
 #[divan::bench(args = ["comm=cc1", "uid>0", "event=openat", "openat.args.pathname=*header_1*", "comm=rare"])]

@@ -32,14 +32,8 @@ impl<'a> Asker<'a> {
     ) -> Result<(), Error> {
         let asked = Asked::given(set.clone(), self.source).map_err(Error::Filters)?;
         let matchers = asked.matchers(self.source);
-        let question = Question {
-            source: self.source,
-            matchers,
-            threads: self.threads,
-            limit: None,
-            range: None,
-            strict: self.strict,
-        };
+        let question =
+            Question { threads: self.threads, strict: self.strict, ..Question::new(self.source, matchers) };
         let stats = question.ask(sink, &mut |made| Ok(take(made)))?;
         for gap in stats.gaps {
             if !self.gaps.contains(&gap) {

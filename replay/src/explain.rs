@@ -164,7 +164,7 @@ pub fn event(
 pub fn time_of(source: &Source, number: u64) -> Result<Option<i64>, pipeline::Error> {
     let plan = Plan::everything();
     let matchers = source.files().iter().map(|_| Matcher::new(&plan)).collect();
-    let question = Question { source, matchers, threads: 1, limit: None, range: None, strict: false };
+    let question = Question::new(source, matchers);
     let (mut before, mut found) = (0, None);
     question.ask(&Times, &mut |times| {
         let at = number.saturating_sub(1).checked_sub(before).and_then(|at| usize::try_from(at).ok());

@@ -181,6 +181,7 @@ impl Info {
         let unavailable = recording.unavailable.iter();
         let missing = match capture.completeness() {
             Completeness::Finished => None,
+            Completeness::Growing => Some("still being written".to_owned()),
             Completeness::Salvaged { lost_bytes, what } => Some(format!("{what} ({lost_bytes} bytes lost)")),
         };
         Info {

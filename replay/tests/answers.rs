@@ -24,7 +24,7 @@ fn plan(filters: &[&str]) -> Plan {
 
 fn question<'a>(source: &'a Source, plan: &'a Plan, threads: usize, limit: Option<u64>) -> Question<'a> {
     let matchers = source.files().iter().map(|_| Matcher::new(plan)).collect();
-    Question { source, matchers, threads, limit, range: None, strict: false }
+    Question { threads, limit, ..Question::new(source, matchers) }
 }
 
 /// Times and names of the events that scope 1 matches.

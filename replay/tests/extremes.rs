@@ -62,14 +62,7 @@ fn capture(event: &Event, position: usize, values: &[i128], rows_per_block: usiz
 
 fn count(source: &Source, filter: &str) -> Option<u64> {
     let plan = Plan::compile(&ScopeSet::parse(&[filter]).ok()?);
-    let question = Question {
-        source,
-        matchers: vec![Matcher::new(&plan)],
-        threads: 1,
-        limit: None,
-        range: None,
-        strict: true,
-    };
+    let question = Question { strict: true, ..Question::new(source, vec![Matcher::new(&plan)]) };
     let mut rows = 0;
     question.each(&mut |_, _| rows += 1).expect("an answer");
     assert_eq!(question.count().expect("a count").matched, rows, "{filter}: counted and shown");

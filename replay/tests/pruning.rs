@@ -80,14 +80,7 @@ fn without_index(bytes: &[u8]) -> Vec<u8> {
 fn ask(bytes: &[u8], filters: &[&str], range: Option<std::ops::Range<i64>>) -> (Vec<(u64, u64)>, Stats) {
     let source = Source::new(vec![("made".into(), Capture::from_bytes(bytes.to_vec()).expect("a capture"))]);
     let plan = Plan::compile(&ScopeSet::parse(filters).expect("filters"));
-    let question = Question {
-        source: &source,
-        matchers: vec![Matcher::new(&plan)],
-        threads: 1,
-        limit: None,
-        range,
-        strict: true,
-    };
+    let question = Question { range, strict: true, ..Question::new(&source, vec![Matcher::new(&plan)]) };
     let mut rows = Vec::new();
     let stats = question.each(&mut |_, view| rows.push((view.time_ns, view.scopes))).expect("an answer");
     assert_eq!(question.count().expect("a count").matched, stats.matched, "{filters:?}: --count");

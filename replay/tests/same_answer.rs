@@ -38,7 +38,7 @@ fn set(filters: &[&str]) -> ScopeSet {
 
 fn question<'a>(source: &'a Source, plan: &'a Plan, threads: usize) -> Question<'a> {
     let matchers = source.files().iter().map(|_| Matcher::new(plan)).collect();
-    Question { source, matchers, threads, limit: None, range: None, strict: false }
+    Question { threads, ..Question::new(source, matchers) }
 }
 
 fn printed(question: &Question<'_>) -> (String, Stats) {

@@ -18,14 +18,7 @@ pub fn with_masks(path: &Path, filters: &[String]) -> Option<Vec<u8>> {
     set.resolve_users(&replay::asked::users(std::iter::once(&capture))).ok()?;
     let plan = Plan::compile(&set);
     let source = Source::new(vec![("it".to_owned(), capture)]);
-    let question = Question {
-        source: &source,
-        matchers: vec![Matcher::new(&plan)],
-        threads: 1,
-        limit: None,
-        range: None,
-        strict: true,
-    };
+    let question = Question { strict: true, ..Question::new(&source, vec![Matcher::new(&plan)]) };
     let mut masks: HashMap<Place, VecDeque<u64>> = HashMap::new();
     question
         .each(&mut |_, view| {

@@ -127,7 +127,7 @@ impl Capture {
             limits::SIDE_BYTES
         );
         let (lost_bytes, what) = match &self.completeness {
-            Completeness::Finished => (0, more),
+            Completeness::Finished | Completeness::Growing => (0, more),
             Completeness::Salvaged { lost_bytes, what } => (*lost_bytes, format!("{what}; {more}")),
         };
         self.completeness = Completeness::Salvaged { lost_bytes, what };
