@@ -3,7 +3,7 @@
 use events::{Context, EventId, Raw};
 use hashbrown::HashMap;
 
-use crate::{Clock, Error, Result, Row, limits};
+use crate::{Clock, Error, HighWater, Result, Row, limits};
 
 /// Collects the rows of one block. It is emptied by [`crate::Encoder::encode`] and then takes the next block's.
 #[derive(Debug)]
@@ -24,7 +24,11 @@ pub struct BlockBuilder {
     pub(crate) bytes: Vec<u8>,
     /// By event id: its place in `tables`, or [`NO_TABLE`].
     table_of: Box<[u16]>,
+    high_water: HighWater,
 }
+
+/// Blocks after which the memory is looked at.
+const WINDOW: u32 = 16;
 
 const NO_TABLE: u16 = u16::MAX;
 
@@ -127,6 +131,7 @@ impl BlockBuilder {
             contexts: ContextTable::default(),
             bytes: Vec::new(),
             table_of: vec![NO_TABLE; 1 << 16].into_boxed_slice(),
+            high_water: HighWater::over(WINDOW),
         }
     }
 
@@ -214,8 +219,17 @@ impl BlockBuilder {
             || self.bytes.len() >= limits::BLOCK_BYTES / 2
     }
 
-    /// Forgets all rows and contexts, and keeps the memory.
+    /// Bytes that are kept for the next block.
+    fn kept_bytes(&self) -> usize {
+        self.times.capacity() * 34 + self.bytes.capacity() + self.contexts.rows.capacity() * 200
+    }
+
+    /// Forgets all rows and contexts, and keeps the memory as long as blocks need it.
     pub fn clear(&mut self) {
+        if self.high_water.note(self.bytes(), self.kept_bytes()).is_some() {
+            *self = BlockBuilder::new();
+            return;
+        }
         self.clock = Clock::default();
         self.host = 0;
         self.times.clear();
@@ -257,5 +271,54 @@ impl Table {
             column.words.push(word);
         }
         self.rows += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use events::Marks;
+
+    use super::*;
+
+    /// A block of rows with a path of so many bytes each.
+    fn fill(builder: &mut BlockBuilder, rows: u64, bytes: usize) {
+        let context = builder.intern(&Context::default());
+        let path = vec![b'x'; bytes];
+        for time_ns in 0..rows {
+            // Numbers that do not compress.
+            let args =
+                [Raw::Number((time_ns * time_ns).wrapping_mul(0x9e37_79b9_7f4a_7c15)), Raw::Bytes(&path)];
+            let (event, scopes, marks) = (EventId(257), 1, Marks(0));
+            let row = Row { time_ns, event, cpu: 0, context, ret: 0, scopes, marks, args: &args };
+            builder.push(&row).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_a_large_block_took_is_given_back_after_some_small_ones() {
+        let (mut builder, mut encoder) =
+            (BlockBuilder::new(), crate::Encoder::new(crate::Options::default()));
+        fill(&mut builder, 20_000, 200);
+        encoder.encode(&mut builder).unwrap();
+        let (large, large_buffers) = (builder.kept_bytes(), encoder.kept_bytes());
+        assert!(large > 4 << 20 && large_buffers > 100_000, "{large} {large_buffers}");
+        for _ in 0..200 {
+            fill(&mut builder, 100, 20);
+            encoder.encode(&mut builder).unwrap();
+        }
+        let (small, small_buffers) = (builder.kept_bytes(), encoder.kept_bytes());
+        assert!(small < 100_000 && small_buffers < 100_000, "{small} {small_buffers}");
+    }
+
+    #[test]
+    fn blocks_alike_keep_their_memory() {
+        let mut builder = BlockBuilder::new();
+        let mut kept = Vec::new();
+        for _ in 0..40 {
+            fill(&mut builder, 1_000, 200);
+            builder.clear();
+            kept.push(builder.kept_bytes());
+        }
+        assert!(kept.iter().all(|bytes| *bytes == kept[0]), "{kept:?}");
     }
 }

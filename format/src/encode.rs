@@ -13,7 +13,7 @@ use crate::distinct::Distinct;
 use crate::integers::{self, Work};
 use crate::statistics::{EventCount, Numbers, Statistics, Texts};
 use crate::trigrams::TrigramsBuilder;
-use crate::{BlockBuilder, Error, Result, bytestrings, limits, mark_counts, schema};
+use crate::{BlockBuilder, Error, HighWater, Result, bytestrings, limits, mark_counts, schema};
 
 /// How hard to compress.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -65,7 +65,11 @@ pub struct Encoder {
     raw: Vec<u8>,
     places: Vec<Place>,
     trigrams: TrigramsBuilder,
+    high_water: HighWater,
 }
+
+/// Blocks after which the buffers are looked at.
+const WINDOW: u32 = 64;
 
 /// A column in `raw`.
 #[derive(Clone, Copy, Debug)]
@@ -141,6 +145,7 @@ impl Encoder {
             raw: Vec::new(),
             places: Vec::new(),
             trigrams: TrigramsBuilder::default(),
+            high_water: HighWater::over(WINDOW),
         }
     }
 
@@ -149,7 +154,27 @@ impl Encoder {
     pub fn encode(&mut self, builder: &mut BlockBuilder) -> Result<EncodedBlock> {
         let block = self.encode_rows(builder);
         builder.clear();
+        // The other buffers are as large as the columns were long.
+        if self.high_water.note(self.raw.len(), self.kept_bytes()).is_some() {
+            self.give_back();
+        }
         block
+    }
+
+    /// Bytes that are kept for the next block, those of the longest buffer, which has all columns.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.raw.capacity()
+    }
+
+    /// Gives back what all buffers hold, the compressor's apart, which is the same for every block.
+    fn give_back(&mut self) {
+        self.work = Work::default();
+        self.spare = Vec::new();
+        self.texts = Distinct::default();
+        self.words = Vec::new();
+        self.raw = Vec::new();
+        self.places = Vec::new();
+        self.trigrams = TrigramsBuilder::default();
     }
 
     fn encode_rows(&mut self, b: &BlockBuilder) -> Result<EncodedBlock> {

@@ -2,6 +2,7 @@
 
 mod holding;
 mod lost_events;
+mod place;
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -13,25 +14,30 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender};
-use events::{EventId, Marks, catalogue::process};
-use format::{BlockBuilder, Loss, Row, Side};
+use events::EventId;
+use format::{BlockBuilder, Loss, Side};
 
 use crate::{
     cgroup_table::CgroupTable,
     clocks, container_events,
     contexts::ContextTable,
-    held::{HappenedAt, Held, Waiting},
+    held::{HappenedAt, Waiting},
     kernel::{EarlyDrop, Record},
     label::Judge,
     lanes::{Gauge, Lanes, Wait, Work},
-    loss::{self, Ledger, LossEntry},
+    loss::{Ledger, LossEntry},
     names::{NameRequest, Named},
     process_table::Change,
     write::Written,
 };
 
-/// A block is written at the latest this long after its first row: so much a killed recorder loses.
-const BLOCK_AGE: Duration = Duration::from_secs(1);
+/// A block is written at the latest this long after it was begun: so much a killed recorder loses.
+pub const BLOCK_AGE: Duration = Duration::from_secs(1);
+/// A block with fewer rows than are worth one waits this long where nobody reads along: an idle host writes six blocks a
+/// minute.
+pub const QUIET_BLOCK_AGE: Duration = Duration::from_secs(10);
+/// Rows that are worth a block of their own.
+const WORTH_ROWS: usize = 1024;
 /// A block of this many bytes is handed over though it has few rows, so that memory stays bounded.
 pub const BLOCK_BYTES: usize = 16 << 20;
 /// Rows between two looks at the bytes of a block.
@@ -120,6 +126,9 @@ pub struct Assembler {
     /// Number of the block being filled; contexts are interned anew in each.
     block: u64,
     opened: Instant,
+    /// How long a block with few rows waits for more.
+    quiet_age: Duration,
+    losses_said: Instant,
     changes: Vec<Change>,
     wants_changes: bool,
     /// The queue was full when a block was to be handed over.
@@ -156,6 +165,8 @@ impl Assembler {
             builder: None,
             block: 0,
             opened: Instant::now(),
+            quiet_age: BLOCK_AGE,
+            losses_said: Instant::now(),
             changes: Vec::new(),
             wants_changes,
             blocked: false,
@@ -167,6 +178,11 @@ impl Assembler {
             triggered: false,
             last_ns: 0,
         }
+    }
+
+    /// Lets blocks with few rows wait this long for more.
+    pub fn with_quiet_age(self, quiet_age: Duration) -> Assembler {
+        Assembler { quiet_age, ..self }
     }
 
     pub fn counts(&self) -> Counts {
@@ -206,15 +222,16 @@ impl Assembler {
             let words = || self.choice.labels.cgroup_words(&self.cgroups);
             early_drop.tell_cgroups(self.cgroups.version(), words);
         }
-        let is_old = self.opened.elapsed() >= BLOCK_AGE;
-        if is_old {
+        if self.losses_said.elapsed() >= BLOCK_AGE {
+            self.losses_said = Instant::now();
             self.say_losses();
         }
-        if is_old && self.builder.as_ref().is_some_and(|builder| !builder.is_empty()) && !self.lanes.is_full()
-        {
+        let age = self.opened.elapsed();
+        let rows = self.builder.as_ref().map_or(0, |builder| builder.len());
+        if is_due(rows, age, self.quiet_age) && !self.lanes.is_full() {
             self.roll();
         }
-        if is_old && self.builder.as_ref().is_none_or(|builder| builder.is_empty()) {
+        if age >= BLOCK_AGE && self.builder.as_ref().is_none_or(|builder| builder.is_empty()) {
             self.opened = Instant::now();
             self.gather_sides();
         }
@@ -278,8 +295,8 @@ impl Assembler {
             self.block += 1;
         }
         self.opened = Instant::now();
-        self.builder = self.lanes.builder();
-        self.builder.is_some()
+        self.builder = Some(self.lanes.builder());
+        true
     }
 
     /// What is to stand between the blocks. While there is no room for it, it stays where it is gathered, and losses of one
@@ -337,101 +354,9 @@ impl Assembler {
     }
 }
 
-impl Assembler {
-    /// Takes a record whose turn it is.
-    fn take(&mut self, record: &Record<'_>) {
-        let happened = container_events::follow(&mut self.cgroups, record);
-        self.place(record);
-        let Some((happened, cgroup_id)) = happened else { return };
-        let Record { time_ns, cpu, context, marks, .. } = *record;
-        let at = HappenedAt { happened, cgroup_id, time_ns, cpu, context, marks };
-        self.ask_names();
-        if self.waiting.is_asking() {
-            // Its name is on the way, and belongs to the event.
-            self.waiting.push_first(Held::Happened(at));
-        } else {
-            self.say(at);
-        }
-    }
-
-    /// Labels a record and puts it into the block, or leaves it out.
-    fn place(&mut self, record: &Record<'_>) {
-        let event = record.event;
-        let is_wanted = self.wanted.as_ref().is_none_or(|wanted| wanted.has(event));
-        let is_state = is_process_state(event);
-        if !is_wanted && !is_state {
-            self.counts.filtered += 1;
-            return;
-        }
-        let known = self.contexts.get(record.context);
-        let context = known.context.view();
-        if known.mask.is_none() {
-            self.cgroups.meet(&context);
-        }
-        if event == process::SCHED_PROCESS_EXEC {
-            self.cgroups.executed(&context, record.time_ns);
-        }
-        let mask = self.choice.labels.mask(record, &context, &self.cgroups, &mut known.mask);
-        if let Some(trigger) = &self.choice.trigger {
-            self.triggered |= trigger.mask(record, &context, &self.cgroups, &mut known.trigger) != 0;
-        }
-        if is_state {
-            self.choice.labels.follow(record, &context, &self.cgroups);
-            if let Some(trigger) = &mut self.choice.trigger {
-                trigger.follow(record, &context, &self.cgroups);
-            }
-        }
-        let change = if self.wants_changes && is_state { Change::of(record, &known.context) } else { None };
-        let mut marks = record.marks;
-        if !is_wanted {
-            marks = Marks(marks.0 | Marks::STATE_ONLY);
-        }
-        // What is derived from an event passes the filters itself: its base stays.
-        if self.choice.only_matched && mask == 0 && !self.choice.labels.derives_from(event) {
-            if !is_state {
-                self.counts.filtered += 1;
-                return;
-            }
-            marks = Marks(marks.0 | Marks::STATE_ONLY);
-        }
-        if !self.has_room() {
-            self.losses.add_one(record.time_ns, record.cpu, event, loss::QUEUE_FULL);
-            return;
-        }
-        // Borrowed again: rolling to the next block needed all of `self`.
-        let known = self.contexts.get(record.context);
-        let Some(builder) = self.builder.as_deref_mut() else { return };
-        let local = match known.local {
-            Some((block, local)) if block == self.block => local,
-            _ => {
-                let local = builder.intern(&known.context.view());
-                known.local = Some((self.block, local));
-                local
-            }
-        };
-        let row = Row {
-            time_ns: record.time_ns,
-            event,
-            cpu: record.cpu,
-            context: local,
-            ret: record.ret,
-            scopes: mask,
-            marks,
-            args: record.args,
-        };
-        match builder.push(&row) {
-            Ok(()) => {
-                self.counts.rows += 1;
-                self.changes.extend(change);
-            }
-            Err(_) => self.losses.add_one(record.time_ns, record.cpu, event, loss::REFUSED),
-        }
-    }
-}
-
-/// Events that the process tree is made of: they are in every file.
-fn is_process_state(event: EventId) -> bool {
-    matches!(event, process::SCHED_PROCESS_FORK | process::SCHED_PROCESS_EXEC | process::SCHED_PROCESS_EXIT)
+/// Whether a block of so many rows, begun so long ago, is written though it is not full.
+fn is_due(rows: usize, age: Duration, quiet_age: Duration) -> bool {
+    rows > 0 && age >= if rows >= WORTH_ROWS { BLOCK_AGE } else { quiet_age }
 }
 
 fn side_loss(entry: LossEntry) -> Loss {
@@ -443,5 +368,27 @@ fn side_loss(entry: LossEntry) -> Loss {
         event: entry.event,
         count: entry.count,
         cause: entry.cause.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_with_few_rows_waits_longer_than_one_with_many() {
+        let (second, quiet) = (BLOCK_AGE, QUIET_BLOCK_AGE);
+        for (rows, age, quiet_age, expected) in [
+            (0, quiet, quiet, false),
+            (1, second, quiet, false),
+            (WORTH_ROWS - 1, quiet - Duration::from_millis(1), quiet, false),
+            (1, quiet, quiet, true),
+            (1, second, second, true),
+            (1, second / 2, second, false),
+            (WORTH_ROWS, second, quiet, true),
+            (WORTH_ROWS, second / 2, quiet, false),
+        ] {
+            assert_eq!(is_due(rows, age, quiet_age), expected, "{rows} rows after {age:?}");
+        }
     }
 }

@@ -29,6 +29,9 @@ use crate::{
 
 /// Builders that wait for the encoder. With the one being filled and the one being encoded there are five.
 const WORK_QUEUE: usize = 3;
+/// Empty builders that wait to be filled. What a burst needed beyond them is given up: the bound of the queue is that of the
+/// builders as well.
+const SPARES: usize = 1;
 /// Encoded blocks that wait for the disk.
 const WRITE_QUEUE: usize = 4;
 /// Blocks that there are at once at most: being filled, waiting, being encoded; and encoded, one being made, one being written.
@@ -86,7 +89,6 @@ pub struct Gauge {
 pub struct Lanes {
     work: Sender<Work>,
     spare: Receiver<Box<BlockBuilder>>,
-    builders: usize,
     gauge: Arc<Gauge>,
     encode: JoinHandle<Result<(), format::Error>>,
     write: JoinHandle<Written>,
@@ -102,7 +104,7 @@ impl Lanes {
         is_confined: bool,
     ) -> std::io::Result<Lanes> {
         let (work, to_encode) = bounded(WORK_QUEUE);
-        let (spares, spare) = bounded(WORK_QUEUE + 2);
+        let (spares, spare) = bounded(SPARES);
         let (pieces, to_write) = bounded(WRITE_QUEUE);
         let (encoder_ready, ready) = bounded(2);
         let writer_ready = encoder_ready.clone();
@@ -121,23 +123,16 @@ impl Lanes {
         for ready in ready.iter().take(2) {
             ready?;
         }
-        Ok(Lanes { work, spare, builders: 0, gauge, encode, write })
+        Ok(Lanes { work, spare, gauge, encode, write })
     }
 
     pub fn gauge(&self) -> Arc<Gauge> {
         Arc::clone(&self.gauge)
     }
 
-    /// An empty builder, if there is one or may be one more.
-    pub fn builder(&mut self) -> Option<Box<BlockBuilder>> {
-        if let Ok(spare) = self.spare.try_recv() {
-            return Some(spare);
-        }
-        if self.builders < WORK_QUEUE + 2 {
-            self.builders += 1;
-            return Some(Box::new(BlockBuilder::new()));
-        }
-        None
+    /// An empty builder.
+    pub fn builder(&self) -> Box<BlockBuilder> {
+        self.spare.try_recv().unwrap_or_default()
     }
 
     /// Hands work over; gives it back when the queue stays full.

@@ -34,6 +34,21 @@ pub fn bound_bytes(kernel: kernel::Memory, holds: Holds) -> u64 {
     PROGRAM_BYTES + in_order + own.iter().sum::<usize>() as u64 + holds.flight_bytes.unwrap_or(0)
 }
 
+/// Makes the allocator give large pieces back as soon as they are free. By itself it takes each large piece that was freed as
+/// a sign that more will be wanted, up to 32 MiB, and keeps as much again; and each thread gets a heap of its own, so that
+/// what one thread takes and another frees lies about in all of them.
+pub fn keep_little() {
+    const LARGE_BYTES: i32 = 1 << 20;
+    const HEAPS: i32 = 2;
+    // SAFETY: settings of the allocator, which it takes at any time.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE_BYTES);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, 4 * LARGE_BYTES);
+        libc::mallopt(libc::M_ARENA_MAX, HEAPS);
+    }
+}
+
 /// Gives pages back that the allocator keeps: what loading took, the kernel's types above all, is not needed again.
 pub fn give_back() {
     // SAFETY: no memory that is in use is touched.

@@ -130,6 +130,7 @@ impl Session {
         let gauge = Arc::new(Gauge { bytes: Arc::clone(&progress.bytes), ..Gauge::default() });
         let is_flight = setup.destination.flight.is_some();
         let is_stream = setup.destination.place.is_stream();
+        let quiet_age = setup.destination.quiet_block_age();
         let start_ns = setup.header.recording.start_ns;
         let sink =
             Sink::create(setup.destination, setup.header, Arc::clone(&gauge)).map_err(|halt| match halt {
@@ -154,7 +155,8 @@ impl Session {
             lanes,
             wants_changes,
             Arc::clone(&progress),
-        );
+        )
+        .with_quiet_age(quiet_age);
         assembler.tell(Side::Processes(setup.processes.clone()));
         assembler.tell(Side::Users(setup.users));
         assembler.begin(setup.processes, start_ns);

@@ -358,8 +358,11 @@ fn a_flight_recorder_is_triggered_by_an_event() {
             Said::Record(openat(10, 1, "/a", 3)),
             Said::Record(openat(20, 2, "/b", 3)),
         ];
-        let script =
-            Script { batches: [said].into(), at_the_end: vec![Said::Record(openat(30, 1, "/c", 3))] };
+        let script = Script {
+            batches: [said].into(),
+            at_the_end: vec![Said::Record(openat(30, 1, "/c", 3))],
+            ..Script::default()
+        };
         let session = Session::start(setup).unwrap();
         let mut step = 0;
         let summary = session

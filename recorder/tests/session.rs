@@ -88,6 +88,7 @@ fn what_is_recorded_reads_back_equal() {
         ]
         .into(),
         at_the_end: vec![Said::Record(third.clone())],
+        ..Script::default()
     };
     let summary = record(setup(&path), script);
     assert_eq!((summary.events, summary.lost, summary.produced), (3, 0, 3));
@@ -100,6 +101,27 @@ fn what_is_recorded_reads_back_equal() {
         .map(|(comm, spoken)| (comm.to_owned(), Spoken { context: 0, ..spoken }))
         .into();
     assert_eq!(rows(&capture), expected);
+}
+
+/// One row every 50 ms for 2.5 seconds; how many blocks came of it.
+fn blocks_of_an_idle_host(rotation: Option<Rotation>) -> u64 {
+    let dir = tempfile::tempdir().unwrap();
+    let mut setup = setup(&dir.path().join("c.trz"));
+    setup.destination.rotation = rotation;
+    let mut batches = vec![vec![Said::Context(1, task(7, "ls"))]];
+    batches.extend((0..50).map(|n| vec![Said::Record(openat(1_000 + n, 1, "/tmp/a", 3))]));
+    let script = Script { batches: batches.into(), at_the_end: Vec::new(), pause: Duration::from_millis(50) };
+    let summary = record(setup, script);
+    assert_eq!(summary.events, 50);
+    summary.blocks
+}
+
+#[test]
+fn an_idle_host_does_not_write_a_block_a_second() {
+    assert_eq!(blocks_of_an_idle_host(None), 1);
+    // Parts of a second each are asked for.
+    let rotation = Rotation { every: Stretch::Time(Duration::from_secs(1)), keep: None };
+    assert!(blocks_of_an_idle_host(Some(rotation)) >= 2);
 }
 
 #[test]
@@ -127,7 +149,7 @@ fn a_disk_that_does_not_keep_up_costs_rows_that_are_counted() {
     // Opened for reading and not read until all has been recorded: writing stops when the pipe is full.
     let pipe = fs::OpenOptions::new().read(true).write(true).custom_flags(0).open(&path).unwrap();
     let batches = (0..14).map(|_| noise(65_536)).collect();
-    let script = Script { batches, at_the_end: Vec::new() };
+    let script = Script { batches, ..Script::default() };
     let mut left = script.batches.len() + 1;
     let mut streamed = setup(&dir.path().join("unused"));
     streamed.destination.place = Place::stream(Stream::open(&path).unwrap(), &path);
@@ -189,11 +211,11 @@ fn a_recorder_that_is_killed_leaves_all_but_its_last_second() {
     let session = Session::start(setup(&path)).unwrap();
     let mut step = 0;
     session
-        .record(Script::of(many(1_000)), &mut || {
+        .record(Script::of(many(2_000)), &mut || {
             step += 1;
             match step {
                 1 => Step::Go,
-                // Older than a second now: written before the next thing happens.
+                // Older than a second now, and worth a block: written before the next thing happens.
                 2 => {
                     std::thread::sleep(Duration::from_millis(1_100));
                     Step::Go
@@ -209,8 +231,8 @@ fn a_recorder_that_is_killed_leaves_all_but_its_last_second() {
         .unwrap();
     let capture = Capture::from_bytes(killed).unwrap();
     assert!(!matches!(capture.completeness(), Completeness::Finished));
-    assert_eq!(total_rows(&capture), 1_000);
-    assert_eq!(rows(&capture).len(), 1_000);
+    assert_eq!(total_rows(&capture), 2_000);
+    assert_eq!(rows(&capture).len(), 2_000);
 }
 
 #[test]
@@ -342,7 +364,7 @@ fn a_flight_recorder_of_a_time_holds_no_more_than_its_memory_and_tells_what_it_l
     let mut flight = setup(&path);
     flight.destination.flight = Some(Stretch::Time(Duration::from_secs(3600)));
     flight.destination.flight_bytes = 3 << 20;
-    let script = Script { batches: (0..12).map(|_| noise(65_536)).collect(), at_the_end: Vec::new() };
+    let script = Script { batches: (0..12).map(|_| noise(65_536)).collect(), ..Script::default() };
     let mut left = script.batches.len() + 1;
     let session = Session::start(flight).unwrap();
     let summary = session

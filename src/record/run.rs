@@ -92,6 +92,8 @@ pub fn record(options: &Options) -> Result<Outcome> {
     let place = place(options, &first)?;
     let to_stdout = is_standard_output(options);
 
+    // Before there are threads.
+    memory::keep_little();
     let signals = signals::listen().context("cannot listen for signals")?;
     // The slow pass over /proc goes on while the kernel side is loaded; the quick one follows when it is attached.
     let snapshot =

@@ -1,11 +1,23 @@
 //! Time order over CPUs: each CPU's records come in order, and what is older than all that may still come is released.
 
+use format::HighWater;
+
+/// Looks after which the memory of a stream is looked at: a few seconds.
+const WINDOW: u32 = 256;
+
 /// What one CPU has given and nobody has taken yet.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Stream {
     pub bytes: Vec<u8>,
     /// Where the next record starts.
     at: usize,
+    high_water: HighWater,
+}
+
+impl Default for Stream {
+    fn default() -> Stream {
+        Stream { bytes: Vec::new(), at: 0, high_water: HighWater::over(WINDOW) }
+    }
 }
 
 impl Stream {
@@ -43,13 +55,17 @@ impl Stream {
         self.at = 0;
     }
 
-    /// Moves what is left to the front once enough lies behind.
+    /// Moves what is left to the front once enough lies behind, and gives back what only a peak needed.
     pub fn compact(&mut self) {
+        let most_bytes = self.high_water.note(self.bytes.len(), self.bytes.capacity());
         if self.at == self.bytes.len() {
             self.clear();
         } else if self.at > self.bytes.len() / 2 {
             self.bytes.drain(..self.at);
             self.at = 0;
+        }
+        if let Some(most_bytes) = most_bytes {
+            self.bytes.shrink_to(most_bytes);
         }
     }
 }
@@ -78,6 +94,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_only_a_peak_needed_is_given_back() {
+        let mut stream = Stream::default();
+        stream.bytes.resize(8 << 20, 1);
+        stream.skip(8 << 20);
+        stream.compact();
+        for _ in 0..2 * WINDOW {
+            stream.bytes.resize(1000, 1);
+            stream.skip(900);
+            stream.compact();
+        }
+        assert!(stream.bytes.capacity() < 100_000, "{}", stream.bytes.capacity());
+        assert_eq!(stream.rest().len(), 100);
+    }
+
+    #[test]
     fn the_earliest_stream_is_read_until_another_has_its_turn() {
         assert_eq!(earliest(&[Some(5), None, Some(3), Some(9)]), Some((2, 5)));
         assert_eq!(earliest(&[None, Some(7)]), Some((1, u64::MAX)));
@@ -87,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_stream_keeps_what_has_not_been_taken() {
-        let mut stream = Stream { bytes: vec![1, 2, 3, 4, 5], at: 0 };
+        let mut stream = Stream { bytes: vec![1, 2, 3, 4, 5], ..Stream::default() };
         stream.skip(4);
         stream.compact();
         stream.bytes.push(6);

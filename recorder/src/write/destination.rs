@@ -1,12 +1,13 @@
 //! Where a recording goes, and what came of it.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use format::WriterOptions;
 
 use super::Witness;
 use crate::{
     amount::Stretch,
+    assemble::{BLOCK_AGE, QUIET_BLOCK_AGE},
     output::{OutputError, Place},
     rotate::Rotation,
 };
@@ -31,6 +32,18 @@ pub struct Destination {
     pub seal: WriterOptions,
     /// Who is told the head of the chain at each seal.
     pub witness: Option<Witness>,
+}
+
+impl Destination {
+    /// How long a block with few rows may wait for more. Who reads along, on a stream or by the heads of the chain, is not
+    /// kept waiting; a flight recorder lets go by blocks, and writes none; a part of a set is as long as it was meant to be.
+    pub fn quiet_block_age(&self) -> Duration {
+        match self.rotation.map(|rotation| rotation.every) {
+            _ if self.place.is_stream() || self.flight.is_some() || self.witness.is_some() => BLOCK_AGE,
+            Some(Stretch::Time(every)) => every.clamp(BLOCK_AGE, QUIET_BLOCK_AGE),
+            _ => QUIET_BLOCK_AGE,
+        }
+    }
 }
 
 /// Why writing ended before the recording did.

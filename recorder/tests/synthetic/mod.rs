@@ -91,11 +91,13 @@ pub struct Script {
     pub batches: VecDeque<Vec<Said>>,
     /// Plays what is left when the recording ends.
     pub at_the_end: Vec<Said>,
+    /// Between two drains.
+    pub pause: Duration,
 }
 
 impl Script {
     pub fn of(said: Vec<Said>) -> Script {
-        Script { batches: VecDeque::from([said]), at_the_end: Vec::new() }
+        Script { batches: VecDeque::from([said]), ..Script::default() }
     }
 
     fn say(said: &[Said], records: &mut impl Records) -> usize {
@@ -123,6 +125,7 @@ impl Script {
 
 impl Source for Script {
     fn wait(&mut self, _: Duration) -> Result<(), Error> {
+        std::thread::sleep(self.pause);
         Ok(())
     }
 

@@ -1,0 +1,110 @@
+//! One record on its way into the block: which scopes it matches, whether it is wanted, and where it stands.
+
+use events::{EventId, Marks, catalogue::process};
+use format::Row;
+
+use super::Assembler;
+use crate::{
+    container_events,
+    held::{HappenedAt, Held},
+    kernel::Record,
+    loss,
+    process_table::Change,
+};
+
+impl Assembler {
+    /// Takes a record whose turn it is.
+    pub(super) fn take(&mut self, record: &Record<'_>) {
+        let happened = container_events::follow(&mut self.cgroups, record);
+        self.place(record);
+        let Some((happened, cgroup_id)) = happened else { return };
+        let Record { time_ns, cpu, context, marks, .. } = *record;
+        let at = HappenedAt { happened, cgroup_id, time_ns, cpu, context, marks };
+        self.ask_names();
+        if self.waiting.is_asking() {
+            // Its name is on the way, and belongs to the event.
+            self.waiting.push_first(Held::Happened(at));
+        } else {
+            self.say(at);
+        }
+    }
+
+    /// Labels a record and puts it into the block, or leaves it out.
+    pub(super) fn place(&mut self, record: &Record<'_>) {
+        let event = record.event;
+        let is_wanted = self.wanted.as_ref().is_none_or(|wanted| wanted.has(event));
+        let is_state = is_process_state(event);
+        if !is_wanted && !is_state {
+            self.counts.filtered += 1;
+            return;
+        }
+        let known = self.contexts.get(record.context);
+        let context = known.context.view();
+        if known.mask.is_none() {
+            self.cgroups.meet(&context);
+        }
+        if event == process::SCHED_PROCESS_EXEC {
+            self.cgroups.executed(&context, record.time_ns);
+        }
+        let mask = self.choice.labels.mask(record, &context, &self.cgroups, &mut known.mask);
+        if let Some(trigger) = &self.choice.trigger {
+            self.triggered |= trigger.mask(record, &context, &self.cgroups, &mut known.trigger) != 0;
+        }
+        if is_state {
+            self.choice.labels.follow(record, &context, &self.cgroups);
+            if let Some(trigger) = &mut self.choice.trigger {
+                trigger.follow(record, &context, &self.cgroups);
+            }
+        }
+        let change = if self.wants_changes && is_state { Change::of(record, &known.context) } else { None };
+        let mut marks = record.marks;
+        if !is_wanted {
+            marks = Marks(marks.0 | Marks::STATE_ONLY);
+        }
+        // What is derived from an event passes the filters itself: its base stays.
+        if self.choice.only_matched && mask == 0 && !self.choice.labels.derives_from(event) {
+            if !is_state {
+                self.counts.filtered += 1;
+                return;
+            }
+            marks = Marks(marks.0 | Marks::STATE_ONLY);
+        }
+        if !self.has_room() {
+            self.losses.add_one(record.time_ns, record.cpu, event, loss::QUEUE_FULL);
+            return;
+        }
+        // Borrowed again: rolling to the next block needed all of `self`.
+        let known = self.contexts.get(record.context);
+        let Some(builder) = self.builder.as_deref_mut() else { return };
+        let local = match known.local {
+            Some((block, local)) if block == self.block => local,
+            _ => {
+                let local = builder.intern(&known.context.view());
+                known.local = Some((self.block, local));
+                local
+            }
+        };
+        let row = Row {
+            time_ns: record.time_ns,
+            event,
+            cpu: record.cpu,
+            context: local,
+            ret: record.ret,
+            scopes: mask,
+            marks,
+            args: record.args,
+        };
+        match builder.push(&row) {
+            Ok(()) => {
+                self.counts.rows += 1;
+                self.changes.extend(change);
+            }
+            Err(_) => self.losses.add_one(record.time_ns, record.cpu, event, loss::REFUSED),
+        }
+    }
+}
+
+/// Events that the process tree is made of: they are in every file.
+fn is_process_state(event: EventId) -> bool {
+    matches!(event, process::SCHED_PROCESS_FORK | process::SCHED_PROCESS_EXEC | process::SCHED_PROCESS_EXIT)
+}
