@@ -31,6 +31,7 @@ mod files;
 mod hook_table;
 mod hooks;
 mod load;
+mod losses;
 mod map_memory;
 mod numbers;
 mod order;

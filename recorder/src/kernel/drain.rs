@@ -5,17 +5,16 @@ use events::{
     abi::{HEADER_BYTES, RecordHeader, Slot, hooks::Hook, kind},
 };
 
-use hashbrown::HashMap;
-
 use super::{
-    Loss, LossCause, Record, Records, UNKNOWN_CONTEXT,
+    Record, Records, UNKNOWN_CONTEXT,
     clock::{self, BootOffset},
     contexts::Contexts,
     decode::{self, Arguments, MAX_ARGS, SlotReader},
     execs::Execs,
     files::Files,
+    losses::{Losses, Missed},
     order::{Stream, earliest},
-    region::{Dropped, Regions},
+    region::Regions,
     requests::{self, Requests},
     resync::Expected,
     socket_list::SocketOwner,
@@ -60,17 +59,7 @@ impl Drain {
             requests: Requests::default(),
             offset: BootOffset::measure(),
             released_ns: 0,
-            losses: Losses {
-                counted: vec![0; cpus],
-                by_slot: vec![Dropped::default(); cpus * Slot::COUNT],
-                without_region: vec![0; Slot::COUNT],
-                left_out: 0,
-                since_ns: now_ns,
-                malformed: Vec::new(),
-                watch: vec![Watch::default(); cpus],
-                missed: HashMap::new(),
-                misses_since_ns: now_ns,
-            },
+            losses: Losses::new(cpus, now_ns),
         }
     }
 
@@ -78,7 +67,7 @@ impl Drain {
     pub fn take(&mut self, regions: &mut Regions) {
         for (cpu, stream) in self.streams.iter_mut().take(self.cpus).enumerate() {
             if !regions.take(cpu, &mut stream.bytes) {
-                self.losses.malformed.push((cpu as u16, None));
+                self.losses.add_malformed(cpu as u16, None);
             }
         }
     }
@@ -89,7 +78,7 @@ impl Drain {
         while is_more {
             let header = decode::header(rest).filter(|header| usize::from(header.cpu) < self.cpus);
             let Some(header) = header else {
-                self.losses.malformed.push((cpu, None));
+                self.losses.add_malformed(cpu, None);
                 return;
             };
             let (record, after) = rest.split_at_checked(header.length as usize).unwrap_or((rest, &[]));
@@ -103,7 +92,7 @@ impl Drain {
     /// Takes a packet's record: it stands in room for the largest.
     pub fn take_packet(&mut self, piece: &[u8]) {
         let Some(header) = decode::header(piece) else {
-            self.losses.malformed.push((0, Some(Hook::Packet.slot())));
+            self.losses.add_malformed(0, Some(Hook::Packet.slot()));
             return;
         };
         let place = self.cpus * 2 + header.cpu as usize;
@@ -154,7 +143,7 @@ impl Drain {
             None => {
                 let kind = (stream / self.cpus.max(1)).min(2);
                 let cpu = (stream - kind * self.cpus) as u16;
-                self.losses.malformed.push((cpu, None));
+                self.losses.add_malformed(cpu, None);
                 let passed_over = Expected { cpu, until_ns: clock::monotonic_ns() }.next(bytes.rest());
                 bytes.skip(passed_over);
                 decode::header(bytes.rest()).map(|header| header.time_ns)
@@ -196,14 +185,14 @@ impl Drain {
                 self.event(header, record, sink);
                 return 1;
             }
-            _ => self.losses.malformed.push((header.cpu, Some(header.slot))),
+            _ => self.losses.add_malformed(header.cpu, Some(header.slot)),
         }
         0
     }
 
     fn event(&mut self, header: &RecordHeader, record: &[u8], sink: &mut impl Records) {
         let Some(reader) = self.slots.get(header.slot as usize).and_then(Option::as_ref) else {
-            self.losses.malformed.push((header.cpu, Some(header.slot)));
+            self.losses.add_malformed(header.cpu, Some(header.slot));
             return;
         };
         let told = self.contexts.told(header, &mut self.released_ns, self.offset);
@@ -283,43 +272,23 @@ impl Drain {
         now_ns: u64,
         sink: &mut impl Records,
     ) {
-        let losses = &mut self.losses;
-        let (from_ns, to_ns) = (self.offset.boot_ns(losses.since_ns), self.offset.boot_ns(now_ns));
-        for (slot, (now, seen)) in
-            without_region.into_iter().flatten().zip(&mut losses.without_region).enumerate()
-        {
-            let count = now.wrapping_sub(std::mem::replace(seen, *now));
-            if count != 0 {
-                let (event, cause) = (event_of(&self.slots, slot), LossCause::NoBuffer);
-                sink.lost(&Loss { from_ns, to_ns, cpu: None, event, count, cause });
-            }
-        }
-        losses.report(regions, &self.slots, self.offset, now_ns, sink);
+        let Drain { slots, losses, offset, .. } = self;
+        losses.report(regions, without_region, |slot| event_of(slots, slot), *offset, now_ns, sink);
     }
 
     /// Reports runs of programs that the kernel left out, by how many there have been since the start.
     pub fn report_misses(&mut self, misses: &[Missed], now_ns: u64, sink: &mut impl Records) {
-        let losses = &mut self.losses;
-        let (from_ns, to_ns) = (self.offset.boot_ns(losses.misses_since_ns), self.offset.boot_ns(now_ns));
-        for Missed { program, hook, count } in misses {
-            let seen = losses.missed.entry(program).or_default();
-            let new = count.saturating_sub(*seen);
-            *seen = (*seen).max(*count);
-            if new > 0 {
-                let event = hook.and_then(|hook| event_of(&self.slots, hook.slot().into()));
-                sink.lost(&Loss { from_ns, to_ns, cpu: None, event, count: new, cause: LossCause::Missed });
-            }
-        }
-        losses.misses_since_ns = now_ns;
+        let Drain { slots, losses, offset, .. } = self;
+        losses.report_misses(misses, |slot| event_of(slots, slot), *offset, now_ns, sink);
     }
 
     pub fn misses_since_ns(&self) -> u64 {
-        self.losses.misses_since_ns
+        self.losses.misses_since_ns()
     }
 
     /// When losses were last looked at (monotonic clock).
     pub fn losses_since_ns(&self) -> u64 {
-        self.losses.since_ns
+        self.losses.since_ns()
     }
 }
 
@@ -414,137 +383,10 @@ fn event_of(slots: &[Option<SlotReader>], slot: usize) -> Option<EventId> {
     slots.get(slot).and_then(Option::as_ref).map(|reader| reader.slot.event.id)
 }
 
-/// Runs of a program that the kernel left out since it was loaded.
-#[derive(Clone, Copy, Debug)]
-pub struct Missed {
-    pub program: &'static str,
-    /// What it records, where that is one event.
-    pub hook: Option<Hook>,
-    pub count: u64,
-}
-
-/// Counters of lost records as last seen.
-#[derive(Debug)]
-struct Losses {
-    counted: Vec<u64>,
-    by_slot: Vec<Dropped>,
-    /// Of CPUs that have no buffer, by slot.
-    without_region: Vec<u64>,
-    /// Events that the programs dropped because no scope can want them.
-    left_out: u64,
-    since_ns: u64,
-    /// CPUs whose bytes did not read, and the slot where that much could be read.
-    malformed: Vec<(u16, Option<u16>)>,
-    /// By CPU.
-    watch: Vec<Watch>,
-    missed: HashMap<&'static str, u64>,
-    misses_since_ns: u64,
-}
-
-/// What a look at a CPU's writer has shown.
-#[derive(Clone, Copy, Default, Debug)]
-struct Watch {
-    /// Where it was writing, if it was.
-    written_at: Option<u64>,
-    /// Looks at which it stood at the same place.
-    stands: u32,
-    is_stuck: bool,
-}
-
-impl Watch {
-    /// So many looks, a tenth of a second apart, at which nothing moves and records are refused: no program takes that
-    /// long.
-    const PATIENCE: u32 = 3;
-
-    /// Whether the writer is stuck: it is in the middle of a record, and does not get on while others are refused for it.
-    fn look(&mut self, written_at: Option<u64>, is_refusing: bool) -> bool {
-        let stands = written_at.is_some() && written_at == self.written_at;
-        self.written_at = written_at;
-        // Without refusals nothing shows that it was not another writer each time.
-        self.stands = if !stands { 0 } else { self.stands + u32::from(is_refusing) };
-        self.is_stuck = self.stands >= Watch::PATIENCE;
-        self.is_stuck
-    }
-}
-
-impl Losses {
-    fn report(
-        &mut self,
-        regions: &Regions,
-        slots: &[Option<SlotReader>],
-        offset: BootOffset,
-        now_ns: u64,
-        sink: &mut impl Records,
-    ) {
-        let (from_ns, to_ns) = (offset.boot_ns(self.since_ns), offset.boot_ns(now_ns));
-        let loss = |cpu: usize, event: Option<EventId>, count, cause| Loss {
-            from_ns,
-            to_ns,
-            cpu: Some(cpu as u16),
-            event,
-            count,
-            cause,
-        };
-        let by_cpu = self.by_slot.chunks_exact_mut(Slot::COUNT);
-        for (cpu, ((counted, by_slot), watch)) in
-            self.counted.iter_mut().zip(by_cpu).zip(&mut self.watch).enumerate()
-        {
-            let dropped = regions.dropped(cpu);
-            let was_stuck = watch.is_stuck;
-            let is_stuck = watch.look(regions.written_at(cpu), dropped != *counted);
-            if is_stuck && !was_stuck {
-                sink.stuck(cpu as u16);
-            }
-            if dropped == *counted {
-                continue;
-            }
-            *counted = dropped;
-            let nested = if is_stuck { LossCause::Stuck } else { LossCause::Nested };
-            for (slot, seen) in by_slot.iter_mut().enumerate() {
-                let now = regions.dropped_of(cpu, slot);
-                if now == *seen {
-                    continue;
-                }
-                let event = event_of(slots, slot);
-                for (now, seen, cause) in
-                    [(now.full, seen.full, LossCause::BufferFull), (now.nested, seen.nested, nested)]
-                {
-                    if now != seen {
-                        sink.lost(&loss(cpu, event, now.wrapping_sub(seen), cause));
-                    }
-                }
-                *seen = now;
-            }
-        }
-        for (cpu, slot) in self.malformed.drain(..) {
-            let event = slot.and_then(|slot| event_of(slots, slot.into()));
-            sink.lost(&loss(cpu as usize, event, 1, LossCause::Malformed));
-        }
-        let left_out: u64 = (0..self.counted.len()).map(|cpu| regions.left_out(cpu)).sum();
-        if left_out != self.left_out {
-            sink.left_out(left_out.wrapping_sub(self.left_out));
-            self.left_out = left_out;
-        }
-        self.since_ns = now_ns;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_writer_that_does_not_get_on_while_others_are_refused_is_stuck() {
-        let mut watch = Watch::default();
-        assert!((0..9).all(|_| !watch.look(Some(64), false)), "nobody was refused");
-        assert!(!watch.look(Some(64), true) && !watch.look(Some(64), true));
-        assert!(watch.look(Some(64), true) && watch.look(Some(64), true));
-        assert!(!watch.look(Some(128), true), "it got on");
-        assert!(!watch.look(None, true), "it ended");
-        for head in 0..99 {
-            assert!(!watch.look(Some(head), true), "each time another write");
-        }
-    }
+    use crate::kernel::Loss;
 
     /// Takes what it is told of.
     #[derive(Default)]
@@ -590,7 +432,7 @@ mod tests {
         drain.release(u64::MAX, &mut told);
         assert_eq!(told.0, [1, 2, 4, 6]);
         let (close, packet) = (Some(CLOSE), Some(Hook::Packet.slot()));
-        let mut malformed = std::mem::take(&mut drain.losses.malformed);
+        let mut malformed = drain.losses.take_malformed();
         malformed.sort_unstable();
         assert_eq!(malformed, [(0, None), (0, None), (0, None), (0, None), (0, close), (0, packet)]);
     }
