@@ -10,7 +10,8 @@ use crate::workload::{name_of, own_program};
 
 pub const TESTS: &[Test] = &[
     ("a_flood_by_users_loses_no_process", processes_are_kept),
-    ("calls_recorded_and_calls_lost_make_up_the_calls_made", everything_is_counted),
+    ("what_is_recorded_and_what_is_lost_make_up_what_was_done", everything_is_counted),
+    ("forks_recorded_and_forks_lost_are_those_that_the_kernel_counts", forks_are_counted),
 ];
 
 /// How the test runs itself as the program that floods.
@@ -52,40 +53,81 @@ fn processes_are_kept() -> Result<(), Failed> {
     Ok(())
 }
 
-/// Programs that count their own calls: those that are in the file and those that are said to be lost are as many.
+/// Programs that count what they do: what is in the file and what is said to be lost are as many. A call, a tracepoint that
+/// fires in a call, and a hook, which on some kernels is a call's exit.
 fn everything_is_counted() -> Result<(), Failed> {
-    let dir = scratch()?;
-    let made = dir.path().join("made");
-    let flood = flood("closes", 2);
-    let script = format!("({flood}; {flood} & {flood}; wait) > {}", path(&made)?);
-    for transport in ["region", "ringbuf"] {
-        // Of nobody's processes alone, so that what is lost is not another's.
-        let options = [
-            "--buffer",
-            "256K",
-            "--transport",
-            transport,
-            "--only-matched",
-            "-f",
-            "uid=65534",
-            "-f",
-            "event=close",
-        ];
-        let file = record(dir.path(), &options, &["sh", "-c", &script])?;
-        let made: u64 =
-            std::fs::read_to_string(&made)?.lines().filter_map(|line| line.parse::<u64>().ok()).sum();
-        let recorded = count(&file, &["-f", &format!("close.fd={FLOODED}")])?;
-        let lost: u64 = losses(&file)?.iter().filter(|loss| loss.0 == "close").map(|loss| loss.2).sum();
-        let missed: u64 = losses(&file)?.iter().filter(|loss| loss.0.is_empty()).map(|loss| loss.2).sum();
-        ensure(made > 100_000, || format!("only {made} calls were made"))?;
-        // Programs close a few descriptors besides.
-        let (least, most) = (recorded + lost.saturating_sub(FEW), recorded + lost + missed);
-        ensure(least <= made && made <= most, || {
-            format!("{transport}: {made} calls, {recorded} recorded, {lost} lost, {missed} missed")
-        })?;
-        ensure(lost > 0 || transport == "region", || "the buffer never overran".to_owned())?;
+    let closed = format!("close.fd={FLOODED}");
+    for (what, scope, rows, events) in [
+        ("closes", "event=close", closed.as_str(), &["close"][..]),
+        ("names", "event=task_rename", "event=task_rename", &["task_rename"]),
+        ("opens", "event=security_file_open", "security_file_open.pathname=/dev/null", OPENS),
+    ] {
+        for transport in ["region", "ringbuf"] {
+            is_counted(what, scope, rows, events, transport)?;
+        }
     }
     Ok(())
+}
+
+/// What an open that is lost is counted under.
+const OPENS: &[&str] = &["security_file_open", "openat", "open"];
+
+fn is_counted(what: &str, scope: &str, rows: &str, events: &[&str], transport: &str) -> Result<(), Failed> {
+    let dir = scratch()?;
+    let made = dir.path().join("made");
+    let flood = flood(what, 2);
+    let script = format!("({flood}; {flood} & {flood}; wait) > {}", path(&made)?);
+    // Of nobody's processes alone, so that what is lost is not another's.
+    let options =
+        ["--buffer", "256K", "--transport", transport, "--only-matched", "-f", "uid=65534", "-f", scope];
+    let file = record(dir.path(), &options, &["sh", "-c", &script])?;
+    let made: u64 = std::fs::read_to_string(&made)?.lines().filter_map(|line| line.parse::<u64>().ok()).sum();
+    let recorded = count(&file, &["-f", rows])?;
+    let losses = losses(&file)?;
+    let sum = |is_meant: &dyn Fn(&str) -> bool| -> u64 {
+        losses.iter().filter(|loss| is_meant(&loss.0)).map(|loss| loss.2).sum()
+    };
+    let lost = sum(&|event| events.contains(&event));
+    let missed = sum(&str::is_empty);
+    ensure(made > 50_000, || format!("{what}: only {made} were made"))?;
+    // Programs do a little of it besides.
+    let (least, most) = (recorded + lost.saturating_sub(FEW), recorded + lost + missed);
+    ensure(least <= made && made <= most, || {
+        format!("{what}, {transport}: {made} made, {recorded} recorded, {lost} lost, {missed} missed")
+    })?;
+    ensure(lost > 0 || transport == "region", || format!("{what}: the buffer never overran"))
+}
+
+/// The kernel counts its forks itself (`processes` in `/proc/stat`): as many are in the file or said to be lost.
+fn forks_are_counted() -> Result<(), Failed> {
+    let dir = scratch()?;
+    let (before, after) = (dir.path().join("before"), dir.path().join("after"));
+    let flood = flood("closes", 3);
+    let script = format!(
+        "{flood} & cat /proc/stat > {}; for i in $(seq 300); do /bin/true; done; cat /proc/stat > {}; wait",
+        path(&before)?,
+        path(&after)?
+    );
+    let outside = forks(Path::new("/proc/stat"))?;
+    let options = ["--buffer", "256K", "--transport", "ringbuf"];
+    let file = record(dir.path(), &options, &["sh", "-c", &script])?;
+    let outside = forks(Path::new("/proc/stat"))? - outside;
+    let inside = forks(&after)? - forks(&before)?;
+    let recorded = count(&file, &["-f", "event=sched_process_fork"])?;
+    let losses = losses(&file)?;
+    let is_fork = |event: &str| event.is_empty() || event == "sched_process_fork";
+    let lost: u64 = losses.iter().filter(|loss| is_fork(&loss.0)).map(|loss| loss.2).sum();
+    ensure(inside >= 300, || format!("only {inside} forks were made"))?;
+    ensure(recorded <= outside && inside <= recorded + lost, || {
+        format!("{inside} to {outside} forks by the kernel's count, {recorded} recorded, {lost} lost")
+    })
+}
+
+/// Forks and new threads since the start, by the kernel.
+fn forks(stat: &Path) -> Result<u64, Failed> {
+    let text = std::fs::read_to_string(stat)?;
+    let line = text.lines().find_map(|line| line.strip_prefix("processes ")).ok_or("no processes")?;
+    Ok(line.trim().parse()?)
 }
 
 /// Event, cause and count of each loss.
@@ -124,10 +166,11 @@ pub fn run(what: &str, seconds: &str) -> ! {
         for _ in 0..1000 {
             // SAFETY: a string that outlives the call, and a descriptor that is nobody's.
             unsafe {
-                if what == "paths" {
-                    libc::access(path.as_ptr(), libc::F_OK)
-                } else {
-                    libc::close(FLOODED)
+                match what {
+                    "paths" => libc::access(path.as_ptr(), libc::F_OK),
+                    "names" => libc::prctl(libc::PR_SET_NAME, c"flood".as_ptr()),
+                    "opens" => libc::close(libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY)),
+                    _ => libc::close(FLOODED),
                 };
             }
             calls += 1;

@@ -56,6 +56,9 @@ const SCRIPT: &str = include_str!("vm_test.sh");
 /// The same of hooks: by each kind of program that the kernel takes.
 const HOOKS_SCRIPT: &str = include_str!("vm_hooks.sh");
 
+/// What happens to a host meanwhile: CPUs go and come, it sleeps.
+const EDGES_SCRIPT: &str = include_str!("vm_edges.sh");
+
 /// Programs that meet on a CPU, and what is recorded afterwards.
 const STRESS_SCRIPT: &str = include_str!("vm_stress.sh");
 
@@ -120,6 +123,7 @@ pub fn run(options: &Options) -> Result<()> {
     };
     image.file("payload/run", &script, 0o755)?;
     image.file("payload/stress", STRESS_SCRIPT.as_bytes(), 0o755)?;
+    image.file("payload/edges", EDGES_SCRIPT.as_bytes(), 0o755)?;
     image.copy(&built(options.arch, "vm_stress.rs", work.path())?, "usr/bin/stress")?;
     if options.hooks {
         image.file("payload/hooks", HOOKS_SCRIPT.as_bytes(), 0o755)?;
