@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use crate::outcome::Outcome;
 #[cfg(feature = "record")]
 use crate::record;
-use crate::{cut, diff, events_list, explain, import, info, merge, recover, redact, replay, verify};
+use crate::{cut, diff, events_list, explain, export, import, info, merge, recover, redact, replay, verify};
 
 /// Record kernel events once, ask any scope later.
 #[derive(Parser, Debug)]
@@ -25,6 +25,8 @@ enum Command {
     Replay(replay::Options),
     /// Say what a capture holds
     Info(info::Options),
+    /// Write what matches in the format of another program
+    Export(export::Options),
     /// Turn a log of JSON lines into a capture
     Import(import::Options),
     /// Say whether captures are what was written, and name the first bad block
@@ -54,6 +56,7 @@ impl Cli {
             Command::Record(options) => record::run(options),
             Command::Replay(options) => replay::run(options),
             Command::Info(options) => info::run(options),
+            Command::Export(options) => export::run(options),
             Command::Import(options) => import::run(options),
             Command::Verify(options) => verify::run(&options),
             Command::Keygen(options) => verify::generate(&options),
@@ -87,6 +90,8 @@ mod tests {
         ("record", &[FILTERS, SEALING]),
         ("replay", &[READING, FILTERS, THREADS]),
         ("info", &[READING]),
+        // Its --to is a format as well as a time.
+        ("export", &[READING, FILTERS, THREADS]),
         ("import", &[TARGET]),
         ("verify", &[IDENTITY]),
         ("keygen", &[]),

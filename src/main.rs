@@ -7,6 +7,7 @@ mod cut;
 mod diff;
 mod events_list;
 mod explain;
+mod export;
 mod filters;
 mod folder;
 mod glob;

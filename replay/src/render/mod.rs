@@ -10,7 +10,7 @@ mod marks;
 mod memo;
 mod table;
 mod text;
-mod values;
+pub mod values;
 
 use std::path::PathBuf;
 

@@ -1,0 +1,235 @@
+//! `tracer export`: what matches, in the format of another program.
+
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use interchange::export::About;
+use interchange::{Exporter, Format};
+use jiff::tz::TimeZone;
+use pipeline::{Question, Source};
+use replay::Asked;
+use scopes::nearest;
+
+use crate::caveats;
+use crate::filters::{Diagnostics, FilterOptions};
+use crate::inputs::{Damage, Inputs};
+use crate::outcome::{self, Outcome};
+use crate::output;
+use crate::range::TimeRange;
+use crate::stderr;
+use crate::threads::Threads;
+
+#[derive(Args, Debug)]
+pub struct Options {
+    #[command(flatten)]
+    inputs: Inputs,
+    #[command(flatten)]
+    scopes: FilterOptions,
+    /// From this time on: 2026-07-01T12:00:00Z, 12:00:00 of the first event's day, +10s after the first event, -10m before
+    /// the last one, or #7, the time of event 7
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    from: Option<String>,
+    /// The format (strace, csv, pcapng, timesketch, ecs, otlp-json), and, given once more with a time, up to when
+    #[arg(long, value_name = "FORMAT|TIME", required = true, allow_hyphen_values = true)]
+    to: Vec<String>,
+    /// The file to write, or - for stdout
+    #[arg(long, short, value_name = "PATH", default_value = output::STDOUT)]
+    output: PathBuf,
+    /// Write over a file that is there
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    threads: Threads,
+    #[command(flatten)]
+    damage: Damage,
+    /// Times that are given without a zone are UTC instead of local time
+    #[arg(long)]
+    utc: bool,
+    /// No warnings on stderr
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+pub fn run(options: Options) -> Result<Outcome> {
+    let (format, until) = target(&options.to)?;
+    let source = options.inputs.source()?;
+    let scopes = narrowed(&options.scopes, format);
+    let asked = asked(&scopes, &source, options.quiet)?;
+    let zone = if options.utc { TimeZone::UTC } else { TimeZone::system() };
+    let range = TimeRange { from: options.from.clone(), to: until };
+    let question = Question {
+        threads: options.threads.count(),
+        range: range.resolve(&source, &zone)?,
+        strict: options.damage.strict,
+        ..Question::new(&source, asked.matchers(&source))
+    };
+    let exporter = Exporter::new(format, about(&source));
+    let inputs: Vec<&Path> = [options.inputs.paths(), options.scopes.paths()].concat();
+    let name = options.output.display();
+    let stats = if options.output == Path::new(output::STDOUT) {
+        let mut out = BufWriter::with_capacity(1 << 16, output::stdout(&inputs)?);
+        let stats = write(&exporter, &question, &mut out)?;
+        out.flush()?;
+        stats
+    } else {
+        let file = output::create(&options.output, options.force, &inputs)?;
+        let mut out = BufWriter::with_capacity(1 << 18, file);
+        let stats = write(&exporter, &question, &mut out).with_context(|| format!("writing {name}"))?;
+        out.into_inner()
+            .map_err(std::io::IntoInnerError::into_error)
+            .and_then(output::OutputFile::finish)
+            .with_context(|| format!("writing {name}"))?;
+        stats
+    };
+    let left_out = exporter.left_out();
+    if !options.quiet && !left_out.is_empty() {
+        tell(format, &left_out, stats.matched);
+    }
+    outcome::with_gaps(Outcome::Done, &stats.gaps)
+}
+
+fn write(exporter: &Exporter, question: &Question<'_>, out: &mut impl Write) -> Result<pipeline::Stats> {
+    out.write_all(&exporter.begin())?;
+    let stats = question.print(&[exporter], &mut |_, bytes| out.write_all(bytes))?;
+    out.write_all(&exporter.end())?;
+    Ok(stats)
+}
+
+/// The values of `--to`: one is a format, and one more may be a time. No format looks like a time.
+fn target(given: &[String]) -> Result<(Format, Option<String>)> {
+    let (formats, times): (Vec<_>, Vec<_>) =
+        given.iter().partition(|text| text.starts_with(|c: char| c.is_ascii_alphabetic()));
+    let known = || Format::ALL.iter().map(|format| format.name());
+    let [name] = formats.as_slice() else {
+        let all: Vec<_> = known().collect();
+        bail!("--to names one format: {}", all.join(", "));
+    };
+    let Some(format) = Format::by_name(name) else {
+        let all: Vec<_> = known().collect();
+        let meant =
+            nearest(name, known()).map(|meant| format!("; did you mean {meant}?")).unwrap_or_default();
+        bail!("no format {name:?} in --to{meant} (there are {})", all.join(", "));
+    };
+    match times.as_slice() {
+        [] => Ok((format, None)),
+        [time] => Ok((format, Some((*time).clone()))),
+        [_, second, ..] => bail!("--to {second}: a time is given already"),
+    }
+}
+
+/// The user's scopes, of the format's events where they name none and it cannot hold others.
+fn narrowed(given: &FilterOptions, format: Format) -> FilterOptions {
+    let mut scopes = FilterOptions { filters: given.filters.clone(), policies: given.policies.clone() };
+    let Some(events) = format.events() else { return scopes };
+    let number = |filter: &str| -> String {
+        let number = filter.split_once(':').map(|(number, _)| number);
+        number.filter(|it| it.parse::<u8>().is_ok()).unwrap_or("1").to_owned()
+    };
+    let mut numbers: Vec<String> = given.filters.iter().map(|filter| number(filter)).collect();
+    if given.is_empty() {
+        numbers.push("1".to_owned());
+    }
+    numbers.sort_unstable();
+    numbers.dedup();
+    let names_event = |number_: &str| {
+        let of = |filter: &&String| number(filter) == number_;
+        given
+            .filters
+            .iter()
+            .filter(of)
+            .any(|filter| filter.contains("event") || filter.contains("net_packet"))
+    };
+    for number in numbers.iter().filter(|number| !names_event(number)) {
+        scopes.filters.push(format!("{number}:event={events}"));
+    }
+    scopes
+}
+
+fn asked(scopes: &FilterOptions, source: &Source, quiet: bool) -> Result<Asked> {
+    if scopes.is_empty() {
+        if !quiet {
+            caveats::tell(source, None, scopes);
+        }
+        return Ok(Asked::recorded(source));
+    }
+    let set = scopes.scopes_of(source)?;
+    let warnings: Vec<String> = set.warnings().iter().map(ToString::to_string).collect();
+    let asked = Asked::given(set, source).map_err(Diagnostics)?;
+    if !quiet {
+        warnings.iter().for_each(stderr::say_lines);
+        caveats::tell(source, asked.plan(), scopes);
+    }
+    Ok(asked)
+}
+
+fn about(source: &Source) -> About {
+    let mut hosts: Vec<&str> = Vec::new();
+    let (mut kernel, mut machine) = (String::new(), String::new());
+    for file in source.files() {
+        let host = &file.capture.header().host;
+        if kernel.is_empty() {
+            kernel = format!("Linux {}", host.kernel_release);
+            machine.clone_from(&host.arch);
+        }
+        for host in &file.hosts {
+            if !hosts.contains(&host.name.as_str()) {
+                hosts.push(&host.name);
+            }
+        }
+    }
+    let program = concat!("tracer ", env!("CARGO_PKG_VERSION")).to_owned();
+    About { program, host: hosts.join(","), kernel, machine }
+}
+
+/// Names that are told of what was left out; the rest is a number.
+const NAMED: usize = 5;
+
+fn tell(format: Format, left_out: &[(String, u64)], matched: u64) {
+    let total: u64 = left_out.iter().map(|(_, count)| count).sum();
+    let mut most: Vec<_> = left_out.iter().collect();
+    most.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    let names: Vec<String> =
+        most.iter().take(NAMED).map(|(name, count)| format!("{count} of {name}")).collect();
+    let others = match most.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        others => format!(" and {others} other kinds"),
+    };
+    stderr::warn(format_args!(
+        "{total} of {matched} events left out, which {} cannot hold: {}{others}",
+        format.name(),
+        names.join(", ")
+    ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn to(given: &[&str]) -> Result<(Format, Option<String>), String> {
+        target(&given.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_format_and_a_time_are_told_apart() {
+        assert_eq!(to(&["csv"]), Ok((Format::Csv, None)));
+        assert_eq!(to(&["+10s", "strace"]), Ok((Format::Strace, Some("+10s".to_owned()))));
+        assert_eq!(to(&["ecs", "14:03"]), Ok((Format::Ecs, Some("14:03".to_owned()))));
+        assert!(to(&["14:03"]).is_err_and(|error| error.contains("names one format")));
+        assert!(to(&["csvv"]).is_err_and(|error| error.contains("did you mean csv?")));
+        assert!(to(&["csv", "14:03", "14:04"]).is_err_and(|error| error.contains("given already")));
+    }
+
+    #[test]
+    fn packets_are_asked_for_where_no_event_is_named() {
+        let narrowed = |filters: &[&str]| {
+            let filters = filters.iter().map(|it| (*it).to_owned()).collect();
+            narrowed(&FilterOptions { filters, policies: Vec::new() }, Format::Pcapng).filters
+        };
+        assert_eq!(narrowed(&[]), ["1:event=net_packet,net_packet_dns_response"]);
+        assert_eq!(narrowed(&["9:comm=curl"])[1], "9:event=net_packet,net_packet_dns_response");
+        assert_eq!(narrowed(&["net_packet.length>100"]).len(), 1);
+    }
+}
