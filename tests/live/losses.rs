@@ -95,7 +95,9 @@ fn is_counted(what: &str, scope: &str, rows: &str, events: &[&str], transport: &
     ensure(least <= made && made <= most, || {
         format!("{what}, {transport}: {made} made, {recorded} recorded, {lost} lost, {missed} missed")
     })?;
-    ensure(lost > 0 || transport == "region", || format!("{what}: the buffer never overran"))
+    // An open takes longer than reading its record.
+    let must_overrun = transport == "ringbuf" && what != "opens";
+    ensure(lost > 0 || !must_overrun, || format!("{what}: the buffer never overran"))
 }
 
 /// The kernel counts its forks itself (`processes` in `/proc/stat`): as many are in the file or said to be lost.
