@@ -1,46 +1,36 @@
 //! Loading and attaching: the object, with its tables filled for this kernel and this recording.
 
+mod create;
+mod failures;
+
 use std::path::PathBuf;
 
 use aya::{
-    Ebpf, EbpfError, EbpfLoader,
+    Ebpf,
     maps::{Array, HashMap, Map, MapData, RingBuf},
-    programs::{BtfTracePoint, Program, ProgramError},
+    programs::{BtfTracePoint, Program},
 };
 use events::{
-    abi::{
-        Slot,
-        hooks::Hook,
-        region::{KEPT_BACK, LARGEST_WRITE, VALUE_SIZE_MARK, region_bytes, rooms_offset, spare},
-        tables::{Config, compared},
-    },
+    abi::{Slot, hooks::Hook},
     capture::Capture,
     variants::VARIANTS,
 };
 
 use super::{
-    Error, KernelOptions, Memory, Transport,
-    cast::Cast,
-    clock, cpus,
+    Error, KernelOptions, Memory, clock, cpus,
     early_drop::{self, EarlyDrop},
-    hooks::{self, Kind, Loaded as LoadedHook, Plan},
+    hooks::{self, Loaded as LoadedHook, Plan},
     losses::Missed,
-    map_memory, packets,
-    plain::bytes_of,
-    preemption::Preemption,
-    refusals,
+    map_memory, packets, refusals,
     region::Regions,
     socket_list::SocketOwner,
     spares,
     tables::Tables,
 };
 use crate::btf::{self, Btf};
-
-/// The kernel programs, as `cargo xtask ebpf` built them for this architecture.
-#[cfg(not(target_arch = "aarch64"))]
-const OBJECT: &[u8] = include_bytes!("../../ebpf/tracer.bpf.o");
-#[cfg(target_arch = "aarch64")]
-const OBJECT: &[u8] = include_bytes!("../../ebpf/tracer.aarch64.bpf.o");
+use create::{Made, Making, create_fitting};
+pub(super) use failures::chain;
+use failures::{broken_object, program_error};
 
 const BTF_PATH: &str = "/sys/kernel/btf/vmlinux";
 
@@ -228,26 +218,6 @@ pub fn load(options: &KernelOptions) -> Result<Loaded, Error> {
     })
 }
 
-/// What the object is made ready with.
-#[derive(Clone, Copy)]
-struct Making<'a> {
-    tables: &'a Tables,
-    plan: &'a Plan,
-    layout: &'a [u8],
-    btf: &'a Btf,
-    cpus: usize,
-    has_prepare: bool,
-}
-
-/// How large the buffers were made.
-#[derive(Clone, Copy, Debug)]
-struct Made {
-    /// Of each CPU: what it was made for, and what of it is in the region.
-    buffer_bytes: usize,
-    data_bytes: usize,
-    ring_bytes: RingBytes,
-}
-
 impl Loaded {
     /// Runs of programs that the kernel left out, since the start.
     pub fn misses(&self) -> Vec<Missed> {
@@ -354,133 +324,6 @@ fn attach_one(ebpf: &mut Ebpf, name: &str) -> Result<(), Error> {
     program(ebpf, name)?.attach().map(drop).map_err(|error| program_error(name, error))
 }
 
-/// Creates the maps with the buffers asked for, or the largest that this kernel takes: before 5.11 an element has at
-/// most 4 MiB, and memory may be short.
-fn create_fitting(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, Made), Error> {
-    const LEAST: usize = 1 << 20;
-    let mut options = options.clone();
-    loop {
-        match create(&options, making) {
-            Err(Error::Memory { bytes, .. }) if bytes / 2 >= LEAST => options.buffer_bytes = Some(bytes / 2),
-            result => return result,
-        }
-    }
-}
-
-fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, Made), Error> {
-    let Making { tables, plan, layout, btf, cpus, has_prepare } = *making;
-    let has_trampolines = matches!(plan.kind(), Some(Kind::Trampoline | Kind::Lsm));
-    let is_ringbuf = options.transport == Transport::Ringbuf;
-    let wanted = options.buffer_bytes.unwrap_or_else(|| cpus::default_buffer_bytes(cpus));
-    let buffer_bytes = wanted.clamp(256 << 10, 1 << 30).next_power_of_two();
-    let data_bytes = if is_ringbuf { 4096 } else { buffer_bytes };
-    let door_bytes = if is_ringbuf {
-        (buffer_bytes * cpus).next_power_of_two().min(1 << 30)
-    } else if has_trampolines {
-        4 << 20
-    } else {
-        256 << 10
-    };
-    let cast = Cast::of(btf);
-    let preemption = Preemption::of(btf);
-    let mut config = Config {
-        data_mask: data_bytes as u64 - 1,
-        rooms_offset: rooms_offset(data_bytes) as u64,
-        quarter_bytes: door_bytes as u64 / 4,
-        kept_back: (data_bytes / KEPT_BACK) as u64,
-        door_limit: (door_bytes - door_bytes / KEPT_BACK) as u64,
-        quarter_shift: (data_bytes / 4).ilog2(),
-        ringbuf: is_ringbuf.into(),
-        modern: btf.has_enumerator("BPF_FUNC_task_pt_regs").into(),
-        string_bound: options.string_bound.clamp(8, 4096) as u32,
-        buffer_bound: options.buffer_bound.min(4096) as u32,
-        snaplen: options.snaplen.min(packets::LARGEST_SNAPLEN) as u32,
-        environment: options.environment.into(),
-        exec_at_entry: (!has_prepare).into(),
-        // x86_64 without FRED: 16 KiB of stack, and 21 registers at its end.
-        regs_offset: 16_384 - 168,
-        remembers: tables.remembers().into(),
-        kprobes: (plan.kind() == Some(Kind::Kprobe)).into(),
-        tells_last: (btf.tracepoint_arguments("sched_process_exit").map(|bytes| bytes.len()) == Some(2))
-            .into(),
-        files_type: cast.map_or(0, |cast| cast.files_type),
-        spares: spares::are_needed().into(),
-        disables_preemption: preemption.is_some().into(),
-        strict: tables.compares().into(),
-        hooks: halves(tables.hooks),
-        vital_hooks: halves(tables.vital_hooks()),
-        ..Config::EMPTY
-    };
-    let (asked, limit) = (options.exclude.len(), config.excluded.len() - 1);
-    if asked > limit {
-        return Err(Error::Excluded { asked, limit });
-    }
-    let excluded = std::iter::once(std::process::id()).chain(options.exclude.iter().copied());
-    for (place, tgid) in config.excluded.iter_mut().zip(excluded) {
-        *place = tgid;
-    }
-    let mut object = with_region_size(OBJECT, region_bytes(data_bytes))?;
-    if let Some(cast) = cast
-        && cast.put_into(&mut object) == 0
-    {
-        return Err(broken_object("bpf_rdonly_cast"));
-    }
-    if let Some(preemption) = preemption
-        && !preemption.put_into(&mut object)
-    {
-        return Err(broken_object("bpf_preempt_disable"));
-    }
-    plan.declare(&mut object);
-    let write_mask = [LARGEST_WRITE as u64 - 1];
-    let slot_mask = [Slot::HOOK_BASE as u64 - 1];
-    let cpu_entries = cpus as u32;
-    let packet_bytes = if tables.wants(Hook::Packet) { packets::RING_BYTES } else { 4096 };
-    let (sockets, listeners) = if tables.wants_owners() { packets::OWNERS } else { (64, 64) };
-    let mut loader = EbpfLoader::new();
-    early_drop::size(&mut loader, options.scopes.as_ref(), cpu_entries);
-    let ebpf = loader
-        .override_global("LAYOUT", layout, true)
-        .override_global("CONFIG", bytes_of(&[config]), true)
-        .override_global("SCOPES", bytes_of(&[tables.scopes]), true)
-        .override_global("WRITE_MASK", bytes_of(&write_mask), true)
-        .override_global("SLOT_MASK", bytes_of(&slot_mask), true)
-        .override_global("SYSCALLS", bytes_of(&tables.syscalls), true)
-        .override_global("SAMPLES", bytes_of(&tables.samples), true)
-        .map_max_entries("RING", cpu_entries)
-        .map_max_entries("PACKETS", packet_bytes)
-        .map_max_entries("OWNERS", sockets)
-        .map_max_entries("LISTENERS", listeners)
-        .map_max_entries("TAILS", cpu_entries)
-        .map_max_entries("DOOR", door_bytes as u32)
-        .map_max_entries("GIVEN", if tables.compares() { compared::THREADS } else { 1 })
-        .map_max_entries("RUNS", if spares::are_needed() { spare::TASKS } else { 1 })
-        .load(&object)
-        .map_err(|error| load_error(error, cpus, buffer_bytes))?;
-    let ring_bytes = RingBytes { door: door_bytes, packets: packet_bytes as usize };
-    Ok((ebpf, Made { buffer_bytes, data_bytes, ring_bytes }))
-}
-
-const fn halves(bits: u128) -> [u64; 2] {
-    [bits as u64, (bits >> 64) as u64]
-}
-
-/// The object with the size of RING's values in its definition: the one place where the mark stands.
-fn with_region_size(object: &[u8], bytes: usize) -> Result<Vec<u8>, Error> {
-    const ARRAY: u32 = 2;
-    let definition =
-        |size: u32| -> Vec<u8> { [ARRAY, 4, size].iter().flat_map(|n| n.to_ne_bytes()).collect() };
-    let (old, new) = (definition(VALUE_SIZE_MARK), definition(bytes as u32));
-    let mut object = object.to_vec();
-    let mut places =
-        object.windows(old.len()).enumerate().filter(|(_, window)| *window == old).map(|(at, _)| at);
-    let (Some(at), None) = (places.next(), places.next()) else { return Err(broken_object("RING")) };
-    drop(places);
-    if let Some(place) = object.get_mut(at..at + new.len()) {
-        place.copy_from_slice(&new);
-    }
-    Ok(object)
-}
-
 fn fill_variants(ebpf: &mut Ebpf, tables: &Tables) -> Result<(), Error> {
     let map = ebpf.map_mut("VARIANTS").ok_or_else(|| broken_object("VARIANTS"))?;
     let mut map: HashMap<_, [u8; 8], [u8; 8]> =
@@ -509,63 +352,6 @@ fn capture_bytes(capture: Capture) -> [u8; 8] {
 
 fn take_map(ebpf: &mut Ebpf, name: &str) -> Result<Map, Error> {
     ebpf.take_map(name).ok_or_else(|| broken_object(name))
-}
-
-fn broken_object(part: &str) -> Error {
-    Error::Program {
-        program: part.to_owned(),
-        reason: "it is not in the object: rebuild it with `cargo xtask ebpf`".into(),
-    }
-}
-
-fn load_error(error: EbpfError, cpus: usize, bytes: usize) -> Error {
-    let text = chain(&error);
-    match errno(&error) {
-        Some(1 | 13) => Error::Capability { capability: "CAP_BPF" },
-        Some(12 | 7) => Error::Memory { cpus, bytes, reason: text },
-        _ => Error::Feature { feature: "what the programs' maps need", reason: text },
-    }
-}
-
-fn program_error(program: &str, error: ProgramError) -> Error {
-    if let ProgramError::LoadError { io_error, verifier_log } = &error {
-        let log = verifier_log.to_string();
-        if io_error.raw_os_error() == Some(1) && log.trim().is_empty() {
-            return Error::Capability { capability: "CAP_PERFMON" };
-        }
-        if refusals::is_by_lockdown(&log) {
-            return Error::Lockdown;
-        }
-        let mut last: Vec<&str> = log.lines().rev().take(30).collect();
-        last.reverse();
-        return Error::Program {
-            program: program.to_owned(),
-            reason: format!("{io_error}\n{}", last.join("\n")),
-        };
-    }
-    Error::Program { program: program.to_owned(), reason: chain(&error) }
-}
-
-/// The message with those of its causes.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
-}
-
-fn errno(error: &(dyn std::error::Error + 'static)) -> Option<i32> {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(io) = error.downcast_ref::<std::io::Error>() {
-            return io.raw_os_error();
-        }
-        cause = error.source();
-    }
-    None
 }
 
 #[cfg(test)]
