@@ -6,7 +6,9 @@ use clap::{Parser, Subcommand};
 use crate::outcome::Outcome;
 #[cfg(feature = "record")]
 use crate::record;
-use crate::{cut, diff, events_list, explain, export, import, info, merge, recover, redact, replay, verify};
+use crate::{
+    cut, diff, events_list, examples, explain, export, import, info, merge, recover, redact, replay, verify,
+};
 
 /// Record kernel events once, ask any scope later.
 #[derive(Parser, Debug)]
@@ -50,6 +52,17 @@ enum Command {
 }
 
 impl Cli {
+    /// The command line as users meet it: with examples.
+    pub fn command() -> clap::Command {
+        examples::add(<Cli as clap::CommandFactory>::command())
+    }
+
+    /// Reads the process's own; what is wrong with it ends the program here.
+    pub fn read() -> Cli {
+        let matches = Cli::command().get_matches();
+        <Cli as clap::FromArgMatches>::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
     pub fn run(self) -> Result<Outcome> {
         match self.command {
             #[cfg(feature = "record")]
@@ -73,7 +86,7 @@ impl Cli {
 
 #[cfg(test)]
 mod tests {
-    use clap::{Arg, Command, CommandFactory};
+    use clap::{Arg, Command};
 
     /// The options of one group, as every subcommand that has the group must have them.
     const IDENTITY: &[&str] = &["identity"];
@@ -153,6 +166,47 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_help_of_every_subcommand_ends_with_three_examples_that_parse() {
+        for command in super::Cli::command().get_subcommands_mut() {
+            let name = command.get_name().to_owned();
+            let text = crate::examples::of(&name).unwrap_or_else(|| panic!("{name} has no examples"));
+            let examples: Vec<&str> = text.lines().skip(1).map(str::trim).collect();
+            assert_eq!((text.lines().next(), examples.len()), (Some("Examples:"), 3), "{name}");
+            assert!(command.render_long_help().to_string().trim_end().ends_with(text), "{name}");
+            for example in examples {
+                let own = example.rsplit("| ").find(|part| part.contains("tracer ")).expect("a command");
+                let words = words(&own[own.find("tracer ").expect("a command")..]);
+                let read = super::Cli::command().try_get_matches_from(&words);
+                assert!(read.is_ok(), "{words:?}: {}", read.unwrap_err());
+            }
+        }
+    }
+
+    /// A command line as a shell parts it, up to a pipe, and without the comment behind two blanks and more.
+    fn words(line: &str) -> Vec<String> {
+        let (mut words, mut word, mut quoted, mut blanks) = (Vec::new(), String::new(), false, 0);
+        for character in line.chars() {
+            match character {
+                '\'' => quoted = !quoted,
+                ' ' if !quoted => {
+                    blanks += 1;
+                    if blanks > 1 {
+                        break;
+                    }
+                    words.push(std::mem::take(&mut word));
+                    continue;
+                }
+                '|' if !quoted => break,
+                other => word.push(other),
+            }
+            blanks = 0;
+        }
+        words.push(word);
+        words.retain(|word| !word.is_empty());
+        words
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! The `tracer` command: records what the kernel did, and asks captures which of it matches a scope.
 
+mod around;
 mod caveats;
 mod cli;
 mod compression;
 mod cut;
 mod diff;
 mod events_list;
+mod examples;
 mod explain;
 mod export;
 mod filters;
@@ -14,10 +16,12 @@ mod glob;
 mod import;
 mod info;
 mod inputs;
+mod look;
 mod merge;
 mod moment;
 mod outcome;
 mod output;
+mod pager;
 mod private;
 mod provenance;
 mod range;
@@ -30,15 +34,14 @@ mod rotated;
 mod seal;
 mod stderr;
 mod target;
+mod terminal;
 mod threads;
 mod verify;
 mod words;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
+    let cli = cli::Cli::read();
     outcome::report(cli.run())
 }

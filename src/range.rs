@@ -36,7 +36,8 @@ impl TimeRange {
     }
 }
 
-fn moment(text: &str, source: &Source, extent: Extent, zone: &TimeZone) -> Result<i64> {
+/// The time of `#7`, or of a time as users write it.
+pub fn moment(text: &str, source: &Source, extent: Extent, zone: &TimeZone) -> Result<i64> {
     let Some(number) = text.strip_prefix('#') else { return moment::wall_ns(text, extent, zone) };
     let number: u64 = number.parse().with_context(|| format!("{text} is no event, such as #7"))?;
     match replay::explain::time_of(source, number)? {

@@ -2,22 +2,26 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::ops::{ControlFlow, Range};
 use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use jiff::tz::TimeZone;
 use pipeline::{Output, Question, Source, Stats};
 use replay::Asked;
-use replay::render::clock::Clock;
-use replay::render::{Destination, Printer, Style};
+use replay::render::losses::{self, Loss};
+use replay::render::rows::TimedRows;
+use replay::render::{Destination, Format, Shown};
 
+use crate::around::{self, Around};
 use crate::caveats;
 use crate::filters::{Diagnostics, FilterOptions};
 use crate::inputs::{Damage, Inputs};
+use crate::look::{self, Look, LookOptions};
 use crate::outcome::{self, Outcome};
 use crate::output::{self, OutputFile};
+use crate::pager::Pager;
 use crate::range::TimeRange;
 use crate::stderr;
 use crate::threads::Threads;
@@ -30,8 +34,14 @@ pub struct Options {
     scopes: FilterOptions,
     #[command(flatten)]
     range: TimeRange,
-    /// A format, and a file if not stdout: table, table-verbose, json, json:FILE (repeatable)
-    #[arg(long, short, value_name = "FORMAT[:FILE]", default_value = "table")]
+    /// The rows around an event (#7) or a time; -C says how many
+    #[arg(long, value_name = "#N|TIME", allow_hyphen_values = true, conflicts_with_all = ["limit", "count"])]
+    around: Option<String>,
+    /// Rows before and after --around
+    #[arg(long, short = 'C', value_name = "N", default_value_t = 10, requires = "around")]
+    context: u64,
+    /// A format, and a file if not stdout: table, table-verbose, json, json:FILE (repeatable) [default: table]
+    #[arg(long, short, value_name = "FORMAT[:FILE]")]
     output: Vec<Destination>,
     /// Write over files that are there
     #[arg(long)]
@@ -52,30 +62,24 @@ pub struct Options {
     /// Exit with 1 when no event matches
     #[arg(long)]
     exit_code: bool,
-    /// Times in UTC instead of local time
-    #[arg(long, conflicts_with = "relative")]
-    utc: bool,
-    /// Times since the first event
+    #[command(flatten)]
+    look: LookOptions,
+    /// Stretches in which events were lost, as rows where they were
+    #[arg(long, conflicts_with = "count")]
+    losses: bool,
+    /// No pager on a terminal
     #[arg(long)]
-    relative: bool,
-    /// Names of flags and constants in JSON too
-    #[arg(long)]
-    parse_arguments: bool,
-    /// Numbers instead of names in tables
-    #[arg(long)]
-    raw_arguments: bool,
-    /// The errno's name beside a negative result in tables
-    #[arg(long)]
-    errno: bool,
-    /// A column with the images of containers in tables
-    #[arg(long)]
-    images: bool,
+    no_pager: bool,
     /// No warnings on stderr
     #[arg(long, short)]
     quiet: bool,
 }
 
 pub fn run(options: Options) -> Result<Outcome> {
+    if options.look.wants_help() {
+        io::stdout().write_all(look::columns_help().as_bytes())?;
+        return Ok(Outcome::Done);
+    }
     let source = options.inputs.source()?;
     let asked = ask(&options, &source)?;
     let matchers = asked.matchers(&source);
@@ -83,7 +87,7 @@ pub fn run(options: Options) -> Result<Outcome> {
     let question = Question {
         threads,
         limit: options.limit,
-        range: options.range.resolve(&source, &zone(&options))?,
+        range: options.range.resolve(&source, &options.look.zone())?,
         strict: options.damage.strict,
         ..Question::new(&source, matchers)
     };
@@ -93,7 +97,7 @@ pub fn run(options: Options) -> Result<Outcome> {
         writeln!(io::stdout().lock(), "{}", stats.matched)?;
         stats
     } else {
-        print(&options, style(&options, &source, &asked), &question)?
+        print(&options, &options.look.look(&source, &asked)?, &asked, question)?
     };
     if options.stats {
         report(&stats, start.elapsed().as_secs_f64());
@@ -124,30 +128,101 @@ fn ask(options: &Options, source: &Source) -> Result<Asked> {
 }
 
 /// Streams the answer into all destinations.
-fn print(options: &Options, style: Style, question: &Question<'_>) -> Result<Stats> {
+fn print(options: &Options, look: &Look, asked: &Asked, mut question: Question<'_>) -> Result<Stats> {
     let inputs = [options.inputs.paths(), options.scopes.paths()].concat();
-    let mut printers = Vec::new();
+    let source = question.source;
+    let around = around(options, asked, &question)?;
+    let mut skip = 0;
+    if let Some(around) = around {
+        question.range = Some(around.range);
+        question.limit = Some(around.limit);
+        skip = around.skip;
+    }
+    let usual = [Destination { format: options.look.default_format(), file: None }];
+    let destinations = if options.output.is_empty() { &usual } else { options.output.as_slice() };
+    let shown: Vec<Shown<'_>> = destinations.iter().map(|it| look.shown(it)).collect::<Result<_>>()?;
+    let is_table = destinations.iter().any(|it| it.format != Format::Json && it.file.is_none());
+    if is_table && io::stdout().is_terminal() && !options.quiet {
+        look.zone(source).into_iter().for_each(stderr::note);
+    }
     let mut sinks = Vec::new();
-    for destination in &options.output {
-        printers.push(Printer { format: destination.format, style: style.clone() });
+    for destination in destinations {
         sinks.push(match &destination.file {
             Some(path) => {
                 let file = output::create(path, options.force, &inputs)?;
                 (path.display().to_string(), Sink::File(BufWriter::with_capacity(1 << 18, file)))
             }
-            None => ("stdout".to_owned(), stdout(&inputs)?),
+            None => ("stdout".to_owned(), stdout(&inputs, options.no_pager)?),
         });
     }
-    for (printer, (name, sink)) in printers.iter().zip(&mut sinks) {
-        sink.write_all(&printer.header()).with_context(|| format!("writing {name}"))?;
+    for (shown, (name, sink)) in shown.iter().zip(&mut sinks) {
+        sink.write_all(&shown.header()).with_context(|| format!("writing {name}"))?;
     }
-    let outputs: Vec<&dyn Output> = printers.iter().map(|printer| printer as &dyn Output).collect();
-    let stats = question.print(&outputs, &mut |output, bytes| match sinks.get_mut(output) {
-        Some((_, sink)) => sink.write_all(bytes),
-        None => Ok(()),
-    })?;
+    let outputs: Vec<&dyn Output> = shown.iter().map(|shown| shown as &dyn Output).collect();
+    let stats = if options.losses || skip > 0 {
+        let losses = if options.losses { losses::of(source) } else { Vec::new() };
+        print_rows(&question, skip, losses, &shown, &outputs, &mut sinks)?
+    } else {
+        question.print(&outputs, &mut |output, bytes| match sinks.get_mut(output) {
+            Some((_, sink)) => sink.write_all(bytes),
+            None => Ok(()),
+        })?
+    };
     for (name, sink) in sinks {
         sink.finish().with_context(|| format!("writing {name}"))?;
+    }
+    Ok(stats)
+}
+
+/// Where `--around` begins.
+fn around(options: &Options, asked: &Asked, question: &Question<'_>) -> Result<Option<Around>> {
+    let Some(text) = &options.around else { return Ok(None) };
+    let at_ns = around::moment(text, question.source, &options.look.zone()).context("--around")?;
+    let within = |range: Range<i64>| Question {
+        threads: question.threads,
+        range: Some(range),
+        strict: question.strict,
+        ..Question::new(question.source, asked.matchers(question.source))
+    };
+    around::around(at_ns, options.context, question.range.as_ref(), within).map(Some)
+}
+
+/// The same row by row, with losses between them and without the first ones.
+fn print_rows(
+    question: &Question<'_>,
+    mut skip: u64,
+    losses: Vec<Loss>,
+    shown: &[Shown<'_>],
+    outputs: &[&dyn Output],
+    sinks: &mut [(String, Sink)],
+) -> Result<Stats> {
+    let range = question.range.clone().unwrap_or(i64::MIN..i64::MAX);
+    let mut losses =
+        losses.into_iter().filter(|it| it.to_ns >= range.start && it.from_ns < range.end).peekable();
+    let is_part = skip > 0;
+    let mut is_first = true;
+    let tell = |loss: &Loss, sinks: &mut [(String, Sink)]| -> io::Result<()> {
+        shown.iter().zip(sinks).try_for_each(|(shown, (_, sink))| sink.write_all(&shown.loss(loss)))
+    };
+    let stats = question.ask(&TimedRows::new(outputs), &mut |rows| {
+        rows.each(|time, row| {
+            if skip > 0 {
+                skip -= 1;
+                return Ok(());
+            }
+            // What was lost before the first of some rows has nothing to do with them.
+            while let Some(loss) = losses.next_if(|loss| loss.from_ns <= time) {
+                if !(is_part && is_first && loss.to_ns < time) {
+                    tell(&loss, sinks)?;
+                }
+            }
+            is_first = false;
+            row.iter().zip(&mut *sinks).try_for_each(|(bytes, (_, sink))| sink.write_all(bytes))
+        })?;
+        Ok(ControlFlow::Continue(()))
+    })?;
+    if question.limit.is_none_or(|limit| stats.matched < limit) {
+        losses.try_for_each(|loss| tell(&loss, sinks))?;
     }
     Ok(stats)
 }
@@ -156,6 +231,8 @@ fn print(options: &Options, style: Style, question: &Question<'_>) -> Result<Sta
 enum Sink {
     /// A terminal sees lines as they come.
     Terminal(io::Stdout),
+    /// A person who reads a screen at a time.
+    Pager(BufWriter<Pager>),
     /// A pipe gets whole pieces, past the standard library's line buffer.
     Pipe(BufWriter<File>),
     File(BufWriter<OutputFile>),
@@ -165,6 +242,7 @@ impl Sink {
     fn finish(self) -> io::Result<()> {
         match self {
             Sink::Terminal(mut terminal) => terminal.flush(),
+            Sink::Pager(mut pager) => pager.flush(),
             Sink::Pipe(mut pipe) => pipe.flush(),
             Sink::File(file) => file.into_inner().map_err(io::IntoInnerError::into_error)?.finish(),
         }
@@ -175,6 +253,7 @@ impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Sink::Terminal(terminal) => terminal.write(bytes),
+            Sink::Pager(pager) => pager.write(bytes),
             Sink::Pipe(pipe) => pipe.write(bytes),
             Sink::File(file) => file.write(bytes),
         }
@@ -183,44 +262,22 @@ impl Write for Sink {
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Sink::Terminal(terminal) => terminal.flush(),
+            Sink::Pager(pager) => pager.flush(),
             Sink::Pipe(pipe) => pipe.flush(),
             Sink::File(file) => file.flush(),
         }
     }
 }
 
-fn stdout(inputs: &[&Path]) -> Result<Sink> {
-    if io::stdout().is_terminal() {
-        return Ok(Sink::Terminal(io::stdout()));
+fn stdout(inputs: &[&Path], no_pager: bool) -> Result<Sink> {
+    if !io::stdout().is_terminal() {
+        return Ok(Sink::Pipe(BufWriter::with_capacity(1 << 16, output::stdout(inputs)?)));
     }
-    Ok(Sink::Pipe(BufWriter::with_capacity(1 << 16, output::stdout(inputs)?)))
-}
-
-/// The zone of times that are given without one.
-fn zone(options: &Options) -> TimeZone {
-    if options.utc { TimeZone::UTC } else { TimeZone::system() }
-}
-
-fn style(options: &Options, source: &Source, asked: &Asked) -> Style {
-    let clock = if options.utc {
-        Clock::Utc
-    } else if options.relative {
-        Clock::Since(source.start_wall_ns().unwrap_or(0))
-    } else {
-        Clock::local()
-    };
-    let days = source.start_wall_ns().zip(source.end_wall_ns());
-    Style {
-        dates: days.is_some_and(|(from, to)| clock.parts_days(from, to)),
-        clock,
-        containers: source.has_containers(),
-        hosts: source.has_hosts(),
-        images: options.images,
-        parse_arguments: options.parse_arguments,
-        raw_arguments: options.raw_arguments,
-        errno: options.errno,
-        policies: asked.names(),
-    }
+    let pager = if no_pager { None } else { Pager::start() };
+    Ok(match pager {
+        Some(pager) => Sink::Pager(BufWriter::with_capacity(1 << 12, pager)),
+        None => Sink::Terminal(io::stdout()),
+    })
 }
 
 fn report(stats: &Stats, seconds: f64) {

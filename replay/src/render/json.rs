@@ -6,9 +6,10 @@
 
 use events::Raw;
 use pipeline::{EventView, Render};
+use views::digits;
 
 use super::json_event::{BEHIND_SYSCALL, Known, SYSCALL};
-use super::{Style, digits, json_text, marks, memo::Memo, values};
+use super::{Style, json_text, marks, memo::Memo, values};
 
 /// JSON objects, one a line.
 #[derive(Debug)]
@@ -207,6 +208,35 @@ fn entities(event: &EventView<'_>, out: &mut Vec<u8>) {
     // `hostName` is the node name that the task saw: in a container the container's.
     out.extend_from_slice(b",\"host\":");
     json_text::quoted(event.host.name.as_bytes(), out);
+    objects(event, out);
+}
+
+/// The container and its pod as today's Tracee has them, empty where there are none: programs that read its output look for
+/// these objects.
+fn objects(event: &EventView<'_>, out: &mut Vec<u8>) {
+    let none = Default::default();
+    let it = event.container.unwrap_or(&none);
+    let container = [("id", &it.id), ("name", &it.name), ("image", &it.image)];
+    let pod = [("podName", &it.pod_name), ("podNamespace", &it.pod_namespace), ("podUID", &it.pod_uid)];
+    for (name, members, is_sandbox) in [("container", container, false), ("kubernetes", pod, it.pod_sandbox)]
+    {
+        out.extend_from_slice(b",\"");
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b"\":{");
+        let mut before: &[u8] = b"\"";
+        for (key, value) in members.into_iter().filter(|(_, value)| !value.is_empty()) {
+            out.extend_from_slice(before);
+            out.extend_from_slice(key.as_bytes());
+            out.extend_from_slice(b"\":");
+            json_text::quoted(value.as_bytes(), out);
+            before = b",\"";
+        }
+        if is_sandbox {
+            out.extend_from_slice(before);
+            out.extend_from_slice(b"podSandbox\":true");
+        }
+        out.push(b'}');
+    }
 }
 
 /// As the `pid` filter takes it: `510@START`, start in ns since boot.

@@ -1,8 +1,9 @@
 //! What lines of JSON have in common that tell of events of one name.
 
 use events::{Arg, Event};
+use views::digits;
 
-use super::{digits, json_text};
+use super::json_text;
 
 /// Before the name of the call, and behind it up to `containerStarted`'s value.
 pub const SYSCALL: &[u8] = b",\"syscall\":\"";

@@ -5,7 +5,7 @@
 //! that reversible, a character of the range U+10FF80 to U+10FFFF that was really there is written byte by byte in the
 //! same way. [`bytes_of`] turns the text back.
 
-use super::eight;
+use views::eight;
 
 /// The first of the characters that stand for bytes; those below 0x80 are always valid by themselves.
 const FIRST: u32 = 0x10_ff80;

@@ -1,22 +1,28 @@
 //! Events as people and programs read them.
 
-pub mod clock;
-mod digits;
-mod eight;
+pub mod columns;
+mod fields;
 mod json;
 mod json_event;
 pub mod json_text;
+pub mod losses;
 mod marks;
 mod memo;
+pub mod rows;
+mod shown;
+mod string_numbers;
 mod table;
-mod text;
+pub mod template;
 pub mod values;
 
 use std::path::PathBuf;
 
 use pipeline::{Output, Render};
 
-use clock::Clock;
+pub use shown::Shown;
+use views::Look;
+pub use views::clock;
+use views::clock::Clock;
 
 /// How events are printed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -91,6 +97,20 @@ pub struct Style {
     pub errno: bool,
     /// Names of the policies that scopes come from: (scope number, name).
     pub policies: Vec<(u8, String)>,
+}
+
+impl Style {
+    /// The same for cells of chosen columns.
+    pub fn look(&self, short_events: bool) -> Look {
+        Look {
+            clock: self.clock.clone(),
+            dates: self.dates,
+            pairs: self.containers,
+            raw_arguments: self.raw_arguments,
+            errno: self.errno,
+            short_events,
+        }
+    }
 }
 
 /// One of the formats, with its style.

@@ -2,9 +2,10 @@
 
 use events::consts::errno;
 use pipeline::{EventView, Render};
+use views::clock::Hand;
+use views::{clock, digits, marks, text, values};
 
-use super::clock::Hand;
-use super::{Style, clock, digits, marks, memo::Memo, text, values};
+use super::{Style, memo::Memo};
 
 /// Names of columns and their widths in the header. ARGS ends the line.
 type Columns = &'static [(&'static str, usize)];

@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::digits;
+use crate::digits;
 
 /// Which clock tables show.
 #[derive(Clone, Debug, Default)]
@@ -65,6 +65,11 @@ impl<'a> Hand<'a> {
             day: dates.then_some(i64::MIN),
             date: *b"1970-01-01 ",
         }
+    }
+
+    /// Whether times have their dates before them.
+    pub fn shows_dates(&self) -> bool {
+        self.day.is_some()
     }
 
     /// Appends `HH:MM:SS:micros` of a wall-clock time in ns since the epoch. A relative time before its start has a

@@ -4,9 +4,10 @@ use std::fmt;
 
 use events::show::escape;
 
-use super::eight;
+use crate::eight;
 
 /// Appends a string from the capture, escaped: see [`events::show::escape`].
+#[inline]
 pub fn shown(bytes: &[u8], out: &mut Vec<u8>) {
     if is_plain(bytes) {
         return out.extend_from_slice(bytes);
@@ -25,6 +26,7 @@ impl fmt::Write for Bytes<'_> {
 }
 
 /// ASCII of which nothing is ever escaped.
+#[inline]
 fn is_plain(bytes: &[u8]) -> bool {
     let odd = |word| {
         eight::below(word, 0x20) | eight::is(word, 0x7f) | eight::is(word, b'\\') | eight::is(word, b',')

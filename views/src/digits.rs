@@ -16,6 +16,7 @@ const PAIRS: [u8; 200] = {
 const MOST: usize = 20;
 
 /// Appends a number in decimal.
+#[inline]
 pub fn unsigned(number: u64, out: &mut Vec<u8>) {
     if number < 10 {
         return out.push(b'0' + number as u8);
@@ -26,6 +27,7 @@ pub fn unsigned(number: u64, out: &mut Vec<u8>) {
 
 /// Appends room for digits, and says where it begins. Digits are written there and nowhere else before: what is written two
 /// bytes at a time and then copied by sixteen waits for the stores.
+#[inline]
 fn room(digits: usize, out: &mut Vec<u8>) -> usize {
     let start = out.len();
     // More than there may be, which is a copy of a known length, and then what belongs there.
@@ -46,12 +48,14 @@ const POWERS: [u64; MOST] = {
 };
 
 /// How many digits a number has: log2 says it nearly (1233 / 4096 is log10 of 2), and the power of ten between.
+#[inline]
 fn digits_of(number: u64) -> usize {
     let nearly = (((u64::BITS - (number | 1).leading_zeros()) * 1233) >> 12) as usize;
     nearly + usize::from(number >= POWERS[nearly])
 }
 
 /// Writes as many digits as there is room for.
+#[inline]
 fn fill(mut number: u64, text: &mut [u8]) {
     let mut pairs = text.rchunks_exact_mut(2);
     for pair in &mut pairs {
@@ -64,6 +68,7 @@ fn fill(mut number: u64, text: &mut [u8]) {
     }
 }
 
+#[inline]
 pub fn signed(number: i64, out: &mut Vec<u8>) {
     if number < 0 {
         out.push(b'-');
@@ -72,12 +77,14 @@ pub fn signed(number: i64, out: &mut Vec<u8>) {
 }
 
 /// Appends a number in decimal with zeros before it, `width` wide: at most 20.
+#[inline]
 pub fn padded(number: u64, width: usize, out: &mut Vec<u8>) {
     let start = room(width, out);
     fill(number, &mut out[start..]);
 }
 
 /// Appends a number in hex with zeros before it, 16 wide.
+#[inline]
 pub fn hex16(number: u64, out: &mut Vec<u8>) {
     for shift in (0..16).rev() {
         out.push(b"0123456789abcdef"[(number >> (shift * 4)) as usize & 15]);

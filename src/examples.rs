@@ -1,0 +1,130 @@
+//! Three examples at the end of each subcommand's help.
+
+/// By subcommand.
+const EXAMPLES: &[(&str, &str)] = &[
+    (
+        "record",
+        "\
+Examples:
+  tracer record -o build.trz -- make                          a command and what it starts
+  tracer record -o c.trz --rotate 100M --keep 10              a set of files, the oldest removed
+  tracer record --flight 60s --trigger comm=nc --after 10s    the last minute, when something happens",
+    ),
+    (
+        "replay",
+        "\
+Examples:
+  tracer replay c.trz -f comm=sshd -f 'openat.pathname=/etc/*' --columns +exe,-uid
+  tracer replay c.trz --around '#1204' -C 20 --losses
+  tracer replay c.trz -f event=openat --template '{time} {comm} {openat.pathname}'",
+    ),
+    (
+        "export",
+        "\
+Examples:
+  tracer export c.trz --to csv -o c.csv -f event=openat
+  tracer export c.trz --to strace -f comm=nginx
+  tracer export c.trz --to pcapng -o c.pcapng",
+    ),
+    (
+        "info",
+        "\
+Examples:
+  tracer info c.trz                           host, times, events, losses
+  tracer info c.trz -o json | jq .lost
+  tracer info c.trz --identity key.txt        of an encrypted capture",
+    ),
+    (
+        "import",
+        "\
+Examples:
+  tracer import --from tracee-json events.json -o events.trz
+  tracee -o json | tracer import --from tracee-json - -o live.trz
+  tracer import --from tracee-json events.json -o events.trz --force",
+    ),
+    (
+        "verify",
+        "\
+Examples:
+  tracer verify c.trz                          names the first bad block
+  tracer verify --key key.pub c.*.trz          a whole set, signed by this key
+  tracer verify --heads heads.log c.trz        holds it to what a witness heard",
+    ),
+    (
+        "keygen",
+        "\
+Examples:
+  tracer keygen key                                makes key and key.pub
+  tracer keygen --forward key                      one whose used parts are erased
+  tracer record --sign-key key -o c.trz            signs with it",
+    ),
+    (
+        "recover",
+        "\
+Examples:
+  tracer recover c.trz -o clean.trz
+  tracer recover c.trz -o clean.trz --sign-key key
+  tracer recover c.trz -o - | ssh archive 'cat >clean.trz'",
+    ),
+    (
+        "cut",
+        "\
+Examples:
+  tracer cut c.trz -o part.trz --from +10s --to +20s
+  tracer cut c.trz -o sshd.trz -f comm=sshd -f follow --drop '*.buf'
+  tracer cut c.trz -o small.trz --compression max",
+    ),
+    (
+        "merge",
+        "\
+Examples:
+  tracer merge web1.trz web2.trz -o both.trz
+  tracer merge c.*.trz -o whole.trz --compression max
+  tracer merge web1.trz web2.trz -o both.trz --sign-key key",
+    ),
+    (
+        "redact",
+        "\
+Examples:
+  tracer redact c.trz -o shared.trz --hash paths,argv,hosts,addresses
+  tracer redact c.trz -o shared.trz --drop 'any=*secret*'
+  tracer redact c.trz -o shared.trz --hash hosts --sign-key key",
+    ),
+    (
+        "explain",
+        "\
+Examples:
+  tracer explain c.trz -f comm=ls -f 'openat.pathname=/etc/*'              how many pass each filter
+  tracer explain c.trz --event 7 -f comm=ls                                why this one does or does not
+  tracer explain c.trz --at 20:09:15:041923 -p policies/",
+    ),
+    (
+        "diff",
+        "\
+Examples:
+  tracer diff c.trz --before '-f 9:comm=ls' --after '-f 9:binary=/usr/bin/ls'
+  tracer diff c.trz --before old/ --after new/
+  tracer diff c.trz --before old.yaml --after new.yaml --count",
+    ),
+    (
+        "events",
+        "\
+Examples:
+  tracer events openat                         its arguments, and whose word each is
+  tracer events --set fs
+  sudo tracer events --available               what this kernel can record",
+    ),
+];
+
+/// The examples of a subcommand.
+pub fn of(name: &str) -> Option<&'static str> {
+    EXAMPLES.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+}
+
+/// A command whose subcommands end their help with their examples.
+pub fn add(command: clap::Command) -> clap::Command {
+    command.mut_subcommands(|subcommand| match of(subcommand.get_name()) {
+        Some(text) => subcommand.after_help(text),
+        None => subcommand,
+    })
+}

@@ -1,0 +1,16 @@
+//! What people look at: columns and the texts of their cells, who descends from whom, groups and sums. No terminal and no
+//! HTML: tables, `top`, `tree` and what comes after them show the same thing in the same words.
+
+pub mod cell;
+pub mod clock;
+pub mod column;
+pub mod digits;
+pub mod eight;
+pub mod known;
+pub mod marks;
+pub mod text;
+pub mod values;
+
+pub use cell::{Cell, Look};
+pub use column::{Class, Column};
+pub use known::Known;
