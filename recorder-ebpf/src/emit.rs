@@ -360,6 +360,19 @@ pub fn count_taken_over(kind: usize) {
     }
 }
 
+/// Counts the return of a function whose entry nothing is known of. Each hook has its own counter.
+#[inline(always)]
+pub fn count_forgotten(hook: u64) {
+    // SAFETY: a helper without arguments, and the region of this CPU; there are fewer hooks than counters.
+    unsafe {
+        if let Some(region) = region_of(bpf_get_smp_processor_id(), crate::hook::slot_of(hook)) {
+            let counters = &raw mut (*region).forgotten;
+            add(counters.cast::<u64>().add(hook as usize & (Slot::COUNT - Slot::HOOK_BASE - 1)), 1);
+            add(&raw mut (*region).dropped, 1);
+        }
+    }
+}
+
 /// Counts an exit of a system call that no scope can want.
 #[inline(always)]
 pub fn count_left_out_call() {

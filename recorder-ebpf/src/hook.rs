@@ -58,8 +58,11 @@ macro_rules! on_exit {
         #[unsafe(link_section = concat!("kretprobe/", stringify!($leave)))]
         pub extern "C" fn $leave(ctx: *mut core::ffi::c_void) -> i32 {
             let _undisturbed = $crate::emit::preemption::Undisturbed::begin();
-            if let Some(returned) = $crate::hook::recall($hook, ctx) {
-                $body(returned);
+            match $crate::hook::recall($hook) {
+                Some(arguments) => {
+                    $body($crate::hook::Returned::from_probe(&arguments, ctx));
+                }
+                None => $crate::emit::count_forgotten($hook as u64),
             }
             0
         }
@@ -163,12 +166,22 @@ impl Returned<true> {
     }
 }
 
+impl Returned<false> {
+    /// The arguments are those that were kept, the result is a register.
+    #[inline(always)]
+    pub fn from_probe(arguments: &[u64; 6], ctx: *mut c_void) -> Returned<false> {
+        // SAFETY: a register of the context.
+        let result = unsafe { core::ptr::read_volatile(ctx.cast::<u8>().add(registers::RESULT).cast()) };
+        Returned { arguments: arguments.as_ptr(), result }
+    }
+}
+
 impl<const TRAMPOLINE: bool> Returned<TRAMPOLINE> {
     /// From the context it is read as in [`Called::pointer`].
     #[inline(always)]
     pub fn argument<const POSITION: usize>(&self) -> u64 {
         let place = self.arguments.wrapping_add(POSITION);
-        // SAFETY: an element of the map.
+        // SAFETY: one of the kept arguments.
         if TRAMPOLINE { probe(place.cast()) } else { unsafe { core::ptr::read_volatile(place) } }
     }
 
@@ -193,7 +206,8 @@ mod remembered {
     pub static CALLS: LruHashMap<Key, [u64; 6]> = LruHashMap::with_max_entries(4096, 0);
 }
 
-/// Keeps the arguments of a function until it returns. An inner call of the same function takes the place.
+/// Keeps the arguments of a function until it returns. An inner call of the same function takes the place, and the outer one
+/// is counted as forgotten.
 #[inline(always)]
 pub fn remember(hook: Hook, ctx: *mut c_void) {
     // SAFETY: registers of the context, at the offsets of their kind.
@@ -226,13 +240,16 @@ pub fn take_kept(hook: Hook) -> Option<[u64; 2]> {
     Some(words)
 }
 
+/// Takes the arguments of a function that returns. Those of a call around an inner one are gone: they are not the inner one's.
 #[inline(always)]
-pub fn recall(hook: Hook, ctx: *mut c_void) -> Option<Returned<false>> {
+pub fn recall(hook: Hook) -> Option<[u64; 6]> {
     let key = remembered::Key { task: current::<false>().0 as u64, hook: hook as u64 };
-    let arguments = remembered::CALLS.get_ptr(&key)?.cast();
-    // SAFETY: a register of the context.
-    let result = unsafe { core::ptr::read_volatile(ctx.cast::<u8>().add(registers::RESULT).cast()) };
-    Some(Returned { arguments, result })
+    let kept: *const u64 = remembered::CALLS.get_ptr(&key)?.cast();
+    // SAFETY: elements of the map's value, which is no less while they are read.
+    let word = |at: usize| unsafe { core::ptr::read_volatile(kept.add(at)) };
+    let arguments = [word(0), word(1), word(2), word(3), word(4), word(5)];
+    let _ = remembered::CALLS.remove(&key);
+    Some(arguments)
 }
 
 /// Records one event of the current task; `fill` sets words, appends blobs and gives marks.

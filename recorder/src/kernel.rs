@@ -205,6 +205,9 @@ pub enum LossCause {
     Nested,
     /// The kernel left out the run of a program that would have recorded it, for the program was at work on that CPU already.
     Missed,
+    /// A function returned, and of its entry, which has the arguments, nothing was known: it was entered before the recording
+    /// began, an inner call of the same function came, or too many tasks were in such functions. Without trampolines only.
+    Forgotten,
     /// A program began a record and did not end it: the CPU records nothing any more. This is a bug.
     Stuck,
     /// Bytes in the buffer did not read as a record: one for each stretch of them, up to where records go on.
@@ -219,6 +222,7 @@ impl LossCause {
             LossCause::BufferFull => "buffer full",
             LossCause::Nested => "nested",
             LossCause::Missed => "missed by the kernel",
+            LossCause::Forgotten => "entry not known",
             LossCause::Stuck => "writer stuck",
             LossCause::Malformed => "malformed",
             LossCause::NoBuffer => "cpu without buffer",

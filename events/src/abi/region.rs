@@ -14,7 +14,7 @@
 pub struct RegionHeader {
     /// Bytes written since the start; published after the record that it covers.
     pub head: u64,
-    /// Sum of `full` and `nested`.
+    /// Sum of `full`, `nested` and `forgotten`.
     pub dropped: u64,
     pub pad0: [u64; 6],
     /// Who writes, where nothing but an interrupt can come between: 0 nobody, 1 a program at the head of the data, 2 one
@@ -32,6 +32,8 @@ pub struct RegionHeader {
     pub full: [u64; super::Slot::COUNT],
     /// Records that came while every room was taken by programs that they interrupted or preempted: by slot.
     pub nested: [u64; super::Slot::COUNT],
+    /// Functions that returned when nothing was kept of their entry any more, nor ever: by hook.
+    pub forgotten: [u64; super::Slot::COUNT - super::Slot::HOOK_BASE],
 }
 
 /// What the parts of a program that writes leave for each other: global functions take and return numbers only.

@@ -215,6 +215,14 @@ pub struct Loaded {
     pub attachment: &'static Attachment,
 }
 
+impl Loaded {
+    /// Whether the program keeps arguments for another one, which counts the call as one whose entry is not known when this
+    /// one did not run.
+    pub fn is_counted_at_exit(&self) -> bool {
+        matches!(self.attachment.at, At::Exit { enter, .. } if enter == self.program)
+    }
+}
+
 /// How often the kernel did not run a program, because it was running already on that CPU: for a task that was preempted or
 /// interrupted in it.
 pub fn misses(ebpf: &Ebpf, program: &str) -> u64 {

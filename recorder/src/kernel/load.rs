@@ -222,7 +222,8 @@ impl Loaded {
     /// Runs of programs that the kernel left out, since the start.
     pub fn misses(&self) -> Vec<Missed> {
         let Some(ebpf) = &self.ebpf else { return Vec::new() };
-        let hooks = self.hooks.iter().map(|hook| (hook.program, hook.attachment.hooks.first().copied()));
+        let hooks = self.hooks.iter().filter(|hook| !hook.is_counted_at_exit());
+        let hooks = hooks.map(|hook| (hook.program, hook.attachment.hooks.first().copied()));
         let all = self.tracepoints.iter().copied().chain(hooks);
         let missed = |program| {
             let left_out = hooks::misses(ebpf, program);

@@ -139,9 +139,11 @@ impl Losses {
             let nested = if is_stuck { LossCause::Stuck } else { LossCause::Nested };
             for (slot, seen) in by_slot.iter_mut().enumerate() {
                 let now = regions.dropped_of(cpu, slot);
-                for (now, seen, cause) in
-                    [(now.full, seen.full, LossCause::BufferFull), (now.nested, seen.nested, nested)]
-                {
+                for (now, seen, cause) in [
+                    (now.full, seen.full, LossCause::BufferFull),
+                    (now.nested, seen.nested, nested),
+                    (now.forgotten, seen.forgotten, LossCause::Forgotten),
+                ] {
                     if now != seen {
                         sink.lost(&loss(Some(cpu as u16), event_of(slot), now.wrapping_sub(seen), cause));
                     }

@@ -49,6 +49,7 @@ impl Drop for Mapping {
 pub struct Dropped {
     pub full: u64,
     pub nested: u64,
+    pub forgotten: u64,
 }
 
 /// The regions of all CPUs.
@@ -209,7 +210,8 @@ impl Regions {
         counter(calls) + hooks.sum::<u64>()
     }
 
-    /// Records of a slot that were not written: because all was full, and because all rooms were taken.
+    /// Records of a slot that were not written: because all was full, because all rooms were taken, and because nothing was
+    /// known any more of the entry of a function that returned.
     pub fn dropped_of(&self, cpu: usize, slot: usize) -> Dropped {
         assert!(slot < Slot::COUNT);
         let header = self.header(cpu);
@@ -219,7 +221,13 @@ impl Regions {
         // SAFETY: only addresses within the header are computed.
         let (full, nested) =
             unsafe { ((&raw mut (*header).full).cast::<u64>(), (&raw mut (*header).nested).cast::<u64>()) };
-        Dropped { full: counter(full), nested: counter(nested) }
+        let forgotten = slot.checked_sub(Slot::HOOK_BASE).map_or(0, |hook| {
+            // SAFETY: only an address within the header is computed.
+            let table = unsafe { (&raw mut (*header).forgotten).cast::<u64>() };
+            // SAFETY: as in `head_of`, and the hook is within the table.
+            unsafe { AtomicU64::from_ptr(table.add(hook)) }.load(Ordering::Relaxed)
+        });
+        Dropped { full: counter(full), nested: counter(nested), forgotten }
     }
 
     /// Runs of a program that its spare took over, on all CPUs; one of `abi::region::spare`.
