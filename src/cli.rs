@@ -7,7 +7,8 @@ use crate::outcome::Outcome;
 #[cfg(feature = "record")]
 use crate::record;
 use crate::{
-    cut, diff, events_list, examples, explain, export, import, info, merge, recover, redact, replay, verify,
+    cut, diff, events_list, examples, explain, export, import, info, merge, recover, redact, replay,
+    rules_command, scan, verify,
 };
 
 /// Record kernel events once, ask any scope later.
@@ -47,6 +48,10 @@ enum Command {
     Explain(explain::Options),
     /// Show what two sets of scopes see differently; exit code 1 when they do
     Diff(diff::Options),
+    /// Ask captures rules that you have: Sigma; exit code 1 with --fail-on
+    Scan(scan::Options),
+    /// Say what is in files of rules
+    Rules(rules_command::Options),
     /// List the events there are
     Events(events_list::Options),
 }
@@ -79,6 +84,8 @@ impl Cli {
             Command::Redact(options) => redact::run(&options),
             Command::Explain(options) => explain::run(options),
             Command::Diff(options) => diff::run(options),
+            Command::Scan(options) => scan::run(options),
+            Command::Rules(options) => rules_command::run(options),
             Command::Events(options) => events_list::run(&options),
         }
     }
@@ -115,6 +122,8 @@ mod tests {
         ("explain", &[READING, FILTERS, THREADS]),
         // Its filters and policies are two sets, each read by the same group.
         ("diff", &[READING, THREADS]),
+        ("scan", &[READING, RANGE]),
+        ("rules", &[]),
         ("events", &[]),
     ];
 

@@ -66,9 +66,7 @@ pub struct IdentityOption {
 
 impl Inputs {
     pub fn source(&self) -> Result<Source> {
-        let files = self.files()?;
-        self.reading.verify(files)?;
-        Ok(replay::open::open(files, &self.reading.identity.options()?)?)
+        self.reading.source(self.files()?)
     }
 
     /// The captures: those that were named, and in place of folders those that lie in them.
@@ -111,6 +109,11 @@ impl Input {
 }
 
 impl Reading {
+    pub fn source(&self, files: &[PathBuf]) -> Result<Source> {
+        self.verify(files)?;
+        Ok(replay::open::open(files, &self.identity.options()?)?)
+    }
+
     pub fn open(&self, path: &Path) -> Result<Capture> {
         self.verify(&[path.to_owned()])?;
         self.open_verified(path)

@@ -53,6 +53,11 @@ impl Batch<'_> {
         self.file
     }
 
+    /// The block itself, for those who look at its columns.
+    pub fn block(&self) -> &Block {
+        &self.block
+    }
+
     pub fn host(&self) -> &Host {
         &self.host
     }

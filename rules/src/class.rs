@@ -77,7 +77,7 @@ pub enum Guard {
         bits: u64,
         success: bool,
     },
-    /// `O_CREAT`, and the file changed within 100 ms before.
+    /// The open asked to make the file, and it changed within 100 ms before.
     Created,
     /// Opened for writing.
     ForWriting {
@@ -127,7 +127,13 @@ const OPEN: Alternatives = &[
     &[success("open"), success("openat"), success("openat2"), success("creat")],
 ];
 const CREATE: Alternatives = &[
-    &[Carrier { event: "security_file_open", guard: Guard::Created, approximate: None }],
+    &[Carrier {
+        event: "security_file_open",
+        guard: Guard::Created,
+        approximate: Some(
+            "a file that changed within 100 ms before an open with O_CREAT counts as made by it",
+        ),
+    }],
     &[
         creating("open"),
         creating("openat"),

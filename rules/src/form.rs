@@ -52,6 +52,16 @@ pub struct Arm {
 }
 
 impl Body {
+    /// Ids of the rules that it builds on.
+    pub fn builds_on(&self) -> Vec<&str> {
+        match self {
+            Body::Count(Count { of, .. }) | Body::Together(Together { of, .. }) => {
+                of.iter().map(String::as_str).collect()
+            }
+            Body::Event(_) | Body::Sequence(_) | Body::First { .. } => Vec::new(),
+        }
+    }
+
     /// All queries in it.
     pub fn queries(&self) -> Vec<&Query> {
         match self {

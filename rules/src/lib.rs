@@ -7,11 +7,19 @@
 //! A reader turns text into rules and diagnostics and knows nothing of captures; see [`reader::Reader`]. To add a language:
 //! a folder here, a `Reader` in it, and its place in [`reader::language_of`].
 
+mod access;
 pub mod class;
+mod column;
+mod compile;
 pub mod diagnostic;
+mod facts;
+pub mod finding;
 pub mod form;
+mod judge;
+mod machines;
 pub mod reader;
 mod rule;
+pub mod scan;
 pub mod sigma;
 mod yaml;
 

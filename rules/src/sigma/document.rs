@@ -5,7 +5,7 @@ use std::sync::Arc;
 use scopes::nearest;
 
 use super::source::{self, Source};
-use super::{Sigma, correlation, detection};
+use super::{Sigma, correlation, detection, names};
 use crate::diagnostic::{Diagnostic, File};
 use crate::form::Body;
 use crate::rule::{Language, Level, Rule};
@@ -134,14 +134,36 @@ fn one(sigma: &mut Sigma, file: &File<'_>, document: &Node) {
     };
     let query = detection::read(file, node, &source, &mut errors);
     if query.arms.is_empty() && errors.is_empty() {
-        let message = "this can never match: it asks for what these events do not have";
-        errors.push(node.get("condition").unwrap_or(node).error(file, message));
+        errors.push(never(file, node, &source));
     }
     if errors.is_empty() {
         let rule = Rule { body: Body::Event(query), ..head };
         sigma.entries.push(Entry::Rule(RuleEntry { rule, name, source }));
     }
     sigma.diagnostics.append(&mut errors);
+}
+
+/// Why a detection can match nothing.
+fn never(file: &File<'_>, detection: &Node, source: &Source) -> Diagnostic {
+    let mut absent: Vec<&str> = Vec::new();
+    for (_, selection) in detection.entries().unwrap_or_default() {
+        for map in selection.one_or_more() {
+            let names =
+                map.entries().unwrap_or_default().iter().filter_map(|(key, _)| key.text()?.split('|').next());
+            absent.extend(names.filter(|name| {
+                let is_absent = |kind| names::meaning(kind, name) == names::Meaning::Absent;
+                !source.arms.iter().any(|kind| matches!(names::meaning(kind, name), names::Meaning::Field(_)))
+                    && source.arms.iter().any(is_absent)
+            }));
+        }
+    }
+    absent.dedup();
+    let message = if absent.is_empty() {
+        "this can never match: no record has all that it asks for".to_owned()
+    } else {
+        format!("this can never match: nothing here tells {}", absent.join(", "))
+    };
+    detection.get("condition").unwrap_or(detection).error(file, message)
 }
 
 /// What all documents have: the metadata.

@@ -114,6 +114,7 @@ pub fn known(kind: &Kind) -> &'static [&'static str] {
         Kind::Dns => &["query", "record_type", "answer", "QueryName", "Image"],
         Kind::Http => &[
             "c-uri",
+            "c-uri-extension",
             "c-uri-query",
             "c-uri-stem",
             "c-useragent",
@@ -205,7 +206,10 @@ fn dns(name: &str) -> Option<Field> {
 
 fn http(name: &str) -> Option<Field> {
     Some(match name {
-        "c-uri" => Field::arg("http_request.uri"),
+        "c-uri" | "cs-uri" => Field::arg("http_request.uri"),
+        "c-uri-extension" => Field::arg("http_request.extension"),
+        "dst_ip" => Field::arg("metadata.dst_ip"),
+        "src_ip" => Field::arg("metadata.src_ip"),
         "c-uri-query" | "cs-uri-query" | "cs-query" => Field::arg("http_request.query"),
         "c-uri-stem" | "cs-uri-stem" => Field::arg("http_request.stem"),
         "cs-method" => Field::arg("http_request.method"),

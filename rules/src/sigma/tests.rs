@@ -137,6 +137,17 @@ fn a_rule_of_audit_is_asked_of_the_records_of_its_types() {
 }
 
 #[test]
+fn what_nothing_tells_is_named() {
+    let detection = "s:\n    type: SYSCALL\n    key: k\ncondition: s";
+    let corpus = read(&with_source("product: linux\n    service: auditd", detection));
+    assert!(
+        told(&corpus).contains("this can never match: nothing here tells key in rule.yml:10:16"),
+        "{}",
+        told(&corpus)
+    );
+}
+
+#[test]
 fn correlations_silence_the_rules_that_they_are_about() {
     let base = rule("s:\n    Image: /bin/su\ncondition: s");
     let correlation = "---\ntitle: C\nid: c\ncorrelation:\n    type: event_count\n    rules: [t]\n    group-by: [User]\n    \

@@ -1,0 +1,347 @@
+//! From rules to programs, one list for each event that a capture may hold.
+//!
+//! A program is a rule's expression for one event. Its atoms are grouped by the column that they look at, equal ones are one.
+//! A program that can only hold when one of a few atoms does (its guard) is not looked at until one of them does.
+
+use std::collections::{BTreeMap, HashMap};
+
+use events::{Event, EventId};
+
+use crate::access::{Access, access};
+use crate::class::{Carrier, Class, Guard};
+use crate::column::Machine;
+use crate::form::{Arm, Atom, Expr, Field, Test};
+use crate::rule::Rule;
+
+/// Programs for the events of a capture.
+#[derive(Debug, Default)]
+pub struct Programs {
+    pub events: BTreeMap<EventId, EventPrograms>,
+    /// Why rules cannot be answered, by number of the rule, and what is approximate of those that can.
+    pub unanswerable: BTreeMap<usize, String>,
+    pub notes: BTreeMap<usize, Vec<String>>,
+}
+
+#[derive(Debug)]
+pub struct EventPrograms {
+    pub event: &'static Event,
+    pub columns: Vec<Column>,
+    /// By number of atom: its column.
+    pub column_of: Vec<u32>,
+    pub atoms: Vec<Atom>,
+    pub programs: Vec<Program>,
+    /// By number of atom: programs that it may make hold.
+    pub guarded: Vec<Vec<u32>>,
+    /// Programs without a guard in the block's own columns.
+    pub unguarded: Vec<u32>,
+}
+
+#[derive(Debug)]
+pub struct Column {
+    pub access: Access,
+    pub machine: Machine,
+    /// Some program is guarded by one of its atoms.
+    pub guards: bool,
+}
+
+#[derive(Debug)]
+pub struct Program {
+    pub rule: usize,
+    /// Of a sequence: which step; the one after the last is `until`.
+    pub step: usize,
+    pub class: Class,
+    pub guard: Guard,
+    pub node: Node,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub enum Node {
+    Const(bool),
+    Atom(u32),
+    /// Two fields of the row are compared.
+    Same(u32, Access, Access),
+    /// The row's time.
+    Time(u32),
+    Not(Box<Node>),
+    All(Vec<Node>),
+    Any(Vec<Node>),
+}
+
+/// Whether a capture holds rows of an event; why not, where it does not.
+pub type Holds<'a> = dyn Fn(&'static Event) -> Result<(), String> + 'a;
+
+pub fn compile(rules: &[Rule], holds: &Holds<'_>) -> Programs {
+    let mut builders: BTreeMap<EventId, Builder> = BTreeMap::new();
+    let mut programs = Programs::default();
+    for (number, rule) in rules.iter().enumerate() {
+        let mut missing: Option<String> = None;
+        let mut notes = rule.notes.clone();
+        for (step, query) in rule.body.queries().into_iter().enumerate() {
+            let mut found = false;
+            let mut reason = None;
+            for arm in &query.arms {
+                match carriers(&arm.class, holds) {
+                    Err(why) => reason = Some(why),
+                    Ok(carriers) => {
+                        for carrier in carriers {
+                            match add(&mut builders, number, step, arm, carrier, &mut notes) {
+                                Ok(()) => found = true,
+                                Err(why) => reason = Some(why),
+                            }
+                        }
+                    }
+                }
+            }
+            if !found {
+                missing = missing.or(reason.or_else(|| Some("it asks for nothing".into())));
+            }
+        }
+        if let Some(why) = missing {
+            programs.unanswerable.insert(number, why);
+        }
+        notes.sort();
+        notes.dedup();
+        if !notes.is_empty() {
+            programs.notes.insert(number, notes);
+        }
+    }
+    let unanswerable = &programs.unanswerable;
+    programs.events = builders
+        .into_iter()
+        .map(|(event, builder)| (event, builder.build(|rule| unanswerable.contains_key(&rule))))
+        .filter(|(_, built)| !built.programs.is_empty())
+        .collect();
+    programs
+}
+
+/// Rules that build on rules that cannot be answered cannot be either.
+pub fn spread(rules: &[Rule], unanswerable: &mut BTreeMap<usize, String>) {
+    for _ in 0..8 {
+        let mut more = Vec::new();
+        for (number, rule) in
+            rules.iter().enumerate().filter(|(number, _)| !unanswerable.contains_key(number))
+        {
+            let missing = rule.body.builds_on().into_iter().find(|id| {
+                let base = rules.iter().position(|rule| rule.id == *id);
+                base.is_none_or(|base| unanswerable.contains_key(&base))
+            });
+            if let Some(id) = missing {
+                more.push((number, format!("it builds on {id}, which cannot be answered")));
+            }
+        }
+        if more.is_empty() {
+            return;
+        }
+        unanswerable.extend(more);
+    }
+}
+
+/// The events that carry a class in a capture.
+fn carriers(class: &Class, holds: &Holds<'_>) -> Result<Vec<Carrier>, String> {
+    if let Some(names) = class.named() {
+        let mut found = Vec::new();
+        let mut why = String::new();
+        for name in names {
+            match events::catalogue::by_name(name) {
+                None => why = format!("there is no event {name}"),
+                Some(event) => match holds(event) {
+                    Ok(()) => found.push(Carrier { event: event.name, guard: Guard::All, approximate: None }),
+                    Err(reason) => why = reason,
+                },
+            }
+        }
+        return if found.is_empty() { Err(why) } else { Ok(found) };
+    }
+    let Some(alternatives) = class.alternatives() else {
+        return Err(match class {
+            Class::Log(_) => "lines of logs are not read out of what programs write yet".into(),
+            Class::AuditMessage(kind) => {
+                format!("messages to audit ({kind}) are not read out of what is sent yet")
+            }
+            _ => "nothing carries it".into(),
+        });
+    };
+    let mut why = String::new();
+    for alternative in alternatives {
+        let mut found = Vec::new();
+        for carrier in *alternative {
+            match events::catalogue::by_name(carrier.event).map(holds) {
+                Some(Ok(())) => found.push(*carrier),
+                Some(Err(reason)) if why.is_empty() => why = reason,
+                _ => {}
+            }
+        }
+        if !found.is_empty() {
+            return Ok(found);
+        }
+    }
+    Err(why)
+}
+
+fn add(
+    builders: &mut BTreeMap<EventId, Builder>,
+    rule: usize,
+    step: usize,
+    arm: &Arm,
+    carrier: Carrier,
+    notes: &mut Vec<String>,
+) -> Result<(), String> {
+    let event = events::catalogue::by_name(carrier.event).ok_or("there is no such event")?;
+    // What the event does not have is missing: atoms over it are false.
+    let mut lacking: Option<&Field> = None;
+    let expr = arm.expr.clone().map(&mut |atom| match access(event, &arm.class, &atom.field) {
+        None => {
+            lacking = lacking_of(&arm.expr, &atom.field);
+            Expr::Const(false)
+        }
+        Some(Access::Fixed(text)) => Expr::Const(atom.test.passes(crate::form::Value::Text(text.as_bytes()))),
+        Some(_) => Expr::Atom(atom),
+    });
+    if expr == Expr::Const(false) {
+        return Err(match lacking {
+            Some(field) => format!("nothing tells the {field} of {}", event.name),
+            None => format!("it can never hold for {}", event.name),
+        });
+    }
+    notes.extend(carrier.approximate.map(|why| format!("{}: {why}", event.name)));
+    builders.entry(event.id).or_insert_with(|| Builder::new(event)).add(rule, step, arm, carrier.guard, expr);
+    Ok(())
+}
+
+fn lacking_of<'a>(expr: &'a Expr, field: &Field) -> Option<&'a Field> {
+    expr.fields().into_iter().find(|known| *known == field)
+}
+
+#[derive(Debug)]
+struct Builder {
+    event: &'static Event,
+    columns: Vec<(Access, Vec<(u32, Test)>)>,
+    by_access: HashMap<Access, u32>,
+    atoms: Vec<Atom>,
+    column_of: Vec<u32>,
+    /// Equal atoms by how they are printed, which is all that they are.
+    known: HashMap<String, u32>,
+    programs: Vec<Program>,
+}
+
+impl Builder {
+    fn new(event: &'static Event) -> Builder {
+        Builder {
+            event,
+            columns: Vec::new(),
+            by_access: HashMap::new(),
+            atoms: Vec::new(),
+            column_of: Vec::new(),
+            known: HashMap::new(),
+            programs: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, rule: usize, step: usize, arm: &Arm, guard: Guard, expr: Expr) {
+        let node = self.node(&arm.class, expr);
+        let class = arm.class.clone();
+        self.programs.push(Program { rule, step, class, guard, node });
+    }
+
+    fn node(&mut self, class: &Class, expr: Expr) -> Node {
+        match expr {
+            Expr::Const(value) => Node::Const(value),
+            Expr::Not(inner) => Node::Not(Box::new(self.node(class, *inner))),
+            Expr::All(parts) => Node::All(parts.into_iter().map(|part| self.node(class, part)).collect()),
+            Expr::Any(parts) => Node::Any(parts.into_iter().map(|part| self.node(class, part)).collect()),
+            Expr::Atom(atom) => {
+                let Some(own) = access(self.event, class, &atom.field) else { return Node::Const(false) };
+                let other = match &atom.test {
+                    Test::SameAs(field, ..) => match access(self.event, class, field) {
+                        Some(other) => Some(other),
+                        None => return Node::Const(false),
+                    },
+                    _ => None,
+                };
+                let is_time = own == Access::Time;
+                let number = self.atom(atom, &own);
+                match other {
+                    Some(other) => Node::Same(number, own, other),
+                    None if is_time => Node::Time(number),
+                    None => Node::Atom(number),
+                }
+            }
+        }
+    }
+
+    fn atom(&mut self, atom: Atom, access: &Access) -> u32 {
+        let key = format!("{:?} {:?}", access, atom.test);
+        if let Some(known) = self.known.get(&key) {
+            return *known;
+        }
+        let number = self.atoms.len() as u32;
+        let column = *self.by_access.entry(access.clone()).or_insert_with(|| {
+            self.columns.push((access.clone(), Vec::new()));
+            self.columns.len() as u32 - 1
+        });
+        if let Some((_, atoms)) = self.columns.get_mut(column as usize) {
+            atoms.push((number, atom.test.clone()));
+        }
+        self.column_of.push(column);
+        self.atoms.push(atom);
+        self.known.insert(key, number);
+        number
+    }
+
+    fn build(self, is_left_out: impl Fn(usize) -> bool) -> EventPrograms {
+        let Builder { event, columns, atoms, column_of, mut programs, .. } = self;
+        programs.retain(|program| !is_left_out(program.rule));
+        let mut columns: Vec<Column> = columns
+            .into_iter()
+            .map(|(access, atoms)| Column { access, machine: Machine::new(atoms), guards: false })
+            .collect();
+        let mut guarded = vec![Vec::new(); atoms.len()];
+        let mut unguarded = Vec::new();
+        for (number, program) in (0u32..).zip(&programs) {
+            // Facts of processes are looked up row by row: they do not guard.
+            let cost = |atom: u32| {
+                let column = column_of.get(atom as usize).and_then(|at| columns.get(*at as usize));
+                match column.map(|column| &column.access) {
+                    Some(Access::Argument { .. }) => Some(1),
+                    Some(Access::Context(_)) => Some(2),
+                    _ => None,
+                }
+            };
+            match guard(&program.node, &cost) {
+                Some(atoms) => {
+                    for atom in atoms {
+                        if let Some(programs) = guarded.get_mut(atom as usize) {
+                            programs.push(number);
+                        }
+                        let column = column_of.get(atom as usize).copied().unwrap_or(0);
+                        if let Some(column) = columns.get_mut(column as usize) {
+                            column.guards = true;
+                        }
+                    }
+                }
+                None => unguarded.push(number),
+            }
+        }
+        EventPrograms { event, columns, column_of, atoms, programs, guarded, unguarded }
+    }
+}
+
+/// Atoms of which one holds whenever the node does; `None` where there are none.
+fn guard(node: &Node, cost: &dyn Fn(u32) -> Option<usize>) -> Option<Vec<u32>> {
+    match node {
+        Node::Const(true) | Node::Not(_) | Node::Same(..) | Node::Time(_) => None,
+        Node::Const(false) => Some(Vec::new()),
+        Node::Atom(atom) => cost(*atom).map(|_| vec![*atom]),
+        Node::Any(parts) => {
+            let mut all = Vec::new();
+            for part in parts {
+                all.extend(guard(part, cost)?);
+            }
+            Some(all)
+        }
+        Node::All(parts) => {
+            let weight = |atoms: &Vec<u32>| atoms.iter().filter_map(|atom| cost(*atom)).sum::<usize>();
+            parts.iter().filter_map(|part| guard(part, cost)).min_by_key(weight)
+        }
+    }
+}

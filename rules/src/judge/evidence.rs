@@ -1,0 +1,127 @@
+//! What of a row goes into a finding.
+
+use super::Row;
+use crate::access::{Access, access};
+use crate::compile::{Node, Program};
+use crate::finding::{Actor, Ancestor, Container, Deciding, Finding, Seen};
+use crate::form::{Field, ProcessFact};
+
+/// Ancestors that are told.
+const ANCESTORS: usize = 8;
+/// Bytes of a value that are told.
+const VALUE_BYTES: usize = 512;
+
+impl Row<'_, '_> {
+    /// The row as an event of a finding.
+    pub fn seen(&self, program: &Program) -> Seen {
+        let mut deciding = Vec::new();
+        self.deciding(&program.node, &mut deciding);
+        Seen {
+            name: self.judged.programs.event.name,
+            wall_ns: self.wall_ns,
+            file: self.at.file.name.clone(),
+            block: self.at.block,
+            row: self.row,
+            number: self.at.rows_before.map(|before| before + u64::from(self.row) + 1),
+            deciding,
+        }
+    }
+
+    /// Tests that held and made the whole hold.
+    fn deciding(&self, node: &Node, out: &mut Vec<Deciding>) {
+        match node {
+            Node::Const(_) | Node::Not(_) => {}
+            Node::All(parts) => parts.iter().for_each(|part| self.deciding(part, out)),
+            Node::Any(parts) => {
+                parts.iter().filter(|part| self.holds(part)).for_each(|part| self.deciding(part, out));
+            }
+            Node::Atom(number) | Node::Same(number, ..) | Node::Time(number) => {
+                let programs = self.judged.programs;
+                let Some(atom) = programs.atoms.get(*number as usize) else { return };
+                let column = programs.column_of.get(*number as usize).copied().unwrap_or_default();
+                let Some(column) = programs.columns.get(column as usize) else { return };
+                let mut value = None;
+                let is_plain = matches!(node, Node::Atom(_));
+                self.each_value(&column.access, &mut |it| {
+                    if value.is_none() && (!is_plain || atom.test.passes(it)) {
+                        value = Some(printed(&it.text()));
+                    }
+                });
+                let deciding = Deciding {
+                    field: atom.field.to_string(),
+                    written: atom.written.to_string(),
+                    value: value.unwrap_or_default(),
+                };
+                if !out.contains(&deciding) {
+                    out.push(deciding);
+                }
+            }
+        }
+    }
+
+    /// A finding whose last event is this row.
+    pub fn finding(&self, rule: usize, events: Vec<Seen>) -> Finding {
+        let event = self.judged.programs.event;
+        let fact = |fact| {
+            let class = crate::class::Class::Exec;
+            let text = access(event, &class, &Field::actor(fact)).and_then(|access| self.first(&access));
+            text.map(|text| printed(&text)).unwrap_or_default()
+        };
+        let context = self.context;
+        let mut process = Actor {
+            pid: context.pid,
+            start_ns: context.process_start_ns,
+            name: fact(ProcessFact::Name),
+            exe: fact(ProcessFact::Exe),
+            command_line: fact(ProcessFact::CommandLine),
+            uid: context.uid,
+            user: (self.user)(context.uid),
+        };
+        if process.name.is_empty() {
+            process.name = printed(context.comm);
+        }
+        let ancestors = self.processes.ancestors(context).take(ANCESTORS);
+        let ancestry = ancestors
+            .map(|it| Ancestor {
+                pid: it.pid,
+                name: printed(
+                    crate::access::path_part(&it.exe, &crate::access::Part::Name)
+                        .filter(|name| !name.is_empty())
+                        .unwrap_or(&it.comm),
+                ),
+                exe: printed(&it.exe),
+            })
+            .collect();
+        let container = self.at.host.containers().get(context.cgroup_id).map(|it| Container {
+            id: it.id.clone(),
+            name: it.name.clone(),
+            image: it.image.clone(),
+        });
+        Finding {
+            rule,
+            wall_ns: self.wall_ns,
+            host: self.at.host.name.clone(),
+            process,
+            ancestry,
+            container,
+            events,
+            group: Vec::new(),
+            count: None,
+        }
+    }
+
+    /// A value of a field of this row, for keys; `None` when it is missing.
+    pub fn value_of(&self, program: &Program, field: &Field) -> Option<Vec<u8>> {
+        let access: Access = access(self.judged.programs.event, &program.class, field)?;
+        self.first(&access)
+    }
+}
+
+fn printed(text: &[u8]) -> String {
+    let shown = text.get(..VALUE_BYTES).unwrap_or(text);
+    let mut shown = String::from_utf8_lossy(shown).into_owned();
+    if text.len() > VALUE_BYTES {
+        shown.push_str("...");
+    }
+    shown
+}

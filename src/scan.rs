@@ -1,0 +1,153 @@
+//! `tracer scan`: rules asked of captures.
+
+mod json;
+mod text;
+
+use std::io::{self, BufWriter, Write};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use jiff::tz::TimeZone;
+use rules::Level;
+use rules::finding::Finding;
+use rules::scan::{Asking, Scan};
+
+use crate::inputs::{Damage, Inputs};
+use crate::outcome::{self, Outcome};
+use crate::range::TimeRange;
+use crate::rule_files::RuleOptions;
+use crate::stderr;
+
+/// Findings that are kept until all are there, to be told by severity.
+const MAX_FINDINGS: usize = 1 << 20;
+
+#[derive(Args, Debug)]
+pub struct Options {
+    #[command(flatten)]
+    inputs: Inputs,
+    #[command(flatten)]
+    rules: RuleOptions,
+    /// How findings are told: text by severity, or a line of JSON each in order of time
+    #[arg(long, short, value_name = "FORMAT", value_enum, default_value = "text")]
+    output: Format,
+    /// Exit code 1 when there is a finding of this level or above
+    #[arg(long, value_name = "LEVEL", value_parser = level)]
+    fail_on: Option<Level>,
+    /// Each finding by itself, instead of one line for what the same program did
+    #[arg(long)]
+    all: bool,
+    /// Say which rules cannot be answered by these captures and why, and where answers are approximate
+    #[arg(long)]
+    coverage: bool,
+    #[command(flatten)]
+    range: TimeRange,
+    #[command(flatten)]
+    damage: Damage,
+    /// Times in UTC instead of local time
+    #[arg(long)]
+    utc: bool,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+enum Format {
+    Text,
+    Json,
+}
+
+fn level(text: &str) -> Result<Level, String> {
+    let names = Level::ALL.map(Level::name).join(", ");
+    Level::parse(text).ok_or_else(|| format!("no level: one of {names}"))
+}
+
+pub fn run(options: Options) -> Result<Outcome> {
+    let corpus = options.rules.read()?;
+    let source = options.inputs.source()?;
+    let zone = if options.utc { TimeZone::UTC } else { TimeZone::system() };
+    let start = Instant::now();
+    let scan = Scan::new(&corpus.rules, &source);
+    let asking = Asking { range: options.range.resolve(&source, &zone)?, strict: options.damage.strict };
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut findings: Vec<Finding> = Vec::new();
+    let mut counts = Counts::default();
+    let mut failed = Ok(());
+    let report = scan.run(asking, &mut |finding| {
+        let Some(rule) = corpus.rules.get(finding.rule) else { return };
+        counts.add(&finding, rule.level);
+        if options.output == Format::Json {
+            if failed.is_ok() {
+                failed = json::write(&finding, rule, &mut out);
+            }
+        } else if findings.len() < MAX_FINDINGS {
+            findings.push(finding);
+        }
+    })?;
+    failed.context("writing findings")?;
+    if options.output == Format::Text {
+        text::write(&findings, &corpus.rules, &zone, options.all, &mut out)?;
+        if counts.findings > findings.len() as u64 {
+            writeln!(out, "... and {} more", counts.findings - findings.len() as u64)?;
+        }
+    }
+    if options.coverage && options.output == Format::Text {
+        text::coverage(&scan, &corpus.rules, &mut out)?;
+    }
+    let summary = text::summary(&counts, &corpus, &scan, &report, start.elapsed().as_secs_f64());
+    match options.output {
+        Format::Text => {
+            out.write_all(summary.as_bytes())?;
+            out.flush()?;
+        }
+        Format::Json => {
+            out.flush()?;
+            stderr::say_lines(summary.trim_end());
+        }
+    }
+    losses(&source);
+    let is_found =
+        options.fail_on.is_some_and(|least| counts.highest.is_some_and(|highest| highest >= least));
+    outcome::with_gaps(if is_found { Outcome::Found } else { Outcome::Done }, &report.stats.gaps)
+}
+
+/// What was found, by level.
+#[derive(Debug, Default)]
+pub struct Counts {
+    findings: u64,
+    by_level: [u64; 5],
+    rules: std::collections::BTreeSet<usize>,
+    highest: Option<Level>,
+}
+
+impl Counts {
+    fn add(&mut self, finding: &Finding, level: Level) {
+        self.findings += 1;
+        if let Some(count) = self.by_level.get_mut(level as usize) {
+            *count += 1;
+        }
+        self.rules.insert(finding.rule);
+        self.highest = self.highest.max(Some(level));
+    }
+}
+
+/// Where losses may have hidden something.
+fn losses(source: &pipeline::Source) {
+    for file in source.files() {
+        let losses = file.capture.losses();
+        let count: u64 = losses.iter().map(|loss| loss.count).sum();
+        if let Some((first, last)) =
+            losses.iter().map(|loss| loss.from_ns).min().zip(losses.iter().map(|loss| loss.to_ns).max())
+        {
+            let at = |boot_ns: u64| {
+                let wall = file.wall(0, boot_ns);
+                jiff::Timestamp::from_nanosecond(wall.into())
+                    .map_or_else(|_| "?".into(), |time| time.to_string())
+            };
+            stderr::warn(format_args!(
+                "{}: {count} events were lost between {} and {}: what they would have shown is not among the findings",
+                file.name,
+                at(first),
+                at(last)
+            ));
+        }
+    }
+}
