@@ -1,12 +1,17 @@
 //! `tracer import`: logs of others as a capture.
 
 use std::fs::File;
-use std::io::BufReader;
-use std::path::PathBuf;
+use std::io::{self, BufReader};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use replay::import::{self, BadLines};
+use interchange::import::Strace;
+use jiff::Timestamp;
+use jiff::civil::Time;
+use jiff::tz::TimeZone;
+use replay::import::{self, BadLines, JsonLines, Line, Log};
 
 use crate::outcome::Outcome;
 use crate::stderr;
@@ -31,15 +36,52 @@ pub struct Options {
 enum Format {
     /// JSON lines of Tracee, or of `replay -o json`
     TraceeJson,
+    /// Text of `strace -f -tt` or `-ttt`
+    Strace,
+}
+
+/// The log in the form that captures are made from; times without a date are of the day on which it was written.
+struct Opened<'a> {
+    log: Box<dyn Log + 'a>,
+}
+
+impl Log for Opened<'_> {
+    fn kind(&self) -> &'static str {
+        self.log.kind()
+    }
+
+    fn unknown(&self) -> &'static [&'static str] {
+        self.log.unknown()
+    }
+
+    fn next(&mut self) -> io::Result<Option<(u64, Result<Line, String>)>> {
+        self.log.next()
+    }
+}
+
+fn open(path: &Path, format: Format) -> io::Result<Opened<'static>> {
+    let file = File::open(path)?;
+    let written = file.metadata()?.modified()?;
+    let log = import::unpacked(BufReader::new(file))?;
+    Ok(Opened {
+        log: match format {
+            Format::TraceeJson => Box::new(JsonLines::new(log)),
+            Format::Strace => Box::new(Strace::new(log, midnight_before(written)?)),
+        },
+    })
+}
+
+/// Seconds since the epoch at which the local day of a time began.
+fn midnight_before(time: SystemTime) -> io::Result<i64> {
+    let zone = TimeZone::system();
+    let local = zone.to_datetime(Timestamp::try_from(time).map_err(io::Error::other)?);
+    let midnight = local.date().to_datetime(Time::midnight());
+    Ok(zone.to_timestamp(midnight).map_err(io::Error::other)?.as_second())
 }
 
 pub fn run(options: Options) -> Result<Outcome> {
-    let Format::TraceeJson = options.from;
     let name = options.log.display().to_string();
-    let open = || {
-        let log = File::open(&options.log).map(BufReader::new);
-        log.and_then(import::unpacked).with_context(|| name.clone())
-    };
+    let open = || open(&options.log, options.from).with_context(|| name.clone());
     let bad = if options.skip_bad { BadLines::Skip } else { BadLines::Refuse };
     let survey = import::survey(open()?, bad).with_context(|| name.clone())?;
     let writing = import::Writing {

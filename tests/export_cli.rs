@@ -156,3 +156,74 @@ fn an_export_of_a_stretch_is_its_events() {
     let one = printed(&["export", &file, "--to", "csv", "--threads", "1"]);
     assert_eq!(one, printed(&["export", &file, "--to", "csv", "--threads", "2"]));
 }
+
+#[test]
+fn what_was_exported_for_strace_comes_back_as_the_same_calls() {
+    let folder = Folder::new();
+    let file = "fixtures/id-ls.trz";
+    let log = folder.path("strace.log");
+    std::fs::write(&log, printed(&["export", file, "--to", "strace", "-q"])).expect("a log");
+    let imported = text(&folder.path("imported.trz"));
+    printed(&["import", "--from", "strace", &text(&log), "-o", &imported]);
+    let rows = |file: &str| -> Vec<String> {
+        calls(file)
+            .iter()
+            .filter(|line| line["eventName"] != "execve")
+            .map(|line| {
+                let args = line["args"].as_array().expect("arguments").iter();
+                let path = args.filter(|arg| arg["name"] == "pathname").map(|arg| arg["value"].to_string());
+                let path = path.collect::<String>();
+                format!("{} {} {} {path}", line["hostThreadId"], line["eventName"], line["returnValue"])
+            })
+            .collect()
+    };
+    let (recorded, imported) = (rows(file), rows(&imported));
+    assert!(recorded.len() > 50, "{}", recorded.len());
+    assert_eq!(recorded, imported);
+}
+
+/// The system calls of a capture, as lines of JSON.
+fn calls(file: &str) -> Vec<Value> {
+    let json = printed(&["replay", file, "-q", "-f", "pid>=0", "-o", "json"]);
+    let lines = json.lines().map(|line| serde_json::from_str::<Value>(line).expect(line));
+    lines.filter(|line| line["syscall"] == line["eventName"]).collect()
+}
+
+/// strace itself, where it is there and may trace.
+#[test]
+fn every_line_of_strace_is_an_event_or_its_own_message() {
+    let folder = Folder::new();
+    let log = text(&folder.path("strace.log"));
+    let run = std::process::Command::new("strace")
+        .args(["-f", "-tt", "-yy", "-T", "-o", &log, "sh", "-c", "ls / | wc -l; cat /nonexistent"])
+        .output();
+    if !run.is_ok_and(|output| std::path::Path::new(&log).exists() && !output.stdout.is_empty()) {
+        eprintln!("skipped: strace cannot run here");
+        return;
+    }
+    let imported = text(&folder.path("imported.trz"));
+    printed(&["import", "--from", "strace", &log, "-o", &imported]);
+    let count =
+        |filter: &str| printed(&["replay", &imported, "-q", "--count", "-f", filter]).trim().to_owned();
+    assert_eq!(count("event=sched_process_exec"), "4");
+    assert_eq!(count("event=sched_process_exit"), "4");
+    assert_eq!(
+        printed(&[
+            "replay",
+            &imported,
+            "-q",
+            "--count",
+            "-f",
+            "comm=cat",
+            "-f",
+            "openat.pathname=/nonexistent",
+            "-f",
+            "openat.retval=ENOENT"
+        ])
+        .trim(),
+        "1"
+    );
+    let lines = std::fs::read_to_string(&log).expect("the log");
+    let told = lines.lines().filter(|line| line.contains(" = ") && !line.contains("--- ")).count();
+    assert_eq!(calls(&imported).len(), told);
+}

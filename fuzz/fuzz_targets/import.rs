@@ -1,11 +1,18 @@
-//! A log of JSON lines, packed or not. What was imported reads and verifies.
+//! A log of JSON lines, packed or not, or of strace. What was imported reads and verifies.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use replay::import::{self, BadLines, Writing};
+use interchange::import::Strace;
+use replay::import::{self, BadLines, JsonLines, Log, Writing};
 
 fuzz_target!(|bytes: &[u8]| {
-    let log = || import::unpacked(bytes).expect("bytes are read");
+    match bytes.split_first() {
+        Some((b's', text)) => through(|| Strace::new(text, 0)),
+        _ => through(|| JsonLines::new(import::unpacked(bytes).expect("bytes are read"))),
+    }
+});
+
+fn through<L: Log>(log: impl Fn() -> L) {
     let Ok(survey) = import::survey(log(), BadLines::Skip) else { return };
     let writing = Writing {
         program: "fuzz".into(),
@@ -16,4 +23,4 @@ fuzz_target!(|bytes: &[u8]| {
         let verdict = format::verify_bytes(capture, format::Expected::default()).expect("it reads");
         assert_eq!(verdict.fault, None);
     }
-});
+}

@@ -177,6 +177,11 @@ pub struct Argument {
 }
 
 impl Line {
+    /// An event that was put together as JSON: by readers of other logs.
+    pub fn of_json(value: serde_json::Value) -> Result<Line, String> {
+        serde_json::from_value::<Line>(value).map(Line::complete).map_err(|error| error.to_string())
+    }
+
     /// Brings together what forms say in different places, and turns the strings of the context back to the bytes that
     /// they stand for; before [`Line::context`].
     pub fn complete(mut self) -> Line {

@@ -1,4 +1,5 @@
-//! Logs of JSON lines, Tracee's or our own, as a capture.
+//! Logs of other programs as a capture. A [`Log`] gives events in the form of Tracee's JSON; JSON lines, Tracee's or our
+//! own, are such a log, and what other programs write is read into that form.
 //!
 //! What a log does not say is missing in the capture and named in its header, never invented: its clocks are often the wall
 //! clock only, a process's start is known for its main thread or from our own entity ids, and arguments are as far as
@@ -22,7 +23,7 @@ use format::{
 };
 
 use clock::LogClock;
-use line::Line;
+pub use line::Line;
 use schema::Foreign;
 
 /// Rows of one block.
@@ -55,6 +56,8 @@ pub struct Imported {
 /// The first reading of a log: what its capture's header and side records must say.
 #[derive(Debug, Default)]
 pub struct Survey {
+    kind: &'static str,
+    unknown: &'static [&'static str],
     foreign: Foreign,
     cgroups: BTreeMap<u64, Cgroup>,
     policies: Policies,
@@ -127,10 +130,24 @@ pub fn unpacked<'a>(mut log: impl BufRead + 'a) -> std::io::Result<Box<dyn BufRe
     })
 }
 
+/// A log, one event after the other. It is read twice, and must give the same both times.
+pub trait Log {
+    /// What the capture's header says that it was made from; one of [`KINDS`].
+    fn kind(&self) -> &'static str;
+
+    /// What such a log never says, besides what no log does.
+    fn unknown(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The next event with the number of its line, or why the line is none; `None` at the end.
+    fn next(&mut self) -> std::io::Result<Option<(u64, Result<Line, String>)>>;
+}
+
 /// Reads a log for the first time.
-pub fn survey(log: impl BufRead, bad: BadLines) -> Result<Survey, Error> {
-    let mut survey = Survey::default();
-    let mut imported = each_line(log, bad, |line| {
+pub fn survey(mut log: impl Log, bad: BadLines) -> Result<Survey, Error> {
+    let mut survey = Survey { kind: log.kind(), unknown: log.unknown(), ..Survey::default() };
+    let mut imported = each_line(&mut log, bad, |line| {
         survey.foreign.see(&line)?;
         survey.policies.see(&line);
         survey.says_less |= line.is_workload;
@@ -172,7 +189,7 @@ pub struct Writing {
 
 /// Reads a log for the second time and writes its capture.
 pub fn write<W: Write>(
-    log: impl BufRead,
+    mut log: impl Log,
     survey: Survey,
     writing: Writing,
     out: W,
@@ -192,7 +209,7 @@ pub fn write<W: Write>(
     let mut encoder = Encoder::new(writing.encoder);
     let (mut bytes, mut spans) = (Vec::new(), Vec::new());
     let mut failed = None;
-    each_line(log, BadLines::Skip, |line| {
+    each_line(&mut log, BadLines::Skip, |line| {
         let Some((id, args)) = survey.foreign.event(&line) else {
             return Err("an event that changed".into());
         };
@@ -259,11 +276,12 @@ fn header(survey: &Survey, program: &str) -> Header {
         schema,
         recording: Recording {
             start_ns: clock.boot_ns(first_ns),
-            made_from: MADE_FROM.to_owned(),
+            made_from: survey.kind.to_owned(),
             policies: survey.policies.lines(),
             unknown_fields: boot
                 .iter()
                 .chain(&UNKNOWN)
+                .chain(survey.unknown)
                 .chain(less)
                 .map(|field| (*field).to_owned())
                 .collect(),
@@ -273,13 +291,16 @@ fn header(survey: &Survey, program: &str) -> Header {
     }
 }
 
-/// What the header of an imported capture says it was made from. Nothing is derived from its events: a log that held
-/// derived events still holds them.
-pub const MADE_FROM: &str = "tracee-json";
+/// Logs of JSON lines, as the header of an imported capture names them.
+const TRACEE_JSON: &str = "tracee-json";
+
+/// What the header of an imported capture can say that it was made from. Nothing is derived from its events: a log that
+/// held derived events still holds them.
+pub const KINDS: [&str; 2] = [TRACEE_JSON, "strace"];
 
 /// Whether a capture was made from a log, or from a capture that was: the newest of what was done stands first.
 pub fn is_made_from_log(recording: &Recording) -> bool {
-    recording.made_from.split(['\n', ',']).any(|line| line.trim() == MADE_FROM)
+    recording.made_from.split(['\n', ',']).any(|line| KINDS.contains(&line.trim()))
 }
 
 /// What such a log does not say.
@@ -316,34 +337,70 @@ fn event_of(text: &[u8]) -> Result<Line, String> {
     }
 }
 
+/// JSON lines, Tracee's or our own.
+#[derive(Debug)]
+pub struct JsonLines<R> {
+    log: R,
+    number: u64,
+    text: Vec<u8>,
+}
+
+impl<R: BufRead> JsonLines<R> {
+    pub fn new(log: R) -> JsonLines<R> {
+        JsonLines { log, number: 0, text: Vec::new() }
+    }
+}
+
+impl<R: BufRead> Log for JsonLines<R> {
+    fn kind(&self) -> &'static str {
+        TRACEE_JSON
+    }
+
+    fn next(&mut self) -> std::io::Result<Option<(u64, Result<Line, String>)>> {
+        loop {
+            self.number += 1;
+            let read = match bounded_line(&mut self.log, &mut self.text)? {
+                None => return Ok(None),
+                Some(read) => read,
+            };
+            // What some editors and shells put before UTF-8.
+            const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+            if self.number == 1 && self.text.starts_with(BYTE_ORDER_MARK) {
+                self.text.drain(..BYTE_ORDER_MARK.len());
+            }
+            match read {
+                Ok(()) if self.text.trim_ascii().is_empty() => {}
+                Ok(()) => return Ok(Some((self.number, event_of(&self.text).map(Line::complete)))),
+                Err(reason) => return Ok(Some((self.number, Err(reason)))),
+            }
+        }
+    }
+}
+
+/// Reads one line into `text`; `None` at the end. One that is longer than any event is left out, and that is said.
+pub fn bounded_line(
+    log: &mut impl BufRead,
+    text: &mut Vec<u8>,
+) -> std::io::Result<Option<Result<(), String>>> {
+    text.clear();
+    if Read::take(&mut *log, LINE_BYTES as u64).read_until(b'\n', text)? == 0 {
+        return Ok(None);
+    }
+    if text.len() == LINE_BYTES && !text.ends_with(b"\n") && log.skip_until(b'\n')? > 0 {
+        return Ok(Some(Err("longer than 16 MiB".to_owned())));
+    }
+    Ok(Some(Ok(())))
+}
+
 /// Calls `see` with each event of a log. A line that `see` refuses is as bad as one that does not read.
 fn each_line(
-    mut log: impl BufRead,
+    log: &mut impl Log,
     bad: BadLines,
     mut see: impl FnMut(Line) -> Result<(), String>,
 ) -> Result<Imported, Error> {
     let mut imported = Imported::default();
-    let mut text = Vec::new();
-    // What some editors and shells put before UTF-8.
-    const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-    for number in 1.. {
-        text.clear();
-        let read = Read::take(&mut log, LINE_BYTES as u64).read_until(b'\n', &mut text);
-        if read.map_err(Error::Read)? == 0 {
-            break;
-        }
-        if number == 1 && text.starts_with(BYTE_ORDER_MARK) {
-            text.drain(..BYTE_ORDER_MARK.len());
-        }
-        if text.trim_ascii().is_empty() && text.len() < LINE_BYTES {
-            continue;
-        }
-        let seen = if text.len() == LINE_BYTES && !text.ends_with(b"\n") && skip_rest(&mut log)? {
-            Err("longer than 16 MiB".to_owned())
-        } else {
-            event_of(&text).map(Line::complete).and_then(&mut see)
-        };
-        match seen {
+    while let Some((number, line)) = log.next().map_err(Error::Read)? {
+        match line.and_then(&mut see) {
             Ok(()) => imported.events += 1,
             Err(reason) if bad == BadLines::Skip => {
                 imported.skipped += 1;
@@ -353,9 +410,4 @@ fn each_line(
         }
     }
     Ok(imported)
-}
-
-/// Reads on to the next line and keeps nothing; whether there was anything to read.
-fn skip_rest(log: &mut impl BufRead) -> Result<bool, Error> {
-    log.skip_until(b'\n').map(|read| read > 0).map_err(Error::Read)
 }

@@ -151,7 +151,7 @@ impl Parts for Json<'_> {
 }
 
 /// Bytes as base64 in quotes.
-fn base64(bytes: &[u8], out: &mut Vec<u8>) {
+pub fn base64(bytes: &[u8], out: &mut Vec<u8>) {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let four = |[a, b, c]: [u8; 3]| {
         let word = u32::from_be_bytes([0, a, b, c]);
