@@ -1,5 +1,7 @@
 //! `tracer export` as a user meets it: what is written reads back as what was recorded.
 
+#![allow(clippy::print_stderr)] // a test that cannot run here says so
+
 mod program;
 
 use events::{Marks, Raw};
