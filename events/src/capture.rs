@@ -13,6 +13,7 @@
 
 use crate::{
     args::{Arg, ArgKind, Dir, Len},
+    layout32::{self, Layout32},
     structs::StructKind,
 };
 
@@ -47,7 +48,7 @@ pub mod len {
     pub const POINTED: u8 = 2;
     /// The return value; at most register `len_arg` unless that is [`NO_ARG`].
     pub const RETURN: u8 = 3;
-    /// Register `len_arg` counts bits: `(bits + 63) / 64 * 8`.
+    /// Register `len_arg` counts bits: `(bits + 63) / 64 * 8`, and in 32-bit tasks `(bits + 31) / 32 * 4`.
     pub const BITS: u8 = 4;
     /// Register `len_arg` counts bytes of memory, of which each page has a byte: `(length + 4095) / 4096`.
     pub const PAGES: u8 = 5;
@@ -71,8 +72,9 @@ pub mod len {
 pub struct Capture {
     /// One of [`op`].
     pub op: u8,
-    /// [`Dir`] in the low 7 bits; [`Capture::SAME_IN_COMPAT`]: what it points to has the same layout in a 32-bit task.
-    /// Without that bit, a compat call's pointer is not followed.
+    /// [`Dir`] in the low 7 bits; [`Capture::SAME_IN_COMPAT`]: what it points to is followed in a 32-bit task too, for it
+    /// lies as the capture says there. The captures of a 32-bit call are others than those of the native one: see
+    /// [`captures_in_compat`].
     pub dir: u8,
     /// One of [`len`].
     pub len_from: u8,
@@ -115,6 +117,26 @@ impl Capture {
 
     /// The capture of a kind.
     pub const fn of_kind(kind: ArgKind, dir: Dir) -> Capture {
+        match kind {
+            ArgKind::Struct(of) | ArgKind::Array(of, _) | ArgKind::Sized(of, _) => {
+                Capture::with_size(kind, dir, machine_size(of), of.same_in_compat())
+            }
+            _ => Capture::with_size(kind, dir, 1, false),
+        }
+    }
+
+    /// The capture of a kind in a 32-bit task, by how its structures lie there where that differs.
+    pub fn in_compat(kind: ArgKind, dir: Dir, layout: impl Fn(StructKind) -> Option<Layout32>) -> Capture {
+        match kind {
+            ArgKind::Struct(of) | ArgKind::Array(of, _) | ArgKind::Sized(of, _) => {
+                Capture::with_size(kind, dir, layout(of).map_or(of.size(), |layout| layout.size), true)
+            }
+            _ => Capture::with_size(kind, dir, 1, true),
+        }
+    }
+
+    /// The capture of a kind whose structure, if it has one, is so large.
+    const fn with_size(kind: ArgKind, dir: Dir, size: u16, is_same: bool) -> Capture {
         let plain = Capture {
             op: op::NUMBER,
             dir: dir as u8,
@@ -124,6 +146,7 @@ impl Capture {
             max: 0,
         };
         let same = Capture { dir: dir as u8 | Capture::SAME_IN_COMPAT, ..plain };
+        let base = if is_same { same } else { plain };
         match kind {
             ArgKind::Str => Capture { op: op::STRING, ..same },
             ArgKind::StrArray => Capture { op: op::STRINGS, ..same },
@@ -134,33 +157,26 @@ impl Capture {
             ArgKind::Sockaddr(length) => {
                 Capture { op: op::BYTES, max: SOCKADDR_BYTES, ..same }.counted(length)
             }
-            ArgKind::Bits(length) => Capture { op: op::BYTES, max: SOCKADDR_BYTES, ..plain }.counted(length),
-            ArgKind::Struct(of) => {
-                let base = if of.same_in_compat() { same } else { plain };
-                Capture { op: op::BYTES, size: machine_size(of), max: machine_size(of), ..base }
-            }
-            ArgKind::Array(of, length) => {
-                let base = if of.same_in_compat() { same } else { plain };
+            ArgKind::Bits(length) => Capture { op: op::BYTES, max: SOCKADDR_BYTES, ..base }.counted(length),
+            ArgKind::Struct(_) => Capture { op: op::BYTES, size, max: size, ..base },
+            ArgKind::Array(_, length) => {
                 // Whole elements only.
-                let max = ARRAY_BYTES - ARRAY_BYTES % machine_size(of);
-                Capture { op: op::BYTES, size: machine_size(of), max, ..base }.counted(length)
+                Capture { op: op::BYTES, size, max: ARRAY_BYTES - ARRAY_BYTES % size, ..base }.counted(length)
             }
-            ArgKind::Sized(of, length) => {
-                let base = if of.same_in_compat() { same } else { plain };
-                Capture { op: op::BYTES, max: machine_size(of), ..base }.counted(length)
-            }
+            ArgKind::Sized(_, length) => Capture { op: op::BYTES, max: size, ..base }.counted(length),
+            // Of what points to pointers the programs know how wide those are; of what may point to anything, the variant.
+            // x32's calls have the captures of the native ones, with structures of 32-bit tasks: these are not followed there.
             ArgKind::Indirect(of, length) => {
-                Capture { op: op::INDIRECT, size: machine_size(of), max: ARRAY_BYTES, ..plain }
-                    .counted(length)
+                Capture { op: op::INDIRECT, size: machine_size(of), max: ARRAY_BYTES, ..base }.counted(length)
             }
             ArgKind::Iovec(length) => {
-                Capture { op: op::IOVEC, size: 16, max: MAX_VECTORS, ..plain }.counted(length)
+                Capture { op: op::IOVEC, size: 16, max: MAX_VECTORS, ..base }.counted(length)
             }
-            ArgKind::Msghdr => Capture { op: op::MSGHDR, size: 56, max: 1, ..plain },
+            ArgKind::Msghdr => Capture { op: op::MSGHDR, size: 56, max: 1, ..base },
             ArgKind::Mmsghdr(length) => {
-                Capture { op: op::MSGHDR, size: 64, max: MAX_MESSAGES, ..plain }.counted(length)
+                Capture { op: op::MSGHDR, size: 64, max: MAX_MESSAGES, ..base }.counted(length)
             }
-            ArgKind::Any(selector) => Capture { op: op::ANY, len_arg: selector, ..plain },
+            ArgKind::Any(selector) => Capture { op: op::ANY, len_arg: selector, ..base },
             _ => same,
         }
     }
@@ -194,6 +210,15 @@ pub const fn captures(args: &[Arg]) -> Captures {
     while i < args.len() && i < ARGUMENTS {
         captures[i] = Capture::of(&args[i]);
         i += 1;
+    }
+    captures
+}
+
+/// The captures of a call's arguments where a 32-bit task makes it by this number.
+pub fn captures_in_compat(args: &[Arg], number: u16) -> Captures {
+    let mut captures = captures(args);
+    for (capture, arg) in captures.iter_mut().zip(args) {
+        *capture = Capture::in_compat(arg.kind, arg.dir, |of| layout32::layout(of, number));
     }
     captures
 }

@@ -13,6 +13,7 @@ pub mod context;
 pub mod descriptor;
 pub mod dirents;
 pub mod event;
+pub mod layout32;
 pub mod mark_names;
 pub mod marks;
 pub mod origin;

@@ -8,6 +8,7 @@ use crate::args::{ArgKind, Dir, Len};
 use crate::capture::Capture;
 use crate::consts::Names;
 use crate::event::EventId;
+use crate::layout32::{self, Layout32};
 use crate::structs::StructKind;
 
 /// What one argument is when the selecting argument has one value.
@@ -39,14 +40,40 @@ impl Variant {
     pub const fn capture(&self) -> Capture {
         Capture::of_kind(self.kind, self.dir)
     }
+
+    /// The capture in a 32-bit task that makes the call of this number.
+    pub fn capture_in_compat(&self, number: u16) -> Capture {
+        Capture::in_compat(self.kind, self.dir, |_| self.layout32(number))
+    }
+
+    /// How its structure lies in a 32-bit task that makes the call of this number, where that differs.
+    pub fn layout32(&self, number: u16) -> Option<Layout32> {
+        match self.kind {
+            Struct(StructKind::Flock) if LONG_LOCKS.contains(&self.value) => Some(layout32::long_lock()),
+            Struct(of) => layout32::layout(of, number),
+            _ => None,
+        }
+    }
+
+    /// Whether it is of this event, or of one that reads as the same.
+    pub const fn is_of(&self, event: EventId) -> bool {
+        self.event.0 == told_as(event).0
+    }
+}
+
+/// The variant that the argument at `position` of `event` is, when its selecting argument is `value`.
+pub fn find(event: EventId, position: usize, value: u32) -> Option<&'static Variant> {
+    VARIANTS.iter().find(|v| v.is_of(event) && v.position as usize == position && v.value == value)
+}
+
+/// The event whose variants these are.
+const fn told_as(event: EventId) -> EventId {
+    if event.0 == FCNTL64 { EventId(FCNTL) } else { event }
 }
 
 /// What the argument at `position` of `event` is, when its selecting argument is `value`.
 pub fn kind(event: EventId, position: usize, value: u32) -> Option<ArgKind> {
-    VARIANTS
-        .iter()
-        .find(|v| v.event == event && v.position as usize == position && v.value == value)
-        .map(|v| v.kind)
+    find(event, position, value).map(|v| v.kind)
 }
 
 const IOCTL: u16 = 16;
@@ -59,11 +86,15 @@ const KEYCTL: u16 = 250;
 const SECCOMP: u16 = 317;
 const FSCONFIG: u16 = 431;
 const LANDLOCK_ADD_RULE: u16 = 445;
+/// As `fcntl`, for 32-bit tasks.
+const FCNTL64: u16 = 662;
+/// Commands whose lock has offsets of 64 bits in 32-bit tasks too: F_GETLK64, F_SETLK64, F_SETLKW64, and those of open files.
+const LONG_LOCKS: [u32; 6] = [12, 13, 14, 0x24, 0x25, 0x26];
 
 /// How the number at `position` of `event` is named, when the selecting argument is `value`.
 pub fn names(event: EventId, position: usize, value: u32) -> Names {
     let named = |known: &&(u16, u8, u32, Names)| {
-        known.0 == event.0 && usize::from(known.1) == position && known.2 == value
+        known.0 == told_as(event).0 && usize::from(known.1) == position && known.2 == value
     };
     NAMED.iter().find(named).map_or(Names::None, |known| known.3)
 }
@@ -124,6 +155,10 @@ pub const VARIANTS: &[Variant] = &[
     given(FCNTL, 2, 6, Struct(StructKind::Flock), Dir::In),
     // F_SETLKW
     given(FCNTL, 2, 7, Struct(StructKind::Flock), Dir::In),
+    // F_GETLK64, F_SETLK64, F_SETLKW64
+    given(FCNTL, 2, 12, Struct(StructKind::Flock), Dir::In),
+    given(FCNTL, 2, 13, Struct(StructKind::Flock), Dir::In),
+    given(FCNTL, 2, 14, Struct(StructKind::Flock), Dir::In),
     // F_OFD_GETLK
     given(FCNTL, 2, 0x24, Struct(StructKind::Flock), Dir::In),
     // F_OFD_SETLK

@@ -361,9 +361,9 @@ single! {
             count(writer, call, capture, pointer)
         };
         let read = match capture.op {
-            op::INDIRECT => gather::indirect(writer, position as u8, capture, pointer, count),
-            op::IOVEC => gather::vectors(writer, position as u8, capture, pointer, count, call.ret),
-            _ => gather::messages(writer, position as u8, capture, pointer, count, call.ret),
+            op::INDIRECT => gather::indirect(writer, position as u8, capture, pointer, count, call.compat),
+            op::IOVEC => gather::vectors(writer, position as u8, capture, pointer, count, call.ret, call.compat),
+            _ => gather::messages(writer, position as u8, capture, pointer, count, call.ret, call.compat),
         };
         read.with(writer.at)
     }
@@ -477,6 +477,8 @@ fn count(writer: &Writer, call: &Call, capture: Capture, pointer: u64) -> u64 {
         // System V messages: their sizes leave out the type that they begin with.
         len::ARG_PLUS_8 => register.wrapping_add(8),
         len::RETURN_PLUS_8 => if call.ret < 0 { 0 } else { call.ret as u64 + 8 },
+        // Words of the machine, of which the lower halves come first.
+        len::BITS if call.compat => (register.wrapping_add(31) / 32).wrapping_mul(4),
         len::BITS => (register.wrapping_add(63) / 64).wrapping_mul(8),
         len::PAGES => register.wrapping_add(4095) / 4096,
         len::INSIDE => user_or_zero::<u32>(pointer) as u64 + capture.len_arg as u64,

@@ -1,6 +1,9 @@
 //! Arguments that point to pointers: vectors of buffers, messages, lists of structures. Their stored forms are those of
 //! `events::vectors`.
 //!
+//! Pointers and lengths of a 32-bit task have four bytes: tables and headers are stored as they lie there, and the recorder
+//! widens them.
+//!
 //! What has been written is read back from the task rather than from the record: the verifier then has no offsets to
 //! follow but those that [`Writer::forget`] has made plain.
 
@@ -8,7 +11,7 @@ use aya_ebpf::helpers::generated::bpf_probe_read_user;
 use events::{abi::form, capture::Capture};
 
 use crate::{
-    capture::{Read, user_or_zero},
+    capture::Read,
     emit::{Writer, config},
 };
 
@@ -49,6 +52,35 @@ fn put_u32(writer: &Writer, at: u64, value: u32) {
     unsafe { *place.cast::<u32>() = value };
 }
 
+/// How wide the pointers and lengths of a task are.
+#[derive(Clone, Copy)]
+struct Width {
+    is_narrow: bool,
+}
+
+impl Width {
+    /// Bytes of what has so many in a 64-bit task, and is made of pointers and lengths.
+    #[inline(always)]
+    fn of(self, bytes: u64) -> u64 {
+        bytes >> self.is_narrow as u64
+    }
+
+    /// A pointer or a length, so many bytes behind an address in a 64-bit task; 0 when it cannot be read. The callers have
+    /// one place for all of them, for the stack is small.
+    #[inline(always)]
+    fn number(self, place: &mut u64, address: u64, offset: u64) -> u64 {
+        *place = 0;
+        // SAFETY: four or eight bytes of the number are written.
+        unsafe {
+            let from = address.wrapping_add(self.of(offset));
+            // Not by a shift, of which the verifier knows no bounds.
+            let bytes = 8 - (self.is_narrow as u32) * 4;
+            bpf_probe_read_user((&raw mut *place).cast(), bytes, from as *const _);
+        }
+        *place
+    }
+}
+
 /// In what [`contents`] and [`gather_message`] return, above where it ended.
 const CUT: u64 = 1 << 32;
 const LOST: u64 = 1 << 33;
@@ -56,7 +88,15 @@ const LOST: u64 = 1 << 33;
 /// Appends the contents of the vectors at `table`, at most `left` bytes of them, from `at` on. Returns where it ended, and
 /// whether there was more than `left` or something could not be read.
 #[inline(always)]
-fn contents(writer: &Writer, mut at: u64, table: u64, vectors: u64, mut left: u64) -> u64 {
+fn contents(
+    writer: &Writer,
+    width: Width,
+    place: &mut u64,
+    mut at: u64,
+    table: u64,
+    vectors: u64,
+    mut left: u64,
+) -> u64 {
     // Another number than the caller's, of which nothing is left to follow after the loop.
     let vectors = writer.forget(vectors);
     let mut flags = writer.forget(0);
@@ -64,8 +104,8 @@ fn contents(writer: &Writer, mut at: u64, table: u64, vectors: u64, mut left: u6
         if i >= vectors {
             break;
         }
-        let address = user_or_zero::<u64>(table + i * VECTOR_BYTES);
-        let whole = user_or_zero::<u64>(table + i * VECTOR_BYTES + 8);
+        let address = width.number(place, table, i * VECTOR_BYTES);
+        let whole = width.number(place, table, i * VECTOR_BYTES + 8);
         let kept = bounded(writer, whole, left);
         if kept != whole {
             flags |= CUT;
@@ -96,15 +136,25 @@ fn is_cut(flags: u64, ret: i64) -> bool {
 
 /// `struct iovec[]` and what it points to.
 #[inline(always)]
-pub fn vectors(writer: &mut Writer, arg: u8, capture: Capture, pointer: u64, count: u64, ret: i64) -> Read {
+pub fn vectors(
+    writer: &mut Writer,
+    arg: u8,
+    capture: Capture,
+    pointer: u64,
+    count: u64,
+    ret: i64,
+    is_narrow: bool,
+) -> Read {
+    let width = Width { is_narrow };
     let kept = bounded(writer, least(count & 0xffff_ffff, capture.max as u64), VECTORS);
-    if !copy(writer, 4, pointer, kept * VECTOR_BYTES) {
+    let table_bytes = writer.forget(width.of(kept * VECTOR_BYTES)) & 0xff;
+    if !copy(writer, 4, pointer, table_bytes) {
         return Read::Lost;
     }
     put_u32(writer, 0, kept as u32);
     let bound = bound(writer, ret);
-    let start = writer.forget(4 + kept * VECTOR_BYTES) & MASK;
-    let end = contents(writer, start, pointer, kept, bound);
+    let start = writer.forget(4 + table_bytes) & MASK;
+    let end = contents(writer, width, &mut 0, start, pointer, kept, bound);
     writer.end_blob(arg, form::PLAIN, (end & MASK) as u32);
     if end & LOST != 0 {
         Read::Lost
@@ -117,7 +167,15 @@ pub fn vectors(writer: &mut Writer, arg: u8, capture: Capture, pointer: u64, cou
 
 /// `struct msghdr`, or several `struct mmsghdr`, and what they point to.
 #[inline(always)]
-pub fn messages(writer: &mut Writer, arg: u8, capture: Capture, pointer: u64, count: u64, ret: i64) -> Read {
+pub fn messages(
+    writer: &mut Writer,
+    arg: u8,
+    capture: Capture,
+    pointer: u64,
+    count: u64,
+    ret: i64,
+    is_narrow: bool,
+) -> Read {
     // With this much of the blob written no message more is taken: the largest fits behind it.
     const FULL: u64 = 0x2000;
     // Of several, as many were moved as the call says.
@@ -136,8 +194,14 @@ pub fn messages(writer: &mut Writer, arg: u8, capture: Capture, pointer: u64, co
             flags |= CUT;
             break;
         }
-        let header = pointer + i * capture.size as u64;
-        let end = gather_message(writer.room() | if is_many { MANY } else { 0 }, writer.at, at, header, ret as u64);
+        let header = pointer.wrapping_add(i * Width { is_narrow }.of(capture.size as u64));
+        let (room, ret) = (writer.room() | if is_many { MANY } else { 0 }, ret as u64);
+        let end = if is_narrow {
+            gather_narrow_message(room, writer.at, at, header, ret)
+        } else {
+            gather_message(room, writer.at, at, header, ret)
+        };
+        let end = writer.forget(end);
         if end & MASK == 0 {
             if at == 0 {
                 return Read::Lost;
@@ -169,19 +233,33 @@ const MANY: u64 = 1 << 8;
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn gather_message(room: u64, at: u64, start: u64, header: u64, ret: u64) -> u64 {
-    let is_many = room & MANY != 0;
-    let Some(resumed) = Writer::resume(room & 0xff, at) else { return 0 };
-    message(&resumed, start & MASK, header, is_many, ret as i64)
+    message_from(Width { is_narrow: false }, room, at, start, header, ret)
+}
+
+/// The same of a 32-bit task. A function of its own, which needs less stack than one for both.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn gather_narrow_message(room: u64, at: u64, start: u64, header: u64, ret: u64) -> u64 {
+    message_from(Width { is_narrow: true }, room, at, start, header, ret)
 }
 
 #[inline(always)]
-fn message(writer: &Writer, start: u64, header: u64, is_many: bool, ret: i64) -> u64 {
-    if !copy(writer, start + HEAD_BYTES, header, MSGHDR_BYTES) {
+fn message_from(width: Width, room: u64, at: u64, start: u64, header: u64, ret: u64) -> u64 {
+    let is_many = room & MANY != 0;
+    let Some(resumed) = Writer::resume(room & 0xff, at) else { return 0 };
+    message(&resumed, width, start & MASK, header, is_many, ret as i64)
+}
+
+#[inline(always)]
+fn message(writer: &Writer, width: Width, start: u64, header: u64, is_many: bool, ret: i64) -> u64 {
+    let header_bytes = writer.forget(width.of(MSGHDR_BYTES)) & 0x3f;
+    if !copy(writer, start + HEAD_BYTES, header, header_bytes) {
         return 0;
     }
-    let number = |offset: u64| user_or_zero::<u64>(header + offset);
-    let length = user_or_zero::<u32>(header + MSGHDR_BYTES) * is_many as u32;
-    let mut at = writer.forget(start + HEAD_BYTES + MSGHDR_BYTES) & MASK;
+    let mut place = 0;
+    let mut number = |offset: u64| width.number(&mut place, header, offset);
+    let length = number(MSGHDR_BYTES) as u32 * is_many as u32;
+    let mut at = writer.forget(start + HEAD_BYTES + header_bytes) & MASK;
     let is_more = |whole: u64, bound: u64| if whole > bound { CUT } else { 0 };
 
     // Null pointers do not read either.
@@ -195,13 +273,14 @@ fn message(writer: &Writer, start: u64, header: u64, is_many: bool, ret: i64) ->
     let name_kept = part(at, number(0), bounded(writer, name, NAME_BYTES));
     at = writer.forget(at + name_kept) & MASK;
     let (table, vectors) = (number(16), bounded(writer, vectors, VECTORS));
-    let vectors_kept = part(at, table, vectors * VECTOR_BYTES) / VECTOR_BYTES;
-    at = writer.forget(at + vectors_kept * VECTOR_BYTES) & MASK;
+    let table_kept = part(at, table, writer.forget(width.of(vectors * VECTOR_BYTES)) & 0xff);
+    let vectors_kept = if table_kept == 0 { 0 } else { vectors };
+    at = writer.forget(at + table_kept) & MASK;
     let control_kept = part(at, number(32), bounded(writer, control, CONTROL_BYTES));
     at = writer.forget(at + control_kept) & MASK;
 
     let moved = if is_many { length as i64 } else { ret };
-    let end = contents(writer, at, table, vectors_kept, bound(writer, moved));
+    let end = contents(writer, width, &mut place, at, table, vectors_kept, bound(writer, moved));
     if is_cut(end, moved) {
         flags |= CUT;
     }
@@ -216,7 +295,7 @@ fn message(writer: &Writer, start: u64, header: u64, is_many: bool, ret: i64) ->
 
 /// An array of pointers, each to a structure: the structures one after the other.
 #[inline(always)]
-pub fn indirect(writer: &mut Writer, arg: u8, capture: Capture, pointer: u64, count: u64) -> Read {
+pub fn indirect(writer: &mut Writer, arg: u8, capture: Capture, pointer: u64, count: u64, is_narrow: bool) -> Read {
     const MOST: u64 = 8;
     let count = count & 0xffff_ffff;
     let size = bounded(writer, capture.size as u64, 512);
@@ -231,7 +310,7 @@ pub fn indirect(writer: &mut Writer, arg: u8, capture: Capture, pointer: u64, co
             is_whole = false;
             break;
         }
-        let address = user_or_zero::<u64>(pointer + i * 8);
+        let address = Width { is_narrow }.number(&mut 0, pointer, i * 8);
         if !copy(writer, at, address, size) {
             return Read::Lost;
         }

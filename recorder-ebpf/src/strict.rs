@@ -17,7 +17,7 @@ use aya_ebpf::{
 };
 use events::{
     abi::{
-        BLOB_HEADER_BYTES, bits, form,
+        BLOB_HEADER_BYTES, Slot, bits, form,
         tables::{SyscallEntry, compared},
     },
     capture::{ARGUMENTS, len, op},
@@ -222,7 +222,8 @@ fn sum_of(writer: &Writer, slot: u16, blob_at: u64) -> u64 {
     if capture.op == op::MSGHDR && capture.size as usize > MSGHDR_BYTES {
         let name = writer.word_at(start) & 0xff;
         from = start + MESSAGE_HEAD as u64;
-        length = MSGHDR_BYTES as u64 + name;
+        let is_narrow = slot as usize >= Slot::COMPAT_BASE;
+        length = (MSGHDR_BYTES as u64 >> is_narrow as u64) + name;
     }
     let length = writer.forget(length) & LENGTH;
     let mut sum = writer.forget(length + 1);

@@ -2,8 +2,8 @@
 
 use libtest_mimic::Failed;
 
-use crate::Test;
 use crate::host::{ensure, events, record, same, scratch};
+use crate::{Test, narrow};
 
 pub const TESTS: &[Test] =
     &[("calls_of_a_32_bit_task_are_known_by_their_names", calls_by_the_32_bit_entry_are_named)];
@@ -60,7 +60,7 @@ fn calls_by_the_32_bit_entry_are_named() -> Result<(), Failed> {
 }
 
 /// Exit code where `int 0x80` leads nowhere.
-const NO_ENTRY: i32 = 77;
+pub const NO_ENTRY: i32 = 77;
 
 /// Makes the calls. Addresses must fit into 32 bits.
 #[cfg(target_arch = "x86_64")]
@@ -74,13 +74,25 @@ pub fn run() -> ! {
     let page = unsafe {
         mmap_anonymous(
             std::ptr::null_mut(),
-            4096,
+            3 * 4096,
             ProtFlags::READ | ProtFlags::WRITE,
             MapFlags::PRIVATE | MapFlags::from_bits_retain(libc::MAP_32BIT as u32),
         )
     };
     let Ok(page) = page else { std::process::exit(1) };
     let page: *mut u8 = page.cast();
+    match std::env::args().nth(2).as_deref() {
+        Some(narrow::STRUCTURES) => narrow::program::structures(&mut narrow::program::Page::new(page)),
+        _ => plain(page),
+    }
+    // Without what the library does at the end, which makes calls too.
+    // SAFETY: a plain number.
+    unsafe { libc::_exit(0) }
+}
+
+/// Calls without structures.
+#[cfg(target_arch = "x86_64")]
+fn plain(page: *mut u8) {
     let put = |at: usize, bytes: &[u8]| {
         // SAFETY: all of it is within the page; its end is zero already.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), page.add(at), bytes.len()) };
@@ -97,7 +109,6 @@ pub fn run() -> ! {
     call(10, [missing, 0, 0, 0, 0]);
     call(102, [1, socket, 0, 0, 0]);
     call(6, [fd, 0, 0, 0, 0]);
-    std::process::exit(0)
 }
 
 #[cfg(not(target_arch = "x86_64"))]
@@ -113,7 +124,7 @@ extern "C" fn leave(_: libc::c_int) {
 
 /// A call by its 32-bit number. `rbx` is the compiler's, so it is swapped in and out.
 #[cfg(target_arch = "x86_64")]
-fn call(number: u32, [a, b, c, d, e]: [u32; 5]) -> i32 {
+pub fn call(number: u32, [a, b, c, d, e]: [u32; 5]) -> i32 {
     let result: i32;
     // SAFETY: the calls above only write into the page; the entry keeps all registers but rax and r8 to r11.
     unsafe {

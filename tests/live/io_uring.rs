@@ -19,10 +19,11 @@ fn names_and_results() -> Result<(), Failed> {
     let program = std::env::current_exe()?;
     let program = program.to_str().ok_or("this test's path is not UTF-8")?;
     let dir = scratch()?;
-    let folder = dir.path().join("work");
+    let (trial, folder) = (dir.path().join("trial"), dir.path().join("work"));
+    std::fs::create_dir(&trial)?;
     std::fs::create_dir(&folder)?;
     let folder = path(&folder)?;
-    if std::process::Command::new(program).args([RUN, folder]).status()?.code() == Some(NO_RING) {
+    if std::process::Command::new(program).args([RUN, path(&trial)?]).status()?.code() == Some(NO_RING) {
         println!("what_an_io_uring_does_has_its_names_and_results: this kernel gives no io_uring");
         return Ok(());
     }
@@ -49,13 +50,14 @@ fn names_and_results() -> Result<(), Failed> {
         (Some(35), name("opened"), name("renamed")),
         (Some(36), name("renamed"), name("")),
         (Some(18), name("missing"), name("")),
+        (Some(35), name("before"), name("after")),
         (Some(16), name(""), name("")),
     ];
     same("submissions", told("io_uring_submit_req"), made.clone())?;
     same("completions", told("io_uring_complete"), made)?;
     let results: Vec<_> = of("io_uring_complete").iter().map(|row| row["returnValue"].as_i64()).collect();
     ensure(results[0] >= Some(3), || format!("the open came to {results:?}"))?;
-    same("results", &results[1..], &[Some(0), Some(0), Some(-2), Some(-111)])?;
+    same("results", &results[1..], &[Some(0), Some(0), Some(-2), Some(0), Some(-111)])?;
     same("where the name begins", argument(of("io_uring_submit_req")[0], "fd"), serde_json::json!(-100))?;
     // The unlink's directory, by its path; that of the others is none of their own.
     for event in ["io_uring_submit_req", "io_uring_complete"] {
@@ -68,7 +70,12 @@ fn names_and_results() -> Result<(), Failed> {
     ensure(opens.iter().any(|row| text(row, "pathname") == inside("opened")), || "no open".to_owned())?;
     let renames = of("security_inode_rename");
     let paths: Vec<_> = renames.iter().map(|row| (text(row, "old_path"), text(row, "new_path"))).collect();
-    same("renames", paths, vec![(inside("opened"), inside("renamed"))])?;
+    let renamed = [("opened", "renamed"), ("before", "after")];
+    same("renames", paths, renamed.map(|(old, new)| (inside(old), inside(new))).to_vec())?;
+    // A file of the folder that was renamed, which stayed open, has another path from then on.
+    for name in ["before/kept", "after/kept"] {
+        same(name, count(&file, &["-f", &format!("write.fd={}", inside(name))])?, 1)?;
+    }
     let unlinks: Vec<_> = of("security_inode_unlink").iter().map(|row| text(row, "pathname")).collect();
     same("unlinks", unlinks, vec![inside("renamed")])?;
     let connects = of("security_socket_connect");
@@ -133,6 +140,18 @@ fn work(folder: &Path) -> std::io::Result<()> {
     })?;
     ring.run(Entry { opcode: 36, fd: directory.as_raw_fd(), address: address(renamed), ..Entry::default() })?;
     ring.run(Entry { opcode: 18, fd: AT_FDCWD, address: address(missing), ..Entry::default() })?;
+    std::fs::create_dir("before")?;
+    let mut kept = std::fs::File::create("before/kept")?;
+    std::io::Write::write_all(&mut kept, b"x")?;
+    ring.run(Entry {
+        opcode: 35,
+        fd: AT_FDCWD,
+        address: address(c"before"),
+        length: AT_FDCWD as u32,
+        offset: address(c"after"),
+        ..Entry::default()
+    })?;
+    std::io::Write::write_all(&mut kept, b"y")?;
     // SAFETY: a call without pointers.
     let socket = unsafe { libc::socket(libc::AF_INET, libc::SOCK_STREAM, 0) };
     // 127.0.0.1:1, where nobody listens.

@@ -27,6 +27,7 @@ mod killed;
 mod losses;
 mod masks;
 mod memory;
+mod narrow;
 mod numbers;
 mod only_matched;
 mod output;
@@ -107,6 +108,7 @@ fn main() {
         only_matched::TESTS,
         evidence::TESTS,
         compat::TESTS,
+        narrow::TESTS,
         numbers::TESTS,
         io_uring::TESTS,
         stand_ins::TESTS,

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     capture::user_address,
     context::current,
+    descriptors,
     emit::{Started, Writer, preemption::Undisturbed},
     hook::identify,
     kernel::{
@@ -269,6 +270,10 @@ pub fn io_uring_complete_alone(ctx: BtfTracePointContext) -> i32 {
 fn completed(request: *const u8, user_data: u64, result: i32, flags: u32) -> i32 {
     const FIRST_OF_OPENED: usize = 5;
     let opcode = if request.is_null() { u8::MAX } else { IoRequest::<false>(request).opcode() };
+    // Whoever does it, and whether or not it is wanted.
+    if opcode == op::RENAMEAT && result >= 0 {
+        descriptors::names_moved();
+    }
     record_result(Hook::IoUringComplete, result as i64, |writer, started| {
         writer.set_word(started, 0, opcode as u64);
         writer.set_word(started, 1, user_data);

@@ -13,7 +13,7 @@ use events::{
     marks::PARTIAL_PATH,
 };
 
-use self::machine::Relayout;
+use self::{machine::Relayout, narrow::Narrow};
 use super::{
     files::{File, Files},
     numbers,
@@ -21,6 +21,7 @@ use super::{
 };
 
 mod machine;
+mod narrow;
 #[cfg(test)]
 pub mod tests;
 
@@ -223,6 +224,8 @@ pub struct SlotReader {
     call: Option<usize>,
     /// The argument that names the call that it happened in.
     caller: Option<usize>,
+    /// Of a 32-bit task's call, how its structures lie.
+    narrow: Option<Narrow>,
 }
 
 impl SlotReader {
@@ -249,7 +252,16 @@ impl SlotReader {
         let names_call = |arg: &Arg| arg.names == Names::Syscall;
         let call = slot.event.args.iter().position(names_call).filter(|_| !slot.event.is_syscall());
         let relayouts = slot.event.args.iter().map(Relayout::of).filter(|_| is_aarch64).collect();
-        SlotReader { words: words.collect(), relayouts, dirents, call, caller: slot.event.caller(), slot }
+        let narrow = Narrow::of(&slot);
+        SlotReader {
+            words: words.collect(),
+            relayouts,
+            dirents,
+            call,
+            caller: slot.event.caller(),
+            narrow,
+            slot,
+        }
     }
 
     /// What a record came to: of a hook's, the header says something else in its place.
@@ -380,6 +392,16 @@ impl Arguments {
                 let start = self.made.len();
                 relayout.append(record.get(blob.bytes()).unwrap_or_default(), &mut self.made);
                 self.put_made(position, start);
+            } else if let Some(narrow) = &reader.narrow
+                && blob.form == form::PLAIN
+                && let Some(wide) = narrow.widen(
+                    position,
+                    &args,
+                    record.get(blob.bytes()).unwrap_or_default(),
+                    &mut self.made,
+                )
+            {
+                self.put_made(position, wide);
             } else if !arg.kind.is_number() {
                 self.value(position, files, record, blob, &mut marks);
             }

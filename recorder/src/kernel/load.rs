@@ -331,14 +331,18 @@ fn fill_variants(ebpf: &mut Ebpf, tables: &Tables) -> Result<(), Error> {
         HashMap::try_from(map).map_err(|_| broken_object("VARIANTS"))?;
     for variant in VARIANTS {
         let slots = tables.slots.iter().enumerate().filter(|(_, slot)| {
-            slot.as_ref().is_some_and(|slot| slot.event.id == variant.event && slot.positions.is_none())
+            slot.as_ref().is_some_and(|slot| variant.is_of(slot.event.id) && slot.positions.is_none())
         });
         for (slot, _) in slots {
+            let capture = match slot.checked_sub(Slot::COMPAT_BASE) {
+                Some(number) => variant.capture_in_compat(number as u16),
+                None => variant.capture(),
+            };
             let mut key = [0; 8];
             key[..2].copy_from_slice(&(slot as u16).to_ne_bytes());
             key[2..4].copy_from_slice(&(variant.position as u16).to_ne_bytes());
             key[4..].copy_from_slice(&variant.value.to_ne_bytes());
-            map.insert(key, capture_bytes(variant.capture()), 0)
+            map.insert(key, capture_bytes(capture), 0)
                 .map_err(|error| Error::Feature { feature: "hash maps", reason: error.to_string() })?;
         }
     }

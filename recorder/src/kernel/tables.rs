@@ -124,6 +124,8 @@ impl Tables {
                         tables.set_syscall(number as usize, false, event, entry, is_hidden, &stand_ins);
                     }
                     if let Some(number) = compat {
+                        let captures = capture::captures_in_compat(event.args, number);
+                        let entry = SyscallEntry { captures, ..entry };
                         tables.set_syscall(number as usize, true, event, entry, is_hidden, &stand_ins);
                     }
                     if native.is_none() && compat.is_none() {

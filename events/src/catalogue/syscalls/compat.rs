@@ -3,7 +3,9 @@
 use super::{arg, compat, fd, int, off, path, pid, signal, size, uint, ulong};
 use crate::ArgKind::{Any, Array, Bits, Bytes, Fd, I32, I64, Mmsghdr, Pointer, Str, Struct, U16, U32};
 use crate::Len::{Arg, BitsOf, Fixed, Return, ReturnWithin};
-use crate::StructKind::{Int, Itimerspec32, PollFd, SigInfo, SigSet, Timespec32, UInt};
+use crate::StructKind::{
+    Int, Itimerspec32, Long, PollFd, Rlimit, SigAction, SigInfo, SigSet, Stat, Statfs, Timespec32, UInt,
+};
 use crate::{Event, Names, Returns, Set, Sets, StructKind};
 
 const COMPAT: Sets = Sets::of(&[Set::Syscalls, Set::Bit32Unique]);
@@ -24,7 +26,7 @@ pub(super) const EVENTS: &[Event] = &[
         "oldstat",
         18,
         COMPAT,
-        &[arg("filename", "char*", Str), arg("statbuf", "struct __old_kernel_stat*", Pointer)],
+        &[arg("filename", "char*", Str), arg("statbuf", "struct __old_kernel_stat*", Struct(Stat)).out()],
     ),
     compat(604, "umount", 22, COMPAT, &[path("target")]),
     compat(605, "stime", 25, COMPAT, &[arg("t", "const time_t*", Struct(Int))]),
@@ -45,15 +47,21 @@ pub(super) const EVENTS: &[Event] = &[
         COMPAT,
         &[
             signal("sig"),
-            arg("act", "const struct sigaction*", Pointer),
-            arg("oact", "struct sigaction*", Pointer),
+            arg("act", "const struct sigaction*", Struct(SigAction)),
+            arg("oact", "struct sigaction*", Struct(SigAction)).out(),
         ],
     ),
     compat(617, "sgetmask", 68, COMPAT, &[]),
     compat(618, "ssetmask", 69, COMPAT, &[arg("newmask", "long", I64)]),
     compat(619, "sigsuspend", 72, COMPAT, &[arg("mask", "const sigset_t*", Pointer)]),
     compat(620, "sigpending", 73, COMPAT, &[arg("set", "sigset_t*", Struct(UInt)).out()]),
-    compat(621, "oldlstat", 84, COMPAT, &[path("pathname"), arg("statbuf", "struct stat*", Pointer)]),
+    compat(
+        621,
+        "oldlstat",
+        84,
+        COMPAT,
+        &[path("pathname"), arg("statbuf", "struct stat*", Struct(Stat)).out()],
+    ),
     compat(
         622,
         "readdir",
@@ -121,7 +129,13 @@ pub(super) const EVENTS: &[Event] = &[
         ],
     ),
     compat(635, "vm86", 166, COMPAT, &[ulong("fn"), arg("v86", "struct vm86plus_struct*", Pointer)]),
-    compat(636, "old_getrlimit", 76, COMPAT, &[int("resource"), arg("rlim", "struct rlimit*", Pointer)]),
+    compat(
+        636,
+        "old_getrlimit",
+        76,
+        COMPAT,
+        &[int("resource"), arg("rlim", "struct rlimit*", Struct(Rlimit)).out()],
+    ),
     compat(
         637,
         "mmap2",
@@ -139,9 +153,21 @@ pub(super) const EVENTS: &[Event] = &[
     .returns(Returns::Pointer),
     compat(638, "truncate64", 193, COMPAT, &[path("path"), off("length")]),
     compat(639, "ftruncate64", 194, COMPAT, &[fd("fd"), off("length")]),
-    compat(640, "stat64", 195, COMPAT, &[path("pathname"), arg("statbuf", "struct stat64*", Pointer)]),
-    compat(641, "lstat64", 196, COMPAT, &[path("pathname"), arg("statbuf", "struct stat64*", Pointer)]),
-    compat(642, "fstat64", 197, COMPAT, &[fd("fd"), arg("statbuf", "struct stat64*", Pointer)]),
+    compat(
+        640,
+        "stat64",
+        195,
+        COMPAT,
+        &[path("pathname"), arg("statbuf", "struct stat64*", Struct(Stat)).out()],
+    ),
+    compat(
+        641,
+        "lstat64",
+        196,
+        COMPAT,
+        &[path("pathname"), arg("statbuf", "struct stat64*", Struct(Stat)).out()],
+    ),
+    compat(642, "fstat64", 197, COMPAT, &[fd("fd"), arg("statbuf", "struct stat64*", Struct(Stat)).out()]),
     compat(
         643,
         "lchown16",
@@ -235,16 +261,22 @@ pub(super) const EVENTS: &[Event] = &[
         "sendfile32",
         187,
         COMPAT,
-        &[fd("out_fd"), fd("in_fd"), arg("offset", "off_t*", Pointer), size("count")],
+        &[fd("out_fd"), fd("in_fd"), arg("offset", "off_t*", Struct(Long)), size("count")],
     ),
     compat(
         664,
         "statfs64",
         268,
         COMPAT,
-        &[path("path"), size("sz"), arg("buf", "struct statfs64*", Pointer)],
+        &[path("path"), size("sz"), arg("buf", "struct statfs64*", Struct(Statfs)).out()],
     ),
-    compat(665, "fstatfs64", 269, COMPAT, &[fd("fd"), size("sz"), arg("buf", "struct statfs64*", Pointer)]),
+    compat(
+        665,
+        "fstatfs64",
+        269,
+        COMPAT,
+        &[fd("fd"), size("sz"), arg("buf", "struct statfs64*", Struct(Statfs)).out()],
+    ),
     compat(
         666,
         "fadvise64_64",
@@ -448,6 +480,6 @@ pub(super) const EVENTS: &[Event] = &[
         COMPAT,
         &[pid("pid"), arg("interval", "struct old_timespec32*", Struct(Timespec32)).out()],
     ),
-    compat(686, "old_mmap", 90, COMPAT, &[arg("arg", "struct mmap_arg_struct*", Pointer)])
+    compat(686, "old_mmap", 90, COMPAT, &[arg("arg", "struct mmap_arg_struct*", Array(UInt, Fixed(6)))])
         .returns(Returns::Pointer),
 ];
