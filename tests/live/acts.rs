@@ -3,7 +3,7 @@
 use std::ffi::CString;
 use std::io;
 
-use crate::{execs, identity, memory, overlap, paths, seccomp, strict};
+use crate::{execs, identity, memory, overlap, paths, seccomp, strict, walk};
 
 /// First argument.
 pub const FLAG: &str = "--act";
@@ -23,6 +23,9 @@ const ACTS: &[(&str, Act)] = &[
     ("be-renamed", memory::rename_host),
     ("change-what-is-given", strict::change_what_is_given),
     ("swap-a-path", strict::swap_a_path),
+    ("make-every-call", walk::calls::make),
+    ("do-every-deed", walk::deeds::all),
+    ("write-a-file", walk::deeds::again),
 ];
 
 /// Does it, and leaves.

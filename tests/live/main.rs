@@ -42,6 +42,7 @@ mod seccomp;
 mod sets;
 mod stand_ins;
 mod strict;
+mod walk;
 mod workload;
 
 use std::time::{Duration, Instant};
@@ -124,6 +125,7 @@ fn main() {
         cut::TESTS,
         overlap::TESTS,
         strict::TESTS,
+        walk::TESTS,
         memory::TESTS,
         privileges::TESTS,
         bounded::TESTS,
