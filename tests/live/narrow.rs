@@ -13,8 +13,11 @@ pub const TESTS: &[Test] = &[("structures_of_32_bit_calls_are_told_as_those_of_6
 /// What the program does: see [`program::run`].
 pub const STRUCTURES: &str = "structures";
 
-/// The 64-bit call, the 32-bit one, and the position of the argument that points to something.
-const PAIRS: &[((&str, usize), (&str, usize))] = &[
+/// A call, and the position of its argument that points to something.
+type Pointing = (&'static str, usize);
+
+/// The 64-bit call and the 32-bit one.
+const PAIRS: &[(Pointing, Pointing)] = &[
     (("nanosleep", 0), ("nanosleep", 0)),
     (("newfstatat", 2), ("newfstatat", 2)),
     (("newfstatat", 2), ("stat64", 1)),

@@ -14,7 +14,8 @@ use crate::io_uring;
 /// Does all of them in the folder. What a host refuses is passed over: the test names the events that never came.
 pub fn all(folder: &str) -> io::Result<()> {
     let folder = Path::new(folder);
-    let deeds: [(&str, fn(&Path) -> io::Result<()>); 9] = [
+    type Deed = fn(&Path) -> io::Result<()>;
+    let deeds: [(&str, Deed); 9] = [
         ("processes", processes),
         ("files", files),
         ("memory", memory),
