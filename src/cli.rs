@@ -184,7 +184,9 @@ mod tests {
             let text = crate::examples::of(&name).unwrap_or_else(|| panic!("{name} has no examples"));
             let examples: Vec<&str> = text.lines().skip(1).map(str::trim).collect();
             assert_eq!((text.lines().next(), examples.len()), (Some("Examples:"), 3), "{name}");
-            assert!(command.render_long_help().to_string().trim_end().ends_with(text), "{name}");
+            // As wide as it wants to be, whatever the terminal of the test is.
+            let help = command.clone().term_width(0).render_long_help().to_string();
+            assert!(help.trim_end().ends_with(text), "{name}: {help}");
             for example in examples {
                 let own = example.rsplit("| ").find(|part| part.contains("tracer ")).expect("a command");
                 let words = words(&own[own.find("tracer ").expect("a command")..]);

@@ -107,6 +107,22 @@ Examples:
   tracer diff c.trz --before old.yaml --after new.yaml --count",
     ),
     (
+        "scan",
+        "\
+Examples:
+  tracer scan c.trz --rules sigma/rules/linux --fail-on high
+  tracer scan c.trz --rules mine/ --only T1059.004 --all
+  tracer scan web1.trz web2.trz --rules mine/ -o json --coverage",
+    ),
+    (
+        "rules",
+        "\
+Examples:
+  tracer rules check mine/                     what cannot be read, and where
+  tracer rules check sigma/rules/linux c.trz   what this capture cannot answer
+  tracer rules list mine/ -o json",
+    ),
+    (
         "events",
         "\
 Examples:
