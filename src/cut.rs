@@ -56,7 +56,7 @@ pub struct Options {
 }
 
 pub fn run(options: &Options) -> Result<Outcome> {
-    let name = options.input.file.display().to_string();
+    let name = options.input.name();
     let capture = options.input.open()?;
     let header = provenance::header(&[&capture], options.command(), vec![options.input.provenance()?]);
     let columns = Columns::parse(&options.keep, &options.drop, capture.schema())?;

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use crate::inputs::Inputs;
 use crate::outcome::Outcome;
 use crate::rotated;
+use crate::spool;
 use crate::stderr;
 
 #[derive(Args, Debug)]
@@ -33,7 +34,7 @@ pub fn run(options: Options) -> Result<Outcome> {
     let paths = options.inputs.files()?;
     options.inputs.reading.verify(paths)?;
     for (number, path) in paths.iter().enumerate() {
-        let name = path.display().to_string();
+        let name = spool::name(path);
         let capture = options.inputs.reading.open_verified(path)?;
         let info = replay::Info::of(name.clone(), &capture);
         let format::Header { host, recording, provenance, .. } = capture.header().clone();

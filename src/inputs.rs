@@ -11,12 +11,13 @@ use pipeline::Source;
 use crate::folder;
 use crate::private;
 use crate::rotated::{self, Standing};
+use crate::spool;
 use crate::stderr;
 
 /// Several captures.
 #[derive(Args, Debug)]
 pub struct Inputs {
-    /// Captures, and folders of them; several are read as one, by time
+    /// Captures, and folders of them; several are read as one, by time; - is standard input
     #[arg(required = true, value_name = "FILE")]
     given: Vec<PathBuf>,
     #[command(flatten)]
@@ -28,11 +29,13 @@ pub struct Inputs {
 /// One capture.
 #[derive(Args, Debug)]
 pub struct Input {
-    /// The capture to read
+    /// The capture to read; - is standard input
     #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    file: PathBuf,
     #[command(flatten)]
     pub reading: Reading,
+    #[arg(skip)]
+    spooled: OnceCell<PathBuf>,
 }
 
 /// How captures are read.
@@ -65,6 +68,11 @@ pub struct IdentityOption {
 }
 
 impl Inputs {
+    /// What was named, as it was named.
+    pub fn given(&self) -> &[PathBuf] {
+        &self.given
+    }
+
     pub fn source(&self) -> Result<Source> {
         self.reading.source(self.files()?)
     }
@@ -79,7 +87,7 @@ impl Inputs {
             if path.is_dir() {
                 files.extend(folder::captures(path)?);
             } else {
-                files.push(path.clone());
+                files.push(spool::file(path)?);
             }
         }
         Ok(self.files.get_or_init(|| files))
@@ -94,12 +102,25 @@ impl Inputs {
 
 impl Input {
     pub fn open(&self) -> Result<Capture> {
-        self.reading.open(&self.file)
+        self.reading.open(self.file()?)
+    }
+
+    /// The capture, for messages.
+    pub fn name(&self) -> String {
+        spool::name(&self.file)
+    }
+
+    fn file(&self) -> Result<&Path> {
+        if self.spooled.get().is_none() {
+            let file = spool::file(&self.file)?;
+            return Ok(self.spooled.get_or_init(|| file));
+        }
+        Ok(self.spooled.get().unwrap_or(&self.file))
     }
 
     /// What verifying the capture came to, for the header of what is made from it. A fault is said on stderr.
     pub fn provenance(&self) -> Result<SourceCapture> {
-        self.reading.provenance(&self.file)
+        self.reading.provenance(self.file()?)
     }
 
     /// Every file that is read.
@@ -111,7 +132,13 @@ impl Input {
 impl Reading {
     pub fn source(&self, files: &[PathBuf]) -> Result<Source> {
         self.verify(files)?;
-        Ok(replay::open::open(files, &self.identity.options()?)?)
+        let files: Vec<_> = files.iter().map(|path| (spool::name(path), path.as_path())).collect();
+        Ok(replay::open::open(&files, &self.identity.options()?)?)
+    }
+
+    /// Whether captures must verify before they are read.
+    pub fn is_verified(&self) -> bool {
+        self.verify.is_some()
     }
 
     pub fn open(&self, path: &Path) -> Result<Capture> {
@@ -121,12 +148,14 @@ impl Reading {
 
     /// Opens a capture that [`Reading::verify`] was asked about, with others of its set.
     pub fn open_verified(&self, path: &Path) -> Result<Capture> {
-        Capture::open_with(path, &self.identity.options()?).with_context(|| path.display().to_string())
+        Capture::open_with(path, &self.identity.options()?).with_context(|| spool::name(path))
     }
 
     pub fn provenance(&self, path: &Path) -> Result<SourceCapture> {
         // The folder that it lies in is nobody's business.
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = spool::name(path);
+        let name = Path::new(&name).file_name().map(|name| name.to_string_lossy().into_owned());
+        let name = name.unwrap_or_default();
         let verdicts = verdicts(&[path.to_owned()], None, None, &self.identity)?;
         let Some((given, verdict)) = verdicts.first() else {
             return Ok(SourceCapture { name, verdict: "not verified".into(), ..SourceCapture::default() });
@@ -183,7 +212,7 @@ pub fn verdicts(
     let reading = identity.options()?;
     let expected = Expected { key, identity: reading.identity.as_ref(), heads };
     let verdict = |file: &PathBuf| {
-        let name = file.display().to_string();
+        let name = spool::name(file);
         let verdict = format::verify(file, expected).with_context(|| name.clone())?;
         Ok((name, verdict))
     };

@@ -96,6 +96,10 @@ impl LookOptions {
         if self.fields.is_some() { Format::Json } else { Format::Table }
     }
 
+    pub fn is_relative(&self) -> bool {
+        self.relative
+    }
+
     pub fn look(&self, source: &Source, asked: &Asked) -> Result<Look> {
         let mut declared: Vec<&'static Event> = Vec::new();
         for event in source.files().iter().flat_map(|file| file.capture.schema().events()) {

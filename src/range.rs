@@ -27,6 +27,11 @@ impl TimeRange {
         if self.from.is_none() && self.to.is_none() {
             return Ok(None);
         }
+        for text in [&self.from, &self.to].into_iter().flatten() {
+            if source.is_growing() && text.starts_with(['#', '+', '-']) {
+                bail!("{text} counts events or time of a capture that is there: write this one to a file");
+            }
+        }
         let extent = Extent::of(source);
         let end = |flag: &'static str, text: &Option<String>, otherwise| match text {
             Some(text) => moment(text, source, extent, zone).context(flag),

@@ -20,7 +20,7 @@ pub struct Options {
 }
 
 pub fn run(options: &Options) -> Result<Outcome> {
-    let name = options.input.file.display();
+    let name = options.input.name();
     let capture = options.input.open()?;
     match capture.completeness() {
         Completeness::Finished => {

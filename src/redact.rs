@@ -58,7 +58,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
         Some(path) => secret(path)?,
         None => format::SigningKey::generate()?.to_text().into_bytes(),
     };
-    let name = || options.input.file.display().to_string();
+    let name = || options.input.name();
     let capture = options.input.open()?;
     let mut redactor = Redactor::new(rules, &secret);
     redactor.check(capture.schema())?;

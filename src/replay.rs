@@ -6,7 +6,7 @@ use std::ops::{ControlFlow, Range};
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use pipeline::{Output, Question, Source, Stats};
 use replay::Asked;
@@ -17,6 +17,7 @@ use replay::render::{Destination, Format, Shown};
 use crate::around::{self, Around};
 use crate::caveats;
 use crate::filters::{Diagnostics, FilterOptions};
+use crate::follow;
 use crate::inputs::{Damage, Inputs};
 use crate::look::{self, Look, LookOptions};
 use crate::outcome::{self, Outcome};
@@ -48,6 +49,10 @@ pub struct Options {
     force: bool,
     #[command(flatten)]
     threads: Threads,
+    /// Go on with a file that is still being written, and with the parts of its set that follow, until the recording ends or
+    /// this is interrupted
+    #[arg(long)]
+    follow: bool,
     /// Stop after so many events
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
@@ -80,7 +85,12 @@ pub fn run(options: Options) -> Result<Outcome> {
         io::stdout().write_all(look::columns_help().as_bytes())?;
         return Ok(Outcome::Done);
     }
-    let source = options.inputs.source()?;
+    let growing = follow::source(&options.inputs, options.follow)?;
+    let source = growing.map_or_else(|| options.inputs.source(), Ok)?;
+    let looks_back = options.look.is_relative() || options.losses || options.around.is_some();
+    if source.is_growing() && looks_back {
+        bail!("--relative, --around and --losses need a capture that is there: write this one to a file");
+    }
     let asked = ask(&options, &source)?;
     let matchers = asked.matchers(&source);
     let threads = options.threads.count();
@@ -101,6 +111,13 @@ pub fn run(options: Options) -> Result<Outcome> {
     };
     if options.stats {
         report(&stats, start.elapsed().as_secs_f64());
+    }
+    if !options.quiet {
+        stats.missing.iter().for_each(|what| stderr::warn(format_args!("{}: {what}", name(&source))));
+        if stats.lost > 0 {
+            let lost = stats.lost;
+            stderr::warn(format_args!("{}: {lost} events were lost while recording", name(&source)));
+        }
     }
     let is_found = options.exit_code && stats.matched == 0;
     outcome::with_gaps(if is_found { Outcome::Found } else { Outcome::Done }, &stats.gaps)
@@ -152,19 +169,24 @@ fn print(options: &Options, look: &Look, asked: &Asked, mut question: Question<'
                 let file = output::create(path, options.force, &inputs)?;
                 (path.display().to_string(), Sink::File(BufWriter::with_capacity(1 << 18, file)))
             }
-            None => ("stdout".to_owned(), stdout(&inputs, options.no_pager)?),
+            None => ("stdout".to_owned(), stdout(&inputs, options.no_pager || question.source.is_growing())?),
         });
     }
     for (shown, (name, sink)) in shown.iter().zip(&mut sinks) {
         sink.write_all(&shown.header()).with_context(|| format!("writing {name}"))?;
     }
     let outputs: Vec<&dyn Output> = shown.iter().map(|shown| shown as &dyn Output).collect();
+    // Whoever looks at what arrives is not to wait for a full buffer.
+    let is_growing = question.source.is_growing();
     let stats = if options.losses || skip > 0 {
         let losses = if options.losses { losses::of(source) } else { Vec::new() };
         print_rows(&question, skip, losses, &shown, &outputs, &mut sinks)?
     } else {
         question.print(&outputs, &mut |output, bytes| match sinks.get_mut(output) {
-            Some((_, sink)) => sink.write_all(bytes),
+            Some((_, sink)) => {
+                sink.write_all(bytes)?;
+                if is_growing { sink.flush() } else { Ok(()) }
+            }
             None => Ok(()),
         })?
     };
@@ -267,6 +289,11 @@ impl Write for Sink {
             Sink::File(file) => file.flush(),
         }
     }
+}
+
+/// The one file of a growing source.
+fn name(source: &Source) -> &str {
+    source.files().first().map_or("", |file| &file.name)
 }
 
 fn stdout(inputs: &[&Path], no_pager: bool) -> Result<Sink> {

@@ -128,6 +128,10 @@ impl Capture {
         Ok(capture)
     }
 
+    pub(crate) fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
     fn from_source(source: Source, options: &OpenOptions) -> Result<Capture> {
         let (reader, head) = Reader::open(source, options.identity.clone())?;
         let (header, declared) =

@@ -1,5 +1,7 @@
 //! zstd, one compressor and one decompressor for each thread.
 
+use std::cell::Cell;
+
 use zstd::zstd_safe::CParameter;
 
 use crate::archive::GroupV1;
@@ -79,6 +81,20 @@ pub(crate) struct Decompressor {
     zstd: Option<zstd::bulk::Decompressor<'static>>,
 }
 
+thread_local! {
+    /// What the last one of a thread leaves: to make one takes longer than to read the head of a small capture with it.
+    static SPARE: Cell<Option<zstd::bulk::Decompressor<'static>>> = const { Cell::new(None) };
+}
+
+impl Drop for Decompressor {
+    fn drop(&mut self) {
+        if let Some(zstd) = self.zstd.take() {
+            // A thread that ends has none any more.
+            let _ = SPARE.try_with(|spare| spare.set(Some(zstd)));
+        }
+    }
+}
+
 impl std::fmt::Debug for Decompressor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Decompressor")
@@ -99,7 +115,10 @@ impl Decompressor {
                 out.resize(raw, 0);
                 let zstd = match self.zstd.take() {
                     Some(zstd) => zstd,
-                    None => zstd::bulk::Decompressor::new().ok()?,
+                    None => match SPARE.take() {
+                        Some(spare) => spare,
+                        None => zstd::bulk::Decompressor::new().ok()?,
+                    },
                 };
                 let length = self.zstd.insert(zstd).decompress_to_buffer(stored, out.as_mut_slice()).ok()?;
                 (length == raw).then_some(())

@@ -8,6 +8,8 @@
 //! To add a kind: implement [`Feed`], or run a thread that fills a [`channel`]. Rows are put in order of time as far as blocks
 //! that are under way allow it: see [`crate::arriving`].
 
+mod stream;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -16,6 +18,7 @@ use std::time::Duration;
 use format::{Block, Capture, EncodedBlock, Header, Scratch, Side, Statistics, Writer};
 
 use crate::Source;
+pub use stream::{Parts, stream};
 
 /// How long nobody hears of a feed that has nothing to say.
 const PATIENCE: Duration = Duration::from_millis(200);

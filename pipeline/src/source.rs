@@ -179,6 +179,9 @@ impl Source {
 
     /// Wall clock of the earliest row, ns since the epoch.
     pub fn start_wall_ns(&self) -> Option<i64> {
+        if self.is_growing() {
+            return self.files.first().map(|file| file.capture.header().clock.wall_ns as i64);
+        }
         let starts = self.files.iter().flat_map(File::extents);
         starts.min_by_key(|(key, ..)| *key).map(|(_, start, _)| start)
     }

@@ -1,22 +1,23 @@
 //! Opening captures, and what to tell the user about them before any answer.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use format::{Capture, Completeness};
 use jiff::Timestamp;
 use pipeline::{Error, Gap, Result, Source};
 
 /// Opens files to be read as one source.
-pub fn open(files: &[PathBuf], options: &format::OpenOptions) -> Result<Source> {
-    let open = |path: &PathBuf| {
-        let name = path.display().to_string();
+/// `files`: names for messages, and paths.
+pub fn open(files: &[(String, &Path)], options: &format::OpenOptions) -> Result<Source> {
+    let open = |(name, path): &(String, &Path)| {
+        let name = name.clone();
         match Capture::open_with(path, options) {
             Ok(capture) => Ok((name, capture)),
             Err(_) if path.is_dir() => Err(Error::Folder { file: name }),
             Err(source) => Err(Error::Capture { file: name, source }),
         }
     };
-    let open_all = |files: &[PathBuf]| files.iter().map(open).collect::<Result<Vec<_>>>();
+    let open_all = |files: &[(String, &Path)]| files.iter().map(open).collect::<Result<Vec<_>>>();
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(files.len() / FEW_FILES);
     if threads <= 1 {
         return Ok(Source::new(open_all(files)?));

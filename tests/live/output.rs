@@ -1,6 +1,7 @@
 //! Where a recording goes: nothing that somebody else put there, and nothing that it cannot be ended from.
 
 use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -17,6 +18,8 @@ pub const TESTS: &[Test] = &[
     ("a_fifo_that_somebody_planted_is_not_written_into", planted_fifo),
     ("a_fifo_planted_into_a_set_ends_the_recording_with_what_was_lost", fifo_in_the_set),
     ("standard_output_takes_a_capture_as_a_stream_and_the_command_keeps_apart", streamed),
+    ("a_recording_is_asked_while_it_comes_through_a_pipe", asked_through_a_pipe),
+    ("a_recording_is_followed_from_part_to_part_until_it_ends", followed),
     ("a_recording_ends_though_the_reader_of_its_stream_does_not_read", reader_that_stops),
     ("a_recording_ends_when_the_reader_of_its_stream_is_gone", reader_that_goes),
     ("a_recording_that_cannot_start_replaces_nothing", failed_start),
@@ -103,6 +106,68 @@ fn streamed() -> Result<(), Failed> {
     let rotated = tracer(&["record", "-o", "-", "--rotate", "1M"])?;
     same("exit code", rotated.status.code(), Some(2))?;
     ensure(said(&rotated).contains("name a file"), || said(&rotated))
+}
+
+/// The lines that a program prints: the first at once, and the others at the end.
+fn lines_of(child: &mut Child, while_running: &mut Child) -> Result<(String, bool), Failed> {
+    let mut out = BufReader::new(child.stdout.take().ok_or("no pipe")?);
+    let mut lines = String::new();
+    out.read_line(&mut lines)?;
+    let is_early = while_running.try_wait()?.is_none();
+    out.read_to_string(&mut lines)?;
+    Ok((lines, is_early))
+}
+
+fn asked_through_a_pipe() -> Result<(), Failed> {
+    let dir = scratch()?;
+    let file = dir.path().join("c.trz");
+    let mut recorder = Command::new(TRACER)
+        .args(["record", "-o", "-", "--", "sh", "-c", "ls /; sleep 8; ls /"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let pipe = recorder.stdout.take().ok_or("no pipe")?;
+    let mut tee = Command::new("tee").arg(&file).stdin(pipe).stdout(Stdio::piped()).spawn()?;
+    let asked = ["-q", "-o", "json", "-f", "comm=ls"];
+    let mut replay = Command::new(TRACER)
+        .args([&["replay", "-"][..], &asked].concat())
+        .stdin(tee.stdout.take().ok_or("no pipe")?)
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let (rows, is_early) = lines_of(&mut replay, &mut recorder)?;
+    same("exit codes", [recorder.wait()?.code(), tee.wait()?.code(), replay.wait()?.code()], [Some(0); 3])?;
+    ensure(is_early, || "the first row came after the recording had ended".to_owned())?;
+    let whole = tracer(&[&["replay", path(&file)?][..], &asked].concat())?;
+    ensure(rows.lines().count() > 20, || rows.clone())?;
+    same("rows", rows, String::from_utf8_lossy(&whole.stdout).into_owned())
+}
+
+fn followed() -> Result<(), Failed> {
+    let dir = scratch()?;
+    let file = dir.path().join("c.trz");
+    let mut recorder = Command::new(TRACER)
+        .args(["record", "-o", path(&file)?, "--rotate", "2s", "--", "sh", "-c"])
+        .arg("for i in 1 2 3 4 5 6 7 8; do ls /; sleep 1; done")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let first = dir.path().join("c.0000.trz");
+    let started = Instant::now();
+    while !first.exists() && started.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let asked = ["-q", "-o", "json", "-f", "comm=ls"];
+    let mut replay = Command::new(TRACER)
+        .args([&["replay", "--follow", path(&first)?][..], &asked].concat())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let (rows, is_early) = lines_of(&mut replay, &mut recorder)?;
+    same("exit codes", [recorder.wait()?.code(), replay.wait()?.code()], [Some(0); 2])?;
+    ensure(is_early, || "the first row came after the recording had ended".to_owned())?;
+    let parts = fs::read_dir(dir.path())?.count();
+    ensure(parts > 2, || format!("{parts} parts"))?;
+    let whole = tracer(&[&["replay", path(dir.path())?][..], &asked].concat())?;
+    same("rows", rows, String::from_utf8_lossy(&whole.stdout).into_owned())
 }
 
 /// Waits for the end, but not for ever.

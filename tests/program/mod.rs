@@ -22,6 +22,22 @@ pub fn printed(arguments: &[&str]) -> String {
     out.into_owned()
 }
 
+/// The same with a file on standard input.
+pub fn printed_from(stdin: std::fs::File, arguments: &[&str]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tracer"));
+    let output = command.args(arguments).stdin(stdin).output().expect("tracer runs");
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{arguments:?}: {}\nstdout: {out}\nstderr: {err}", output.status);
+    out.into_owned()
+}
+
+/// A run that goes on, with its outputs.
+pub fn started(arguments: &[&str]) -> std::process::Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tracer"));
+    let piped = std::process::Stdio::piped;
+    command.args(arguments).stdout(piped()).stderr(piped()).spawn().expect("tracer runs")
+}
+
 pub struct Folder(tempfile::TempDir);
 
 impl Folder {

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::memory;
-use crate::program::{Folder, printed, text, tracer};
+use crate::program::{Folder, printed, printed_from, started, text, tracer};
 use crate::questions;
 use crate::random::Random;
 use crate::rows::{
@@ -47,6 +47,8 @@ pub const LAWS: &[(&str, Law)] = &[
     ("import", import),
     ("encryption", encryption),
     ("pipes", pipes),
+    ("as it comes", as_it_comes),
+    ("a growing file", growing),
     ("recorded scopes", recorded),
     ("memory", bounded),
 ];
@@ -115,6 +117,22 @@ impl Case {
 
     fn told(&self) -> String {
         format!("{:?}, {:?}", self.filters, self.shape)
+    }
+
+    /// What was read as it came. Rows that came late, and much later than others, are out of order; of lineage and streams the
+    /// same is known then only where rows are in order.
+    fn assert_arrived(&self, rows: &str, expected: &str, how: &str) {
+        let what = format!("{how}, {}", self.told());
+        if !self.shape.is_unordered {
+            assert_same(rows, expected, &what);
+        } else if self.is_of_rows() {
+            let sorted = |rows: &str| {
+                let mut lines: Vec<String> = rows.lines().map(|line| format!("{line}\n")).collect();
+                lines.sort_unstable();
+                lines.concat()
+            };
+            assert_same(&sorted(rows), &sorted(expected), &what);
+        }
     }
 
     /// The answer depends on nothing but the row itself.
@@ -463,6 +481,42 @@ fn pipes(case: &Case, _: &mut Random) {
         "{}",
         case.told()
     );
+}
+
+/// A capture that is read as it comes answers as its file does; so does what other tools make of it.
+fn as_it_comes(case: &Case, random: &mut Random) {
+    let expected = ask(&[case.one()], &case.filters, &[]);
+    let threads = random.of(&["1", "2", "5"]);
+    let stdin = || fs::File::open(case.one()).expect("a capture");
+    let arguments = ["replay", "-q", "-o", "json", "-", "--threads", threads];
+    let rows = printed_from(stdin(), &with(&arguments, &case.filters));
+    case.assert_arrived(&rows, &expected, "standard input");
+    let count = printed_from(stdin(), &with(&["replay", "-q", "--count", "-"], &case.filters));
+    assert_eq!(count.trim(), expected.lines().count().to_string(), "--count -, {}", case.told());
+    let out = case.path("from-stdin.trz");
+    printed_from(stdin(), &with(&["cut", "-", "-o", &out], &case.filters));
+    assert_same(&ask(&[&out], &case.filters, &[]), &expected, &format!("cut -, {}", case.told()));
+}
+
+/// A file that grows while it is asked answers as the whole one does.
+fn growing(case: &Case, random: &mut Random) {
+    let bytes = fs::read(case.one()).expect("a capture");
+    let path = case.path("growing.trz");
+    let mut file = fs::File::create(&path).expect("a folder");
+    let expected = ask(&[case.one()], &case.filters, &[]);
+    let arguments = with(&["replay", "-q", "-o", "json", "--follow", &path], &case.filters);
+    let child = started(&arguments);
+    let mut rest = bytes.as_slice();
+    while !rest.is_empty() {
+        let (piece, behind) = rest.split_at((1 + random.below(bytes.len() as u64) as usize).min(rest.len()));
+        std::io::Write::write_all(&mut file, piece).expect("a file");
+        rest = behind;
+        std::thread::sleep(std::time::Duration::from_millis(random.below(20)));
+    }
+    let output = child.wait_with_output().expect("an answer");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "--follow, {}: {told}", case.told());
+    case.assert_arrived(&String::from_utf8_lossy(&output.stdout), &expected, "--follow");
 }
 
 /// What was recorded with filters is asked with these when nobody gives others, also when it was cut or recovered.
