@@ -4,16 +4,16 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::outcome::Outcome;
-#[cfg(feature = "record")]
-use crate::record;
 use crate::{
-    cut, diff, events_list, examples, explain, export, import, info, merge, recover, redact, replay,
-    rules_command, scan, verify,
+    cut, diff, events_list, examples, explain, export, help, import, info, merge, recover, redact, replay,
+    rules_command, scan, top, tree, verify,
 };
+#[cfg(feature = "record")]
+use crate::{doctor, record};
 
 /// Record kernel events once, ask any scope later.
 #[derive(Parser, Debug)]
-#[command(name = "tracer", version, propagate_version = true)]
+#[command(name = "tracer", version, propagate_version = true, disable_help_subcommand = true)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -26,6 +26,10 @@ enum Command {
     Record(record::Options),
     /// Ask a capture which of its events match scopes
     Replay(replay::Options),
+    /// Say which commands, files, peers and others have the most events
+    Top(top::Options),
+    /// Show the processes of a capture: who started whom, how each ended, and what it did
+    Tree(tree::Options),
     /// Say what a capture holds
     Info(info::Options),
     /// Write what matches in the format of another program
@@ -54,6 +58,11 @@ enum Command {
     Rules(rules_command::Options),
     /// List the events there are
     Events(events_list::Options),
+    /// Say whether this host can record, and what to do where it cannot; exit code 1 when it cannot
+    #[cfg(feature = "record")]
+    Doctor(doctor::Options),
+    /// Help on a subcommand, an event, the columns of tables, or filters
+    Help(help::Options),
 }
 
 impl Cli {
@@ -73,6 +82,8 @@ impl Cli {
             #[cfg(feature = "record")]
             Command::Record(options) => record::run(options),
             Command::Replay(options) => replay::run(options),
+            Command::Top(options) => top::run(options),
+            Command::Tree(options) => tree::run(options),
             Command::Info(options) => info::run(options),
             Command::Export(options) => export::run(options),
             Command::Import(options) => import::run(options),
@@ -87,6 +98,9 @@ impl Cli {
             Command::Scan(options) => scan::run(options),
             Command::Rules(options) => rules_command::run(options),
             Command::Events(options) => events_list::run(&options),
+            #[cfg(feature = "record")]
+            Command::Doctor(options) => doctor::run(&options),
+            Command::Help(options) => help::run(&options),
         }
     }
 }
@@ -109,6 +123,8 @@ mod tests {
         #[cfg(feature = "record")]
         ("record", &[FILTERS, SEALING]),
         ("replay", &[READING, FILTERS, THREADS]),
+        ("top", &[READING, FILTERS, RANGE, THREADS]),
+        ("tree", &[READING, FILTERS, RANGE, THREADS]),
         ("info", &[READING]),
         // Its --to is a format as well as a time.
         ("export", &[READING, FILTERS, THREADS]),
@@ -125,6 +141,9 @@ mod tests {
         ("scan", &[READING, RANGE]),
         ("rules", &[]),
         ("events", &[]),
+        #[cfg(feature = "record")]
+        ("doctor", &[]),
+        ("help", &[]),
     ];
 
     fn option<'a>(command: &'a Command, long: &str) -> &'a Arg {

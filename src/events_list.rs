@@ -111,7 +111,7 @@ fn line(event: &'static Event) -> String {
 }
 
 /// Whose word an argument is, for people.
-fn whose(event: &Event, position: usize) -> &'static str {
+pub fn whose(event: &Event, position: usize) -> &'static str {
     match event.origin(position) {
         Origin::Caller if event.is_filled(position) => "the kernel's, in memory of the caller",
         Origin::Caller => "the caller's",
@@ -173,7 +173,7 @@ fn object(event: &'static Event, available: Option<&Available>) -> serde_json::V
 }
 
 /// Where an event comes from, in a word, and the kernel's or catalogue's names for that.
-fn source(event: &Event) -> (&'static str, Vec<String>) {
+pub fn source(event: &Event) -> (&'static str, Vec<String>) {
     match event.source {
         Source::Syscall(numbers) => {
             let numbers = [("x86_64", numbers.x86_64), ("i386", numbers.i386), ("aarch64", numbers.aarch64)];

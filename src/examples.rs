@@ -6,9 +6,9 @@ const EXAMPLES: &[(&str, &str)] = &[
         "record",
         "\
 Examples:
-  tracer record -o build.trz -- make                          a command and what it starts
-  tracer record -o c.trz --rotate 100M --keep 10              a set of files, the oldest removed
-  tracer record --flight 60s --trigger comm=nc --after 10s    the last minute, when something happens",
+  tracer record -o build.trz -- make                      a command and what it starts
+  tracer record -o c.trz --rotate 100M --keep 10          a set of files, the oldest removed
+  tracer record --flight 60s --trigger comm=nc -o f.trz   what led to something",
     ),
     (
         "replay",
@@ -25,6 +25,38 @@ Examples:
   tracer export c.trz --to csv -o c.csv -f event=openat
   tracer export c.trz --to strace -f comm=nginx
   tracer export c.trz --to pcapng -o c.pcapng",
+    ),
+    (
+        "top",
+        "\
+Examples:
+  tracer top c.trz --by file -f comm=nginx --sort bytes
+  tracer top c.trz --by comm,event,errno --limit 5
+  tracer top c.trz --by peer -f event=connect -o csv",
+    ),
+    (
+        "tree",
+        "\
+Examples:
+  tracer tree c.trz --of 'openat.pathname=/etc/shadow'    who opened it, and who started them
+  tracer tree c.trz --pid 1204 --depth 2
+  tracer tree c.trz -o dot | dot -Tsvg >tree.svg",
+    ),
+    (
+        "doctor",
+        "\
+Examples:
+  sudo tracer doctor                   all of it, programs loaded on trial
+  tracer doctor /var/captures
+  sudo tracer doctor -o json | jq 'select(.verdict != \"ok\")'",
+    ),
+    (
+        "help",
+        "\
+Examples:
+  tracer help openat                   what the event is, its arguments, filters that ask it
+  tracer help columns
+  tracer help filters | less",
     ),
     (
         "info",
@@ -94,8 +126,8 @@ Examples:
         "explain",
         "\
 Examples:
-  tracer explain c.trz -f comm=ls -f 'openat.pathname=/etc/*'              how many pass each filter
-  tracer explain c.trz --event 7 -f comm=ls                                why this one does or does not
+  tracer explain c.trz -f comm=ls -f 'openat.pathname=/etc/*'
+  tracer explain c.trz --event 7 -f comm=ls                why this one does or does not
   tracer explain c.trz --at 20:09:15:041923 -p policies/",
     ),
     (

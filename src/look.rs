@@ -17,8 +17,8 @@ use crate::terminal::{self, Color};
 
 #[derive(Args, Debug, Default)]
 pub struct LookOptions {
-    /// Columns of tables: time,host,comm,event,args; or what to add to and take from the usual ones: +exe,-uid (`--columns help`
-    /// lists them)
+    /// Columns of tables: time,host,comm,event,args; or what to add to and take from the usual ones: +exe,-uid (`tracer help
+    /// columns` lists them)
     #[arg(long, value_name = "LIST", allow_hyphen_values = true)]
     columns: Option<String>,
     /// JSON objects with these columns only: time,comm,openat.pathname
@@ -69,7 +69,7 @@ pub struct Look {
     known: Known,
 }
 
-/// What `--columns help` prints.
+/// What `tracer help columns` prints.
 pub fn columns_help() -> String {
     let mut text = String::new();
     for (_, shape) in Column::all() {
@@ -81,11 +81,6 @@ pub fn columns_help() -> String {
 }
 
 impl LookOptions {
-    /// `--columns help`.
-    pub fn wants_help(&self) -> bool {
-        self.columns.as_deref() == Some("help")
-    }
-
     /// The zone of times that are given without one.
     pub fn zone(&self) -> TimeZone {
         if self.utc { TimeZone::UTC } else { TimeZone::system() }

@@ -6,6 +6,8 @@ mod cli;
 mod compression;
 mod cut;
 mod diff;
+#[cfg(feature = "record")]
+mod doctor;
 mod events_list;
 mod examples;
 mod explain;
@@ -14,6 +16,7 @@ mod filters;
 mod folder;
 mod follow;
 mod glob;
+mod help;
 mod import;
 mod info;
 mod inputs;
@@ -41,6 +44,8 @@ mod stderr;
 mod target;
 mod terminal;
 mod threads;
+mod top;
+mod tree;
 mod verify;
 mod words;
 

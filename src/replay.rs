@@ -19,7 +19,7 @@ use crate::caveats;
 use crate::filters::{Diagnostics, FilterOptions};
 use crate::follow;
 use crate::inputs::{Damage, Inputs};
-use crate::look::{self, Look, LookOptions};
+use crate::look::{Look, LookOptions};
 use crate::outcome::{self, Outcome};
 use crate::output::{self, OutputFile};
 use crate::pager::Pager;
@@ -81,10 +81,6 @@ pub struct Options {
 }
 
 pub fn run(options: Options) -> Result<Outcome> {
-    if options.look.wants_help() {
-        io::stdout().write_all(look::columns_help().as_bytes())?;
-        return Ok(Outcome::Done);
-    }
     let growing = follow::source(&options.inputs, options.follow)?;
     let source = growing.map_or_else(|| options.inputs.source(), Ok)?;
     let looks_back = options.look.is_relative() || options.losses || options.around.is_some();

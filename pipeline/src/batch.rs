@@ -71,6 +71,33 @@ impl Batch<'_> {
         self.selection.rows.is_empty()
     }
 
+    /// The declaration of an event of the block, by its code.
+    pub fn event(&self, code: u16) -> Option<&'static Event> {
+        self.selection.events.get(usize::from(code)).map(|it| it.event)
+    }
+
+    /// The selected rows of which nothing is derived: each row's number in the block, that among the rows of its event, and
+    /// the scopes that see it. [`Batch::each_deriving`] has the others.
+    pub fn rows(&self) -> impl Iterator<Item = (u32, u32, u64)> {
+        let plain = self.selection.rows.iter().filter(|it| it.base == 0);
+        plain.map(|it| (it.row, it.ordinal, it.visible))
+    }
+
+    /// Calls `emit` with the events of the rows that something is derived from, and with what is.
+    pub fn each_deriving(&self, emit: &mut dyn FnMut(&EventView<'_>)) -> format::Result<()> {
+        if self.selection.rows.iter().all(|it| it.base == 0) {
+            return Ok(());
+        }
+        let (rows, mut derived) = (Rows::new(self)?, Derived::default());
+        for at in (0..self.len()).filter(|at| self.selection.rows.get(*at).is_some_and(|it| it.base != 0)) {
+            rows.each(at..at + 1, &mut derived, &mut |view| {
+                emit(view);
+                true
+            })?;
+        }
+        Ok(())
+    }
+
     /// Calls `emit` with each event of all selected rows, in order of rows.
     pub fn each(&self, emit: &mut dyn FnMut(&EventView<'_>)) -> format::Result<u64> {
         let mut events = 0;

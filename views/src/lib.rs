@@ -8,7 +8,9 @@ pub mod digits;
 pub mod eight;
 pub mod known;
 pub mod marks;
+pub mod sums;
 pub mod text;
+pub mod tree;
 pub mod values;
 
 pub use cell::{Cell, Look};

@@ -1,0 +1,213 @@
+//! `tracer top`: which commands, files, peers and others have the most events.
+
+use std::io::{self, BufWriter, Write};
+
+use anyhow::{Result, bail};
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use pipeline::Question;
+use replay::Asked;
+use replay::render::clock::{Clock, Hand};
+use replay::render::json_text;
+use serde_json::json;
+use views::Known;
+use views::sums::{By, Sum, Sums};
+
+use crate::caveats;
+use crate::filters::{Diagnostics, FilterOptions};
+use crate::inputs::{Damage, Inputs};
+use crate::outcome::{self, Outcome};
+use crate::output;
+use crate::range::TimeRange;
+use crate::stderr;
+use crate::threads::Threads;
+
+#[derive(Args, Debug)]
+pub struct Options {
+    #[command(flatten)]
+    inputs: Inputs,
+    #[command(flatten)]
+    scopes: FilterOptions,
+    #[command(flatten)]
+    range: TimeRange,
+    /// What to group by: comm, event, binary, container, user, host, file, directory, peer, domain, errno, syscall (several:
+    /// one table each)
+    #[arg(long, value_name = "WHAT", value_delimiter = ',', default_value = "comm", value_parser = by)]
+    by: Vec<By>,
+    /// No more groups than this
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    limit: usize,
+    /// What is sorted by, the most first
+    #[arg(long, value_name = "COLUMN", default_value = "events")]
+    sort: Sort,
+    /// How to print it
+    #[arg(long, short, value_name = "FORMAT", default_value = "table")]
+    output: Format,
+    #[command(flatten)]
+    threads: Threads,
+    #[command(flatten)]
+    damage: Damage,
+    /// Times in UTC instead of local time
+    #[arg(long)]
+    utc: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Format {
+    /// For people
+    Table,
+    /// One JSON object a line
+    Json,
+    /// Comma-separated, with a header
+    Csv,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Sort {
+    Events,
+    Failures,
+    Bytes,
+    /// The earliest first
+    First,
+    /// The latest first
+    Last,
+}
+
+fn by(text: &str) -> Result<By, String> {
+    By::ALL.iter().copied().find(|by| by.name() == text).ok_or_else(|| {
+        let known: Vec<_> = By::ALL.iter().map(|by| by.name()).collect();
+        format!("groups are {}", known.join(", "))
+    })
+}
+
+pub fn run(options: Options) -> Result<Outcome> {
+    if options.limit == 0 {
+        bail!("--limit 0 leaves nothing to print");
+    }
+    let source = options.inputs.source()?;
+    let asked = if options.scopes.is_empty() {
+        Asked::recorded(&source)
+    } else {
+        let set = options.scopes.scopes_of(&source)?;
+        set.warnings().iter().for_each(stderr::say_lines);
+        Asked::given(set, &source).map_err(Diagnostics)?
+    };
+    caveats::tell(&source, asked.plan(), &options.scopes);
+    let zone = if options.utc { TimeZone::UTC } else { TimeZone::system() };
+    let known = Known::of(&source, false)?;
+    let range = options.range.resolve(&source, &zone)?;
+    let clock = if options.utc { Clock::Utc } else { Clock::Zone(zone) };
+    let days = source.start_wall_ns().zip(source.end_wall_ns());
+    let dates = days.is_some_and(|(from, to)| clock.parts_days(from, to));
+    let inputs = [options.inputs.paths(), options.scopes.paths()].concat();
+    let mut out = BufWriter::new(output::stdout(&inputs)?);
+    let mut gaps = Vec::new();
+    for (at, by) in options.by.iter().enumerate() {
+        let question = Question {
+            threads: options.threads.count(),
+            range: range.clone(),
+            strict: options.damage.strict,
+            ..Question::new(&source, asked.matchers(&source))
+        };
+        let mut sums = Sums::new(*by, &known);
+        let mut failed = None;
+        let stats = question.batches(Sums::projection(), &mut |batch| {
+            if let Err(error) = sums.add(batch) {
+                failed.get_or_insert((batch.file().name.clone(), error));
+            }
+            Ok(())
+        })?;
+        if let Some((file, source)) = failed {
+            return Err(pipeline::Error::Capture { file, source }.into());
+        }
+        for gap in stats.gaps {
+            if !gaps.contains(&gap) {
+                gaps.push(gap);
+            }
+        }
+        let mut groups = sums.sorted();
+        match options.sort {
+            Sort::Events => {}
+            Sort::Failures => groups.sort_by_key(|(_, sum)| std::cmp::Reverse(sum.failures)),
+            Sort::Bytes => groups.sort_by_key(|(_, sum)| std::cmp::Reverse(sum.bytes)),
+            Sort::First => groups.sort_by_key(|(_, sum)| sum.first_ns),
+            Sort::Last => groups.sort_by_key(|(_, sum)| std::cmp::Reverse(sum.last_ns)),
+        }
+        let all = groups.len();
+        groups.truncate(options.limit);
+        match options.output {
+            Format::Table => {
+                if at > 0 {
+                    writeln!(out)?;
+                }
+                table(*by, &groups, Hand::new(&clock, dates), &mut out)?;
+                if groups.len() < all {
+                    stderr::note(format_args!(
+                        "{} of {all} groups by {}; --limit {all} shows all",
+                        groups.len(),
+                        by.name()
+                    ));
+                }
+            }
+            Format::Json => groups.iter().try_for_each(|(name, sum)| line(*by, name, sum, &mut out))?,
+            Format::Csv => {
+                if at == 0 {
+                    writeln!(out, "by,name,events,failures,bytes,first,last")?;
+                }
+                groups.iter().try_for_each(|(name, sum)| csv(*by, name, sum, &mut out))?;
+            }
+        }
+    }
+    out.flush()?;
+    outcome::with_gaps(Outcome::Done, &gaps)
+}
+
+fn table(by: By, groups: &[(Box<[u8]>, Sum)], mut hand: Hand<'_>, out: &mut impl Write) -> io::Result<()> {
+    let width = if hand.shows_dates() { 26 } else { 15 };
+    let name = by.name().to_uppercase();
+    writeln!(
+        out,
+        "{:>10} {:>9} {:>14}  {:<width$}  {:<width$}  {name}",
+        "EVENTS", "FAILURES", "BYTES", "FIRST", "LAST"
+    )?;
+    for (group, sum) in groups {
+        let mut time = |ns| {
+            let mut text = Vec::new();
+            hand.write(ns, &mut text);
+            String::from_utf8_lossy(&text).into_owned()
+        };
+        let (first, last) = (time(sum.first_ns), time(sum.last_ns));
+        let Sum { count, failures, bytes, .. } = sum;
+        write!(out, "{count:>10} {failures:>9} {bytes:>14}  {first:<width$}  {last:<width$}  ")?;
+        let mut shown = Vec::new();
+        views::text::shown(group, &mut shown);
+        out.write_all(&shown)?;
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn line(by: By, name: &[u8], sum: &Sum, out: &mut impl Write) -> io::Result<()> {
+    let mut quoted = Vec::new();
+    json_text::quoted(name, &mut quoted);
+    let Sum { count, failures, bytes, first_ns, last_ns } = sum;
+    write!(out, "{{\"by\":{},\"name\":", json!(by.name()))?;
+    out.write_all(&quoted)?;
+    writeln!(
+        out,
+        ",\"events\":{count},\"failures\":{failures},\"bytes\":{bytes},\"first\":{first_ns},\"last\":{last_ns}}}"
+    )
+}
+
+fn csv(by: By, name: &[u8], sum: &Sum, out: &mut impl Write) -> io::Result<()> {
+    let Sum { count, failures, bytes, first_ns, last_ns } = sum;
+    let time = |ns: i64| {
+        Timestamp::from_nanosecond(ns.into()).map_or_else(|_| ns.to_string(), |time| format!("{time:.6}"))
+    };
+    let mut shown = Vec::new();
+    views::text::shown(name, &mut shown);
+    let name = String::from_utf8_lossy(&shown).replace('"', "\"\"");
+    let (first, last) = (time(*first_ns), time(*last_ns));
+    writeln!(out, "{},\"{name}\",{count},{failures},{bytes},{first},{last}", by.name())
+}
