@@ -112,7 +112,18 @@ fn many_threads() -> Result<(), Failed> {
     let info = info(&file)?;
     let lost: u64 =
         info["losses"].as_array().into_iter().flatten().filter_map(|loss| loss["count"].as_u64()).sum();
-    ensure(ended + unknown + lost >= started, || format!("{ended} of {started} ends, {lost} lost"))
+    ensure(ended + unknown + lost >= started, || format!("{ended} of {started} ends, {lost} lost"))?;
+    // What each of them was made by is its parent's to tell; what stands there when the child returns is anything.
+    let children = ["-f", "comm=many-threads", "-f", "event=clone3", "-f", "clone3.retval=0"];
+    let rows = count(&file, &children)?;
+    ensure(rows > 0, || "no return of a child".to_owned())?;
+    same(
+        "children's arguments",
+        count(&file, &[&children[..], &["-f", "clone3.cl_args.unreadable"]].concat())?,
+        rows,
+    )?;
+    let parents = ["-f", "comm=many-threads", "-f", "clone3.cl_args.flags=*CLONE_THREAD*"];
+    ensure(count(&file, &parents)? > 5_000, || "parents' arguments are missing".to_owned())
 }
 
 fn pid_wrap() -> Result<(), Failed> {

@@ -374,6 +374,12 @@ impl Arguments {
             }
             let Some(position) = slot.position(blob.arg as usize) else { continue };
             let Some(arg) = declared.get(position) else { continue };
+            if slot.is_fork && header.ret == 0 && !arg.kind.is_number() {
+                // The child's return. What its parent gave may be something else by now: they can share the memory, and
+                // the parent went on.
+                marks = marks.lost_arg(position);
+                continue;
+            }
             if matches!(arg.kind, ArgKind::Fd) && blob.form == form::FILE {
                 if let Some(Raw::Number(number)) = args.get(position) {
                     self.descriptor(position, *number, files, record, blob, &mut marks);

@@ -33,6 +33,8 @@ pub struct SlotEvent {
     pub is_compat: bool,
     /// An exec: its arguments may have come ahead of it.
     pub is_exec: bool,
+    /// It returns twice: in the parent, and as 0 in the child.
+    pub is_fork: bool,
     /// Not asked for, and recorded because process state needs it.
     pub is_state_only: bool,
     /// Wanted only for what it stands in for.
@@ -50,6 +52,7 @@ impl SlotEvent {
             event,
             is_compat: false,
             is_exec: false,
+            is_fork: event.is_syscall() && matches!(event.name, "clone" | "clone3" | "fork" | "vfork"),
             is_state_only: false,
             is_hidden: false,
             stand_ins: Vec::new(),
