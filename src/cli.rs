@@ -52,7 +52,7 @@ enum Command {
     Explain(explain::Options),
     /// Show what two sets of scopes see differently; exit code 1 when they do
     Diff(diff::Options),
-    /// Ask captures rules that you have: Sigma; exit code 1 with --fail-on
+    /// Ask captures rules that you have: Sigma, Elastic's, EQL; exit code 1 with --fail-on
     Scan(scan::Options),
     /// Say what is in files of rules
     Rules(rules_command::Options),

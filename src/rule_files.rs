@@ -15,7 +15,7 @@ const DEPTH: usize = 32;
 
 #[derive(Args, Debug, Default)]
 pub struct RuleOptions {
-    /// A file of rules, or a folder that is read with all below it; Sigma (repeatable)
+    /// A file of rules, or a folder that is read with all below it; Sigma, Elastic's rules, EQL (repeatable)
     #[arg(long, value_name = "PATH")]
     pub rules: Vec<PathBuf>,
     /// Only rules with this id, title or tag, or of this level and above (repeatable: any of them)
@@ -83,7 +83,7 @@ fn below(folder: &Path, files: &mut Vec<PathBuf>, depth: usize) -> io::Result<()
             if depth < DEPTH {
                 below(&path, files, depth + 1)?;
             }
-        } else if matches!(path.extension().and_then(|it| it.to_str()), Some("yml" | "yaml"))
+        } else if matches!(path.extension().and_then(|it| it.to_str()), Some("yml" | "yaml" | "toml" | "eql"))
             && path.is_file()
         {
             files.push(path);

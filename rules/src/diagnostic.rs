@@ -132,6 +132,15 @@ impl File<'_> {
         }
     }
 
+    /// An error about some bytes of the file; of several lines the first is shown.
+    pub fn error_within(&self, span: std::ops::Range<usize>, message: impl Into<String>) -> Diagnostic {
+        let before = self.text.get(..span.start).unwrap_or(self.text);
+        let line = before.matches('\n').count() as u32 + 1;
+        let column = before.rsplit('\n').next().unwrap_or("").chars().count() as u32 + 1;
+        let inside = self.text.get(span).unwrap_or("").lines().next().unwrap_or("");
+        self.error(line, column, inside.chars().count().max(1) as u32, message)
+    }
+
     /// An error about the whole file.
     pub fn whole(&self, message: impl Into<String>) -> Diagnostic {
         self.error(0, 0, 0, message)

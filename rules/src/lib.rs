@@ -1,7 +1,7 @@
 //! Rules of any language, read into one form and asked of what happened.
 //!
 //! ```text
-//! files -> readers (sigma, ...) -> Rule: metadata and a Body of atoms -> compile -> judge -> findings
+//! files -> readers (sigma, elastic) -> Rule: metadata and a Body of atoms -> compile -> judge -> findings
 //!          a folder each           form, class, access                   atoms by column; machines with state
 //! ```
 //! A reader turns text into rules and diagnostics and knows nothing of captures; see [`reader::Reader`]. To add a language:
@@ -12,10 +12,13 @@ pub mod class;
 mod column;
 mod compile;
 pub mod diagnostic;
+mod elastic;
+mod eql;
 mod facts;
 pub mod finding;
 pub mod form;
 mod judge;
+mod kql;
 mod machines;
 pub mod reader;
 mod rule;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, File};
+use crate::elastic::Elastic;
 use crate::rule::Rule;
 use crate::sigma::Sigma;
 use crate::yaml::{self, Node};
@@ -44,6 +45,7 @@ impl Corpus {
 #[derive(Default)]
 pub struct Readers {
     sigma: Option<Box<Sigma>>,
+    elastic: Elastic,
     corpus: Corpus,
 }
 
@@ -59,11 +61,16 @@ impl Readers {
     pub fn add(&mut self, name: &str, text: &str, is_named: bool) {
         let name: Arc<str> = name.into();
         let file = File { name: &name, text };
+        match name.rsplit_once('.').map(|(_, extension)| extension) {
+            Some("toml") => return self.elastic.add_rule(&file, is_named),
+            Some("eql") => return self.elastic.add_query(&file),
+            _ => {}
+        }
         let (documents, errors) = yaml::documents(&file);
         match language_of(&documents) {
             Some(Kind::Sigma) => self.sigma.get_or_insert_default().add(&file, &documents),
             None if is_named && errors.is_empty() => {
-                let allowed = "Sigma (title, logsource, detection; correlation; filter)";
+                let allowed = "Sigma (title, logsource, detection; correlation; filter), Elastic's rules (.toml), EQL (.eql)";
                 self.corpus.diagnostics.push(file.whole("no rules are in this file").allowing(allowed));
             }
             None => {}
@@ -78,6 +85,7 @@ impl Readers {
         if let Some(sigma) = self.sigma.take() {
             sigma.finish(&mut self.corpus);
         }
+        self.elastic.finish(&mut self.corpus);
         // By file, as they were given, and by place in it.
         let mut files: Vec<_> = Vec::new();
         for file in self.corpus.diagnostics.iter().map(|it| &it.place.file) {

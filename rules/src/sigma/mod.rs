@@ -17,7 +17,7 @@ mod names;
 mod source;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(crate) mod text;
 
 use crate::diagnostic::{Diagnostic, File};
 use crate::reader::{Corpus, Reader};
