@@ -12,7 +12,6 @@ use events::catalogue::network::NET_PACKET;
 use events::{Event, EventId, Source as From, catalogue};
 use format::rewrite::{Copier, Fate, Place};
 use format::{Capture, Scratch, Writer};
-use jiff::tz::TimeZone;
 use pipeline::{Args as Arguments, EventView, Gap, Question, Source};
 use scopes::Plan;
 
@@ -65,7 +64,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
     let inputs = [options.input.paths(), options.scopes.paths()].concat();
     let mut writer = options.target.create(&header, &inputs)?;
     let Some(file) = source.files().first() else { bail!("{name}: it cannot be read") };
-    let range = options.range.resolve(&source, &TimeZone::system())?;
+    let range = options.range.resolve(&source, replay::render::clock::local_zone)?;
     let range = range.map_or((i64::MIN, i64::MAX), |range| (range.start, range.end));
     let others = match &plan {
         Some(_) if options.keep_others => None,
@@ -99,7 +98,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
     }
     run.up_to(usize::MAX)?;
     options.target.finish(run.writer)?;
-    outcome::with_gaps(Outcome::Done, &run.gaps)
+    outcome::with_gaps(Outcome::Done, &run.gaps, &source)
 }
 
 impl Options {

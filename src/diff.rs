@@ -87,7 +87,7 @@ pub fn run(options: Options) -> Result<Outcome> {
         answered(replay::diff::rows(&mut asker, sides, options.limit, &printer, &mut out))?;
     }
     out.flush()?;
-    outcome::with_gaps(if differs { Outcome::Found } else { Outcome::Done }, &asker.gaps)
+    outcome::with_gaps(if differs { Outcome::Found } else { Outcome::Done }, &asker.gaps, &source)
 }
 
 fn tell(difference: &Difference, out: &mut impl Write) -> io::Result<()> {

@@ -56,7 +56,7 @@ pub fn run(options: Options) -> Result<Outcome> {
     caveats::tell(&source, asked.plan(), &options.scopes);
     let mut asker = Asker::new(&source, options.threads.count());
     asker.strict = options.damage.strict;
-    let zone = if options.utc { TimeZone::UTC } else { TimeZone::system() };
+    let zone = if options.utc { TimeZone::UTC } else { replay::render::clock::local_zone() };
     let which = match (options.event, &options.at) {
         (Some(number), _) => Some(Which::Number(number)),
         (None, Some(time)) => {
@@ -83,7 +83,7 @@ pub fn run(options: Options) -> Result<Outcome> {
         }
     }
     out.flush()?;
-    outcome::with_gaps(Outcome::Done, &asker.gaps)
+    outcome::with_gaps(Outcome::Done, &asker.gaps, &source)
 }
 
 /// Where the events are, when none is there where it was looked for.

@@ -10,6 +10,7 @@ use interchange::{Exporter, Format};
 use jiff::tz::TimeZone;
 use pipeline::{Question, Source};
 use replay::Asked;
+use replay::render::clock::local_zone;
 use scopes::nearest;
 
 use crate::caveats;
@@ -57,11 +58,11 @@ pub fn run(options: Options) -> Result<Outcome> {
     let source = options.inputs.source()?;
     let scopes = narrowed(&options.scopes, format);
     let asked = asked(&scopes, &source, options.quiet)?;
-    let zone = if options.utc { TimeZone::UTC } else { TimeZone::system() };
+    let zone = || if options.utc { TimeZone::UTC } else { local_zone() };
     let range = TimeRange { from: options.from.clone(), to: until };
     let question = Question {
         threads: options.threads.count(),
-        range: range.resolve(&source, &zone)?,
+        range: range.resolve(&source, zone)?,
         strict: options.damage.strict,
         ..Question::new(&source, asked.matchers(&source))
     };
@@ -87,7 +88,7 @@ pub fn run(options: Options) -> Result<Outcome> {
     if !options.quiet && !left_out.is_empty() {
         tell(format, &left_out, stats.matched);
     }
-    outcome::with_gaps(Outcome::Done, &stats.gaps)
+    outcome::with_gaps(Outcome::Done, &stats.gaps, &source)
 }
 
 fn write(exporter: &Exporter, question: &Question<'_>, out: &mut impl Write) -> Result<pipeline::Stats> {

@@ -1,11 +1,12 @@
 //! `tracer info`: what a capture holds.
 
 use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
-use crate::inputs::Inputs;
+use crate::inputs::{Inputs, Reading};
 use crate::outcome::Outcome;
 use crate::rotated;
 use crate::spool;
@@ -28,30 +29,23 @@ enum Format {
     Json,
 }
 
+/// What is kept of a file for what is said of its set.
+type OfSet = (String, format::Header, Option<format::SetEnding>);
+
 pub fn run(options: Options) -> Result<Outcome> {
     let mut out = BufWriter::new(io::stdout().lock());
-    let mut files = Vec::new();
+    let mut files: Vec<OfSet> = Vec::new();
     let paths = options.inputs.files()?;
     options.inputs.reading.verify(paths)?;
-    for (number, path) in paths.iter().enumerate() {
-        let name = spool::name(path);
-        let capture = options.inputs.reading.open_verified(path)?;
-        let info = replay::Info::of(name.clone(), &capture);
-        let format::Header { host, recording, provenance, .. } = capture.header().clone();
-        // Without the schema, which is most of it.
-        let header = format::Header { host, recording, provenance, ..format::Header::default() };
-        files.push((name, header, capture.set_ending()));
-        match options.output {
-            Format::Json => {
-                serde_json::to_writer_pretty(&mut out, &info).map_err(io::Error::from)?;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    for batch in paths.chunks(threads * FILES_PER_THREAD) {
+        for told in tell(&options.inputs.reading, options.output, batch, threads) {
+            let (text, of_set) = told?;
+            if !files.is_empty() && options.output == Format::Text {
                 writeln!(out)?;
             }
-            Format::Text => {
-                if number > 0 {
-                    writeln!(out)?;
-                }
-                write!(out, "{}", info.text())?;
-            }
+            out.write_all(&text)?;
+            files.push(of_set);
         }
     }
     out.flush()?;
@@ -60,4 +54,48 @@ pub fn run(options: Options) -> Result<Outcome> {
         stderr::warn(warning);
     }
     Ok(Outcome::Done)
+}
+
+/// Files that a thread tells of at once: their texts wait for each other.
+const FILES_PER_THREAD: usize = 32;
+
+/// Tells of files on several threads, in their order.
+fn tell(
+    reading: &Reading,
+    output: Format,
+    paths: &[PathBuf],
+    threads: usize,
+) -> Vec<Result<(Vec<u8>, OfSet)>> {
+    let tell_all = |paths: &[PathBuf]| {
+        paths.iter().map(|path| tell_of(reading, output, path)).collect::<Vec<Result<_>>>()
+    };
+    if threads <= 1 || paths.len() == 1 {
+        return tell_all(paths);
+    }
+    std::thread::scope(|scope| {
+        let parts = paths.chunks(paths.len().div_ceil(threads));
+        let started: Vec<_> = parts.map(|paths| (scope.spawn(|| tell_all(paths)), paths)).collect();
+        // A thread that ended early leaves its files to this one.
+        let told =
+            started.into_iter().map(|(thread, paths)| thread.join().unwrap_or_else(|_| tell_all(paths)));
+        told.flatten().collect()
+    })
+}
+
+fn tell_of(reading: &Reading, output: Format, path: &Path) -> Result<(Vec<u8>, OfSet)> {
+    let name = spool::name(path);
+    let capture = reading.open_verified(path)?;
+    let info = replay::Info::of(name.clone(), &capture);
+    let format::Header { host, recording, provenance, .. } = capture.header().clone();
+    // Without the schema, which is most of it.
+    let header = format::Header { host, recording, provenance, ..format::Header::default() };
+    let mut text = Vec::new();
+    match output {
+        Format::Json => {
+            serde_json::to_writer_pretty(&mut text, &info).map_err(io::Error::from)?;
+            text.push(b'\n');
+        }
+        Format::Text => text.extend_from_slice(info.text().as_bytes()),
+    }
+    Ok((text, (name, header, capture.set_ending())))
 }

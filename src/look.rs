@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use pipeline::Source;
 use replay::Asked;
-use replay::render::clock::Clock;
+use replay::render::clock::{Clock, local_zone};
 use replay::render::columns::{self, Layout};
 use replay::render::template::Template;
 use replay::render::{Destination, Format, Printer, Shown, Style};
@@ -83,7 +83,7 @@ pub fn columns_help() -> String {
 impl LookOptions {
     /// The zone of times that are given without one.
     pub fn zone(&self) -> TimeZone {
-        if self.utc { TimeZone::UTC } else { TimeZone::system() }
+        if self.utc { TimeZone::UTC } else { local_zone() }
     }
 
     /// Where answers go, when nothing else is said.

@@ -4,7 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use pipeline::Gap;
+use pipeline::{Gap, Source};
 
 use crate::filters::Diagnostics;
 use crate::stderr;
@@ -23,8 +23,19 @@ pub enum Outcome {
     Code(u8),
 }
 
-/// Tells the blocks that are missing from an answer: it is a partial one then.
-pub fn with_gaps(outcome: Outcome, gaps: &[Gap]) -> Result<Outcome> {
+/// Tells the blocks that are missing from an answer, and records beside the events that it needed and that could not be read:
+/// it is a partial one then.
+pub fn with_gaps(outcome: Outcome, gaps: &[Gap], source: &Source) -> Result<Outcome> {
+    let mut is_partial = !gaps.is_empty();
+    for file in source.files() {
+        if let Some(what) = file.capture.unread_records() {
+            is_partial = true;
+            stderr::note(format_args!(
+                "{}: processes, containers or users that it knew cannot be read, and what depends on them is missing: {what}",
+                file.name
+            ));
+        }
+    }
     for gap in gaps {
         stderr::note(replay::open::missing(gap));
     }
@@ -32,7 +43,7 @@ pub fn with_gaps(outcome: Outcome, gaps: &[Gap]) -> Result<Outcome> {
         let rows: u64 = gaps.iter().filter(|gap| !gap.is_state).map(|gap| gap.rows).sum();
         stderr::note(format_args!("{} blocks with {rows} rows could not be read", gaps.len()));
     }
-    Ok(if gaps.is_empty() { outcome } else { Outcome::Partial })
+    Ok(if is_partial { Outcome::Partial } else { outcome })
 }
 
 /// Turns the end of a run into an exit code, and says on stderr what went wrong, once.

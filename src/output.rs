@@ -142,6 +142,11 @@ fn own_stdout() -> io::Result<File> {
 }
 
 impl OutputFile {
+    /// Where what was written can be read again before the file is in its place; `None` of a stream.
+    pub fn partial(&self) -> Option<&Path> {
+        self.place.as_ref().map(|place| place.partial.as_path())
+    }
+
     /// Puts the file in its place, once everything is on the disk.
     pub fn finish(mut self) -> io::Result<()> {
         let Some(place) = self.place.take() else { return self.file.flush() };

@@ -23,7 +23,7 @@ pub struct TimeRange {
 
 impl TimeRange {
     /// The stretch of the wall clock, ns since the epoch, without its end; `None` where all is asked for.
-    pub fn resolve(&self, source: &Source, zone: &TimeZone) -> Result<Option<Range<i64>>> {
+    pub fn resolve(&self, source: &Source, zone: impl FnOnce() -> TimeZone) -> Result<Option<Range<i64>>> {
         if self.from.is_none() && self.to.is_none() {
             return Ok(None);
         }
@@ -32,7 +32,7 @@ impl TimeRange {
                 bail!("{text} counts events or time of a capture that is there: write this one to a file");
             }
         }
-        let extent = Extent::of(source);
+        let (extent, zone) = (Extent::of(source), &zone());
         let end = |flag: &'static str, text: &Option<String>, otherwise| match text {
             Some(text) => moment(text, source, extent, zone).context(flag),
             None => Ok(otherwise),

@@ -80,8 +80,30 @@ pub fn run(options: &Options) -> Result<Outcome> {
         copier.block(&capture, block, &mut writer, &mut redactor, Place::default()).with_context(name)?;
     }
     tell_leftovers(&redactor, options.allow_leftovers)?;
-    options.target.finish(writer)?;
+    let (file, finished) = writer.finish()?;
+    match file.partial() {
+        Some(path) => search(&redactor, path, options)?,
+        None => stderr::warn("what goes into a stream is not read back and searched again"),
+    }
+    options.target.close(file, &finished)?;
     Ok(Outcome::Done)
+}
+
+/// Reads back what was written, and searches it for what was taken out.
+fn search(redactor: &Redactor, path: &Path, options: &Options) -> Result<()> {
+    let before = redactor.leftovers();
+    redactor.search_bytes(std::fs::File::open(path).context("reading back what was written")?)?;
+    if options.target.is_encrypted() {
+        stderr::note(
+            "the capture is encrypted: its bytes were searched, and its values while they were written",
+        );
+    } else {
+        let written = format::Capture::open(path).context("reading back what was written")?;
+        redactor.search_capture(&written).context("reading back what was written")?;
+    }
+    // What was known before it was written was told then.
+    let is_new = redactor.leftovers().keys().any(|place| !before.contains_key(place));
+    if is_new { tell_leftovers(redactor, options.allow_leftovers) } else { Ok(()) }
 }
 
 fn secret(path: &Path) -> Result<Vec<u8>> {

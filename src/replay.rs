@@ -93,7 +93,7 @@ pub fn run(options: Options) -> Result<Outcome> {
     let question = Question {
         threads,
         limit: options.limit,
-        range: options.range.resolve(&source, &options.look.zone())?,
+        range: options.range.resolve(&source, || options.look.zone())?,
         strict: options.damage.strict,
         ..Question::new(&source, matchers)
     };
@@ -116,7 +116,7 @@ pub fn run(options: Options) -> Result<Outcome> {
         }
     }
     let is_found = options.exit_code && stats.matched == 0;
-    outcome::with_gaps(if is_found { Outcome::Found } else { Outcome::Done }, &stats.gaps)
+    outcome::with_gaps(if is_found { Outcome::Found } else { Outcome::Done }, &stats.gaps, &source)
 }
 
 /// The question, and on stderr what there is to know before its answer.

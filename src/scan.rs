@@ -63,10 +63,11 @@ fn level(text: &str) -> Result<Level, String> {
 pub fn run(options: Options) -> Result<Outcome> {
     let corpus = options.rules.read()?;
     let source = options.inputs.source()?;
-    let zone = if options.utc { TimeZone::UTC } else { TimeZone::system() };
+    let zone = if options.utc { TimeZone::UTC } else { replay::render::clock::local_zone() };
     let start = Instant::now();
     let scan = Scan::new(&corpus.rules, &source);
-    let asking = Asking { range: options.range.resolve(&source, &zone)?, strict: options.damage.strict };
+    let asking =
+        Asking { range: options.range.resolve(&source, || zone.clone())?, strict: options.damage.strict };
     let mut out = BufWriter::new(io::stdout().lock());
     let mut findings: Vec<Finding> = Vec::new();
     let mut counts = Counts::default();
@@ -106,7 +107,7 @@ pub fn run(options: Options) -> Result<Outcome> {
     losses(&source);
     let is_found =
         options.fail_on.is_some_and(|least| counts.highest.is_some_and(|highest| highest >= least));
-    outcome::with_gaps(if is_found { Outcome::Found } else { Outcome::Done }, &report.stats.gaps)
+    outcome::with_gaps(if is_found { Outcome::Found } else { Outcome::Done }, &report.stats.gaps, &source)
 }
 
 /// What was found, by level.

@@ -66,6 +66,10 @@ impl Target {
         Ok(())
     }
 
+    pub fn is_encrypted(&self) -> bool {
+        !self.sealing.encrypt_to.is_empty()
+    }
+
     fn name(&self) -> String {
         match self.output.to_str() {
             Some(output::STDOUT) => "stdout".to_owned(),

@@ -43,6 +43,7 @@ pub struct Capture {
     blocks: OnceLock<Vec<BlockInfo>>,
     beside: Beside,
     records: OnceLock<Records>,
+    unread_records: OnceLock<String>,
     completeness: Completeness,
     strays: u64,
 }
@@ -146,6 +147,7 @@ impl Capture {
             blocks: OnceLock::new(),
             beside: Beside::default(),
             records: OnceLock::new(),
+            unread_records: OnceLock::new(),
             completeness: Completeness::Finished,
             strays: 0,
         };

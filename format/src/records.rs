@@ -11,7 +11,7 @@ use crate::{Cgroup, Container, Loss, Process, Result, Side, User, limits};
 const PROCESSES: &str = "processes";
 pub(crate) const CGROUPS: &str = "cgroups";
 pub(crate) const LOSSES: &str = "losses";
-const USERS: &str = "users";
+pub(crate) const USERS: &str = "users";
 
 /// In place of a number that is not known.
 const NONE: u64 = u64::MAX;

@@ -8,7 +8,8 @@
 //! may say anything. Where a value stands inside something that cannot be rewritten part by part, the whole is dropped.
 //!
 //! A capture is gone through twice. The first time says how many values each rule changes, and remembers what is taken
-//! out. The second time writes, and looks whether any of that still stands in what is written.
+//! out. The second time writes, and looks whether any of that still stands in what is written. What was written is then read
+//! back and searched too: see [`Redactor::search_capture`].
 
 mod address;
 mod bearing;
@@ -17,6 +18,7 @@ mod forms;
 mod header;
 mod leftover;
 mod rule;
+mod scan;
 
 use std::cell::{Cell, RefCell};
 

@@ -155,13 +155,15 @@ impl<W: Write> Writer<W> {
                 limit: limits::SIDE_BYTES as u64,
             });
         }
-        for table in tables {
-            self.end_full_segment()?;
-            let offset = self.bytes;
-            self.archived(Kind::Table, &table)?;
-            self.segment.table(offset, self.bytes - offset);
-            self.side_bytes += table.len();
-        }
+        tables.iter().try_for_each(|table| self.table(table))
+    }
+
+    pub(crate) fn table(&mut self, table: &AlignedVec) -> Result<()> {
+        self.end_full_segment()?;
+        let offset = self.bytes;
+        self.archived(Kind::Table, table)?;
+        self.segment.table(offset, self.bytes - offset);
+        self.side_bytes += table.len();
         Ok(())
     }
 

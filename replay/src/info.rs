@@ -1,5 +1,5 @@
-//! What a capture holds, from its header, statistics and side records; where statistics do not say what rows are marked with,
-//! the rows are read.
+//! What a capture holds, from its header, statistics and side records; of a part of a capture whose statistics do not say what
+//! its rows are marked with, the rows are read.
 
 mod marks;
 
@@ -44,7 +44,7 @@ pub struct Info {
     pub by_event: BTreeMap<&'static str, u64>,
     /// Rows that have each mark, by the mark's name and the event's; `hidden` rows too.
     pub marks: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
-    /// Damaged blocks, of whose rows the marks are not known.
+    /// Blocks of whose rows the marks are not known: of versions before 5, or damaged.
     pub unknown_marks_blocks: u64,
     /// Of the file.
     pub bytes: u64,
@@ -140,7 +140,10 @@ impl Info {
                 *known = known.saturating_add(count.rows.into());
             }
         }
-        let Marked { by_mark, hidden: hidden_rows, unknown_blocks } = Marked::of(capture);
+        // Only what left something out keeps rows for the state alone.
+        let is_part =
+            recording.only_matched || !recording.made_from.is_empty() || !header.provenance.is_empty();
+        let Marked { by_mark, hidden: hidden_rows, unknown_blocks } = Marked::of(capture, is_part);
         let mut hidden = 0u64;
         for (event, rows) in hidden_rows {
             if let Some(count) = by_event.get_mut(name_of(capture, event)) {
@@ -328,7 +331,7 @@ impl Info {
         }
         if self.unknown_marks_blocks > 0 {
             let blocks = grouped(self.unknown_marks_blocks);
-            line("Marks unknown", format!("of {blocks} damaged blocks, and which of their rows are hidden"));
+            line("Marks unknown", format!("of {blocks} blocks"));
         }
         text
     }

@@ -17,7 +17,7 @@ pub enum Clock {
 
 impl Clock {
     pub fn local() -> Clock {
-        Clock::Zone(TimeZone::system())
+        Clock::Zone(local_zone())
     }
 }
 
@@ -31,6 +31,21 @@ impl Clock {
         };
         !matches!(self, Clock::Since(_)) && day(from_ns) != day(to_ns)
     }
+}
+
+/// The local time zone. Where the system says it by a link to the zone's file, that is read and nothing else: to look the zone up,
+/// all of the system's zones would be listed, which takes longer than a small question.
+pub fn local_zone() -> TimeZone {
+    let is_named = std::env::var_os("TZ").is_some();
+    let linked = if is_named { None } else { linked_zone("/etc/localtime") };
+    linked.unwrap_or_else(TimeZone::system)
+}
+
+/// The zone that a link leads to: `/usr/share/zoneinfo/Europe/Berlin` is `Europe/Berlin`.
+fn linked_zone(path: &str) -> Option<TimeZone> {
+    let target = std::fs::read_link(path).ok()?;
+    let (_, name) = target.to_str()?.rsplit_once("zoneinfo/")?;
+    TimeZone::tzif(name, &std::fs::read(path).ok()?).ok()
 }
 
 /// Writes times of one clock, remembering what the last one was computed from.

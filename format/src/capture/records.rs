@@ -77,18 +77,30 @@ impl Capture {
         })
     }
 
-    /// Reads all records beside the events. A frame that holds none that can be read is left out: `verify` tells.
+    /// Reads all records beside the events. A frame that holds none that can be read is left out, and
+    /// [`Capture::unread_records`] says so from then on.
     pub fn records(&self) -> Result<Records> {
         let mut all = Records::default();
         for (offset, kind) in &self.beside.offsets {
-            let head = self.head(*offset, *kind)?;
-            match self.sides(*offset, *kind, &head.bytes, &|_| true) {
-                Ok(sides) => sides.into_iter().for_each(|side| all.take(side)),
-                Err(error @ Error::Io { .. }) => return Err(error),
-                Err(_) => {}
+            let read = self.head(*offset, *kind).and_then(|head| {
+                let sides = self.sides(*offset, *kind, &head.bytes, &|_| true)?;
+                sides.into_iter().for_each(|side| all.take(side));
+                Ok(())
+            });
+            if let Err(error) = read {
+                let _ = self.unread_records.set(error.to_string());
+                if matches!(error, Error::Io { .. }) {
+                    return Err(error);
+                }
             }
         }
         Ok(all)
+    }
+
+    /// What is wrong with records beside the events that somebody asked for and that could not be read; the first of them.
+    /// They are read when they are first needed, so this is known behind the answer.
+    pub fn unread_records(&self) -> Option<&str> {
+        self.unread_records.get().map(String::as_str)
     }
 
     /// The records, read once and kept.
@@ -131,5 +143,27 @@ impl Capture {
             Completeness::Salvaged { lost_bytes, what } => (*lost_bytes, format!("{what}; {more}")),
         };
         self.completeness = Completeness::Salvaged { lost_bytes, what };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::TableBuilder;
+    use crate::{Header, Writer, current_schema};
+
+    #[test]
+    fn a_table_that_contradicts_itself_is_told_once_somebody_asked_for_it() {
+        let header = Header { schema: current_schema(), ..Header::default() };
+        let mut writer = Writer::create(Vec::new(), &header).unwrap();
+        writer.side(&Side::Processes(vec![Process { pid: 7, ..Process::default() }])).unwrap();
+        // Three users, and the name of one.
+        let mut torn = TableBuilder::new(records::USERS, 3);
+        torn.strings("name", [&b"alice"[..]]);
+        writer.table(&torn.to_bytes().unwrap()).unwrap();
+        let capture = Capture::from_bytes(writer.finish().unwrap().0).unwrap();
+        assert_eq!((capture.completeness(), capture.unread_records()), (&Completeness::Finished, None));
+        assert_eq!((capture.processes().len(), capture.users().len()), (1, 0));
+        assert!(capture.unread_records().is_some_and(|what| what.contains("a table contradicts itself")));
     }
 }

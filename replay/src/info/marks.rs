@@ -1,5 +1,5 @@
 //! What rows of a capture are marked with, and which of them are there for the state of processes only: from statistics,
-//! and of captures whose statistics do not say it from the rows.
+//! and of parts of captures whose statistics do not say it from the rows.
 
 use std::collections::BTreeMap;
 
@@ -13,17 +13,17 @@ pub struct Marked {
     pub by_mark: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
     /// Rows that nobody sees, by event.
     pub hidden: BTreeMap<EventId, u64>,
-    /// Blocks of which it is not known, for they are damaged.
+    /// Blocks of which it is not known: their statistics do not say it, and they were not read or are damaged.
     pub unknown_blocks: u64,
 }
 
 impl Marked {
-    /// Blocks whose statistics do not say it are read.
-    pub fn of(capture: &Capture) -> Marked {
+    /// With `reads`, blocks whose statistics do not say it are read.
+    pub fn of(capture: &Capture, reads: bool) -> Marked {
         let (mut marked, mut scratch) = (Marked::default(), Scratch::new());
         for (number, block) in capture.blocks().iter().enumerate() {
             let is_known = marked.add_statistics(capture, &block.statistics)
-                || marked.add_rows(capture, number, &mut scratch).is_ok();
+                || (reads && marked.add_rows(capture, number, &mut scratch).is_ok());
             marked.unknown_blocks += u64::from(!is_known);
         }
         marked

@@ -12,6 +12,7 @@ pub mod rows;
 mod shown;
 mod string_numbers;
 mod table;
+mod table_values;
 pub mod template;
 pub mod values;
 

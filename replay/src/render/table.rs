@@ -3,9 +3,10 @@
 use events::consts::errno;
 use pipeline::{EventView, Render};
 use views::clock::Hand;
-use views::{clock, digits, marks, text, values};
+use views::{clock, digits, marks, text};
 
 use super::{Style, memo::Memo};
+use crate::render::table_values::Values;
 
 /// Names of columns and their widths in the header. ARGS ends the line.
 type Columns = &'static [(&'static str, usize)];
@@ -95,11 +96,13 @@ pub struct Table<'a> {
     hand: Hand<'a>,
     /// The columns of a context, from after SCOPES to before RET.
     contexts: Memo,
+    values: Values,
 }
 
 impl<'a> Table<'a> {
     pub fn new(style: &'a Style, verbose: bool) -> Table<'a> {
-        Table { style, verbose, hand: Hand::new(&style.clock, style.dates), contexts: Memo::default() }
+        let hand = Hand::new(&style.clock, style.dates);
+        Table { style, verbose, hand, contexts: Memo::default(), values: Values::default() }
     }
 }
 
@@ -109,13 +112,13 @@ impl Render for Table<'_> {
     }
 
     fn event(&mut self, event: &EventView<'_>, out: &mut Vec<u8>) {
-        cell(time_width(self.style), out, |out| self.hand.write(event.wall_ns, out));
+        ascii(time_width(self.style), out, |out| self.hand.write(event.wall_ns, out));
         if self.verbose {
             cell(SCOPES, out, |out| digits::hex16(event.scopes, out));
         }
         let (style, verbose) = (self.style, self.verbose);
         self.contexts.append(event.context_index, out, |out| context(style, verbose, event, out));
-        cell(RET, out, |out| {
+        ascii(RET, out, |out| {
             digits::signed(event.ret, out);
             let name =
                 if self.style.errno && event.event.is_syscall() { errno::of_result(event.ret) } else { None };
@@ -124,23 +127,22 @@ impl Render for Table<'_> {
                 out.extend_from_slice(name.as_bytes());
             }
         });
-        cell(EVENT, out, |out| {
-            let name = event.event.name.as_bytes();
-            match name.get(..22) {
-                Some(start) if !verbose && name.len() > 25 => {
-                    text::shown(start, out);
-                    out.extend_from_slice(b"...");
+        let known = self.values.of(event.event, |out| {
+            cell(EVENT, out, |out| {
+                let name = event.event.name.as_bytes();
+                match name.get(..22) {
+                    Some(start) if !verbose && name.len() > 25 => {
+                        text::shown(start, out);
+                        out.extend_from_slice(b"...");
+                    }
+                    _ => text::shown(name, out),
                 }
-                _ => text::shown(name, out),
-            }
+            });
         });
-        for (position, arg) in event.event.listed_args().iter().enumerate() {
-            if position > 0 {
-                out.extend_from_slice(b", ");
-            }
-            text::shown(arg.name.as_bytes(), out);
-            out.extend_from_slice(b": ");
-            values::text(event, position, !self.style.raw_arguments, out);
+        out.extend_from_slice(&known.name);
+        for position in 0..known.labels.len() {
+            self.values.label(event.event, position, out);
+            self.values.append(event, position, !self.style.raw_arguments, out);
             marks::of_argument(event, position, out);
         }
         marks::of_row(event, out);
@@ -192,7 +194,20 @@ fn context(style: &Style, verbose: bool, event: &EventView<'_>, out: &mut Vec<u8
 }
 
 fn number(width: usize, number: u32, out: &mut Vec<u8>) {
-    cell(width, out, |out| digits::unsigned(u64::from(number), out));
+    ascii(width, out, |out| digits::unsigned(u64::from(number), out));
+}
+
+/// A cell of numbers and words of ours: each byte is a character. The blanks are a copy of a known length, cut to what the
+/// cell needs.
+fn ascii(width: usize, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    const BLANKS: [u8; 32] = [b' '; 32];
+    let start = out.len();
+    write(out);
+    let end = (start + width).max(out.len()) + 1;
+    while out.len() < end {
+        out.extend_from_slice(&BLANKS);
+    }
+    out.truncate(end);
 }
 
 /// A value, blanks up to the width in characters, and the blank between columns.
