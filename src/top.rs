@@ -96,7 +96,7 @@ pub fn run(options: Options) -> Result<Outcome> {
     caveats::tell(&source, asked.plan(), &options.scopes);
     let zone = if options.utc { TimeZone::UTC } else { TimeZone::system() };
     let known = Known::of(&source, false)?;
-    let range = options.range.resolve(&source, &zone)?;
+    let range = options.range.resolve(&source, || zone.clone())?;
     let clock = if options.utc { Clock::Utc } else { Clock::Zone(zone) };
     let days = source.start_wall_ns().zip(source.end_wall_ns());
     let dates = days.is_some_and(|(from, to)| clock.parts_days(from, to));
@@ -160,7 +160,7 @@ pub fn run(options: Options) -> Result<Outcome> {
         }
     }
     out.flush()?;
-    outcome::with_gaps(Outcome::Done, &gaps)
+    outcome::with_gaps(Outcome::Done, &gaps, &source)
 }
 
 fn table(by: By, groups: &[(Box<[u8]>, Sum)], mut hand: Hand<'_>, out: &mut impl Write) -> io::Result<()> {

@@ -97,7 +97,7 @@ pub fn run(options: Options) -> Result<Outcome> {
         Format::Dot => dot(&forest, &steps, &mut out)?,
     }
     out.flush()?;
-    outcome::with_gaps(Outcome::Done, &gaps)
+    outcome::with_gaps(Outcome::Done, &gaps, &source)
 }
 
 fn asked(scopes: &FilterOptions, source: &Source) -> Result<Asked> {
@@ -116,10 +116,10 @@ fn ask(
     asked: &Asked,
     see: &mut dyn FnMut(&Batch<'_>) -> format::Result<()>,
 ) -> Result<Vec<Gap>> {
-    let zone = if options.utc { TimeZone::UTC } else { TimeZone::system() };
+    let zone = || if options.utc { TimeZone::UTC } else { TimeZone::system() };
     let question = Question {
         threads: options.threads.count(),
-        range: options.range.resolve(source, &zone)?,
+        range: options.range.resolve(source, zone)?,
         strict: options.damage.strict,
         ..Question::new(source, asked.matchers(source))
     };

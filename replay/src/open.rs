@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use events::catalogue;
 use format::{Capture, Completeness};
 use jiff::Timestamp;
 use pipeline::{Error, Gap, Result, Source};
@@ -43,12 +44,16 @@ pub fn warnings(source: &Source) -> Vec<String> {
         if let Completeness::Salvaged { lost_bytes, what } = file.capture.completeness() {
             warnings.push(format!("{name}: not finished: {what}; {lost_bytes} bytes at its end are lost"));
         }
-        let unread = file.capture.schema().unread();
-        if let Some((event, arg)) = unread.first() {
+        // Of an event that the file does not hold nothing is missing.
+        let mut unread =
+            file.capture.schema().unread().iter().filter(|(event, _)| holds(&file.capture, event));
+        if let Some((event, arg)) = unread.next() {
+            let others = match unread.count() {
+                0 => String::new(),
+                others => format!(" and {others} more arguments"),
+            };
             warnings.push(format!(
-                "{name}: {event}.{arg} and {} more arguments are stored in a form that this version does not read: they are \
-                 missing",
-                unread.len() - 1
+                "{name}: {event}.{arg}{others}: stored in a form that this version does not read, and missing"
             ));
         }
         let lost: u64 = file.capture.losses().iter().map(|loss| loss.count).fold(0, u64::saturating_add);
@@ -58,6 +63,13 @@ pub fn warnings(source: &Source) -> Vec<String> {
         }
     }
     warnings
+}
+
+/// Whether a capture has rows of an event, or may have them.
+fn holds(capture: &Capture, event: &str) -> bool {
+    let Some(event) = catalogue::by_name(event) else { return true };
+    (0..capture.block_count())
+        .any(|block| capture.block_info(block).is_ok_and(|info| info.statistics.rows_of(event.id) > 0))
 }
 
 /// A block that is missing from an answer, in a sentence.
