@@ -15,7 +15,7 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender};
 use events::EventId;
-use format::{BlockBuilder, Loss, Side};
+use format::{BlockBuilder, Clock, Loss, Side};
 
 use crate::{
     cgroup_table::CgroupTable,
@@ -38,6 +38,10 @@ pub const BLOCK_AGE: Duration = Duration::from_secs(1);
 pub const QUIET_BLOCK_AGE: Duration = Duration::from_secs(10);
 /// Rows that are worth a block of their own.
 const WORTH_ROWS: usize = 1024;
+/// How often it is looked whether the wall clock was set.
+const CLOCK_EVERY: Duration = Duration::from_millis(100);
+/// More than what slewing moves the wall clock between two looks.
+const CLOCK_STEP_NS: u64 = 10_000_000;
 /// A block of this many bytes is handed over though it has few rows, so that memory stays bounded.
 pub const BLOCK_BYTES: usize = 16 << 20;
 /// Rows between two looks at the bytes of a block.
@@ -126,6 +130,9 @@ pub struct Assembler {
     /// Number of the block being filled; contexts are interned anew in each.
     block: u64,
     opened: Instant,
+    /// The clocks as they were last read, and when that was.
+    clock: Clock,
+    clock_read: Instant,
     /// How long a block with few rows waits for more.
     quiet_age: Duration,
     losses_said: Instant,
@@ -165,6 +172,8 @@ impl Assembler {
             builder: None,
             block: 0,
             opened: Instant::now(),
+            clock: clocks::now(),
+            clock_read: Instant::now(),
             quiet_age: BLOCK_AGE,
             losses_said: Instant::now(),
             changes: Vec::new(),
@@ -218,6 +227,7 @@ impl Assembler {
     pub fn tick(&mut self) {
         self.hear_names();
         self.release_held();
+        self.watch_clock();
         if let Some(early_drop) = &mut self.choice.early_drop {
             let words = || self.choice.labels.cgroup_words(&self.cgroups);
             early_drop.tell_cgroups(self.cgroups.version(), words);
@@ -239,6 +249,25 @@ impl Assembler {
         self.cgroups.forget_removed(self.last_ns);
         self.progress.events.store(self.counts.rows, Ordering::Relaxed);
         self.progress.lost.store(self.losses.total(), Ordering::Relaxed);
+    }
+
+    /// Where the wall clock was set, a block ends: its rows keep the clock that was, for a block has one only.
+    fn watch_clock(&mut self) {
+        if self.clock_read.elapsed() < CLOCK_EVERY {
+            return;
+        }
+        self.clock_read = Instant::now();
+        let now = clocks::now();
+        let ahead = |clock: Clock| clock.wall_ns.wrapping_sub(clock.boot_ns);
+        let step = ahead(now).wrapping_sub(ahead(self.clock)) as i64;
+        if step.unsigned_abs() > CLOCK_STEP_NS {
+            let before = Clock { wall_ns: now.boot_ns.wrapping_add(ahead(self.clock)), ..now };
+            if self.lanes.is_full() || !self.roll_at(before) {
+                // It is tried again when there is room.
+                return;
+            }
+        }
+        self.clock = now;
     }
 
     /// Everything recorded up to now is to be written, and all that follows.
@@ -276,6 +305,11 @@ impl Assembler {
 
     /// Hands the block over and begins another. Without room in the queue nothing changes.
     fn roll(&mut self) -> bool {
+        self.roll_at(clocks::now())
+    }
+
+    /// The same, by the clocks that its rows have.
+    fn roll_at(&mut self, clock: Clock) -> bool {
         if let Some(mut builder) = self.builder.take() {
             if builder.is_empty() {
                 self.builder = Some(builder);
@@ -283,7 +317,7 @@ impl Assembler {
             }
             self.gather_sides();
             self.send_sides();
-            builder.set_clock(clocks::now());
+            builder.set_clock(clock);
             let changes = std::mem::take(&mut self.changes);
             if let Err(Work::Block { builder, changes }) =
                 self.lanes.hand_over(Work::Block { builder, changes })

@@ -61,7 +61,7 @@ fn end(mut recorder: Child) -> Result<(), Failed> {
 }
 
 fn set_back() -> Result<(), Failed> {
-    /// A block's clock is that of its end: rows of the last second before the clock was set are as far off as it was.
+    /// It is looked every tenth of a second whether the clock was set.
     const SETTLE: Duration = Duration::from_millis(1500);
     let dir = scratch()?;
     let file = dir.path().join("c.trz");

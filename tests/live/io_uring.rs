@@ -201,7 +201,7 @@ impl Ring {
             let no_mask = std::ptr::null::<u8>();
             // Nobody takes the ends of operations out of their ring: there are as many as there were operations.
             let ended = now + 1;
-            if libc::syscall(libc::SYS_io_uring_enter, self.fd, 1, ended, GET_EVENTS, no_mask, 0) < 0 {
+            if libc::syscall(libc::SYS_io_uring_enter, self.fd, 1, ended, GET_EVENTS, no_mask, 0usize) < 0 {
                 return Err(std::io::Error::last_os_error());
             }
         }

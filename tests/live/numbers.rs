@@ -22,8 +22,10 @@ const ENOSYS: i64 = -38;
 
 pub fn run() -> ! {
     for (at, number) in NUMBERS.into_iter().enumerate() {
+        // Whole registers: of a narrower argument on the stack the upper half is whatever stood there.
+        let [a, b, c, d, e] = [2i64, 3, 4, 5, 6];
         // SAFETY: the kernel refuses the number, or the call is ptrace with a request that there is not.
-        unsafe { libc::syscall(number, 4_711 + at, 2, 3, 4, 5, 6) };
+        unsafe { libc::syscall(number, 4_711 + at, a, b, c, d, e) };
     }
     std::process::exit(0)
 }

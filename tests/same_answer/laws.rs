@@ -138,8 +138,7 @@ impl Case {
     /// The answer depends on nothing but the row itself.
     fn is_of_rows(&self) -> bool {
         let is_lineage = |filter: &String| filter.starts_with("tree") || filter == "follow";
-        let is_derived = |filter: &String| filter.contains("net_") || filter == "event=*";
-        !self.filters.iter().any(|filter| is_lineage(filter) || is_derived(filter))
+        !self.filters.iter().any(|filter| is_lineage(filter) || asks_streams(filter))
     }
 }
 
@@ -221,6 +220,11 @@ fn times(case: &Case, random: &mut Random) -> [u64; 2] {
     [one.min(other), one.max(other)]
 }
 
+/// Whether a filter may choose messages that are read from streams.
+fn asks_streams(filter: &String) -> bool {
+    filter.contains("net_") || filter.starts_with("set=") || filter == "event=*"
+}
+
 fn stretch(case: &Case, random: &mut Random) {
     let [from, to] = times(case, random);
     let (from_text, to_text) = (from.to_string(), to.to_string());
@@ -240,8 +244,7 @@ fn stretch(case: &Case, random: &mut Random) {
     printed(&[&["cut", case.one(), "-o", &part][..], &range].concat());
     case.verify(&part);
     // What came before is there for the state of processes, and a stream that began before is not.
-    if case.is_of_rows() || !case.filters.iter().any(|filter| filter.contains("net_") || filter == "event=*")
-    {
+    if case.is_of_rows() || !case.filters.iter().any(asks_streams) {
         let expected = within(&ask(&[case.one()], &case.filters, &[]));
         assert_same(
             &ask(&[&part], &case.filters, &[]),
