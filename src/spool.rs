@@ -1,12 +1,11 @@
 //! Standard input for those who go back and forth in a capture: what comes is written to a file without a name first, so that
 //! memory stays bounded. What can be answered on the way is read by [`crate::follow`] instead.
 
-use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use crate::follow::STDIN;
 
@@ -33,8 +32,13 @@ pub fn name(path: &Path) -> String {
 
 #[cfg(target_os = "linux")]
 fn spool() -> Result<(File, PathBuf)> {
+    use std::fs::{self, OpenOptions};
+    use std::io;
     use std::os::fd::AsRawFd;
     use std::os::unix::fs::OpenOptionsExt;
+
+    use anyhow::Context;
+
     let named = std::env::temp_dir().join(format!("tracer-{}.trz", std::process::id()));
     let what = || format!("keeping standard input in {}", named.display());
     let mut options = OpenOptions::new();
