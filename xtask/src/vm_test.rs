@@ -36,6 +36,9 @@ pub struct Options {
     /// Look at every event of a hook too, by each kind of program: takes minutes, so raise --limit
     #[arg(long)]
     hooks: bool,
+    /// What happens to hosts, too: CPUs that go and come back, sleep, and --strict: takes minutes, so raise --limit
+    #[arg(long)]
+    edges: bool,
     /// Only the stress of preemption
     #[arg(long)]
     stress: bool,
@@ -123,7 +126,9 @@ pub fn run(options: &Options) -> Result<()> {
     };
     image.file("payload/run", &script, 0o755)?;
     image.file("payload/stress", STRESS_SCRIPT.as_bytes(), 0o755)?;
-    image.file("payload/edges", EDGES_SCRIPT.as_bytes(), 0o755)?;
+    if options.edges {
+        image.file("payload/edges", EDGES_SCRIPT.as_bytes(), 0o755)?;
+    }
     image.copy(&built(options.arch, "vm_stress.rs", work.path())?, "usr/bin/stress")?;
     if options.hooks {
         image.file("payload/hooks", HOOKS_SCRIPT.as_bytes(), 0o755)?;
