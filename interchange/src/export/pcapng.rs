@@ -176,7 +176,7 @@ pub struct HostNames {
 }
 
 /// Addresses that are remembered: answers come from the network, and a hostile one could go on for ever.
-const ADDRESSES: usize = 65_536;
+const ADDRESSES: usize = 16_384;
 const NAMES_OF_ONE: usize = 16;
 
 impl HostNames {

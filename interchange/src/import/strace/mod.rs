@@ -25,11 +25,14 @@ pub struct Strace<R> {
     processes: Processes,
     /// Calls that have begun, by thread: what was said of each so far.
     unfinished: BTreeMap<u32, Vec<u8>>,
+    /// Bytes of all of them.
+    unfinished_bytes: usize,
     ready: VecDeque<Line>,
 }
 
-/// Threads whose calls may be under way at once: a log that goes on beginning calls is no log of strace.
+/// Threads whose calls may be under way at once, and what these take: a log that goes on beginning calls is no log of strace.
 const UNFINISHED: usize = 65_536;
+const UNFINISHED_BYTES: usize = 64 << 20;
 
 impl<R: BufRead> Strace<R> {
     /// `midnight`: seconds since the epoch at which the day of the log began, for times that have no date.
@@ -41,6 +44,7 @@ impl<R: BufRead> Strace<R> {
             clock: Clock::new(midnight),
             processes: Processes::default(),
             unfinished: BTreeMap::new(),
+            unfinished_bytes: 0,
             ready: VecDeque::new(),
         }
     }
@@ -90,19 +94,25 @@ impl<R> Strace<R> {
             return Ok(());
         }
         let head = self.clock.head(text)?;
-        let tid = self.processes.thread(head.tid, head.comm);
+        let tid = self.processes.thread(head.tid, head.comm)?;
         match line::said(head.rest)? {
             Said::Call { name, arguments, result } => self.call(tid, head.wall_ns, name, arguments, result),
             Said::Unfinished(begun) => {
-                if self.unfinished.len() >= UNFINISHED && !self.unfinished.contains_key(&tid) {
-                    return Err(format!("more than {UNFINISHED} calls are unfinished"));
+                self.finish(tid);
+                if self.unfinished.len() >= UNFINISHED
+                    || self.unfinished_bytes + begun.len() > UNFINISHED_BYTES
+                {
+                    return Err(format!(
+                        "more than {UNFINISHED} calls, or {UNFINISHED_BYTES} bytes of them, are unfinished"
+                    ));
                 }
+                self.unfinished_bytes += begun.len();
                 self.unfinished.insert(tid, begun.to_vec());
                 Ok(())
             }
             Said::Resumed { name, rest } => {
                 // One that began before the log did is told with what is known of it.
-                let mut whole = self.unfinished.remove(&tid).unwrap_or_else(|| [name, b"("].concat());
+                let mut whole = self.finish(tid).unwrap_or_else(|| [name, b"("].concat());
                 whole.extend_from_slice(rest);
                 match line::said(&whole)? {
                     Said::Call { name, arguments, result } => {
@@ -123,6 +133,13 @@ impl<R> Strace<R> {
             }
             Said::Signal => Ok(()),
         }
+    }
+
+    /// What was said of the call that a thread has begun.
+    fn finish(&mut self, tid: u32) -> Option<Vec<u8>> {
+        let begun = self.unfinished.remove(&tid)?;
+        self.unfinished_bytes -= begun.len();
+        Some(begun)
     }
 
     fn call(
@@ -177,7 +194,7 @@ impl<R> Strace<R> {
     }
 
     fn exit(&mut self, tid: u32, wall_ns: i64, code: i64, signal: u64) {
-        self.unfinished.remove(&tid);
+        self.finish(tid);
         let mut line = self.line(tid, wall_ns, "sched_process_exit", 0);
         let args = json!([
             { "name": "exit_code", "type": "long", "value": code },

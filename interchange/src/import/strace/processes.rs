@@ -25,17 +25,20 @@ const THREADS: usize = 1 << 20;
 
 impl Processes {
     /// The thread of a line; `comm` as `-Y` says it.
-    pub fn thread(&mut self, tid: Option<u32>, comm: Option<&[u8]>) -> u32 {
+    pub fn thread(&mut self, tid: Option<u32>, comm: Option<&[u8]>) -> Result<u32, String> {
         let tid = tid.unwrap_or(self.first);
         if self.first == 0 {
             self.first = tid;
+        }
+        if self.threads.len() >= THREADS && !self.threads.contains_key(&tid) {
+            return Err(format!("more than {THREADS} threads are alive"));
         }
         let pid = *self.threads.entry(tid).or_insert(tid);
         let process = self.processes.entry(pid).or_insert_with(|| Process { pid, ..Process::default() });
         if let Some(comm) = comm {
             process.comm = String::from_utf8_lossy(comm).into_owned();
         }
-        tid
+        Ok(tid)
     }
 
     pub fn of(&self, tid: u32) -> Process {
@@ -56,6 +59,7 @@ impl Processes {
     /// A thread of `tid`'s process, or a child of it.
     pub fn fork(&mut self, tid: u32, child: u32, shares: bool) {
         if self.threads.len() >= THREADS {
+            // Its own first line says that there are too many.
             return;
         }
         let parent = self.of(tid);

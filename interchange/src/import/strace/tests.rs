@@ -61,6 +61,14 @@ fn a_child_of_vfork_is_known_before_its_parent_comes_back() {
 }
 
 #[test]
+fn calls_that_never_end_take_bounded_memory() {
+    let text = format!("{} <unfinished ...>\n", "x".repeat(9 << 20));
+    let log: String = (1..9).map(|tid| format!("{tid} 1.000001 write(3, \"{text}")).collect();
+    let told = events(&log);
+    assert!(told.len() == 1 && told[0].starts_with("8: more than"), "{}", told.len());
+}
+
+#[test]
 fn lines_that_are_none_say_why() {
     let log = "10 1.000001 nonsense\nread(3) = 0\n10 10:20:30.5 close(3) = 0\n10 1.1 close(3) = x\n";
     let told = events(log);
