@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use interchange::import::Strace;
+use interchange::import::{Auditd, Dialect, Objects, Strace, Sysmon};
 use jiff::Timestamp;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
@@ -38,6 +38,16 @@ enum Format {
     TraceeJson,
     /// Text of `strace -f -tt` or `-ttt`
     Strace,
+    /// The audit daemon's log, as it is on disk or of `ausearch --raw`
+    Auditd,
+    /// Sysmon for Linux, from syslog or bare
+    Sysmon,
+    /// JSON of Tetragon's export
+    Tetragon,
+    /// JSON of kunai
+    Kunai,
+    /// Alerts of Falco as JSON
+    Falco,
 }
 
 /// The log in the form that captures are made from; times without a date are of the day on which it was written.
@@ -66,6 +76,11 @@ fn open(path: &Path, format: Format) -> io::Result<Opened<'static>> {
     Ok(Opened {
         log: match format {
             Format::TraceeJson => Box::new(JsonLines::new(log)),
+            Format::Sysmon => Box::new(Sysmon::new(log)),
+            Format::Tetragon => Box::new(Objects::new(log, Dialect::Tetragon)),
+            Format::Kunai => Box::new(Objects::new(log, Dialect::Kunai)),
+            Format::Falco => Box::new(Objects::new(log, Dialect::Falco)),
+            Format::Auditd => Box::new(Auditd::new(log)),
             Format::Strace => Box::new(Strace::new(log, midnight_before(written)?)),
         },
     })

@@ -229,3 +229,54 @@ fn every_line_of_strace_is_an_event_or_its_own_message() {
     let told = lines.lines().filter(|line| line.contains(" = ") && !line.contains("--- ")).count();
     assert_eq!(calls(&imported).len(), told);
 }
+
+/// Logs of others are asked with the same filters, by keys of audit rules and by fields of alerts, and say what they lack.
+#[test]
+fn logs_of_other_programs_are_asked_as_captures_are() {
+    let folder = Folder::new();
+    let import = |format: &str, log: &str| {
+        let (written, capture) =
+            (folder.path(&format!("{format}.log")), text(&folder.path(&format!("{format}.trz"))));
+        std::fs::write(&written, log).expect("a log");
+        printed(&["import", "--from", format, &text(&written), "-o", &capture]);
+        capture
+    };
+    let count = |capture: &str, filter: &str| printed(&["replay", capture, "--count", "-f", filter]);
+    let audit = import(
+        "auditd",
+        "type=SYSCALL msg=audit(100.001:7): arch=c000003e syscall=257 success=no exit=-13 a0=ffffff9c a1=7ffd a2=0 a3=0 items=1 \
+         ppid=10 pid=12 uid=1000 comm=\"find\" exe=\"/usr/bin/find\" key=\"secrets\"\n\
+         type=PATH msg=audit(100.001:7): item=0 name=\"/etc/shadow\" nametype=NORMAL\n",
+    );
+    assert_eq!(count(&audit, "openat.pathname=/etc/shadow").trim(), "1");
+    assert_eq!(count(&audit, "openat.retval=-13").trim(), "1");
+    assert!(said(&["replay", &audit]).contains("secrets"), "the key of the rule is a policy");
+    assert!(printed(&["info", &audit]).contains("no audit rule asked for"));
+    let alert = import(
+        "falco",
+        r#"{"rule":"Read sensitive file","priority":"Warning","output":"x","time":"2024-05-07T18:54:19.3Z","output_fields":{"fd.name":"/etc/shadow","proc.name":"cat","proc.pid":7,"user.uid":0}}"#,
+    );
+    assert_eq!(count(&alert, "falco_alert.fd_name=/etc/shadow").trim(), "1");
+    assert_eq!(count(&alert, "comm=cat").trim(), "1");
+    let kinds = [
+        (
+            "tetragon",
+            r#"{"time":"2022-02-01T18:01:56Z","process_exec":{"process":{"pid":7,"uid":0,"binary":"/bin/sh","arguments":"-c x"}}}"#,
+        ),
+        (
+            "kunai",
+            r#"{"data":{"exe":{"path":"/bin/sh"},"command_line":"sh -c x"},"info":{"event":{"name":"execve"},"task":{"pid":7,"tgid":7},"utc_time":"2025-06-10T14:00:42Z"}}"#,
+        ),
+        (
+            "sysmon",
+            r#"<Event><System><EventID>1</EventID><TimeCreated SystemTime="2021-10-24T17:05:46Z"/></System><EventData><Data Name="Image">/bin/sh</Data><Data Name="CommandLine">sh -c x</Data></EventData></Event>"#,
+        ),
+    ];
+    for (format, log) in kinds {
+        assert_eq!(
+            count(&import(format, log), "sched_process_exec.pathname=/bin/sh").trim(),
+            "1",
+            "{format}"
+        );
+    }
+}

@@ -1,13 +1,18 @@
-//! A log of JSON lines, packed or not, or of strace. What was imported reads and verifies.
+//! A log of any kind that is read; its first byte says which. What was imported reads and verifies.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use interchange::import::Strace;
+use interchange::import::{Auditd, Dialect, Objects, Strace, Sysmon};
 use replay::import::{self, BadLines, JsonLines, Log, Writing};
 
 fuzz_target!(|bytes: &[u8]| {
     match bytes.split_first() {
         Some((b's', text)) => through(|| Strace::new(text, 0)),
+        Some((b'a', text)) => through(|| Auditd::new(text)),
+        Some((b'x', text)) => through(|| Sysmon::new(text)),
+        Some((b't', text)) => through(|| Objects::new(text, Dialect::Tetragon)),
+        Some((b'k', text)) => through(|| Objects::new(text, Dialect::Kunai)),
+        Some((b'f', text)) => through(|| Objects::new(text, Dialect::Falco)),
         _ => through(|| JsonLines::new(import::unpacked(bytes).expect("bytes are read"))),
     }
 });

@@ -66,6 +66,8 @@ pub struct Info {
     /// What the recorder took; `null` where the capture does not say.
     pub memory: Option<MemoryInfo>,
     pub made_from: String,
+    /// What the log never says that the capture was made from: no such event is not "it did not happen".
+    pub not_known: Vec<String>,
     /// How it was made from other captures, the last step first: a line for each step, and behind it one for each source.
     pub provenance: Vec<String>,
     /// Number in a rotated set, from 0; 0 as well for a recording that was not rotated.
@@ -225,6 +227,7 @@ impl Info {
             transport: recording.transport.clone(),
             memory: MemoryInfo::of(recording),
             made_from: recording.made_from.clone(),
+            not_known: recording.unknown_fields.clone(),
             provenance: provenance(header),
             part: recording.part,
             more_hosts: header.more_hosts.iter().map(|host| host.hostname.clone()).collect(),
@@ -288,6 +291,9 @@ impl Info {
         }
         if !self.made_from.is_empty() {
             line("Made from", self.made_from.clone());
+        }
+        if !self.not_known.is_empty() {
+            line("Not known", self.not_known.join("; "));
         }
         for (number, step) in self.provenance.iter().enumerate() {
             line(if number == 0 { "Made by" } else { "" }, step.clone());

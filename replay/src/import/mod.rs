@@ -296,7 +296,7 @@ const TRACEE_JSON: &str = "tracee-json";
 
 /// What the header of an imported capture can say that it was made from. Nothing is derived from its events: a log that
 /// held derived events still holds them.
-pub const KINDS: [&str; 2] = [TRACEE_JSON, "strace"];
+pub const KINDS: [&str; 7] = [TRACEE_JSON, "strace", "auditd", "sysmon", "tetragon", "kunai", "falco"];
 
 /// Whether a capture was made from a log, or from a capture that was: the newest of what was done stands first.
 pub fn is_made_from_log(recording: &Recording) -> bool {

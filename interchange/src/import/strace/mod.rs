@@ -12,6 +12,7 @@ use events::{Event, catalogue};
 use replay::import::{Line, Log, bounded_line};
 use serde_json::{Map, Value, json};
 
+use super::row::{Task, exec, exit, row};
 use line::{Clock, Said};
 use processes::Processes;
 
@@ -167,7 +168,7 @@ impl<R> Strace<R> {
         }
         let argument = |key: &str| argument(&line, key);
         let succeeded = returned >= 0 && ret.is_some();
-        let exec = (succeeded && matches!(name, "execve" | "execveat")).then(|| {
+        let begun = (succeeded && matches!(name, "execve" | "execveat")).then(|| {
             (
                 argument("pathname").and_then(Value::as_str).unwrap_or_default().to_owned(),
                 argument("argv").cloned(),
@@ -176,15 +177,9 @@ impl<R> Strace<R> {
         let shares =
             argument("flags").and_then(Value::as_str).is_some_and(|flags| flags.contains("CLONE_THREAD"));
         self.put(line)?;
-        if let Some((path, argv)) = exec {
+        if let Some((path, argv)) = begun {
             self.processes.exec(tid, &path);
-            let mut line = self.line(tid, wall_ns, "sched_process_exec", 0);
-            let args = json!([
-                { "name": "cmdpath", "type": "const char*", "value": path },
-                { "name": "pathname", "type": "const char*", "value": path },
-                { "name": "argv", "type": "const char**", "value": argv.unwrap_or(Value::Null) },
-            ]);
-            line.insert("args".to_owned(), args);
+            let line = exec(&self.task(tid), wall_ns.max(0) as u64, &path, argv.unwrap_or(Value::Null));
             self.put(line)?;
         }
         if succeeded && returned > 0 && matches!(name, "clone" | "clone3" | "fork" | "vfork") {
@@ -195,12 +190,7 @@ impl<R> Strace<R> {
 
     fn exit(&mut self, tid: u32, wall_ns: i64, code: i64, signal: u64) {
         self.finish(tid);
-        let mut line = self.line(tid, wall_ns, "sched_process_exit", 0);
-        let args = json!([
-            { "name": "exit_code", "type": "long", "value": code },
-            { "name": "signal_code", "type": "long", "value": signal },
-        ]);
-        line.insert("args".to_owned(), args);
+        let line = exit(&self.task(tid), wall_ns.max(0) as u64, code, signal);
         // What is put together here reads.
         let _ = self.put(line);
         self.processes.exit(tid);
@@ -212,19 +202,18 @@ impl<R> Strace<R> {
     }
 
     fn line(&self, tid: u32, wall_ns: i64, name: &str, ret: i64) -> Map<String, Value> {
+        row(&self.task(tid), wall_ns.max(0) as u64, name, ret)
+    }
+
+    fn task(&self, tid: u32) -> Task {
         let process = self.processes.of(tid);
-        let line = json!({
-            "timestamp": wall_ns.max(0) as u64,
-            "processId": process.pid, "threadId": tid, "parentProcessId": process.ppid,
-            "hostProcessId": process.pid, "hostThreadId": tid, "hostParentProcessId": process.ppid,
-            "processName": process.comm,
-            "executable": { "path": process.exe },
-            "eventName": name,
-            "returnValue": ret,
-        });
-        match line {
-            Value::Object(line) => line,
-            _ => Map::new(),
+        Task {
+            pid: process.pid,
+            tid,
+            ppid: process.ppid,
+            comm: process.comm.into(),
+            exe: process.exe.into(),
+            ..Task::default()
         }
     }
 }

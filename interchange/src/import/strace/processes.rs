@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::import::row::comm_of;
+
 /// A process, as far as the log tells.
 #[derive(Clone, Debug, Default)]
 pub struct Process {
@@ -49,10 +51,7 @@ impl Processes {
     pub fn exec(&mut self, tid: u32, path: &str) {
         let pid = self.threads.get(&tid).copied().unwrap_or(tid);
         let process = self.processes.entry(pid).or_insert_with(|| Process { pid, ..Process::default() });
-        let name = path.rsplit('/').next().unwrap_or(path);
-        // The kernel keeps 15 bytes of it.
-        let end = (0..=name.len().min(15)).rev().find(|end| name.is_char_boundary(*end)).unwrap_or(0);
-        process.comm = name[..end].to_owned();
+        comm_of(path).clone_into(&mut process.comm);
         path.clone_into(&mut process.exe);
     }
 

@@ -1,8 +1,9 @@
 //! Values as strace writes them, as values of JSON.
 
 use events::ArgKind;
-use replay::render::json_text;
 use serde_json::{Map, Value};
+
+use crate::import::row::text_of;
 
 /// How deep values stand in each other; strace's do not go beyond six.
 const DEPTH: u32 = 16;
@@ -306,13 +307,6 @@ fn digits(text: &[u8], at: usize, most: usize, is: impl Fn(u8) -> bool) -> &str 
     let rest = text.get(at..).unwrap_or_default();
     let count = rest.iter().take(most).take_while(|byte| is(**byte)).count();
     std::str::from_utf8(&rest[..count]).unwrap_or_default()
-}
-
-/// Text of a log as JSON's text keeps it, no byte lost.
-fn text_of(bytes: &[u8]) -> Value {
-    let mut quoted = Vec::new();
-    json_text::quoted(bytes, &mut quoted);
-    serde_json::from_slice(&quoted).unwrap_or_default()
 }
 
 fn base64(bytes: &[u8]) -> String {
