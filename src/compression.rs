@@ -2,9 +2,10 @@
 
 use clap::ValueEnum;
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
 pub enum Compression {
     Fast,
+    #[default]
     Default,
     Max,
 }

@@ -1,5 +1,6 @@
 //! `tracer cut`: part of a capture: a stretch of time, what matches a filter, some of the arguments.
 
+mod begun;
 mod columns;
 mod keep;
 mod streams;
@@ -11,8 +12,8 @@ use clap::Args;
 use events::catalogue::network::NET_PACKET;
 use events::{Event, EventId, Source as From, catalogue};
 use format::rewrite::{Copier, Fate, Place};
-use format::{Capture, Scratch, Writer};
-use pipeline::{Args as Arguments, EventView, Gap, Question, Source};
+use format::{Capture, Header, Scratch, Writer, recorded};
+use pipeline::{Args as Arguments, EventView, File, Gap, Question, Source};
 use scopes::Plan;
 
 use crate::caveats;
@@ -24,6 +25,7 @@ use crate::provenance;
 use crate::range::TimeRange;
 use crate::stderr;
 use crate::target::Target;
+use begun::Begun;
 use columns::Columns;
 use keep::{Keep, Others, STATE_EVENTS};
 use streams::Streams;
@@ -57,15 +59,22 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<Outcome> {
     let name = options.input.name();
     let capture = options.input.open()?;
-    let header = provenance::header(&[&capture], options.command(), vec![options.input.provenance()?]);
+    let verified = options.input.provenance()?;
     let columns = Columns::parse(&options.keep, &options.drop, capture.schema())?;
+    // What the index of a capture that verifies says of a block is true, and need not be worked out again.
+    let takes_stored_blocks = verified.is_good()
+        && options.target.takes_stored_blocks()
+        && options.scopes.is_empty()
+        && columns.keeps_all();
+    let mut header = provenance::header(&[&capture], options.command(), vec![verified]);
     let source = Source::new(vec![(name.clone(), capture)]);
     let plan = if options.scopes.is_empty() { None } else { Some(plan(&options.scopes, &source)?) };
     let inputs = [options.input.paths(), options.scopes.paths()].concat();
-    let mut writer = options.target.create(&header, &inputs)?;
     let Some(file) = source.files().first() else { bail!("{name}: it cannot be read") };
-    let range = options.range.resolve(&source, replay::render::clock::local_zone)?;
-    let range = range.map_or((i64::MIN, i64::MAX), |range| (range.start, range.end));
+    let stretch = options.range.resolve(&source, replay::render::clock::local_zone)?;
+    let range = stretch.clone().map_or((i64::MIN, i64::MAX), |range| (range.start, range.end));
+    tell_ends(&mut header, file, range.1);
+    let mut writer = options.target.create(&header, &inputs)?;
     let others = match &plan {
         Some(_) if options.keep_others => None,
         Some(plan) => {
@@ -73,19 +82,33 @@ pub fn run(options: &Options) -> Result<Outcome> {
         }
         None => None,
     };
-    let streams = match &plan {
-        Some(plan) => Streams::of(&question(&source, plan, options.damage))?,
-        None => Streams::default(),
+    let (streams, begun) = match &plan {
+        Some(plan) => {
+            let question = Question { range: stretch, ..question(&source, plan, options.damage) };
+            (Streams::of(&question)?, Begun::default())
+        }
+        None if range.0 > i64::MIN => (Streams::default(), Begun::at(&source, range.0)),
+        None => (Streams::default(), Begun::default()),
     };
     let mut copier = options.target.copier();
-    let mut keep =
-        Keep { columns: &columns, range, matched: None, others: others.as_ref(), streams, fate: Fate::Keep };
+    let mut keep = Keep {
+        columns: &columns,
+        range,
+        matched: None,
+        others: others.as_ref(),
+        streams,
+        begun,
+        host: (0, 0),
+        fate: Fate::Keep,
+        tells_process: false,
+    };
     copier.sides(&file.capture, &mut writer, &mut keep, Place::default())?;
     let mut run = Run {
         source: &source,
         capture: &file.capture,
         keep,
         is_filtered: plan.is_some(),
+        takes_stored_blocks,
         copier,
         scratch: Scratch::new(),
         writer,
@@ -99,6 +122,20 @@ pub fn run(options: &Options) -> Result<Outcome> {
     run.up_to(usize::MAX)?;
     options.target.finish(run.writer)?;
     outcome::with_gaps(Outcome::Done, &run.gaps, &source)
+}
+
+/// Writes down when the recording of each host ended, whose packets may wait for others: the last rows may be cut away.
+/// `to`: where the cut ends, wall clock.
+fn tell_ends(header: &mut Header, file: &File, to: i64) {
+    let has_packets = |block: &format::BlockInfo| block.statistics.rows_of(NET_PACKET) > 0;
+    if !file.capture.blocks().iter().any(has_packets) {
+        return;
+    }
+    let recordings = std::iter::once(&mut header.recording).chain(&mut header.more_recordings);
+    for ((number, host), recording) in (0u16..).zip(&file.hosts).zip(recordings) {
+        let end = file.recording_end(number).filter(|end| host.wall(*end) < to);
+        recording.more.insert(recorded::ENDED_NS.into(), end.unwrap_or(recorded::GOES_ON).to_string());
+    }
 }
 
 impl Options {
@@ -123,6 +160,8 @@ struct Run<'a> {
     capture: &'a Capture,
     keep: Keep<'a>,
     is_filtered: bool,
+    /// Blocks of which all rows stay are copied as they stand in the file.
+    takes_stored_blocks: bool,
     copier: Copier,
     scratch: Scratch,
     writer: Writer<OutputFile>,
@@ -233,22 +272,36 @@ impl Run<'_> {
         let Some(info) = self.capture.blocks().get(number) else { return Ok(()) };
         let in_block = || format!("block {number}");
         let clock = match self.capture.block(number, &mut self.scratch) {
-            Ok(block) => block.clock(),
+            Ok(block) => {
+                let boot =
+                    self.source.files().first().and_then(|file| file.hosts.get(usize::from(block.host())));
+                self.keep.host = (block.host(), boot.map_or(0, |host| host.boot));
+                block.clock()
+            }
             Err(error) => return self.damaged(number, error).with_context(in_block),
         };
         let (first, last) =
             (clock.wall(info.statistics.first_ns) as i64, clock.wall(info.statistics.last_ns) as i64);
         let (from, to) = self.keep.range;
         let is_unmatched = matched.as_ref().is_some_and(|rows| rows.rows.is_empty() && rows.bases.is_empty());
-        let has_packets = !self.keep.streams.is_empty() && info.statistics.rows_of(NET_PACKET) > 0;
+        let has_packets = !(self.keep.streams.is_empty() && self.keep.begun.is_empty())
+            && info.statistics.rows_of(NET_PACKET) > 0;
         let has_state = has_packets || STATE_EVENTS.iter().any(|event| info.statistics.rows_of(*event) > 0);
         // What came before the stretch still says who was whose child.
         if first >= to || ((last < from || is_unmatched) && !has_state) {
             return Ok(());
         }
         self.keep.matched = matched;
-        let (copier, writer) = (&mut self.copier, &mut self.writer);
-        match copier.block(self.capture, number, writer, &mut self.keep, Place::default()) {
+        let (copier, writer, capture) = (&mut self.copier, &mut self.writer, self.capture);
+        let is_stored = match self.takes_stored_blocks && first >= from && last < to {
+            true => copier.stored_block(capture, number, writer),
+            false => Ok(false),
+        };
+        let copied = is_stored.and_then(|is_stored| match is_stored {
+            true => Ok(()),
+            false => copier.block(capture, number, writer, &mut self.keep, Place::default()),
+        });
+        match copied {
             Ok(()) => Ok(()),
             Err(error) => self.damaged(number, error).with_context(in_block),
         }

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use format::rewrite::{AsItIs, Place};
-use format::{Capture, Clock, Header, SourceCapture};
+use format::{Capture, Clock, Header, SourceCapture, recorded};
 
 use crate::inputs::Inputs;
 use crate::outcome::Outcome;
@@ -68,6 +68,10 @@ fn join(captures: &[Capture], sources: Vec<SourceCapture>) -> Result<(Header, Ve
                 start => start.wrapping_add(shift_ns),
             };
             recording.previous_head = None;
+            if let Some(end) = recording.number(recorded::ENDED_NS).filter(|end| *end != recorded::GOES_ON) {
+                let end = end.wrapping_add(shift_ns).to_string();
+                recording.more.insert(recorded::ENDED_NS.into(), end);
+            }
             hosts.push(host.clone());
             recordings.push(recording);
         }

@@ -33,15 +33,16 @@ pub fn run(options: &Options) -> Result<Outcome> {
             stderr::say(format_args!("{name}: {what}; {lost_bytes} bytes are lost"));
         }
     }
-    let header = provenance::header(
-        &[&capture],
-        vec!["tracer".into(), "recover".into()],
-        vec![options.input.provenance()?],
-    );
+    let verified = options.input.provenance()?;
+    let takes_stored_blocks = verified.is_good() && options.target.takes_stored_blocks();
+    let header = provenance::header(&[&capture], vec!["tracer".into(), "recover".into()], vec![verified]);
     let mut writer = options.target.create(&header, &options.input.paths())?;
     let mut copier = options.target.copier();
     copier.sides(&capture, &mut writer, &mut AsItIs, Place::default()).context("writing")?;
     for (block, info) in capture.blocks().iter().enumerate() {
+        if takes_stored_blocks && copier.stored_block(&capture, block, &mut writer)? {
+            continue;
+        }
         // A block that does not decode is left out, with what came of it so far written as losses nobody can count.
         if let Err(error) = copier.block(&capture, block, &mut writer, &mut AsItIs, Place::default()) {
             if matches!(error, format::Error::Io { .. }) {

@@ -22,9 +22,9 @@ pub struct Sealing {
     /// Encrypt the capture to this age recipient (age1...); repeatable
     #[arg(long, value_name = "RECIPIENT")]
     pub encrypt_to: Vec<String>,
-    /// How hard to compress
-    #[arg(long, value_enum, default_value_t = Compression::Default)]
-    pub compression: Compression,
+    /// How hard to compress [default: default, and blocks that a tool copies whole stay as they are]
+    #[arg(long, value_enum)]
+    pub compression: Option<Compression>,
 }
 
 impl Sealing {

@@ -45,7 +45,12 @@ impl Target {
     }
 
     pub fn encoder_options(&self) -> format::Options {
-        format::Options::new(self.sealing.compression.into())
+        format::Options::new(self.sealing.compression.unwrap_or_default().into())
+    }
+
+    /// Whether blocks that nothing changes may stay as they are: nobody said how hard to compress.
+    pub fn takes_stored_blocks(&self) -> bool {
+        self.sealing.compression.is_none()
     }
 
     pub fn copier(&self) -> Copier {

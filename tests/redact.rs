@@ -263,6 +263,26 @@ fn events_that_the_program_does_not_know_are_treated_as_if_they_held_anything() 
         made.row(time_ns, id, &process(7, 1, 0, "x", "/x"), 0, 0, 1, Marks(0), &args);
     }
     let file = folder.capture("foreign.trz", made);
+    // Rules name the event and its arguments as any other's.
+    for rule in ["my_detection.*", "my_*.a*", "*.a3,*.a0,*.a1,*.a2,*.a4,*.a5,*.a6,*.a7,*.a8,*.a9"] {
+        for how in ["--drop", "--hash"] {
+            let out = text(&folder.path("named.trz"));
+            let said = told(&["redact", &file, "-o", &out, "--force", how, rule, "--allow-leftovers"], 0);
+            for (place, value) in values(&out).iter().filter(|(place, _)| place.starts_with("my_detection")) {
+                assert!(!stands_in(value, CANARY), "{rule}: {place}: {value:?}\n{said}");
+            }
+        }
+    }
+    for glob in ["my_detection.*=*canary*", "any=*canary*", "paths=*canary*", "argv=*canary*"] {
+        let out = text(&folder.path("glob.trz"));
+        let said = told(&["redact", &file, "-o", &out, "--force", "--drop", glob, "--allow-leftovers"], 0);
+        for (place, value) in values(&out).iter().filter(|(place, _)| place.starts_with("my_detection")) {
+            assert!(!stands_in(value, CANARY), "{glob}: {place}: {value:?}\n{said}");
+        }
+    }
+    let out = text(&folder.path("misspelt.trz"));
+    let said = told(&["redact", &file, "-o", &out, "--drop", "my_detection.a77"], 2);
+    assert!(said.contains("no event of this capture has such an argument"), "{said}");
     for rule in ["argv", "env", "paths", "addresses", "hosts", "comm", "data", "users", "containers", "any"] {
         let out = text(&folder.path(rule));
         let said = told(&["redact", &file, "-o", &out, "--drop", rule, "--allow-leftovers"], 0);
@@ -270,6 +290,48 @@ fn events_that_the_program_does_not_know_are_treated_as_if_they_held_anything() 
             assert!(!stands_in(value, CANARY), "{rule}: {place}: {value:?}\n{said}");
         }
     }
+}
+
+/// A log or a hostile file may store anything under any kind, and may name events after what is secret.
+#[test]
+fn what_is_stored_otherwise_than_its_kind_is_may_be_anything() {
+    let value = format!("/home/{CANARY}");
+    // A list of one text, as imported logs have lists where recordings have structures.
+    let list = [&[6, 1, 0, 4, value.len() as u8, 0][..], value.as_bytes()].concat();
+    for (name, argument) in [("openat", "flags"), ("setuid", "uid"), ("close", "fd"), ("mmap", "addr")] {
+        for rule in ["paths", "any=*canary*"] {
+            let args = [(argument, Raw::Bytes(value.as_bytes()))];
+            assert!(!left_of(name, &args, &["--drop", rule], CANARY), "{name}.{argument} {rule}");
+        }
+    }
+    for (name, argument) in [("newfstatat", "statbuf"), ("uname", "buf"), ("sendmsg", "msg"), ("bpf", "attr")]
+    {
+        for rule in ["paths", "hosts", "addresses", "any=*canary*", "paths=*canary*"] {
+            let args = [(argument, Raw::Bytes(&list))];
+            assert!(!left_of(name, &args, &["--drop", rule], CANARY), "{name}.{argument} {rule}");
+        }
+    }
+    let folder = Folder::new();
+    let mut made = Made::new();
+    let argument = |name: String| ArgSchema { name, ctype: "x".into(), kind: "str".into() };
+    let args = vec![argument("plain".into())];
+    let event =
+        EventSchema { id: 60_000, name: format!("login {CANARY}"), sets: Vec::new(), args, syscall: false };
+    made.header.schema.push(event);
+    let context = process(7, 1, 0, "x", "/x");
+    made.row(
+        synthetic::BOOT,
+        events::EventId(60_000),
+        &context,
+        0,
+        0,
+        1,
+        Marks(0),
+        &[Raw::Bytes(CANARY.as_bytes())],
+    );
+    let (file, out) = (folder.capture("named.trz", made), text(&folder.path("out.trz")));
+    let said = told(&["redact", &file, "-o", &out, "--drop", "users"], 2);
+    assert!(said.contains("still stands in names of events"), "{said}");
 }
 
 /// One row of an event, redacted by rules: whether a word is still anywhere.

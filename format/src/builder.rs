@@ -152,6 +152,26 @@ impl BlockBuilder {
 
     /// Takes a row. Rows may come out of time order; encoding sorts them.
     pub fn push(&mut self, row: &Row<'_>) -> Result<()> {
+        self.push_taken(row, &[])
+    }
+
+    /// Takes a value for rows to come; `None` when there is no room for it.
+    pub(crate) fn take(&mut self, value: &[u8]) -> Option<u64> {
+        if value.len() > limits::VALUE_BYTES || self.bytes.len() + value.len() > limits::BLOCK_BYTES {
+            return None;
+        }
+        Some(append(value, &mut self.bytes))
+    }
+
+    /// A value that was taken.
+    pub(crate) fn taken(&self, word: u64) -> &[u8] {
+        let start = (word >> 32) as usize;
+        self.bytes.get(start..start + (word as u32) as usize).unwrap_or_default()
+    }
+
+    /// Takes a row of which some arguments, by their positions, are values that [`BlockBuilder::take`] took.
+    pub(crate) fn push_taken(&mut self, row: &Row<'_>, taken: &[Option<u64>]) -> Result<()> {
+        let is_taken = |position: usize| matches!(taken.get(position), Some(Some(_)));
         let refuse = |what| Err(Error::Row { event: row.event.0, what });
         if self.times.len() >= limits::BLOCK_ROWS {
             return refuse("the block is full");
@@ -163,8 +183,10 @@ impl BlockBuilder {
             return refuse("it has too many arguments");
         }
         let mut bytes = 0;
-        for arg in row.args {
-            if let Raw::Bytes(b) = arg {
+        for (position, arg) in row.args.iter().enumerate() {
+            if let Raw::Bytes(b) = arg
+                && !is_taken(position)
+            {
                 if b.len() > limits::VALUE_BYTES {
                     return refuse("an argument is too long");
                 }
@@ -183,7 +205,7 @@ impl BlockBuilder {
         self.scopes.push(row.scopes);
         self.marks.push(row.marks.0);
         if let Some(table) = self.tables.get_mut(code as usize) {
-            table.push(row.args, &mut self.bytes);
+            table.push(row.args, taken, &mut self.bytes);
         }
         Ok(())
     }
@@ -250,28 +272,32 @@ impl BlockBuilder {
 }
 
 impl Table {
-    fn push(&mut self, args: &[Raw<'_>], bytes: &mut Vec<u8>) {
+    fn push(&mut self, args: &[Raw<'_>], taken: &[Option<u64>], bytes: &mut Vec<u8>) {
         while self.columns.len() < args.len() {
             // Rows before this one had no such argument.
             let rows = self.rows;
             self.columns.push(RawColumn { tags: vec![TAG_MISSING; rows], words: vec![0; rows] });
         }
-        let mut args = args.iter();
+        let (mut args, mut taken) = (args.iter(), taken.iter());
         for column in &mut self.columns {
-            let (tag, word) = match args.next() {
-                None | Some(Raw::Missing) => (TAG_MISSING, 0),
-                Some(Raw::Number(n)) => (TAG_NUMBER, *n),
-                Some(Raw::Bytes(b)) => {
-                    let start = bytes.len() as u64;
-                    bytes.extend_from_slice(b);
-                    (TAG_BYTES, start << 32 | b.len() as u64)
-                }
+            let (tag, word) = match (args.next(), taken.next()) {
+                (None | Some(Raw::Missing), _) => (TAG_MISSING, 0),
+                (Some(Raw::Number(n)), _) => (TAG_NUMBER, *n),
+                (Some(Raw::Bytes(_)), Some(Some(word))) => (TAG_BYTES, *word),
+                (Some(Raw::Bytes(b)), _) => (TAG_BYTES, append(b, bytes)),
             };
             column.tags.push(tag);
             column.words.push(word);
         }
         self.rows += 1;
     }
+}
+
+/// Appends a value; where it is, as a word of a column.
+fn append(value: &[u8], bytes: &mut Vec<u8>) -> u64 {
+    let start = bytes.len() as u64;
+    bytes.extend_from_slice(value);
+    start << 32 | value.len() as u64
 }
 
 #[cfg(test)]

@@ -18,13 +18,14 @@ use crate::archive::{self, ArchivedBlockV1};
 use crate::block::{Parts, Stored};
 use crate::compress::Decompressor;
 use crate::directory::Directory;
-use crate::frame::{self, HEADER_BYTES, Kind, TRAILER_BYTES, Trailer};
+use crate::encode::HeadPlace;
+use crate::frame::{self, FrameHeader, HEADER_BYTES, Kind, TRAILER_BYTES, Trailer};
 use crate::index::BlockInfo;
-use crate::reader::{Head, Reader};
+use crate::reader::{self, Head, Reader};
 use crate::schema::{FileEvent, Schema};
 use crate::source::Source;
 use crate::statistics::{EventCount, Statistics};
-use crate::{Block, Error, Header, Identity, Result, Scratch};
+use crate::{Block, EncodedBlock, Error, Header, Identity, Result, Scratch};
 
 /// A capture file. Sharing it among threads is fine: reading keeps its state in [`Scratch`].
 ///
@@ -278,6 +279,35 @@ impl Capture {
         };
         let parts = Parts { directory, events, groups_at, stored, head_bytes };
         Ok(Block::new(block, parts, scratch))
+    }
+
+    /// A block as it stands in the file, with what the index says of it, for a file that declares its events as the program
+    /// does now; `None` when this file is of an older version or declares them otherwise. The column groups fit their
+    /// checksums. Whether the index says what they say is for `verify` to find out.
+    pub fn stored_block(&self, block: usize, scratch: &mut Scratch) -> Result<Option<EncodedBlock>> {
+        let info = self.block_info(block)?;
+        if self.version() != frame::VERSION || self.completeness != Completeness::Finished {
+            return Ok(None);
+        }
+        let head =
+            scratch.decompress(|decompressor| self.reader.head(info.offset, Kind::Block, decompressor))?;
+        let (directory, events) = self.directory(&head, info.offset)?;
+        let own = self.info(&directory, info.offset, info.bytes).unwrap_or_default();
+        if let Some(what) = contradiction(&info.statistics, &own.statistics) {
+            return Err(Error::Block { block, what });
+        }
+        if !events.iter().all(|event| event.is_current) {
+            return Ok(None);
+        }
+        let groups = self.reader.rest(&head, info.offset)?;
+        reader::whole_block(&head.bytes, &groups, info.offset)
+            .map_err(|what| Error::Block { block, what })?;
+        let mut bytes = self.reader.stored_head(&head, info.offset)?;
+        bytes.extend_from_slice(&groups);
+        let FrameHeader { head_codec: codec, head_stored: stored, head_raw: raw, head_crc: crc, .. } =
+            head.frame;
+        let statistics = info.statistics.clone();
+        Ok(Some(EncodedBlock { bytes, head: HeadPlace { codec, stored, raw, crc }, statistics }))
     }
 }
 

@@ -1,19 +1,19 @@
 //! From rows to the bytes of a block.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+mod gather;
+mod statistics;
 
-use events::{ArgKind, EventId};
+use events::ArgKind;
+use gather::{fill, sharing, time_order};
 
 use crate::archive::{self, BlockV1, GroupV1, INLINE, column_key, key};
-use crate::builder::{RawColumn, TAG_BYTES, TAG_MISSING, TAG_NUMBER};
 use crate::columns::{self, ColumnBuilder, DESCRIPTOR_NUMBER, Sharing};
 use crate::compress::Compressor;
 use crate::distinct::Distinct;
 use crate::integers::{self, Work};
-use crate::statistics::{EventCount, Numbers, Statistics, Texts};
+use crate::statistics::{EventCount, Statistics};
 use crate::trigrams::TrigramsBuilder;
-use crate::{BlockBuilder, Error, HighWater, Result, bytestrings, limits, mark_counts, schema};
+use crate::{BlockBuilder, Error, HighWater, Result, bytestrings, limits, schema};
 
 /// How hard to compress.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -239,7 +239,7 @@ impl Encoder {
             first_ns,
             last_ns,
             argument_texts: self.trigrams.finish((bytes.len() / TRIGRAMS_SHARE).max(TRIGRAMS_LEAST)),
-            ..statistics(b, events)
+            ..statistics::of_builder(b, events)
         };
         Ok(EncodedBlock { bytes, head, statistics })
     }
@@ -400,59 +400,6 @@ impl Encoder {
     }
 }
 
-/// Gathers an argument's values in the order of rows.
-fn fill(values: &mut ColumnBuilder, column: &RawColumn, order: Option<&[u32]>, bytes: &[u8]) {
-    values.clear();
-    let mut last_value: &[u8] = &[];
-    let mut last_code = None;
-    for row in 0..column.tags.len() {
-        let row = order.map_or(row, |o| o.get(row).map_or(row, |r| *r as usize));
-        let (Some(tag), Some(word)) = (column.tags.get(row), column.words.get(row)) else { continue };
-        match *tag {
-            TAG_NUMBER => values.number(*word),
-            TAG_BYTES => {
-                let start = (*word >> 32) as usize;
-                let value = bytes.get(start..start + (*word as u32) as usize).unwrap_or_default();
-                match last_code {
-                    Some(code) if value == last_value => values.code(code),
-                    _ => {
-                        last_code = Some(values.bytes(value, *word, bytes));
-                        last_value = value;
-                    }
-                }
-            }
-            _ => {
-                debug_assert_eq!(*tag, TAG_MISSING);
-                values.missing();
-            }
-        }
-    }
-}
-
-/// Which columns of texts share theirs: those whose texts mostly stand for descriptors as well, and any two of which one
-/// has most of the other's (the path that a call names, and the one that its hook saw).
-fn sharing(columns: &[(u32, ColumnBuilder)], texts: &Distinct, bytes: &[u8]) -> Vec<bool> {
-    /// Shorter columns are not worth the looking.
-    const LEAST: usize = 32;
-    let mut shares: Vec<bool> =
-        columns.iter().map(|(_, column)| column.is_mostly_among(texts, bytes)).collect();
-    let long = || columns.iter().enumerate().filter(|(_, (_, column))| column.distinct().len() >= LEAST);
-    for (at, (_, column)) in long() {
-        for (other_at, (_, other)) in long().filter(|(other_at, _)| *other_at != at) {
-            // Not for a few of them: the others' readers would have all the block's texts to read.
-            let is_alike = column.distinct().len() * 2 >= other.distinct().len();
-            if is_alike && column.is_mostly_among(other.distinct(), bytes) {
-                for place in [at, other_at] {
-                    if let Some(shares) = shares.get_mut(place) {
-                        *shares = true;
-                    }
-                }
-            }
-        }
-    }
-    shares
-}
-
 fn seal(
     compressor: &mut Compressor,
     filling: &mut Filling,
@@ -473,58 +420,6 @@ fn seal(
     Ok(())
 }
 
-/// Rows by time, when they are not already.
-fn time_order(times: &[u64]) -> Option<Vec<u32>> {
-    if times.is_sorted() {
-        return None;
-    }
-    let mut order: Vec<u32> = (0..times.len() as u32).collect();
-    order.sort_by_key(|row| times.get(*row as usize));
-    Some(order)
-}
-
 fn too_large(what: &'static str, value: usize, limit: usize) -> Error {
     Error::TooLarge { what, value: value as u64, limit: limit as u64 }
-}
-
-/// What the builder's columns say, without the times.
-fn statistics(b: &BlockBuilder, mut events: Vec<EventCount>) -> Statistics {
-    /// Where numbers and texts stand in a context.
-    const NUMBERS: [usize; 6] = [0, 1, 2, 6, 8, 9];
-    const TEXTS: [usize; 3] = [13, 14, 15];
-    let mut failed: Vec<EventCount> = events.iter().map(|count| EventCount { rows: 0, ..*count }).collect();
-    for (code, ret) in b.events.iter().zip(&b.rets) {
-        if (-4095..0).contains(ret)
-            && let Some(count) = failed.get_mut(usize::from(*code))
-        {
-            count.rows += 1;
-        }
-    }
-    failed.retain(|count| count.rows > 0);
-    let of_codes: Vec<EventId> = events.iter().map(|count| count.event).collect();
-    let marks = mark_counts::count(b.events.iter().zip(&b.marks), &of_codes);
-    events.sort_unstable_by_key(|count| count.event);
-    failed.sort_unstable_by_key(|count| count.event);
-    let mut it = Statistics {
-        hosts: vec![b.host],
-        events,
-        failed: Some(failed),
-        has_returns_below_errors: Some(b.rets.iter().any(|ret| *ret < -4095)),
-        wall_offset_ns: Some(b.clock.wall(0)),
-        marks: Some(marks),
-        ..Statistics::default()
-    };
-    let contexts = &b.contexts.rows;
-    for (texts, at) in it.texts_mut().into_iter().zip(TEXTS) {
-        let codes: BTreeSet<u32> = contexts.iter().filter_map(|row| row.numbers.get(at).copied()).collect();
-        let text = |code: u32| b.contexts.strings.get(code as usize).map(|text| Arc::from(text.as_slice()));
-        *texts = Texts::of(codes.into_iter().filter_map(text).collect());
-    }
-    let [pids, tids, ppids, uids, mnt_nss, pid_nss, cgroups] = it.numbers_mut();
-    for (numbers, at) in [pids, tids, ppids, uids, mnt_nss, pid_nss].into_iter().zip(NUMBERS) {
-        let column = contexts.iter().filter_map(|row| row.numbers.get(at).map(|number| u64::from(*number)));
-        *numbers = Numbers::of(column.collect());
-    }
-    *cgroups = Numbers::of(contexts.iter().map(|row| row.wide[0]).collect());
-    it
 }

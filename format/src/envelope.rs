@@ -139,6 +139,9 @@ fn padded(length: usize) -> usize {
     length.next_multiple_of(1 << bits.saturating_sub(kept))
 }
 
+#[cfg(all(test, feature = "encrypt"))]
+mod claims;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -60,6 +60,8 @@ pub enum Part {
     Side,
     /// What an index segment knows of its blocks.
     Statistics,
+    /// An index segment, whole.
+    Segment,
     /// Records beside the events.
     Table,
     Integers,
@@ -102,6 +104,18 @@ pub fn part(part: Part, rows: usize, bytes: &[u8]) {
             let head = SegmentV5 { blocks: rows as u32, ..SegmentV5::default() };
             drop(segment::read(&head, bytes, 0, |id| Some(events::EventId(id))));
         }
+        Part::Segment => {
+            let Some((length, rest)) = bytes.split_first_chunk::<2>() else { return };
+            let Some((head, rest)) = rest.split_at_checked(usize::from(u16::from_le_bytes(*length))) else {
+                return;
+            };
+            let Ok(head) = archive::read::<SegmentV5>(head, 0) else { return };
+            // What follows is compressed: it is taken as it is, too, so that what stands there is reached.
+            let bodies = [segment::body(&head, rest, 0).ok(), Some(rest.to_vec())];
+            for body in bodies.into_iter().flatten() {
+                drop(segment::read(&head, &body, 0, |id| Some(events::EventId(id))));
+            }
+        }
         Part::Table => drop(records::read(bytes, &Schema::default(), 0)),
         Part::Integers => drop(integers::decode::<u64>(bytes, rows, &mut Vec::new())),
         Part::Strings => {
@@ -139,13 +153,14 @@ mod tests {
     use super::*;
     use events::dirents;
 
-    const ALL: [Part; 12] = [
+    const ALL: [Part; 13] = [
         Part::Frame,
         Part::Header,
         Part::Block,
         Part::Index,
         Part::Side,
         Part::Statistics,
+        Part::Segment,
         Part::Table,
         Part::Integers,
         Part::Strings,
@@ -213,6 +228,12 @@ mod tests {
         builder.block(80, 100, &statistics);
         builder.block(180, 100, &statistics);
         column(Part::Statistics, &mut |out| out.extend_from_slice(&builder.statistics().unwrap()));
+        column(Part::Segment, &mut |out| {
+            let head = archive::to_bytes(&SegmentV5 { blocks: 2, rows: 6, ..SegmentV5::default() }).unwrap();
+            out.extend_from_slice(&(head.len() as u16).to_le_bytes());
+            out.extend_from_slice(&head);
+            out.extend_from_slice(&builder.statistics().unwrap());
+        });
         let processes = vec![crate::Process { pid: 7, fds: vec![(0, vec![1])], ..Default::default() }; 3];
         let tables = records::tables(&crate::Side::Processes(processes)).unwrap();
         column(Part::Table, &mut |out| tables.iter().for_each(|table| out.extend_from_slice(table)));

@@ -51,6 +51,13 @@ pub struct SourceCapture {
     pub verdict: String,
 }
 
+impl SourceCapture {
+    /// Whether it was, byte for byte, what was written, and its index says what its blocks say.
+    pub fn is_good(&self) -> bool {
+        self.head.is_some()
+    }
+}
+
 impl Header {
     /// How the capture was recorded on the host with this index.
     pub fn recording_of(&self, host: u16) -> &Recording {
@@ -378,6 +385,10 @@ pub mod recorded {
     pub const KERNEL_BYTES: &str = "kernel_bytes";
     /// Bytes that the recorder's own memory may come to.
     pub const MEMORY_BOUND_BYTES: &str = "memory_bound_bytes";
+    /// When the host's rows ended in what a capture was cut from, boot clock ns: what waits for more rows is told then.
+    pub const ENDED_NS: &str = "ended_ns";
+    /// [`ENDED_NS`] where rows follow that were cut away: what waits for them is not told.
+    pub const GOES_ON: u64 = u64::MAX;
 }
 
 /// Archived as it is.

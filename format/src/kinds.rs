@@ -73,45 +73,18 @@ pub(crate) fn reads(word: &str, kind: ArgKind) -> bool {
     if self::word(kind) == word {
         return true;
     }
-    let is_number = matches!(
-        self::kind(word),
-        ArgKind::I32
-            | ArgKind::U32
-            | ArgKind::I64
-            | ArgKind::U64
-            | ArgKind::U16
-            | ArgKind::U8
-            | ArgKind::Bool
-            | ArgKind::Pointer
-            | ArgKind::Absent
-    );
+    let stored = self::kind(word);
+    let is_number = stored.is_number() && stored != ArgKind::Fd;
     match kind {
         // A descriptor, or a number or pointer, of which the number alone was stored.
-        ArgKind::Fd | ArgKind::Any(_) => is_number,
-        ArgKind::I32
-        | ArgKind::U32
-        | ArgKind::I64
-        | ArgKind::U64
-        | ArgKind::U16
-        | ArgKind::U8
-        | ArgKind::Bool
-        | ArgKind::Pointer
-        | ArgKind::Absent => is_number,
+        ArgKind::Any(_) => is_number,
+        kind if kind.is_number() => is_number,
         // Entries as the kernel laid them out are lifted.
         ArgKind::Dirents(_) => word == "bytes",
         ArgKind::Str | ArgKind::Text(_) => matches!(word, "str" | "text"),
         ArgKind::StrArray | ArgKind::StrList(_) => matches!(word, "str_array" | "str_list"),
-        ArgKind::Bytes(_)
-        | ArgKind::Sockaddr(_)
-        | ArgKind::Struct(_)
-        | ArgKind::Sized(..)
-        | ArgKind::Array(..)
-        | ArgKind::Indirect(..)
-        | ArgKind::Bits(_)
-        | ArgKind::Iovec(_)
-        | ArgKind::Msghdr
-        | ArgKind::Mmsghdr(_)
-        | ArgKind::Tree => false,
+        // Whatever has a layout of its own is read as that alone.
+        _ => false,
     }
 }
 

@@ -92,7 +92,17 @@ impl Reader {
         self.opener.open(header, self.preamble, stored, offset)
     }
 
-    /// What follows the head of a frame, in a frame that has little there.
+    /// The head of a frame as it is stored, once it was decrypted.
+    pub(crate) fn stored_head(&self, head: &Head, offset: u64) -> Result<Vec<u8>> {
+        let length = head.frame.head_stored as usize;
+        if let Some(payload) = &head.payload {
+            return Ok(payload.get(..length).unwrap_or_default().to_vec());
+        }
+        let mut buffer = Vec::new();
+        Ok(self.source.read(offset + HEADER_BYTES as u64, length, &mut buffer)?.to_vec())
+    }
+
+    /// What follows the head of a frame.
     pub(crate) fn rest(&self, head: &Head, offset: u64) -> Result<Vec<u8>> {
         let at = u64::from(head.frame.head_stored);
         if let Some(payload) = &head.payload {

@@ -112,11 +112,14 @@ impl Redactor {
             match (bears, &rule.glob) {
                 (Bearing::Never, _) => false,
                 (Bearing::Hides, _) | (_, None) => true,
-                (Bearing::Is, Some(glob)) => {
-                    whole.get_or_insert_with(|| forms::whole(value)).iter().any(|form| glob.fits(form))
-                }
-                (Bearing::Holds, Some(glob)) => {
-                    inside.get_or_insert_with(|| forms::inside(value)).iter().any(|form| glob.is_inside(form))
+                (Bearing::Is | Bearing::Holds, Some(glob)) => {
+                    let is = bears == Bearing::Is
+                        && whole.get_or_insert_with(|| forms::whole(value)).iter().any(|it| glob.fits(it));
+                    let mut holds = || {
+                        inside.get_or_insert_with(|| forms::inside(value)).iter().any(|it| glob.is_inside(it))
+                    };
+                    // A text of an event that nobody knows may be text of any kind.
+                    is || ((bears == Bearing::Holds || is_foreign(form)) && holds())
                 }
             }
         });
@@ -244,6 +247,13 @@ impl Redactor {
     fn bytes(&self, named: (&str, &str), form: Form, bytes: &[u8]) -> Change {
         let some = Some(named);
         let judged = match form {
+            // What looks like strings may be a text of two bytes a letter.
+            Form::Strings(StringsAre::Foreign)
+                if let Some(judged) =
+                    self.judge(some, Form::Text(TextIs::Foreign), bytes).filter(|it| self.is_glob(*it)) =>
+            {
+                Some(judged)
+            }
             Form::Strings(are) => return self.strings(some, are, bytes).map_or(Change::Keep, Change::Bytes),
             Form::Sockaddr => return self.sockaddr(some, bytes),
             Form::Packet => self.judge(some, form, bytes).or_else(|| {
@@ -335,7 +345,19 @@ impl Redactor {
             (Some(ArgKind::Fd), Some(stored)) => stored.descriptor().map_or(0, |(number, _)| number),
             _ => 0,
         };
-        match bearing::form(row.event, position, &number) {
+        let (form, start) = bearing::form(row.event, position, &number);
+        // What is stored otherwise than its kind is may be anything.
+        let form = if arg.kind.is_number() && form != Form::Descriptor { Form::Unknown } else { form };
+        // Logs that were imported have members and lists, with texts in them, where recordings have structures.
+        let is_structure = matches!(form, Form::Numbers | Form::NodeNames | Form::Request | Form::Messages);
+        if is_structure
+            && address::is_tree(bytes)
+            && let Some(judged) = self.tree(Some(named), Form::Tree { foreign: false }, bytes)
+        {
+            self.count(judged, &[]);
+            return Change::Missing;
+        }
+        match (form, start) {
             (Form::Descriptor, _) => self.descriptor(Some(named), value),
             (form, 0) => self.bytes(named, form, bytes),
             // A variant keeps its number; only what that points to is taken out.
@@ -356,6 +378,11 @@ impl Redactor {
             }
         }
     }
+}
+
+/// Whether nobody knows what a text is of.
+fn is_foreign(form: Form) -> bool {
+    matches!(form, Form::Text(TextIs::Foreign) | Form::Strings(StringsAre::Foreign))
 }
 
 /// Whether a glob is held against the whole value.

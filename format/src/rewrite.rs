@@ -1,13 +1,15 @@
 //! From captures to a capture: rows are copied block by block, and changed or left out on the way.
 
+mod block_copy;
+
 use std::io::Write;
 
-use events::context::ContextFlags;
-use events::{Context, Event, Marks, Raw};
+use block_copy::BlockCopy;
+use events::{Context, Event, Raw};
 
 use crate::{
-    Block, BlockBuilder, Capture, Cgroup, Clock, Encoder, Error, Header, Loss, Options, Process, Result, Row,
-    Scratch, Side, User, Writer, limits,
+    BlockBuilder, Capture, Cgroup, Encoder, Header, Loss, Options, Process, Result, Scratch, Side, User,
+    Writer,
 };
 
 /// A row that is about to be copied.
@@ -244,6 +246,20 @@ impl Copier {
         Ok(())
     }
 
+    /// Copies one block as it stands in its file, with what the index says of it, which must be verified. False, and nothing
+    /// is written, where it has to be encoded anew: see [`Capture::stored_block`].
+    pub fn stored_block(
+        &mut self,
+        capture: &Capture,
+        number: usize,
+        writer: &mut Writer<impl Write>,
+    ) -> Result<bool> {
+        let Some(block) = capture.stored_block(number, &mut self.scratch)? else { return Ok(false) };
+        writer.block(&block)?;
+        self.rows += u64::from(block.rows());
+        Ok(true)
+    }
+
     /// Shows an edit all that copying would, and writes nothing.
     pub fn survey(&mut self, capture: &Capture, edit: &mut dyn Edit) -> Result<()> {
         let mut nothing = Writer::create(std::io::sink(), &Header::default())?;
@@ -264,157 +280,9 @@ impl Copier {
     ) -> Result<u64> {
         let Copier { encoder, builder, scratch, rows: _ } = self;
         let block = capture.block(number, scratch)?;
-        let mut copy = BlockCopy {
-            capture,
-            block: &block,
-            place,
-            codes: [vec![None; block.contexts()?.len()], vec![None; block.contexts()?.len()]],
-            ordinals: vec![0; block.event_list().len()],
-            encoder,
-            builder,
-        };
-        copy.begin();
-        copy.rows(writer, edit)
+        BlockCopy::new(capture, &block, place, encoder, builder)?.rows(writer, edit)
     }
 }
 
-struct BlockCopy<'a> {
-    capture: &'a Capture,
-    block: &'a Block,
-    place: Place,
-    /// By context code: its code in the builder, once a row has needed it; and the same of contexts without texts.
-    codes: [Vec<Option<u32>>; 2],
-    ordinals: Vec<usize>,
-    encoder: &'a mut Encoder,
-    builder: &'a mut BlockBuilder,
-}
-
-impl BlockCopy<'_> {
-    fn begin(&mut self) {
-        let clock = self.block.clock();
-        self.builder.clear();
-        self.builder.set_clock(Clock { boot_ns: self.place.time(clock.boot_ns), ..clock });
-        self.builder.set_host(self.block.host().wrapping_add(self.place.host));
-        self.codes.iter_mut().for_each(|codes| codes.fill(None));
-    }
-
-    /// Copies the rows; without a writer the edit sees them and nothing is written.
-    fn rows<W: Write>(&mut self, mut writer: Option<&mut Writer<W>>, edit: &mut dyn Edit) -> Result<u64> {
-        let block = self.block;
-        let (contexts, codes) = (block.contexts()?, block.event_codes()?);
-        let (context_codes, times, rets) = (block.context_codes()?, block.times()?, block.rets()?);
-        let (scopes, marks, cpus) = (block.scopes()?, block.marks()?, block.cpus()?);
-        let damaged = || Error::Damaged { offset: 0, what: "a block contradicts itself" };
-        let clock = block.clock();
-        let mut copied = 0;
-        let mut changed: Vec<Change> = Vec::new();
-        for row in 0..block.rows() {
-            let code = *codes.get(row).ok_or_else(damaged)?;
-            let context_code = *context_codes.get(row).ok_or_else(damaged)?;
-            let context = contexts.get(context_code).ok_or_else(damaged)?;
-            let id = *block.event_list().get(code as usize).ok_or_else(damaged)?;
-            let event = self.capture.schema().event(id).ok_or_else(damaged)?;
-            let ordinal = match self.ordinals.get_mut(code as usize) {
-                Some(next) => std::mem::replace(next, *next + 1),
-                None => return Err(damaged()),
-            };
-            let time_ns = times.get(row).copied().unwrap_or_default();
-            let table = block.args(code);
-            let mut values = Vec::with_capacity(event.args.len());
-            for (position, arg) in event.args.iter().enumerate() {
-                let mut value = table.get(ordinal, position)?;
-                if let (true, Raw::Number(start)) = (is_time(arg.name), value) {
-                    value = Raw::Number(self.place.start(start));
-                }
-                values.push(value);
-            }
-            let wall_ns = clock.wall(time_ns);
-            let this = Copied { event, context: &context, row, ordinal, time_ns, wall_ns, args: &values };
-            let mut row_marks = marks.get(row).copied().unwrap_or_default();
-            match edit.row(&this) {
-                Fate::Keep => {}
-                Fate::StateOnly => row_marks |= Marks::STATE_ONLY,
-                Fate::Drop => continue,
-            }
-            changed.clear();
-            let edited = values.iter().enumerate();
-            changed.extend(edited.map(|(position, value)| edit.argument(&this, position, *value)));
-            let args: Vec<Raw<'_>> = values
-                .iter()
-                .zip(&changed)
-                .map(|(value, change)| match change {
-                    Change::Keep => *value,
-                    Change::Missing => Raw::Missing,
-                    Change::Number(number) => Raw::Number(*number),
-                    Change::Bytes(bytes) => Raw::Bytes(bytes),
-                })
-                .collect();
-            if self.builder.is_full() {
-                self.flush(writer.as_deref_mut())?;
-                self.begin();
-            }
-            let hides = edit.hides_context();
-            let context = self.context(context_code, &context, hides, edit)?;
-            let row = Row {
-                time_ns: self.place.time(time_ns),
-                event: id,
-                cpu: cpus.get(row).copied().unwrap_or_default(),
-                context,
-                ret: rets.get(row).copied().unwrap_or_default(),
-                scopes: scopes.get(row).copied().unwrap_or_default(),
-                marks: Marks(row_marks),
-                args: &args,
-            };
-            if writer.is_some() {
-                self.builder.push(&row)?;
-            }
-            copied += 1;
-        }
-        self.flush(writer)?;
-        Ok(copied)
-    }
-
-    fn context(&mut self, code: u16, context: &Context<'_>, hides: bool, edit: &mut dyn Edit) -> Result<u32> {
-        let place = self.place;
-        let [whole, bare] = &mut self.codes;
-        let Some(known) = if hides { bare } else { whole }.get_mut(code as usize) else {
-            return Err(Error::TooLarge {
-                what: "a context",
-                value: u64::from(code),
-                limit: limits::BLOCK_ROWS as u64,
-            });
-        };
-        if let Some(known) = known {
-            return Ok(*known);
-        }
-        let context = &if hides { Context { comm: b"", exe: b"", uts: b"", ..*context } } else { *context };
-        let (comm, exe, uts) = (
-            edit.text(Text::Comm, context.comm),
-            edit.text(Text::Path, context.exe),
-            edit.text(Text::Host, context.uts),
-        );
-        let moved = Context {
-            thread_start_ns: place.start(context.thread_start_ns),
-            process_start_ns: place.start(context.process_start_ns),
-            parent_start_ns: place.start(context.parent_start_ns),
-            comm: comm.as_deref().unwrap_or(context.comm),
-            exe: exe.as_deref().unwrap_or(context.exe),
-            uts: uts.as_deref().unwrap_or(context.uts),
-            flags: ContextFlags(context.flags.0),
-            ..*context
-        };
-        let code = self.builder.intern(&moved);
-        *known = Some(code);
-        Ok(code)
-    }
-
-    fn flush<W: Write>(&mut self, writer: Option<&mut Writer<W>>) -> Result<()> {
-        let Some(writer) = writer.filter(|_| !self.builder.is_empty()) else { return Ok(()) };
-        writer.block(&self.encoder.encode(self.builder)?)
-    }
-}
-
-/// Whether an argument is a time of the boot clock.
-fn is_time(name: &str) -> bool {
-    matches!(name, "start_time" | "parent_start_time")
-}
+#[cfg(test)]
+mod tests;

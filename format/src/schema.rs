@@ -70,6 +70,8 @@ pub(crate) struct FileEvent {
     texts: Vec<bool>,
     /// The file's argument that is entries of a directory as the kernel laid them out.
     pub(crate) kernel_entries: Option<(u8, Layout)>,
+    /// The file numbers the event, and stores its arguments, as the program does now.
+    pub(crate) is_current: bool,
 }
 
 impl Schema {
@@ -78,7 +80,10 @@ impl Schema {
         let own = |event: &'static Event| {
             let positions = (0..event.args.len()).map(|at| Some(at as u8)).collect();
             let texts = event.args.iter().map(|arg| matches!(arg.kind, ArgKind::Str | ArgKind::Fd)).collect();
-            (event.id.0, Arc::new(FileEvent { event, positions, texts, kernel_entries: None }))
+            (
+                event.id.0,
+                Arc::new(FileEvent { event, positions, texts, kernel_entries: None, is_current: true }),
+            )
         };
         Schema {
             unread: Vec::new(),
@@ -123,8 +128,20 @@ impl Schema {
                 }
                 _ => false,
             };
-            let texts = event.args.iter().map(is_text).collect();
-            by_file_id.insert(file.id, Arc::new(FileEvent { event, positions, texts, kernel_entries }));
+            let texts: Vec<bool> = event.args.iter().map(is_text).collect();
+            let positions: Vec<Option<u8>> = positions;
+            let is_current = !is_foreign
+                && file.id == event.id.0
+                && file.args.len() == event.args.len()
+                && (0u8..).zip(&positions).all(|(at, position)| *position == Some(at))
+                && lifted.is_none()
+                && event
+                    .args
+                    .iter()
+                    .zip(&texts)
+                    .all(|(arg, is)| *is || !matches!(arg.kind, ArgKind::Str | ArgKind::Fd));
+            let file_event = FileEvent { event, positions, texts, kernel_entries, is_current };
+            by_file_id.insert(file.id, Arc::new(file_event));
         }
         Ok(Schema { by_file_id, unread })
     }

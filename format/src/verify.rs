@@ -4,90 +4,23 @@
 //! it, as are the places of all frames: an index that hides rows, lists a block twice or leaves a table out is found,
 //! whoever signed it.
 
+mod index;
+mod seals;
+mod verdict;
+
 use std::path::Path;
 
-use crate::archive::{self, ArchivedIndexV1};
-use crate::block::Stored;
+use index::Stretch;
+pub use verdict::{Expected, Fault, Sealed, Verdict};
+
 use crate::compress::Decompressor;
-use crate::encode::HeadPlace;
 use crate::envelope::{Opened, Opener};
-use crate::frame::{
-    self, FrameHeader, HEADER_BYTES, Kind, PREAMBLE_BYTES, Preamble, TRAILER_BYTES, Trailer, padding,
-};
-use crate::index::{BlockInfo, Index};
+use crate::frame::{self, FrameHeader, HEADER_BYTES, Kind, PREAMBLE_BYTES, Preamble, padding};
 use crate::reader;
 use crate::schema::Schema;
 use crate::seal::{Chain, Seal};
-use crate::segment::{self, SegmentV5};
 use crate::source::Source;
-use crate::{Block, Ends, Error, Header, Heads, Identity, PublicKey, Result, Scratch, forward, limits};
-
-/// What verifying came to.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct Verdict {
-    /// Whole blocks, up to the first that is bad.
-    pub blocks: u64,
-    /// 0 of an encrypted file that is verified without an identity.
-    pub rows: u64,
-    /// The chain over everything, of a file without fault.
-    pub head: [u8; 32],
-    /// Whose signature the last seal has, and it is good.
-    pub signed_by: Option<PublicKey>,
-    /// The last good seal: up to there, the file is what was written, whatever is wrong behind it.
-    pub sealed: Option<Sealed>,
-    /// Which file of a key that evolves this is, from 0; `None` when an ordinary key signed it.
-    pub key_file: Option<u64>,
-    /// The file's own bytes, of its beginning.
-    pub file: [u8; 6],
-    /// How many seals from the first on the witness's heads vouch for, the last of them with those between; 0 without.
-    pub witnessed_seals: u64,
-    /// Seals of the file.
-    pub seals: u64,
-    /// Whether the file says that no part of its set follows it; `None` before version 5, which does not say.
-    pub is_last_part: Option<bool>,
-    /// The oldest part of its set that the file says was kept; `None` before version 5.
-    pub oldest_part: Option<u32>,
-    /// What the file says of itself, once its frame was found to be whole; `None` of an encrypted file that is verified
-    /// without an identity.
-    pub header: Option<Box<Header>>,
-    /// The first fault.
-    pub fault: Option<Fault>,
-}
-
-/// Up to where a file is vouched for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Sealed {
-    /// Where the seal ends in the file.
-    pub offset: u64,
-    pub blocks: u64,
-    pub rows: u64,
-    /// Of the chain up to the seal.
-    pub head: [u8; 32],
-    pub signed_by: Option<PublicKey>,
-}
-
-/// The first place where a capture is not what was written.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Fault {
-    /// In the file.
-    pub offset: u64,
-    /// The block that is bad, from 0; `None` when something other than a block is.
-    pub block: Option<u64>,
-    /// In words, with what is bad: `block 3 is not the one that was written`.
-    pub what: String,
-}
-
-/// What to hold a file to.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Expected<'a> {
-    /// It must have been signed with this key.
-    pub key: Option<&'a PublicKey>,
-    /// Opens encrypted frames, so that what is in them is checked too; the chain and the signature need none.
-    pub identity: Option<&'a Identity>,
-    /// What a witness holds: the file must have these heads.
-    pub heads: Option<&'a Heads>,
-}
+use crate::{Error, Header, Result, Scratch};
 
 /// Verifies a file. An error means that the file could not be read.
 pub fn verify(path: &Path, expected: Expected<'_>) -> Result<Verdict> {
@@ -187,19 +120,6 @@ struct Walk<'a> {
     /// The last frame was read.
     is_ended: bool,
     verdict: Verdict,
-}
-
-/// What stands between two segments, and what the next one must therefore say. Before version 5, all of the file.
-#[derive(Default)]
-struct Stretch {
-    /// What the next segment must begin with.
-    expected: SegmentV5,
-    /// The blocks with what is really in them.
-    blocks: Vec<BlockInfo>,
-    rows: u64,
-    others: Vec<(u64, u32)>,
-    /// A segment was read, and its seal must follow.
-    is_closed: bool,
 }
 
 enum Stop {
@@ -363,202 +283,6 @@ impl Walk<'_> {
             Kind::Index => self.old_index(&raw)?,
             Kind::Side | Kind::Table | Kind::Other(_) => {}
         }
-        Ok(())
-    }
-
-    /// Works out what is in a block.
-    fn block(&mut self, header: &FrameHeader, payload: &[u8], block: Option<u64>) -> Result<(), Stop> {
-        if self.has_segments() && self.stretch.blocks.len() >= limits::SEGMENT_BLOCKS {
-            return Err(self.fault(block, "more blocks stand before a segment than one may list"));
-        }
-        let place = HeadPlace {
-            codec: header.head_codec,
-            stored: header.head_stored,
-            raw: header.head_raw,
-            crc: header.head_crc,
-        };
-        let stored = Stored::Decrypted(payload.to_vec());
-        let actual = Block::from_payload(stored, place, &self.schema, &mut self.scratch)
-            .and_then(|block| block.actual_statistics());
-        let statistics = match actual {
-            Ok(statistics) => statistics,
-            Err(Error::Block { what, .. } | Error::Damaged { what, .. }) => {
-                return Err(self.fault(block, what));
-            }
-            Err(error) => return Err(error.into()),
-        };
-        self.verdict.rows += statistics.rows;
-        self.stretch.rows += statistics.rows;
-        let (offset, bytes) = (self.offset, header.frame_bytes());
-        self.stretch.blocks.push(BlockInfo { offset, bytes, statistics });
-        Ok(())
-    }
-
-    /// Compares what a segment says with what stands before it.
-    fn segment(&mut self, raw: &[u8], rest: &[u8]) -> Result<(), Stop> {
-        let at = self.offset;
-        let schema = &self.schema;
-        let event = |id| schema.by_file_id(id).map(|file| file.event.id);
-        let read = archive::read::<SegmentV5>(raw, at).and_then(|head| {
-            let body = segment::body(&head, rest, at)?;
-            let segment = segment::read(&head, &body, at, event)?;
-            Ok((head, segment))
-        });
-        let (head, segment) = match read {
-            Ok(read) => read,
-            Err(Error::Damaged { what, .. }) => return Err(self.fault(None, what)),
-            Err(error) => return Err(error.into()),
-        };
-        let Stretch { expected, blocks, rows, others, .. } = &self.stretch;
-        let filled = || blocks.iter().map(|block| &block.statistics).filter(|it| it.rows > 0);
-        let expected = SegmentV5 {
-            blocks: blocks.len() as u32,
-            rows: *rows,
-            first_ns: filled().map(|it| it.first_ns).min().unwrap_or_default(),
-            last_ns: filled().map(|it| it.last_ns).max().unwrap_or_default(),
-            tables: others.clone(),
-            codec: head.codec,
-            stored: head.stored,
-            raw: head.raw,
-            crc: head.crc,
-            ..expected.clone()
-        };
-        if head != expected {
-            return Err(self.fault(None, "an index segment does not say what stands before it"));
-        }
-        self.compare(&segment.blocks)?;
-        let follows = |before: u64, more: u64| before + more;
-        self.stretch.expected = SegmentV5 {
-            previous: at,
-            number: head.number.wrapping_add(1),
-            first_block: follows(head.first_block, head.blocks.into()),
-            first_row: follows(head.first_row, head.rows),
-            ..SegmentV5::default()
-        };
-        Ok(())
-    }
-
-    /// Compares what an index says of the blocks with what is in them.
-    fn compare(&self, index: &[BlockInfo]) -> Result<(), Stop> {
-        let first = self.verdict.blocks - self.stretch.blocks.len() as u64;
-        if index.len() != self.stretch.blocks.len() {
-            return Err(self.fault(None, "the index does not list all blocks, or some of them twice"));
-        }
-        for ((number, index), actual) in (first..).zip(index).zip(&self.stretch.blocks) {
-            if (index.offset, index.bytes) != (actual.offset, actual.bytes) {
-                return Err(self.fault(Some(number), "the index says that it stands elsewhere"));
-            }
-            if let Some(what) = index.statistics.contradicts(&actual.statistics) {
-                return Err(self.fault(Some(number), what));
-            }
-        }
-        Ok(())
-    }
-
-    /// The same of a file before version 5.
-    fn old_index(&self, raw: &[u8]) -> Result<(), Stop> {
-        let event = |id| self.schema.by_file_id(id).map(|file| file.event.id);
-        let read = archive::access::<ArchivedIndexV1>(raw, self.offset)
-            .and_then(|index| Index::read(index, self.source.len(), event));
-        let Ok(Index { blocks, sides }) = read else {
-            return Err(self.fault(None, "the index is damaged"));
-        };
-        self.compare(&blocks)?;
-        if !sides.iter().eq(self.stretch.others.iter().map(|(offset, _)| offset)) {
-            return Err(self.fault(None, "the index does not list all records beside the events"));
-        }
-        Ok(())
-    }
-
-    /// Checks a seal that was just read, and begins what follows it.
-    fn sealed(&mut self, seal_at: u64, end: u64) -> Result<(), Stop> {
-        let Some((seal, _)) = &self.seal else { return Ok(()) };
-        let seal = seal.clone();
-        if seal.it.head != self.chain.0 {
-            return Err(self.fault(None, "the seal is of another chain of hashes"));
-        }
-        let counts = (seal.it.blocks, seal.it.rows);
-        let is_silent = self.has_segments() && self.is_encrypted;
-        if !self.is_opened && !is_silent {
-            self.verdict.rows = seal.it.rows;
-        }
-        if counts != if is_silent { (0, 0) } else { (self.verdict.blocks, self.verdict.rows) } {
-            return Err(self.fault(None, "the seal is of another number of blocks or rows"));
-        }
-        let before = self.verdict.sealed.map(|sealed| sealed.signed_by);
-        let signed_by = match seal.signer() {
-            Ok(signer) => signer,
-            Err(what) => return Err(self.fault(None, what)),
-        };
-        if before.is_some_and(|before| before != signed_by) {
-            return Err(self.fault(None, "the seals of the file are signed with different keys"));
-        }
-        if let Some(what) = forward::misplaced(self.sealed_before.as_ref(), &seal) {
-            return Err(self.fault(None, what));
-        }
-        self.witness(&seal, end)?;
-        self.verdict.seals += 1;
-        self.verdict.key_file = seal.it.forward.as_ref().map(|forward| forward.file);
-        self.verdict.oldest_part = self.has_segments().then_some(seal.it.oldest_part);
-        match (self.expected.key, signed_by) {
-            (Some(_), None) => return Err(self.fault(None, "the capture is not signed")),
-            (Some(key), Some(signer)) if *key != signer => {
-                return Err(self.fault(None, &format!("the capture is signed with another key, {signer}")));
-            }
-            _ => {}
-        }
-        self.verdict.signed_by = signed_by;
-        let (blocks, rows, head) = (self.verdict.blocks, self.verdict.rows, seal.it.head);
-        self.verdict.sealed = Some(Sealed { offset: end, blocks, rows, head, signed_by });
-        self.verdict.is_last_part = self.has_segments().then(|| seal.is_last_part());
-        self.is_ended = seal.is_last();
-        let expected = SegmentV5 { from: end, ..std::mem::take(&mut self.stretch.expected) };
-        self.stretch = Stretch { expected, ..Stretch::default() };
-        self.sealed_before = Some(seal.clone());
-        self.seal = Some((seal, seal_at));
-        Ok(())
-    }
-
-    /// Compares a seal with what the witness holds of it.
-    fn witness(&mut self, seal: &Seal, end: u64) -> Result<(), Stop> {
-        let number = self.verdict.seals;
-        let held =
-            self.expected.heads.and_then(|heads| heads.of(self.preamble.id, u32::try_from(number).ok()?));
-        let Some(held) = held else { return Ok(()) };
-        let is_end = held.ends != Ends::Nothing;
-        if (held.head, held.bytes) != (seal.it.head, end) || is_end != seal.is_last() {
-            return Err(self.fault(None, &format!("the witness holds another head of seal {number}")));
-        }
-        self.verdict.witnessed_seals = number + 1;
-        Ok(())
-    }
-
-    /// Whether the witness knows of the file, and of no seal behind its end.
-    fn check_witness(&self) -> Result<(), Stop> {
-        let Some(heads) = self.expected.heads else { return Ok(()) };
-        match heads.last(self.preamble.id) {
-            None => Err(self.fault(None, "the witness holds no head of this file")),
-            Some(last) if u64::from(last.seal) >= self.verdict.seals => {
-                Err(self.fault(None, "the file ended later once"))
-            }
-            Some(_) => Ok(()),
-        }
-    }
-
-    /// Checks the footer.
-    fn check_end(&mut self) -> Result<(), Stop> {
-        let Some((seal, seal_at)) = self.seal.take() else { return Ok(()) };
-        let footer = Trailer { index: self.index, seal: seal_at }.to_bytes();
-        let mut buffer = Vec::new();
-        let rest = self.source.len() - self.offset;
-        let found = match rest == TRAILER_BYTES as u64 {
-            true => self.source.read(self.offset, TRAILER_BYTES, &mut buffer)?,
-            false => &[],
-        };
-        if found != footer {
-            return Err(self.fault(None, "the footer is not what was written"));
-        }
-        self.verdict.head = seal.it.head;
         Ok(())
     }
 

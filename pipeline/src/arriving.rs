@@ -194,15 +194,16 @@ impl<'q> Arriving<'q> {
         }
         if self.scans.as_ref().is_some_and(Scans::has_ends) {
             let mut ends: Vec<_> = std::mem::take(&mut self.ends).into_values().collect();
-            ends.sort_unstable_by_key(|(reference, ..)| reference.end());
-            for (reference, host, end_ns) in ends {
+            ends.sort_unstable_by_key(|(reference, ..)| reference.last);
+            for (last, host, last_ns) in ends {
                 let known = self.hosts.get(usize::from(host));
                 if let Some(known) = known
+                    && let Some(end_ns) = self.file.recorded_end(host, last_ns)
                     && self.question.range.as_ref().is_none_or(|range| known.wall(end_ns) < range.end)
                 {
                     let host = Some(Arc::clone(known));
                     let end = Some(end_ns);
-                    let reference = reference.end();
+                    let reference = last.end(known.key(end_ns).max(last.last));
                     let next = Bound::both((reference.first, reference.boot));
                     self.due.push_back(Job { reference, host, end, next, ..Job::default() });
                 }

@@ -61,4 +61,4 @@ pub use gap::Gap;
 pub use matching::Matcher;
 pub use question::{Question, Stats};
 pub use sink::{Output, Projection, Render, Sink};
-pub use source::{Host, Source};
+pub use source::{File, Host, Source};

@@ -209,7 +209,7 @@ impl<'a> Question<'a> {
             }
         }
         if jobs.iter().any(|job| job.is_chosen) && scans.is_some_and(Scans::has_ends) {
-            jobs.extend(self.source.ends().into_iter().filter_map(|end| self.end(end)));
+            jobs.extend(self.source.last_blocks().into_iter().filter_map(|last| self.end(last)));
         }
         jobs.sort_by_key(|job| job.reference);
         // Behind the last chosen block nobody asks.
@@ -286,15 +286,18 @@ impl<'a> Question<'a> {
     }
 
     /// The job in which it is told what is left when a boot's rows end; `None` when that is of no time that is asked for.
-    fn end(&self, reference: BlockRef) -> Option<Job> {
-        let file = self.source.file(reference)?;
-        let hosts = (0u16..).zip(&file.hosts).filter(|(_, host)| host.boot == reference.boot);
-        let ends: Vec<_> = hosts.map(|(number, host)| (host, file.end(number))).collect();
+    fn end(&self, last: BlockRef) -> Option<Job> {
+        let file = self.source.file(last)?;
+        let hosts = (0u16..).zip(&file.hosts).filter(|(_, host)| host.boot == last.boot);
+        let ends = hosts.map(|(number, host)| Some((host, file.recording_end(number)?)));
+        // Where a cut left rows out behind this file, what waits for them is no news of this time.
+        let ends: Vec<_> = ends.collect::<Option<_>>()?;
         let is_in_range = |range: &Range<i64>| ends.iter().any(|(host, end)| host.wall(*end) < range.end);
         if !self.range.as_ref().is_none_or(is_in_range) {
             return None;
         }
         let (host, end) = ends.first()?;
+        let reference = last.end(host.key(*end).max(last.last));
         Some(Job { reference, host: Some(Arc::clone(host)), end: Some(*end), ..Job::default() })
     }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use format::{BlockInfo, Capture, Cgroup, Clock, Records, SegmentSummary};
+use format::{BlockInfo, Capture, Cgroup, Clock, Records, SegmentSummary, recorded};
 use scopes::Recording;
 
 use crate::Gap;
@@ -128,8 +128,8 @@ impl Source {
         })
     }
 
-    /// Where the rows of each boot end, as blocks that no file has.
-    pub(crate) fn ends(&self) -> Vec<BlockRef> {
+    /// The last block of each boot.
+    pub(crate) fn last_blocks(&self) -> Vec<BlockRef> {
         let mut ends = BTreeMap::new();
         for block in self.blocks() {
             let end: &mut BlockRef = ends.entry(block.boot).or_insert(*block);
@@ -137,7 +137,7 @@ impl Source {
                 *end = *block;
             }
         }
-        ends.into_values().map(BlockRef::end).collect()
+        ends.into_values().collect()
     }
 
     pub fn file(&self, block: BlockRef) -> Option<&File> {
@@ -198,9 +198,9 @@ impl BlockRef {
         self.block == usize::MAX
     }
 
-    /// No block: where the rows of a boot end, of which this is the last block.
-    pub(crate) fn end(self) -> BlockRef {
-        BlockRef { first: self.last, block: usize::MAX, rows: 0, ..self }
+    /// No block: where the recording of a boot ends, of which this is the last block. `end`: on the ordering clock.
+    pub(crate) fn end(self, end: u64) -> BlockRef {
+        BlockRef { first: end, last: end, block: usize::MAX, rows: 0, ..self }
     }
 }
 
@@ -286,6 +286,21 @@ impl File {
         }
         let recording = self.host(host).map_or(0, |host| host.start_ns);
         self.key(host, rows.unwrap_or_default().max(recording))
+    }
+
+    /// When the recording of a host ended as far as this file knows, on its boot clock: with its last row, or with that of
+    /// what the file was cut from. `None` when more followed there.
+    pub fn recording_end(&self, host: u16) -> Option<u64> {
+        self.recorded_end(host, self.end(host))
+    }
+
+    /// The same, where the last row is known.
+    pub(crate) fn recorded_end(&self, host: u16, last_ns: u64) -> Option<u64> {
+        match self.capture.header().recording_of(host).number(recorded::ENDED_NS) {
+            Some(recorded::GOES_ON) => None,
+            Some(end) => Some(end.max(last_ns)),
+            None => Some(last_ns),
+        }
     }
 
     /// When this file's last row of a host happened, on its boot clock.

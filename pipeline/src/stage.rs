@@ -16,7 +16,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use events::{Context, EventId, Raw};
+use events::{Context, EventId, Marks, Raw};
 use format::{Block, BlockInfo};
 
 /// An event that a client reads, and its arguments by their positions in the catalogue's declaration.
@@ -110,6 +110,9 @@ pub(crate) struct Row {
     ordinal: u32,
     code: u16,
     event: EventId,
+    /// It is there only for the state that it changes. Of two copies of a row, of a capture that was cut into parts, the one
+    /// that people see is told first, so that what it completes is seen as well.
+    is_hidden: bool,
 }
 
 /// Whether a block has rows that are read.
@@ -139,7 +142,7 @@ pub(crate) fn scan(reads: &[Reads], key: impl Fn(u64) -> u64, block: &Block) -> 
         block.context_codes()?;
         block.contexts()?;
     }
-    let times = block.times()?;
+    let (times, marks) = (block.times()?, block.marks()?);
     let mut ordinals = vec![0; is_read.len()];
     for (row, code) in (0u32..).zip(block.event_codes()?) {
         let at = usize::from(*code);
@@ -152,7 +155,8 @@ pub(crate) fn scan(reads: &[Reads], key: impl Fn(u64) -> u64, block: &Block) -> 
             continue;
         };
         let time = key(*time);
-        rows.push(Row { time, row, ordinal: *ordinal, code: *code, event: *event });
+        let is_hidden = marks.get(row as usize).is_some_and(|marks| marks & Marks::STATE_ONLY != 0);
+        rows.push(Row { time, row, ordinal: *ordinal, code: *code, event: *event, is_hidden });
         *ordinal += 1;
     }
     Ok(rows)
@@ -171,6 +175,10 @@ impl Pending {
             Pending::Begin { time, .. } => *time,
             Pending::Row { row, .. } => row.time,
         }
+    }
+
+    fn place(&self) -> (u64, bool) {
+        (self.time(), matches!(self, Pending::Row { row, .. } if row.is_hidden))
     }
 }
 
@@ -212,7 +220,7 @@ impl<S: Client, W> Stage<S, W> {
     /// Calls `judge` with what need not wait any longer. `next`: the first time of the blocks that are still to be scanned.
     pub fn advance(&mut self, next: Option<u64>, mut judge: impl FnMut(&mut S, W)) {
         // What came late stands among others of its time; those of one time in the order in which they were found.
-        self.pending.sort_by_key(Pending::time);
+        self.pending.sort_by_key(Pending::place);
         while let Some(judged) =
             self.waiting.pop_front_if(|judged| next.is_none_or(|next| next > judged.last))
         {
@@ -231,7 +239,7 @@ impl<S: Client, W> Stage<S, W> {
         for pending in self.pending.drain(..due) {
             match pending {
                 Pending::Begin { file, host, .. } => self.state.begin(file, host),
-                Pending::Row { row: Row { time, row, ordinal, code, event }, of } => {
+                Pending::Row { row: Row { time, row, ordinal, code, event, .. }, of } => {
                     self.state.tell(&Told { time, event, of: &of, row, code, ordinal });
                 }
             }

@@ -37,6 +37,11 @@ impl Columns {
         })
     }
 
+    /// Whether all arguments stay.
+    pub fn keeps_all(&self) -> bool {
+        self.keep.is_empty() && self.drop.is_empty()
+    }
+
     pub fn keeps(&self, event: &str, argument: &str) -> bool {
         let any = |columns: &[Column]| columns.iter().any(|column| column.is(event, argument));
         (self.keep.is_empty() || any(&self.keep)) && !any(&self.drop)

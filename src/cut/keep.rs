@@ -9,8 +9,9 @@ use format::Process;
 use format::rewrite::{Change, Copied, Edit, Fate};
 
 use super::Rows;
+use super::begun::Begun;
 use super::columns::Columns;
-use super::streams::Streams;
+use super::streams::{Part, Streams};
 
 pub const STATE_EVENTS: [EventId; 3] = [SCHED_PROCESS_FORK, SCHED_PROCESS_EXEC, SCHED_PROCESS_EXIT];
 
@@ -24,8 +25,14 @@ pub struct Keep<'a> {
     pub others: Option<&'a Others>,
     /// Whose packets stay.
     pub streams: Streams,
+    /// And of those that began before the stretch of time.
+    pub begun: Begun,
+    /// Number of the block's host in its file, and of its boot in the source.
+    pub host: (u16, usize),
     /// Of the row that was asked about last.
     pub fate: Fate,
+    /// A message may be told with the process of that row, which is not seen.
+    pub tells_process: bool,
 }
 
 /// Processes that no filter matches.
@@ -40,12 +47,19 @@ impl Edit for Keep<'_> {
     fn row(&mut self, row: &Copied<'_>) -> Fate {
         let matched =
             self.matched.as_ref().is_none_or(|rows| rows.has(row.event.id, row.ordinal, row.time_ns));
-        let wall_ns = row.wall_ns as i64;
-        self.fate = match matched && (self.range.0..self.range.1).contains(&wall_ns) {
-            true => Fate::Keep,
-            false if STATE_EVENTS.contains(&row.event.id) && wall_ns < self.range.1 => Fate::StateOnly,
-            false if wall_ns < self.range.1 => self.streams.fate(row),
-            false => Fate::Drop,
+        let (wall_ns, (host, boot)) = (row.wall_ns as i64, self.host);
+        self.tells_process = false;
+        self.fate = if matched && (self.range.0..self.range.1).contains(&wall_ns) {
+            Fate::Keep
+        } else if wall_ns >= self.range.1 {
+            Fate::Drop
+        } else if STATE_EVENTS.contains(&row.event.id) {
+            Fate::StateOnly
+        } else {
+            let part = self.streams.part(boot, row);
+            self.tells_process = part == Part::OfUnended;
+            let is_begun = wall_ns < self.range.0 && self.begun.has(host, row);
+            if part != Part::No || is_begun { Fate::StateOnly } else { Fate::Drop }
         };
         self.fate
     }
@@ -63,7 +77,9 @@ impl Edit for Keep<'_> {
     }
 
     fn hides_context(&mut self) -> bool {
-        self.fate == Fate::StateOnly && self.others.is_some_and(|others| !others.follows)
+        self.fate == Fate::StateOnly
+            && !self.tells_process
+            && self.others.is_some_and(|others| !others.follows)
     }
 
     fn process(&mut self, process: &mut Process) {

@@ -1,21 +1,33 @@
 //! Packets that hold parts of messages which a filter matched: they stay, so that the messages can be read again.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
 use events::Raw;
 use events::catalogue::network::NET_PACKET;
-use format::rewrite::{Copied, Fate};
+use format::rewrite::Copied;
 use pipeline::derive::packets::{Ends, segment};
 use pipeline::{Args, Question};
 
-/// Directions of connections by their ends.
+/// Directions of connections, by the boot of their host and their ends. Their packets stay unseen; one that completed a
+/// message stays as what that was derived from.
 #[derive(Default)]
 pub struct Streams {
-    /// Of messages that packets completed. Those packets stay as what a message was derived from; the others stay unseen.
-    completed: HashSet<Ends>,
-    /// Of messages that nothing completed: any of these packets may be their last one.
-    unended: HashSet<Ends>,
+    /// Up to when packets completed messages, boot clock: what follows is of messages that nobody asked for.
+    completed: HashMap<(usize, Ends), u64>,
+    /// Of messages that nothing completed: any of these packets may be their last one, whose task the message is told of.
+    unended: HashSet<(usize, Ends)>,
+}
+
+/// What becomes of a packet that no filter matched by itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Part {
+    /// It is none of these streams'.
+    No,
+    /// It holds a part of a message of another packet.
+    OfCompleted,
+    /// A message may be told with its process.
+    OfUnended,
 }
 
 impl Streams {
@@ -27,9 +39,13 @@ impl Streams {
         }
         question.each_in_block(&mut |_, reference, view| {
             let Some((base, args)) = view.base.filter(|(base, _)| base.id == NET_PACKET) else { return };
-            if let Some(ends) = base.arg("data").and_then(|(position, _)| ends(args, position)) {
-                let streams = if reference.is_end() { &mut streams.unended } else { &mut streams.completed };
-                streams.insert(ends);
+            let Some(ends) = base.arg("data").and_then(|(position, _)| ends(args, position)) else { return };
+            let stream = (reference.boot, ends);
+            if reference.is_end() {
+                streams.unended.insert(stream);
+            } else {
+                let last = streams.completed.entry(stream).or_default();
+                *last = view.time_ns.max(*last);
             }
         })?;
         Ok(streams)
@@ -39,17 +55,21 @@ impl Streams {
         self.completed.is_empty() && self.unended.is_empty()
     }
 
-    /// What becomes of a packet that no filter matched by itself.
-    pub fn fate(&self, row: &Copied<'_>) -> Fate {
+    /// `boot`: that of the row's host.
+    pub fn part(&self, boot: usize, row: &Copied<'_>) -> Part {
         if self.is_empty() || row.event.id != NET_PACKET {
-            return Fate::Drop;
+            return Part::No;
         }
         let data = row.event.arg("data").map(|(position, _)| position);
-        match data.and_then(|position| ends(&Args::List(row.args), position)) {
-            Some(ends) if self.unended.contains(&ends) => Fate::Keep,
-            Some(ends) if self.completed.contains(&ends) => Fate::StateOnly,
-            _ => Fate::Drop,
+        let Some(ends) = data.and_then(|position| ends(&Args::List(row.args), position)) else {
+            return Part::No;
+        };
+        let stream = (boot, ends);
+        if self.unended.contains(&stream) {
+            return Part::OfUnended;
         }
+        let is_part = self.completed.get(&stream).is_some_and(|last| row.time_ns <= *last);
+        if is_part { Part::OfCompleted } else { Part::No }
     }
 }
 

@@ -161,7 +161,7 @@ pub fn record(options: &Options) -> Result<Outcome> {
             witness,
         },
         header,
-        compression: options.sealing.compression.into(),
+        compression: options.sealing.compression.unwrap_or_default().into(),
         choice: Choice {
             labels: Judge::new(plan, recording, wall_offset_ns).on(hostname.clone()),
             only_matched: options.only_matched,

@@ -14,6 +14,7 @@ mod questions;
 mod random;
 mod recorded;
 mod rows;
+mod views;
 mod world;
 
 use std::collections::BTreeMap;

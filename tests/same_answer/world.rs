@@ -110,6 +110,7 @@ fn host(random: &mut Random, shape: Shape, number: u64) -> Made {
     }]));
     let mut at = 0;
     let mut next_pid = 100;
+    let mut connections: Vec<Connection> = (0..2).map(|number| Connection::new(number, random)).collect();
     for _ in 0..shape.rows {
         at += 1 + random.below(3_000_000);
         // Two events of one time.
@@ -118,7 +119,7 @@ fn host(random: &mut Random, shape: Shape, number: u64) -> Made {
             made.end_block();
             made.clock.wall_ns += random.below(3_600_000_000_000);
         }
-        row(random, &mut made, &mut live, &mut next_pid, at, hostname);
+        row(random, &mut made, &mut live, &mut connections, &mut next_pid, at, hostname);
     }
     if shape.is_unordered {
         made.shuffle(|bound| random.below(bound as u64) as usize)
@@ -131,6 +132,7 @@ fn row(
     random: &mut Random,
     made: &mut Made,
     live: &mut Vec<Process>,
+    connections: &mut [Connection],
     next_pid: &mut u32,
     at: u64,
     hostname: &'static str,
@@ -188,7 +190,14 @@ fn row(
         7 => ("close", vec![("fd", Raw::Bytes(&descriptor))]),
         8 => ("ptrace", vec![("request", number(0)), ("pid", number(0))]),
         9 => {
-            packet = if random.one_in(2) { question(random) } else { request(random) };
+            packet = match random.below(4) {
+                0 => question(random),
+                1 => request(random),
+                _ => {
+                    let which = random.below(connections.len() as u64) as usize;
+                    connections[which].packet(random)
+                }
+            };
             let length = packet.len() as u64;
             (
                 "net_packet",
@@ -227,6 +236,64 @@ fn question(random: &mut Random) -> Vec<u8> {
     let dns = [&[0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0][..], name, &[0, 1, 0, 1]].concat();
     let udp = [&[0x9c, 0x40, 0, 53][..], &(dns.len() as u16 + 8).to_be_bytes(), &[0, 0], &dns].concat();
     ipv4(17, &udp)
+}
+
+/// One direction of a TCP connection, whose messages come in pieces, some of them twice or late.
+struct Connection {
+    port: u16,
+    to: u16,
+    sequence: u32,
+    /// What was not sent yet.
+    rest: Vec<u8>,
+    /// Sent out of order, and what came last.
+    waiting: Option<Vec<u8>>,
+    last: Option<Vec<u8>>,
+}
+
+impl Connection {
+    fn new(number: u16, random: &mut Random) -> Connection {
+        let to = *random.of(&[80, 53]);
+        let sequence = random.next() as u32;
+        Connection { port: 5000 + number, to, sequence, rest: Vec::new(), waiting: None, last: None }
+    }
+
+    fn packet(&mut self, random: &mut Random) -> Vec<u8> {
+        if let Some(waiting) = self.waiting.take() {
+            return waiting;
+        }
+        if let Some(last) = self.last.as_ref().filter(|_| random.one_in(8)) {
+            return last.clone();
+        }
+        let packet = self.piece(random);
+        if random.one_in(8) {
+            self.waiting = Some(packet);
+            return self.piece(random);
+        }
+        self.last = Some(packet.clone());
+        packet
+    }
+
+    fn piece(&mut self, random: &mut Random) -> Vec<u8> {
+        if self.rest.is_empty() {
+            self.rest = self.message(random);
+        }
+        let length = (1 + random.below(60) as usize).min(self.rest.len());
+        let piece: Vec<u8> = self.rest.drain(..length).collect();
+        let packet = synthetic::tcp_packet(self.port, self.to, self.sequence, 16, &piece);
+        self.sequence = self.sequence.wrapping_add(length as u32);
+        packet
+    }
+
+    fn message(&self, random: &mut Random) -> Vec<u8> {
+        if self.to == 53 {
+            let dns =
+                b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x07example\x03org\x00\x00\x01\x00\x01";
+            return [&(dns.len() as u16).to_be_bytes()[..], dns].concat();
+        }
+        let body = random.below(80) as usize;
+        let head = format!("POST /a{} HTTP/1.1\r\nContent-Length: {body}\r\n\r\n", random.below(9));
+        [head.as_bytes(), &vec![b'x'; body]].concat()
+    }
 }
 
 /// The head of an HTTP request, in TCP and IPv4.

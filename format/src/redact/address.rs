@@ -129,6 +129,13 @@ impl Packet {
     }
 }
 
+/// Whether bytes are members or a list that holds texts, as imported logs have them.
+pub(super) fn is_tree(bytes: &[u8]) -> bool {
+    const LIST: u8 = 6;
+    const MEMBERS: u8 = 7;
+    matches!(bytes.first(), Some(&LIST | &MEMBERS)) && !leaves(bytes).is_empty()
+}
+
 /// The texts in a stored tree.
 pub(super) fn leaves(tree: &[u8]) -> Vec<Vec<u8>> {
     struct Texts(Vec<Vec<u8>>);

@@ -4,6 +4,7 @@
 use events::{ArgKind, Event, Source, StructKind, variants};
 
 use super::rule::Subject;
+use crate::schema::FIRST_FOREIGN_ID;
 
 /// How a stored value is taken apart.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,13 +78,12 @@ pub(super) enum Bearing {
     Hides,
 }
 
-/// Events that the program knows only from a capture's schema have ids from here on.
-const FIRST_FOREIGN_ID: u16 = 0x8000;
-
 /// How an argument's value is taken apart, and of a variant where that part begins. `number` gives the number in the argument at a position.
 pub(super) fn form(event: &Event, position: usize, number: &dyn Fn(usize) -> u64) -> (Form, usize) {
     let Some(arg) = event.args.get(position) else { return (Form::Unknown, 0) };
     match arg.kind {
+        // Nobody knows that such a value begins with a number.
+        ArgKind::Any(_) if event.id.0 >= FIRST_FOREIGN_ID => (Form::Unknown, 0),
         ArgKind::Any(selector) => {
             let selected = number(usize::from(selector)) as u32;
             let form = match variants::kind(event.id, position, selected) {
@@ -138,31 +138,11 @@ pub(super) fn of_kind(event: &Event, name: &str, kind: ArgKind) -> Form {
 /// Of an event that the program does not know, texts can be told from numbers, and no more.
 fn of_foreign(kind: ArgKind) -> Form {
     match kind {
-        ArgKind::I32
-        | ArgKind::U32
-        | ArgKind::I64
-        | ArgKind::U64
-        | ArgKind::U16
-        | ArgKind::U8
-        | ArgKind::Bool
-        | ArgKind::Pointer
-        | ArgKind::Absent => Form::Numbers,
         ArgKind::Str | ArgKind::Text(_) => Form::Text(TextIs::Foreign),
         ArgKind::StrArray | ArgKind::StrList(_) => Form::Strings(StringsAre::Foreign),
         ArgKind::Tree => Form::Tree { foreign: true },
-        ArgKind::Fd
-        | ArgKind::Bits(_)
-        | ArgKind::Bytes(_)
-        | ArgKind::Iovec(_)
-        | ArgKind::Dirents(_)
-        | ArgKind::Sockaddr(_)
-        | ArgKind::Struct(_)
-        | ArgKind::Sized(..)
-        | ArgKind::Array(..)
-        | ArgKind::Indirect(..)
-        | ArgKind::Msghdr
-        | ArgKind::Mmsghdr(_)
-        | ArgKind::Any(_) => Form::Unknown,
+        kind if kind.is_number() && kind != ArgKind::Fd => Form::Numbers,
+        _ => Form::Unknown,
     }
 }
 

@@ -25,7 +25,7 @@ impl Redactor {
         self.search_header(capture.header());
         // The program's own events are no secret; those that only a file knows may be named after one.
         for event in capture.schema().events().filter(|event| event.id.0 >= FIRST_FOREIGN_ID) {
-            let names = event.args.iter().map(|arg| arg.name).chain([event.name]);
+            let names = event.args.iter().flat_map(|arg| [arg.name, arg.ctype]).chain([event.name]);
             names.for_each(|name| self.search(|| "names of events".to_owned(), true, name.as_bytes()));
         }
         capture.blocks().iter().for_each(|block| self.search_statistics(&block.statistics));

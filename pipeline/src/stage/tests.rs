@@ -43,7 +43,14 @@ fn scanned(times: &[u64]) -> (Arc<Scanned>, Vec<Row>) {
     let block = Block::from_encoded(Arc::new(encoded), &Schema::current(), &mut Scratch::new());
     let block = Arc::new(block.expect("a block"));
     block.times().expect("times");
-    let row = |(row, time): (usize, &u64)| Row { time: *time, row: row as u32, ordinal: 0, code: 0, event };
+    let row = |(row, time): (usize, &u64)| Row {
+        time: *time,
+        row: row as u32,
+        ordinal: 0,
+        code: 0,
+        event,
+        is_hidden: false,
+    };
     let rows = times.iter().enumerate().map(row).collect();
     (Arc::new(Scanned { job: 0, file: 0, boot: 0, is_chosen: true, block }), rows)
 }

@@ -78,7 +78,8 @@ pub(crate) fn ready(unended: Vec<(LastPacket, Vec<Message>)>, host: u16, end: Cl
             context,
             ret: 0,
             scopes: 0,
-            marks: Marks(packet.marks),
+            // The packet may be there for its stream alone; the message is told.
+            marks: Marks(packet.marks & !Marks::STATE_ONLY),
             args: &args,
         };
         let number = builder.len() as u32;

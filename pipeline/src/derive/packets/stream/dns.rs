@@ -40,6 +40,10 @@ impl Messages {
         }
     }
 
+    pub fn is_between(&self) -> bool {
+        matches!(&self.state, State::Length(length) if length.is_empty())
+    }
+
     /// Reads what follows: bytes, and then so many that were not kept. `fresh`: the bytes begin a segment.
     pub fn read(&mut self, mut bytes: &[u8], fresh: bool, hole: u32, found: &mut Vec<Message>) {
         if fresh && matches!(self.state, State::Lost) {

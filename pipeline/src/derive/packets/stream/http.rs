@@ -91,6 +91,10 @@ impl Heads {
         }
     }
 
+    pub fn is_between(&self) -> bool {
+        matches!(self.state, State::Between)
+    }
+
     /// Where the next head begins is not known.
     pub fn is_lost(&self) -> bool {
         matches!(self.state, State::Lost)

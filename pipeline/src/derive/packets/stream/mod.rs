@@ -204,6 +204,12 @@ impl<A: Copy + Eq + Ord + std::hash::Hash, P> Streams<A, P> {
         self.streams.is_empty()
     }
 
+    /// Whether a stream is between two messages, so that what follows is read as if nothing had come before; `None` when it is
+    /// not held.
+    pub fn is_between(&self, key: &Key<A>) -> Option<bool> {
+        self.streams.get(key).map(Stream::is_between)
+    }
+
     /// Bytes that are held for what is to come.
     pub fn held(&self) -> usize {
         self.bytes
@@ -223,6 +229,14 @@ impl<P> Stream<P> {
     fn is_neither(&self) -> bool {
         let is_lost = matches!(&self.reader, Reader::Http(heads) if heads.is_lost());
         is_lost && !self.has_messages && self.early.is_empty()
+    }
+
+    fn is_between(&self) -> bool {
+        let is_between = match &self.reader {
+            Reader::Dns(messages) => messages.is_between(),
+            Reader::Http(heads) => heads.is_between(),
+        };
+        is_between && self.early.is_empty()
     }
 
     fn held(&self) -> usize {
