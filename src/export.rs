@@ -14,6 +14,7 @@ use replay::render::clock::local_zone;
 use scopes::nearest;
 
 use crate::caveats;
+use crate::export_table::{self, Done, Place};
 use crate::filters::{Diagnostics, FilterOptions};
 use crate::inputs::{Damage, Inputs};
 use crate::outcome::{self, Outcome};
@@ -32,7 +33,7 @@ pub struct Options {
     /// the last one, or #7, the time of event 7
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     from: Option<String>,
-    /// The format (strace, csv, pcapng, timesketch, ecs, otlp-json), and, given once more with a time, up to when
+    /// The format (strace, csv, pcapng, timesketch, ecs, otlp-json, parquet), and, given once more with a time, up to when
     #[arg(long, value_name = "FORMAT|TIME", required = true, allow_hyphen_values = true)]
     to: Vec<String>,
     /// The file to write, or - for stdout
@@ -41,6 +42,9 @@ pub struct Options {
     /// Write over a file that is there
     #[arg(long)]
     force: bool,
+    /// With `--to parquet` and a folder: only captures that the folder does not have yet, and that are closed
+    #[arg(long)]
+    since_last: bool,
     #[command(flatten)]
     threads: Threads,
     #[command(flatten)]
@@ -55,6 +59,9 @@ pub struct Options {
 
 pub fn run(options: Options) -> Result<Outcome> {
     let (format, until) = target(&options.to)?;
+    if options.since_last {
+        return since_last(&options, format, until);
+    }
     let source = options.inputs.source()?;
     let scopes = narrowed(&options.scopes, format);
     let asked = asked(&scopes, &source, options.quiet)?;
@@ -68,6 +75,15 @@ pub fn run(options: Options) -> Result<Outcome> {
     };
     let exporter = Exporter::new(format, about(&source));
     let inputs: Vec<&Path> = [options.inputs.paths(), options.scopes.paths()].concat();
+    if format == Format::Parquet {
+        let place = Place::of(&options.output);
+        let sources = options.inputs.provenance()?;
+        let facts = export_table::facts(&sources);
+        let stats = export_table::write(&place, "", options.force, &inputs, facts, |deliver| {
+            Ok(question.print(&[&exporter], &mut |_, rows| deliver(rows))?)
+        })?;
+        return outcome::with_gaps(Outcome::Done, &stats.gaps, &source);
+    }
     let name = options.output.display();
     let stats = if options.output == Path::new(output::STDOUT) {
         let mut out = BufWriter::with_capacity(1 << 16, output::stdout(&inputs)?);
@@ -89,6 +105,59 @@ pub fn run(options: Options) -> Result<Outcome> {
         tell(format, &left_out, stats.matched);
     }
     outcome::with_gaps(Outcome::Done, &stats.gaps, &source)
+}
+
+/// Each closed capture that the folder does not have yet, once: whatever is killed when, no row is missing or there twice.
+fn since_last(options: &Options, format: Format, until: Option<String>) -> Result<Outcome> {
+    let Place::Folder(root) = Place::of(&options.output) else {
+        bail!("--since-last writes into a folder: give -o FOLDER/");
+    };
+    if format != Format::Parquet || options.from.is_some() || until.is_some() {
+        bail!("--since-last goes with --to parquet, and takes whole captures: without --from and --to TIME");
+    }
+    let done = Done::of(&root, &options.scopes.filters);
+    let inputs: Vec<&Path> = [options.inputs.paths(), options.scopes.paths()].concat();
+    let (mut new, mut open, mut outcome) = (0, 0, Outcome::Done);
+    for file in options.inputs.files()? {
+        let source = options.inputs.reading.source(std::slice::from_ref(file))?;
+        if !source
+            .files()
+            .iter()
+            .all(|file| matches!(file.capture.completeness(), format::Completeness::Finished))
+        {
+            open += 1;
+            continue;
+        }
+        let provenance = options.inputs.reading.provenance(file)?;
+        let Some(head) = provenance.head.as_ref().map(|head| export_table::hex(head)) else {
+            // That it does not verify has been said.
+            outcome = Outcome::Partial;
+            continue;
+        };
+        if done.has(&head)? {
+            continue;
+        }
+        let asked = asked(&options.scopes, &source, options.quiet)?;
+        let question = Question {
+            threads: options.threads.count(),
+            strict: options.damage.strict,
+            ..Question::new(&source, asked.matchers(&source))
+        };
+        let exporter = Exporter::new(format, about(&source));
+        let place = Place::Folder(root.clone());
+        let part = format!("{}-", head.get(..16).unwrap_or(&head));
+        let facts = export_table::facts(&[provenance]);
+        export_table::write(&place, &part, true, &inputs, facts, |deliver| {
+            Ok(question.print(&[&exporter], &mut |_, rows| deliver(rows))?)
+        })?;
+        done.add(&head)?;
+        new += 1;
+    }
+    if !options.quiet {
+        let left = if open > 0 { format!("; {open} are not closed yet") } else { String::new() };
+        stderr::note(format_args!("{new} captures exported{left}"));
+    }
+    Ok(outcome)
 }
 
 fn write(exporter: &Exporter, question: &Question<'_>, out: &mut impl Write) -> Result<pipeline::Stats> {

@@ -93,6 +93,11 @@ impl Inputs {
         Ok(self.files.get_or_init(|| files))
     }
 
+    /// What is known of each capture: the head of its chain and who signed it.
+    pub fn provenance(&self) -> Result<Vec<SourceCapture>> {
+        self.files()?.iter().map(|file| self.reading.provenance(file)).collect()
+    }
+
     /// Every file that is read.
     pub fn paths(&self) -> Vec<&Path> {
         let files = self.files.get().unwrap_or(&self.given);

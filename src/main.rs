@@ -12,6 +12,7 @@ mod events_list;
 mod examples;
 mod explain;
 mod export;
+mod export_table;
 mod filters;
 mod folder;
 mod follow;

@@ -280,3 +280,46 @@ fn logs_of_other_programs_are_asked_as_captures_are() {
         );
     }
 }
+
+/// A folder of tables has each closed capture once, in the folder of its host and day, and says with which filters.
+#[test]
+fn tables_of_captures_that_a_folder_has_already_are_not_written_again() {
+    let folder = Folder::new();
+    let lake = format!("{}/", text(&folder.path("lake")));
+    let export = |more: &[&str]| {
+        let all = [&["export", "--to", "parquet", "--since-last", "-o", &lake], more].concat();
+        tracer(&all)
+    };
+    let tables = || {
+        let mut found = Vec::new();
+        let mut folders = vec![folder.path("lake")];
+        while let Some(at) = folders.pop() {
+            for entry in std::fs::read_dir(at).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                match path.is_dir() {
+                    true => folders.push(path),
+                    false if path.extension().is_some_and(|it| it == "parquet") => found.push(text(&path)),
+                    false => {}
+                }
+            }
+        }
+        found.sort();
+        found
+    };
+    let first = export(&["fixtures/id-ls.trz"]);
+    assert!(String::from_utf8_lossy(&first.stderr).contains("1 captures exported"), "{first:?}");
+    let one = tables();
+    assert!(one.len() == 1 && one[0].contains("/host=debian/date=2026-11-23/part-"), "{one:?}");
+    assert!(std::fs::read(&one[0]).expect("a table").starts_with(b"PAR1"));
+    // A run that was killed before it could say that it was done is repeated, and takes the place of what it had written.
+    let marker = std::fs::read_dir(folder.path("lake/_tracer")).expect("a folder").next().expect("a marker");
+    std::fs::remove_file(marker.expect("a marker").path()).expect("it can be removed");
+    export(&["fixtures/id-ls.trz", "fixtures/ls.trz"]);
+    let two = tables();
+    assert!(two.len() == 2 && two.contains(&one[0]), "{two:?}");
+    let third = export(&["fixtures/id-ls.trz", "fixtures/ls.trz"]);
+    assert!(String::from_utf8_lossy(&third.stderr).contains("0 captures exported"), "{third:?}");
+    let other = export(&["fixtures/ls.trz", "-f", "comm=ls"]);
+    let err = String::from_utf8_lossy(&other.stderr).into_owned();
+    assert!(other.status.code() == Some(2) && err.contains("exported with no filters"), "{err}");
+}

@@ -142,6 +142,11 @@ const MOVERS: &[&str] = &[
     "mq_timedreceive",
 ];
 
+/// Whether the result of a call of this name is a number of bytes that were moved.
+pub fn moves_bytes(name: &str) -> bool {
+    MOVERS.contains(&name)
+}
+
 impl<'k> Sums<'k> {
     pub fn new(by: By, known: &'k Known) -> Sums<'k> {
         Sums { by, known, groups: HashMap::new(), kinds: Vec::new(), of_contexts: Vec::new() }

@@ -6,6 +6,7 @@ mod ecs;
 mod errno_text;
 mod object;
 mod otlp;
+pub mod parquet;
 mod pcapng;
 mod strace;
 mod timesketch;
@@ -31,11 +32,20 @@ pub enum Format {
     Ecs,
     /// Logs of OpenTelemetry as JSON lines, one `LogsData` each.
     OtlpJson,
+    /// One wide table; rows of [`parquet::Table`], not yet the file.
+    Parquet,
 }
 
 impl Format {
-    pub const ALL: &'static [Format] =
-        &[Format::Strace, Format::Csv, Format::Pcapng, Format::Timesketch, Format::Ecs, Format::OtlpJson];
+    pub const ALL: &'static [Format] = &[
+        Format::Strace,
+        Format::Csv,
+        Format::Pcapng,
+        Format::Timesketch,
+        Format::Ecs,
+        Format::OtlpJson,
+        Format::Parquet,
+    ];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -45,6 +55,7 @@ impl Format {
             Format::Timesketch => "timesketch",
             Format::Ecs => "ecs",
             Format::OtlpJson => "otlp-json",
+            Format::Parquet => "parquet",
         }
     }
 
@@ -122,6 +133,7 @@ impl Output for Exporter {
             Format::Timesketch => self.counting(timesketch::Timesketch::default()),
             Format::Ecs => self.counting(ecs::Ecs::default()),
             Format::OtlpJson => self.counting(otlp::Otlp::new(&self.about)),
+            Format::Parquet => self.counting(parquet::Parquet::default()),
         }
     }
 }

@@ -11,5 +11,6 @@ mod tetragon;
 
 pub use auditd::Auditd;
 pub use objects::{Dialect, Objects};
+pub(crate) use row::text_of;
 pub use strace::Strace;
 pub use sysmon::Sysmon;
