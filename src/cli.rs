@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use crate::outcome::Outcome;
 use crate::{
     cut, diff, events_list, examples, explain, export, help, import, info, merge, recover, redact, replay,
-    rules_command, scan, top, tree, verify,
+    rules_command, scan, state, top, tree, verify,
 };
 #[cfg(feature = "record")]
 use crate::{doctor, record};
@@ -30,6 +30,18 @@ enum Command {
     Top(top::Options),
     /// Show the processes of a capture: who started whom, how each ended, and what it did
     Tree(tree::Options),
+    /// Show the processes that a host had at a moment
+    Ps(state::Options),
+    /// Show what processes had open at a moment
+    Lsof(state::Options),
+    /// Show the sockets of a host at a moment: both ends, state, and whose they are
+    Ss(state::Options),
+    /// Show mounts that were made and were there at a moment
+    Mounts(state::Options),
+    /// Show the containers of a host at a moment
+    Containers(state::Options),
+    /// Show what came and what went between two moments
+    DiffState(state::DiffOptions),
     /// Say what a capture holds
     Info(info::Options),
     /// Write what matches in the format of another program
@@ -84,6 +96,12 @@ impl Cli {
             Command::Replay(options) => replay::run(options),
             Command::Top(options) => top::run(options),
             Command::Tree(options) => tree::run(options),
+            Command::Ps(options) => state::run(&options, state::Kind::Ps),
+            Command::Lsof(options) => state::run(&options, state::Kind::Lsof),
+            Command::Ss(options) => state::run(&options, state::Kind::Ss),
+            Command::Mounts(options) => state::run(&options, state::Kind::Mounts),
+            Command::Containers(options) => state::run(&options, state::Kind::Containers),
+            Command::DiffState(options) => state::diff(&options),
             Command::Info(options) => info::run(options),
             Command::Export(options) => export::run(options),
             Command::Import(options) => import::run(options),
@@ -125,6 +143,12 @@ mod tests {
         ("replay", &[READING, FILTERS, THREADS]),
         ("top", &[READING, FILTERS, RANGE, THREADS]),
         ("tree", &[READING, FILTERS, RANGE, THREADS]),
+        ("ps", &[READING, FILTERS, THREADS]),
+        ("lsof", &[READING, FILTERS, THREADS]),
+        ("ss", &[READING, FILTERS, THREADS]),
+        ("mounts", &[READING, FILTERS, THREADS]),
+        ("containers", &[READING, FILTERS, THREADS]),
+        ("diff-state", &[READING, FILTERS, RANGE, THREADS]),
         ("info", &[READING]),
         // Its --to is a format as well as a time.
         ("export", &[READING, FILTERS, THREADS]),

@@ -43,6 +43,54 @@ Examples:
   tracer tree c.trz -o dot | dot -Tsvg >tree.svg",
     ),
     (
+        "ps",
+        "\
+Examples:
+  tracer ps c.trz --at 14:03                       what ran then
+  tracer ps c.trz --at '#1204' -f tree=500         below process 500, when event 1204 happened
+  tracer ps c.trz --at +10s -o json | jq -r .exe",
+    ),
+    (
+        "lsof",
+        "\
+Examples:
+  tracer lsof c.trz --at 14:03 -f comm=nginx
+  tracer lsof c.trz --at '#1204' -f pid=510        what it had open when event 1204 happened
+  tracer lsof c.trz -o json | jq 'select(.name | test(\"deleted\"))'",
+    ),
+    (
+        "ss",
+        "\
+Examples:
+  tracer ss c.trz --at 14:03
+  tracer ss c.trz --at -10m -f container=web
+  tracer ss c.trz -o json | jq 'select(.state == \"LISTEN\") | .local'",
+    ),
+    (
+        "mounts",
+        "\
+Examples:
+  tracer mounts c.trz                              those that are left at the end
+  tracer mounts c.trz --at 14:03 -f container=web
+  tracer mounts c.trz -o json | jq -r .target",
+    ),
+    (
+        "containers",
+        "\
+Examples:
+  tracer containers c.trz --at 14:03
+  tracer containers c.trz -f comm=nginx            those in which it ran at the end
+  tracer containers c.trz -o json | jq -r .image",
+    ),
+    (
+        "diff-state",
+        "\
+Examples:
+  tracer diff-state c.trz --from 14:00 --to 14:05
+  tracer diff-state c.trz --from '#7' --only ps,ss
+  tracer diff-state c.trz --from +1s --to +2s -f tree=500 -o json",
+    ),
+    (
         "doctor",
         "\
 Examples:

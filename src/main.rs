@@ -41,6 +41,7 @@ mod rules_command;
 mod scan;
 mod seal;
 mod spool;
+mod state;
 mod stderr;
 mod target;
 mod terminal;

@@ -16,7 +16,8 @@
 //! | blocks from elsewhere: a socket, a kernel | [`feed`]: a [`feed::channel`] to fill, or a [`Feed`] of your own |
 //! | another output | [`sink::Sink`]; text: [`sink::Output`] |
 //! | to look at batches of rows yourself | [`Question::batches`] |
-//! | state that goes from event to event: rules, flows, descriptors | [`stage::Client`], and [`state`] |
+//! | state that goes from event to event, for questions: lineage, streams | [`stage::Client`], and [`state`] |
+//! | such state by itself, at some moments | [`History`] |
 //! | events made of others | [`derive`] |
 //! | to skip more blocks | [`pruning`], and `scopes::pruning` for what plans ask |
 //! | to stop what runs | [`Cancellation`] |
@@ -32,6 +33,7 @@ pub mod error;
 pub mod event;
 pub mod feed;
 mod gap;
+mod history;
 mod lineage;
 pub mod matching;
 mod memo;
@@ -43,7 +45,7 @@ mod schedule;
 mod selection;
 pub mod sink;
 pub mod source;
-mod stage;
+pub mod stage;
 mod state;
 mod steps;
 mod streams;
@@ -58,6 +60,8 @@ pub use error::{Error, Result};
 pub use event::{Args, EventView};
 pub use feed::{Fed, Feed};
 pub use gap::Gap;
+pub use history::History;
+pub use lineage::Lineages;
 pub use matching::Matcher;
 pub use question::{Question, Stats};
 pub use sink::{Output, Projection, Render, Sink};

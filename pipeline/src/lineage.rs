@@ -18,7 +18,7 @@ use crate::{Matcher, Source};
 
 /// The state of processes of all boots.
 #[derive(Clone, Debug)]
-pub(crate) struct Lineages<'a> {
+pub struct Lineages<'a> {
     source: &'a Source,
     states: Vec<State<'a>>,
     /// By file and host: the state that answers for it.
@@ -41,8 +41,9 @@ pub(crate) fn reads() -> Vec<Reads> {
             event: SCHED_PROCESS_FORK,
             args: vec![columns.child_pid, columns.start_time],
             contexts: true,
+            results: false,
         },
-        Reads { event: SCHED_PROCESS_EXIT, args: vec![columns.whole], contexts: true },
+        Reads { event: SCHED_PROCESS_EXIT, args: vec![columns.whole], contexts: true, results: false },
     ]
 }
 
@@ -94,45 +95,38 @@ impl<'a> Lineages<'a> {
     }
 
     /// The lineage of each context of a block, by code.
-    pub fn bits(&self, file: usize, block: &Block) -> format::Result<Vec<LineageBits>> {
+    pub(crate) fn bits(&self, file: usize, block: &Block) -> format::Result<Vec<LineageBits>> {
         let state = self.of.get(&(file, block.host())).and_then(|at| self.states.get(*at));
         let Some(State { lineage, .. }) = state else { return Ok(Vec::new()) };
         Ok(block.contexts()?.iter().map(|context| lineage.bits(&context)).collect())
     }
 
     /// The lineage of a task that did something in a scanned block, as it is now.
-    pub fn of_task(&self, of: &Scanned, context: &Context<'_>) -> LineageBits {
+    pub(crate) fn of_task(&self, of: &Scanned, context: &Context<'_>) -> LineageBits {
         let state = self.of.get(&(of.file, of.block.host())).and_then(|at| self.states.get(*at));
         state.map_or(LineageBits::default(), |state| state.lineage.bits(context))
     }
 
+    /// The lineage of a process of a boot, as it is now.
+    pub fn of_process(&self, boot: usize, plan: &Plan, context: &Context<'_>) -> LineageBits {
+        let state = self.states.iter().find(|state| state.boot == boot && std::ptr::eq(state.plan, plan));
+        state.map_or(LineageBits::default(), |state| state.lineage.bits(context))
+    }
+
+    /// What [`crate::History`] is to read for it.
+    pub fn reads() -> Vec<Reads> {
+        reads()
+    }
+
     /// By number of boot: whether somebody asks for lineage there.
-    pub fn boots(&self) -> Vec<bool> {
+    pub(crate) fn boots(&self) -> Vec<bool> {
         let most = self.states.iter().map(|state| state.boot + 1).max().unwrap_or_default();
         (0..most).map(|boot| self.states.iter().any(|state| state.boot == boot)).collect()
     }
 
     /// When the recordings begin that have something to tell: time, file and host.
-    pub fn beginnings(&self) -> Vec<(u64, usize, u16)> {
-        let mut beginnings = Vec::new();
-        for (number, file) in self.source.files().iter().enumerate() {
-            for (host_number, host) in (0u16..).zip(&file.hosts) {
-                if self.states.iter().any(|state| state.boot == host.boot) {
-                    beginnings.push((file.start(host_number), number, host_number));
-                }
-            }
-        }
-        beginnings.sort_by_key(|(time, ..)| *time);
-        // What a boot's oldest recording knew holds from the beginning.
-        let mut begun = Vec::new();
-        for (time, file, host) in &mut beginnings {
-            let host = self.source.files().get(*file).and_then(|file| file.host(*host));
-            if let Some(host) = host.filter(|host| !begun.contains(&host.boot)) {
-                begun.push(host.boot);
-                *time = 0;
-            }
-        }
-        beginnings
+    pub(crate) fn beginnings(&self) -> Vec<(u64, usize, u16)> {
+        self.source.beginnings(|boot| self.states.iter().any(|state| state.boot == boot))
     }
 
     fn fork(&mut self, row: &Told<'_>, context: &Context<'_>) {

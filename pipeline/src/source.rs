@@ -144,6 +144,29 @@ impl Source {
         self.files.get(block.file)
     }
 
+    /// When the recordings of boots begin that somebody asks for: time on the ordering clock, file and host. What a boot's
+    /// oldest recording knew holds from the beginning: its time is 0.
+    pub(crate) fn beginnings(&self, is_asked: impl Fn(usize) -> bool) -> Vec<(u64, usize, u16)> {
+        let mut beginnings = Vec::new();
+        for (number, file) in self.files.iter().enumerate() {
+            for (host_number, host) in (0u16..).zip(&file.hosts) {
+                if is_asked(host.boot) {
+                    beginnings.push((file.start(host_number), number, host_number));
+                }
+            }
+        }
+        beginnings.sort_by_key(|(time, ..)| *time);
+        let mut begun = Vec::new();
+        for (time, file, host) in &mut beginnings {
+            let host = self.files.get(*file).and_then(|file| file.host(*host));
+            if let Some(host) = host.filter(|host| !begun.contains(&host.boot)) {
+                begun.push(host.boot);
+                *time = 0;
+            }
+        }
+        beginnings
+    }
+
     /// A block that cannot be read, as part of an answer.
     pub fn gap(&self, reference: BlockRef, error: &format::Error) -> Gap {
         let file = self.file(reference);
@@ -270,9 +293,14 @@ impl File {
         self.hosts.get(usize::from(number))
     }
 
-    /// When this file's part of a host's recording began, on the ordering clock. The parts of a rotated set all say when
-    /// the first of them did; where the rows of one begin is nearer.
+    /// When this file's part of a host's recording began, on the ordering clock.
     pub fn start(&self, host: u16) -> u64 {
+        self.key(host, self.first(host))
+    }
+
+    /// The same on the host's boot clock. The parts of a rotated set all say when the first of them began; where the rows of
+    /// one begin is nearer.
+    pub fn first(&self, host: u16) -> u64 {
         let mut rows = None;
         for (number, summary) in self.capture.segments().enumerate().filter(|(_, it)| it.rows > 0) {
             let first = if self.hosts.len() <= 1 {
@@ -285,7 +313,7 @@ impl File {
             rows = [rows, first].into_iter().flatten().min();
         }
         let recording = self.host(host).map_or(0, |host| host.start_ns);
-        self.key(host, rows.unwrap_or_default().max(recording))
+        rows.unwrap_or_default().max(recording)
     }
 
     /// When the recording of a host ended as far as this file knows, on its boot clock: with its last row, or with that of

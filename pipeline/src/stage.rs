@@ -10,8 +10,9 @@
 //! block b        |---*---------|       told, and a can be judged; b waits for c.
 //! block c                  |----
 //! ```
-//! To add a client: implement [`Client`], and give it a place in [`crate::state`], where it says for which questions it is
-//! there and what blocks take out of it.
+//! To add a client that answers of questions depend on: implement [`Client`], and give it a place in [`crate::state`], where
+//! it says for which questions it is there and what blocks take out of it. One that is asked by itself, at some moments, is
+//! brought forward by [`crate::History`].
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,11 +22,13 @@ use format::{Block, BlockInfo};
 
 /// An event that a client reads, and its arguments by their positions in the catalogue's declaration.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Reads {
+pub struct Reads {
     pub event: EventId,
     pub args: Vec<usize>,
     /// Of the event's contexts too.
     pub contexts: bool,
+    /// Results and marks as well.
+    pub results: bool,
 }
 
 impl Reads {
@@ -33,13 +36,13 @@ impl Reads {
     pub fn new(event: EventId, args: &[&str], contexts: bool) -> Reads {
         let declared = events::catalogue::by_id(event);
         let position = |name: &&str| Some(declared?.arg(name)?.0);
-        Reads { event, args: args.iter().filter_map(position).collect(), contexts }
+        Reads { event, args: args.iter().filter_map(position).collect(), contexts, results: false }
     }
 }
 
 /// State that goes forward only, in order of time. Of what is per boot or host it keeps one each. A clone of it is a
 /// checkpoint.
-pub(crate) trait Client {
+pub trait Client {
     /// A part of a host's recording begins, with what the file knows of that moment.
     fn begin(&mut self, _file: usize, _host: u16) {}
 
@@ -65,12 +68,12 @@ pub(crate) struct Scanned {
 
 /// A row that a client declared.
 #[derive(Debug)]
-pub(crate) struct Told<'a> {
+pub struct Told<'a> {
     /// On the ordering clock.
     pub time: u64,
     pub event: EventId,
-    pub of: &'a Scanned,
-    pub row: u32,
+    pub(crate) of: &'a Scanned,
+    pub(crate) row: u32,
     code: u16,
     ordinal: u32,
 }
@@ -79,6 +82,49 @@ impl<'a> Told<'a> {
     /// The time on the boot clock of its host.
     pub fn boot_ns(&self) -> u64 {
         self.of.block.times().ok().and_then(|times| times.get(self.row as usize)).copied().unwrap_or_default()
+    }
+
+    /// Wall clock by the clocks of its block, ns since the epoch.
+    pub fn wall_ns(&self) -> i64 {
+        self.of.block.clock().wall(self.boot_ns()) as i64
+    }
+
+    /// The file that it stands in, by its number in the source.
+    pub fn file(&self) -> usize {
+        self.of.file
+    }
+
+    /// Its host, by its number in the file.
+    pub fn host(&self) -> u16 {
+        self.of.block.host()
+    }
+
+    /// Which boot of the source it is of.
+    pub fn boot(&self) -> usize {
+        self.of.boot
+    }
+
+    /// What its result is; 0 when no client declared that it reads results.
+    pub fn ret(&self) -> i64 {
+        self.of.block.rets().ok().and_then(|rets| rets.get(self.row as usize)).copied().unwrap_or_default()
+    }
+
+    pub fn marks(&self) -> Marks {
+        Marks(
+            self.of
+                .block
+                .marks()
+                .ok()
+                .and_then(|all| all.get(self.row as usize))
+                .copied()
+                .unwrap_or_default(),
+        )
+    }
+
+    /// What names its context until the next block is told: rows of equal names have equal contexts.
+    pub fn context_name(&self) -> Option<(usize, u16)> {
+        let code = self.of.block.context_codes().ok()?.get(self.row as usize)?;
+        Some((self.of.job, *code))
     }
 
     /// Its context; `None` when no client declared that it reads it.
@@ -124,11 +170,12 @@ pub(crate) fn has_rows(reads: &[Reads], info: &BlockInfo) -> bool {
 /// `key`: of a time of the boot clock on the ordering clock.
 pub(crate) fn scan(reads: &[Reads], key: impl Fn(u64) -> u64, block: &Block) -> format::Result<Vec<Row>> {
     let mut is_read = vec![false; block.event_list().len()];
-    let mut contexts = false;
+    let (mut contexts, mut results) = (false, false);
     for ((code, event), is_read) in (0u16..).zip(block.event_list()).zip(&mut is_read) {
         for reads in reads.iter().filter(|reads| reads.event == *event) {
             *is_read = true;
             contexts |= reads.contexts;
+            results |= reads.results;
             for position in &reads.args {
                 block.args(code).column(*position)?;
             }
@@ -141,6 +188,9 @@ pub(crate) fn scan(reads: &[Reads], key: impl Fn(u64) -> u64, block: &Block) -> 
     if contexts {
         block.context_codes()?;
         block.contexts()?;
+    }
+    if results {
+        block.rets()?;
     }
     let (times, marks) = (block.times()?, block.marks()?);
     let mut ordinals = vec![0; is_read.len()];
@@ -200,6 +250,14 @@ struct Judged<W> {
 impl<S: Client, W> Stage<S, W> {
     pub fn new(state: S) -> Stage<S, W> {
         Stage { state, pending: Vec::new(), waiting: VecDeque::new() }
+    }
+
+    pub fn state(&self) -> &S {
+        &self.state
+    }
+
+    pub fn into_state(self) -> S {
+        self.state
     }
 
     /// A file's recording of a host begins at this time.

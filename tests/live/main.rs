@@ -41,6 +41,7 @@ mod runtimes;
 mod seccomp;
 mod sets;
 mod stand_ins;
+mod state;
 mod strict;
 mod walk;
 mod workload;
@@ -113,6 +114,7 @@ fn main() {
         numbers::TESTS,
         io_uring::TESTS,
         stand_ins::TESTS,
+        state::TESTS,
         descriptors::TESTS,
         sets::TESTS,
         disk::TESTS,

@@ -8,6 +8,7 @@ pub mod digits;
 pub mod eight;
 pub mod known;
 pub mod marks;
+pub mod state;
 pub mod sums;
 pub mod text;
 pub mod tree;

@@ -1,0 +1,207 @@
+//! State without a question: a client of the stage is told all that it declared, up to some moments, and shows what it has
+//! come to at each of them.
+//!
+//! Blocks are scanned by threads that take turns and keep a few blocks ahead of the stage, so that memory holds those and
+//! the client, however long the capture is. Rows whose time is that of a moment or later are not told before the moment.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+
+use format::Scratch;
+
+use crate::clock::TOLERANCE_NS;
+use crate::source::{BlockRef, Source};
+use crate::stage::{self, Client, Reads, Row, Scanned, Stage, Told};
+use crate::{Cancellation, Error, Gap, Result};
+
+/// Blocks that each thread scans ahead.
+const AHEAD: usize = 2;
+
+/// Brings a client forward over a source.
+#[derive(Debug)]
+pub struct History<'a> {
+    pub source: &'a Source,
+    /// What the client reads.
+    pub reads: &'a [Reads],
+    pub threads: usize,
+    /// The first damaged block ends it; otherwise it is a gap.
+    pub strict: bool,
+    pub cancellation: Cancellation,
+}
+
+/// A block as a thread scanned it.
+type Found = format::Result<(Arc<Scanned>, Vec<Row>)>;
+
+impl<'a> History<'a> {
+    pub fn new(source: &'a Source, reads: &'a [Reads]) -> History<'a> {
+        History { source, reads, threads: 1, strict: false, cancellation: Cancellation::default() }
+    }
+
+    /// Calls `see` with the number of each moment and the client as it was then. Moments are times of the wall clock, ns
+    /// since the epoch, rising. Returns the blocks that could not be read.
+    pub fn at<C: Client>(
+        &self,
+        moments: &[i64],
+        client: C,
+        see: &mut dyn FnMut(usize, &mut C),
+    ) -> Result<Vec<Gap>> {
+        let Some(end) = moments.last().copied() else { return Ok(Vec::new()) };
+        let blocks = self.blocks(end);
+        let beginnings = self.source.beginnings(|_| true);
+        let oldest = beginnings.iter().filter(|(time, ..)| *time == 0).map(|(_, file, host)| (*file, *host));
+        let moments =
+            Moments { source: self.source, oldest: oldest.collect(), client, moments, next: 0, see };
+        let mut stage: Stage<_, ()> = Stage::new(moments);
+        for (time, file, host) in beginnings {
+            stage.begin(time, file, host);
+        }
+        let gaps = if self.threads.min(blocks.len()) <= 1 {
+            let mut scratch = Scratch::new();
+            self.advance(&mut stage, &blocks, &mut |at| Some(self.scan(at, *blocks.get(at)?, &mut scratch)))
+        } else {
+            self.on_threads(&mut stage, &blocks)
+        }?;
+        stage.advance(None, |_, ()| {});
+        stage.into_state().rest();
+        Ok(gaps)
+    }
+
+    /// The blocks that have something to tell before a moment, in order of their first rows.
+    fn blocks(&self, end: i64) -> Vec<BlockRef> {
+        let mut blocks = Vec::new();
+        for (number, file) in self.source.files().iter().enumerate() {
+            for segment in 0..file.capture.segments().len() {
+                file.each_block(number, segment, &mut |reference, info| {
+                    let first = file.wall(info.host(), info.statistics.first_ns);
+                    if first.saturating_sub(TOLERANCE_NS as i64) < end && stage::has_rows(self.reads, info) {
+                        blocks.push(reference);
+                    }
+                });
+            }
+        }
+        blocks.sort_unstable();
+        blocks
+    }
+
+    fn scan(&self, job: usize, reference: BlockRef, scratch: &mut Scratch) -> Found {
+        let Some(file) = self.source.file(reference) else {
+            return Err(format::Error::NoBlock { block: reference.block, blocks: 0 });
+        };
+        let block = Arc::new(file.capture.block(reference.block, scratch)?);
+        let rows = stage::scan(self.reads, |time| file.key(block.host(), time), &block)?;
+        let scanned = Scanned { job, file: reference.file, boot: reference.boot, is_chosen: false, block };
+        Ok((Arc::new(scanned), rows))
+    }
+
+    fn on_threads<C: Client>(
+        &self,
+        stage: &mut Stage<Moments<'_, C>, ()>,
+        blocks: &[BlockRef],
+    ) -> Result<Vec<Gap>> {
+        let threads = self.threads.min(blocks.len());
+        std::thread::scope(|scope| {
+            let mut found: Vec<Receiver<Found>> = Vec::with_capacity(threads);
+            for thread in 0..threads {
+                let (give, take) = sync_channel(AHEAD);
+                found.push(take);
+                let scans = move || {
+                    let mut scratch = Scratch::new();
+                    for (at, block) in blocks.iter().enumerate().skip(thread).step_by(threads) {
+                        // Nobody takes it any more once the last moment is over.
+                        if give.send(self.scan(at, *block, &mut scratch)).is_err() {
+                            return;
+                        }
+                    }
+                };
+                let named = std::thread::Builder::new().name(format!("scan-{thread}"));
+                named.spawn_scoped(scope, scans).map_err(|source| Error::Thread { source })?;
+            }
+            self.advance(stage, blocks, &mut |at| found.get(at % threads)?.recv().ok())
+        })
+    }
+
+    /// Takes the scanned blocks in their order.
+    fn advance<C: Client>(
+        &self,
+        stage: &mut Stage<Moments<'_, C>, ()>,
+        blocks: &[BlockRef],
+        take: &mut dyn FnMut(usize) -> Option<Found>,
+    ) -> Result<Vec<Gap>> {
+        let mut gaps = Vec::new();
+        for (at, reference) in blocks.iter().enumerate() {
+            self.cancellation.check()?;
+            match take(at).ok_or(Error::Worker)? {
+                Ok((scanned, rows)) => stage.rows(&scanned, rows),
+                Err(error) => {
+                    let gap = self.source.gap(*reference, &error);
+                    if self.strict {
+                        return Err(Error::Gap(Box::new(gap)));
+                    }
+                    gaps.push(gap);
+                }
+            }
+            stage.advance(blocks.get(at + 1).map(|next| next.first), |_, ()| {});
+            if stage.state().is_over() {
+                break;
+            }
+        }
+        Ok(gaps)
+    }
+}
+
+/// A client, and the moments at which it is looked at.
+struct Moments<'s, C> {
+    source: &'s Source,
+    /// The recordings that were the first of their boot.
+    oldest: Vec<(usize, u16)>,
+    client: C,
+    moments: &'s [i64],
+    next: usize,
+    see: &'s mut dyn FnMut(usize, &mut C),
+}
+
+impl<C> Moments<'_, C> {
+    fn is_over(&self) -> bool {
+        self.next >= self.moments.len()
+    }
+
+    /// The time is this one now: what comes next is later than moments up to it.
+    fn reach(&mut self, wall_ns: i64) {
+        while self.moments.get(self.next).is_some_and(|moment| *moment <= wall_ns) {
+            (self.see)(self.next, &mut self.client);
+            self.next += 1;
+        }
+    }
+
+    /// Nothing more is told: the moments that are left are at or behind the end.
+    fn rest(&mut self) {
+        self.reach(i64::MAX);
+    }
+}
+
+impl<C: Client> Client for Moments<'_, C> {
+    fn begin(&mut self, file: usize, number: u16) {
+        // What the oldest recording of a boot knew holds from the beginning on: it belongs to every moment.
+        let files = self.source.files();
+        let known = files.get(file).and_then(|file| Some((file, file.host(number)?)));
+        if let Some((of, host)) = known
+            && !self.oldest.contains(&(file, number))
+        {
+            self.reach(host.wall(of.first(number)));
+        }
+        if !self.is_over() {
+            self.client.begin(file, number);
+        }
+    }
+
+    fn tell(&mut self, row: &Told<'_>) {
+        self.reach(row.wall_ns());
+        if !self.is_over() {
+            self.client.tell(row);
+        }
+    }
+
+    fn forget(&mut self, before: u64) {
+        self.client.forget(before);
+    }
+}
