@@ -23,10 +23,13 @@ struct Open<W: Write + Send> {
     used: u64,
 }
 
+/// Makes the file of a path and of a part's number.
+type Begin<'a, W> = Box<dyn FnMut(&str, u32) -> Result<W, Error> + 'a>;
+
 /// Tables by host and day. `begin` makes a file of a path below the folder that all of them are in, and gets the number of
 /// the part; `end` takes it when it is whole.
 pub struct Partitions<'a, W: Write + Send> {
-    begin: Box<dyn FnMut(&str, u32) -> Result<W, Error> + 'a>,
+    begin: Begin<'a, W>,
     end: Box<dyn FnMut(W) -> Result<(), Error> + 'a>,
     facts: Vec<(String, String)>,
     open: BTreeMap<Key, Open<W>>,
