@@ -1,6 +1,8 @@
 //! What a question asks for that captures were never told: said before the answer, so that nobody takes its absence for
 //! an answer.
 
+use std::collections::BTreeMap;
+
 use events::{Event, Source as From, catalogue};
 use format::Recording;
 use pipeline::Source;
@@ -43,6 +45,7 @@ pub fn tell(source: &Source, plan: Option<&Plan>, asked: &FilterOptions) {
     let mut told = replay::open::warnings(source);
     told.extend(sets(source));
     told.extend(cuts(source, asked));
+    told.extend(plan.map(|plan| ancestors(source, plan)).unwrap_or_default());
     told.extend(plan.map(|plan| warnings(source, plan, asked)).unwrap_or_default());
     told.iter().for_each(stderr::warn);
 }
@@ -52,6 +55,32 @@ fn sets(source: &Source) -> Vec<String> {
     let files = source.files();
     let headers = files.iter().map(|file| (file.name.as_str(), file.capture.header()));
     rotated::warnings(headers, &|at| files.get(at)?.capture.set_ending())
+}
+
+/// A sentence for each set of which the first part is not there, where ancestors are asked for. A part knows the processes that
+/// were there when it began; a parent that had ended by then is known to the parts before it alone.
+fn ancestors(source: &Source, plan: &Plan) -> Vec<String> {
+    if !plan.needs().lineage {
+        return Vec::new();
+    }
+    let mut oldest: BTreeMap<(&str, u64), (u32, &File)> = BTreeMap::new();
+    for file in source.files() {
+        for (at, host) in (0u16..).zip(&file.hosts) {
+            let recording = file.capture.header().recording_of(at);
+            let known = oldest.entry((&host.boot_id, recording.start_ns)).or_insert((recording.part, file));
+            if recording.part < known.0 {
+                *known = (recording.part, file);
+            }
+        }
+    }
+    let of_set = |(part, file): &(u32, &File)| {
+        let name = &file.name;
+        format!(
+            "{name}: part {part} of a set without the parts before it: ancestors that ended before it began are not known \
+             to tree and follow"
+        )
+    };
+    oldest.values().filter(|(part, _)| *part > 0).map(of_set).collect()
 }
 
 /// A sentence for each cut that may have taken away what is asked for.

@@ -186,7 +186,7 @@ impl Rows {
                 self.rows.insert((view.event.id, ordinal));
             }
             // A derived event is not in the file: what it was derived from at that time stays instead.
-            Arguments::List(_) => {
+            Arguments::Derived { .. } | Arguments::List(_) => {
                 let mut from = vec![view.event];
                 while let Some(event) = from.pop() {
                     for base in bases(event) {

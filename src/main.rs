@@ -1,6 +1,7 @@
 //! The `tracer` command: records what the kernel did, and asks captures which of it matches a scope.
 
 mod around;
+mod asking;
 mod caveats;
 mod cli;
 mod compression;

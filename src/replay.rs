@@ -15,8 +15,8 @@ use replay::render::rows::TimedRows;
 use replay::render::{Destination, Format, Shown};
 
 use crate::around::{self, Around};
-use crate::caveats;
-use crate::filters::{Diagnostics, FilterOptions};
+use crate::asking;
+use crate::filters::FilterOptions;
 use crate::follow;
 use crate::inputs::{Damage, Inputs};
 use crate::look::{Look, LookOptions};
@@ -121,18 +121,8 @@ pub fn run(options: Options) -> Result<Outcome> {
 
 /// The question, and on stderr what there is to know before its answer.
 fn ask(options: &Options, source: &Source) -> Result<Asked> {
-    let mut told: Vec<String> = Vec::new();
-    let asked = if options.scopes.is_empty() {
-        Asked::recorded(source)
-    } else {
-        let set = options.scopes.scopes_of(source)?;
-        told = set.warnings().iter().map(ToString::to_string).collect();
-        Asked::given(set, source).map_err(Diagnostics)?
-    };
+    let asked = asking::asked(&options.scopes, source, options.quiet)?;
     if !options.quiet {
-        // Messages about filters say themselves what they are, and where.
-        told.iter().for_each(stderr::say_lines);
-        caveats::tell(source, asked.plan(), &options.scopes);
         for (number, name) in asked.names() {
             stderr::note(format_args!("scope {number} is {name}"));
         }

@@ -7,15 +7,14 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use pipeline::Question;
-use replay::Asked;
 use replay::render::clock::{Clock, Hand};
 use replay::render::json_text;
 use serde_json::json;
 use views::Known;
 use views::sums::{By, Sum, Sums};
 
-use crate::caveats;
-use crate::filters::{Diagnostics, FilterOptions};
+use crate::asking;
+use crate::filters::FilterOptions;
 use crate::inputs::{Damage, Inputs};
 use crate::outcome::{self, Outcome};
 use crate::output;
@@ -86,14 +85,7 @@ pub fn run(options: Options) -> Result<Outcome> {
         bail!("--limit 0 leaves nothing to print");
     }
     let source = options.inputs.source()?;
-    let asked = if options.scopes.is_empty() {
-        Asked::recorded(&source)
-    } else {
-        let set = options.scopes.scopes_of(&source)?;
-        set.warnings().iter().for_each(stderr::say_lines);
-        Asked::given(set, &source).map_err(Diagnostics)?
-    };
-    caveats::tell(&source, asked.plan(), &options.scopes);
+    let asked = asking::asked(&options.scopes, &source, false)?;
     let zone = if options.utc { TimeZone::UTC } else { TimeZone::system() };
     let known = Known::of(&source, false)?;
     let range = options.range.resolve(&source, || zone.clone())?;

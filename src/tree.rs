@@ -15,13 +15,12 @@ use scopes::spelled_out;
 use views::Known;
 use views::tree::{Forest, Process, Step};
 
-use crate::caveats;
-use crate::filters::{Diagnostics, FilterOptions};
+use crate::asking;
+use crate::filters::FilterOptions;
 use crate::inputs::{Damage, Inputs};
 use crate::outcome::{self, Outcome};
 use crate::output;
 use crate::range::TimeRange;
-use crate::stderr;
 use crate::terminal;
 use crate::threads::Threads;
 
@@ -69,13 +68,12 @@ enum Format {
 
 pub fn run(options: Options) -> Result<Outcome> {
     let source = options.inputs.source()?;
-    let asked = asked(&options.scopes, &source)?;
-    caveats::tell(&source, asked.plan(), &options.scopes);
+    let asked = asking::asked(&options.scopes, &source, false)?;
     let mut forest = Forest::of(&source)?;
     let mut gaps = ask(&options, &source, &asked, &mut |batch| forest.add(batch))?;
     if !options.of.is_empty() {
         let of = FilterOptions { filters: options.of.clone(), policies: Vec::new() };
-        let of = self::asked(&of, &source)?;
+        let of = asking::compiled(&of, &source, false)?;
         for gap in ask(&options, &source, &of, &mut |batch| forest.mark(batch))? {
             if !gaps.contains(&gap) {
                 gaps.push(gap);
@@ -98,15 +96,6 @@ pub fn run(options: Options) -> Result<Outcome> {
     }
     out.flush()?;
     outcome::with_gaps(Outcome::Done, &gaps, &source)
-}
-
-fn asked(scopes: &FilterOptions, source: &Source) -> Result<Asked> {
-    if scopes.is_empty() {
-        return Ok(Asked::recorded(source));
-    }
-    let set = scopes.scopes_of(source)?;
-    set.warnings().iter().for_each(stderr::say_lines);
-    Ok(Asked::given(set, source).map_err(Diagnostics)?)
 }
 
 /// Shows `see` what each block has for a question.

@@ -63,3 +63,23 @@ fn more_captures_are_asked_than_files_may_be_open() {
     let stats = said(&["replay", &all, "--count", "-f", "comm=nobody", "--stats"]);
     assert!(stats.contains("0 rows in 0 blocks read"), "{stats}");
 }
+
+#[test]
+fn thousands_of_captures_need_few_descriptors() {
+    const FILES: usize = 4000;
+    let folder = Folder::new();
+    let one = folder.capture("0000.trz", id_and_ls());
+    for number in 1..FILES {
+        fs::hard_link(&one, folder.path(&format!("{number:04}.trz"))).unwrap();
+    }
+    let command = format!(
+        "ulimit -n 160; exec {} replay {} --count -f comm=ls",
+        env!("CARGO_BIN_EXE_tracer"),
+        text(&folder.path(""))
+    );
+    let output = Command::new("sh").args(["-c", &command]).output().expect("a shell");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let rows: usize =
+        printed(&["replay", &one, "--count", "-f", "comm=ls"]).trim().parse().expect("a number");
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), (FILES * rows).to_string());
+}

@@ -281,6 +281,73 @@ fn trees_are_followed_over_the_death_of_their_members() {
 }
 
 #[test]
+fn a_later_part_of_a_set_says_that_it_does_not_know_all_ancestors() {
+    let folder = Folder::new();
+    let part = |name: &str, part: u32| {
+        let mut made = tree();
+        made.header.recording.part = part;
+        folder.capture(name, made)
+    };
+    let (first, later) = (part("t.0000.trz", 0), part("t.0003.trz", 3));
+    let warnings = |files: &[&str], filter: &[&str]| {
+        let arguments = [&["replay", "--count"], files, filter].concat();
+        let said = said(&arguments);
+        said.lines()
+            .filter(|line| line.contains("ancestors that ended"))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    for filter in
+        [&["-f", "tree=510"][..], &["-f", "comm=make", "-f", "follow"], &["-f", "openat.context.tree=1"]]
+    {
+        let told = warnings(&[&later], filter);
+        assert_eq!(told.len(), 1, "{filter:?}: {told:?}");
+        assert!(told[0].contains("t.0003.trz: part 3 of a set without the parts before it"), "{told:?}");
+        assert_eq!(warnings(&[&later, &first], filter), [""; 0]);
+    }
+    assert_eq!(warnings(&[&later], &["-f", "comm=make"]), [""; 0]);
+}
+
+#[test]
+fn blocks_without_anybody_of_a_tree_are_not_read() {
+    let folder = Folder::new();
+    let mut made = Made::new();
+    let own = |pid: u32, ppid: u32| process(pid, ppid, 0, "sh", "/bin/sh");
+    made.sides.push(synthetic::snapshot(&[process(1, 0, 0, "init", "/sbin/init"), own(500, 1), own(600, 1)]));
+    let fork = [("child_pid", Raw::Number(510)), ("start_time", Raw::Number(synthetic::BOOT + 510_000_000))];
+    made.push(&event(510_000_000, "sched_process_fork", own(500, 1), &fork));
+    let close = |made: &mut Made, at: u64, of: Context<'static>| {
+        made.push(&event(at, "close", of, &[]));
+        made.end_block();
+    };
+    close(&mut made, 520_000_000, own(510, 500));
+    // Its parent has ended, and somebody else is its parent now.
+    let exit = [("process_group_exit", Raw::Number(1))];
+    made.push(&event(530_000_000, "sched_process_exit", own(500, 1), &exit));
+    close(&mut made, 540_000_000, own(510, 1));
+    for block in 0..10 {
+        close(&mut made, 600_000_000 + block, own(600, 1));
+    }
+    made.push(&event(700_000_000, "sched_process_exit", own(510, 1), &exit));
+    for block in 0..10 {
+        close(&mut made, 800_000_000 + block, own(600, 1));
+    }
+    let file = folder.capture("t.trz", made);
+    for threads in ["1", "3"] {
+        for (filter, rows, read) in [
+            ("tree=500", 5, "6 rows in 3 blocks read, 19 rows in 19 blocks"),
+            ("tree!=500", 20, "blocks read"),
+            ("tree=1", 25, "25 rows in 22 blocks read"),
+        ] {
+            let output = tracer(&["replay", &file, "--count", "--stats", "--threads", threads, "-f", filter]);
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{rows}\n"), "{filter}: {said}");
+            assert!(said.contains(read), "{filter}: {said}");
+        }
+    }
+}
+
+#[test]
 fn containers_are_shown_and_asked_for() {
     let folder = Folder::new();
     let mut made = Made::new();

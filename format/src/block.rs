@@ -18,7 +18,7 @@ use crate::args::Dictionary;
 use crate::builder::ContextRow;
 use crate::columns::{self, Column};
 use crate::directory::Directory;
-use crate::encode::HeadPlace;
+use crate::encode::{BlockHead, HeadPlace};
 use crate::integers::Torn;
 use crate::schema::FileEvent;
 use crate::source::Source;
@@ -95,6 +95,16 @@ impl Block {
     pub fn from_encoded(block: Arc<EncodedBlock>, schema: &Schema, scratch: &mut Scratch) -> Result<Block> {
         let place = block.head;
         Block::from_payload(Stored::Encoded(block), place, schema, scratch)
+    }
+
+    /// A block of which somebody kept the bytes: see [`EncodedBlock::into_parts`].
+    pub fn from_bytes(
+        bytes: Vec<u8>,
+        head: BlockHead,
+        schema: &Schema,
+        scratch: &mut Scratch,
+    ) -> Result<Block> {
+        Block::from_payload(Stored::Decrypted(bytes), head.0, schema, scratch)
     }
 
     /// A block whose payload is at hand.
@@ -265,6 +275,11 @@ impl Block {
     /// Bytes that were decompressed for this block up to now.
     pub fn decompressed(&self) -> u64 {
         self.decompressed.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that what was decoded takes in memory, about.
+    pub fn memory(&self) -> usize {
+        self.memory.load(Ordering::Relaxed)
     }
 
     pub(crate) fn directory(&self) -> &Directory {

@@ -29,11 +29,13 @@ pub enum Compression {
 #[non_exhaustive]
 pub struct Options {
     pub compression: Compression,
+    /// Statistics without the texts of arguments: of blocks that no file will have.
+    pub leaves_out_texts: bool,
 }
 
 impl Options {
     pub fn new(compression: Compression) -> Options {
-        Options { compression }
+        Options { compression, ..Options::default() }
     }
 }
 
@@ -65,6 +67,7 @@ pub struct Encoder {
     raw: Vec<u8>,
     places: Vec<Place>,
     trigrams: TrigramsBuilder,
+    leaves_out_texts: bool,
     high_water: HighWater,
 }
 
@@ -94,6 +97,10 @@ pub struct EncodedBlock {
     pub(crate) head: HeadPlace,
     pub(crate) statistics: Statistics,
 }
+
+/// Where the head stands in the bytes of a block that is kept outside of a capture.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockHead(pub(crate) HeadPlace);
 
 /// The head at the start of a payload.
 #[derive(Clone, Copy, Debug)]
@@ -128,6 +135,11 @@ impl EncodedBlock {
         self.statistics.memory() as u64
     }
 
+    /// Its bytes without what is known of its rows, for [`crate::Block::from_bytes`].
+    pub fn into_parts(self) -> (Vec<u8>, BlockHead) {
+        (self.bytes, BlockHead(self.head))
+    }
+
     /// Bytes in the file, without the frame's header.
     pub fn bytes(&self) -> usize {
         self.bytes.len()
@@ -145,6 +157,7 @@ impl Encoder {
             raw: Vec::new(),
             places: Vec::new(),
             trigrams: TrigramsBuilder::default(),
+            leaves_out_texts: options.leaves_out_texts,
             high_water: HighWater::over(WINDOW),
         }
     }
@@ -238,7 +251,11 @@ impl Encoder {
             rows: rows as u64,
             first_ns,
             last_ns,
-            argument_texts: self.trigrams.finish((bytes.len() / TRIGRAMS_SHARE).max(TRIGRAMS_LEAST)),
+            argument_texts: if self.leaves_out_texts {
+                None
+            } else {
+                self.trigrams.finish((bytes.len() / TRIGRAMS_SHARE).max(TRIGRAMS_LEAST))
+            },
             ..statistics::of_builder(b, events)
         };
         Ok(EncodedBlock { bytes, head, statistics })
@@ -305,6 +322,7 @@ impl Encoder {
                 let mut values = self.spare.pop().unwrap_or_default();
                 fill(&mut values, column, order, &b.bytes);
                 match sharing {
+                    _ if self.leaves_out_texts => {}
                     Sharing::Texts => values.distinct().values(&b.bytes).for_each(|t| self.trigrams.text(t)),
                     Sharing::Descriptors => values
                         .distinct()

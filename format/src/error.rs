@@ -25,6 +25,8 @@ pub enum Error {
     Row { event: u16, what: &'static str },
     #[error("there is no block {block}: the capture has {blocks}")]
     NoBlock { block: usize, blocks: usize },
+    #[error("block {block} has no row {row}: it has {rows}")]
+    NoRow { block: usize, row: usize, rows: usize },
     #[error("the capture is encrypted: give the identity that it was encrypted to")]
     Encrypted,
     #[error("{what}")]

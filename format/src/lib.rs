@@ -62,7 +62,7 @@ pub use block::{Block, Contexts, Scratch};
 pub use bloom::Bloom;
 pub use builder::BlockBuilder;
 pub use capture::{Capture, Completeness, OpenOptions, Records, SegmentSummary, SetEnding};
-pub use encode::{Compression, EncodedBlock, Encoder, Options};
+pub use encode::{BlockHead, Compression, EncodedBlock, Encoder, Options};
 pub use encrypt::{Identity, Recipients};
 pub use error::{Error, Result};
 pub use forward::{ForwardKey, Signer};

@@ -77,6 +77,11 @@ pub(crate) struct FileEvent {
 impl Schema {
     /// The program's own: of blocks that it builds itself.
     pub fn current() -> Schema {
+        Schema::declaring(catalogue::events().filter(|event| !event.is_derived()))
+    }
+
+    /// These events under the ids that they have in the program, for blocks that it builds of rows that it has read.
+    pub fn declaring(events: impl Iterator<Item = &'static Event>) -> Schema {
         let own = |event: &'static Event| {
             let positions = (0..event.args.len()).map(|at| Some(at as u8)).collect();
             let texts = event.args.iter().map(|arg| matches!(arg.kind, ArgKind::Str | ArgKind::Fd)).collect();
@@ -85,10 +90,7 @@ impl Schema {
                 Arc::new(FileEvent { event, positions, texts, kernel_entries: None, is_current: true }),
             )
         };
-        Schema {
-            unread: Vec::new(),
-            by_file_id: catalogue::events().filter(|event| !event.is_derived()).map(own).collect(),
-        }
+        Schema { unread: Vec::new(), by_file_id: events.map(own).collect() }
     }
 
     /// Finds the program's event for each of the file's, by name, and their arguments by name as well.

@@ -107,7 +107,7 @@ impl<'q> Arriving<'q> {
         let is_chosen = host.as_deref().zip(matcher).is_some_and(|(host, matcher)| {
             self.question.is_in_range(host, it.first_ns, it.last_ns)
                 && Pruning::new(matcher.of_host(host_number), self.file, host)
-                    .may_match(it, Ancestry::Unknown)
+                    .may_match(it, |_| Ancestry::Unknown)
         });
         if !is_chosen {
             self.stats.blocks_skipped += 1;

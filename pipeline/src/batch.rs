@@ -11,11 +11,11 @@ use scopes::Subject;
 use scopes::plan::RowFacts;
 
 use crate::derive::packets::stream::Message;
-use crate::derive::{Base, Derived};
+use crate::derive::{Base, Derived, DerivedRows};
 use crate::matching::{Facts, Matcher, Present};
 use crate::selection::Candidate;
 use crate::sink::Projection;
-use crate::source::{BlockRef, File, Host};
+use crate::source::{BlockRef, File, Host, RowRef};
 use crate::state::Taken;
 use crate::{Args, EventView};
 
@@ -29,6 +29,9 @@ pub struct Batch<'q> {
     pub(crate) matcher: &'q Matcher<'q>,
     pub(crate) taken: Taken,
     pub(crate) selection: Selection,
+    pub(crate) derived: DerivedRows,
+    /// By row of the block: which row it was before the block was cut into slices; empty where it is whole.
+    pub(crate) origins: Vec<u32>,
     pub(crate) projection: Projection,
 }
 
@@ -62,6 +65,12 @@ impl Batch<'_> {
         &self.host
     }
 
+    /// Where a row of the block stands in the source.
+    pub fn at(&self, row: u32) -> RowRef {
+        let row = self.origins.get(row as usize).copied().unwrap_or(row);
+        RowRef { file: self.reference.file as u32, block: self.reference.block as u32, row, derived: 0 }
+    }
+
     /// Rows that were selected.
     pub fn len(&self) -> usize {
         self.selection.rows.len()
@@ -83,14 +92,19 @@ impl Batch<'_> {
         plain.map(|it| (it.row, it.ordinal, it.visible))
     }
 
+    /// What is derived from the selected rows, and matches.
+    pub fn derived(&self) -> &DerivedRows {
+        &self.derived
+    }
+
     /// Calls `emit` with the events of the rows that something is derived from, and with what is.
     pub fn each_deriving(&self, emit: &mut dyn FnMut(&EventView<'_>)) -> format::Result<()> {
         if self.selection.rows.iter().all(|it| it.base == 0) {
             return Ok(());
         }
-        let (rows, mut derived) = (Rows::new(self)?, Derived::default());
+        let rows = Rows::new(self)?;
         for at in (0..self.len()).filter(|at| self.selection.rows.get(*at).is_some_and(|it| it.base != 0)) {
-            rows.each(at..at + 1, &mut derived, &mut |view| {
+            rows.each(at..at + 1, &mut |view| {
                 emit(view);
                 true
             })?;
@@ -101,7 +115,7 @@ impl Batch<'_> {
     /// Calls `emit` with each event of all selected rows, in order of rows.
     pub fn each(&self, emit: &mut dyn FnMut(&EventView<'_>)) -> format::Result<u64> {
         let mut events = 0;
-        Rows::new(self)?.each(0..self.len(), &mut Derived::default(), &mut |view| {
+        Rows::new(self)?.each(0..self.len(), &mut |view| {
             events += 1;
             emit(view);
             true
@@ -109,8 +123,39 @@ impl Batch<'_> {
         Ok(events)
     }
 
+    /// About how many bytes it takes while it waits.
+    pub(crate) fn memory(&self) -> usize {
+        self.block.memory() + self.derived.memory() + self.selection.rows.len() * size_of::<Candidate>()
+    }
+
+    /// Events of all selected rows, with those that are derived from them.
+    pub fn events(&self) -> u64 {
+        let rows = self.selection.rows.iter().filter(|it| it.visible != 0);
+        rows.count() as u64 + self.derived.len() as u64
+    }
+
+    /// Events of one selected row, with those that are derived from it.
+    pub(crate) fn events_of(&self, at: usize) -> u64 {
+        let own = self.selection.rows.get(at).is_some_and(|it| it.visible != 0);
+        u64::from(own) + self.derived.of(at..at + 1).len() as u64
+    }
+
     fn facts(&self) -> Facts<'_> {
         Facts { file: self.file, host: &self.host, lineage: &self.taken.lineage, is_end: self.taken.is_end }
+    }
+
+    /// Computes what is derived from the selected rows; those that match only for the sake of something that does not come
+    /// out of them are no longer selected.
+    pub(crate) fn derive(&mut self, scratch: &mut Derived) -> format::Result<()> {
+        if self.selection.rows.iter().all(|it| it.base == 0) {
+            return Ok(());
+        }
+        let (derived, kept) = Rows::new(self)?.derive(scratch)?;
+        self.derived = derived;
+        let mut kept = kept.into_iter();
+        self.selection.rows.retain(|_| kept.next().unwrap_or(true));
+        self.taken.messages = Vec::new();
+        Ok(())
     }
 
     /// The time of a selected row on the ordering clock. Times must have been decoded.
@@ -132,8 +177,7 @@ impl Batch<'_> {
             if !arguments && candidate.base == 0 {
                 continue;
             }
-            let row = candidate.row as usize;
-            if let Some((code, it)) = rows.event(row) {
+            if let Some((code, it)) = rows.event(candidate.row as usize) {
                 rows.columns(it.event, code)?;
             }
         }
@@ -198,63 +242,96 @@ impl<'b> Rows<'b> {
         Ok(cell.get_or_init(|| columns))
     }
 
+    /// A row's context, and its code; a default one where no context is read.
+    fn context(&self, row: usize) -> Option<(u16, Context<'b>)> {
+        let code = self.context_codes.get(row).copied().unwrap_or(0);
+        match &self.contexts {
+            Some(contexts) => Some((code, contexts.get(code)?)),
+            None => Some((code, Context::default())),
+        }
+    }
+
+    /// Calls `see` with a selected row as an event, unless nothing can be said of it.
+    pub fn with(&self, candidate: &Candidate, see: impl FnOnce(&EventView<'_>)) -> format::Result<()> {
+        let row = candidate.row as usize;
+        if let Some((event_code, it)) = self.event(row)
+            && let Some((code, context)) = self.context(row)
+        {
+            see(&self.view(candidate, event_code, it, code, &context)?);
+        }
+        Ok(())
+    }
+
+    fn view<'v>(
+        &'v self,
+        candidate: &Candidate,
+        event_code: u16,
+        it: &Present,
+        code: u16,
+        context: &'v Context<'v>,
+    ) -> format::Result<EventView<'v>> {
+        let row = candidate.row as usize;
+        let args = if self.batch.projection.arguments || candidate.base != 0 {
+            Args::Row { columns: self.columns(it.event, event_code)?, ordinal: candidate.ordinal as usize }
+        } else {
+            Args::List(&[])
+        };
+        let time_ns = self.times.get(row).copied().unwrap_or(0);
+        Ok(EventView {
+            at: self.batch.at(candidate.row),
+            time_ns,
+            wall_ns: self.clock.wall(time_ns) as i64,
+            event: it.event,
+            host: &self.batch.host,
+            context,
+            context_index: code.into(),
+            container: self.batch.host.containers().get(context.cgroup_id),
+            cpu: self.cpus.get(row).copied().unwrap_or(0),
+            ret: self.rets.get(row).copied().unwrap_or(0),
+            scopes: candidate.visible,
+            recorded: self.recorded.get(row).copied().unwrap_or(0),
+            marks: Marks(self.marks.get(row).copied().unwrap_or(0)),
+            args,
+            base: None,
+        })
+    }
+
     /// Calls `emit` with each event of a range of selected rows, in order, each with what is derived from it behind it.
     /// `emit` says whether to go on; what is derived from a row is not parted from it. Returns where it stopped.
     pub fn each(
         &self,
         range: Range<usize>,
-        derived: &mut Derived,
         emit: &mut dyn FnMut(&EventView<'_>) -> bool,
     ) -> format::Result<usize> {
         let mut at = range.start;
-        let nothing = Context::default();
+        let all = &self.batch.derived;
+        let mut derived = all.of(range.clone()).filter_map(|number| all.get(number)).peekable();
         for candidate in self.batch.selection.rows.get(range).unwrap_or_default() {
+            let place = at;
             at += 1;
             let row = candidate.row as usize;
             let Some((event_code, it)) = self.event(row) else { continue };
-            let code = self.context_codes.get(row).copied().unwrap_or(0);
-            let context = match &self.contexts {
-                Some(contexts) => match contexts.get(code) {
-                    Some(context) => context,
-                    None => continue,
-                },
-                None => nothing,
-            };
-            let args = if self.batch.projection.arguments || candidate.base != 0 {
-                Args::Row {
-                    columns: self.columns(it.event, event_code)?,
-                    ordinal: candidate.ordinal as usize,
-                }
-            } else {
-                Args::List(&[])
-            };
-            let time_ns = self.times.get(row).copied().unwrap_or(0);
-            let view = EventView {
-                time_ns,
-                wall_ns: self.clock.wall(time_ns) as i64,
-                event: it.event,
-                host: &self.batch.host,
-                context: &context,
-                context_index: code.into(),
-                container: self.batch.host.containers().get(context.cgroup_id),
-                cpu: self.cpus.get(row).copied().unwrap_or(0),
-                ret: self.rets.get(row).copied().unwrap_or(0),
-                scopes: candidate.visible,
-                recorded: self.recorded.get(row).copied().unwrap_or(0),
-                marks: Marks(self.marks.get(row).copied().unwrap_or(0)),
-                args,
-                base: None,
-            };
+            let Some((code, context)) = self.context(row) else { continue };
+            let view = self.view(candidate, event_code, it, code, &context)?;
             let mut goes_on = true;
             if candidate.visible != 0 {
                 goes_on = emit(&view);
             }
-            if candidate.base != 0 {
-                let messages = of_row(&self.batch.taken.messages, candidate.row);
-                let only_messages = self.batch.taken.is_end;
-                let base = Base { event: it.event, args, ret: view.ret, messages, only_messages };
-                self.batch.matcher.derive(&base, candidate.base, derived);
-                goes_on &= self.each_derived(&view, code, candidate.base, derived, emit);
+            let mut at = view.at;
+            while let Some(it) = derived.next_if(|it| it.base <= place) {
+                if it.base == place {
+                    at.derived = at.derived.saturating_add(1);
+                    goes_on &= emit(&EventView {
+                        at,
+                        event: it.event,
+                        scopes: it.scopes,
+                        recorded: 0,
+                        marks: it.marks,
+                        args: it.args,
+                        base: Some((view.event, &view.args)),
+                        ..view
+                    });
+                }
             }
             if !goes_on {
                 break;
@@ -263,18 +340,45 @@ impl<'b> Rows<'b> {
         Ok(at)
     }
 
-    /// Events that were derived from one row pass the filters themselves.
-    fn each_derived(
+    /// What is derived from the selected rows and passes the filters itself; and of each selected row whether anything of it
+    /// is an event of the answer. Places of bases are those among the rows that are.
+    fn derive(&self, scratch: &mut Derived) -> format::Result<(DerivedRows, Vec<bool>)> {
+        let (mut rows, mut kept) = (DerivedRows::default(), Vec::new());
+        let mut place = 0;
+        for candidate in &self.batch.selection.rows {
+            let before = rows.len();
+            let row = candidate.row as usize;
+            if candidate.base != 0
+                && let Some((event_code, it)) = self.event(row)
+                && let Some((code, context)) = self.context(row)
+            {
+                let view = self.view(candidate, event_code, it, code, &context)?;
+                let messages = of_row(&self.batch.taken.messages, candidate.row);
+                let only_messages = self.batch.taken.is_end;
+                let base = Base { event: it.event, args: view.args, ret: view.ret, messages, only_messages };
+                self.batch.matcher.derive(&base, candidate.base, scratch);
+                self.judge_derived(&view, code, candidate.base, scratch, &mut |index, scopes, marks| {
+                    rows.push(place, scratch, index, scopes, marks);
+                });
+            }
+            let is_kept = candidate.visible != 0 || rows.len() > before;
+            place += usize::from(is_kept);
+            kept.push(is_kept);
+        }
+        Ok((rows, kept))
+    }
+
+    /// Calls `found` with each of the events that were derived from a row and pass the filters themselves, and their scopes.
+    fn judge_derived(
         &self,
         base: &EventView<'_>,
         code: u16,
         scopes: u64,
         derived: &Derived,
-        emit: &mut dyn FnMut(&EventView<'_>) -> bool,
-    ) -> bool {
+        found: &mut dyn FnMut(usize, u64, Marks),
+    ) {
         let matcher = self.batch.matcher;
         let plan = matcher.plan();
-        let mut goes_on = true;
         for index in 0..derived.len() {
             let mut values = Vec::new();
             let Some(event) = derived.get(index, &mut values) else { continue };
@@ -297,19 +401,9 @@ impl<'b> Rows<'b> {
                 mask &= plan.row_mask(event.id, row);
             }
             if mask != 0 {
-                let event = EventView {
-                    event,
-                    scopes: mask,
-                    recorded: 0,
-                    marks,
-                    args: Args::List(&values),
-                    base: Some((base.event, &base.args)),
-                    ..*base
-                };
-                goes_on &= emit(&event);
+                found(index, mask, marks);
             }
         }
-        goes_on
     }
 }
 

@@ -20,6 +20,9 @@ pub enum Error {
     /// A sink that does not take what it is given (a full disk, a closed pipe).
     #[error("writing the output")]
     Output(#[from] io::Error),
+    /// Where many files overlap, what waits for its turn may not fit into memory.
+    #[error("keeping rows that wait for their turn in a temporary file (TMPDIR says where)")]
+    Spill { source: io::Error },
     /// The blocks of a growing source come once.
     #[error("what arrives can be asked once only, and was asked already: write it to a file first")]
     Spent,

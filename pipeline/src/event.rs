@@ -4,11 +4,14 @@ use events::{Context, Event, Marks, Raw};
 use format::ColumnView;
 
 use crate::containers::Container;
-use crate::source::Host;
+use crate::derive::DerivedRows;
+use crate::source::{Host, RowRef};
 
 /// An event that matched, with everything that printing it needs. Borrowed: valid during one call only.
 #[derive(Clone, Copy, Debug)]
 pub struct EventView<'a> {
+    /// Where it stands.
+    pub at: RowRef,
     /// Boot clock, ns.
     pub time_ns: u64,
     /// Wall clock, ns since the epoch; `time_ns` and the offset of its block's clocks.
@@ -40,6 +43,8 @@ pub enum Args<'a> {
     List(&'a [Raw<'a>]),
     /// A row of a block: its event's columns, and which of that event's rows it is.
     Row { columns: &'a [ColumnView<'a>], ordinal: usize },
+    /// A derived row: its event's table, and which row of that.
+    Derived { rows: &'a DerivedRows, table: u16, row: u32 },
 }
 
 impl<'a> Args<'a> {
@@ -50,6 +55,7 @@ impl<'a> Args<'a> {
             Args::Row { columns, ordinal } => {
                 columns.get(position).map_or(Raw::Missing, |it| it.get(*ordinal))
             }
+            Args::Derived { rows, table, row } => rows.value(*table, *row, position),
         }
     }
 }

@@ -19,9 +19,11 @@
 //! | state that goes from event to event, for questions: lineage, streams | [`stage::Client`], and [`state`] |
 //! | such state by itself, at some moments | [`History`] |
 //! | events made of others | [`derive`] |
+//! | rows in any order, as views scroll | [`Access`], [`Question::nth`], [`Question::skip`] |
 //! | to skip more blocks | [`pruning`], and `scopes::pruning` for what plans ask |
 //! | to stop what runs | [`Cancellation`] |
 
+mod access;
 mod arriving;
 mod batch;
 mod cancellation;
@@ -42,9 +44,12 @@ mod predicates;
 mod pruning;
 mod question;
 mod schedule;
+mod seek;
 mod selection;
 pub mod sink;
+mod slices;
 pub mod source;
+mod spill;
 pub mod stage;
 mod state;
 mod steps;
@@ -52,6 +57,7 @@ mod streams;
 mod text;
 mod worker;
 
+pub use access::{Access, Wanted};
 pub use batch::Batch;
 pub use cancellation::Cancellation;
 pub use clock::WallClock;
@@ -64,5 +70,6 @@ pub use history::History;
 pub use lineage::Lineages;
 pub use matching::Matcher;
 pub use question::{Question, Stats};
+pub use seek::Found;
 pub use sink::{Output, Projection, Render, Sink};
-pub use source::{File, Host, Source};
+pub use source::{File, Host, RowRef, Source};

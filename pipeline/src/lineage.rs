@@ -5,11 +5,12 @@
 //! same in the next.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use events::Context;
 use events::catalogue::process::{SCHED_PROCESS_EXIT, SCHED_PROCESS_FORK};
 use events::context::Entity;
-use format::{Block, Process};
+use format::Process;
 use scopes::{Lineage, LineageBits, Plan, Subject};
 
 use crate::source::{File, Host};
@@ -30,7 +31,8 @@ pub struct Lineages<'a> {
 struct State<'a> {
     boot: usize,
     plan: &'a Plan,
-    lineage: Lineage,
+    /// Blocks that were judged by it may still be looked at: then it is copied before it goes on.
+    lineage: Arc<Lineage>,
 }
 
 /// What is read of the rows of processes.
@@ -85,7 +87,7 @@ impl<'a> Lineages<'a> {
                 let known =
                     states.iter().position(|state| state.boot == host.boot && std::ptr::eq(state.plan, plan));
                 let at = known.unwrap_or_else(|| {
-                    states.push(State { boot: host.boot, plan, lineage: Lineage::new(plan) });
+                    states.push(State { boot: host.boot, plan, lineage: Arc::new(Lineage::new(plan)) });
                     states.len() - 1
                 });
                 of.insert((number, host_number), at);
@@ -94,11 +96,10 @@ impl<'a> Lineages<'a> {
         (!states.is_empty()).then_some(Lineages { source, states, of, columns: Columns::new() })
     }
 
-    /// The lineage of each context of a block, by code.
-    pub(crate) fn bits(&self, file: usize, block: &Block) -> format::Result<Vec<LineageBits>> {
-        let state = self.of.get(&(file, block.host())).and_then(|at| self.states.get(*at));
-        let Some(State { lineage, .. }) = state else { return Ok(Vec::new()) };
-        Ok(block.contexts()?.iter().map(|context| lineage.bits(&context)).collect())
+    /// The lineage of the processes of a host, as it is now; `None` where nobody asks for it.
+    pub(crate) fn now(&self, file: usize, host: u16) -> Option<Arc<Lineage>> {
+        let state = self.of.get(&(file, host)).and_then(|at| self.states.get(*at));
+        state.map(|state| Arc::clone(&state.lineage))
     }
 
     /// The lineage of a task that did something in a scanned block, as it is now.
@@ -144,7 +145,11 @@ impl<'a> Lineages<'a> {
             time_ns: row.boot_ns(),
         };
         for state in self.states.iter_mut().filter(|state| state.boot == row.of.boot) {
-            state.lineage.fork(state.plan, &subject, Entity { pid: pid as u32, start_ns });
+            Arc::make_mut(&mut state.lineage).fork(
+                state.plan,
+                &subject,
+                Entity { pid: pid as u32, start_ns },
+            );
         }
     }
 
@@ -155,7 +160,7 @@ impl<'a> Lineages<'a> {
             return;
         }
         for state in self.states.iter_mut().filter(|state| state.boot == row.of.boot) {
-            state.lineage.exit(context.process(), row.time);
+            Arc::make_mut(&mut state.lineage).exit(context.process(), row.time);
         }
     }
 }
@@ -165,7 +170,7 @@ impl Client for Lineages<'_> {
         let Some(file) = self.source.files().get(file) else { return };
         let Some(host) = file.host(number) else { return };
         for state in self.states.iter_mut().filter(|state| state.boot == host.boot) {
-            tell_snapshot(&mut state.lineage, state.plan, file, number, host);
+            tell_snapshot(Arc::make_mut(&mut state.lineage), state.plan, file, number, host);
         }
     }
 
@@ -179,7 +184,9 @@ impl Client for Lineages<'_> {
     }
 
     fn forget(&mut self, before: u64) {
-        self.states.iter_mut().for_each(|state| state.lineage.forget(before));
+        for state in self.states.iter_mut().filter(|state| state.lineage.is_any_older(before)) {
+            Arc::make_mut(&mut state.lineage).forget(before);
+        }
     }
 }
 

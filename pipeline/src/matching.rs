@@ -9,10 +9,10 @@
 //! that survive make columns of arguments, times and results be decoded.
 
 use events::{
-    Context, Event, EventId,
+    Context, Event, EventId, Marks,
     catalogue::{network, process},
 };
-use format::{Block, Contexts};
+use format::{Block, Contexts, EventCount, Statistics};
 use scopes::batch::{self, Table};
 use scopes::{LineageBits, Plan, Subject};
 
@@ -33,7 +33,7 @@ const STATE_EVENTS: [EventId; 4] = [
 ];
 
 /// A plan, and whether it says the masks or the recording does.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Matcher<'p> {
     plan: &'p Plan,
     recorded: bool,
@@ -86,7 +86,7 @@ pub(crate) struct Present {
     /// Scopes that ask something of single rows.
     pub asking: u64,
     pub is_state: bool,
-    /// Its rows are chosen from its own columns: see [`crate::narrow`].
+    /// Its rows are chosen from its own columns: see [`crate::column_first`].
     pub is_column_first: bool,
 }
 
@@ -136,6 +136,36 @@ impl<'p> Matcher<'p> {
         self.rules.reads_streams()
     }
 
+    /// How many events these rows give, where their statistics tell: nothing is asked of contexts, of single rows, or for
+    /// something derived.
+    pub(crate) fn known_events(&self, file: &File, of: &Statistics) -> Option<u64> {
+        if self.recorded || self.plan.asks_contexts() {
+            return None;
+        }
+        let state_bit = Marks::STATE_ONLY.trailing_zeros() as u8;
+        let mut events = 0;
+        for EventCount { event: id, rows } in &of.events {
+            let event = file.capture.schema().event(*id)?;
+            let visible = self.plan.stored_event_mask(event.id);
+            if self.rules.needed(event) != 0
+                || (visible != 0 && visible & asking(self.plan, event) == visible)
+            {
+                return None;
+            }
+            let hidden = if STATE_EVENTS.contains(id) {
+                let marks = of.marks.as_ref()?.iter();
+                let hidden = marks.filter(|it| it.event == *id && it.bit == state_bit).map(|it| it.rows);
+                hidden.max().unwrap_or_default()
+            } else {
+                0
+            };
+            if visible != 0 {
+                events += u64::from(rows.saturating_sub(hidden));
+            }
+        }
+        Some(events)
+    }
+
     /// Finds the rows of a block that match, and those that something is derived from. With `only_count` rows are counted
     /// where they can be.
     pub fn find(
@@ -182,7 +212,7 @@ impl<'p> Matcher<'p> {
         Ok(Selection { counted, events: present, rows: std::mem::take(&mut buffers.candidates) })
     }
 
-    fn present(&self, block: &Block, facts: Facts<'_>) -> Vec<Present> {
+    pub(crate) fn present(&self, block: &Block, facts: Facts<'_>) -> Vec<Present> {
         let judge = |id: &EventId| {
             let event = facts.file.capture.schema().event(*id).unwrap_or(&UNDECLARED);
             let visible = if self.recorded { u64::MAX } else { self.plan.stored_event_mask(event.id) };

@@ -12,6 +12,8 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::Result;
+
 /// Rows of a piece. Their text, a megabyte of JSON, stays in a processor's cache until it is handed on. The same whatever
 /// the number of threads.
 pub(crate) const PIECE_ROWS: usize = 1024;
@@ -24,6 +26,17 @@ pub(crate) trait Keyed {
     /// The time of the last row on the ordering clock, or a later one.
     fn last(&self) -> u64;
     fn boot(&self) -> usize;
+    /// What comes behind its last row, of the same block, where that was not at hand.
+    fn rest(&self) -> Result<Option<Self>>
+    where
+        Self: Sized,
+    {
+        Ok(None)
+    }
+    /// Events that a row gives: those that are derived from it too.
+    fn events(&self, _at: usize) -> u64 {
+        1
+    }
 }
 
 /// Stretches of batches, in order of time.
@@ -33,6 +46,8 @@ pub(crate) struct Piece<B> {
     pub batches: Vec<Arc<B>>,
     pub runs: Vec<Run>,
     pub rows: usize,
+    /// Events of its first row that are left out.
+    pub skip: u64,
 }
 
 /// A stretch of one of a piece's batches.
@@ -48,6 +63,8 @@ pub(crate) struct Run {
 pub(crate) struct Order<B> {
     waiting: BinaryHeap<Waiting<B>>,
     piece: Piece<B>,
+    /// Events that are still to be left out.
+    skip: u64,
 }
 
 /// A batch with rows that were not given out.
@@ -90,13 +107,14 @@ impl<B> Ord for Waiting<B> {
 
 impl<B> Default for Piece<B> {
     fn default() -> Piece<B> {
-        Piece { batches: Vec::new(), runs: Vec::new(), rows: 0 }
+        Piece { batches: Vec::new(), runs: Vec::new(), rows: 0, skip: 0 }
     }
 }
 
 impl<B: Keyed> Order<B> {
-    pub fn new() -> Order<B> {
-        Order { waiting: BinaryHeap::new(), piece: Piece::default() }
+    /// Leaves out the first `skip` events.
+    pub fn new(skip: u64) -> Order<B> {
+        Order { waiting: BinaryHeap::new(), piece: Piece::default(), skip }
     }
 
     /// Batches that wait for others.
@@ -114,7 +132,7 @@ impl<B: Keyed> Order<B> {
     }
 
     /// Gives out what nothing can come before any more. `next`: first time and boot of what is still to come.
-    pub fn give(&mut self, next: Option<(u64, usize)>, pieces: &mut VecDeque<Piece<B>>) {
+    pub fn give(&mut self, next: Option<(u64, usize)>, pieces: &mut VecDeque<Piece<B>>) -> Result<()> {
         while let Some(mut first) = self.waiting.pop() {
             let is_due = |key: u64| next.is_none_or(|next| (key, first.boot) <= next);
             if !is_due(first.key) {
@@ -132,12 +150,27 @@ impl<B: Keyed> Order<B> {
                 first.key = key.max(first.key);
                 first.at = end;
                 self.waiting.push(first);
+            } else if let Some(rest) = first.batch.rest()?
+                && let Some(key) = rest.key(0)
+            {
+                let key = key.max(first.key);
+                self.waiting.push(Waiting { key, at: 0, batch: Arc::new(rest), ..first });
             }
         }
         self.flush(pieces);
+        Ok(())
     }
 
     fn add(&mut self, batch: &Arc<B>, mut rows: Range<usize>, pieces: &mut VecDeque<Piece<B>>) {
+        while self.skip > 0 && !rows.is_empty() {
+            let events = batch.events(rows.start);
+            if events > self.skip {
+                self.piece.skip = std::mem::take(&mut self.skip);
+                break;
+            }
+            self.skip -= events;
+            rows.start += 1;
+        }
         while !rows.is_empty() {
             let room = PIECE_ROWS - self.piece.rows;
             let end = rows.end.min(rows.start + room);
@@ -230,11 +263,11 @@ mod tests {
     }
 
     fn ordered(batches: Vec<(Times, Option<(u64, usize)>)>) -> Vec<String> {
-        let mut order = Order::new();
+        let mut order = Order::new(0);
         let give = |(number, (batch, next))| {
             let mut pieces = VecDeque::new();
             order.push(number, batch);
-            order.give(next, &mut pieces);
+            order.give(next, &mut pieces).expect("all at hand");
             told(pieces)
         };
         let told = batches.into_iter().enumerate().map(give).collect();
@@ -285,14 +318,50 @@ mod tests {
     #[test]
     fn pieces_hold_as_many_rows_each_and_runs_that_follow_each_other_are_one() {
         let long: Vec<u64> = (0..PIECE_ROWS as u64 * 2 + 10).collect();
-        let mut order = Order::new();
+        let mut order = Order::new(0);
         let mut pieces = VecDeque::new();
         order.push(0, times("a", 0, &long));
-        order.give(Some((2000, 0)), &mut pieces);
-        order.give(None, &mut pieces);
+        order.give(Some((2000, 0)), &mut pieces).expect("all at hand");
+        order.give(None, &mut pieces).expect("all at hand");
         let rows: Vec<usize> = pieces.iter().map(|piece| piece.rows).collect();
         assert_eq!(rows, [1024, 977, 57]);
         assert!(pieces.iter().all(|piece| piece.runs.len() == 1));
+    }
+
+    #[test]
+    fn what_is_skipped_is_left_out_whole_but_for_a_row_with_several_events() {
+        let skipped = |skip| {
+            let mut order = Order::new(skip);
+            let mut pieces = VecDeque::new();
+            order.push(0, times("a", 0, &[1, 4]));
+            order.push(1, times("b", 0, &[2, 9]));
+            order.give(None, &mut pieces).expect("all at hand");
+            told(pieces)
+        };
+        assert_eq!([0, 1, 3, 9].map(skipped), ["a1 b2 a4 b9 ", "b2 a4 b9 ", "b9 ", ""]);
+        struct Two;
+        impl Keyed for Two {
+            fn len(&self) -> usize {
+                2
+            }
+            fn key(&self, at: usize) -> Option<u64> {
+                (at < 2).then_some(at as u64)
+            }
+            fn last(&self) -> u64 {
+                1
+            }
+            fn boot(&self) -> usize {
+                0
+            }
+            fn events(&self, _: usize) -> u64 {
+                2
+            }
+        }
+        let mut order = Order::new(3);
+        let mut pieces = VecDeque::new();
+        order.push(0, Two);
+        order.give(None, &mut pieces).expect("all at hand");
+        assert_eq!((pieces[0].runs[0].rows.clone(), pieces[0].skip), (1..2, 1));
     }
 
     /// Many hosts at once, against a sort.

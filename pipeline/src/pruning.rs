@@ -24,8 +24,8 @@ impl<'a> Pruning<'a> {
         Pruning { matcher, file, host }
     }
 
-    /// Whether any row may match; `false` is certain.
-    pub fn may_match(&self, statistics: &Statistics, ancestry: Ancestry) -> bool {
+    /// Whether any row may match; `false` is certain. `ancestry`: what is known of the ancestors of the rows' tasks.
+    pub fn may_match(&self, statistics: &Statistics, ancestry: impl Fn(&Rows<'_>) -> Ancestry) -> bool {
         let schema = self.file.capture.schema();
         // Recorded masks are the file's: contexts and arguments say nothing of them.
         if self.matcher.is_recorded() {
@@ -33,6 +33,7 @@ impl<'a> Pruning<'a> {
         }
         let Some(rows) = self.rows(statistics) else { return true };
         let plan = self.matcher.plan();
+        let ancestry = ancestry(&rows);
         let contexts = plan.may_match_contexts(&rows, ancestry);
         statistics.events.iter().any(|count| match schema.event(count.event) {
             Some(event) => {
@@ -52,7 +53,7 @@ impl<'a> Pruning<'a> {
 }
 
 /// What is known of rows of one host.
-struct Rows<'a> {
+pub(crate) struct Rows<'a> {
     statistics: &'a Statistics,
     file: &'a File,
     host: &'a Host,

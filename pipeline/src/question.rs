@@ -1,7 +1,8 @@
 //! A question asked of a source: blocks are chosen, matched, put in order and handed to a sink on several threads; the
 //! answer is the same whatever the number of threads.
 
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 use std::io;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use crate::order::{Order, PIECE_ROWS};
 use crate::pruning::Pruning;
 use crate::schedule::{self, Jobs, Next, Work};
 use crate::sink::{Nothing, Projection, Sink};
+use crate::slices::Slicing;
 use crate::source::{BlockRef, File, Host, Source};
 use crate::stage::Stage;
 use crate::state::{Scans, State};
@@ -30,19 +32,27 @@ use crate::{Error, EventView, Output, Result};
 /// Fewer files than this for each thread, and one thread chooses among them.
 const FILES_PER_THREAD: usize = 16;
 
+/// Bytes of decoded columns that may wait, unless somebody says otherwise.
+pub const WAITING_BYTES: usize = 256 << 20;
+
 /// What is asked, of what.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Question<'a> {
     pub source: &'a Source,
     /// By file of the source.
     pub matchers: Vec<Matcher<'a>>,
     pub threads: usize,
+    /// Leaves out so many events at the beginning. Blocks that have nothing else are not read, where statistics say how many
+    /// events they have.
+    pub skip: u64,
     /// No more events than this.
     pub limit: Option<u64>,
     /// Only events of this stretch of the wall clock, ns since the epoch, without its end.
     pub range: Option<Range<i64>>,
     /// The first damaged block ends the answer; otherwise it is a gap in it.
     pub strict: bool,
+    /// Bytes of decoded columns that may wait where the blocks of many files overlap. What is beyond waits encoded.
+    pub waiting_bytes: usize,
     /// Whoever asks may stop it.
     pub cancellation: Cancellation,
 }
@@ -61,6 +71,8 @@ pub struct Stats {
     pub bytes_skipped: u64,
     /// Bytes that came out of decompression.
     pub decompressed: u64,
+    /// Bytes of decoded columns that were held at a time, those that waited for the rows of other files too.
+    pub most_held: u64,
     /// Blocks that could not be read.
     pub gaps: Vec<Gap>,
     /// Events that a recording lost while it was asked: of captures that are whole, everybody knows before.
@@ -78,6 +90,7 @@ impl Stats {
         self.rows_skipped += more.rows_skipped;
         self.bytes_skipped += more.bytes_skipped;
         self.decompressed += more.decompressed;
+        self.most_held = self.most_held.max(more.most_held);
         more.gaps.into_iter().for_each(|gap| self.gap(gap));
         self.lost = self.lost.saturating_add(more.lost);
         self.missing.extend(more.missing);
@@ -100,9 +113,11 @@ impl<'a> Question<'a> {
             source,
             matchers,
             threads: 1,
+            skip: 0,
             limit: None,
             range: None,
             strict: false,
+            waiting_bytes: WAITING_BYTES,
             cancellation: Cancellation::default(),
         }
     }
@@ -110,6 +125,7 @@ impl<'a> Question<'a> {
     /// The number of events that match.
     pub fn count(&self) -> Result<Stats> {
         let mut stats = self.run(&Count, true, &mut |()| Ok(ControlFlow::Continue(())))?;
+        stats.matched = stats.matched.saturating_sub(self.skip);
         if let Some(limit) = self.limit {
             stats.matched = stats.matched.min(limit);
         }
@@ -151,7 +167,8 @@ impl<'a> Question<'a> {
         deliver: &mut dyn FnMut(S::Made) -> Result<ControlFlow<()>>,
     ) -> Result<Stats> {
         let (mut plan, mut stats) = Prepared::new(self)?;
-        let (work, steps) = plan.parts(self, sink, counts);
+        let skip = plan.skip(self, counts, &mut stats);
+        let (work, steps) = plan.parts(self, sink, counts, skip);
         let threads = match &plan.jobs {
             // Not more threads than there are blocks to read or pieces to make.
             Planned::Known(jobs) => {
@@ -165,6 +182,7 @@ impl<'a> Question<'a> {
         if left == 0 {
             return Ok(stats);
         }
+        let slicing = Arc::clone(&work.slicing);
         schedule::run(threads, plan.jobs.take(), &work, steps, |answer| {
             stats.add(answer.stats);
             let mut made = answer.made;
@@ -177,8 +195,15 @@ impl<'a> Question<'a> {
             let flow = deliver(made)?;
             Ok(if left == 0 { ControlFlow::Break(()) } else { flow })
         })?;
+        stats.most_held = slicing.most_waiting() as u64;
         plan.finish(self, &mut stats)?;
         Ok(stats)
+    }
+
+    /// The blocks that are to be read, in order, where they are known before and no state has to be told of them.
+    pub(crate) fn known_jobs(&self) -> Option<(VecDeque<Job>, Stats)> {
+        let has_state = State::new(self.source, &self.matchers).is_some();
+        (!has_state && !self.source.is_growing()).then(|| self.choose(None))
     }
 
     /// What is to be read, in order: blocks that statistics do not rule out, and those that the state is told of.
@@ -258,7 +283,7 @@ impl<'a> Question<'a> {
                     let is_chosen = host.is_some_and(|host| {
                         self.is_in_range(host, it.first_ns, it.last_ns)
                             && Pruning::new(matcher.of_host(info.host()), file, host)
-                                .may_match(it, Ancestry::Unknown)
+                                .may_match(it, |_| Ancestry::Unknown)
                     });
                     if !is_chosen {
                         stats.blocks_skipped += 1;
@@ -283,6 +308,14 @@ impl<'a> Question<'a> {
         let (first, last) = host.clock().wall_between(first_ns, last_ns);
         let tolerance = TOLERANCE_NS as i64;
         range.start <= last.saturating_add(tolerance) && range.end > first.saturating_sub(tolerance)
+    }
+
+    /// Whether all rows of such a stretch are of that time.
+    pub(crate) fn is_whole_in_range(&self, host: &Host, first_ns: u64, last_ns: u64) -> bool {
+        let Some(range) = &self.range else { return true };
+        let (first, last) = host.clock().wall_between(first_ns, last_ns);
+        let tolerance = TOLERANCE_NS as i64;
+        range.start <= first.saturating_sub(tolerance) && range.end > last.saturating_add(tolerance)
     }
 
     /// The job in which it is told what is left when a boot's rows end; `None` when that is of no time that is asked for.
@@ -328,7 +361,7 @@ impl<'a> Question<'a> {
     ) -> Result<Stats> {
         let (mut plan, mut stats) = Prepared::new(self)?;
         let sink = Nothing(projection);
-        let (work, mut steps) = plan.parts(self, &sink, false);
+        let (work, mut steps) = plan.parts(self, &sink, false, 0);
         let mut worker = work.worker();
         let mut ready = VecDeque::new();
         let mut jobs = plan.jobs.take();
@@ -406,11 +439,40 @@ impl<'q> Prepared<'q> {
         question.cancellation.check()
     }
 
+    /// Blocks that overlap at some time, at most.
+    fn overlap(&self, source: &Source) -> usize {
+        let Planned::Known(jobs) = &self.jobs else {
+            // Of a recording that goes on a few blocks wait for each host.
+            return source.files().iter().map(|file| file.hosts.len() * 4).sum();
+        };
+        let mut lasts = BinaryHeap::new();
+        let mut most = 0;
+        for BlockRef { first, last, .. } in jobs.iter().filter(|job| job.is_chosen).map(|job| job.reference) {
+            while lasts.peek().is_some_and(|Reverse(last)| *last < first) {
+                lasts.pop();
+            }
+            lasts.push(Reverse(last));
+            most = most.max(lasts.len());
+        }
+        most
+    }
+
+    /// Leaves out blocks that are skipped whole; returns how many events are still to be skipped.
+    fn skip(&mut self, question: &Question<'_>, counts: bool, stats: &mut Stats) -> u64 {
+        match &mut self.jobs {
+            // What is counted is taken off the sum.
+            _ if counts => 0,
+            Planned::Known(jobs) if self.state.is_none() => question.skip_blocks(jobs, stats),
+            _ => question.skip,
+        }
+    }
+
     fn parts<'p, S: Sink>(
         &self,
         question: &'p Question<'p>,
         sink: &'p S,
         counts: bool,
+        skip: u64,
     ) -> (Asking<'p, S>, Steps<'p>)
     where
         'q: 'p,
@@ -421,6 +483,7 @@ impl<'q> Prepared<'q> {
             scans: self.state.as_ref().map(State::scans),
             counts,
             held: Arc::new(AtomicUsize::new(0)),
+            slicing: Arc::new(Slicing::new(self.overlap(question.source), question.waiting_bytes)),
         };
         let stage = self.state.clone().map(|state| {
             let beginnings = state.beginnings();
@@ -432,7 +495,7 @@ impl<'q> Prepared<'q> {
             question,
             is_ordered: sink.is_ordered(),
             stage,
-            order: Order::new(),
+            order: Order::new(skip),
             stats: Stats::default(),
         };
         (work, steps)

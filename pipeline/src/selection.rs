@@ -146,6 +146,17 @@ fn at_time(splits: &[(u16, Split)], context: u16, time_ns: u64) -> u64 {
     }
 }
 
+/// Of each row its number among the rows of its event.
+pub(crate) fn ordinals(event_codes: &[u16], events: usize) -> Vec<u32> {
+    let mut counters = vec![0u32; events];
+    let number = |code: &u16| {
+        let Some(counter) = counters.get_mut(usize::from(*code)) else { return 0 };
+        *counter += 1;
+        *counter - 1
+    };
+    event_codes.iter().map(number).collect()
+}
+
 /// Gives each candidate its number among the rows of its event.
 fn count_ordinals(event_codes: &[u16], events: usize, counters: &mut Vec<u32>, candidates: &mut [Candidate]) {
     counters.clear();

@@ -80,6 +80,16 @@ pub struct BlockRef {
     pub rows: u64,
 }
 
+/// One row of one of the blocks, or something that is derived from it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct RowRef {
+    pub file: u32,
+    pub block: u32,
+    pub row: u32,
+    /// 0 is the row itself; others count what is derived from it.
+    pub derived: u16,
+}
+
 impl Source {
     /// Files with the names that the user gave them. When all are of one boot, rows are ordered by the boot clock, which
     /// never jumps; else by the wall clock of each host.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use format::{Block, BlockInfo, Clock};
-use scopes::LineageBits;
+use scopes::{Lineage, LineageBits};
 
 use crate::derive::packets::stream::Message;
 use crate::lineage::{self, Lineages};
@@ -35,7 +35,7 @@ pub(crate) struct Scans {
 /// What a block takes out of the state when its rows are judged.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Taken {
-    /// By code of the block's contexts; empty where nobody asks.
+    /// By code of the block's contexts; empty where nobody asks, and before the block is matched.
     pub lineage: Vec<LineageBits>,
     /// Messages that packets of the block completed, with their rows, in order.
     pub messages: Vec<(u32, Message)>,
@@ -68,14 +68,11 @@ impl<'q> State<'q> {
         self.lineages.as_ref().map(Lineages::beginnings).unwrap_or_default()
     }
 
-    /// What a block of a file needs. All rows up to its last one were told.
-    pub fn take(&mut self, job: usize, file: usize, block: &Block) -> format::Result<Taken> {
-        let lineage = match &self.lineages {
-            Some(lineages) => lineages.bits(file, block)?,
-            None => Vec::new(),
-        };
+    /// What the block of a job needs. All rows up to its last one were told.
+    pub fn take(&mut self, job: usize, file: usize, host: u16, block: Option<Arc<Block>>) -> Ready {
+        let lineage = self.lineages.as_ref().and_then(|lineages| lineages.now(file, host));
         let messages = self.streams.as_mut().map(|streams| streams.take(job)).unwrap_or_default();
-        Ok(Taken { lineage, messages, is_end: false })
+        Ready { block, lineage, taken: Taken { messages, ..Taken::default() } }
     }
 
     /// What is left when the recording of a boot ends, as a block of this host; `None` when nothing is.
@@ -130,15 +127,11 @@ impl Scans {
 }
 
 /// A block whose turn has come to be matched, with what it took out of the state.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Ready {
-    pub block: Arc<Block>,
+    /// `None` when it was not opened yet.
+    pub block: Option<Arc<Block>>,
+    /// The processes of its host at its end; its own are looked up when it is matched, on any thread.
+    pub lineage: Option<Arc<Lineage>>,
     pub taken: Taken,
-}
-
-impl Ready {
-    /// Where there is no state.
-    pub fn without_state(block: Arc<Block>) -> Ready {
-        Ready { block, taken: Taken::default() }
-    }
 }

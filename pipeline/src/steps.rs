@@ -12,11 +12,11 @@ use crate::schedule::Serial;
 use crate::sink::Sink;
 use crate::source::BlockRef;
 use crate::stage::{Scanned, Stage};
-use crate::state::{Ready, State};
-use crate::worker::{Asking, Held, Input, Job, Looked, Piece};
+use crate::state::State;
+use crate::worker::{Asking, Found, Held, Input, Job, Looked, Piece};
 use crate::{Error, Result};
 
-/// A job, and its block or why it cannot be read; `None` where a recording ends.
+/// A job, and its block or why it cannot be read; `None` where a recording ends, and of a block that nobody opened yet.
 pub(crate) type Unjudged = (Job, Option<format::Result<Arc<Block>>>);
 
 /// The serial steps of a question.
@@ -48,39 +48,45 @@ impl<'q> Steps<'q> {
             }
         }
         let next = job.next.any;
-        let block = looked.block.filter(|_| job.is_chosen);
-        if block.is_some() || job.end.is_some() {
+        if job.is_chosen || job.end.is_some() {
+            let block = looked.block.filter(|_| job.is_chosen);
             stage.wait(first, last, (Job { block: None, ..job }, block));
         } else if !job.is_told {
             // It says how far the recording is, which is told behind what was judged before it.
             stage.wait(first, first, (job, None));
         }
         stage.advance(next, |state, (job, block)| {
-            let (number, file) = (job.number, job.reference.file);
-            let input = match (block, &job.host, job.end) {
-                (Some(block), ..) => block
-                    .and_then(|block| state.take(number, file, &block).map(|taken| Ready { block, taken }))
-                    .map(Some),
-                (None, Some(host), Some(end_ns)) => Ok(state.end(host, end_ns)),
-                (None, ..) => Ok(None),
+            let input = match (&job.host, job.end) {
+                (Some(host), Some(end_ns)) => Ok(state.end(host, end_ns)),
+                (Some(host), None) if job.is_chosen => block
+                    .transpose()
+                    .map(|block| Some(state.take(job.number, job.reference.file, host.number, block))),
+                _ => block.transpose().map(|_| None),
             };
             ready.push_back((job, input));
         });
     }
 
     /// Counts what was read, or its absence.
-    pub fn take(&mut self, found: Result<Option<Held<'q>>, Gap>) -> Result<Option<Held<'q>>> {
+    pub fn take(&mut self, found: Result<Found<'q>, Gap>) -> Result<Option<Held<'q>>> {
         match found {
-            Ok(Some(held)) if held.batch.taken.is_end => Ok(Some(held)),
-            Ok(Some(held)) => {
-                let block = &held.batch.block;
-                self.stats.blocks_read += 1;
-                self.stats.rows_read += block.rows() as u64;
-                self.stats.decompressed += block.decompressed();
-                self.stats.matched = self.stats.matched.saturating_add(held.batch.selection.counted);
-                Ok(Some(held))
+            Ok(Found::Batch(held, read)) => {
+                if !read.is_end {
+                    self.stats.blocks_read += 1;
+                    self.stats.rows_read += read.rows;
+                    self.stats.decompressed += read.decompressed;
+                }
+                self.stats.matched = self.stats.matched.saturating_add(read.counted);
+                Ok(Some(*held))
             }
-            Ok(None) => Ok(None),
+            Ok(Found::Failed(error)) => Err(error),
+            Ok(Found::Skipped { rows, bytes }) => {
+                self.stats.blocks_skipped += 1;
+                self.stats.rows_skipped += rows;
+                self.stats.bytes_skipped += bytes;
+                Ok(None)
+            }
+            Ok(Found::Nothing) => Ok(None),
             Err(gap) => {
                 self.stats.gap(gap);
                 self.check().map(|()| None)
@@ -111,7 +117,7 @@ impl<'q, S: Sink> Serial<Asking<'q, S>> for Steps<'q> {
     fn found(
         &mut self,
         job: Job,
-        found: Result<Option<Held<'q>>, Gap>,
+        found: Result<Found<'q>, Gap>,
         pieces: &mut VecDeque<Piece<'q>>,
     ) -> Result<()> {
         if let Some(held) = self.take(found)? {
@@ -119,16 +125,17 @@ impl<'q, S: Sink> Serial<Asking<'q, S>> for Steps<'q> {
         }
         let mut planned = VecDeque::new();
         let next = if self.is_ordered { job.next.chosen } else { None };
-        self.order.give(next, &mut planned);
+        let given = self.order.give(next, &mut planned);
         self.plan(planned, pieces);
-        Ok(())
+        given
     }
 
     fn finish(&mut self, pieces: &mut VecDeque<Piece<'q>>) -> Result<()> {
         self.check()?;
         let mut planned = VecDeque::new();
-        self.order.give(None, &mut planned);
+        let given = self.order.give(None, &mut planned);
         self.plan(planned, pieces);
+        given?;
         pieces.push_back(Piece { stats: std::mem::take(&mut self.stats), ..Piece::default() });
         Ok(())
     }

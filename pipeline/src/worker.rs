@@ -5,23 +5,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::batch::{Batch, Rows};
-use crate::derive::Derived;
+use crate::derive::{Derived, DerivedRows};
 use crate::gap::Gap;
-use crate::matching::{Buffers, Facts};
+use crate::matching::{Buffers, Facts, Matcher};
 use crate::order::{self, Keyed};
+use crate::pruning::Pruning;
 use crate::question::{Question, Stats};
 use crate::schedule::Work;
 use crate::sink::Sink;
-use crate::source::{BlockRef, Host};
+use crate::slices::{Rest, Slicer, Slicing};
+use crate::source::{BlockRef, File, Host};
 use crate::stage::{self, Row};
 use crate::state::{Ready, Scans};
 use crate::{Error, Result};
 use format::{Block, Scratch};
+use scopes::Lineage;
 
 /// Bytes of a part of a piece, nearly: rows are small, but a file may say that each of them is not.
 const PART_BYTES: usize = 8 << 20;
-/// Batches that a thread remembers something of for a sink, at most.
-const MOST_SLOTS: usize = 16;
+/// Batches that a thread remembers something of for a sink, at most: in a piece there may be rows of hundreds of hosts.
+const MOST_SLOTS: usize = 256;
 
 /// A block to be read. One that is neither chosen nor told stands for the time alone: see [`Job::tick`].
 #[derive(Clone, Debug, Default)]
@@ -84,6 +87,7 @@ pub(crate) struct Asking<'q, S> {
     pub counts: bool,
     /// Batches that are held.
     pub held: Arc<AtomicUsize>,
+    pub slicing: Arc<Slicing>,
 }
 
 /// What a thread keeps.
@@ -91,16 +95,17 @@ pub(crate) struct Worker<W> {
     scratch: Scratch,
     buffers: Buffers,
     derived: Derived,
+    slicer: Option<Box<Slicer>>,
     /// What the sink remembers of batches, by job.
-    slots: Vec<(usize, W)>,
+    slots: Vec<((usize, usize), W)>,
     /// The slot that is given to the next batch.
     next_slot: usize,
 }
 
 /// What looking through a block for the state gave.
 pub(crate) struct Looked {
-    /// What is read of it decoded; of a chosen job its contexts too. `None` where `rows` says what is wrong with it,
-    /// where there is none, and where nobody asks.
+    /// What is read of it decoded. `None` where `rows` says what is wrong with it, where there is none, and where nothing is
+    /// read of it: a block that the state may rule out is not opened before its turn.
     pub block: Option<format::Result<Arc<Block>>>,
     pub rows: format::Result<Vec<Row>>,
 }
@@ -108,22 +113,62 @@ pub(crate) struct Looked {
 /// A block to be matched; or why it cannot be; `None` where there is none.
 pub(crate) type Input = format::Result<Option<Ready>>;
 
+/// What matching a block came to.
+pub(crate) enum Found<'q> {
+    Batch(Box<Held<'q>>, Read),
+    /// By what the state knows, no row of it matches.
+    Skipped {
+        rows: u64,
+        bytes: u64,
+    },
+    /// It ends the answer, whatever is done about damage.
+    Failed(Error),
+    Nothing,
+}
+
+/// What reading a block came to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Read {
+    pub rows: u64,
+    pub decompressed: u64,
+    /// Events that were only counted.
+    pub counted: u64,
+    pub is_end: bool,
+}
+
+impl Read {
+    fn of(batch: &Batch<'_>) -> Read {
+        Read {
+            rows: batch.block.rows() as u64,
+            decompressed: batch.block.decompressed(),
+            counted: batch.selection.counted,
+            is_end: batch.taken.is_end,
+        }
+    }
+}
+
 /// A batch under way.
 #[derive(Debug)]
 pub(crate) struct Held<'q> {
-    /// Its job's number.
-    pub job: usize,
+    /// Its job's number, and that of its slice, from 1; 0 of a whole batch.
+    pub of: (usize, usize),
     pub batch: Batch<'q>,
+    /// What is behind it, of a batch that was cut.
+    rest: Option<Rest<'q>>,
+    /// That it takes decoded.
+    bytes: usize,
     held: Arc<AtomicUsize>,
+    slicing: Arc<Slicing>,
 }
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
         self.held.fetch_sub(1, Ordering::Relaxed);
+        self.slicing.end(self.bytes, self.of.1 == 0);
     }
 }
 
-impl Keyed for Held<'_> {
+impl<'q> Keyed for Held<'q> {
     fn len(&self) -> usize {
         self.batch.len()
     }
@@ -138,6 +183,29 @@ impl Keyed for Held<'_> {
 
     fn boot(&self) -> usize {
         self.batch.reference.boot
+    }
+
+    fn events(&self, at: usize) -> u64 {
+        self.batch.events_of(at)
+    }
+
+    fn rest(&self) -> Result<Option<Held<'q>>> {
+        let Some(rest) = &self.rest else { return Ok(None) };
+        let (job, slice) = self.of;
+        let next = rest.open()?;
+        Ok(next.map(|(batch, rest)| {
+            let bytes = batch.memory();
+            self.held.fetch_add(1, Ordering::Relaxed);
+            self.slicing.begin(bytes, false);
+            Held {
+                of: (job, slice + 1),
+                batch,
+                rest: Some(rest),
+                bytes,
+                held: Arc::clone(&self.held),
+                slicing: Arc::clone(&self.slicing),
+            }
+        }))
     }
 }
 
@@ -161,14 +229,30 @@ impl<'q, S: Sink> Asking<'q, S> {
         &self,
         worker: &mut Worker<S::Worker>,
         job: &Job,
-        Ready { block, taken }: Ready,
-    ) -> format::Result<Option<Held<'q>>> {
+        Ready { block, lineage, mut taken }: Ready,
+    ) -> format::Result<Found<'q>> {
         let reference = job.reference;
         let file = self.question.source.file(reference);
         let matcher = self.question.matchers.get(reference.file);
-        let matcher = matcher.map(|matcher| matcher.of_host(block.host()));
-        let host = job.host.as_ref().filter(|host| host.number == block.host());
-        let (Some(file), Some(matcher), Some(host)) = (file, matcher, host) else { return Ok(None) };
+        let (Some(file), Some(matcher), Some(host)) = (file, matcher, &job.host) else {
+            return Ok(Found::Nothing);
+        };
+        let matcher = matcher.of_host(host.number);
+        if let Some(lineage) = &lineage
+            && let Some(skipped) = ruled_out(lineage, matcher, file, host, reference.block)
+        {
+            return Ok(skipped);
+        }
+        let block = match block {
+            Some(block) => block,
+            None => self.open(worker, job)?,
+        };
+        if block.host() != host.number {
+            return Ok(Found::Nothing);
+        }
+        if let Some(lineage) = &lineage {
+            taken.lineage = block.contexts()?.iter().map(|context| lineage.bits(&context)).collect();
+        }
         let host = Arc::clone(host);
         let facts = Facts { file, host: &host, lineage: &taken.lineage, is_end: taken.is_end };
         let rows = match &self.question.range {
@@ -182,12 +266,52 @@ impl<'q, S: Sink> Asking<'q, S> {
             selection.rows.retain(|candidate| rows.contains(&(candidate.row as usize)));
         }
         let projection = self.sink.projection();
-        let batch = Batch { block, reference, file, host, matcher, taken, selection, projection };
-        if !batch.is_empty() {
+        let derived = DerivedRows::default();
+        let mut batch = Batch {
+            block,
+            reference,
+            file,
+            host,
+            matcher,
+            taken,
+            selection,
+            derived,
+            origins: Vec::new(),
+            projection,
+        };
+        batch.derive(&mut worker.derived)?;
+        if self.counts {
+            batch.selection.counted += batch.events();
+            batch.selection.rows.clear();
+            batch.derived = DerivedRows::default();
+        } else if !batch.is_empty() {
             batch.decode()?;
         }
+        let read = Read::of(&batch);
+        Ok(match self.hold(worker, job, batch) {
+            Ok(held) => Found::Batch(Box::new(held), read),
+            Err(error) => Found::Failed(error),
+        })
+    }
+
+    /// Has a batch wait for its turn: whole, or where too much waits, in slices.
+    fn hold(&self, worker: &mut Worker<S::Worker>, job: &Job, mut batch: Batch<'q>) -> Result<Held<'q>> {
+        let (mut bytes, mut rest, mut slice) = (batch.memory(), None, 0);
+        if self.sink.is_ordered() && !batch.is_empty() && self.slicing.is_needed(bytes) {
+            let slicer = worker.slicer.get_or_insert_default();
+            match slicer.cut(batch, &self.slicing)? {
+                Ok(cut) => {
+                    let Some((first, behind)) = cut.open()? else { return Err(Error::Worker) };
+                    (bytes, rest, slice) = (first.memory(), Some(behind), 1);
+                    batch = first;
+                }
+                Err(whole) => batch = whole,
+            }
+        }
         self.held.fetch_add(1, Ordering::Relaxed);
-        Ok(Some(Held { job: job.number, batch, held: Arc::clone(&self.held) }))
+        self.slicing.begin(bytes, slice == 0);
+        let (held, slicing) = (Arc::clone(&self.held), Arc::clone(&self.slicing));
+        Ok(Held { of: (job.number, slice), batch, rest, bytes, held, slicing })
     }
 
     /// Opens the block of a job.
@@ -203,9 +327,6 @@ impl<'q, S: Sink> Asking<'q, S> {
     }
 
     fn look(&self, job: &Job, block: &Block) -> format::Result<Vec<Row>> {
-        if !job.is_told {
-            return Ok(Vec::new());
-        }
         let key = |boot_ns| job.host.as_ref().map_or(boot_ns, |host| host.key(boot_ns));
         stage::scan(self.scans.as_ref().map_or(&[], Scans::reads), key, block)
     }
@@ -216,7 +337,7 @@ impl<'q, S: Sink> Work for Asking<'q, S> {
     type Worker = Worker<S::Worker>;
     type Scanned = Looked;
     type Input = Input;
-    type Found = Result<Option<Held<'q>>, Gap>;
+    type Found = Result<Found<'q>, Gap>;
     type Piece = Piece<'q>;
     type Made = Answer<S::Made>;
 
@@ -229,24 +350,23 @@ impl<'q, S: Sink> Work for Asking<'q, S> {
             scratch: Scratch::new(),
             buffers: Buffers::default(),
             derived: Derived::default(),
+            slicer: None,
             slots: Vec::new(),
             next_slot: 0,
         }
     }
 
     fn scan(&self, worker: &mut Self::Worker, job: &Job) -> Looked {
-        let is_chosen = job.is_chosen;
-        if job.is_empty() {
-            return Looked { block: None, rows: Ok(Vec::new()) };
+        if !job.is_told {
+            // A block that arrived is at hand.
+            return Looked { block: job.block.clone().map(Ok), rows: Ok(Vec::new()) };
         }
         match self.open(worker, job) {
             Ok(block) => {
                 let rows = self.look(job, &block);
-                // Decoded here, in parallel, for the serial step.
-                let contexts = if is_chosen { block.contexts().map(|_| ()) } else { Ok(()) };
-                Looked { block: Some(contexts.map(|()| block)), rows }
+                Looked { block: Some(Ok(block)), rows }
             }
-            Err(error) if is_chosen => Looked { block: Some(Err(error)), rows: Ok(Vec::new()) },
+            Err(error) if job.is_chosen => Looked { block: Some(Err(error)), rows: Ok(Vec::new()) },
             Err(error) => Looked { block: None, rows: Err(error) },
         }
     }
@@ -255,12 +375,12 @@ impl<'q, S: Sink> Work for Asking<'q, S> {
         let input = match input {
             Some(input) => input,
             None if job.is_empty() => Ok(None),
-            None => self.open(worker, job).map(|block| Some(Ready::without_state(block))),
+            None => Ok(Some(Ready::default())),
         };
         let found = match input {
-            Ok(_) if self.question.cancellation.is_cancelled() => Ok(None),
+            Ok(_) if self.question.cancellation.is_cancelled() => Ok(Found::Nothing),
             Ok(Some(ready)) => self.match_block(worker, job, ready),
-            Ok(None) => Ok(None),
+            Ok(None) => Ok(Found::Nothing),
             Err(error) => Err(error),
         };
         found.map_err(|error| self.question.source.gap(job.reference, &error))
@@ -272,7 +392,7 @@ impl<'q, S: Sink> Work for Asking<'q, S> {
         piece: &Piece<'q>,
         from: usize,
     ) -> Result<(Answer<S::Made>, Option<usize>)> {
-        let Worker { derived, slots, next_slot, .. } = worker;
+        let Worker { slots, next_slot, .. } = worker;
         let sink = self.sink;
         let cancellation = &self.question.cancellation;
         cancellation.check()?;
@@ -285,6 +405,7 @@ impl<'q, S: Sink> Work for Asking<'q, S> {
             .map(|held| Rows::new(&held.batch).map_err(|error| damaged(held, error)))
             .collect::<Result<_>>()?;
         let mut next = None;
+        let mut skip = if from == 0 { piece.rows.skip } else { 0 };
         for run in &piece.rows.runs {
             let skipped = from.saturating_sub(at).min(run.rows.len());
             at += skipped;
@@ -293,9 +414,13 @@ impl<'q, S: Sink> Work for Asking<'q, S> {
             if range.is_empty() {
                 continue;
             }
-            let Some(slot) = slot(sink, slots, next_slot, held.job, batches.len()) else { continue };
+            let Some(slot) = slot(sink, slots, next_slot, held.of, batches.len()) else { continue };
             let start = range.start;
-            let stopped = rows.each(range.clone(), derived, &mut |event| {
+            let stopped = rows.each(range.clone(), &mut |event| {
+                if skip > 0 {
+                    skip -= 1;
+                    return true;
+                }
                 sink.event(slot, event, &mut made);
                 events += 1;
                 sink.size(&made) <= PART_BYTES && !cancellation.is_cancelled()
@@ -320,6 +445,22 @@ impl<'q, S: Sink> Work for Asking<'q, S> {
     }
 }
 
+/// Whether a block can be left unread, since nobody in it has an ancestor that is asked for.
+fn ruled_out(
+    lineage: &Lineage,
+    matcher: &Matcher<'_>,
+    file: &File,
+    host: &Host,
+    block: usize,
+) -> Option<Found<'static>> {
+    // Of a block that arrived no file knows anything.
+    let segment = file.capture.segment(file.capture.segment_of(block)).ok()?;
+    let info = segment.blocks.get(block.checked_sub(segment.first_block)?)?;
+    let pruning = Pruning::new(matcher, file, host);
+    let may_match = pruning.may_match(&info.statistics, |rows| lineage.ancestry(matcher.plan(), rows));
+    (!may_match).then_some(Found::Skipped { rows: info.statistics.rows, bytes: info.bytes })
+}
+
 /// The rows of a block that are of a stretch of the wall clock.
 fn rows_within(block: &Block, range: &Range<i64>) -> format::Result<Range<usize>> {
     let (times, clock) = (block.times()?, block.clock());
@@ -331,24 +472,24 @@ fn rows_within(block: &Block, range: &Range<i64>) -> format::Result<Range<usize>
 /// What the sink remembers of a job's batch; what it remembers of another where there are enough.
 fn slot<'s, S: Sink>(
     sink: &S,
-    slots: &'s mut Vec<(usize, S::Worker)>,
+    slots: &'s mut Vec<((usize, usize), S::Worker)>,
     next: &mut usize,
-    job: usize,
+    of: (usize, usize),
     batches: usize,
 ) -> Option<&'s mut S::Worker> {
-    let at = match slots.iter().position(|(known, _)| *known == job) {
+    let at = match slots.iter().position(|(known, _)| *known == of) {
         Some(at) => at,
         None => {
             let most = batches.clamp(1, MOST_SLOTS);
             let at = if slots.len() < most {
-                slots.push((job, sink.worker()));
+                slots.push((of, sink.worker()));
                 slots.len() - 1
             } else {
                 *next = (*next + 1) % slots.len();
                 *next
             };
             if let Some((known, worker)) = slots.get_mut(at) {
-                *known = job;
+                *known = of;
                 sink.block(worker);
             }
             at

@@ -50,6 +50,7 @@ fn openat(bencher: divan::Bencher<'_, '_>, format: Format) {
             let code = number % contexts.len();
             renderer.event(
                 &EventView {
+                    at: pipeline::RowRef::default(),
                     time_ns: number as u64 * 700,
                     wall_ns: 1_668_542_955_041_923_000 + number as i64 * 700,
                     event: openat,

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use pipeline::{Gap, Question, Sink, Source};
+use pipeline::{Gap, Question, Sink, Source, Stats};
 use scopes::ScopeSet;
 
 use crate::{Asked, Error};
@@ -30,16 +30,25 @@ impl<'a> Asker<'a> {
         sink: &S,
         take: &mut dyn FnMut(S::Made) -> ControlFlow<()>,
     ) -> Result<(), Error> {
+        self.with(set, |question| Ok(((), question.ask(sink, &mut |made| Ok(take(made)))?)))
+    }
+
+    /// Puts a question with one set of scopes in another way.
+    pub(crate) fn with<T>(
+        &mut self,
+        set: &ScopeSet,
+        ask: impl FnOnce(Question<'_>) -> pipeline::Result<(T, Stats)>,
+    ) -> Result<T, Error> {
         let asked = Asked::given(set.clone(), self.source).map_err(Error::Filters)?;
         let matchers = asked.matchers(self.source);
         let question =
             Question { threads: self.threads, strict: self.strict, ..Question::new(self.source, matchers) };
-        let stats = question.ask(sink, &mut |made| Ok(take(made)))?;
+        let (answer, stats) = ask(question)?;
         for gap in stats.gaps {
             if !self.gaps.contains(&gap) {
                 self.gaps.push(gap);
             }
         }
-        Ok(())
+        Ok(answer)
     }
 }

@@ -1,11 +1,12 @@
 //! Why scopes match or do not: for one event each filter with the value that it saw, for a whole capture how many events
 //! each filter takes away, in order.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::ops::ControlFlow;
 
-use pipeline::{EventView, Matcher, Output, Projection, Question, Render, Sink, Source};
+use pipeline::{
+    EventView, Found, Matcher, Output, Projection, Question, Render, RowRef, Sink, Source, Stats,
+};
 use scopes::explain::{Checks, ScopeChecks, Seen};
 use scopes::{Plan, ScopeSet, spelled_out};
 
@@ -127,100 +128,58 @@ pub fn event(
     rows: &dyn Output,
 ) -> Result<Option<Explanation>, Error> {
     let checks = Checks::of(set);
-    let Some(first) = checks.passes.first() else { return Ok(None) };
-    // Its number and its time first: then only events of the one time need be explained.
-    let (mut at, mut before) = (None, 0);
-    asker.ask(first, &Times, &mut |times| {
-        let is_it = |(place, time): (u64, &i64)| match which {
-            Which::Number(wanted) => place == wanted,
-            Which::At(from) => *time >= from,
-        };
-        let place = (before + 1..).zip(&times).find(|it| is_it(*it));
-        before += times.len() as u64;
-        at = place.map(|(place, time)| (place, *time));
-        if at.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    })?;
-    let Some((place, time)) = at else { return Ok(None) };
-    let mut explanation = Explanation { number: place, ..Explanation::default() };
+    // Where it stands first; then only what happened at its time is asked about.
+    let found = asker.with(&checks.rows, |question| find(&question, which))?;
+    let Some(Found { number, at, wall_ns }) = found else { return Ok(None) };
+    let mut explanation = Explanation { number: number + 1, ..Explanation::default() };
     for (number_of_pass, pass) in checks.passes.iter().enumerate() {
         let scopes: Vec<&ScopeChecks> =
             checks.scopes.iter().filter(|scope| scope.pass == number_of_pass).collect();
-        let mut before = 0;
-        asker.ask(pass, &Told { time, scopes: &scopes, rows }, &mut |mut told| {
-            let at = (place - before).checked_sub(1);
-            before += told.events;
-            let Some(found) = at.and_then(|at| told.told.remove(&at)) else {
-                return if before < place { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
-            };
-            explanation.row = String::from_utf8_lossy(&found.row).into_owned();
-            explanation.scopes.push_str(&found.scopes);
-            ControlFlow::Break(())
+        let told = Told { at, scopes: &scopes, rows };
+        asker.with(pass, |question| {
+            let question = Question { range: Some(wall_ns..wall_ns.saturating_add(1)), ..question };
+            let stats = question.ask(&told, &mut |told| {
+                let Some(found) = told else { return Ok(ControlFlow::Continue(())) };
+                explanation.row = String::from_utf8_lossy(&found.row).into_owned();
+                explanation.scopes.push_str(&found.scopes);
+                Ok(ControlFlow::Break(()))
+            })?;
+            Ok(((), stats))
         })?;
     }
     Ok(Some(explanation))
+}
+
+fn find(question: &Question<'_>, which: Which) -> pipeline::Result<(Option<Found>, Stats)> {
+    let from = match which {
+        Which::Number(number) => match number.checked_sub(1) {
+            Some(number) => return question.nth(number),
+            None => return Ok((None, Stats::default())),
+        },
+        Which::At(from) => from,
+    };
+    let within = Question { range: Some(from..i64::MAX), ..question.clone() };
+    let (found, mut stats) = within.nth(0)?;
+    let Some(found) = found else { return Ok((None, stats)) };
+    let (number, more) = question.number_of(found.at)?;
+    stats.gaps.extend(more.gaps);
+    Ok((number.map(|number| Found { number, ..found }), stats))
 }
 
 /// Wall clock of an event by its number among all events in order of time, from 1; `None` when there is no such event.
 pub fn time_of(source: &Source, number: u64) -> Result<Option<i64>, pipeline::Error> {
     let plan = Plan::everything();
     let matchers = source.files().iter().map(|_| Matcher::new(&plan)).collect();
-    let question = Question::new(source, matchers);
-    let (mut before, mut found) = (0, None);
-    question.ask(&Times, &mut |times| {
-        let at = number.saturating_sub(1).checked_sub(before).and_then(|at| usize::try_from(at).ok());
-        found = at.filter(|_| number > 0).and_then(|at| times.get(at)).copied();
-        before += times.len() as u64;
-        Ok(if found.is_some() || before >= number {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        })
-    })?;
-    Ok(found)
+    let Some(number) = number.checked_sub(1) else { return Ok(None) };
+    let (found, _) = Question::new(source, matchers).nth(number)?;
+    Ok(found.map(|found| found.wall_ns))
 }
 
-/// The wall-clock time of each event.
-struct Times;
-
-impl Sink for Times {
-    type Worker = ();
-    type Made = Vec<i64>;
-
-    fn projection(&self) -> Projection {
-        Projection::NONE
-    }
-
-    fn worker(&self) {}
-
-    fn begin(&self) -> Vec<i64> {
-        Vec::new()
-    }
-
-    fn event(&self, (): &mut (), event: &EventView<'_>, made: &mut Vec<i64>) {
-        made.push(event.wall_ns);
-    }
-
-    fn size(&self, made: &Vec<i64>) -> usize {
-        size_of_val(made.as_slice())
-    }
-
-    fn truncate(&self, made: &mut Vec<i64>, events: usize) {
-        made.truncate(events);
-    }
-}
-
-/// The row and the explanation of each event of one time.
+/// The row and the explanation of one event.
 struct Told<'a> {
-    time: i64,
+    at: RowRef,
     scopes: &'a [&'a ScopeChecks],
     rows: &'a dyn Output,
-}
-
-#[derive(Default)]
-struct Explained {
-    events: u64,
-    /// By the event's place in the piece, from 0.
-    told: BTreeMap<u64, RowAndScopes>,
 }
 
 struct RowAndScopes {
@@ -230,7 +189,7 @@ struct RowAndScopes {
 
 impl<'a> Sink for Told<'a> {
     type Worker = Box<dyn Render + 'a>;
-    type Made = Explained;
+    type Made = Option<RowAndScopes>;
 
     fn projection(&self) -> Projection {
         Projection::ALL
@@ -240,18 +199,16 @@ impl<'a> Sink for Told<'a> {
         self.rows.renderer()
     }
 
-    fn begin(&self) -> Explained {
-        Explained::default()
+    fn begin(&self) -> Option<RowAndScopes> {
+        None
     }
 
     fn block(&self, worker: &mut Self::Worker) {
         worker.block();
     }
 
-    fn event(&self, worker: &mut Self::Worker, event: &EventView<'_>, made: &mut Explained) {
-        let place = made.events;
-        made.events += 1;
-        if event.wall_ns != self.time {
+    fn event(&self, worker: &mut Self::Worker, event: &EventView<'_>, made: &mut Option<RowAndScopes>) {
+        if event.at != self.at {
             return;
         }
         let (mut row, mut scopes) = (Vec::new(), String::new());
@@ -259,15 +216,17 @@ impl<'a> Sink for Told<'a> {
         for scope in self.scopes {
             tell(scope, event, &mut scopes);
         }
-        made.told.insert(place, RowAndScopes { row, scopes });
+        *made = Some(RowAndScopes { row, scopes });
     }
 
-    fn size(&self, made: &Explained) -> usize {
-        made.told.values().map(|told| told.row.len() + told.scopes.len()).sum()
+    fn size(&self, made: &Option<RowAndScopes>) -> usize {
+        made.as_ref().map_or(0, |told| told.row.len() + told.scopes.len())
     }
 
-    fn truncate(&self, made: &mut Explained, events: usize) {
-        made.events = made.events.min(events as u64);
+    fn truncate(&self, made: &mut Option<RowAndScopes>, events: usize) {
+        if events == 0 {
+            *made = None;
+        }
     }
 }
 

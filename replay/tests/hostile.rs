@@ -72,6 +72,7 @@ fn any_value_of_any_argument_prints_as_one_line() {
                 ..Context::default()
             };
             let view = EventView {
+                at: pipeline::RowRef::default(),
                 event,
                 context: &context,
                 time_ns: next(),

@@ -83,6 +83,7 @@ fn in_container() -> (Context<'static>, Container) {
 
 fn view<'a>(event: &'static Event, context: &'a Context<'a>, args: &'a [Raw<'a>]) -> EventView<'a> {
     EventView {
+        at: pipeline::RowRef::default(),
         time_ns: 1_000,
         wall_ns: WALL,
         event,

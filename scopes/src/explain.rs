@@ -27,6 +27,8 @@ const CHECKS: usize = 48;
 #[derive(Debug)]
 pub struct Checks {
     pub scopes: Vec<ScopeChecks>,
+    /// The rows that passes are asked over, in one scope that asks nothing else.
+    pub rows: ScopeSet,
     /// To be compiled and asked over the same rows, one after the other.
     pub passes: Vec<ScopeSet>,
 }
@@ -100,15 +102,18 @@ impl Checks {
         let derived = catalogue::events().filter(|event| event.is_derived()).map(|event| event.id);
         let derived = derived.filter(|id| selections.iter().any(|(_, it)| it.has(*id))).collect();
         let rows = events_filter(vec![Value::Recorded, Value::Events(derived)]);
-        let mut checks = Checks { scopes: Vec::new(), passes: Vec::new() };
+        let every_row = || {
+            let mut every_row = ScopeSet::with_declared(set.declared().iter().copied());
+            every_row.insert(Scope { number: 64, name: None, filters: vec![rows.clone()] });
+            every_row
+        };
+        let mut checks = Checks { scopes: Vec::new(), rows: every_row(), passes: Vec::new() };
         let mut used = BITS;
         for (scope, selection) in &selections {
             let groups = groups(scope, set, selection);
             let follows = scope.filters.iter().any(|filter| filter.target == Target::Follow);
             if used + groups.len() + usize::from(follows) > BITS {
-                let mut pass = ScopeSet::with_declared(set.declared().iter().copied());
-                pass.insert(Scope { number: 64, name: None, filters: vec![rows.clone()] });
-                checks.passes.push(pass);
+                checks.passes.push(every_row());
                 used = 0;
             }
             let Some(pass) = checks.passes.last_mut() else { break };

@@ -16,6 +16,7 @@ use crate::filter::Value;
 use crate::plan::{Plan, TreeRoots};
 use crate::predicate::text::word;
 use crate::predicate::{Asked, id};
+use crate::pruning::{Ancestry, NumberOf, Statistics};
 use crate::subject::{LineageBits, Subject};
 use crate::words::Words;
 
@@ -143,6 +144,11 @@ impl Lineage {
         self.ended.push_back((time_ns, id::pin(entity.pid, entity.start_ns)));
     }
 
+    /// Whether there is a process that ended before this time.
+    pub fn is_any_older(&self, before_ns: u64) -> bool {
+        self.ended.front().is_some_and(|(time, _)| *time < before_ns)
+    }
+
     /// Forgets processes that ended before this time. Nothing older may be asked afterwards.
     pub fn forget(&mut self, before_ns: u64) {
         while let Some((time, key)) = self.ended.front().copied() {
@@ -168,6 +174,21 @@ impl Lineage {
             None => LineageBits::default(),
         };
         self.named(entity, above)
+    }
+
+    /// What there is to know of the ancestors of tasks of which only statistics are known. Where neither a process with an
+    /// ancestor that a scope names is among them, nor one that a scope may name itself, their ancestors do not matter.
+    pub fn ancestry(&self, plan: &Plan, rows: &impl Statistics) -> Ancestry {
+        let is_there = |pid: u32| {
+            let may_be = |of| rows.may_overlap(of, pid.into(), pid.into());
+            may_be(NumberOf::Pid) || may_be(NumberOf::Ppid)
+        };
+        let mut marked = self.processes.iter().filter(|(_, bits)| **bits != LineageBits::default());
+        if plan.may_begin_lineage(rows) != 0 || marked.any(|((pid, _), _)| is_there(*pid)) {
+            Ancestry::Unknown
+        } else {
+            Ancestry::Unnamed
+        }
     }
 
     /// The processes that are remembered: id, start (cut to what starts are told apart by), and bits. In no order.

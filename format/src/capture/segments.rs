@@ -182,11 +182,15 @@ impl Capture {
         })
     }
 
+    /// The number of the segment that a block is in; that of the last one and one more when there is no such block.
+    pub fn segment_of(&self, block: usize) -> usize {
+        self.segments.partition_point(|it| it.summary.first_block + it.summary.blocks <= block)
+    }
+
     /// What is known of one block.
     pub fn block_info(&self, block: usize) -> Result<BlockInfo> {
         let missing = || Error::NoBlock { block, blocks: self.block_count() };
-        let number = self.segments.partition_point(|it| it.summary.first_block + it.summary.blocks <= block);
-        let segment = self.segment(number).map_err(|error| match error {
+        let segment = self.segment(self.segment_of(block)).map_err(|error| match error {
             Error::NoBlock { .. } => missing(),
             error => error,
         })?;

@@ -6,11 +6,13 @@
 mod anti_debugging;
 mod flows;
 pub mod packets;
+mod rows;
 pub mod tree;
 
 use events::{Event, Marks, Raw, catalogue};
 
 use crate::event::Args;
+pub use rows::{DerivedRow, DerivedRows};
 
 /// What is computed from one base event.
 #[derive(Debug)]
@@ -54,7 +56,7 @@ impl<'a> Base<'a> {
 }
 
 /// The rules that somebody wants.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Rules {
     /// Sorted by base event.
     active: Vec<(&'static Event, &'static Rule)>,
@@ -137,6 +139,16 @@ enum Stored {
     Bytes { start: usize, end: usize },
 }
 
+impl Stored {
+    fn raw<'a>(&self, bytes: &'a [u8]) -> Raw<'a> {
+        match self {
+            Stored::Missing => Raw::Missing,
+            Stored::Number(number) => Raw::Number(*number),
+            Stored::Bytes { start, end } => bytes.get(*start..*end).map_or(Raw::Missing, Raw::Bytes),
+        }
+    }
+}
+
 impl Derived {
     fn clear(&mut self) {
         self.used = 0;
@@ -212,11 +224,7 @@ impl Derived {
     /// The event at an index, its values appended to `values`.
     pub fn get<'a>(&'a self, index: usize, values: &mut Vec<Raw<'a>>) -> Option<&'static Event> {
         let slot = self.events.get(..self.used)?.get(index)?;
-        values.extend(slot.values.iter().map(|stored| match stored {
-            Stored::Missing => Raw::Missing,
-            Stored::Number(number) => Raw::Number(*number),
-            Stored::Bytes { start, end } => self.bytes.get(*start..*end).map_or(Raw::Missing, Raw::Bytes),
-        }));
+        values.extend(slot.values.iter().map(|stored| stored.raw(&self.bytes)));
         Some(slot.event)
     }
 

@@ -98,5 +98,5 @@ pub(crate) fn ready(unended: Vec<(LastPacket, Vec<Message>)>, host: u16, end: Cl
     }
     let encoded = Encoder::new(Options::default()).encode(&mut builder).ok()?;
     let block = Block::from_encoded(Arc::new(encoded), &Schema::current(), &mut Scratch::new()).ok()?;
-    Some(Ready { block: Arc::new(block), taken })
+    Some(Ready { block: Some(Arc::new(block)), lineage: None, taken })
 }

@@ -164,6 +164,7 @@ mod tests {
                 for raw in raws.iter().chain(&raws) {
                     let args = vec![*raw; event.args.len()];
                     let view = EventView {
+                        at: pipeline::RowRef::default(),
                         time_ns: 0,
                         wall_ns: 0,
                         event,
