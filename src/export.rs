@@ -33,7 +33,7 @@ pub struct Options {
     /// the last one, or #7, the time of event 7
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     from: Option<String>,
-    /// The format (strace, csv, pcapng, timesketch, ecs, otlp-json, parquet), and, given once more with a time, up to when
+    /// The format (strace, csv, pcapng, timesketch, ecs, otlp-json, ocsf, sysmon, parquet), and, given once more with a time, up to when
     #[arg(long, value_name = "FORMAT|TIME", required = true, allow_hyphen_values = true)]
     to: Vec<String>,
     /// The file to write, or - for stdout

@@ -323,3 +323,45 @@ fn tables_of_captures_that_a_folder_has_already_are_not_written_again() {
     let err = String::from_utf8_lossy(&other.stderr).into_owned();
     assert!(other.status.code() == Some(2) && err.contains("exported with no filters"), "{err}");
 }
+
+/// What only a part of the events fits into holds that part, and says how much was left out.
+#[test]
+fn formats_of_activities_hold_what_they_have_classes_for() {
+    let file = "fixtures/id-ls.trz";
+    let count = |filter: &str| -> usize {
+        printed(&["replay", file, "--count", "-f", filter]).trim().parse().expect("a number")
+    };
+    let lines = printed(&["export", file, "--to", "ocsf", "-q"]);
+    let events: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let of = |class: u64, activity: u64| {
+        let is = |event: &&Value| event["class_uid"] == class && event["activity_id"] == activity;
+        events.iter().filter(is).count()
+    };
+    assert_eq!(of(1007, 1), count("event=sched_process_exec"));
+    assert_eq!(of(1007, 2), count("event=sched_process_exit"));
+    assert_eq!(of(1001, 14), count("event=openat"));
+    for event in &events {
+        let (class, activity) = (event["class_uid"].as_u64(), event["activity_id"].as_u64());
+        assert_eq!(
+            event["type_uid"].as_u64(),
+            class.zip(activity).map(|(class, activity)| class * 100 + activity)
+        );
+        let required = ["category_uid", "severity_id", "time", "metadata", "device", "actor"];
+        assert!(required.iter().all(|key| !event[*key].is_null()), "{event}");
+    }
+    assert!(said(&["export", file, "--to", "ocsf"]).contains("which ocsf cannot hold"));
+
+    let folder = Folder::new();
+    let (log, back) = (folder.path("sysmon.log"), text(&folder.path("back.trz")));
+    std::fs::write(&log, printed(&["export", file, "--to", "sysmon", "-q"])).expect("a log");
+    printed(&["import", "--from", "sysmon", &text(&log), "-o", &back]);
+    let execs = |file: &str| -> Vec<String> {
+        let lines = printed(&["replay", file, "-o", "json", "-f", "event=sched_process_exec"]);
+        let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+        lines
+            .map(|line| format!("{} {} {}", line["timestamp"], line["hostProcessId"], line["executable"]))
+            .collect()
+    };
+    assert!(!execs(file).is_empty());
+    assert_eq!(execs(&back), execs(file));
+}

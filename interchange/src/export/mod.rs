@@ -4,11 +4,14 @@
 mod csv;
 mod ecs;
 mod errno_text;
+mod facts;
 mod object;
+mod ocsf;
 mod otlp;
 pub mod parquet;
 mod pcapng;
 mod strace;
+mod sysmon;
 mod timesketch;
 mod wall;
 
@@ -32,6 +35,10 @@ pub enum Format {
     Ecs,
     /// Logs of OpenTelemetry as JSON lines, one `LogsData` each.
     OtlpJson,
+    /// Open Cybersecurity Schema Framework 1.8, a line an event of its classes.
+    Ocsf,
+    /// Events of Sysmon for Linux, as in syslog.
+    Sysmon,
     /// One wide table; rows of [`parquet::Table`], not yet the file.
     Parquet,
 }
@@ -44,6 +51,8 @@ impl Format {
         Format::Timesketch,
         Format::Ecs,
         Format::OtlpJson,
+        Format::Ocsf,
+        Format::Sysmon,
         Format::Parquet,
     ];
 
@@ -55,6 +64,8 @@ impl Format {
             Format::Timesketch => "timesketch",
             Format::Ecs => "ecs",
             Format::OtlpJson => "otlp-json",
+            Format::Ocsf => "ocsf",
+            Format::Sysmon => "sysmon",
             Format::Parquet => "parquet",
         }
     }
@@ -133,6 +144,8 @@ impl Output for Exporter {
             Format::Timesketch => self.counting(timesketch::Timesketch::default()),
             Format::Ecs => self.counting(ecs::Ecs::default()),
             Format::OtlpJson => self.counting(otlp::Otlp::new(&self.about)),
+            Format::Ocsf => self.counting(ocsf::Ocsf),
+            Format::Sysmon => self.counting(sysmon::Sysmon::default()),
             Format::Parquet => self.counting(parquet::Parquet::default()),
         }
     }

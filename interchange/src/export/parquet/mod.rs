@@ -11,11 +11,11 @@ use std::collections::HashMap;
 use events::catalogue::{self, Arch};
 use events::consts::errno;
 use events::descriptor::ends;
-use events::{ArgKind, Event, Raw};
+use events::{Event, Raw};
 use pipeline::EventView;
 use replay::render::{json_text, values};
 
-use super::Writes;
+use super::{Writes, facts};
 pub use partitions::Partitions;
 use row::Row;
 pub use table::{Error, Table};
@@ -121,36 +121,26 @@ fn entity(row: &mut Row<'_>, pid: u32, start_ns: u64) {
 
 /// The columns of the arguments that are asked most, from `pathname` to `sha256`.
 fn arguments(event: &EventView<'_>, failed: bool, row: &mut Row<'_>) {
-    let by_name = |names: &[&str]| {
-        names.iter().find_map(|name| event.event.arg(name)).map(|(at, arg)| (arg.kind, event.args.get(at)))
-    };
-    let text = |names: &[&str]| match by_name(names) {
-        Some((ArgKind::Str | ArgKind::Text(_), Raw::Bytes(text))) => text,
-        _ => &[],
-    };
-    let number = |names: &[&str]| match by_name(names) {
-        Some((kind, Raw::Number(number))) if kind.is_number() => Some(number as i64),
-        _ => None,
-    };
-    row.some_text(text(&["pathname", "path", "filename", "oldpath", "old_path", "file_path", "linkpath"]));
-    row.some_text(text(&["newpath", "new_path", "target"]));
-    let descriptor = event.event.listed_args().iter().position(|arg| arg.kind == ArgKind::Fd);
-    let descriptor = descriptor.and_then(|at| event.args.get(at).descriptor());
+    let text = |names: &[&str]| facts::text(event, names);
+    let number = |names: &[&str]| facts::number(event, names);
+    row.some_text(facts::path(event));
+    row.some_text(facts::second_path(event));
+    let descriptor = facts::descriptor(event);
     row.some_int(descriptor.map(|(number, _)| i64::from(number as i32)));
     let stands_for = descriptor.map(|(_, text)| text).unwrap_or_default();
     row.some_text(stands_for);
     row.some_int(number(&["flags"]));
     row.some_int(number(&["mode"]));
     for name in [&["argv"][..], &["env", "envp"]] {
-        match by_name(name) {
-            Some((ArgKind::StrArray, Raw::Bytes(list))) => row.texts(events::value::strings(list)),
-            _ => row.nothing(),
+        match facts::strings(event, name) {
+            Some(strings) => row.texts(strings),
+            None => row.nothing(),
         }
     }
-    let (local, remote) = addresses(event, stands_for);
+    let (local, remote) = facts::addresses(event);
     for address in [remote, local] {
-        row.some_text(address.as_ref().map(|(address, _)| address.as_bytes()).unwrap_or_default());
-        row.some_int(address.and_then(|(_, port)| port));
+        row.some_text(address.as_ref().map(|it| it.address.as_bytes()).unwrap_or_default());
+        row.some_int(address.and_then(|it| it.port));
     }
     row.some_text(ends(stands_for).map(|ends| ends.word).unwrap_or_default());
     let moved = !failed && event.event.is_syscall() && views::sums::moves_bytes(event.event.name);
@@ -161,52 +151,6 @@ fn arguments(event: &EventView<'_>, failed: bool, row: &mut Row<'_>) {
     row.some_int(number(&["sig", "signal", "signal_code"]));
     row.some_text(text(&["domain", "query", "hostname"]));
     row.some_text(text(&["sha256"]));
-}
-
-type Address = Option<(String, Option<i64>)>;
-
-/// Both ends: of the descriptor, and, for a call that gives an address, the one that it gives.
-fn addresses(event: &EventView<'_>, stands_for: &[u8]) -> (Address, Address) {
-    let ends = ends(stands_for);
-    let mut local = ends.and_then(|ends| of_text(ends.local));
-    let mut remote = ends.and_then(|ends| ends.remote).and_then(of_text);
-    let given = event.event.listed_args().iter().position(|arg| matches!(arg.kind, ArgKind::Sockaddr(_)));
-    if let Some(Raw::Bytes(address)) = given.map(|at| event.args.get(at))
-        && let Some(address) = of_bytes(address)
-    {
-        match event.event.name {
-            "bind" | "security_socket_bind" | "getsockname" => local = Some(address),
-            _ => remote = Some(address),
-        }
-    }
-    (local, remote)
-}
-
-/// `10.0.0.1:443`, `[::1]:80`, `/run/x.sock`.
-fn of_text(text: &[u8]) -> Address {
-    let text = std::str::from_utf8(text).ok().filter(|text| !text.is_empty())?;
-    match text.parse::<std::net::SocketAddr>() {
-        Ok(address) => Some((address.ip().to_string(), Some(address.port().into()))),
-        Err(_) => Some((text.to_owned(), None)),
-    }
-}
-
-/// A socket address as the kernel lays it out.
-fn of_bytes(bytes: &[u8]) -> Address {
-    let (family, rest) = bytes.split_first_chunk::<2>()?;
-    let port = || rest.first_chunk::<2>().map(|port| i64::from(u16::from_be_bytes(*port)));
-    match u16::from_le_bytes(*family) {
-        1 => {
-            let path = match rest {
-                [0, name @ ..] => [b"@", name].concat(),
-                path => path.split(|byte| *byte == 0).next().unwrap_or_default().to_vec(),
-            };
-            Some((String::from_utf8_lossy(&path).into_owned(), None))
-        }
-        2 => Some((std::net::Ipv4Addr::from(*rest.get(2..6)?.first_chunk::<4>()?).to_string(), port())),
-        10 => Some((std::net::Ipv6Addr::from(*rest.get(6..22)?.first_chunk::<16>()?).to_string(), port())),
-        _ => None,
-    }
 }
 
 /// The call that a hook or tracepoint happened in.
