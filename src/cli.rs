@@ -64,7 +64,7 @@ enum Command {
     Explain(explain::Options),
     /// Show what two sets of scopes see differently; exit code 1 when they do
     Diff(diff::Options),
-    /// Ask captures rules that you have: Sigma, Elastic's, EQL; exit code 1 with --fail-on
+    /// Ask captures rules: those of the program, Sigma's, Falco's, Elastic's, your own; exit code 1 with --fail-on
     Scan(scan::Options),
     /// Say what is in files of rules
     Rules(rules_command::Options),
@@ -162,7 +162,7 @@ mod tests {
         ("explain", &[READING, FILTERS, THREADS]),
         // Its filters and policies are two sets, each read by the same group.
         ("diff", &[READING, THREADS]),
-        ("scan", &[READING, RANGE]),
+        ("scan", &[READING, RANGE, THREADS]),
         ("rules", &[]),
         ("events", &[]),
         #[cfg(feature = "record")]

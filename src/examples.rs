@@ -190,9 +190,9 @@ Examples:
         "scan",
         "\
 Examples:
+  tracer scan c.trz                                        the rules that are part of the program
   tracer scan c.trz --rules sigma/rules/linux --fail-on high
-  tracer scan c.trz --rules mine/ --only T1059.004 --all
-  tracer scan web1.trz web2.trz --rules mine/ -o json --coverage",
+  tracer scan web1.trz web2.trz --rules mine/ -o sarif > findings.sarif",
     ),
     (
         "rules",
@@ -200,7 +200,7 @@ Examples:
 Examples:
   tracer rules check mine/                     what cannot be read, and where
   tracer rules check sigma/rules/linux c.trz   what this capture cannot answer
-  tracer rules list mine/ -o json",
+  tracer rules test mine/tests.yaml -o junit   whether they find what they must",
     ),
     (
         "events",

@@ -1,6 +1,7 @@
 //! `tracer explain`: why scopes match or do not.
 
 use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -14,6 +15,7 @@ use replay::{Asked, Asker};
 use scopes::spelled_out;
 
 use crate::caveats;
+use crate::explain_rule;
 use crate::filters::{FilterOptions, answered};
 use crate::inputs::{Damage, Inputs};
 use crate::moment::{self, Extent};
@@ -30,6 +32,12 @@ pub struct Options {
     /// Explain this event: its number among all events in order of time, from 1
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     event: Option<u64>,
+    /// Explain this rule instead of scopes: with --event part by part for that event, without how many events each part takes away
+    #[arg(long, value_name = "ID", conflicts_with_all = ["filter", "policy", "at"])]
+    rule: Option<String>,
+    /// With --rule: a file or folder of rules; without it the rules that are part of the program
+    #[arg(long, value_name = "PATH", requires = "rule")]
+    rules: Vec<PathBuf>,
     /// Explain the first event at or after this time: 20:09:15:041923 as tables show it (of the first event's day),
     /// 2026-11-23T20:09:15.041923Z, ns since the epoch, or +1.5s after the first event
     #[arg(long, value_name = "TIME", conflicts_with = "event")]
@@ -44,8 +52,12 @@ pub struct Options {
 }
 
 pub fn run(options: Options) -> Result<Outcome> {
+    if let Some(id) = &options.rule {
+        let source = options.inputs.source()?;
+        return explain_rule::run(id, &options.rules, &source, options.event);
+    }
     if options.scopes.is_empty() {
-        bail!("nothing to explain: give filters (-f) or policies (-p)");
+        bail!("nothing to explain: give filters (-f), policies (-p), or a rule (--rule)");
     }
     let source = options.inputs.source()?;
     let set = options.scopes.scopes_of(&source)?;

@@ -12,6 +12,7 @@ mod doctor;
 mod events_list;
 mod examples;
 mod explain;
+mod explain_rule;
 mod export;
 mod export_table;
 mod filters;
@@ -38,6 +39,7 @@ mod redact;
 mod replay;
 mod rotated;
 mod rule_files;
+mod rule_suite;
 mod rules_command;
 mod scan;
 mod seal;
@@ -56,5 +58,6 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::read();
+    rules::behaviours::install();
     outcome::report(cli.run())
 }

@@ -15,9 +15,12 @@ const DEPTH: usize = 32;
 
 #[derive(Args, Debug, Default)]
 pub struct RuleOptions {
-    /// A file of rules, or a folder that is read with all below it; Sigma, Elastic's rules, EQL (repeatable)
+    /// A file of rules, or a folder that is read with all below it; Sigma, Falco, Elastic's rules, EQL, our own (repeatable)
     #[arg(long, value_name = "PATH")]
     pub rules: Vec<PathBuf>,
+    /// Leave out the rules that are part of the program
+    #[arg(long)]
+    pub no_builtin: bool,
     /// Only rules with this id, title or tag, or of this level and above (repeatable: any of them)
     #[arg(long, value_name = "ID|TAG|LEVEL")]
     pub only: Vec<String>,
@@ -26,10 +29,10 @@ pub struct RuleOptions {
 impl RuleOptions {
     /// All rules that were chosen, and what is wrong with the files.
     pub fn read(&self) -> Result<Corpus> {
-        if self.rules.is_empty() {
+        if self.rules.is_empty() && self.no_builtin {
             bail!("no rules to ask: give files or folders of them with --rules");
         }
-        let mut corpus = read(&self.rules)?;
+        let mut corpus = read(&self.rules, !self.no_builtin)?;
         if !self.only.is_empty() {
             choose(&mut corpus.rules, &self.only)?;
         }
@@ -37,9 +40,12 @@ impl RuleOptions {
     }
 }
 
-/// Reads files, and folders with all below them.
-pub fn read(paths: &[PathBuf]) -> Result<Corpus> {
+/// Reads files, and folders with all below them; before them, where they are wanted, the rules that are part of the program.
+pub fn read(paths: &[PathBuf], has_builtin: bool) -> Result<Corpus> {
     let mut readers = Readers::default();
+    if has_builtin {
+        rules::behaviours::add(&mut readers);
+    }
     for path in paths {
         let kind = fs::metadata(path).with_context(|| format!("--rules {}", path.display()))?;
         if !kind.is_dir() {
@@ -156,7 +162,7 @@ mod tests {
         {
             fs::write(folder.path().join(name), text).expect("a file");
         }
-        let corpus = read(&[folder.path().to_owned()]).expect("a corpus");
+        let corpus = read(&[folder.path().to_owned()], false).expect("a corpus");
         assert_eq!((corpus.rules.len(), corpus.diagnostics.len()), (1, 0));
     }
 
@@ -166,8 +172,11 @@ mod tests {
         let count = "---\ntitle: C\nid: c\nlevel: high\ncorrelation:\n  type: event_count\n  rules: [a]\n  timespan: 1m\n  \
                      condition: {gte: 2}\n  generate: true\n";
         fs::write(folder.path().join("a.yml"), format!("{RULE}{count}")).expect("a file");
-        let options =
-            |only: &str| RuleOptions { rules: vec![folder.path().to_owned()], only: vec![only.into()] };
+        let options = |only: &str| RuleOptions {
+            rules: vec![folder.path().to_owned()],
+            no_builtin: true,
+            only: vec![only.into()],
+        };
         let told = |only: &str| {
             let rules = options(only).read().expect("rules").rules;
             rules.iter().map(|rule| (rule.id.clone(), rule.is_told)).collect::<Vec<_>>()

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::inputs::Reading;
 use crate::outcome::Outcome;
-use crate::rule_files;
+use crate::{rule_files, rule_suite};
 
 #[derive(Args, Debug)]
 pub struct Options {
@@ -27,6 +27,8 @@ enum Command {
     Check(CheckOptions),
     /// List rules
     List(ListOptions),
+    /// Ask captures rules and compare what they find with what is expected; exit code 1 when something differs
+    Test(rule_suite::Options),
 }
 
 #[derive(Args, Debug)]
@@ -46,8 +48,8 @@ struct CheckOptions {
 
 #[derive(Args, Debug)]
 struct ListOptions {
-    /// Files of rules, and folders that are read with all below them
-    #[arg(required = true, value_name = "DIR")]
+    /// Files of rules, and folders that are read with all below them; without any, the rules that are part of the program
+    #[arg(value_name = "DIR")]
     rules: Vec<PathBuf>,
     /// How they are told
     #[arg(long, short, value_name = "FORMAT", value_enum, default_value = "text")]
@@ -64,11 +66,12 @@ pub fn run(options: Options) -> Result<Outcome> {
     match options.command {
         Command::Check(options) => check(&options),
         Command::List(options) => list(&options),
+        Command::Test(options) => rule_suite::run(&options),
     }
 }
 
 fn check(options: &CheckOptions) -> Result<Outcome> {
-    let corpus = rule_files::read(std::slice::from_ref(&options.rules))?;
+    let corpus = rule_files::read(std::slice::from_ref(&options.rules), false)?;
     let unanswerable = match &options.file {
         None => answerable(&corpus.rules),
         Some(file) => {
@@ -149,7 +152,7 @@ fn tell_unanswerable(
 }
 
 fn list(options: &ListOptions) -> Result<Outcome> {
-    let corpus = rule_files::read(&options.rules)?;
+    let corpus = rule_files::read(&options.rules, options.rules.is_empty())?;
     let mut out = BufWriter::new(io::stdout().lock());
     for rule in &corpus.rules {
         match options.output {

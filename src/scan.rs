@@ -1,6 +1,10 @@
 //! `tracer scan`: rules asked of captures.
 
+mod falco;
 mod json;
+mod memory;
+mod ocsf;
+mod sarif;
 mod text;
 
 use std::io::{self, BufWriter, Write};
@@ -18,6 +22,8 @@ use crate::outcome::{self, Outcome};
 use crate::range::TimeRange;
 use crate::rule_files::RuleOptions;
 use crate::stderr;
+use crate::threads::Threads;
+use memory::Memory;
 
 /// Findings that are kept until all are there, to be told by severity.
 const MAX_FINDINGS: usize = 1 << 20;
@@ -28,7 +34,7 @@ pub struct Options {
     inputs: Inputs,
     #[command(flatten)]
     rules: RuleOptions,
-    /// How findings are told: text by severity, or a line of JSON each in order of time
+    /// How findings are told: text by severity; a line of JSON each in order of time, ours, OCSF's or Falco's; or SARIF
     #[arg(long, short, value_name = "FORMAT", value_enum, default_value = "text")]
     output: Format,
     /// Exit code 1 when there is a finding of this level or above
@@ -41,9 +47,13 @@ pub struct Options {
     #[arg(long)]
     coverage: bool,
     #[command(flatten)]
+    memory: Memory,
+    #[command(flatten)]
     range: TimeRange,
     #[command(flatten)]
     damage: Damage,
+    #[command(flatten)]
+    threads: Threads,
     /// Times in UTC instead of local time
     #[arg(long)]
     utc: bool,
@@ -53,6 +63,12 @@ pub struct Options {
 enum Format {
     Text,
     Json,
+    /// A document of SARIF 2.1.0
+    Sarif,
+    /// Detection Findings (class 2004) of OCSF 1.8.0, a line each
+    Ocsf,
+    /// As Falco prints JSON, a line each, with the output that the rule's template makes
+    Falco,
 }
 
 fn level(text: &str) -> Result<Level, String> {
@@ -66,8 +82,13 @@ pub fn run(options: Options) -> Result<Outcome> {
     let zone = if options.utc { TimeZone::UTC } else { replay::render::clock::local_zone() };
     let start = Instant::now();
     let scan = Scan::new(&corpus.rules, &source);
-    let asking =
-        Asking { range: options.range.resolve(&source, || zone.clone())?, strict: options.damage.strict };
+    let asking = Asking {
+        range: options.range.resolve(&source, || zone.clone())?,
+        strict: options.damage.strict,
+        threads: options.threads.count(),
+        seen: options.memory.seen(&corpus.rules, &options.inputs.reading)?,
+        learn_ns: options.memory.learn_ns(),
+    };
     let mut out = BufWriter::new(io::stdout().lock());
     let mut findings: Vec<Finding> = Vec::new();
     let mut counts = Counts::default();
@@ -75,15 +96,26 @@ pub fn run(options: Options) -> Result<Outcome> {
     let report = scan.run(asking, &mut |finding| {
         let Some(rule) = corpus.rules.get(finding.rule) else { return };
         counts.add(&finding, rule.level);
-        if options.output == Format::Json {
-            if failed.is_ok() {
-                failed = json::write(&finding, rule, &mut out);
-            }
-        } else if findings.len() < MAX_FINDINGS {
-            findings.push(finding);
+        let write = match options.output {
+            Format::Text | Format::Sarif if findings.len() < MAX_FINDINGS => return findings.push(finding),
+            Format::Text | Format::Sarif => return,
+            Format::Json => json::write,
+            Format::Ocsf => ocsf::write,
+            Format::Falco => falco::write,
+        };
+        if failed.is_ok() {
+            failed = write(&finding, rule, &mut out);
         }
     })?;
     failed.context("writing findings")?;
+    options.memory.save(&report.seen)?;
+    if options.output == Format::Sarif {
+        sarif::write(&findings, &corpus.rules, &mut out)?;
+        let left_out = counts.findings - findings.len() as u64;
+        if left_out > 0 {
+            stderr::warn(format_args!("{left_out} findings behind the first {MAX_FINDINGS} are left out"));
+        }
+    }
     if options.output == Format::Text {
         text::write(&findings, &corpus.rules, &zone, options.all, &mut out)?;
         if counts.findings > findings.len() as u64 {
@@ -99,7 +131,7 @@ pub fn run(options: Options) -> Result<Outcome> {
             out.write_all(summary.as_bytes())?;
             out.flush()?;
         }
-        Format::Json => {
+        _ => {
             out.flush()?;
             stderr::say_lines(summary.trim_end());
         }

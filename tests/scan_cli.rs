@@ -155,7 +155,7 @@ fn the_exit_code_says_whether_a_level_was_reached() {
 fn text_tells_the_severest_first_and_repeats_once() {
     let folder = Folder::new();
     let (file, rules) = (capture(&folder), rules(&folder));
-    let out = printed(&["scan", &file, "--rules", &rules, "--utc"]);
+    let out = printed(&["scan", &file, "--no-builtin", "--rules", &rules, "--utc"]);
     let (critical, high) =
         (out.find("CRITICAL").expect("a critical one"), out.find("HIGH").expect("a high one"));
     assert!(critical < high, "{out}");
@@ -164,9 +164,9 @@ fn text_tells_the_severest_first_and_repeats_once() {
     assert!(out.contains("3 rules asked, 1 cannot be answered here"), "{out}");
     assert!(out.contains("1 could not be read"), "{out}");
     assert!(out.contains("1 are of other systems"), "{out}");
-    let all = printed(&["scan", &file, "--rules", &rules, "--utc", "--all"]);
+    let all = printed(&["scan", &file, "--no-builtin", "--rules", &rules, "--utc", "--all"]);
     assert_eq!(all.matches("Shell That Looks Around").count(), 2, "{all}");
-    let coverage = printed(&["scan", &file, "--rules", &rules, "--coverage"]);
+    let coverage = printed(&["scan", &file, "--no-builtin", "--rules", &rules, "--coverage"]);
     assert!(coverage.contains("cannot be answered: lines of logs"), "{coverage}");
 }
 
@@ -187,9 +187,149 @@ fn check_counts_what_is_read_and_answerable_and_says_what_is_not() {
 }
 
 #[test]
-fn without_rules_it_says_what_is_missing() {
+fn without_rules_those_of_the_program_are_asked_unless_they_are_left_out() {
     let folder = Folder::new();
     let file = capture(&folder);
-    assert!(said(&["scan", &file]).contains("--rules"));
-    assert_eq!(tracer(&["scan", &file]).status.code(), Some(2));
+    assert!(printed(&["scan", &file]).contains("no findings."));
+    assert!(said(&["scan", &file, "--no-builtin"]).contains("--rules"));
+    assert_eq!(tracer(&["scan", &file, "--no-builtin"]).status.code(), Some(2));
+    let listed = printed(&["rules", "list"]);
+    assert!(listed.contains("TRC-102") && listed.contains("reverse_shell"), "{listed}");
+}
+
+#[test]
+fn findings_are_told_as_sarif_ocsf_and_falco() {
+    let folder = Folder::new();
+    let (file, rules) = (capture(&folder), rules(&folder));
+    let as_format = |format: &str| printed(&["scan", &file, "--no-builtin", "--rules", &rules, "-o", format]);
+    let sarif: Value = serde_json::from_str(&as_format("sarif")).expect("JSON");
+    assert_eq!(sarif["version"], "2.1.0");
+    let run = &sarif["runs"][0];
+    let results = run["results"].as_array().expect("results");
+    assert_eq!(results.len(), 3);
+    for result in results {
+        let index = result["ruleIndex"].as_u64().expect("an index") as usize;
+        assert_eq!(run["tool"]["driver"]["rules"][index]["id"], result["ruleId"]);
+        assert!(result["message"]["text"].is_string() && result["partialFingerprints"].is_object());
+    }
+    let many = results.iter().find(|it| it["ruleId"] == "many").expect("a correlation");
+    assert_eq!(many["codeFlows"][0]["threadFlows"][0]["locations"].as_array().map(Vec::len), Some(2));
+    assert_eq!(run["taxonomies"][0]["taxa"][0]["id"], "T1033");
+
+    let ocsf = lines(&as_format("ocsf"));
+    assert_eq!(ocsf.len(), 3);
+    let first =
+        ocsf.iter().find(|it| it["finding_info"]["analytic"]["uid"] == "looks-around").expect("a finding");
+    assert_eq!((&first["class_uid"], &first["type_uid"]), (&Value::from(2004), &Value::from(200_401)));
+    assert_eq!(first["severity_id"], 4);
+    assert_eq!(first["finding_info"]["attacks"][0]["technique"]["uid"], "T1033");
+    assert_eq!(first["evidences"][0]["process"]["parent_process"]["name"], "bash");
+
+    let falco = lines(&as_format("falco"));
+    let first = falco.iter().find(|it| it["rule"] == "looks-around").expect("a finding");
+    assert_eq!(first["priority"], "Error");
+    assert_eq!(first["output_fields"]["proc.cmdline"], "id -u");
+}
+
+const FALCO: &str = r#"
+- list: lookers
+  items: [id, whoami]
+- macro: spawned
+  condition: (evt.type in (execve, execveat))
+- rule: Who am I
+  desc: looks around
+  condition: spawned and proc.name in (lookers) and proc.pname = bash and not proc.args contains -u
+  output: looked around (command=%proc.cmdline parent=%proc.pname tty=%proc.tty image=%container.id)
+  priority: WARNING
+  tags: [T1033]
+"#;
+
+#[test]
+fn templates_of_falco_s_rules_are_filled() {
+    let folder = Folder::new();
+    let file = capture(&folder);
+    let rules = folder.path("falco.yaml");
+    std::fs::write(&rules, FALCO).expect("a file of rules");
+    let found = lines(&printed(&["scan", &file, "--no-builtin", "--rules", &text(&rules), "-o", "falco"]));
+    assert_eq!(found.len(), 1, "{found:?}");
+    let output = found[0]["output"].as_str().expect("an output");
+    assert!(
+        output.ends_with("Warning looked around (command=id parent=bash tty=<NA> image=host)"),
+        "{output}"
+    );
+    assert_eq!(found[0]["output_fields"]["proc.tty"], Value::Null);
+}
+
+#[test]
+fn tests_of_rules_say_what_is_not_found_and_what_is_too_much() {
+    let folder = Folder::new();
+    let (_, rules) = (capture(&folder), rules(&folder));
+    let tests = folder.path("tests.yaml");
+    let write = |expect: &str| {
+        let text =
+            format!("tests:\n  - name: looks\n    capture: c.trz\n    rules: [{rules}]\n    {expect}\n");
+        std::fs::write(&tests, text).expect("a file of tests");
+        tracer(&["rules", "test", &text_of(&tests)])
+    };
+    let good = write("expect: [{rule: looks-around, count: 2, process: id}, {rule: many}]");
+    assert_eq!(good.status.code(), Some(0), "{}", String::from_utf8_lossy(&good.stdout));
+    let bad = write("expect: [{rule: looks-around, count: 3}]\n    silent: [many, nobody]");
+    let out = String::from_utf8_lossy(&bad.stdout).into_owned();
+    assert_eq!(bad.status.code(), Some(1), "{out}");
+    for expected in
+        ["2 findings, and 3 were expected", "many: 1 findings, and none", "nobody: there is no such rule"]
+    {
+        assert!(out.contains(expected), "{expected} is not in {out}");
+    }
+    let junit = printed_any(&["rules", "test", &text_of(&tests), "-o", "junit"]);
+    assert!(junit.contains(r#"tests="1" failures="1""#) && junit.contains("<failure message="), "{junit}");
+}
+
+fn text_of(path: &std::path::Path) -> String {
+    path.display().to_string()
+}
+
+fn printed_any(arguments: &[&str]) -> String {
+    String::from_utf8_lossy(&tracer(arguments).stdout).into_owned()
+}
+
+#[test]
+fn a_rule_is_explained_for_an_event_and_for_a_capture() {
+    let folder = Folder::new();
+    let (file, rules) = (capture(&folder), rules(&folder));
+    let asked = ["explain", &file, "--rule", "looks-around", "--rules", &rules];
+    let out = printed(&[&asked[..], &["--event", "3"]].concat());
+    assert!(out.contains("event 3 sched_process_exec: is not taken"), "{out}");
+    assert!(out.contains("false") && out.contains("/usr/bin/cat") && out.contains("true"), "{out}");
+    let funnel = printed(&asked);
+    assert!(funnel.contains("sched_process_exec: 5 events, 5 of the kind"), "{funnel}");
+    assert!(funnel.contains("2 left"), "{funnel}");
+    assert!(said(&["explain", &file, "--rule", "looks-aroun", "--rules", &rules]).contains("did you mean"));
+}
+
+#[test]
+fn what_was_seen_before_is_not_new() {
+    let folder = Folder::new();
+    let file = capture(&folder);
+    let (rules, baseline) = (folder.path("new.yaml"), folder.path("seen.json"));
+    std::fs::write(&rules, "rule: new\nwhen: {kind: exec}\nfirst_seen: [exe]\n").expect("a file of rules");
+    let (rules, baseline) = (text(&rules), text(&baseline));
+    let count = |more: &[&str]| {
+        let base = ["scan", &file, "--no-builtin", "--rules", &rules, "-o", "json", "--all"];
+        printed(&[&base[..], more].concat()).lines().count()
+    };
+    assert_eq!(count(&[]), 4);
+    assert_eq!(count(&["--history", &file]), 0);
+    assert_eq!(count(&["--learn", "1h"]), 0);
+    assert_eq!(count(&["--baseline", &baseline]), 4);
+    assert_eq!(count(&["--baseline", &baseline]), 0);
+}
+
+#[test]
+fn any_number_of_threads_tells_the_same() {
+    let folder = Folder::new();
+    let (file, rules) = (capture(&folder), rules(&folder));
+    let with =
+        |threads: &str| printed(&["scan", &file, "--rules", &rules, "-o", "json", "--threads", threads]);
+    assert_eq!(with("1"), with("4"));
 }

@@ -356,7 +356,7 @@ impl<'b> Rows<'b> {
                 let messages = of_row(&self.batch.taken.messages, candidate.row);
                 let only_messages = self.batch.taken.is_end;
                 let base = Base { event: it.event, args: view.args, ret: view.ret, messages, only_messages };
-                self.batch.matcher.derive(&base, candidate.base, scratch);
+                self.batch.matcher.derive(&base, &view, candidate.base, scratch);
                 self.judge_derived(&view, code, candidate.base, scratch, &mut |index, scopes, marks| {
                     rows.push(place, scratch, index, scopes, marks);
                 });

@@ -37,6 +37,7 @@ pub mod feed;
 mod gap;
 mod history;
 mod lineage;
+mod looking;
 pub mod matching;
 mod memo;
 mod order;

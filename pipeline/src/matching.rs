@@ -19,6 +19,7 @@ use scopes::{LineageBits, Plan, Subject};
 use crate::batch::Selection;
 use crate::column_first::Survivor;
 use crate::derive::{Base, Derived, Rules};
+use crate::event::EventView;
 use crate::predicates::asking;
 use crate::selection::{Candidate, Hidden};
 use crate::source::{File, Host};
@@ -288,8 +289,9 @@ impl<'p> Matcher<'p> {
         self.with_subject(&context, usize::from(code), facts, time_ns, ask)
     }
 
-    pub(crate) fn derive(&self, base: &Base<'_>, scopes: u64, derived: &mut Derived) {
+    pub(crate) fn derive(&self, base: &Base<'_>, view: &EventView<'_>, scopes: u64, derived: &mut Derived) {
         self.rules.derive(base, scopes, derived);
+        self.rules.add_behaviours(base, view, derived);
     }
 
     /// Matching rows where masks of contexts and events decide alone.

@@ -15,6 +15,7 @@ use crate::batch::Batch;
 use crate::cancellation::Cancellation;
 use crate::clock::TOLERANCE_NS;
 use crate::gap::Gap;
+use crate::looking::{Looking, Through};
 use crate::matching::Matcher;
 use crate::order::{Order, PIECE_ROWS};
 use crate::pruning::Pruning;
@@ -387,6 +388,33 @@ impl<'a> Question<'a> {
         }
         steps.check()?;
         stats.add(steps.stats);
+        plan.finish(self, &mut stats)?;
+        Ok(stats)
+    }
+
+    /// Calls `look` with what each block has for the question, on any of the threads, and `take` with the same and what that
+    /// gave, on this thread, in the order of [`Question::batches`].
+    pub fn batches_in_parallel<T: Send>(
+        &self,
+        projection: Projection,
+        look: &(dyn Fn(&Batch<'_>) -> T + Sync),
+        take: &mut dyn FnMut(&Batch<'_>, T) -> Result<()>,
+    ) -> Result<Stats> {
+        let (mut plan, mut stats) = Prepared::new(self)?;
+        let sink = Nothing(projection);
+        let (asking, steps) = plan.parts(self, &sink, false, 0);
+        let threads = match &plan.jobs {
+            Planned::Known(jobs) => self.threads.min(jobs.len()).max(1),
+            Planned::Arriving(_) => self.threads,
+        };
+        let work = Looking { asking, look };
+        schedule::run(threads, plan.jobs.take(), &work, Through(steps), |taken| {
+            stats.add(taken.stats);
+            if let Some((held, seen)) = taken.batch {
+                take(&held.batch, seen)?;
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
         plan.finish(self, &mut stats)?;
         Ok(stats)
     }

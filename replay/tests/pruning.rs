@@ -79,6 +79,7 @@ fn without_index(bytes: &[u8]) -> Vec<u8> {
 
 fn ask(bytes: &[u8], filters: &[&str], range: Option<std::ops::Range<i64>>) -> (Vec<(u64, u64)>, Stats) {
     let source = Source::new(vec![("made".into(), Capture::from_bytes(bytes.to_vec()).expect("a capture"))]);
+    rules::behaviours::install();
     let plan = Plan::compile(&ScopeSet::parse(filters).expect("filters"));
     let question = Question { range, strict: true, ..Question::new(&source, vec![Matcher::new(&plan)]) };
     let mut rows = Vec::new();

@@ -37,6 +37,7 @@ fn set(filters: &[&str]) -> ScopeSet {
 }
 
 fn question<'a>(source: &'a Source, plan: &'a Plan, threads: usize) -> Question<'a> {
+    rules::behaviours::install();
     let matchers = source.files().iter().map(|_| Matcher::new(plan)).collect();
     Question { threads, ..Question::new(source, matchers) }
 }

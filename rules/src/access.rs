@@ -2,12 +2,17 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use events::descriptor as descriptor_text;
 use events::show::{self, Leaf, Out};
 use events::value::strings;
-use events::{ArgKind, Event, Raw};
+use events::{ArgKind, Context, Event, Raw};
+use pipeline::Container;
 
 use crate::class::Class;
-use crate::form::{ContainerFact, Field, FileFact, ProcessFact, SocketEnd, SocketFact, Value, Who};
+use crate::facts::entity;
+use crate::form::{
+    ContainerFact, DescriptorFact, Field, FileFact, ProcessFact, SocketEnd, SocketFact, Value, Who,
+};
 
 /// How the values of a field are had of a row of an event.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -26,6 +31,12 @@ pub enum Access {
     Context(ContextPart),
     /// Of what is known of processes at that moment.
     Process(Who, ProcessFact),
+    /// A variable of the process's environment, as its last exec got it.
+    Variable(Box<str>),
+    /// Of the first of these that has a value.
+    First(Vec<Access>),
+    /// Of each of these.
+    Each(Vec<Access>),
 }
 
 /// What of an argument.
@@ -47,6 +58,15 @@ pub enum Part {
     Port,
     /// A member, by its path.
     Member(Box<str>),
+    /// The value behind `NAME=` in a list of texts.
+    Variable(Box<str>),
+    /// Of a descriptor.
+    Descriptor(DescriptorFact),
+    /// An end of the socket that a descriptor stands for.
+    End {
+        is_local: bool,
+        fact: SocketFact,
+    },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -122,6 +142,13 @@ pub fn access(event: &'static Event, class: &Class, field: &Field) -> Option<Acc
             FileFact::Passed => first(PASSED, Part::Whole),
         },
         Field::Socket(end, fact) => socket(event, class, *end, *fact),
+        Field::Descriptor(fact) => {
+            Some(Access::Argument { position: descriptor(event)?, part: Part::Descriptor(*fact) })
+        }
+        Field::Variable(name) if event.name == "sched_process_exec" => {
+            argument("env", Part::Variable(name.clone()))
+        }
+        Field::Variable(name) => Some(Access::Variable(name.clone())),
         Field::Container(fact) => Some(Access::Context(ContextPart::Container(*fact))),
         Field::Host => Some(Access::Context(ContextPart::Host)),
         Field::AnyText => argument("argv", Part::Joined).or_else(|| argument("text", Part::Whole)),
@@ -158,26 +185,53 @@ fn actor(event: &'static Event, fact: ProcessFact) -> Option<Access> {
     }))
 }
 
+/// Arguments that are the descriptor that a call is about, the best first.
+const DESCRIPTORS: &[&str] = &["sockfd", "fd", "oldfd", "out_fd", "epfd"];
+
+/// The descriptor that an event is about.
+fn descriptor(event: &'static Event) -> Option<usize> {
+    DESCRIPTORS.iter().find_map(|name| event.arg(name)).map(|(position, _)| position)
+}
+
 fn socket(event: &'static Event, class: &Class, end: SocketEnd, fact: SocketFact) -> Option<Access> {
-    let is_accept = *class == Class::Accept;
+    let is_accept = *class == Class::Accept || matches!(event.name, "accept" | "accept4");
     match fact {
         SocketFact::Initiated => return Some(Access::Fixed(if is_accept { "false" } else { "true" }.into())),
         SocketFact::Protocol => {
-            return Some(Access::Argument { position: event.arg("protocol")?.0, part: Part::Whole });
+            let argument = |position, part| Access::Argument { position, part };
+            return match event.arg("protocol").filter(|_| !event.is_syscall()) {
+                Some((position, _)) => Some(argument(position, Part::Whole)),
+                None => {
+                    descriptor(event).map(|position| argument(position, Part::End { is_local: true, fact }))
+                }
+            };
         }
         // Names come from DNS answers, which are not kept beside connections yet.
         SocketFact::HostName => return None,
         SocketFact::Address | SocketFact::Port => {}
     }
-    let remote: &[&str] = &["remote_addr", "addr", "dst"];
-    let local: &[&str] = &["local_addr"];
-    let names = match (end, is_accept) {
-        (SocketEnd::Local, _) | (SocketEnd::Source, false) | (SocketEnd::Destination, true) => local,
-        _ => remote,
+    let is_local = match end {
+        SocketEnd::Local => true,
+        SocketEnd::Remote => false,
+        SocketEnd::Source | SocketEnd::Client => !is_accept,
+        SocketEnd::Destination | SocketEnd::Server => is_accept,
+        SocketEnd::Either => {
+            let ends = [SocketEnd::Remote, SocketEnd::Local];
+            let ends = ends.into_iter().filter_map(|end| socket(event, class, end, fact));
+            return Some(Access::Each(ends.collect())).filter(|it| *it != Access::Each(Vec::new()));
+        }
     };
-    let position = names.iter().find_map(|name| event.arg(name))?.0;
+    let names: &[&str] =
+        if is_local { &["local_addr"] } else { &["remote_addr", "addr", "dest_addr", "dst"] };
     let part = if fact == SocketFact::Address { Part::Address } else { Part::Port };
-    Some(Access::Argument { position, part })
+    let given = names.iter().find_map(|name| event.arg(name));
+    let given = given.map(|(position, _)| Access::Argument { position, part });
+    let known =
+        descriptor(event).map(|position| Access::Argument { position, part: Part::End { is_local, fact } });
+    match (given, known) {
+        (Some(given), Some(known)) if event.is_syscall() => Some(Access::First(vec![given, known])),
+        (given, known) => given.or(known),
+    }
 }
 
 /// Calls `see` with each value that a part of an argument has; none when it is missing.
@@ -243,7 +297,224 @@ pub fn each_value(event: &Event, position: usize, part: &Part, raw: Raw<'_>, see
                 leaf_value(leaf, see)
             });
         }
-        (Part::Joined | Part::At(_) | Part::Count, Raw::Number(_)) => {}
+        (Part::Variable(name), Raw::Bytes(list)) => variable(list, name, see),
+        (Part::Descriptor(fact), raw) => {
+            if let Some((number, text)) = raw.descriptor() {
+                descriptor_value(number, text, *fact, see);
+            }
+        }
+        (Part::End { is_local, fact }, raw) => {
+            if let Some((_, text)) = raw.descriptor() {
+                end_value(text, *is_local, *fact, see);
+            }
+        }
+        (Part::Joined | Part::At(_) | Part::Count | Part::Variable(_), Raw::Number(_)) => {}
+    }
+}
+
+fn descriptor_value(number: u64, text: &[u8], fact: DescriptorFact, see: &mut dyn FnMut(Value<'_>)) {
+    let is_socket = descriptor_text::is_socket(text);
+    let is_path = text.starts_with(b"/");
+    let kind = || -> Option<(&'static str, &'static str)> {
+        let is = |prefix: &str| text.starts_with(prefix.as_bytes());
+        Some(match () {
+            () if is_path => ("file", "f"),
+            () if is("unix") => ("unix", "u"),
+            () if is("netlink") => ("netlink", "n"),
+            () if is_socket => {
+                let is_six = text.contains(&b'[');
+                if is_six { ("ipv6", "6") } else { ("ipv4", "4") }
+            }
+            () if is("pipe:") => ("pipe", "p"),
+            () if is("memfd:") => ("memfd", "m"),
+            () if is("anon_inode:[eventfd]") => ("event", "e"),
+            () if is("anon_inode:[signalfd]") => ("signalfd", "s"),
+            () if is("anon_inode:[timerfd]") => ("timerfd", "t"),
+            () if is("anon_inode:[eventpoll]") => ("eventpoll", "l"),
+            () if is("anon_inode:inotify") => ("inotify", "i"),
+            () if is("anon_inode:") => ("other", "o"),
+            () => return None,
+        })
+    };
+    let mut word = |word: Option<&str>| {
+        if let Some(word) = word {
+            see(Value::Text(word.as_bytes()));
+        }
+    };
+    match fact {
+        // Numbers that are negative come as the register held them.
+        DescriptorFact::Number => see(Value::Number((number as i32).into())),
+        DescriptorFact::Type => word(kind().map(|(name, _)| name)),
+        DescriptorFact::TypeLetter => word(kind().map(|(_, letter)| letter)),
+        DescriptorFact::SocketFamily => {
+            word(is_socket.then(|| if text.starts_with(b"unix") { "unix" } else { "ip" }));
+        }
+        DescriptorFact::Name if is_socket => {
+            if let Some(at) = text.iter().position(|byte| *byte == b' ') {
+                let ends = text.get(at + 1..).unwrap_or_default();
+                see(Value::Text(ends.strip_prefix(b"->").unwrap_or(ends)));
+            }
+        }
+        DescriptorFact::Name if !text.is_empty() => see(Value::Text(text)),
+        DescriptorFact::Directory | DescriptorFact::FileName if is_path => {
+            let part = if fact == DescriptorFact::Directory { Part::Directory } else { Part::Name };
+            if let Some(text) = path_part(text, &part) {
+                see(Value::Text(text));
+            }
+        }
+        DescriptorFact::Name | DescriptorFact::Directory | DescriptorFact::FileName => {}
+    }
+}
+
+fn end_value(text: &[u8], is_local: bool, fact: SocketFact, see: &mut dyn FnMut(Value<'_>)) {
+    if fact == SocketFact::Protocol {
+        if descriptor_text::is_socket(text) {
+            see(Value::Text(text.split(|byte| *byte == b' ').next().unwrap_or_default()));
+        }
+        return;
+    }
+    let Some(ends) = descriptor_text::ends(text) else { return };
+    let end = if is_local { Some(ends.local) } else { ends.remote };
+    // `10.0.0.1:4242`, `[::1]:80`; an end of a unix socket is neither.
+    let end = end.and_then(|end| std::str::from_utf8(end).ok());
+    let Some((address, port)) = end.and_then(|end| end.rsplit_once(':')) else { return };
+    match fact {
+        SocketFact::Address => {
+            let address = address.trim_start_matches('[').trim_end_matches(']');
+            if address.parse::<std::net::IpAddr>().is_ok() {
+                see(Value::Text(address.as_bytes()));
+            }
+        }
+        SocketFact::Port => {
+            if let Ok(port) = port.parse::<u16>() {
+                see(Value::Number(port.into()));
+            }
+        }
+        SocketFact::Protocol | SocketFact::Initiated | SocketFact::HostName => {}
+    }
+}
+
+/// An image without its tag and digest: `ghcr.io/x/web` of `ghcr.io/x/web:1.27@sha256:...`.
+fn repository(image: &str) -> &str {
+    let image = image.split('@').next().unwrap_or(image);
+    match image.rsplit_once(':') {
+        // A colon before the last slash is that of a registry's port.
+        Some((name, tag)) if !tag.contains('/') => name,
+        _ => image,
+    }
+}
+
+/// The value of a variable in a list of `NAME=value`.
+pub fn variable(list: &[u8], name: &str, see: &mut dyn FnMut(Value<'_>)) {
+    let value = |text: &[u8]| -> Option<usize> {
+        let rest = text.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
+        Some(text.len() - rest.len())
+    };
+    if let Some(text) = strings(list).find(|text| value(text).is_some()) {
+        see(Value::Text(value(text).and_then(|at| text.get(at..)).unwrap_or_default()));
+    }
+}
+
+/// A row, and what it is known by itself: everything but what is known of processes over time.
+pub trait OfRow {
+    fn event(&self) -> &'static Event;
+    fn arg(&self, position: usize) -> Raw<'_>;
+    fn ret(&self) -> i64;
+    /// Wall clock, ns since the epoch.
+    fn wall_ns(&self) -> i64;
+    /// Boot clock, ns.
+    fn time_ns(&self) -> u64;
+    fn context(&self) -> &Context<'_>;
+    fn container(&self) -> Option<&Container>;
+    fn host(&self) -> &str;
+}
+
+/// Calls `see` with each value that a field has in a row by itself.
+pub fn each_own_value(access: &Access, row: &impl OfRow, see: &mut dyn FnMut(Value<'_>)) {
+    match access {
+        Access::Fixed(text) => see(Value::Text(text.as_bytes())),
+        Access::Argument { position, part } => {
+            each_value(row.event(), *position, part, row.arg(*position), see)
+        }
+        Access::Ret => see(Value::Number(row.ret().into())),
+        Access::Outcome => {
+            let name = events::consts::errno::of_result(row.ret());
+            see(Value::Text(name.unwrap_or("SUCCESS").as_bytes()));
+        }
+        Access::Time => see(Value::Number(row.wall_ns().into())),
+        Access::Context(ContextPart::Host) => see(Value::Text(row.host().as_bytes())),
+        Access::Context(ContextPart::Container(fact)) => {
+            if let Some(container) = row.container() {
+                container_value(container, *fact, row.time_ns(), see);
+            }
+        }
+        Access::Context(part) => context_value(row.context(), *part, see),
+        Access::First(all) => {
+            let mut any = false;
+            for access in all.iter() {
+                if !any {
+                    each_own_value(access, row, &mut |value| {
+                        any = true;
+                        see(value);
+                    });
+                }
+            }
+        }
+        Access::Each(all) => all.iter().for_each(|access| each_own_value(access, row, see)),
+        // What is known of processes is not the row's own.
+        Access::Process(..) | Access::Variable(_) => {}
+    }
+}
+
+pub fn container_value(
+    container: &Container,
+    fact: ContainerFact,
+    time_ns: u64,
+    see: &mut dyn FnMut(Value<'_>),
+) {
+    let text = match fact {
+        ContainerFact::Id => &container.id,
+        ContainerFact::Name => &container.name,
+        ContainerFact::Image => &container.image,
+        ContainerFact::PodName => &container.pod_name,
+        ContainerFact::PodNamespace => &container.pod_namespace,
+        ContainerFact::Repository => {
+            let name = repository(&container.image);
+            if !name.is_empty() {
+                see(Value::Text(name.as_bytes()));
+            }
+            return;
+        }
+        ContainerFact::Started => {
+            if container.started_by(time_ns) {
+                see(Value::Text(b"true"));
+            }
+            return;
+        }
+    };
+    if !text.is_empty() {
+        see(Value::Text(text.as_bytes()));
+    }
+}
+
+pub fn context_value(context: &Context<'_>, part: ContextPart, see: &mut dyn FnMut(Value<'_>)) {
+    let mut text = |text: &[u8]| {
+        if !text.is_empty() {
+            see(Value::Text(text));
+        }
+    };
+    match part {
+        ContextPart::Exe => text(context.exe),
+        ContextPart::ExeName => text(path_part(context.exe, &Part::Name).unwrap_or_default()),
+        ContextPart::Comm => text(context.comm),
+        ContextPart::Entity => text(entity(context.pid, context.process_start_ns).as_bytes()),
+        ContextPart::ParentEntity => text(entity(context.ppid, context.parent_start_ns).as_bytes()),
+        ContextPart::Uid => see(Value::Number(context.uid.into())),
+        ContextPart::Gid => see(Value::Number(context.gid.into())),
+        ContextPart::Pid => see(Value::Number(context.pid.into())),
+        ContextPart::NsPid => see(Value::Number(context.ns_pid.into())),
+        ContextPart::ParentPid => see(Value::Number(context.ppid.into())),
+        ContextPart::UserName | ContextPart::Container(_) | ContextPart::Host => {}
     }
 }
 

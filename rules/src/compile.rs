@@ -36,6 +36,15 @@ pub struct EventPrograms {
     pub unguarded: Vec<u32>,
 }
 
+impl EventPrograms {
+    /// Makes every row be looked at, whatever its values.
+    pub fn unguard(&mut self) {
+        self.unguarded = (0u32..).take(self.programs.len()).collect();
+        self.guarded.iter_mut().for_each(Vec::clear);
+        self.columns.iter_mut().for_each(|column| column.guards = false);
+    }
+}
+
 #[derive(Debug)]
 pub struct Column {
     pub access: Access,

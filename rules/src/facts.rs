@@ -265,6 +265,18 @@ fn each_value(
                 text(cwd);
             }
         }
+        ProcessFact::CommAndArgs => {
+            if let Some(argv) = argv {
+                let rest = strings(argv).skip(1);
+                let all: Vec<&[u8]> = std::iter::once(&*process.comm).chain(rest).collect();
+                text(&all.join(&b' '));
+            }
+        }
+        ProcessFact::Arguments => {
+            if let Some(argv) = argv {
+                text(&strings(argv).skip(1).collect::<Vec<_>>().join(&b' '));
+            }
+        }
         ProcessFact::UserName => {
             if let Some(name) = user(process.uid) {
                 text(name.as_bytes());

@@ -18,6 +18,16 @@ pub struct Finding {
     pub group: Vec<(String, String)>,
     /// What a count came to.
     pub count: Option<f64>,
+    /// What the rule's own template makes of it.
+    pub output: Option<Output>,
+}
+
+/// A template, filled.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Output {
+    pub text: String,
+    /// The fields that it names, with their values where they have one.
+    pub fields: Vec<(String, Option<String>)>,
 }
 
 /// Who did it.

@@ -16,7 +16,7 @@ mod test;
 mod value;
 
 pub use expr::Expr;
-pub use field::{ContainerFact, Field, FileFact, ProcessFact, SocketEnd, SocketFact, Who};
+pub use field::{ContainerFact, DescriptorFact, Field, FileFact, ProcessFact, SocketEnd, SocketFact, Who};
 pub use machine::{Bounds, Count, Key, Measure, Missing, Order, Sequence, Step, Together};
 pub use pattern::{Case, Pattern, Piece};
 pub use test::{Atom, Cidr, Comparison, FieldShape, Regex, Test, TimePart};

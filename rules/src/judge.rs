@@ -4,6 +4,7 @@ mod columns;
 mod evidence;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use events::catalogue::process::{SCHED_PROCESS_EXEC, SCHED_PROCESS_EXIT, SCHED_PROCESS_FORK, SET_FS_PWD};
 use events::context::Entity;
@@ -12,7 +13,7 @@ use format::Block;
 use pipeline::source::{File, Host};
 
 use crate::class::Guard;
-use crate::compile::{EventPrograms, Node, Programs};
+use crate::compile::{Node, Program, Programs};
 use crate::facts::Processes;
 use crate::finding::Finding;
 use crate::form::{Test, same};
@@ -21,6 +22,7 @@ use crate::rule::Rule;
 
 use columns::Judged;
 pub use columns::Row;
+pub use evidence::printed;
 
 /// `O_CREAT`, and which of read and write an open is for.
 const O_CREAT: u64 = 0o100;
@@ -46,6 +48,8 @@ pub struct At<'a> {
 pub struct Judge<'c> {
     programs: &'c Programs,
     machines: Machines<'c>,
+    /// The stretch of the wall clock that is asked about; rows outside of it only tell of processes.
+    range: Option<Range<i64>>,
     /// By boot.
     processes: BTreeMap<usize, Processes>,
     /// By boot and uid.
@@ -53,9 +57,9 @@ pub struct Judge<'c> {
 }
 
 impl<'c> Judge<'c> {
-    pub fn new(rules: &'c [Rule], programs: &'c Programs) -> Judge<'c> {
+    pub fn new(rules: &'c [Rule], programs: &'c Programs, range: Option<Range<i64>>) -> Judge<'c> {
         let machines = Machines::new(rules);
-        Judge { programs, machines, processes: BTreeMap::new(), users: BTreeMap::new() }
+        Judge { programs, machines, range, processes: BTreeMap::new(), users: BTreeMap::new() }
     }
 
     /// Events whose rows it wants to see: those of the rules, and those that tell of processes.
@@ -79,30 +83,70 @@ impl<'c> Judge<'c> {
         }
     }
 
+    /// Rules with what they remember of events.
+    pub fn machines(&mut self) -> &mut Machines<'c> {
+        &mut self.machines
+    }
+
     /// What had to be forgotten for want of room: findings may be missing.
     pub fn forgotten(&self) -> u64 {
         self.processes.values().map(|it| it.forgotten).sum::<u64>() + self.machines.forgotten()
     }
 
-    pub fn block(&mut self, at: At<'_>, block: &Block, found: &mut dyn FnMut(Finding)) -> format::Result<()> {
-        let programs = self.programs;
-        let of_code: Vec<Option<&EventPrograms>> =
-            block.event_list().iter().map(|event| programs.events.get(event)).collect();
-        let judged: Vec<Option<Judged<'_, '_>>> = (0u16..)
-            .zip(&of_code)
-            .map(|(code, programs)| programs.map(|programs| Judged::new(programs, block, code)).transpose())
-            .collect::<format::Result<_>>()?;
-        let candidates = candidates(block, &judged)?;
+    /// Takes a block with the rows that [`look`] found in it.
+    pub fn block(
+        &mut self,
+        at: At<'_>,
+        block: &Block,
+        candidates: Vec<Candidate>,
+        found: &mut dyn FnMut(Finding),
+    ) -> format::Result<()> {
+        self.each(at, block, candidates, &mut |machines, row, program| {
+            if row.passes(program.guard) && row.holds(&program.node) {
+                machines.advance(row.key_ns, found);
+                machines.hit(program, row, found);
+            }
+        })?;
+        // Time has come to the end of the block, whether there was anything for rules in it or not.
+        if self.machines.waits()
+            && let Some(last) = block.times()?.last()
+        {
+            self.machines.advance(at.file.key(block.host(), *last), found);
+        }
+        Ok(())
+    }
+
+    /// Calls `see` with each row and each program that may take it, and keeps nothing of it.
+    pub fn rows(
+        &mut self,
+        at: At<'_>,
+        block: &Block,
+        candidates: Vec<Candidate>,
+        see: &mut dyn FnMut(&Row<'_, '_>, &Program),
+    ) -> format::Result<()> {
+        self.each(at, block, candidates, &mut |_, row, program| see(row, program))
+    }
+
+    fn each(
+        &mut self,
+        at: At<'_>,
+        block: &Block,
+        candidates: Vec<Candidate>,
+        take: &mut dyn FnMut(&mut Machines<'c>, &Row<'_, '_>, &Program),
+    ) -> format::Result<()> {
         if candidates.is_empty() {
             return Ok(());
         }
+        let judged = judged(self.programs, block, |code| {
+            candidates.iter().any(|candidate| candidate.code == code && !candidate.is_only_state)
+        })?;
         let (times, contexts, context_codes) = (block.times()?, block.contexts()?, block.context_codes()?);
         let rets = block.rets()?;
         let boot = at.host.boot;
         let processes = self.processes.entry(boot).or_default();
         let users = &self.users;
         let user = |uid: u32| users.get(&(boot, uid)).cloned();
-        for Candidate { row, code, ordinal, is_state } in candidates {
+        for Candidate { row, code, ordinal, is_state, is_only_state } in candidates {
             let Some(context) = context_codes.get(row as usize).and_then(|code| contexts.get(*code)) else {
                 continue;
             };
@@ -110,7 +154,9 @@ impl<'c> Judge<'c> {
             if is_state && event != Some(SCHED_PROCESS_EXIT) {
                 change(processes, block, code, ordinal, event, &context)?;
             }
-            if let Some(judged) = judged.get(usize::from(code)).and_then(Option::as_ref) {
+            if let Some(judged) =
+                judged.get(usize::from(code)).and_then(Option::as_ref).filter(|_| !is_only_state)
+            {
                 let time_ns = times.get(row as usize).copied().unwrap_or_default();
                 let row = Row {
                     at,
@@ -127,65 +173,88 @@ impl<'c> Judge<'c> {
                     processes,
                     user: &user,
                 };
-                for number in row.triggered() {
+                let is_asked = self.range.as_ref().is_none_or(|range| range.contains(&row.wall_ns));
+                let triggered = if is_asked { row.triggered() } else { Vec::new() };
+                for number in triggered {
                     let Some(program) = judged.programs.programs.get(number as usize) else { continue };
-                    if row.passes(program.guard) && row.holds(&program.node) {
-                        self.machines.hit(program, &row, found);
-                    }
+                    take(&mut self.machines, &row, program);
                 }
             }
             if is_state && event == Some(SCHED_PROCESS_EXIT) && context.pid == context.tid {
                 processes.exit(context.process());
             }
         }
-        Ok(())
+        judged.iter().flatten().find_map(Judged::damage).map_or(Ok(()), Err)
     }
 }
 
 /// A row that something may come of.
 #[derive(Clone, Copy, Debug)]
-struct Candidate {
+pub struct Candidate {
     row: u32,
     code: u16,
     ordinal: u32,
     /// It tells of processes.
     is_state: bool,
+    /// No program may take it.
+    is_only_state: bool,
 }
 
-/// Rows that some program may take, and those that tell of processes, in order.
-fn candidates(block: &Block, judged: &[Option<Judged<'_, '_>>]) -> format::Result<Vec<Candidate>> {
-    let events = block.event_list();
-    let is_state = |code: u16| {
-        let event = events.get(usize::from(code)).copied().unwrap_or(EventId(u16::MAX));
-        [SCHED_PROCESS_FORK, SCHED_PROCESS_EXEC, SCHED_PROCESS_EXIT, SET_FS_PWD].contains(&event)
+/// The events of a block that programs are there for.
+fn judged<'c, 'b>(
+    programs: &'c Programs,
+    block: &'b Block,
+    is_wanted: impl Fn(u16) -> bool,
+) -> format::Result<Vec<Option<Judged<'c, 'b>>>> {
+    let of_event = |(code, event): (u16, &EventId)| {
+        let programs = programs.events.get(event).filter(|_| is_wanted(code));
+        programs.map(|programs| Judged::new(programs, block, code)).transpose()
     };
-    let context_codes = block.context_codes()?;
-    let event_codes = block.event_codes()?;
-    // Of events whose columns rule all rows out nothing is looked at.
-    let wanted: Vec<bool> = (0u16..)
-        .zip(judged)
-        .map(|(code, judged)| is_state(code) || judged.as_ref().is_some_and(Judged::may_match))
+    (0u16..).zip(block.event_list()).map(of_event).collect()
+}
+
+/// Rows that some program may take by their own columns, and those that tell of processes, in order. It knows no state: any
+/// thread may look.
+pub fn look(programs: &Programs, block: &Block) -> format::Result<Vec<Candidate>> {
+    let judged = judged(programs, block, |_| true)?;
+    let events = block.event_list();
+    let is_state: Vec<bool> = events
+        .iter()
+        .map(|event| [SCHED_PROCESS_FORK, SCHED_PROCESS_EXEC, SCHED_PROCESS_EXIT, SET_FS_PWD].contains(event))
         .collect();
+    // Of events whose columns rule all rows out nothing is looked at.
+    let guards: Vec<Option<Vec<usize>>> =
+        judged.iter().map(|judged| judged.as_ref().map_or(Some(Vec::new()), Judged::guards)).collect();
+    let may_match: Vec<bool> = judged
+        .iter()
+        .zip(&guards)
+        .map(|(judged, guards)| judged.as_ref().is_some_and(|judged| judged.may_match(guards.as_deref())))
+        .collect();
+    let wanted: Vec<bool> = is_state.iter().zip(&may_match).map(|(state, may)| *state || *may).collect();
     let mut candidates = Vec::new();
-    if !wanted.contains(&true) {
-        return Ok(candidates);
-    }
-    let mut ordinals = vec![0u32; judged.len()];
-    for (row, code) in (0u32..).zip(event_codes) {
-        let at = usize::from(*code);
-        if !wanted.get(at).copied().unwrap_or_default() {
-            continue;
+    if wanted.contains(&true) {
+        let context_codes = block.context_codes()?;
+        let mut ordinals = vec![0u32; judged.len()];
+        for (row, code) in (0u32..).zip(block.event_codes()?) {
+            let at = usize::from(*code);
+            if wanted.get(at) != Some(&true) {
+                continue;
+            }
+            let Some(ordinal) = ordinals.get_mut(at) else { continue };
+            let is_state = is_state.get(at) == Some(&true);
+            let judged = judged.get(at).and_then(Option::as_ref).filter(|_| may_match.get(at) == Some(&true));
+            let triggers = judged.zip(guards.get(at)).is_some_and(|(judged, guards)| {
+                let context = context_codes.get(row as usize).copied().unwrap_or_default();
+                judged.triggers(guards.as_deref(), *ordinal as usize, context)
+            });
+            if is_state || triggers {
+                let is_only_state = !triggers;
+                candidates.push(Candidate { row, code: *code, ordinal: *ordinal, is_state, is_only_state });
+            }
+            *ordinal += 1;
         }
-        let Some(ordinal) = ordinals.get_mut(at) else { continue };
-        let context = context_codes.get(row as usize).copied().unwrap_or_default();
-        let is_state = is_state(*code);
-        let judged = judged.get(at).and_then(Option::as_ref);
-        if is_state || judged.is_some_and(|judged| judged.triggers(*ordinal as usize, context)) {
-            candidates.push(Candidate { row, code: *code, ordinal: *ordinal, is_state });
-        }
-        *ordinal += 1;
     }
-    Ok(candidates)
+    judged.iter().flatten().find_map(Judged::damage).map_or(Ok(candidates), Err)
 }
 
 /// Brings processes forward by a row.
@@ -300,7 +369,7 @@ impl Row<'_, '_> {
         }
     }
 
-    fn passes(&self, guard: Guard) -> bool {
+    pub fn passes(&self, guard: Guard) -> bool {
         match guard {
             Guard::All => true,
             Guard::Success => self.ret >= 0,

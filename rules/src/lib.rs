@@ -8,22 +8,27 @@
 //! a folder here, a `Reader` in it, and its place in [`reader::language_of`].
 
 mod access;
+pub mod behaviours;
 pub mod class;
 mod column;
 mod compile;
 pub mod diagnostic;
 mod elastic;
 mod eql;
+pub mod explain;
 mod facts;
+mod falco;
 pub mod finding;
 pub mod form;
 mod judge;
 mod kql;
 mod machines;
+mod own;
 pub mod reader;
 mod rule;
 pub mod scan;
 pub mod sigma;
+pub mod suite;
 mod yaml;
 
 pub use diagnostic::{Diagnostic, Place, Severity};

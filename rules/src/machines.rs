@@ -1,10 +1,10 @@
 //! Machines with state: counts, sequences and combinations, fed in order of time with the rows that rules take.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use crate::compile::Program;
-use crate::finding::{Finding, Seen};
-use crate::form::{Body, Count, Field, Measure, Order, Sequence, Together};
+use crate::finding::{Finding, Seen as SeenEvent};
+use crate::form::{Body, Count, Field, Measure, Missing, Order, Sequence, Together};
 use crate::judge::Row;
 use crate::rule::Rule;
 
@@ -15,11 +15,14 @@ const MAX_EVENTS: usize = 1 << 16;
 /// Events of a count that a finding names.
 const NAMED_EVENTS: usize = 16;
 
+/// Combinations of values that were seen, by rule: what rules that tell what is new know.
+pub type Seen = BTreeMap<String, BTreeSet<Vec<Vec<u8>>>>;
+
 /// Values of a group; `None` where one is missing.
 type Group = Vec<Option<Vec<u8>>>;
 
 /// What a count keeps of an event: its time, the values that are counted, and what it was.
-type Told = (u64, Group, Vec<Seen>);
+type Told = (u64, Group, Vec<SeenEvent>);
 
 #[derive(Debug)]
 pub struct Machines<'c> {
@@ -27,6 +30,10 @@ pub struct Machines<'c> {
     /// By number of rule: those that build on it.
     listeners: Vec<Vec<usize>>,
     states: Vec<State>,
+    /// None of those that wait for what must not follow is over before this time.
+    next_end: u64,
+    /// What is new before this time is learned and not told.
+    learn_until: Option<u64>,
     forgotten: u64,
 }
 
@@ -37,7 +44,11 @@ struct State {
     together: HashMap<Group, Vec<Option<Part>>>,
     /// By step, those that wait for the next one.
     pending: Vec<HashMap<Group, Pending>>,
-    seen: HashSet<Group>,
+    /// When what must not come before the first step came last.
+    barred: HashMap<Group, u64>,
+    /// Whole but for what must not follow until this time.
+    ending: HashMap<Group, (u64, Finding)>,
+    seen: BTreeSet<Vec<Vec<u8>>>,
 }
 
 #[derive(Debug, Default)]
@@ -52,13 +63,13 @@ struct Part {
     time: u64,
     /// Of an ordered one: when its first part was.
     start: u64,
-    events: Vec<Seen>,
+    events: Vec<SeenEvent>,
 }
 
 #[derive(Clone, Debug)]
 struct Pending {
     start: u64,
-    events: Vec<Seen>,
+    events: Vec<SeenEvent>,
 }
 
 impl<'c> Machines<'c> {
@@ -73,7 +84,27 @@ impl<'c> Machines<'c> {
             }
         }
         let states = rules.iter().map(|_| State::default()).collect();
-        Machines { rules, listeners, states, forgotten: 0 }
+        Machines { rules, listeners, states, next_end: u64::MAX, learn_until: None, forgotten: 0 }
+    }
+
+    /// What is new before a time is learned and not told.
+    pub fn learn_until(&mut self, key_ns: u64) {
+        self.learn_until = Some(key_ns);
+    }
+
+    /// What was seen before is not new.
+    pub fn know(&mut self, seen: &Seen) {
+        for (rule, state) in self.rules.iter().zip(&mut self.states) {
+            if let (Body::First { .. }, Some(known)) = (&rule.body, seen.get(&rule.id)) {
+                state.seen.extend(known.iter().take(MAX_KEYS).cloned());
+            }
+        }
+    }
+
+    /// What was seen of rules that tell what is new.
+    pub fn seen(&self) -> Seen {
+        let known = self.rules.iter().zip(&self.states).filter(|(_, state)| !state.seen.is_empty());
+        known.map(|(rule, state)| (rule.id.clone(), state.seen.clone())).collect()
     }
 
     /// Groups and events that were forgotten for want of room.
@@ -87,20 +118,25 @@ impl<'c> Machines<'c> {
         let Some(rule) = rules.get(program.rule) else { return };
         match &rule.body {
             Body::Event(_) => {
-                let finding = row.finding(program.rule, vec![row.seen(program)]);
+                let mut finding = row.finding(program.rule, vec![row.seen(program)]);
+                finding.output = row.output(rule, program);
                 self.fired(finding, program, row, 0, found);
             }
             Body::First { fields, .. } => {
                 let group = group(row, program, fields);
                 let Some(state) = self.states.get_mut(program.rule) else { return };
-                if group.contains(&None) || state.seen.contains(&group) {
+                let Some(values) = group.iter().cloned().collect::<Option<Vec<_>>>() else { return };
+                if state.seen.contains(&values) {
                     return;
                 }
                 if state.seen.len() >= MAX_KEYS {
                     self.forgotten += 1;
                     return;
                 }
-                state.seen.insert(group.clone());
+                state.seen.insert(values);
+                if self.learn_until.is_some_and(|until| row.key_ns < until) {
+                    return;
+                }
                 let mut finding = row.finding(program.rule, vec![row.seen(program)]);
                 finding.group = named(fields.iter().map(ToString::to_string), &group);
                 self.fired(finding, program, row, 0, found);
@@ -190,7 +226,7 @@ impl<'c> Machines<'c> {
             return None;
         }
         let events = counted.events.iter().flat_map(|(.., seen)| seen).cloned();
-        let mut events: Vec<Seen> = events.collect();
+        let mut events: Vec<SeenEvent> = events.collect();
         events.drain(..events.len().saturating_sub(NAMED_EVENTS));
         Some(Finding {
             rule: number,
@@ -266,24 +302,34 @@ impl<'c> Machines<'c> {
     /// One pending sequence at most waits in each step for each group; a newer one takes its place.
     fn step(&mut self, sequence: &Sequence, program: &Program, row: &Row<'_, '_>) -> Option<Finding> {
         let now = row.key_ns;
-        // `with runs` stands for so many steps.
-        let steps: Vec<usize> = sequence
-            .steps
-            .iter()
-            .enumerate()
-            .flat_map(|(number, step)| std::iter::repeat_n(number, step.runs.max(1) as usize))
-            .collect();
+        let plan = Positions::of(sequence);
+        let steps = plan.steps.as_slice();
         let state = self.states.get_mut(program.rule)?;
         state.pending.resize_with(steps.len(), HashMap::new);
         if program.step >= sequence.steps.len() {
             let group = group(row, program, &sequence.until_by);
             state.pending.iter_mut().for_each(|pending| drop(pending.remove(&group)));
+            state.ending.remove(&group);
             return None;
         }
-        let by = &sequence.steps.get(program.step)?.by;
+        let step = sequence.steps.get(program.step)?;
+        let by = &step.by;
         let group = group(row, program, by);
         // What is missing joins nothing.
         if group.contains(&None) {
+            return None;
+        }
+        let has_room = |len: usize| len < MAX_KEYS;
+        if step.missing == Missing::Yes {
+            // It was not to be here: what waits for what comes behind it is over.
+            match plan.before(program.step) {
+                0 if has_room(state.barred.len()) || state.barred.contains_key(&group) => {
+                    state.barred.insert(group, now);
+                }
+                0 => self.forgotten += 1,
+                before if before == steps.len() => drop(state.ending.remove(&group)),
+                before => drop(state.pending.get_mut(before - 1)?.remove(&group)),
+            }
             return None;
         }
         if sequence.is_sample {
@@ -294,6 +340,8 @@ impl<'c> Machines<'c> {
         for at in (0..steps.len()).rev().filter(|at| steps.get(*at) == Some(&program.step)) {
             let mut events = vec![row.seen(program)];
             let start = match at.checked_sub(1) {
+                // What was not to be before it was there.
+                None if state.barred.get(&group).is_some_and(|seen| !is_late(*seen)) => continue,
                 None => now,
                 Some(before) => {
                     let Some(waiting) = state.pending.get_mut(before).and_then(|it| it.remove(&group)) else {
@@ -309,7 +357,18 @@ impl<'c> Machines<'c> {
             if at + 1 == steps.len() {
                 let mut finding = row.finding(program.rule, events);
                 finding.group = named(by.iter().map(ToString::to_string), &group);
-                return Some(finding);
+                if !plan.ends_missing {
+                    return Some(finding);
+                }
+                // Whether what must not follow does is known when its time is over.
+                let until = start.saturating_add(sequence.span_ns.unwrap_or_default());
+                if has_room(state.ending.len()) || state.ending.contains_key(&group) {
+                    state.ending.insert(group, (until, finding));
+                    self.next_end = self.next_end.min(until);
+                } else {
+                    self.forgotten += 1;
+                }
+                return None;
             }
             let pending = state.pending.get_mut(at)?;
             if pending.len() >= MAX_KEYS && !pending.contains_key(&group) {
@@ -324,6 +383,64 @@ impl<'c> Machines<'c> {
             return None;
         }
         None
+    }
+
+    /// Whether something is decided by time alone.
+    pub fn waits(&self) -> bool {
+        self.next_end != u64::MAX
+    }
+
+    /// Time has come to this: sequences whose last event was not to come are whole when it did not.
+    pub fn advance(&mut self, now: u64, found: &mut dyn FnMut(Finding)) {
+        if now <= self.next_end {
+            return;
+        }
+        let mut whole = Vec::new();
+        self.next_end = u64::MAX;
+        for (number, state) in self.states.iter_mut().enumerate().filter(|(_, it)| !it.ending.is_empty()) {
+            state.ending.retain(|_, (until, finding)| {
+                let is_over = *until < now;
+                if is_over {
+                    whole.push((*until, number, finding.clone()));
+                } else {
+                    self.next_end = self.next_end.min(*until);
+                }
+                !is_over
+            });
+        }
+        // A map gives them in no order.
+        whole.sort_by(|left, right| {
+            let key = |it: &(u64, usize, Finding)| (it.0, it.1, it.2.wall_ns, it.2.process.pid);
+            key(left).cmp(&key(right))
+        });
+        for (_, number, finding) in whole {
+            if self.rules.get(number).is_some_and(|rule| rule.is_told) {
+                found(finding);
+            }
+        }
+    }
+}
+
+/// Where the steps of a sequence stand: `with runs` stands for so many, those that must not come for none.
+struct Positions {
+    steps: Vec<usize>,
+    /// The last step must not come.
+    ends_missing: bool,
+}
+
+impl Positions {
+    fn of(sequence: &Sequence) -> Positions {
+        let mut steps = Vec::new();
+        for (number, step) in sequence.steps.iter().enumerate().filter(|(_, it)| it.missing == Missing::No) {
+            steps.extend(std::iter::repeat_n(number, step.runs.max(1) as usize));
+        }
+        let ends_missing = sequence.steps.last().is_some_and(|step| step.missing == Missing::Yes);
+        Positions { steps, ends_missing }
+    }
+
+    /// How many stand before a step.
+    fn before(&self, step: usize) -> usize {
+        self.steps.iter().filter(|number| **number < step).count()
     }
 }
 
@@ -342,7 +459,7 @@ fn sample(
         return None;
     }
     let parts = state.pending.iter_mut().filter_map(|step| step.remove(&group));
-    let mut events: Vec<Seen> = parts.flat_map(|part| part.events).collect();
+    let mut events: Vec<SeenEvent> = parts.flat_map(|part| part.events).collect();
     events.sort_by_key(|seen| seen.wall_ns);
     let mut finding = row.finding(program.rule, events);
     finding.group = named(by.iter().map(ToString::to_string), &group);

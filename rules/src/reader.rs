@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, File};
 use crate::elastic::Elastic;
+use crate::falco::Falco;
+use crate::own::Own;
 use crate::rule::Rule;
 use crate::sigma::Sigma;
 use crate::yaml::{self, Node};
@@ -44,7 +46,9 @@ impl Corpus {
 /// Readers of all languages.
 #[derive(Default)]
 pub struct Readers {
+    own: Option<Box<Own>>,
     sigma: Option<Box<Sigma>>,
+    falco: Option<Box<Falco>>,
     elastic: Elastic,
     corpus: Corpus,
 }
@@ -68,9 +72,11 @@ impl Readers {
         }
         let (documents, errors) = yaml::documents(&file);
         match language_of(&documents) {
+            Some(Kind::Own) => self.own.get_or_insert_default().add(&file, &documents),
+            Some(Kind::Falco) => self.falco.get_or_insert_default().add(&file, &documents),
             Some(Kind::Sigma) => self.sigma.get_or_insert_default().add(&file, &documents),
             None if is_named && errors.is_empty() => {
-                let allowed = "Sigma (title, logsource, detection; correlation; filter), Elastic's rules (.toml), EQL (.eql)";
+                let allowed = "our own (rule, when or sequence), Tracee's detectors (type: detector), Falco (a list of rules, macros and lists), Sigma (title, logsource, detection; correlation; filter), Elastic's rules (.toml), EQL (.eql)";
                 self.corpus.diagnostics.push(file.whole("no rules are in this file").allowing(allowed));
             }
             None => {}
@@ -82,8 +88,14 @@ impl Readers {
 
     /// All rules of all files, in order of languages and of files.
     pub fn finish(mut self) -> Corpus {
+        if let Some(own) = self.own.take() {
+            own.finish(&mut self.corpus);
+        }
         if let Some(sigma) = self.sigma.take() {
             sigma.finish(&mut self.corpus);
+        }
+        if let Some(falco) = self.falco.take() {
+            falco.finish(&mut self.corpus);
         }
         self.elastic.finish(&mut self.corpus);
         // By file, as they were given, and by place in it.
@@ -102,7 +114,9 @@ impl Readers {
 /// Languages in YAML.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
+    Own,
     Sigma,
+    Falco,
 }
 
 /// The language that the documents of a file are written in: that of the first that tells.
@@ -111,11 +125,21 @@ fn language_of(documents: &[Node]) -> Option<Kind> {
         let has = |key| document.get(key).is_some();
         let is_sigma =
             has("detection") || has("logsource") || has("correlation") || has("filter") && has("title");
+        if Own::reads(document) {
+            return Some(Kind::Own);
+        }
+        if Falco::reads(document) {
+            return Some(Kind::Falco);
+        }
         is_sigma.then_some(Kind::Sigma)
     })
 }
 
 /// Whether a text that is no YAML was meant to be rules.
 fn looks_like_rules(text: &str) -> bool {
-    text.lines().any(|line| ["detection:", "logsource:", "- rule:"].iter().any(|key| line.starts_with(key)))
+    text.lines().any(|line| {
+        ["detection:", "logsource:", "- rule:", "rule:", "type: detector"]
+            .iter()
+            .any(|key| line.starts_with(key))
+    })
 }

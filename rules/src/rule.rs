@@ -28,6 +28,14 @@ pub struct Rule {
     pub notes: Vec<String>,
 }
 
+impl Rule {
+    /// The techniques of MITRE ATT&CK that it is about: `T1059.004`.
+    pub fn techniques(&self) -> impl Iterator<Item = String> + '_ {
+        let ids = self.tags.iter().filter_map(|tag| tag.strip_prefix("attack.t"));
+        ids.filter(|id| id.starts_with(|c: char| c.is_ascii_digit())).map(|id| format!("T{id}"))
+    }
+}
+
 /// How much a finding matters.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum Level {

@@ -1,14 +1,16 @@
 //! A source asked by rules: what is recorded of what they need, and their findings.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use events::{Event, Source as From, catalogue};
-use pipeline::{Matcher, Projection, Question, Source, Stats};
+use pipeline::{Batch, Matcher, Projection, Question, Source, Stats};
 use scopes::{Plan, ScopeSet};
 
 use crate::compile::{Programs, compile, spread};
 use crate::finding::Finding;
-use crate::judge::{At, Judge};
+use crate::judge::{self, At, Candidate, Judge};
+pub use crate::machines::Seen;
 use crate::rule::Rule;
 
 /// Rules compiled for a source.
@@ -27,6 +29,8 @@ pub struct Report {
     pub events: u64,
     /// State that was given up for want of room.
     pub forgotten: u64,
+    /// What rules that tell what is new know by now.
+    pub seen: Seen,
 }
 
 impl<'a> Scan<'a> {
@@ -53,31 +57,120 @@ impl<'a> Scan<'a> {
     }
 
     /// Calls `found` with each finding, in order of time of their last events.
-    pub fn run(&self, question: Asking, found: &mut dyn FnMut(Finding)) -> pipeline::Result<Report> {
-        let files = self.source.files();
-        let matchers = files.iter().map(|_| Matcher::new(&self.plan).without_derived()).collect();
-        let Asking { range, strict } = question;
-        let question = Question { range, strict, ..Question::new(self.source, matchers) };
-        let mut judge = Judge::new(self.rules, &self.programs);
-        files.iter().for_each(|file| judge.begin(file));
-        let before = rows_before(self.source);
-        let mut events = 0;
-        let stats = question.batches(Projection::NONE, &mut |batch| {
-            let (reference, file) = (batch.reference(), batch.file());
-            let at = At {
-                file,
-                host: batch.host(),
-                block: reference.block,
-                rows_before: before
-                    .as_ref()
-                    .and_then(|it| it.get(&(reference.file, reference.block)))
-                    .copied(),
-            };
-            events += reference.rows;
-            let judged = judge.block(at, batch.block(), found);
-            judged.map_err(|source| pipeline::Error::Capture { file: file.name.clone(), source })
-        })?;
-        Ok(Report { stats, events, forgotten: judge.forgotten() })
+    pub fn run(&self, asking: Asking, found: &mut dyn FnMut(Finding)) -> pipeline::Result<Report> {
+        let Asking { range, strict, threads, seen, learn_ns } = asking;
+        let mut finder = self.finder(range.clone());
+        finder.judge.machines().know(&seen);
+        let first = self.source.blocks().iter().map(|block| block.first).min();
+        if let Some(first) = first.filter(|_| learn_ns > 0) {
+            finder.judge.machines().learn_until(first.saturating_add(learn_ns));
+        }
+        let question = Question {
+            range,
+            strict,
+            threads: threads.max(1),
+            ..Question::new(self.source, self.matchers())
+        };
+        let stats = question.batches_in_parallel(
+            Projection::NONE,
+            &|batch| self.look(batch),
+            &mut |batch, looked| finder.take(batch, looked, found),
+        )?;
+        let seen = finder.judge.machines().seen();
+        Ok(Report { stats, events: finder.events, forgotten: finder.forgotten(), seen })
+    }
+
+    /// What a question has to be asked so that its batches are all that [`Scan::finder`] wants to see.
+    pub fn matchers(&self) -> Vec<Matcher<'_>> {
+        self.source.files().iter().map(|_| Matcher::new(&self.plan).without_derived()).collect()
+    }
+
+    /// Finds in batches as they come, live or of captures: [`Finder::batch`] takes them in order. `range`: only events of
+    /// this stretch of the wall clock are found.
+    pub fn finder(&self, range: Option<Range<i64>>) -> Finder<'_> {
+        Finder {
+            scan: self,
+            judge: Judge::new(self.rules, &self.programs, range),
+            has_begun: false,
+            places: self.places(),
+            events: 0,
+        }
+    }
+
+    pub(crate) fn places(&self) -> Places {
+        Places(rows_before(self.source))
+    }
+
+    pub(crate) fn programs(&self) -> &Programs {
+        &self.programs
+    }
+
+    pub(crate) fn programs_mut(&mut self) -> &mut Programs {
+        &mut self.programs
+    }
+
+    /// The part of a batch's work that needs no state: any thread may do it.
+    pub fn look(&self, batch: &Batch<'_>) -> Looked {
+        Looked(judge::look(&self.programs, batch.block()))
+    }
+}
+
+/// Where blocks stand among each other.
+#[derive(Debug)]
+pub(crate) struct Places(Option<BTreeMap<(usize, usize), u64>>);
+
+impl Places {
+    pub fn at<'b>(&self, batch: &'b Batch<'_>) -> At<'b> {
+        let reference = batch.reference();
+        let before = self.0.as_ref().and_then(|it| it.get(&(reference.file, reference.block))).copied();
+        At { file: batch.file(), host: batch.host(), block: reference.block, rows_before: before }
+    }
+}
+
+/// What looking at a batch gave.
+#[derive(Debug)]
+pub struct Looked(format::Result<Vec<Candidate>>);
+
+/// Rules with their state, which is brought forward batch by batch.
+#[derive(Debug)]
+pub struct Finder<'s> {
+    scan: &'s Scan<'s>,
+    judge: Judge<'s>,
+    has_begun: bool,
+    places: Places,
+    /// Events that were looked through.
+    pub events: u64,
+}
+
+impl Finder<'_> {
+    /// Calls `found` with each finding of a batch. Batches come in order of their first rows, each with all rows of its block.
+    pub fn batch(&mut self, batch: &Batch<'_>, found: &mut dyn FnMut(Finding)) -> pipeline::Result<()> {
+        let looked = self.scan.look(batch);
+        self.take(batch, looked, found)
+    }
+
+    /// The same where [`Scan::look`] looked at it already.
+    pub fn take(
+        &mut self,
+        batch: &Batch<'_>,
+        looked: Looked,
+        found: &mut dyn FnMut(Finding),
+    ) -> pipeline::Result<()> {
+        let (reference, file) = (batch.reference(), batch.file());
+        // What was known when a recording began holds before its first row, whichever of its files comes first.
+        if !self.has_begun {
+            self.scan.source.files().iter().for_each(|file| self.judge.begin(file));
+            self.has_begun = true;
+        }
+        let at = self.places.at(batch);
+        self.events += reference.rows;
+        let judged = looked.0.and_then(|candidates| self.judge.block(at, batch.block(), candidates, found));
+        judged.map_err(|source| pipeline::Error::Capture { file: file.name.clone(), source })
+    }
+
+    /// State that was given up for want of room: findings may be missing.
+    pub fn forgotten(&self) -> u64 {
+        self.judge.forgotten()
     }
 }
 
@@ -91,8 +184,14 @@ pub fn answerable(rules: &[Rule]) -> BTreeMap<usize, String> {
 /// How a source is asked.
 #[derive(Clone, Debug, Default)]
 pub struct Asking {
-    pub range: Option<std::ops::Range<i64>>,
+    pub range: Option<Range<i64>>,
     pub strict: bool,
+    /// Findings are the same whatever the number.
+    pub threads: usize,
+    /// What was seen before, for rules that tell what is new.
+    pub seen: Seen,
+    /// Within so many ns from the first event on, what is new is learned and not told.
+    pub learn_ns: u64,
 }
 
 /// Rows before each block in order of time; `None` where blocks overlap, so that rows of several stand among each other.

@@ -75,6 +75,6 @@ fn event(seen: &Seen) -> Value {
     })
 }
 
-fn time(wall_ns: i64) -> String {
+pub fn time(wall_ns: i64) -> String {
     Timestamp::from_nanosecond(wall_ns.into()).map_or_else(|_| wall_ns.to_string(), |time| time.to_string())
 }

@@ -53,8 +53,7 @@ pub fn write(
 fn one(finding: &Finding, rule: &Rule, count: u64, zone: &TimeZone, out: &mut impl Write) -> io::Result<()> {
     let level = rule.level.name().to_uppercase();
     write!(out, "{level:<8}  {}  {}", rule.language.name(), spelled_out(&rule.title))?;
-    let techniques = rule.tags.iter().filter_map(|tag| tag.strip_prefix("attack.t"));
-    let techniques: Vec<String> = techniques.map(|number| format!("T{}", spelled_out(number))).collect();
+    let techniques: Vec<String> = rule.techniques().map(|id| spelled_out(&id)).collect();
     if !techniques.is_empty() {
         write!(out, "  {}", techniques.join(" "))?;
     }

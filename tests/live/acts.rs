@@ -3,7 +3,7 @@
 use std::ffi::CString;
 use std::io;
 
-use crate::{execs, identity, memory, overlap, paths, seccomp, strict, walk};
+use crate::{behaviours, execs, identity, memory, overlap, paths, seccomp, strict, walk};
 
 /// First argument.
 pub const FLAG: &str = "--act";
@@ -26,6 +26,7 @@ const ACTS: &[(&str, Act)] = &[
     ("make-every-call", walk::calls::make),
     ("do-every-deed", walk::deeds::all),
     ("write-a-file", walk::deeds::again),
+    ("misbehave", behaviours::misbehave),
 ];
 
 /// Does it, and leaves.

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod acts;
+mod behaviours;
 mod bounded;
 mod clocks;
 mod compat;
@@ -128,6 +129,7 @@ fn main() {
         overlap::TESTS,
         strict::TESTS,
         walk::TESTS,
+        behaviours::TESTS,
         memory::TESTS,
         privileges::TESTS,
         bounded::TESTS,

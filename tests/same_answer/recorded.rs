@@ -16,6 +16,7 @@ pub fn with_masks(path: &Path, filters: &[String]) -> Option<Vec<u8>> {
     let capture = Capture::open(path).expect("a capture");
     let mut set = ScopeSet::parse(filters).expect("filters that were asked before");
     set.resolve_users(&replay::asked::users(std::iter::once(&capture))).ok()?;
+    rules::behaviours::install();
     let plan = Plan::compile(&set);
     let source = Source::new(vec![("it".to_owned(), capture)]);
     let question = Question { strict: true, ..Question::new(&source, vec![Matcher::new(&plan)]) };

@@ -1,17 +1,19 @@
 //! Events that are computed from other events, in replay and live alike, and never stored.
 //!
 //! To add one: declare it in the catalogue with [`events::Source::Derived`], write a function from its base event, and
-//! name both in [`RULES`].
+//! name both in [`RULES`]. Behaviours are not here: a rule file says what they are, and a [`Detector`] asks it.
 
-mod anti_debugging;
+mod behaviours;
 mod flows;
 pub mod packets;
 mod rows;
 pub mod tree;
 
+pub use behaviours::{Detector, install};
+
 use events::{Event, Marks, Raw, catalogue};
 
-use crate::event::Args;
+use crate::event::{Args, EventView};
 pub use rows::{DerivedRow, DerivedRows};
 
 /// What is computed from one base event.
@@ -23,7 +25,6 @@ struct Rule {
 }
 
 const RULES: &[Rule] = &[
-    Rule { from: "ptrace", gives: &["anti_debugging"], derive: anti_debugging::derive },
     Rule { from: flows::BASE, gives: flows::GIVES, derive: flows::derive },
     Rule { from: packets::BASE, gives: packets::GIVES, derive: packets::derive },
 ];
@@ -62,6 +63,8 @@ pub struct Rules {
     active: Vec<(&'static Event, &'static Rule)>,
     /// Events that may come out, with the scopes that want each; sorted by id.
     wanted: Vec<(&'static Event, u64)>,
+    /// Those of them that are behaviours, by base event.
+    behaviours: Vec<(&'static Event, &'static Event)>,
 }
 
 impl Rules {
@@ -77,13 +80,20 @@ impl Rules {
             rules.active.push((from, rule));
             rules.wanted.extend(gives);
         }
+        for event in behaviours::all() {
+            let scopes = wanted(event);
+            if scopes != 0 {
+                rules.wanted.push((event, scopes));
+                rules.behaviours.extend(behaviours::bases(event).map(|base| (base, event)));
+            }
+        }
         rules.active.sort_by_key(|(from, _)| from.id);
         rules.wanted.sort_by_key(|(event, _)| event.id);
         rules
     }
 
     pub fn is_empty(&self) -> bool {
-        self.active.is_empty()
+        self.wanted.is_empty()
     }
 
     /// Whether an outcome is wanted that streams of packets hold.
@@ -95,9 +105,11 @@ impl Rules {
     pub fn needed(&self, base: &Event) -> u64 {
         let rules = self.active.iter().filter(|(from, _)| from.id == base.id);
         let gives = rules.flat_map(|(_, rule)| rule.gives);
-        gives
-            .filter_map(|name| self.wanted.iter().find(|(event, _)| event.name == *name))
-            .fold(0, |all, it| all | it.1)
+        let of_rules = gives.filter_map(|name| self.wanted.iter().find(|(event, _)| event.name == *name));
+        let shown = self.behaviours.iter().filter(|(from, _)| from.id == base.id);
+        let of_behaviours =
+            shown.filter_map(|(_, shown)| self.wanted.iter().find(|(event, _)| event.id == shown.id));
+        of_rules.chain(of_behaviours).fold(0, |all, it| all | it.1)
     }
 
     /// Computes what follows from a base event, into `derived` (emptied first). `scopes`: those that the context lets
@@ -110,6 +122,13 @@ impl Rules {
             if from.id == base.event.id {
                 (rule.derive)(base, derived);
             }
+        }
+    }
+
+    /// Adds the behaviours that a base event is. `view`: the same event with all that is known of it.
+    pub(crate) fn add_behaviours(&self, base: &Base<'_>, view: &EventView<'_>, derived: &mut Derived) {
+        if !base.only_messages && self.behaviours.iter().any(|(from, _)| from.id == base.event.id) {
+            behaviours::derive(base, view, derived);
         }
     }
 }
@@ -153,6 +172,11 @@ impl Derived {
     fn clear(&mut self) {
         self.used = 0;
         self.bytes.clear();
+    }
+
+    /// Whether somebody wants an event.
+    fn is_wanted(&self, event: &Event) -> bool {
+        self.wanted.iter().any(|(wanted, _)| wanted.id == event.id)
     }
 
     /// Begins an event, all arguments missing; `false` when nobody wants it (then nothing must be said of it).
@@ -247,6 +271,9 @@ mod tests {
     fn every_derived_event_of_the_catalogue_has_a_rule_and_every_rule_such_events() {
         for event in catalogue::events() {
             let Source::Derived { from } = event.source else { continue };
+            if events::threat::of(event.id).is_some() {
+                continue;
+            }
             let rules: Vec<_> = RULES.iter().filter(|rule| rule.gives.contains(&event.name)).collect();
             assert!(!rules.is_empty(), "nothing derives {}", event.name);
             for rule in rules {

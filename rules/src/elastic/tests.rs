@@ -251,7 +251,10 @@ fn coverage_of_a_folder() {
     while let Some(path) = waiting.pop() {
         if path.is_dir() {
             waiting.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
-        } else if path.extension().is_some_and(|it| it == "toml" || it == "eql") {
+        } else if path
+            .extension()
+            .is_some_and(|it| ["toml", "eql", "yml", "yaml"].iter().any(|known| it == *known))
+        {
             readers.add(&path.display().to_string(), &std::fs::read_to_string(&path).unwrap(), false);
         }
     }

@@ -22,9 +22,13 @@ pub enum Field {
     Process(Who, ProcessFact),
     File(FileFact),
     Socket(SocketEnd, SocketFact),
+    /// Of the descriptor that a call is about.
+    Descriptor(DescriptorFact),
     Container(ContainerFact),
     /// Name of the host.
     Host,
+    /// A variable of the process's environment, by its name.
+    Variable(Box<str>),
     /// All texts of the event: for words without a field.
     AnyText,
     /// What every event of an arm has alike.
@@ -74,6 +78,10 @@ pub enum ProcessFact {
     Entity,
     /// ns from its start to the event.
     Age,
+    /// Its comm and all arguments but the first, joined by one blank.
+    CommAndArgs,
+    /// All arguments but the first, joined by one blank.
+    Arguments,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -99,8 +107,26 @@ pub enum SocketEnd {
     Remote,
     Source,
     Destination,
+    /// The end that listened for the connection, and the one that opened it.
+    Server,
+    Client,
     /// Matches when one of the two does.
     Either,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum DescriptorFact {
+    Number,
+    /// A path, or the ends of a socket.
+    Name,
+    Directory,
+    FileName,
+    /// `file`, `ipv4`, `ipv6`, `unix`, `pipe`, `event` and so on.
+    Type,
+    /// The same in a letter: `f`, `4`, `6`, `u`, `p`, `e`.
+    TypeLetter,
+    /// `ip` or `unix`.
+    SocketFamily,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -123,6 +149,10 @@ pub enum ContainerFact {
     Image,
     PodName,
     PodNamespace,
+    /// The image without its tag and digest.
+    Repository,
+    /// `true` from the start of the entry point on; missing before.
+    Started,
 }
 
 impl Field {
@@ -147,6 +177,7 @@ impl fmt::Display for Field {
             Field::Call => out.write_str("syscall"),
             Field::Arg(name) | Field::Constant(name) => out.write_str(name),
             Field::Register(n) => write!(out, "a{n}"),
+            Field::Variable(name) => write!(out, "env.{name}"),
             Field::Ret => out.write_str("retval"),
             Field::Outcome => out.write_str("outcome"),
             Field::Time => out.write_str("time"),
@@ -175,6 +206,8 @@ impl fmt::Display for Field {
                 let end = match end {
                     SocketEnd::Local => "local ",
                     SocketEnd::Remote => "remote ",
+                    SocketEnd::Server => "server's ",
+                    SocketEnd::Client => "client's ",
                     SocketEnd::Source => "source ",
                     SocketEnd::Destination => "destination ",
                     SocketEnd::Either => "",
@@ -188,12 +221,22 @@ impl fmt::Display for Field {
                 };
                 write!(out, "{end}{fact}")
             }
+            Field::Descriptor(fact) => out.write_str(match fact {
+                DescriptorFact::Number => "descriptor",
+                DescriptorFact::Name => "descriptor's name",
+                DescriptorFact::Directory => "directory",
+                DescriptorFact::FileName => "file name",
+                DescriptorFact::Type | DescriptorFact::TypeLetter => "descriptor's type",
+                DescriptorFact::SocketFamily => "socket family",
+            }),
             Field::Container(fact) => out.write_str(match fact {
                 ContainerFact::Id => "container",
                 ContainerFact::Name => "container name",
                 ContainerFact::Image => "image",
                 ContainerFact::PodName => "pod",
                 ContainerFact::PodNamespace => "pod namespace",
+                ContainerFact::Repository => "image repository",
+                ContainerFact::Started => "container started",
             }),
             Field::Host => out.write_str("host"),
             Field::AnyText => out.write_str("text"),
@@ -219,6 +262,8 @@ impl ProcessFact {
             ProcessFact::NsPid => "pid in its namespace",
             ProcessFact::Entity => "process",
             ProcessFact::Age => "age",
+            ProcessFact::CommAndArgs => "command line",
+            ProcessFact::Arguments => "arguments",
         }
     }
 }

@@ -1,18 +1,18 @@
 //! The columns of one event in a block, judged value by value.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use events::{Context, Raw};
+use events::{Context, Event, Raw};
 use format::{Block, ColumnView, Contexts};
 use format::{MISSING, NUMBER};
 
 use super::At;
-use crate::access::{Access, ContextPart, Part, each_value, path_part};
+use crate::access::{Access, ContextPart, OfRow, context_value, each_own_value, each_value, variable};
 use crate::compile::EventPrograms;
-use crate::facts::{Processes, entity};
-use crate::form::{ContainerFact, Value};
+use crate::facts::Processes;
+use crate::form::Value;
 
 /// Distinct values of facts whose answers are kept for a block.
 const MAX_FACTS: usize = 1 << 16;
@@ -20,16 +20,20 @@ const MAX_FACTS: usize = 1 << 16;
 /// Atoms that a value makes hold.
 pub type Held = Rc<[u32]>;
 
-/// One event of a block.
+/// One event of a block. Columns are decoded when they are asked for first.
 #[derive(Debug)]
 pub struct Judged<'c, 'b> {
     pub programs: &'c EventPrograms,
+    block: &'b Block,
+    code: u16,
     rows: usize,
     contexts: Contexts<'b>,
     /// By number of column.
-    columns: Vec<View<'b>>,
-    /// Arguments by position, for values.
-    args: Vec<ColumnView<'b>>,
+    columns: Vec<OnceCell<View<'b>>>,
+    /// Arguments by position.
+    args: Vec<OnceCell<ColumnView<'b>>>,
+    /// What could not be decoded: its values are missing until the block is given up for it.
+    damage: RefCell<Option<format::Error>>,
     nothing: Held,
 }
 
@@ -79,14 +83,44 @@ pub struct Row<'r, 'b> {
 
 impl<'c, 'b> Judged<'c, 'b> {
     pub fn new(programs: &'c EventPrograms, block: &'b Block, code: u16) -> format::Result<Judged<'c, 'b>> {
-        let table = block.args(code);
-        let count = programs.event.args.len();
-        let args = (0..count).map(|position| table.column(position)).collect::<format::Result<Vec<_>>>()?;
-        let contexts = block.contexts()?;
-        let view = |access: &Access| {
+        let columns = std::iter::repeat_with(OnceCell::new).take(programs.columns.len()).collect();
+        let args = std::iter::repeat_with(OnceCell::new).take(programs.event.args.len()).collect();
+        Ok(Judged {
+            programs,
+            block,
+            code,
+            rows: block.args(code).rows(),
+            contexts: block.contexts()?,
+            columns,
+            args,
+            damage: RefCell::default(),
+            nothing: Rc::new([]),
+        })
+    }
+
+    /// What could not be decoded of what was asked for.
+    pub fn damage(&self) -> Option<format::Error> {
+        self.damage.borrow_mut().take()
+    }
+
+    /// An argument's column.
+    fn argument(&self, position: usize) -> ColumnView<'b> {
+        let missing = ColumnView::Missing { rows: 0 };
+        let Some(cell) = self.args.get(position) else { return missing };
+        *cell.get_or_init(|| {
+            self.block.args(self.code).column(position).unwrap_or_else(|error| {
+                self.damage.borrow_mut().get_or_insert(error);
+                missing
+            })
+        })
+    }
+
+    fn view(&self, number: usize) -> Option<&View<'b>> {
+        let access = &self.programs.columns.get(number)?.access;
+        let view = || {
             let (source, codes) = match access {
                 Access::Argument { position, .. } => {
-                    let column = args.get(*position).copied().unwrap_or(ColumnView::Missing { rows: 0 });
+                    let column = self.argument(*position);
                     let codes = match column {
                         ColumnView::Bytes { dictionary, .. } | ColumnView::Mixed { dictionary, .. } => {
                             dictionary.len()
@@ -95,7 +129,7 @@ impl<'c, 'b> Judged<'c, 'b> {
                     };
                     (Source::Argument(column, *position), codes)
                 }
-                Access::Context(_) => (Source::Context, contexts.len()),
+                Access::Context(_) => (Source::Context, self.contexts.len()),
                 _ => (Source::Row, 0),
             };
             View {
@@ -105,61 +139,57 @@ impl<'c, 'b> Judged<'c, 'b> {
                 by_fact: RefCell::default(),
             }
         };
-        let columns = programs.columns.iter().map(|column| view(&column.access)).collect();
-        Ok(Judged { programs, rows: table.rows(), contexts, columns, args, nothing: Rc::new([]) })
+        Some(self.columns.get(number)?.get_or_init(view))
     }
 
-    /// Whether any row may be taken, by the distinct values of the columns that guard.
-    pub fn may_match(&self) -> bool {
-        if self.rows == 0 || self.programs.programs.is_empty() {
-            return false;
-        }
+    /// The columns of which some value may make a program hold; `None` where any row may be taken.
+    pub fn guards(&self) -> Option<Vec<usize>> {
         if !self.programs.unguarded.is_empty() {
-            return true;
+            return None;
         }
         let guards = self.programs.columns.iter().enumerate().filter(|(_, column)| column.guards);
-        for (number, _) in guards {
-            let Some(view) = self.columns.get(number) else { continue };
-            let distinct = view.by_code.borrow().len();
-            let triggers = match &view.source {
-                Source::Argument(ColumnView::Constant { number: value, .. }, position) => {
-                    self.of_number(number, *position, *value).triggers
-                }
-                Source::Argument(ColumnView::Missing { .. }, _) => false,
-                // Looked at row by row.
-                Source::Argument(ColumnView::Numbers { .. } | ColumnView::Mixed { .. }, _) => true,
-                Source::Argument(ColumnView::Bytes { .. }, _) => {
-                    distinct > self.rows || (0..distinct).any(|code| self.of_code(number, code).triggers)
-                }
-                // Those of other events' rows are among them.
-                Source::Context => (0..distinct).any(|code| self.of_code(number, code).triggers),
-                Source::Row => true,
-            };
-            if triggers {
-                return true;
+        Some(guards.map(|(number, _)| number).filter(|number| self.may_trigger(*number)).collect())
+    }
+
+    fn may_trigger(&self, number: usize) -> bool {
+        let Some(view) = self.view(number) else { return false };
+        let distinct = view.by_code.borrow().len();
+        match &view.source {
+            Source::Argument(ColumnView::Constant { number: value, .. }, position) => {
+                self.of_number(number, *position, *value).triggers
             }
+            Source::Argument(ColumnView::Missing { .. }, _) => false,
+            // Looked at row by row.
+            Source::Argument(ColumnView::Numbers { .. } | ColumnView::Mixed { .. }, _) => true,
+            Source::Argument(ColumnView::Bytes { .. }, _) => {
+                distinct > self.rows || (0..distinct).any(|code| self.of_code(number, code).triggers)
+            }
+            // Those of other events' rows are among them.
+            Source::Context => (0..distinct).any(|code| self.of_code(number, code).triggers),
+            Source::Row => true,
         }
-        false
+    }
+
+    /// Whether there may be rows that are taken, given the columns that may trigger.
+    pub fn may_match(&self, guards: Option<&[usize]>) -> bool {
+        self.rows > 0 && !self.programs.programs.is_empty() && guards.is_none_or(|guards| !guards.is_empty())
     }
 
     /// Whether some program may take a row.
-    pub fn triggers(&self, ordinal: usize, context: u16) -> bool {
-        if !self.programs.unguarded.is_empty() {
-            return true;
-        }
-        let mut guards = self.programs.columns.iter().enumerate().filter(|(_, column)| column.guards);
-        guards.any(|(number, _)| match self.columns.get(number).map(|view| &view.source) {
+    pub fn triggers(&self, guards: Option<&[usize]>, ordinal: usize, context: u16) -> bool {
+        let Some(guards) = guards else { return true };
+        guards.iter().any(|number| match self.view(*number).map(|view| &view.source) {
             Some(Source::Argument(column, position)) => {
-                self.of_argument(number, column, *position, ordinal).is_some_and(|answer| answer.triggers)
+                self.of_argument(*number, column, *position, ordinal).is_some_and(|answer| answer.triggers)
             }
-            Some(Source::Context) => self.of_code(number, context.into()).triggers,
+            Some(Source::Context) => self.of_code(*number, context.into()).triggers,
             _ => false,
         })
     }
 
     /// The atoms of a column that hold for a row.
     pub fn held(&self, number: usize, row: &Row<'_, '_>) -> Held {
-        let (Some(view), Some(column)) = (self.columns.get(number), self.programs.columns.get(number)) else {
+        let (Some(view), Some(column)) = (self.view(number), self.programs.columns.get(number)) else {
             return Rc::clone(&self.nothing);
         };
         match &view.source {
@@ -227,7 +257,7 @@ impl<'c, 'b> Judged<'c, 'b> {
     }
 
     fn of_number(&self, number: usize, position: usize, value: u64) -> Answer {
-        let Some(view) = self.columns.get(number) else { return self.nothing() };
+        let Some(view) = self.view(number) else { return self.nothing() };
         if let Some(known) = view.by_number.borrow().get(&value) {
             return known.clone();
         }
@@ -241,7 +271,7 @@ impl<'c, 'b> Judged<'c, 'b> {
 
     /// The answer for a code of the column's dictionary, or of the block's contexts.
     fn of_code(&self, number: usize, code: usize) -> Answer {
-        let (Some(view), Some(column)) = (self.columns.get(number), self.programs.columns.get(number)) else {
+        let (Some(view), Some(column)) = (self.view(number), self.programs.columns.get(number)) else {
             return self.nothing();
         };
         if let Some(Some(known)) = view.by_code.borrow().get(code) {
@@ -315,39 +345,21 @@ impl Row<'_, '_> {
     /// Calls `see` with each value that a field has in this row.
     pub fn each_value(&self, access: &Access, see: &mut dyn FnMut(Value<'_>)) {
         match access {
-            Access::Fixed(text) => see(Value::Text(text.as_bytes())),
-            Access::Argument { position, part } => {
-                each_value(self.judged.programs.event, *position, part, self.arg(*position), see);
-            }
-            Access::Ret => see(Value::Number(self.ret.into())),
-            Access::Outcome => {
-                let name = events::consts::errno::of_result(self.ret);
-                see(Value::Text(name.unwrap_or("SUCCESS").as_bytes()));
-            }
-            Access::Time => see(Value::Number(self.wall_ns.into())),
             Access::Process(who, fact) => {
                 self.processes.each_value(self.context, *who, *fact, self.time_ns, self.user, see);
+            }
+            Access::Variable(name) => {
+                let process = self.processes.get(self.context.process());
+                if let Some(env) = process.and_then(|process| process.env.as_deref()) {
+                    variable(env, name, see);
+                }
             }
             Access::Context(ContextPart::UserName) => {
                 if let Some(name) = (self.user)(self.context.uid) {
                     see(Value::Text(name.as_bytes()));
                 }
             }
-            Access::Context(ContextPart::Host) => see(Value::Text(self.at.host.name.as_bytes())),
-            Access::Context(ContextPart::Container(fact)) => {
-                let Some(container) = self.at.host.containers().get(self.context.cgroup_id) else { return };
-                let text = match fact {
-                    ContainerFact::Id => &container.id,
-                    ContainerFact::Name => &container.name,
-                    ContainerFact::Image => &container.image,
-                    ContainerFact::PodName => &container.pod_name,
-                    ContainerFact::PodNamespace => &container.pod_namespace,
-                };
-                if !text.is_empty() {
-                    see(Value::Text(text.as_bytes()));
-                }
-            }
-            Access::Context(part) => context_value(self.context, *part, see),
+            access => each_own_value(access, self, see),
         }
     }
 
@@ -360,10 +372,6 @@ impl Row<'_, '_> {
         first
     }
 
-    pub fn arg(&self, position: usize) -> Raw<'_> {
-        self.judged.args.get(position).map_or(Raw::Missing, |column| column.get(self.ordinal))
-    }
-
     pub fn number(&self, name: &str) -> Option<u64> {
         match self.arg(self.judged.programs.event.arg(name)?.0) {
             Raw::Number(number) => Some(number),
@@ -372,23 +380,36 @@ impl Row<'_, '_> {
     }
 }
 
-fn context_value(context: &Context<'_>, part: ContextPart, see: &mut dyn FnMut(Value<'_>)) {
-    let mut text = |text: &[u8]| {
-        if !text.is_empty() {
-            see(Value::Text(text));
-        }
-    };
-    match part {
-        ContextPart::Exe => text(context.exe),
-        ContextPart::ExeName => text(path_part(context.exe, &Part::Name).unwrap_or_default()),
-        ContextPart::Comm => text(context.comm),
-        ContextPart::Entity => text(entity(context.pid, context.process_start_ns).as_bytes()),
-        ContextPart::ParentEntity => text(entity(context.ppid, context.parent_start_ns).as_bytes()),
-        ContextPart::Uid => see(Value::Number(context.uid.into())),
-        ContextPart::Gid => see(Value::Number(context.gid.into())),
-        ContextPart::Pid => see(Value::Number(context.pid.into())),
-        ContextPart::NsPid => see(Value::Number(context.ns_pid.into())),
-        ContextPart::ParentPid => see(Value::Number(context.ppid.into())),
-        ContextPart::UserName | ContextPart::Container(_) | ContextPart::Host => {}
+impl OfRow for Row<'_, '_> {
+    fn event(&self) -> &'static Event {
+        self.judged.programs.event
+    }
+
+    fn arg(&self, position: usize) -> Raw<'_> {
+        self.judged.argument(position).get(self.ordinal)
+    }
+
+    fn ret(&self) -> i64 {
+        self.ret
+    }
+
+    fn wall_ns(&self) -> i64 {
+        self.wall_ns
+    }
+
+    fn time_ns(&self) -> u64 {
+        self.time_ns
+    }
+
+    fn context(&self) -> &Context<'_> {
+        self.context
+    }
+
+    fn container(&self) -> Option<&pipeline::Container> {
+        self.at.host.containers().get(self.context.cgroup_id)
+    }
+
+    fn host(&self) -> &str {
+        &self.at.host.name
     }
 }

@@ -3,8 +3,10 @@
 use super::Row;
 use crate::access::{Access, access};
 use crate::compile::{Node, Program};
-use crate::finding::{Actor, Ancestor, Container, Deciding, Finding, Seen};
+use crate::falco;
+use crate::finding::{Actor, Ancestor, Container, Deciding, Finding, Output, Seen};
 use crate::form::{Field, ProcessFact};
+use crate::rule::Rule;
 
 /// Ancestors that are told.
 const ANCESTORS: usize = 8;
@@ -22,9 +24,14 @@ impl Row<'_, '_> {
             file: self.at.file.name.clone(),
             block: self.at.block,
             row: self.row,
-            number: self.at.rows_before.map(|before| before + u64::from(self.row) + 1),
+            number: self.event_number(),
             deciding,
         }
+    }
+
+    /// Its number among all events in order of time, from 1.
+    pub fn event_number(&self) -> Option<u64> {
+        self.at.rows_before.map(|before| before + u64::from(self.row) + 1)
     }
 
     /// Tests that held and made the whole hold.
@@ -107,7 +114,18 @@ impl Row<'_, '_> {
             events,
             group: Vec::new(),
             count: None,
+            output: None,
         }
+    }
+
+    /// A rule's template, filled with the values of this row.
+    pub fn output(&self, rule: &Rule, program: &Program) -> Option<Output> {
+        let template = rule.output.as_deref()?;
+        let event = self.judged.programs.event;
+        Some(falco::fill(template, &program.class, event, &mut |field| {
+            let access = access(event, &program.class, field)?;
+            self.first(&access).map(|text| printed(&text))
+        }))
     }
 
     /// A value of a field of this row, for keys; `None` when it is missing.
@@ -117,7 +135,7 @@ impl Row<'_, '_> {
     }
 }
 
-fn printed(text: &[u8]) -> String {
+pub fn printed(text: &[u8]) -> String {
     let shown = text.get(..VALUE_BYTES).unwrap_or(text);
     let mut shown = String::from_utf8_lossy(shown).into_owned();
     if text.len() > VALUE_BYTES {
