@@ -312,3 +312,120 @@ fn events_that_only_the_file_knows_are_cut_and_compared_by_name() {
         tracer(&["diff", &file, "--before", "-f event=my_detection", "--after", "-f comm=ping", "--count"]);
     assert_eq!(String::from_utf8_lossy(&difference.stdout), "scope 1: +1 -1 =0\n");
 }
+
+/// What stands in each block's frame behind its header, and what the index says of it.
+fn blocks(file: &str) -> Vec<(Vec<u8>, format::Statistics)> {
+    let bytes = std::fs::read(file).unwrap();
+    let capture = format::Capture::open(file.as_ref()).unwrap();
+    let block = |info: &format::BlockInfo| {
+        let frame = &bytes[info.offset as usize..][..info.bytes as usize];
+        (frame[64..].to_vec(), info.statistics.clone())
+    };
+    capture.blocks().iter().map(block).collect()
+}
+
+#[test]
+fn blocks_of_which_all_rows_stay_are_copied_as_they_stand() {
+    let folder = Folder::new();
+    let mut made = Made::new();
+    made.rows_per_block = 20;
+    let context = process(100, 1, 0, "sh", "/bin/sh");
+    for at in 0..100u64 {
+        let path = format!("/tmp/{at}");
+        made.push(&event(at * 1_000_000, "openat", context, &[("pathname", Raw::Bytes(path.as_bytes()))]));
+    }
+    let whole = folder.capture("whole.trz", made);
+    let out = |name: &str| text(&folder.path(name));
+    let ask = |file: &str| printed(&["replay", file, "-q", "-o", "json", "-f", "openat.pathname=/tmp/*"]);
+    let same = |one: &(Vec<u8>, format::Statistics), other: &(Vec<u8>, format::Statistics)| one == other;
+    printed(&["cut", &whole, "-o", &out("all.trz")]);
+    printed(&["recover", &whole, "-o", &out("recovered.trz")]);
+    for name in ["all.trz", "recovered.trz"] {
+        assert!(
+            blocks(&whole).iter().zip(&blocks(&out(name))).all(|(one, other)| same(one, other)),
+            "{name}"
+        );
+        assert_eq!(ask(&out(name)), ask(&whole), "{name}");
+        assert!(printed(&["verify", &out(name)]).contains(": good"));
+    }
+    // The blocks at the ends of a stretch are encoded anew, those between are not.
+    printed(&["cut", &whole, "-o", &out("part.trz"), "--from", "#25", "--to", "#75"]);
+    let (source, part) = (blocks(&whole), blocks(&out("part.trz")));
+    let is_copied = |block: &(Vec<u8>, format::Statistics)| source.iter().any(|other| same(other, block));
+    assert_eq!(part.iter().map(is_copied).collect::<Vec<_>>(), [false, true, false]);
+    assert!(printed(&["verify", &out("part.trz")]).contains(": good"));
+    // Whoever asks for another compression, for less, or for more than an older program wrote, gets blocks of today.
+    for (arguments, old) in [
+        (&["--compression", "max"][..], None),
+        (&["--drop", "openat.flags"], None),
+        (&["-f", "comm=sh"], None),
+        (&[], Some(fixture("format-v4.trz"))),
+    ] {
+        let source = old.as_ref().unwrap_or(&whole);
+        printed(&[&["cut", source, "-o", &out("anew.trz"), "--force"][..], arguments].concat());
+        assert!(printed(&["verify", &out("anew.trz")]).contains(": good"), "{arguments:?}");
+        let rows = |file: &str| printed(&["replay", file, "-q", "--count", "-f", "pid>=0"]);
+        assert_eq!(rows(&out("anew.trz")), rows(source), "{arguments:?}");
+    }
+    // What does not verify is not believed: its blocks are decoded, and the damaged one is told.
+    let mut bytes = std::fs::read(&whole).unwrap();
+    let second = format::Capture::open(whole.as_ref()).unwrap().blocks()[1].clone();
+    bytes[(second.offset + second.bytes) as usize - 12] ^= 1;
+    let damaged = out("damaged.trz");
+    std::fs::write(&damaged, bytes).unwrap();
+    let output = tracer(&["cut", &damaged, "-o", &out("rest.trz")]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("does not verify") && said.contains("20"), "{said}");
+    assert_eq!(printed(&["replay", &out("rest.trz"), "-q", "--count", "-f", "pid>=0"]).trim(), "80");
+}
+
+#[test]
+fn a_part_cut_by_time_tells_the_messages_that_the_whole_tells_of_that_time() {
+    let folder = Folder::new();
+    let mut made = Made::new();
+    made.rows_per_block = 2;
+    let context = process(100, 1, 0, "curl", "/usr/bin/curl");
+    let head = |path: &str| format!("POST {path} HTTP/1.1\r\nContent-Length: 9\r\n\r\nGET /body");
+    let (first, wanted) = (head("/first"), head("/wanted"));
+    let sequence = |length: usize| 1 + length as u32;
+    let parts: [(u16, u32, &str); 8] = [
+        (5001, 1, &first),
+        (5002, 1, "GET /never"),
+        (5001, sequence(first.len()), &wanted[..20]),
+        // A body is a body, whatever it looks like, where its head was cut away.
+        (5001, sequence(first.len()) + 20, &wanted[20..wanted.len() - 9]),
+        (5001, sequence(first.len() + wanted.len()) - 9, &wanted[wanted.len() - 9..]),
+        // Sent again, it is no message a second time.
+        (5001, 1, &first),
+        (5001, sequence(first.len() + wanted.len()), "GET /last HTTP/1.1\r\n"),
+        (5001, sequence(first.len() + wanted.len()) + 20, "\r\n"),
+    ];
+    for (at, (port, sequence, payload)) in (0..).zip(parts) {
+        let packet = synthetic::tcp_packet(port, 80, sequence, 16, payload.as_bytes());
+        let args = [("data", Raw::Bytes(&packet)), ("length", Raw::Number(packet.len() as u64))];
+        made.push(&event(at * 1_000_000, "net_packet", context, &args));
+    }
+    let (web, part) = (folder.capture("web.trz", made), text(&folder.path("part.trz")));
+    let ask = |file: &str, more: &[&str]| {
+        let arguments =
+            ["replay", file, "-q", "-o", "json", "-f", "event=net_packet_http_request,net_packet"];
+        printed(&[&arguments[..], more].concat())
+    };
+    let times: Vec<String> = printed(&["replay", &web, "-q", "-o", "json", "-f", "event=net_packet"])
+        .lines()
+        .map(|line| line.split([':', ',']).nth(1).unwrap().to_owned())
+        .collect();
+    let messages = printed(&["replay", &web, "-q", "--count", "-f", "event=net_packet_http_request"]);
+    assert_eq!(messages.trim(), "4", "three requests, and one that nothing completes");
+    for (from, from_ns) in times.iter().enumerate() {
+        let range = ["--from", from_ns.as_str()];
+        printed(&[&["cut", &web, "-o", &part, "--force"][..], &range].concat());
+        assert_eq!(ask(&part, &[]), ask(&web, &range), "from packet {from}");
+        for (to, to_ns) in times.iter().enumerate().skip(from) {
+            let range = ["--from", from_ns.as_str(), "--to", to_ns.as_str()];
+            printed(&[&["cut", &web, "-o", &part, "--force"][..], &range].concat());
+            assert_eq!(ask(&part, &[]), ask(&web, &range), "from packet {from} to {to}");
+        }
+    }
+}

@@ -128,13 +128,15 @@ impl Reading {
             let Packet { time_ns, stream, data, length, .. } = packet;
             let Some(part) = segment(&data, length) else { continue };
             let was_between = self.streams.is_between(&stream) != Some(false);
+            let before = self.streams.next_sequence(&stream);
             self.streams.feed(stream, part.protocol, part.segment, || (), &mut Vec::new());
             if self.streams.is_between(&stream).is_none() {
                 self.began.remove(&stream);
                 continue;
             }
             let began = self.began.entry(stream).or_insert((time_ns, time_ns));
-            if was_between {
+            // What was sent again begins no message.
+            if was_between && self.streams.next_sequence(&stream) != before {
                 // The message before is kept too: what of it is sent again is known then, as it is in the whole.
                 *began = (began.1, time_ns);
             }

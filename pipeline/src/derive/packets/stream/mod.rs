@@ -210,6 +210,11 @@ impl<A: Copy + Eq + Ord + std::hash::Hash, P> Streams<A, P> {
         self.streams.get(key).map(Stream::is_between)
     }
 
+    /// The sequence number that comes next in a stream; `None` when it is not held.
+    pub fn next_sequence(&self, key: &Key<A>) -> Option<u32> {
+        self.streams.get(key)?.next
+    }
+
     /// Bytes that are held for what is to come.
     pub fn held(&self) -> usize {
         self.bytes
