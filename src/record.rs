@@ -1,5 +1,6 @@
 //! `tracer record`: kernel to file.
 
+mod for_rules;
 mod old_parts;
 mod progress;
 mod run;
@@ -40,6 +41,10 @@ pub struct Options {
     /// Events to record: names, globs (sched_*), sets (fs), exclusions (-read or !read); separated by commas
     #[arg(short, long, value_name = "EVENTS", allow_hyphen_values = true)]
     events: Vec<String>,
+
+    /// Record what the rules of a file or folder need, beside what --events names; says which of them this host cannot answer
+    #[arg(long, value_name = "PATH")]
+    for_rules: Vec<PathBuf>,
 
     /// Record one in N of these system calls (read,write=100); the rest is counted, and the capture says so
     #[arg(long, value_name = "EVENTS=N")]

@@ -76,6 +76,11 @@ impl Sink for Nothing {
         self.0
     }
 
+    /// Batches come as they are read, and whole: nothing waits for its turn.
+    fn is_ordered(&self) -> bool {
+        false
+    }
+
     fn worker(&self) {}
 
     fn begin(&self) {}

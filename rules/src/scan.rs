@@ -176,9 +176,27 @@ impl Finder<'_> {
 
 /// Why rules cannot be answered by any capture, by number of the rule.
 pub fn answerable(rules: &[Rule]) -> BTreeMap<usize, String> {
-    let mut unanswerable = compile(rules, &|event| is_carried(event)).unanswerable;
+    answerable_without(rules, &|_| None)
+}
+
+/// The same where some events are not recorded: `lacks` says why one is not.
+pub fn answerable_without(
+    rules: &[Rule],
+    lacks: &dyn Fn(&'static Event) -> Option<String>,
+) -> BTreeMap<usize, String> {
+    let holds = |event: &'static Event| {
+        is_carried(event)?;
+        lacks(event).map_or(Ok(()), |why| Err(format!("{}: {why}", event.name)))
+    };
+    let mut unanswerable = compile(rules, &holds).unanswerable;
     spread(rules, &mut unanswerable);
     unanswerable
+}
+
+/// The events that rules are asked of, and those that tell of processes: what a recording for them holds.
+pub fn events_for(rules: &[Rule]) -> Vec<&'static str> {
+    let programs = compile(rules, &|event| is_carried(event));
+    Judge::events(&programs).into_iter().filter_map(|id| Some(catalogue::by_id(id)?.name)).collect()
 }
 
 /// How a source is asked.

@@ -35,6 +35,7 @@ use recorder::{
 };
 use scopes::{Lowered, Plan, ScopeSet};
 
+use super::for_rules::ForRules;
 use super::{Hooks, Options, Transport, old_parts, progress, steer::Steer};
 use crate::{filters::Diagnostics, outcome::Outcome, stderr};
 
@@ -44,7 +45,9 @@ const NAME_QUEUE: usize = 1024;
 pub fn record(options: &Options) -> Result<Outcome> {
     // What others wrote and read is in this memory soon.
     privileges::hide_memory().context("cannot make the recorder's memory unreadable")?;
-    let mut wanted = select::select(&options.events)?;
+    let for_rules = ForRules::read(&options.for_rules)?;
+    let chosen = for_rules.events(&options.events);
+    let mut wanted = select::select(&chosen)?;
     let samples = sample::samples(&options.sample)?;
     if options.only_matched && options.scopes.is_empty() {
         bail!("--only-matched needs filters to match (-f or -p)");
@@ -113,11 +116,12 @@ pub fn record(options: &Options) -> Result<Outcome> {
     snapshot.refresh(Path::new("/proc")).context("cannot read the processes of /proc")?;
     let cgroups = CgroupTable::of_host();
 
-    tell_unavailable(kernel.unavailable(), !options.events.is_empty());
+    tell_unavailable(kernel.unavailable(), !chosen.is_empty());
     let mut unavailable = unavailable(&kernel);
     unavailable.extend(samples.iter().filter_map(|(id, every)| {
         Some(Unavailable { event: catalogue::by_id(*id)?.name.to_owned(), reason: sample::reason(*every) })
     }));
+    for_rules.tell(&unavailable);
     let header = Header {
         program: concat!("tracer ", env!("CARGO_PKG_VERSION")).to_owned(),
         host: host::host(),
@@ -127,7 +131,7 @@ pub fn record(options: &Options) -> Result<Outcome> {
             command_line: std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect(),
             filters,
             policies: policies.into_iter().map(|(_, text)| text).collect(),
-            events: options.events.clone(),
+            events: chosen.clone(),
             only_matched: options.only_matched,
             start_ns: clock.boot_ns,
             string_bound: options.string_bound,

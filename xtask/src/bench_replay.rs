@@ -33,11 +33,13 @@ enum Arguments {
     These(&'static [&'static str]),
     /// As many scopes, each of another program.
     Scopes(usize),
+    /// All rules that are part of the program, and those of folders that the variable RULES names, with colons between them.
+    Rules,
     /// Another program over the capture as JSON: `{json}`.
     Other(&'static [&'static str]),
 }
 
-use Arguments::{Other, Scopes, These};
+use Arguments::{Other, Rules, Scopes, These};
 
 const CAPTURES: &[Capture] = &[
     Capture {
@@ -51,6 +53,7 @@ const CAPTURES: &[Capture] = &[
                 arguments: These(&["-f", "uid>=0", "--count"]),
                 of: None,
             },
+            Question { name: "rules", arguments: Rules, of: None },
         ],
         compared: true,
     },
@@ -71,11 +74,14 @@ const CAPTURES: &[Capture] = &[
     Capture {
         name: "300,000 openat",
         script: "$0 workload opens /tmp /dev/null",
-        questions: &[Question {
-            name: "argument wildcard (openat.pathname=*lib*x86*)",
-            arguments: These(&["-f", "openat.pathname=*lib*x86*", "--count"]),
-            of: Some("openat"),
-        }],
+        questions: &[
+            Question {
+                name: "argument wildcard (openat.pathname=*lib*x86*)",
+                arguments: These(&["-f", "openat.pathname=*lib*x86*", "--count"]),
+                of: Some("openat"),
+            },
+            Question { name: "rules", arguments: Rules, of: Some("openat") },
+        ],
         compared: false,
     },
     Capture {
@@ -190,6 +196,15 @@ fn command(question: &Question, file: &Path, json: &Path) -> Command {
                 ours.args(["-f", &filter]);
             }
             ours.arg("--count");
+        }
+        Rules => {
+            let mut scan = Command::new(tracer_program());
+            scan.arg("scan").arg(file).args(["--threads", "1", "-o", "json"]);
+            let folders = std::env::var("RULES").unwrap_or_default();
+            folders.split(':').filter(|folder| !folder.is_empty()).for_each(|folder| {
+                scan.args(["--rules", folder]);
+            });
+            return scan;
         }
         Other(line) => {
             let mut words =
