@@ -196,6 +196,22 @@ fn descriptors_are_followed_through_forks_execs_copies_and_closes() {
     assert_eq!((&find(12)["known"], &find(12)["doubtful"]), (&"seen".into(), &false.into()));
 }
 
+/// Files are opened by other calls, too: what hooks say in those names no descriptor. `O_PATH` has no hook of its own.
+#[test]
+fn a_path_that_was_told_in_one_call_is_not_that_of_another() {
+    let folder = Folder::new();
+    let mut rows = Rows::new(Made::new());
+    let who = process(510, 1, 1000, "work", "/usr/bin/work");
+    let told = [("pathname", Raw::Bytes(b"/usr/bin/other")), ("syscall", Raw::Bytes(b"execve"))];
+    rows.add("security_file_open", who, 0, &told);
+    rows.add("openat", who, 3, &[("pathname", Raw::Bytes(b"x")), ("flags", number(0o10_000_000))]);
+    let own = [("pathname", Raw::Bytes(b"/srv/y")), ("syscall", Raw::Bytes(b"openat"))];
+    rows.add("security_file_open", who, 0, &own);
+    rows.add("openat", who, 4, &[("pathname", Raw::Bytes(b"y")), ("flags", number(0))]);
+    let file = folder.capture("told.trz", rows.made);
+    assert_eq!(open_files(&file, "+1h"), set(&["510 3r ? (openat)", "510 4r /srv/y"]));
+}
+
 #[test]
 fn sockets_have_their_ends_and_holders_as_far_as_they_are_known() {
     let folder = Folder::new();

@@ -7,7 +7,7 @@ use pipeline::stage::Told;
 
 use super::deeds::{self, Deed};
 use super::files::{Descriptor, OpenFile};
-use super::{Boot, Process, Since};
+use super::{Boot, PathTold, Process, Since};
 
 const CLONE_FILES: u64 = 0x400;
 const CLONE_PARENT: u64 = 0x8000;
@@ -130,11 +130,12 @@ impl Boot {
                     self.end(context.pid);
                 }
             }
-            Deed::Told { path } => {
+            Deed::Told { path, call } => {
                 if let Some(path) = bytes(row, path)
                     && (self.told.len() < MOST_TOLD || self.told.contains_key(&tid))
                 {
-                    self.told.insert(tid, path.to_vec());
+                    let call = bytes(row, call).map(<[u8]>::to_vec);
+                    self.told.insert(tid, PathTold { call, path: path.to_vec() });
                 }
             }
             _ if row.ret() < 0 || row.marks().has(Marks::BLOCKED) => {
@@ -155,14 +156,14 @@ impl Boot {
                 }
             }
             Deed::Directory { fd } => {
-                let told = self.told.remove(&tid).map(Arc::from);
+                let told = self.told_of(event, tid).map(Arc::from);
                 let of_descriptor = fd.and_then(|fd| descriptor_of(row, fd)?.1).map(Arc::from);
                 if let Some(process) = self.processes.get_mut(&context.pid) {
                     process.cwd = told.or(of_descriptor);
                 }
             }
             Deed::Mount { source, target, kind, flags } => {
-                let told = self.told.remove(&tid);
+                let told = self.told_of(event, tid);
                 let target = told.as_deref().or(bytes(row, target));
                 let flags = row.number(flags).unwrap_or_default();
                 let since = Since::At(wall_ns);
@@ -170,7 +171,7 @@ impl Boot {
                 mounts.mount(context.mnt_ns, bytes(row, source), target, bytes(row, kind), flags, since);
             }
             Deed::Unmount { target } => {
-                let told = self.told.remove(&tid);
+                let told = self.told_of(event, tid);
                 self.mounts.unmount(context.mnt_ns, told.as_deref().or(bytes(row, target)));
             }
             Deed::MoveMount { to } => {
@@ -181,6 +182,14 @@ impl Boot {
             Deed::Refresh | Deed::Use | Deed::Connection { .. } => {}
             of_files => self.descriptor(of_files, event, row, table, tid),
         }
+    }
+
+    /// The path that a hook said in the call that returns. Other calls open files, too (`execve`, `acct`): what hooks said in
+    /// those is not this one's.
+    fn told_of(&mut self, event: &Event, tid: u32) -> Option<Vec<u8>> {
+        let told = self.told.remove(&tid)?;
+        let is_its = told.call.is_none_or(|call| call == event.name.as_bytes());
+        is_its.then_some(told.path)
     }
 
     fn fork(&mut self, parent: u32, pid: u32, ns_pid: u32, start_ns: u64, flags: u64, wall_ns: i64) {
@@ -230,7 +239,7 @@ impl Boot {
     fn descriptor(&mut self, deed: Deed, event: &'static Event, row: &Told<'_>, table: u64, tid: u32) {
         let (ret, since, call) = (row.ret(), Since::At(row.wall_ns()), event.name);
         let given = i32::try_from(ret).ok().filter(|fd| *fd >= 0);
-        let told = self.told.remove(&tid);
+        let told = self.told_of(event, tid);
         let give = |file: OpenFile, flags: Option<usize>| {
             let flags = flags.and_then(|flags| number(row, flags));
             Descriptor::new(OpenFile { by: Some(call), ..file }, closes_on_exec(call, flags))

@@ -33,9 +33,7 @@ pub(crate) enum Deed {
         fd: Option<usize>,
     },
     /// The path of what a call of this thread is about, as the kernel has it.
-    Told {
-        path: usize,
-    },
+    Told { path: usize, call: usize },
     Open {
         path: usize,
         flags: Option<usize>,
@@ -166,14 +164,14 @@ fn deed(event: &Event, wants: Wants) -> Option<Deed> {
         "sched_process_exit" => Some(Deed::Exit { whole: at("process_group_exit") }),
         "unshare" => Some(Deed::Unshare { flags: at("flags") }),
         "setsid" => Some(Deed::Session),
-        "set_fs_pwd" => Some(Deed::Told { path: at("resolved_path") }),
+        "set_fs_pwd" => Some(Deed::Told { path: at("resolved_path"), call: at(Event::CALLER) }),
         "chdir" => Some(Deed::Directory { fd: None }),
         "fchdir" => Some(Deed::Directory { fd: maybe("fd") }),
         name if REFRESHES.contains(&name) => Some(Deed::Refresh),
         _ => None,
     };
     let of_files = || match event.name {
-        "security_file_open" => Some(Deed::Told { path: at("pathname") }),
+        "security_file_open" => Some(Deed::Told { path: at("pathname"), call: at(Event::CALLER) }),
         "open" | "creat" | "openat" => Some(Deed::Open { path: at("pathname"), flags: maybe("flags") }),
         "openat2" => Some(Deed::Open { path: at("pathname"), flags: maybe("how") }),
         "close" => Some(Deed::Close { fd: at("fd") }),
@@ -201,8 +199,8 @@ fn deed(event: &Event, wants: Wants) -> Option<Deed> {
         _ => None,
     };
     let of_mounts = || match event.name {
-        "security_sb_mount" => Some(Deed::Told { path: at("path") }),
-        "security_sb_umount" => Some(Deed::Told { path: at("mountpoint") }),
+        "security_sb_mount" => Some(Deed::Told { path: at("path"), call: at(Event::CALLER) }),
+        "security_sb_umount" => Some(Deed::Told { path: at("mountpoint"), call: at(Event::CALLER) }),
         "mount" => Some(Deed::Mount {
             source: at("source"),
             target: at("target"),
@@ -225,7 +223,8 @@ impl Deed {
         let own = match self {
             Deed::Fork { pid, tid, ns_pid, start, flags } => vec![pid, tid, ns_pid, start, flags],
             Deed::Exec { argv: at } | Deed::Exit { whole: at } | Deed::Unshare { flags: at } => vec![at],
-            Deed::Told { path: at } | Deed::Close { fd: at } => vec![at],
+            Deed::Told { path, call } => vec![path, call],
+            Deed::Close { fd: at } => vec![at],
             Deed::Directory { fd } => fd.into_iter().collect(),
             Deed::Refresh | Deed::Session | Deed::PivotRoot | Deed::Use => Vec::new(),
             Deed::Open { path, flags } => [Some(path), flags].into_iter().flatten().collect(),

@@ -69,6 +69,14 @@ pub struct State<'a> {
     boots: BTreeMap<usize, Boot>,
 }
 
+/// What a hook said of the call that it happened in.
+#[derive(Debug)]
+pub(crate) struct PathTold {
+    /// `None` where the hook does not say which call that is.
+    pub call: Option<Vec<u8>>,
+    pub path: Vec<u8>,
+}
+
 /// The state of one boot of one host.
 #[derive(Debug, Default)]
 pub struct Boot {
@@ -79,7 +87,7 @@ pub struct Boot {
     pub(crate) connections: Connections,
     pub(crate) mounts: Mounts,
     /// By thread: what hooks said of a call that has not returned yet.
-    pub(crate) told: HashMap<u32, Vec<u8>>,
+    pub(crate) told: HashMap<u32, PathTold>,
     left_out: u64,
     has_begun: bool,
 }
