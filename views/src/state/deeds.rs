@@ -33,7 +33,10 @@ pub(crate) enum Deed {
         fd: Option<usize>,
     },
     /// The path of what a call of this thread is about, as the kernel has it.
-    Told { path: usize, call: usize },
+    Told {
+        path: usize,
+        call: usize,
+    },
     Open {
         path: usize,
         flags: Option<usize>,
