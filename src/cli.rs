@@ -5,11 +5,11 @@ use clap::{Parser, Subcommand};
 
 use crate::outcome::Outcome;
 use crate::{
-    cut, diff, events_list, examples, explain, export, help, import, info, merge, recover, redact, replay,
-    rules_command, scan, state, top, tree, verify,
+    complete, config_command, cut, diff, events_list, examples, explain, export, help, import, info, man,
+    merge, recover, redact, replay, rules_command, scan, settings, state, top, tree, verify,
 };
 #[cfg(feature = "record")]
-use crate::{doctor, record};
+use crate::{doctor, record, watch};
 
 /// Record kernel events once, ask any scope later.
 #[derive(Parser, Debug)]
@@ -24,6 +24,9 @@ enum Command {
     /// Write what the kernel does into a capture file (needs root)
     #[cfg(feature = "record")]
     Record(record::Options),
+    /// Show what happens on this host, as it happens (needs root)
+    #[cfg(feature = "record")]
+    Watch(watch::Options),
     /// Ask a capture which of its events match scopes
     Replay(replay::Options),
     /// Say which commands, files, peers and others have the most events
@@ -73,26 +76,63 @@ enum Command {
     /// Say whether this host can record, and what to do where it cannot; exit code 1 when it cannot
     #[cfg(feature = "record")]
     Doctor(doctor::Options),
+    /// Say where options are set beside the command line, and to what
+    Config(config_command::Options),
+    /// Print what makes a shell complete command lines of tracer
+    Completions(complete::Options),
     /// Help on a subcommand, an event, the columns of tables, or filters
     Help(help::Options),
+    /// What the functions of shells ask
+    #[command(name = "__complete", hide = true)]
+    Complete(complete::Question),
+    /// Write the manual pages
+    #[command(name = "__man", hide = true)]
+    Man(man::Options),
 }
 
 impl Cli {
     /// The command line as users meet it: with examples.
     pub fn command() -> clap::Command {
-        examples::add(<Cli as clap::CommandFactory>::command())
+        let command = examples::add(<Cli as clap::CommandFactory>::command());
+        #[cfg(feature = "record")]
+        let command = command.mut_subcommand("top", top::without_files);
+        command
     }
 
-    /// Reads the process's own; what is wrong with it ends the program here.
-    pub fn read() -> Cli {
-        let matches = Cli::command().get_matches();
-        <Cli as clap::FromArgMatches>::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    /// Reads the process's own, and what is set elsewhere; what is wrong with it ends the program here.
+    pub fn read() -> Result<Cli> {
+        let words: Vec<_> = std::env::args_os().collect();
+        let mut command = Cli::command();
+        let mut matches = command.clone().try_get_matches_from(&words).unwrap_or_else(|error| error.exit());
+        // These answer whatever is set, and say what is wrong with it.
+        let is_settled = matches!(
+            matches.subcommand_name(),
+            Some("help" | "config" | "completions" | "__complete" | "__man")
+        );
+        if !is_settled {
+            let set = settings::Settings::read(&command)?;
+            command.build();
+            let (line, from) = settings::complete_line(&command, &set, words, &matches)?;
+            if !from.is_empty() {
+                matches = Cli::command().try_get_matches_from(&line).map_err(|error| {
+                    let set: Vec<_> =
+                        from.iter().map(|(option, from)| format!("{option} by {from}")).collect();
+                    let said = error.to_string();
+                    let said =
+                        said.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+                    anyhow::anyhow!("{said}; set outside of the command line: {}", set.join(", "))
+                })?;
+            }
+        }
+        Ok(<Cli as clap::FromArgMatches>::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()))
     }
 
     pub fn run(self) -> Result<Outcome> {
         match self.command {
             #[cfg(feature = "record")]
             Command::Record(options) => record::run(options),
+            #[cfg(feature = "record")]
+            Command::Watch(options) => watch::run(options),
             Command::Replay(options) => replay::run(options),
             Command::Top(options) => top::run(options),
             Command::Tree(options) => tree::run(options),
@@ -118,7 +158,11 @@ impl Cli {
             Command::Events(options) => events_list::run(&options),
             #[cfg(feature = "record")]
             Command::Doctor(options) => doctor::run(&options),
+            Command::Config(options) => config_command::run(&options),
+            Command::Completions(options) => complete::completions(&options),
             Command::Help(options) => help::run(&options),
+            Command::Complete(question) => complete::answer(&question),
+            Command::Man(options) => man::run(&options),
         }
     }
 }
@@ -140,6 +184,8 @@ mod tests {
     const GROUPS: &[(&str, &[&[&str]])] = &[
         #[cfg(feature = "record")]
         ("record", &[FILTERS, SEALING]),
+        #[cfg(feature = "record")]
+        ("watch", &[FILTERS, THREADS, SEALING]),
         ("replay", &[READING, FILTERS, THREADS]),
         ("top", &[READING, FILTERS, RANGE, THREADS]),
         ("tree", &[READING, FILTERS, RANGE, THREADS]),
@@ -167,7 +213,11 @@ mod tests {
         ("events", &[]),
         #[cfg(feature = "record")]
         ("doctor", &[]),
+        ("config", &[]),
+        ("completions", &[]),
         ("help", &[]),
+        ("__complete", &[]),
+        ("__man", &[]),
     ];
 
     fn option<'a>(command: &'a Command, long: &str) -> &'a Arg {
@@ -222,7 +272,7 @@ mod tests {
 
     #[test]
     fn the_help_of_every_subcommand_ends_with_three_examples_that_parse() {
-        for command in super::Cli::command().get_subcommands_mut() {
+        for command in super::Cli::command().get_subcommands_mut().filter(|command| !command.is_hide_set()) {
             let name = command.get_name().to_owned();
             let text = crate::examples::of(&name).unwrap_or_else(|| panic!("{name} has no examples"));
             let examples: Vec<&str> = text.lines().skip(1).map(str::trim).collect();

@@ -11,6 +11,14 @@ Examples:
   tracer record --flight 60s --trigger comm=nc -o f.trz   what led to something",
     ),
     (
+        "watch",
+        "\
+Examples:
+  sudo tracer watch                                       what changes this host, and who talks to whom
+  sudo tracer watch -f 'openat.pathname=/etc/*' -w c.trz  some of it shown, all of it recorded
+  sudo tracer watch -f comm=nginx -f event=connect -o json | jq .args",
+    ),
+    (
         "replay",
         "\
 Examples:
@@ -32,7 +40,7 @@ Examples:
 Examples:
   tracer top c.trz --by file -f comm=nginx --sort bytes
   tracer top c.trz --by comm,event,errno --limit 5
-  tracer top c.trz --by peer -f event=connect -o csv",
+  sudo tracer top --live --by comm,file -f 'openat.retval<0'",
     ),
     (
         "tree",
@@ -97,6 +105,22 @@ Examples:
   sudo tracer doctor                   all of it, programs loaded on trial
   tracer doctor /var/captures
   sudo tracer doctor -o json | jq 'select(.verdict != \"ok\")'",
+    ),
+    (
+        "config",
+        "\
+Examples:
+  tracer config                        which files are read
+  tracer config --show replay          what is set for a command, and where
+  TRACER_UTC=1 tracer config --show",
+    ),
+    (
+        "completions",
+        "\
+Examples:
+  tracer completions bash              for source <(tracer completions bash) in ~/.bashrc
+  tracer completions zsh               for a file _tracer in a folder of $fpath
+  tracer completions fish              for ~/.config/fish/completions/tracer.fish",
     ),
     (
         "help",

@@ -49,7 +49,7 @@ pub struct Options {
     threads: Threads,
     #[command(flatten)]
     damage: Damage,
-    /// Times that are given without a zone are UTC instead of local time
+    /// Times in UTC instead of local time
     #[arg(long)]
     utc: bool,
     /// No warnings on stderr

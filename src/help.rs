@@ -49,7 +49,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
 }
 
 /// What an event is, what its arguments are and whose word they are, and filters that ask it.
-fn of_event(event: &'static Event) -> String {
+pub fn of_event(event: &'static Event) -> String {
     let sets: Vec<_> = event.sets.iter().map(events::Set::name).collect();
     let (kind, from) = events_list::source(event);
     let mut text = format!("{} ({kind}", event.name);

@@ -1,10 +1,14 @@
 //! The `tracer` command: records what the kernel did, and asks captures which of it matches a scope.
 
+#[cfg(feature = "record")]
+mod amounts;
 mod around;
 mod asking;
 mod caveats;
 mod cli;
+mod complete;
 mod compression;
+mod config_command;
 mod cut;
 mod diff;
 #[cfg(feature = "record")]
@@ -23,7 +27,10 @@ mod help;
 mod import;
 mod info;
 mod inputs;
+#[cfg(feature = "record")]
+mod live;
 mod look;
+mod man;
 mod merge;
 mod moment;
 mod outcome;
@@ -43,6 +50,8 @@ mod rule_suite;
 mod rules_command;
 mod scan;
 mod seal;
+mod settings;
+mod sink;
 mod spool;
 mod state;
 mod stderr;
@@ -52,6 +61,8 @@ mod threads;
 mod top;
 mod tree;
 mod verify;
+#[cfg(feature = "record")]
+mod watch;
 mod words;
 
 use std::process::ExitCode;
@@ -59,5 +70,5 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let cli = cli::Cli::read();
     rules::behaviours::install();
-    outcome::report(cli.run())
+    outcome::report(cli.and_then(cli::Cli::run))
 }

@@ -1,9 +1,7 @@
 //! `tracer replay`: file to answers.
 
-use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::ops::{ControlFlow, Range};
-use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -21,9 +19,8 @@ use crate::follow;
 use crate::inputs::{Damage, Inputs};
 use crate::look::{Look, LookOptions};
 use crate::outcome::{self, Outcome};
-use crate::output::{self, OutputFile};
-use crate::pager::Pager;
 use crate::range::TimeRange;
+use crate::sink::{self, Sink};
 use crate::stderr;
 use crate::threads::Threads;
 
@@ -150,13 +147,8 @@ fn print(options: &Options, look: &Look, asked: &Asked, mut question: Question<'
     }
     let mut sinks = Vec::new();
     for destination in destinations {
-        sinks.push(match &destination.file {
-            Some(path) => {
-                let file = output::create(path, options.force, &inputs)?;
-                (path.display().to_string(), Sink::File(BufWriter::with_capacity(1 << 18, file)))
-            }
-            None => ("stdout".to_owned(), stdout(&inputs, options.no_pager || question.source.is_growing())?),
-        });
+        let no_pager = options.no_pager || question.source.is_growing();
+        sinks.push(sink::open(destination, options.force, &inputs, no_pager)?);
     }
     for (shown, (name, sink)) in shown.iter().zip(&mut sinks) {
         sink.write_all(&shown.header()).with_context(|| format!("writing {name}"))?;
@@ -235,62 +227,9 @@ fn print_rows(
     Ok(stats)
 }
 
-/// Where one of the answers goes.
-enum Sink {
-    /// A terminal sees lines as they come.
-    Terminal(io::Stdout),
-    /// A person who reads a screen at a time.
-    Pager(BufWriter<Pager>),
-    /// A pipe gets whole pieces, past the standard library's line buffer.
-    Pipe(BufWriter<File>),
-    File(BufWriter<OutputFile>),
-}
-
-impl Sink {
-    fn finish(self) -> io::Result<()> {
-        match self {
-            Sink::Terminal(mut terminal) => terminal.flush(),
-            Sink::Pager(mut pager) => pager.flush(),
-            Sink::Pipe(mut pipe) => pipe.flush(),
-            Sink::File(file) => file.into_inner().map_err(io::IntoInnerError::into_error)?.finish(),
-        }
-    }
-}
-
-impl Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Sink::Terminal(terminal) => terminal.write(bytes),
-            Sink::Pager(pager) => pager.write(bytes),
-            Sink::Pipe(pipe) => pipe.write(bytes),
-            Sink::File(file) => file.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Sink::Terminal(terminal) => terminal.flush(),
-            Sink::Pager(pager) => pager.flush(),
-            Sink::Pipe(pipe) => pipe.flush(),
-            Sink::File(file) => file.flush(),
-        }
-    }
-}
-
 /// The one file of a growing source.
 fn name(source: &Source) -> &str {
     source.files().first().map_or("", |file| &file.name)
-}
-
-fn stdout(inputs: &[&Path], no_pager: bool) -> Result<Sink> {
-    if !io::stdout().is_terminal() {
-        return Ok(Sink::Pipe(BufWriter::with_capacity(1 << 16, output::stdout(inputs)?)));
-    }
-    let pager = if no_pager { None } else { Pager::start() };
-    Ok(match pager {
-        Some(pager) => Sink::Pager(BufWriter::with_capacity(1 << 12, pager)),
-        None => Sink::Terminal(io::stdout()),
-    })
 }
 
 fn report(stats: &Stats, seconds: f64) {

@@ -47,6 +47,13 @@ pub fn width() -> Option<usize> {
         .filter(|width| *width > 0)
 }
 
+/// Lines of standard output; `None` where it is no terminal.
+#[cfg(feature = "record")]
+pub fn height() -> Option<usize> {
+    let size = terminal_size::terminal_size_of(io::stdout());
+    size.map(|(_, terminal_size::Height(height))| height.into()).filter(|height| *height > 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,11 @@
 //! `tracer top`: which commands, files, peers and others have the most events.
 
+#[cfg(feature = "record")]
+mod live;
+
 use std::io::{self, BufWriter, Write};
+#[cfg(feature = "record")]
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
@@ -50,6 +55,21 @@ pub struct Options {
     /// Times in UTC instead of local time
     #[arg(long)]
     utc: bool,
+    /// Count what happens on this host from now on (needs root): a terminal is written anew every two seconds, anything else
+    /// gets the sums at the end
+    #[cfg(feature = "record")]
+    #[arg(long, conflicts_with_all = ["given", "from", "to"])]
+    live: bool,
+    /// With --live: stop after this time (10s, 5m, 1h30m)
+    #[cfg(feature = "record")]
+    #[arg(long = "for", value_name = "TIME", requires = "live", value_parser = recorder::amount::time)]
+    duration: Option<Duration>,
+}
+
+/// With `--live` there is no file.
+#[cfg(feature = "record")]
+pub fn without_files(command: clap::Command) -> clap::Command {
+    command.mut_arg("given", |arg| arg.required(false).required_unless_present("live"))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -83,6 +103,10 @@ fn by(text: &str) -> Result<By, String> {
 pub fn run(options: Options) -> Result<Outcome> {
     if options.limit == 0 {
         bail!("--limit 0 leaves nothing to print");
+    }
+    #[cfg(feature = "record")]
+    if options.live {
+        return live::run(options);
     }
     let source = options.inputs.source()?;
     let asked = asking::asked(&options.scopes, &source, false)?;
@@ -118,41 +142,73 @@ pub fn run(options: Options) -> Result<Outcome> {
                 gaps.push(gap);
             }
         }
-        let mut groups = sums.sorted();
-        match options.sort {
-            Sort::Events => {}
-            Sort::Failures => groups.sort_by_key(|(_, sum)| std::cmp::Reverse(sum.failures)),
-            Sort::Bytes => groups.sort_by_key(|(_, sum)| std::cmp::Reverse(sum.bytes)),
-            Sort::First => groups.sort_by_key(|(_, sum)| sum.first_ns),
-            Sort::Last => groups.sort_by_key(|(_, sum)| std::cmp::Reverse(sum.last_ns)),
-        }
-        let all = groups.len();
-        groups.truncate(options.limit);
-        match options.output {
-            Format::Table => {
-                if at > 0 {
-                    writeln!(out)?;
-                }
-                table(*by, &groups, Hand::new(&clock, dates), &mut out)?;
-                if groups.len() < all {
-                    stderr::note(format_args!(
-                        "{} of {all} groups by {}; --limit {all} shows all",
-                        groups.len(),
-                        by.name()
-                    ));
-                }
-            }
-            Format::Json => groups.iter().try_for_each(|(name, sum)| line(*by, name, sum, &mut out))?,
-            Format::Csv => {
-                if at == 0 {
-                    writeln!(out, "by,name,events,failures,bytes,first,last")?;
-                }
-                groups.iter().try_for_each(|(name, sum)| csv(*by, name, sum, &mut out))?;
-            }
-        }
+        print(options.shape(), at, *by, &sums, Hand::new(&clock, dates), &mut out)?;
     }
     out.flush()?;
     outcome::with_gaps(Outcome::Done, &gaps, &source)
+}
+
+/// The groups of one table, in order and as many as are wanted. `at` is which of the tables it is.
+fn print(
+    shape: Shape,
+    at: usize,
+    by: By,
+    sums: &Sums<'_>,
+    hand: Hand<'_>,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let mut groups = sums.sorted();
+    match shape.sort {
+        Sort::Events => {}
+        Sort::Failures => groups.sort_by_key(|(_, sum)| std::cmp::Reverse(sum.failures)),
+        Sort::Bytes => groups.sort_by_key(|(_, sum)| std::cmp::Reverse(sum.bytes)),
+        Sort::First => groups.sort_by_key(|(_, sum)| sum.first_ns),
+        Sort::Last => groups.sort_by_key(|(_, sum)| std::cmp::Reverse(sum.last_ns)),
+    }
+    let all = groups.len();
+    groups.truncate(shape.limit);
+    match shape.output {
+        Format::Table => {
+            if at > 0 {
+                writeln!(out)?;
+            }
+            table(by, &groups, hand, out)?;
+            if groups.len() < all && !shape.is_live {
+                stderr::note(format_args!(
+                    "{} of {all} groups by {}; --limit {all} shows all",
+                    groups.len(),
+                    by.name()
+                ));
+            }
+            Ok(())
+        }
+        Format::Json => groups.iter().try_for_each(|(name, sum)| line(by, name, sum, out)),
+        Format::Csv => {
+            if at == 0 {
+                writeln!(out, "by,name,events,failures,bytes,first,last")?;
+            }
+            groups.iter().try_for_each(|(name, sum)| csv(by, name, sum, out))
+        }
+    }
+}
+
+/// How groups are printed.
+#[derive(Clone, Copy, Debug)]
+struct Shape {
+    sort: Sort,
+    limit: usize,
+    output: Format,
+    is_live: bool,
+}
+
+impl Options {
+    fn shape(&self) -> Shape {
+        #[cfg(feature = "record")]
+        let is_live = self.live;
+        #[cfg(not(feature = "record"))]
+        let is_live = false;
+        Shape { sort: self.sort, limit: self.limit, output: self.output, is_live }
+    }
 }
 
 fn table(by: By, groups: &[(Box<[u8]>, Sum)], mut hand: Hand<'_>, out: &mut impl Write) -> io::Result<()> {

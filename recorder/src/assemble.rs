@@ -58,7 +58,7 @@ pub struct Choice {
     pub only_matched: bool,
     /// The events that were asked for; others only feed the state. `None` is all.
     pub wanted: Option<BTreeSet<EventId>>,
-    /// What makes a flight recorder write.
+    /// What makes a flight recorder write, and any other recording end.
     pub trigger: Option<Judge>,
     /// Told what the kernel needs to drop what matches nothing, where it does.
     pub early_drop: Option<EarlyDrop>,
@@ -390,7 +390,7 @@ impl Assembler {
 
 /// Whether a block of so many rows, begun so long ago, is written though it is not full.
 fn is_due(rows: usize, age: Duration, quiet_age: Duration) -> bool {
-    rows > 0 && age >= if rows >= WORTH_ROWS { BLOCK_AGE } else { quiet_age }
+    rows > 0 && age >= if rows >= WORTH_ROWS { quiet_age.min(BLOCK_AGE) } else { quiet_age }
 }
 
 fn side_loss(entry: LossEntry) -> Loss {
@@ -421,6 +421,9 @@ mod tests {
             (1, second / 2, second, false),
             (WORTH_ROWS, second, quiet, true),
             (WORTH_ROWS, second / 2, quiet, false),
+            // Somebody looks on.
+            (1, second / 20, second / 20, true),
+            (WORTH_ROWS, second / 20, second / 20, true),
         ] {
             assert_eq!(is_due(rows, age, quiet_age), expected, "{rows} rows after {age:?}");
         }

@@ -6,7 +6,8 @@
 //!   ^---- spare builders ----'
 //! ```
 //! Whoever drains the kernel never waits for the disk: when the first queue stays full it counts losses. Memory is
-//! bounded by the builders there are and by the encoded blocks in the second queue.
+//! bounded by the builders there are and by the encoded blocks in the second queue. A [`Viewer`] is shown each block
+//! before it is written, so that who looks on does not wait for the disk either.
 
 use std::{
     sync::{
@@ -66,9 +67,17 @@ pub enum Work {
 /// An encoded block or what stands between blocks.
 #[derive(Debug)]
 pub enum Piece {
-    Block { block: Box<format::EncodedBlock>, changes: Vec<Change> },
+    Block { block: Arc<format::EncodedBlock>, changes: Vec<Change> },
     Side(Side),
     Release,
+}
+
+/// Looks on: it is shown every block and what stands between them, whether or not it is written. It runs on the thread that
+/// encodes, so it must not wait, nor make a system call that [`Part::Encode`] has not.
+pub trait Viewer: Send + std::fmt::Debug {
+    fn block(&mut self, block: &Arc<format::EncodedBlock>);
+
+    fn side(&mut self, side: &Side);
 }
 
 /// What the lanes tell while they run.
@@ -99,6 +108,7 @@ impl Lanes {
     pub fn start(
         options: Options,
         sink: Sink,
+        viewer: Option<Box<dyn Viewer>>,
         gauge: Arc<Gauge>,
         boost: u8,
         is_confined: bool,
@@ -113,7 +123,7 @@ impl Lanes {
             // Refused without the capability, which whoever asked for it is told of.
             let _ = priority::boost(boost);
             let _ = encoder_ready.send(confine(Part::Encode));
-            encode(options, &to_encode, &spares, &pieces)
+            encode(options, &to_encode, viewer, &spares, &pieces)
         })?;
         let write = thread::Builder::new().name("tracer-write".into()).spawn(move || {
             let _ = writer_ready.send(confine(Part::Write));
@@ -188,6 +198,7 @@ impl Lanes {
 fn encode(
     options: Options,
     work: &Receiver<Work>,
+    mut viewer: Option<Box<dyn Viewer>>,
     spares: &Sender<Box<BlockBuilder>>,
     pieces: &Sender<Piece>,
 ) -> Result<(), format::Error> {
@@ -195,11 +206,19 @@ fn encode(
     for work in work {
         let piece = match work {
             Work::Block { mut builder, changes } => {
-                let block = encoder.encode(&mut builder)?;
+                let block = Arc::new(encoder.encode(&mut builder)?);
                 let _ = spares.try_send(builder);
-                Piece::Block { block: Box::new(block), changes }
+                if let Some(viewer) = &mut viewer {
+                    viewer.block(&block);
+                }
+                Piece::Block { block, changes }
             }
-            Work::Side(side) => Piece::Side(side),
+            Work::Side(side) => {
+                if let Some(viewer) = &mut viewer {
+                    viewer.side(&side);
+                }
+                Piece::Side(side)
+            }
             Work::Release => Piece::Release,
         };
         // The writer stays until this thread is gone.

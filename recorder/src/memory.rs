@@ -13,6 +13,8 @@ pub struct Holds {
     pub is_set: bool,
     /// Bytes of blocks that a flight recorder keeps.
     pub flight_bytes: Option<u64>,
+    /// Bytes of blocks that wait for somebody who looks on.
+    pub viewed_bytes: u64,
 }
 
 /// Bytes that a process which records holds at most, beside the maps of the kernel.
@@ -31,7 +33,11 @@ pub fn bound_bytes(kernel: kernel::Memory, holds: Holds) -> u64 {
         texts,
         cgroups,
     ];
-    PROGRAM_BYTES + in_order + own.iter().sum::<usize>() as u64 + holds.flight_bytes.unwrap_or(0)
+    PROGRAM_BYTES
+        + in_order
+        + own.iter().sum::<usize>() as u64
+        + holds.flight_bytes.unwrap_or(0)
+        + holds.viewed_bytes
 }
 
 /// Makes the allocator give large pieces back as soon as they are free. By itself it takes each large piece that was freed as
@@ -65,12 +71,16 @@ mod tests {
     #[test]
     fn what_is_held_for_later_is_in_the_sum() {
         let kernel = kernel::Memory { cpus: 2, buffer_bytes: 1 << 20, map_bytes: 0 };
-        let plain = bound_bytes(kernel, Holds { is_set: false, flight_bytes: None });
-        let flight = bound_bytes(kernel, Holds { is_set: false, flight_bytes: Some(512 << 20) });
-        let set = bound_bytes(kernel, Holds { is_set: true, flight_bytes: None });
+        let plain = bound_bytes(kernel, Holds { is_set: false, flight_bytes: None, viewed_bytes: 0 });
+        let flight =
+            bound_bytes(kernel, Holds { is_set: false, flight_bytes: Some(512 << 20), viewed_bytes: 0 });
+        let set = bound_bytes(kernel, Holds { is_set: true, flight_bytes: None, viewed_bytes: 0 });
         assert_eq!(flight - plain, (512 + 64) << 20);
         assert_eq!(set - plain, (64 + 32) << 20);
         let larger = kernel::Memory { buffer_bytes: 2 << 20, ..kernel };
-        assert_eq!(bound_bytes(larger, Holds { is_set: true, flight_bytes: None }) - set, 6 << 20);
+        assert_eq!(
+            bound_bytes(larger, Holds { is_set: true, flight_bytes: None, viewed_bytes: 0 }) - set,
+            6 << 20
+        );
     }
 }

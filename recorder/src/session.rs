@@ -17,7 +17,7 @@ use crate::{
     assemble::{Assembler, Choice, NameService, Progress},
     cgroup_table::CgroupTable,
     kernel,
-    lanes::{Gauge, Lanes, Wait},
+    lanes::{Gauge, Lanes, Viewer, Wait},
     output::OutputError,
     source::Source,
     write::{Destination, Halt, Sink, Written},
@@ -39,12 +39,22 @@ pub struct Setup {
     pub users: Vec<User>,
     pub cgroups: CgroupTable,
     pub names: Option<NameService>,
-    /// How long a flight recorder goes on after its trigger.
+    /// How long a flight recorder goes on after its trigger. Without a flight recorder the trigger ends the recording.
     pub after: Duration,
+    /// Who looks on.
+    pub viewing: Option<Viewing>,
     /// How much the threads that drain and encode come before others.
     pub priority_boost: u8,
     /// The threads that encode and write give up what they do not need ([`crate::privileges`]).
     pub is_confined: bool,
+}
+
+/// Somebody who is shown blocks as they are made.
+#[derive(Debug)]
+pub struct Viewing {
+    pub viewer: Box<dyn Viewer>,
+    /// How long an event waits at most for others of its block.
+    pub block_age: Duration,
 }
 
 /// What the one who runs a session wants next.
@@ -87,6 +97,8 @@ pub struct Summary {
     pub source_error: Option<kernel::Error>,
     /// A flight recorder wrote what it held.
     pub released: bool,
+    /// The trigger matched, and ended a recording that is none of a flight recorder.
+    pub triggered: bool,
     /// Containers of which the file has the id only, since their names came after masks had been given without them.
     pub late_names: u64,
     /// CPUs on which a program did not end the record that it began, so that nothing was recorded there any more. A bug.
@@ -130,7 +142,7 @@ impl Session {
         let gauge = Arc::new(Gauge { bytes: Arc::clone(&progress.bytes), ..Gauge::default() });
         let is_flight = setup.destination.flight.is_some();
         let is_stream = setup.destination.place.is_stream();
-        let quiet_age = setup.destination.quiet_block_age();
+        let mut quiet_age = setup.destination.quiet_block_age();
         let start_ns = setup.header.recording.start_ns;
         let sink =
             Sink::create(setup.destination, setup.header, Arc::clone(&gauge)).map_err(|halt| match halt {
@@ -140,9 +152,14 @@ impl Session {
                 Halt::ReaderGone | Halt::Abandoned => Error::NoReader,
             })?;
         let wants_changes = sink.wants_changes();
+        let viewer = setup.viewing.map(|Viewing { viewer, block_age }| {
+            quiet_age = quiet_age.min(block_age);
+            viewer
+        });
         let lanes = Lanes::start(
             Options::new(setup.compression),
             sink,
+            viewer,
             gauge,
             setup.priority_boost,
             setup.is_confined,
@@ -176,6 +193,7 @@ impl Session {
     ) -> Result<Summary, Error> {
         let mut until: Option<Instant> = None;
         let mut source_error = None;
+        let mut triggered = false;
         loop {
             let wait = match steer() {
                 Step::Stop | Step::Hurry | Step::Abandon => break,
@@ -196,6 +214,10 @@ impl Session {
             }
             self.assembler.tick();
             if self.assembler.take_triggered() {
+                if !self.is_flight {
+                    triggered = true;
+                    break;
+                }
                 self.trigger(&mut until, steer);
             }
         }
@@ -205,6 +227,7 @@ impl Session {
         self.assembler.settle();
         // What triggers at the very end is worth keeping as well.
         if self.assembler.take_triggered() {
+            triggered |= !self.is_flight;
             self.trigger(&mut until, steer);
         }
         let took = self.started.elapsed();
@@ -239,6 +262,7 @@ impl Session {
             halt,
             source_error,
             released,
+            triggered,
             late_names: counts.late_names,
             stuck_cpus,
         })

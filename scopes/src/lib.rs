@@ -16,6 +16,7 @@ pub mod diff;
 pub mod explain;
 pub mod filter;
 mod guess;
+mod judged;
 pub mod key;
 pub mod lineage;
 mod list;
@@ -40,6 +41,7 @@ pub mod words;
 
 pub use diagnostic::{Diagnostic, Severity, nearest};
 pub use filter::Filter;
+pub use judged::Judged;
 pub use lineage::Lineage;
 pub use lower::Lowered;
 pub use plan::Plan;

@@ -7,8 +7,10 @@ use events::{Event, catalogue};
 use crate::check::{self, Site};
 use crate::contradiction;
 use crate::diagnostic::{Diagnostic, Severity, nearest};
-use crate::filter::{Declaration, Filter, Value};
+use crate::filter::{Declaration, Filter, Target, Value};
+use crate::key::Field;
 use crate::policy;
+use crate::syntax::Op;
 use crate::vocabulary::Vocabulary;
 use crate::words::bit;
 
@@ -125,6 +127,28 @@ impl ScopeSet {
         };
         let spelled_out = |text: &str| filter(text).map_or(text, |filter| filter.without_lists()).to_owned();
         filters.iter().map(|text| spelled_out(text.as_ref())).collect()
+    }
+
+    /// The same scopes without what these processes do.
+    pub fn without_processes(mut self, pids: &[u32]) -> ScopeSet {
+        if pids.is_empty() {
+            return self;
+        }
+        let numbers: Vec<String> = pids.iter().map(u32::to_string).collect();
+        let text = format!("pid!={}", numbers.join(","));
+        for scope in self.scopes.values_mut() {
+            scope.filters.push(Filter {
+                scope: scope.number,
+                flag: "-f".to_owned(),
+                span: "pid!=".len()..text.len(),
+                text: text.clone(),
+                target: Target::Field(Field::Pid),
+                op: Op::NotEqual,
+                spelled_out: None,
+                values: pids.iter().map(|pid| Value::Number((*pid).into())).collect(),
+            });
+        }
+        self
     }
 
     fn add(&mut self, filter: Filter) {

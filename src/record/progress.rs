@@ -16,6 +16,7 @@ use recorder::{
     session::Summary,
 };
 
+use crate::amounts::{bytes, clock, grouped, plural};
 use crate::stderr;
 
 const EVERY: Duration = Duration::from_millis(250);
@@ -134,61 +135,9 @@ pub fn summary(summary: &Summary) -> String {
     line
 }
 
-/// `1 container`, `2 containers`.
-fn plural(count: u64, what: &str) -> String {
-    format!("{} {what}{}", grouped(count), if count == 1 { "" } else { "s" })
-}
-
-/// `12,345,678`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// `12.3 MiB`.
-fn bytes(number: u64) -> String {
-    let mut value = number as f64;
-    for unit in ["B", "KiB", "MiB", "GiB"] {
-        if value < 1024.0 {
-            return if unit == "B" { format!("{number} B") } else { format!("{value:.1} {unit}") };
-        }
-        value /= 1024.0;
-    }
-    format!("{value:.1} TiB")
-}
-
-/// `01:23` or `1:02:03`; under a minute `4.2 s`.
-fn clock(time: Duration) -> String {
-    let seconds = time.as_secs();
-    match seconds {
-        0..60 => format!("{:.1} s", time.as_secs_f64()),
-        60..3600 => format!("{:02}:{:02}", seconds / 60, seconds % 60),
-        _ => format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_read_well() {
-        assert_eq!((grouped(0), grouped(999), grouped(1_000)), ("0".into(), "999".into(), "1,000".into()));
-        assert_eq!(grouped(12_345_678), "12,345,678");
-        assert_eq!(
-            (bytes(1023), bytes(1536), bytes(5 << 30)),
-            ("1023 B".into(), "1.5 KiB".into(), "5.0 GiB".into())
-        );
-        let clocks = [4_200, 83_000, 3_723_000].map(|ms| clock(Duration::from_millis(ms)));
-        assert_eq!(clocks, ["4.2 s", "01:23", "1:02:03"]);
-    }
 
     #[test]
     fn the_first_line_says_what_it_takes() {
@@ -216,6 +165,7 @@ mod tests {
             halt: None,
             source_error: None,
             released: false,
+            triggered: false,
             late_names: 0,
             stuck_cpus: Vec::new(),
         };

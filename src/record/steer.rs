@@ -62,6 +62,11 @@ impl Steer {
         }
     }
 
+    /// How often somebody asked for the end.
+    pub fn asked(&self) -> u32 {
+        self.asked
+    }
+
     fn ask_to_end(&mut self) {
         if let (Some(command), None) = (&self.command, self.grace) {
             command.terminate();

@@ -36,6 +36,7 @@ mod overlap;
 mod paths;
 mod policies;
 mod privileges;
+mod pty;
 mod recording;
 mod reuse;
 mod runtimes;
@@ -45,6 +46,7 @@ mod stand_ins;
 mod state;
 mod strict;
 mod walk;
+mod watch;
 mod workload;
 
 use std::time::{Duration, Instant};
@@ -136,6 +138,7 @@ fn main() {
         faults::TESTS,
         killed::TESTS,
         clocks::TESTS,
+        watch::TESTS,
     ]
     .concat();
     let groups = [

@@ -158,8 +158,8 @@ impl<'k> Sums<'k> {
     }
 
     /// The groups, those with the most events first, and of as many those of the first name.
-    pub fn sorted(self) -> Vec<(Box<[u8]>, Sum)> {
-        let mut groups: Vec<_> = self.groups.into_iter().collect();
+    pub fn sorted(&self) -> Vec<(Box<[u8]>, Sum)> {
+        let mut groups: Vec<_> = self.groups.iter().map(|(name, sum)| (name.clone(), *sum)).collect();
         groups.sort_by(|(a, x), (b, y)| (Reverse(x.count), a).cmp(&(Reverse(y.count), b)));
         groups
     }

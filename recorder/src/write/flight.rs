@@ -1,6 +1,6 @@
 //! The flight recorder: blocks wait in memory until something triggers, and the oldest go.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use format::{EncodedBlock, Loss, Side};
 
@@ -10,7 +10,7 @@ use crate::{amount::Stretch, loss, process_table::Change};
 /// A block that the flight recorder holds.
 #[derive(Debug)]
 pub(super) struct Held {
-    pub(super) block: Box<EncodedBlock>,
+    pub(super) block: Arc<EncodedBlock>,
     pub(super) changes: Vec<Change>,
 }
 
@@ -43,7 +43,7 @@ fn let_go(stretches: &mut VecDeque<LetGo>, block: &EncodedBlock) {
 }
 
 impl Sink {
-    pub(super) fn hold(&mut self, block: Box<EncodedBlock>, changes: Vec<Change>) {
+    pub(super) fn hold(&mut self, block: Arc<EncodedBlock>, changes: Vec<Change>) {
         if block.rows() == 0 {
             return;
         }

@@ -1,28 +1,27 @@
-//! Builds the run that the options ask for, and ends it.
+//! Builds the run that an order asks for, and ends it.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     path::{Path, PathBuf},
+    sync::Arc,
     thread,
 };
 
 use anyhow::{Context as _, Result, bail};
 use events::{EventId, catalogue};
-use format::{Header, Unavailable, User, recorded};
+use format::{Header, Side, Unavailable, User};
 use recorder::{
     amount::Stretch,
-    assemble::{Choice, NameService},
+    assemble::{Choice, NameService, Progress},
     cgroup_table::CgroupTable,
     clocks, command,
     command::Command,
     container_runtimes::docker_socket,
     host,
-    kernel::{self, HookPrograms, Kernel, KernelOptions, NAMED_ONLY},
+    kernel::{self, Kernel},
     label::Judge,
     memory::{self, Holds},
-    names,
-    output::{Place, Stream},
-    priority,
+    names, priority,
     privileges::{self, Part},
     process_table::process_from,
     rotate::{Rotation, part_path},
@@ -33,42 +32,98 @@ use recorder::{
     snapshot::Snapshot,
     write::{DEFAULT_FLIGHT_BYTES, Destination, Halt, Witness},
 };
-use scopes::{Lowered, Plan, ScopeSet};
+use scopes::{Plan, ScopeSet};
 
-use super::for_rules::ForRules;
-use super::{Hooks, Options, Transport, old_parts, progress, steer::Steer};
+use super::{
+    Capturing, Keeping, Options,
+    for_rules::ForRules,
+    kernel_side::{kernel_options, memory_of_recording, tell_unavailable, transport_name, unavailable},
+    old_parts,
+    order::{Attendant, Ended, Order, Scopes, Target},
+    progress,
+    steer::Steer,
+};
 use crate::{filters::Diagnostics, outcome::Outcome, stderr};
 
 /// Containers whose names may wait to be asked for.
 const NAME_QUEUE: usize = 1024;
 
+/// A recording as `record` asks for it.
 pub fn record(options: &Options) -> Result<Outcome> {
-    // What others wrote and read is in this memory soon.
-    privileges::hide_memory().context("cannot make the recorder's memory unreadable")?;
-    let for_rules = ForRules::read(&options.for_rules)?;
-    let chosen = for_rules.events(&options.events);
-    let mut wanted = select::select(&chosen)?;
-    let samples = sample::samples(&options.sample)?;
     if options.only_matched && options.scopes.is_empty() {
         bail!("--only-matched needs filters to match (-f or -p)");
     }
-    let users = host::users();
-    let (plan, filters, policies) = if options.scopes.is_empty() {
-        (Plan::everything(), Vec::new(), Vec::new())
-    } else {
-        let (scopes, policies) = options.scopes.scopes_and_policies()?;
-        for warning in scopes.warnings() {
-            stderr::say_lines(warning);
+    let scopes = Scopes::read(&options.scopes)?;
+    for warning in scopes.set.warnings() {
+        stderr::say_lines(warning);
+    }
+    let order = Order {
+        capturing: &options.capturing,
+        keeping: &options.keeping,
+        target: Target::File {
+            path: options.output.clone().unwrap_or_else(default_path),
+            force: options.force,
+            is_stream: options.stream,
+        },
+        inputs: options.scopes.paths(),
+        scopes,
+        only_matched: options.only_matched,
+        trigger: trigger(&options.keeping.trigger)?,
+        exclude: Vec::new(),
+        duration: options.duration,
+        command: &options.command,
+    };
+    let mut attendant = Reporter::default();
+    match run(order, &mut attendant)? {
+        Ended::Summary(summary, steer) => {
+            stderr::say(progress::summary(&summary));
+            outcome(*summary, steer.exit_code(), options.keeping.flight.is_some())
         }
-        // A capture holds the values of lists, not the names of files that are on this host only.
-        let filters = scopes.without_lists(&options.scopes.filters);
-        (compile(scopes, &users)?, filters, policies)
-    };
-    let trigger = match options.trigger.as_slice() {
-        [] => None,
-        filters => Some(compile(ScopeSet::parse(filters).map_err(Diagnostics)?, &users)?),
-    };
-    if options.only_matched {
+        Ended::NotStarted(code) => Ok(Outcome::Code(code)),
+    }
+}
+
+/// Says on stderr how it goes.
+#[derive(Default)]
+struct Reporter {
+    line: Option<progress::Line>,
+}
+
+impl Attendant for Reporter {
+    fn started(&mut self, memory: kernel::Memory, bound_bytes: u64, progress: Arc<Progress>) {
+        stderr::note(progress::start(memory, bound_bytes));
+        self.line = Some(progress::Line::start(progress));
+    }
+
+    fn ended(&mut self) {
+        if let Some(line) = self.line.take() {
+            line.end();
+        }
+    }
+}
+
+/// The filters of `--trigger` and its like.
+pub fn trigger(filters: &[String]) -> Result<Option<ScopeSet>> {
+    match filters {
+        [] => Ok(None),
+        filters => Ok(Some(ScopeSet::parse(filters).map_err(Diagnostics)?)),
+    }
+}
+
+/// Records until the order, a signal or the attendant says that it is enough.
+pub fn run(order: Order<'_>, attendant: &mut dyn Attendant) -> Result<Ended> {
+    let Order { capturing, keeping, .. } = order;
+    // What others wrote and read is in this memory soon.
+    privileges::hide_memory().context("cannot make the recorder's memory unreadable")?;
+    let for_rules = ForRules::read(&capturing.for_rules)?;
+    let chosen = for_rules.events(&capturing.events);
+    let mut wanted = select::select(&chosen)?;
+    let samples = sample::samples(&capturing.sample)?;
+    let users = host::users();
+    let Scopes { set, filters, policies } = order.scopes;
+    let plan = if set.is_empty() { Plan::everything() } else { compile(set, &users)? };
+    let trigger = order.trigger.map(|set| compile(set, &users)).transpose()?;
+    if order.only_matched {
         // Events that no scope asks for are not even recorded by the kernel.
         let asks = |plan: &Plan, id: EventId| plan.event_mask(id) | plan.needed(id) != 0;
         let asked_for = |id: EventId| asks(&plan, id) || trigger.as_ref().is_some_and(|it| asks(it, id));
@@ -81,19 +136,19 @@ pub fn record(options: &Options) -> Result<Outcome> {
         narrow.retain(|id| asked_for(*id));
         wanted = Some(narrow);
     }
-    let path = options.output.clone().unwrap_or_else(default_path);
-    let first = if options.rotate.is_some() { part_path(&path, 0) } else { path.clone() };
-    let inputs = [options.scopes.paths(), options.sealing.paths()].concat();
+    let path = order.target.path().to_owned();
+    let first = if keeping.rotate.is_some() { part_path(&path, 0) } else { path.clone() };
+    let inputs = [order.inputs, keeping.sealing.paths()].concat();
     crate::output::refuse_inputs(&first, &inputs)?;
-    let old_parts = match options.rotate {
-        Some(_) => old_parts::check(&path, options.force)?,
+    let old_parts = match keeping.rotate {
+        Some(_) => old_parts::check(&path, order.target.is_forced())?,
         None => Vec::new(),
     };
-    let seal = options.sealing.options()?;
-    let witness = options.heads.as_deref().map(|heads| witness(heads, &first, &path)).transpose()?;
+    let seal = keeping.sealing.options()?;
+    let witness = keeping.heads.as_deref().map(|heads| witness(heads, &first, &path)).transpose()?;
     // Before the signals: whoever waits for a file system that does not answer can be ended by them.
-    let place = place(options, &first)?;
-    let to_stdout = is_standard_output(options);
+    let place = order.target.place(&first, keeping.rotate.is_some())?;
+    let to_stdout = order.target.is_standard_output();
 
     // Before there are threads.
     memory::keep_little();
@@ -102,13 +157,15 @@ pub fn record(options: &Options) -> Result<Outcome> {
     let snapshot =
         thread::Builder::new().name("tracer-snapshot".into()).spawn(|| Snapshot::take(Path::new("/proc")))?;
     // A trigger looks at more than the scopes do.
-    let lowered = (options.only_matched && trigger.is_none()).then(|| plan.lower());
-    let mut kernel = Kernel::load(&kernel_options(options, wanted.as_ref(), samples.clone(), lowered))?;
+    let lowered = (order.only_matched && trigger.is_none()).then(|| plan.lower());
+    let options = kernel_options(capturing, wanted.as_ref(), samples.clone(), lowered, order.exclude);
+    let mut kernel = Kernel::load(&options)?;
     let clock = clocks::now();
     memory::give_back();
     let holds = Holds {
-        is_set: options.rotate.is_some(),
-        flight_bytes: options.flight.map(|_| flight_bytes(options)),
+        is_set: keeping.rotate.is_some(),
+        flight_bytes: keeping.flight.map(|_| flight_bytes(keeping)),
+        viewed_bytes: attendant.viewed_bytes(),
     };
     let memory = kernel.memory();
     let bound_bytes = memory::bound_bytes(memory, holds);
@@ -132,12 +189,12 @@ pub fn record(options: &Options) -> Result<Outcome> {
             filters,
             policies: policies.into_iter().map(|(_, text)| text).collect(),
             events: chosen.clone(),
-            only_matched: options.only_matched,
+            only_matched: order.only_matched,
             start_ns: clock.boot_ns,
-            string_bound: options.string_bound,
-            buffer_bound: options.buffer_bound,
-            snaplen: options.snaplen,
-            transport: transport_name(options.transport).to_owned(),
+            string_bound: capturing.string_bound,
+            buffer_bound: capturing.buffer_bound,
+            snaplen: capturing.snaplen,
+            transport: transport_name(capturing.transport).to_owned(),
             unavailable,
             more: memory_of_recording(memory, bound_bytes),
             ..format::Recording::default()
@@ -150,25 +207,32 @@ pub fn record(options: &Options) -> Result<Outcome> {
     };
     let wall_offset_ns = clock.wall_ns.wrapping_sub(clock.boot_ns) as i64;
     let hostname = header.host.hostname.clone();
-    let processes = snapshot.processes().map(|p| process_from(p, cgroups.id_of(&p.cgroup))).collect();
+    let processes: Vec<_> = snapshot.processes().map(|p| process_from(p, cgroups.id_of(&p.cgroup))).collect();
+    let viewing = attendant.viewing(&header, &|| {
+        vec![
+            Side::Processes(processes.clone()),
+            Side::Users(users.clone()),
+            Side::Cgroups(cgroups.containers()),
+        ]
+    })?;
     let setup = Setup {
         destination: Destination {
             place,
             path,
-            max_bytes: options.max_size,
-            rotation: options
+            max_bytes: keeping.max_size,
+            rotation: keeping
                 .rotate
-                .map(|every| Rotation { every, keep: options.keep.map(|keep| keep as usize) }),
-            flight: options.flight,
-            flight_bytes: flight_bytes(options),
+                .map(|every| Rotation { every, keep: keeping.keep.map(|keep| keep as usize) }),
+            flight: keeping.flight,
+            flight_bytes: flight_bytes(keeping),
             seal,
             witness,
         },
         header,
-        compression: options.sealing.compression.unwrap_or_default().into(),
+        compression: order.target.compression(keeping),
         choice: Choice {
             labels: Judge::new(plan, recording, wall_offset_ns).on(hostname.clone()),
-            only_matched: options.only_matched,
+            only_matched: order.only_matched,
             wanted,
             trigger: trigger.map(|plan| Judge::new(plan, recording, wall_offset_ns).on(hostname)),
             early_drop: kernel.take_early_drop(),
@@ -176,16 +240,17 @@ pub fn record(options: &Options) -> Result<Outcome> {
         processes,
         users,
         cgroups,
-        names: name_service(options),
-        after: options.after,
-        priority_boost: options.priority_boost.unwrap_or(priority::DEFAULT_BOOST),
-        is_confined: !options.keep_privileges,
+        names: name_service(capturing),
+        after: keeping.after,
+        viewing,
+        priority_boost: capturing.priority_boost.unwrap_or(priority::DEFAULT_BOOST),
+        is_confined: !capturing.keep_privileges,
     };
     let session = Session::start(setup)?;
     // Only now: a recording that does not start replaces nothing.
     old_parts::remove(&old_parts)?;
 
-    let command = match options.command.as_slice() {
+    let command = match order.command {
         [] => None,
         arguments => match Command::start(arguments, to_stdout) {
             Ok(command) => Some(command),
@@ -195,21 +260,20 @@ pub fn record(options: &Options) -> Result<Outcome> {
                 let name =
                     arguments.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
                 stderr::note(format_args!("cannot start {name}: {error}"));
-                return Ok(Outcome::Code(command::start_failure_code(&error)));
+                return Ok(Ended::NotStarted(command::start_failure_code(&error)));
             }
         },
     };
-    stderr::note(progress::start(memory, bound_bytes));
-    let line = progress::Line::start(session.progress());
+    attendant.started(memory, bound_bytes, session.progress());
     // Only now, since the command would inherit it.
-    let by = options.priority_boost.unwrap_or(priority::DEFAULT_BOOST);
+    let by = capturing.priority_boost.unwrap_or(priority::DEFAULT_BOOST);
     if let Err(error) = priority::boost(by)
-        && options.priority_boost.is_some()
+        && capturing.priority_boost.is_some()
     {
         stderr::note(format_args!("--priority-boost: {error}; setting it needs CAP_SYS_NICE"));
     }
     // After the boost, and after the command, which would inherit it as well.
-    if !options.keep_privileges
+    if !capturing.keep_privileges
         && let Err(error) = privileges::confine(Part::Drain)
     {
         if let Some(command) = &command {
@@ -220,12 +284,10 @@ pub fn record(options: &Options) -> Result<Outcome> {
             "cannot give up privileges ({error}), so nothing is recorded; --keep-privileges records with all of them"
         );
     }
-    let mut steer = Steer::new(signals, command, options.duration);
-    let summary = session.record(kernel, &mut || steer.step());
-    line.end();
-    let summary = summary?;
-    stderr::say(progress::summary(&summary));
-    outcome(summary, options, steer)
+    let mut steer = Steer::new(signals, command, order.duration);
+    let summary = session.record(kernel, &mut || attendant.step(steer.step()));
+    attendant.ended();
+    Ok(Ended::Summary(Box::new(summary?), steer))
 }
 
 /// Opens what is told the heads of the chain.
@@ -241,27 +303,9 @@ fn witness(heads: &Path, first: &Path, path: &Path) -> Result<Witness> {
     Witness::file(heads).with_context(name)
 }
 
-/// Opens what the recording goes into: before anything is loaded, so that nobody's events wait for it.
-fn place(options: &Options, first: &Path) -> Result<Place> {
-    if is_standard_output(options) {
-        if options.rotate.is_some() {
-            bail!("--rotate makes files, and standard output is one stream: name a file with -o");
-        }
-        return Ok(Place::stream(Stream::standard_output()?, Path::new("standard output")));
-    }
-    if options.stream {
-        return Ok(Place::stream(Stream::open(first)?, first));
-    }
-    Ok(Place::file(first, options.force)?)
-}
-
-fn is_standard_output(options: &Options) -> bool {
-    options.output.as_deref() == Some(Path::new("-"))
-}
-
 /// A stretch of bytes is its own bound; one of time has one beside it.
-fn flight_bytes(options: &Options) -> u64 {
-    match (options.flight_memory, options.flight) {
+fn flight_bytes(keeping: &Keeping) -> u64 {
+    match (keeping.flight_memory, keeping.flight) {
         (Some(bytes), _) | (None, Some(Stretch::Bytes(bytes))) => bytes,
         (None, _) => DEFAULT_FLIGHT_BYTES,
     }
@@ -275,8 +319,7 @@ fn compile(mut scopes: ScopeSet, users: &[User]) -> Result<Plan> {
 }
 
 /// The exit code, after everything is on the disk. A command that outlives its recording is waited for first.
-fn outcome(summary: Summary, options: &Options, steer: Steer) -> Result<Outcome> {
-    let code = steer.exit_code();
+pub fn outcome(summary: Summary, code: Option<u8>, is_flight: bool) -> Result<Outcome> {
     match summary.halt {
         None => {}
         Some(Halt::MaxSize) => {
@@ -299,102 +342,14 @@ fn outcome(summary: Summary, options: &Options, steer: Steer) -> Result<Outcome>
     if let Some(error) = summary.source_error {
         return Err(error).context("the recording ended early");
     }
-    if options.flight.is_some() && !summary.released {
+    if is_flight && !summary.released {
         stderr::say("the flight recorder was never triggered: no events were written");
     }
     Ok(code.map_or(Outcome::Done, Outcome::Code))
 }
 
-fn kernel_options(
-    options: &Options,
-    wanted: Option<&BTreeSet<EventId>>,
-    samples: BTreeMap<EventId, u32>,
-    scopes: Option<Lowered>,
-) -> KernelOptions {
-    let mut events = wanted.cloned();
-    if let Some(events) = &mut events {
-        // Containers are known by them, whatever else is recorded.
-        events.extend([catalogue::cgroups::CGROUP_MKDIR, catalogue::cgroups::CGROUP_RMDIR]);
-    }
-    KernelOptions {
-        events: events.map(|events| events.into_iter().collect()),
-        transport: match options.transport {
-            Transport::Region => kernel::Transport::Region,
-            Transport::Ringbuf => kernel::Transport::Ringbuf,
-        },
-        hooks: match options.hooks {
-            Hooks::Auto => HookPrograms::Auto,
-            Hooks::Fentry => HookPrograms::Fentry,
-            Hooks::Kprobe => HookPrograms::Kprobe,
-            Hooks::Lsm => HookPrograms::Lsm,
-            Hooks::None => HookPrograms::None,
-        },
-        cpus: options.cpus.map(usize::from),
-        buffer_bytes: options.buffer.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
-        string_bound: options.string_bound as usize,
-        buffer_bound: options.buffer_bound as usize,
-        snaplen: options.snaplen as usize,
-        environment: options.env,
-        strict: options.strict,
-        samples,
-        scopes,
-        ..KernelOptions::default()
-    }
-}
-
-/// What the capture tells of it, in bytes and by name.
-fn memory_of_recording(memory: kernel::Memory, bound_bytes: u64) -> BTreeMap<String, String> {
-    let buffers = memory.buffer_bytes as u64 * memory.cpus as u64;
-    [
-        (recorded::BUFFER_CPUS, memory.cpus as u64),
-        (recorded::BUFFER_BYTES, buffers),
-        (recorded::KERNEL_BYTES, memory.map_bytes),
-        (recorded::MEMORY_BOUND_BYTES, bound_bytes),
-    ]
-    .map(|(name, number)| (name.to_owned(), number.to_string()))
-    .into()
-}
-
-const fn transport_name(transport: Transport) -> &'static str {
-    match transport {
-        Transport::Region => "region",
-        Transport::Ringbuf => "ringbuf",
-    }
-}
-
-fn unavailable(kernel: &Kernel) -> Vec<Unavailable> {
-    let missing = kernel.unavailable().iter();
-    missing.map(|it| Unavailable { event: name_of(it).to_owned(), reason: it.reason.clone() }).collect()
-}
-
-fn name_of(missing: &kernel::Unavailable) -> &'static str {
-    catalogue::by_id(missing.event).map(|event| event.name).unwrap_or_default()
-}
-
-/// Said once: each with its reason when events were asked for, else a few names of them. The file's header has them all.
-fn tell_unavailable(unavailable: &[kernel::Unavailable], asked_for: bool) {
-    for missing in unavailable.iter().filter(|it| asked_for || it.in_part) {
-        let is = if missing.in_part { "is" } else { "cannot be recorded here:" };
-        stderr::note(format_args!("{} {is} {}", name_of(missing), missing.reason));
-    }
-    if asked_for {
-        return;
-    }
-    const SHOWN: usize = 4;
-    let lacking = unavailable.iter().filter(|it| !it.in_part && it.reason != NAMED_ONLY);
-    let names: Vec<&str> = lacking.map(name_of).collect();
-    if let Some(shown) = names.get(..names.len().min(SHOWN)).filter(|shown| !shown.is_empty()) {
-        let more = if names.len() > SHOWN { ", ..." } else { "" };
-        stderr::note(format_args!(
-            "{} events cannot be recorded on this kernel ({}{more}): `tracer events --available` says why",
-            names.len(),
-            shown.join(", "),
-        ));
-    }
-}
-
 /// `tracer-HOST-20261123T212605Z.trz`.
-fn default_path() -> PathBuf {
+pub fn default_path() -> PathBuf {
     let now = jiff::Timestamp::now().to_string();
     let seconds = now.split('.').next().unwrap_or_default();
     let date: String = seconds.chars().filter(char::is_ascii_alphanumeric).collect();
@@ -407,7 +362,7 @@ fn default_path() -> PathBuf {
 }
 
 /// Asks for names on a thread of its own; without it containers have only their ids.
-fn name_service(options: &Options) -> Option<NameService> {
+fn name_service(options: &Capturing) -> Option<NameService> {
     let is_confined = !options.keep_privileges;
     let mut sockets = options.docker_socket.clone();
     sockets.extend(std::env::var("DOCKER_HOST").ok().and_then(|host| docker_socket(&host)));
