@@ -33,7 +33,7 @@ pub struct Options {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     event: Option<u64>,
     /// Explain this rule instead of scopes: with --event part by part for that event, without how many events each part takes away
-    #[arg(long, value_name = "ID", conflicts_with_all = ["filter", "policy", "at"])]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["filters", "policies", "at"])]
     rule: Option<String>,
     /// With --rule: a file or folder of rules; without it the rules that are part of the program
     #[arg(long, value_name = "PATH", requires = "rule")]

@@ -98,7 +98,7 @@ mod tests {
             "openat.retval<0",
             "openat.pathname=/etc/*",
             "event=openat",
-            "openat.comm=ls",
+            "openat.context.comm=ls",
             "cut",
         ];
         let mut in_kernel = 0;
