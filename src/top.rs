@@ -25,6 +25,7 @@ use crate::outcome::{self, Outcome};
 use crate::output;
 use crate::range::TimeRange;
 use crate::stderr;
+use crate::terminal;
 use crate::threads::Threads;
 
 #[derive(Args, Debug)]
@@ -172,7 +173,7 @@ fn print(
             if at > 0 {
                 writeln!(out)?;
             }
-            table(by, &groups, hand, out)?;
+            table(by, &groups, hand, shape.has_times, out)?;
             if groups.len() < all && !shape.is_live {
                 stderr::note(format_args!(
                     "{} of {all} groups by {}; --limit {all} shows all",
@@ -192,6 +193,9 @@ fn print(
     }
 }
 
+/// Columns of a terminal that show names of some length behind the times.
+const WIDE: usize = 100;
+
 /// How groups are printed.
 #[derive(Clone, Copy, Debug)]
 struct Shape {
@@ -199,6 +203,8 @@ struct Shape {
     limit: usize,
     output: Format,
     is_live: bool,
+    /// A narrow terminal has room for names, or for times.
+    has_times: bool,
 }
 
 impl Options {
@@ -207,27 +213,37 @@ impl Options {
         let is_live = self.live;
         #[cfg(not(feature = "record"))]
         let is_live = false;
-        Shape { sort: self.sort, limit: self.limit, output: self.output, is_live }
+        let has_times = terminal::width().is_none_or(|width| width >= WIDE);
+        Shape { sort: self.sort, limit: self.limit, output: self.output, is_live, has_times }
     }
 }
 
-fn table(by: By, groups: &[(Box<[u8]>, Sum)], mut hand: Hand<'_>, out: &mut impl Write) -> io::Result<()> {
+fn table(
+    by: By,
+    groups: &[(Box<[u8]>, Sum)],
+    mut hand: Hand<'_>,
+    has_times: bool,
+    out: &mut impl Write,
+) -> io::Result<()> {
     let width = if hand.shows_dates() { 26 } else { 15 };
     let name = by.name().to_uppercase();
-    writeln!(
-        out,
-        "{:>10} {:>9} {:>14}  {:<width$}  {:<width$}  {name}",
-        "EVENTS", "FAILURES", "BYTES", "FIRST", "LAST"
-    )?;
+    write!(out, "{:>10} {:>9} {:>14}  ", "EVENTS", "FAILURES", "BYTES")?;
+    if has_times {
+        write!(out, "{:<width$}  {:<width$}  ", "FIRST", "LAST")?;
+    }
+    writeln!(out, "{name}")?;
     for (group, sum) in groups {
-        let mut time = |ns| {
-            let mut text = Vec::new();
-            hand.write(ns, &mut text);
-            String::from_utf8_lossy(&text).into_owned()
-        };
-        let (first, last) = (time(sum.first_ns), time(sum.last_ns));
         let Sum { count, failures, bytes, .. } = sum;
-        write!(out, "{count:>10} {failures:>9} {bytes:>14}  {first:<width$}  {last:<width$}  ")?;
+        write!(out, "{count:>10} {failures:>9} {bytes:>14}  ")?;
+        if has_times {
+            let mut time = |ns| {
+                let mut text = Vec::new();
+                hand.write(ns, &mut text);
+                String::from_utf8_lossy(&text).into_owned()
+            };
+            let (first, last) = (time(sum.first_ns), time(sum.last_ns));
+            write!(out, "{first:<width$}  {last:<width$}  ")?;
+        }
         let mut shown = Vec::new();
         views::text::shown(group, &mut shown);
         out.write_all(&shown)?;

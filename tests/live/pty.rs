@@ -6,6 +6,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
@@ -15,6 +16,7 @@ pub struct Terminal {
     pub child: Child,
     keyboard: File,
     shown: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
 }
 
 impl Terminal {
@@ -54,7 +56,7 @@ impl Terminal {
         let mut screen = keyboard.try_clone()?;
         let shown: Arc<Mutex<Vec<u8>>> = Arc::default();
         let to = Arc::clone(&shown);
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             let mut buffer = vec![0; 1 << 16];
             // Reading fails when the last program has left the terminal.
             while let Ok(read) = screen.read(&mut buffer) {
@@ -64,7 +66,7 @@ impl Terminal {
                 to.lock().unwrap().extend_from_slice(&buffer[..read]);
             }
         });
-        Ok(Terminal { child, keyboard, shown })
+        Ok(Terminal { child, keyboard, shown, reader })
     }
 
     pub fn press(&mut self, keys: &str) -> Result<(), Failed> {
@@ -93,7 +95,11 @@ impl Terminal {
         let until = Instant::now() + longest;
         loop {
             if let Some(status) = self.child.try_wait()? {
-                std::thread::sleep(Duration::from_millis(100));
+                // What was shown last may still be on its way; others may hold the terminal open.
+                let until = Instant::now() + Duration::from_secs(2);
+                while !self.reader.is_finished() && Instant::now() < until {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
                 return Ok((status.code(), self.text()));
             }
             if Instant::now() > until {

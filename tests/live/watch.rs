@@ -401,8 +401,20 @@ fn top_live() -> Result<(), Failed> {
     let dir = scratch()?;
     let work = Loop::start(dir.path(), "ls", "/", "0.05")?;
     let filter = format!("comm={}", work.name);
-    let out =
-        tracer_ok(&["top", "--live", "--for", "3s", "-f", &filter, "--by", "comm,event", "-o", "json"])?;
+    let out = tracer_ok(&[
+        "top",
+        "--live",
+        "--for",
+        "3s",
+        "-f",
+        &filter,
+        "--by",
+        "comm,event",
+        "--limit",
+        "1000",
+        "-o",
+        "json",
+    ])?;
     let rows: Vec<Value> = out.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     let sum = |by: &str| -> u64 {
         rows.iter().filter(|row| row["by"] == by).filter_map(|row| row["events"].as_u64()).sum()
