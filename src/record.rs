@@ -12,7 +12,10 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use anyhow::Result;
 use clap::{Args, Parser, ValueEnum};
-use recorder::amount::{self, Stretch};
+use recorder::{
+    amount::{self, Stretch},
+    kernel::Lists,
+};
 
 use crate::{filters::FilterOptions, outcome::Outcome, seal::Sealing};
 
@@ -105,6 +108,14 @@ pub struct Capturing {
     /// Bytes kept of a buffer argument, such as what is written
     #[arg(long, value_name = "BYTES", default_value_t = 256, value_parser = clap::value_parser!(u32).range(0..=4096))]
     pub buffer_bound: u32,
+
+    /// Strings kept of a list, such as argv
+    #[arg(long, value_name = "N", default_value_t = 8192, value_parser = clap::value_parser!(u32).range(1..=32768))]
+    pub list_strings: u32,
+
+    /// Bytes kept of a list of strings (4K to 896K): with so many, no string more; less where --buffer is below four times that
+    #[arg(long, value_name = "SIZE", default_value = "128K", value_parser = list_bytes)]
+    pub list_bytes: u32,
 
     /// Bytes kept of a packet, from its IP header on
     #[arg(long, value_name = "BYTES", default_value_t = 320, value_parser = clap::value_parser!(u32).range(20..=65535))]
@@ -217,6 +228,13 @@ pub enum Hooks {
     /// Hooks of security modules, where bpf is one of them (lsm=)
     Lsm,
     None,
+}
+
+/// The argument of `--list-bytes`.
+fn list_bytes(text: &str) -> Result<u32, String> {
+    let bytes = amount::size(text).map_err(|error| error.to_string())?;
+    let fitting = u32::try_from(bytes).ok().filter(|bytes| Lists::BYTES.contains(bytes));
+    fitting.ok_or_else(|| format!("{text} is not from 4K to 896K: a record of one call has less than 1M"))
 }
 
 pub fn run(options: Options) -> Result<Outcome> {

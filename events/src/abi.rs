@@ -14,6 +14,7 @@ pub mod files;
 pub mod hooks;
 pub mod layout;
 pub mod lower;
+pub mod multiplexed;
 pub mod owners;
 pub mod region;
 pub mod tables;

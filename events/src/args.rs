@@ -122,6 +122,11 @@ impl ArgKind {
         !self.is_number()
     }
 
+    /// Whether it can be cut or unreadable: what is stored as bytes, and what a descriptor stands for.
+    pub const fn has_marks(self) -> bool {
+        self.is_bytes() || matches!(self, ArgKind::Fd)
+    }
+
     /// Whether it is stored as a number.
     pub const fn is_number(self) -> bool {
         matches!(

@@ -57,9 +57,9 @@ pub mod len {
     /// The u32 at offset 4 of the buffer.
     pub const INSIDE_AT_4: u8 = 7;
 
-    /// Register `len_arg`, plus 8.
+    /// Register `len_arg`, plus 8; in 32-bit tasks plus 4.
     pub const ARG_PLUS_8: u8 = 8;
-    /// The return value, plus 8.
+    /// The same of the return value.
     pub const RETURN_PLUS_8: u8 = 9;
 
     /// [`super::Capture::len_arg`] of what has none.

@@ -1,6 +1,6 @@
 //! Marks as people name them: the same words in tables, in JSON, in filters and in `info`.
 
-use crate::{Event, Marks};
+use crate::Marks;
 
 /// One kind of mark.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -65,57 +65,9 @@ pub fn by_name(name: &str) -> Option<&'static Mark> {
     ALL.iter().find(|mark| mark.name == name)
 }
 
-impl Marks {
-    /// The bit that says that the argument at a position was cut. Of more than eight arguments two share a bit; only what
-    /// is stored as bytes can be cut, and that tells them apart in nearly all events.
-    pub const fn cut_bit(position: usize) -> u32 {
-        1 << (16 + (position & 7))
-    }
-
-    /// The bit that says that the argument at a position could not be read.
-    pub const fn unreadable_bit(position: usize) -> u32 {
-        1 << (8 + (position & 7))
-    }
-
-    /// Without what is said of single arguments: what is derived from an event has others.
-    pub const fn of_row(self) -> Marks {
-        Marks(self.0 & !0x00ff_ff00 & !Marks::FAULT & !Marks::TRUNCATED)
-    }
-}
-
-impl Event {
-    /// Whether the argument at a position was cut.
-    pub fn is_cut(&self, marks: Marks, position: usize) -> bool {
-        self.has_bytes(position) && marks.has(Marks::cut_bit(position))
-    }
-
-    /// Whether the argument at a position could not be read.
-    pub fn is_unreadable(&self, marks: Marks, position: usize) -> bool {
-        self.has_bytes(position) && marks.has(Marks::unreadable_bit(position))
-    }
-
-    /// Whether the argument at a position is one that can be cut or unreadable.
-    pub fn has_bytes(&self, position: usize) -> bool {
-        self.args.get(position).is_some_and(|arg| arg.kind.is_bytes() || arg.kind == crate::ArgKind::Fd)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalogue;
-
-    #[test]
-    fn a_mark_is_of_the_argument_that_can_have_it() {
-        let exec = catalogue::by_name("sched_process_exec").expect("an event");
-        let at = |name: &str| exec.arg(name).expect("an argument").0;
-        let marks = Marks(0).cut_arg(at("env"));
-        let cut: usize = (0..exec.args.len()).filter(|position| exec.is_cut(marks, *position)).count();
-        assert_eq!(cut, 1);
-        assert!(exec.is_cut(marks, at("env")) && !exec.is_cut(marks, at("dev")));
-        assert!(!exec.is_unreadable(marks, at("env")));
-        assert_eq!(marks.of_row(), Marks(0));
-    }
 
     #[test]
     fn every_mark_has_a_name_of_its_own() {

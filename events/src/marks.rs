@@ -1,5 +1,7 @@
 //! Per-event bits: what could not be captured whole, and how the event came about.
 
+use crate::Event;
+
 /// What a path begins with whose front is missing: `.../x/true`. No absolute prefix matches it, as `/usr/*` would match
 /// what is left of a path that lost its front.
 pub const PARTIAL_PATH: &[u8] = b".../";
@@ -12,7 +14,7 @@ pub const PARTIAL_PATH: &[u8] = b".../";
 /// |  source  | cut args | lost args|  causes  |
 /// +----------+----------+----------+----------+
 /// ```
-/// `cut args` and `lost args` have a bit per argument position (0 to 7).
+/// `cut args` and `lost args` have a bit for each argument that can be cut or lost: [`crate::Event::mark_bit`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Marks(pub u32);
 
@@ -58,26 +60,159 @@ impl Marks {
         self.0 & bit != 0
     }
 
-    /// Marks the argument at `position` as not readable.
-    pub const fn lost_arg(self, position: usize) -> Marks {
-        Marks(self.0 | Self::FAULT | (1 << (8 + (position & 7))))
+    /// Marks the argument of this bit as not readable.
+    pub const fn lost_arg(self, bit: u32) -> Marks {
+        Marks(self.0 | Self::FAULT | Self::unreadable_bit(bit))
     }
 
-    /// Marks the argument at `position` as cut.
-    pub const fn cut_arg(self, position: usize) -> Marks {
-        Marks(self.0 | Self::TRUNCATED | (1 << (16 + (position & 7))))
+    /// Marks the argument of this bit as cut.
+    pub const fn cut_arg(self, bit: u32) -> Marks {
+        Marks(self.0 | Self::TRUNCATED | Self::cut_bit(bit))
     }
 
-    /// Marks the argument at `position` as a path without its front.
-    pub const fn partial_arg(self, position: usize) -> Marks {
-        Marks(self.cut_arg(position).0 | Self::PARTIAL)
+    pub const fn is_lost(self, bit: u32) -> bool {
+        self.has(Self::unreadable_bit(bit))
     }
 
-    pub const fn is_lost(self, position: usize) -> bool {
-        position < 8 && self.0 & (1 << (8 + position)) != 0
+    pub const fn is_cut(self, bit: u32) -> bool {
+        self.has(Self::cut_bit(bit))
     }
 
-    pub const fn is_cut(self, position: usize) -> bool {
-        position < 8 && self.0 & (1 << (16 + position)) != 0
+    const fn cut_bit(bit: u32) -> u32 {
+        1 << (16 + (bit & 7))
+    }
+
+    const fn unreadable_bit(bit: u32) -> u32 {
+        1 << (8 + (bit & 7))
+    }
+
+    /// Without what is said of single arguments: what is derived from an event has others.
+    pub const fn of_row(self) -> Marks {
+        Marks(self.0 & !Self::OF_ARGUMENTS & !Self::FAULT & !Self::TRUNCATED)
+    }
+
+    /// The bits that are said of single arguments.
+    pub const OF_ARGUMENTS: u32 = 0x00ff_ff00;
+}
+
+impl Event {
+    /// The number of an argument among those that can be cut or unreadable: see [`mark_bit`].
+    pub fn mark_bit(&self, position: usize) -> Option<u32> {
+        mark_bit(position, |at| self.has_bytes(at))
+    }
+
+    /// The bits of [`Marks`] that say of an argument that it was cut; 0 where it cannot be.
+    pub fn cut_bits(&self, position: usize) -> u32 {
+        self.mark_bit(position).map_or(0, Marks::cut_bit)
+    }
+
+    /// The same of one that could not be read.
+    pub fn unreadable_bits(&self, position: usize) -> u32 {
+        self.mark_bit(position).map_or(0, Marks::unreadable_bit)
+    }
+
+    /// Marks an argument as cut.
+    pub fn with_cut(&self, marks: Marks, position: usize) -> Marks {
+        Marks(marks.0 | Marks::TRUNCATED | self.cut_bits(position))
+    }
+
+    /// Marks an argument as not readable.
+    pub fn with_unreadable(&self, marks: Marks, position: usize) -> Marks {
+        Marks(marks.0 | Marks::FAULT | self.unreadable_bits(position))
+    }
+
+    /// Marks an argument as a path without its front.
+    pub fn with_partial(&self, marks: Marks, position: usize) -> Marks {
+        Marks(self.with_cut(marks, position).0 | Marks::PARTIAL)
+    }
+
+    /// Whether an argument was cut.
+    pub fn is_cut(&self, marks: Marks, position: usize) -> bool {
+        marks.has(self.cut_bits(position))
+    }
+
+    /// Whether an argument could not be read.
+    pub fn is_unreadable(&self, marks: Marks, position: usize) -> bool {
+        marks.has(self.unreadable_bits(position))
+    }
+
+    /// Whether the argument at a position is one that can be cut or unreadable.
+    pub fn has_bytes(&self, position: usize) -> bool {
+        self.args.get(position).is_some_and(|arg| arg.kind.has_marks())
+    }
+}
+
+/// Arguments that have a bit each.
+const MARKED: usize = 8;
+
+/// The number of an argument among those that can be cut or unreadable, from 0 to 7; `None` where it is none of them.
+///
+/// It is the argument's position, which the first eight have to themselves. Of `sched_process_exec`, whose `env` is the
+/// 13th, some of those are numbers and have nothing to say: the later ones take what is free, one after the other, each its
+/// position modulo eight if it can.
+pub fn mark_bit(position: usize, has_bytes: impl Fn(usize) -> bool) -> Option<u32> {
+    if !has_bytes(position) {
+        return None;
+    }
+    if position < MARKED {
+        return Some(position as u32);
+    }
+    let mut taken = (0..MARKED).fold(0u32, |taken, at| taken | u32::from(has_bytes(at)) << at);
+    let mut bit = 0;
+    for at in (MARKED..=position).filter(|at| has_bytes(*at)) {
+        let own = (at % MARKED) as u32;
+        // Where an event of a log has more than eight, the last ones share.
+        bit = if taken & 1 << own == 0 { own } else { (!taken).trailing_zeros() % MARKED as u32 };
+        taken |= 1 << bit;
+    }
+    Some(bit)
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::{abi::hooks::Hook, catalogue};
+
+    #[test]
+    fn every_argument_that_can_be_cut_has_a_bit_of_its_own() {
+        for event in catalogue::events() {
+            let mut bits = BTreeSet::new();
+            for position in (0..event.args.len()).filter(|position| event.has_bytes(*position)) {
+                let bit = event.mark_bit(position).expect("it has bytes");
+                assert!(bit < 8 && bits.insert(bit), "{}.{}", event.name, event.args[position].name);
+                assert!(position >= 8 || bit as usize == position, "as captures have always had it");
+            }
+        }
+    }
+
+    #[test]
+    fn a_mark_is_of_one_argument() {
+        let exec = catalogue::by_name("sched_process_exec").expect("an event");
+        let at = |name: &str| exec.arg(name).expect("an argument").0;
+        for name in ["argv", "env", "prev_comm", "stdin_path"] {
+            let marks = exec.with_cut(Marks(0), at(name));
+            let cut = (0..exec.args.len()).filter(|position| exec.is_cut(marks, *position));
+            assert!(cut.eq([at(name)]), "{name}");
+            assert!(!exec.is_unreadable(marks, at(name)));
+            assert_eq!(marks.of_row(), Marks(0));
+        }
+        assert_eq!(exec.mark_bit(at("dev")), None);
+        assert_eq!(exec.with_unreadable(Marks(0), at("dev")), Marks(Marks::FAULT));
+    }
+
+    /// The programs mark by the position in the record.
+    #[test]
+    fn what_hooks_can_cut_is_among_their_first_words() {
+        for hook in Hook::ALL {
+            let event = catalogue::by_name(hook.name()).expect("an event");
+            for (word, name) in hook.args().iter().enumerate() {
+                let has_bytes = event.arg(name).is_some_and(|(position, _)| event.has_bytes(position));
+                assert!(!has_bytes || word < 8, "{}: {name} is word {word}", event.name);
+            }
+        }
     }
 }

@@ -375,12 +375,15 @@ impl Recording {
     }
 }
 
-/// Names of what a recorder tells of its memory, each a number in [`Recording::more`].
+/// Names of what a recorder tells of its memory and its bounds, each a number in [`Recording::more`].
 pub mod recorded {
     /// CPUs that have a buffer.
     pub const BUFFER_CPUS: &str = "buffer_cpus";
     /// Bytes of all buffers together.
     pub const BUFFER_BYTES: &str = "buffer_bytes";
+    /// What is kept of lists of strings, such as argv: strings, and bytes.
+    pub const LIST_STRINGS: &str = "list_strings";
+    pub const LIST_BYTES: &str = "list_bytes";
     /// Bytes of the kernel's memory, buffers included.
     pub const KERNEL_BYTES: &str = "kernel_bytes";
     /// Bytes that the recorder's own memory may come to.

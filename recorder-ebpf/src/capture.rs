@@ -9,7 +9,7 @@ use aya_ebpf::{
 };
 use events::{
     abi::{
-        BLOB_HEADER_BYTES, HEADER_BYTES, bits, form,
+        BLOB_HEADER_BYTES, HEADER_BYTES, bits, form, region,
         tables::{SyscallEntry, VariantKey},
     },
     capture::{ARGUMENTS, Capture, len, op},
@@ -25,9 +25,9 @@ use crate::{
 /// Most bytes of one read.
 const LARGEST_READ: u64 = 4096;
 /// Most strings of an array.
-const STRINGS: u64 = 512;
+const STRINGS: u64 = *region::LIST_STRINGS.end() as u64;
 /// Of them, as many as the verifier follows.
-const STRINGS_AT_ONCE: u64 = 32;
+const STRINGS_AT_ONCE: u64 = 64;
 
 #[map]
 static VARIANTS: HashMap<VariantKey, Capture> = HashMap::with_max_entries(1024, 0);
@@ -388,10 +388,11 @@ const GOES_ON: u64 = 0;
 const ENDED: u64 = 1;
 const FULL: u64 = 2;
 const UNREADABLE: u64 = 3;
-const LENGTH_MASK: u64 = 0xffff;
-const ELEMENT_CUT: u64 = 1 << 16;
-/// Beside the room, in the first argument: pointers have four bytes.
+const LENGTH_MASK: u64 = 0xf_ffff;
+const ELEMENT_CUT: u64 = 1 << 20;
+/// Beside the room, in the first argument: pointers have four bytes; and from this bit on how many strings may follow.
 const NARROW: u64 = 1 << 8;
+const LEFT_SHIFT: u32 = 16;
 
 /// An array of strings, each with its NUL.
 #[inline(always)]
@@ -400,9 +401,12 @@ pub fn strings(writer: &mut Writer, arg: u8, array: u64, compat: bool) -> Read {
     let room = writer.room() | if compat { NARROW } else { 0 };
     let size = if compat { 4u64 } else { 8 };
     let mut state = writer.forget(0);
-    for i in 0..STRINGS / STRINGS_AT_ONCE {
+    let strings = config!(list_strings) as u64;
+    // Once more than there are strings, for the end of as many as are kept.
+    for i in 0..STRINGS / STRINGS_AT_ONCE + 1 {
         let array = writer.forget(array.wrapping_add(i * STRINGS_AT_ONCE * size));
-        state = capture_some_strings(room, writer.forget(start), array, state & (LENGTH_MASK | ELEMENT_CUT));
+        let left = strings.saturating_sub(i * STRINGS_AT_ONCE) << LEFT_SHIFT;
+        state = capture_some_strings(writer.forget(room | left), writer.forget(start), array, state & (LENGTH_MASK | ELEMENT_CUT));
         state = writer.forget(state);
         if state >> 32 != GOES_ON {
             break;
@@ -430,6 +434,7 @@ pub fn strings(writer: &mut Writer, arg: u8, array: u64, compat: bool) -> Read {
 pub extern "C" fn capture_some_strings(room: u64, start: u64, array: u64, state: u64) -> u64 {
     let Some(writer) = Writer::resume(room & 0xff, start) else { return UNREADABLE << 32 };
     let size = if room & NARROW != 0 { 4u64 } else { 8 };
+    let left = room >> LEFT_SHIFT;
     let bound = writer.string_bound();
     let mut length = writer.forget(state & LENGTH_MASK) & LENGTH_MASK;
     let mut is_cut = writer.forget(state & ELEMENT_CUT);
@@ -445,7 +450,7 @@ pub extern "C" fn capture_some_strings(room: u64, start: u64, array: u64, state:
         if pointer == 0 {
             return ENDED << 32 | is_cut | length;
         }
-        if start + length > events::abi::region::CAPTURE_LIMIT as u64 {
+        if i >= left || length >= config!(list_bytes) as u64 || start + length > config!(capture_limit) {
             return FULL << 32 | is_cut | length;
         }
         // SAFETY: as in `string`.
@@ -474,9 +479,9 @@ fn count(writer: &Writer, call: &Call, capture: Capture, pointer: u64) -> u64 {
             let returned = if call.ret < 0 { 0 } else { call.ret as u64 };
             if capture.len_arg != len::NO_ARG && register < returned { register } else { returned }
         }
-        // System V messages: their sizes leave out the type that they begin with.
-        len::ARG_PLUS_8 => register.wrapping_add(8),
-        len::RETURN_PLUS_8 => if call.ret < 0 { 0 } else { call.ret as u64 + 8 },
+        // System V messages: their sizes leave out the type that they begin with, a word of the task's.
+        len::ARG_PLUS_8 => register.wrapping_add(8 - (call.compat as u64) * 4),
+        len::RETURN_PLUS_8 => if call.ret < 0 { 0 } else { call.ret as u64 + 8 - (call.compat as u64) * 4 },
         // Words of the machine, of which the lower halves come first.
         len::BITS if call.compat => (register.wrapping_add(31) / 32).wrapping_mul(4),
         len::BITS => (register.wrapping_add(63) / 64).wrapping_mul(8),

@@ -1,6 +1,9 @@
 //! Who did it: found unchanged in a few nanoseconds, sent when it has changed.
 
-use core::ptr::{read_volatile, write_volatile};
+use core::{
+    arch::asm,
+    ptr::{read_volatile, write_volatile},
+};
 
 use aya_ebpf::{
     helpers::generated::{
@@ -331,6 +334,14 @@ pub fn last_sent(tid: u32, start_ns: u64) -> (u64, bool) {
     (id, gone == 0)
 }
 
+/// Adds a word to a sum by exclusive or, before anything that follows. Written out, for the compiler would load all words of
+/// a sum first, and the stack of exits of calls has no room for them.
+#[inline(always)]
+pub fn add_to(sum: &mut u64, word: u64) {
+    // SAFETY: arithmetic.
+    unsafe { asm!("{0} ^= {1}", inout(reg) *sum, in(reg) word, options(nostack)) };
+}
+
 /// Whether the entry is the task's as it is now, and what it says then.
 #[inline(always)]
 fn look_up<const TYPED: bool>(known: *mut Known, task: Task<TYPED>) -> (bool, Place) {
@@ -363,24 +374,16 @@ fn look_up<const TYPED: bool>(known: *mut Known, task: Task<TYPED>) -> (bool, Pl
     let [now_first, now_second] = task.comm_words();
     let [before_first, before_second] = field!(known.before);
     // What has been compared by now adds up if nobody else has written here meanwhile.
-    let check = field!(known.pid)
-        ^ field!(known.task)
-        ^ field!(known.start)
-        ^ field!(known.cred)
-        ^ uid
-        ^ euid
-        ^ field!(known.nsproxy)
-        ^ field!(known.host)
-        ^ field!(known.cgroups)
-        ^ field!(known.parent)
-        ^ field!(known.mm)
-        ^ first
-        ^ second
-        ^ before_first
-        ^ before_second
-        ^ id
-        ^ scopes
-        ^ epoch;
+    let mut check = uid ^ euid ^ first ^ second;
+    add_to(&mut check, before_first);
+    add_to(&mut check, before_second);
+    add_to(&mut check, id);
+    add_to(&mut check, scopes);
+    add_to(&mut check, epoch);
+    macro_rules! add {
+        ($($field:ident)*) => { $(add_to(&mut check, field!(known.$field));)* };
+    }
+    add!(pid task start cred nsproxy host cgroups parent mm);
     let is_fresh = first == now_first && second == now_second && check == field!(known.check);
     if is_fresh { (true, found) } else { (false, unknown) }
 }

@@ -20,7 +20,7 @@ use events::abi::{
 
 use crate::{
     capture::user_or_zero,
-    context::current,
+    context::{add_to, current},
     emit::{Started, Writer, config},
     kernel::{Dentry, File, Files, InetSock, Sock, Socket, Task, UnixAddress, UnixSock, VfsMount},
     path::{self, Outcome},
@@ -409,15 +409,12 @@ fn find<const TYPED: bool>(
 /// The sum of what an entry says. The id is the caller's: another CPU may have put its own there by now.
 #[inline(always)]
 fn check(known: *const Known, id: u64) -> u64 {
-    field!(known.file)
-        ^ field!(known.dentry)
-        ^ field!(known.mount)
-        ^ field!(known.parent)
-        ^ field!(known.name_hash)
-        ^ field!(known.more)
-        ^ field!(known.state)
-        ^ field!(known.sent_ns)
-        ^ id
+    let mut sum = id;
+    macro_rules! add {
+        ($($field:ident)*) => { $(add_to(&mut sum, field!(known.$field));)* };
+    }
+    add!(file dentry mount parent name_hash more state sent_ns);
+    sum
 }
 
 /// Sends what a file is, and notes its id.

@@ -16,7 +16,7 @@ use events::abi::{
     BLOB_HEADER_BYTES, BlobHeader, HEADER_BYTES, RecordHeader, Slot,
     files::{found, id},
     form,
-    region::{CAPTURE_LIMIT, RegionHeader, Tail, VALUE_SIZE_MARK, WriteState, room, spare},
+    region::{RegionHeader, Tail, VALUE_SIZE_MARK, WriteState, room, spare},
     tables::Config,
 };
 
@@ -165,6 +165,36 @@ impl Writer {
         }
     }
 
+    /// What the parts of this write leave for each other.
+    #[inline(always)]
+    pub fn state(&self) -> *const WriteState {
+        self.state
+    }
+
+    /// Notes how a call is recorded.
+    #[inline(always)]
+    pub fn note_how(&self, how: u64) {
+        // SAFETY: a word of a map value.
+        unsafe { write_volatile(&raw mut (*self.state).how, how) };
+    }
+
+    /// Notes whose a call is, and what it came to.
+    #[inline(always)]
+    pub fn note_exit(&self, context: u64, result: i64) {
+        // SAFETY: words of a map value.
+        unsafe {
+            write_volatile(&raw mut (*self.state).context, context);
+            write_volatile(&raw mut (*self.state).result, result);
+        }
+    }
+
+    /// Notes an argument of a call whose arguments are in no registers.
+    #[inline(always)]
+    pub fn note_argument(&self, position: usize, value: u64) {
+        // SAFETY: a word of a map value; positions are at most 5.
+        unsafe { write_volatile((&raw mut (*self.state).arguments).cast::<u64>().add(position), value) };
+    }
+
     /// Notes where the walk of a path has come to: dentry and mount.
     #[inline(always)]
     pub fn set_walk(&self, dentry: u64, mount: u64) {
@@ -239,7 +269,7 @@ impl Writer {
     /// Whether another blob may be begun.
     #[inline(always)]
     pub fn has_room(&self) -> bool {
-        self.at <= CAPTURE_LIMIT as u64
+        self.at <= config!(capture_limit)
     }
 
     /// The header of a blob that has been written, so many bytes from the start of the write.

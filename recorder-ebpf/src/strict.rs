@@ -18,6 +18,7 @@ use aya_ebpf::{
 use events::{
     abi::{
         BLOB_HEADER_BYTES, Slot, bits, form,
+        region::LIST_BYTES,
         tables::{SyscallEntry, compared},
     },
     capture::{ARGUMENTS, len, op},
@@ -28,7 +29,10 @@ use crate::{
     capture::{self, Call, after_blob, capture_of, first_blob, needed, tag},
     context::{current, is_excluded},
     emit::{Started, Writer, config, preemption::Undisturbed},
-    probes::syscalls::{Numbered, Regs, entry, set_arguments, slot_of, words_of},
+    probes::{
+        multiplexed,
+        syscalls::{Numbered, Regs, entry, flags, set_arguments, slot_of, words_of},
+    },
 };
 
 /// Sums of a thread's call, by position; 0 is what could not be read. Two threads whose numbers are equal modulo the size
@@ -50,7 +54,7 @@ static GIVEN: Array<Given> = Array::with_max_entries(1, 0);
 /// Bytes that one call of [`strict_sum`] takes in.
 const PIECE: u64 = 4096;
 /// Pieces of the longest list of strings.
-const PIECES: u64 = 12;
+const PIECES: u64 = *LIST_BYTES.end() as u64 / PIECE + 2;
 
 #[btf_tracepoint(function = "sys_enter")]
 pub fn strict_sys_enter(ctx: BtfTracePointContext) -> i32 {
@@ -66,7 +70,11 @@ fn on_entry<const TYPED: bool>(regs: Regs<true>) -> Option<()> {
     let task = current::<TYPED>();
     let compat = task.compat();
     let Numbered { slot, is_narrow } = slot_of(regs.number(), compat, 0)?;
-    let entry = entry(slot);
+    let (mut slot, mut entry) = (slot, entry(slot));
+    if flags(entry) & SyscallEntry::MULTIPLEXED != 0 {
+        slot = multiplexed::meant(slot);
+        entry = self::entry(slot);
+    }
     let wanted = compared_of(entry);
     if wanted == 0 || is_excluded(task.tgid()) {
         return None;
@@ -75,10 +83,20 @@ fn on_entry<const TYPED: bool>(regs: Regs<true>) -> Option<()> {
     let mut writer = Writer::begin_to_discard()?;
     let started = writer.start(words_of(entry));
     set_arguments(&mut writer, started, regs, compat);
+    let mut followed = wanted & compared::ARGUMENTS;
+    if compat {
+        let how = multiplexed::multiplexed_note(writer.room(), slot as u64);
+        if how & multiplexed::IS_MEANT != 0 {
+            multiplexed::multiplexed_set_arguments(writer.room(), started.0);
+        }
+        if how & multiplexed::IS_OLD != 0 {
+            followed = 0;
+        }
+    }
     let (slot, how) = (writer.forget(slot as u64) as u16, writer.forget((compat || is_narrow) as u64));
     // As if the call had come to the most that it can.
     let call = Call { ret: i64::MAX, slot, compat: how != 0, started };
-    capture::follow::<true>(&mut writer, &call, wanted & compared::ARGUMENTS);
+    capture::follow::<true>(&mut writer, &call, followed);
     strict_note(tag::of(writer.room(), slot, call.compat, 0), writer.at, started.0);
     writer.discard();
     Some(())
@@ -205,7 +223,7 @@ pub extern "C" fn strict_compare(tag: u64, at: u64, ret: u64, started: u64) -> u
 }
 
 /// The low bits of a sum are those of the length.
-const LENGTH: u64 = 0xffff;
+const LENGTH: u64 = 0xf_ffff;
 
 /// The sum of a blob's bytes, which is not 0.
 #[inline(always)]

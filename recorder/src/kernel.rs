@@ -30,6 +30,7 @@ mod execs;
 mod files;
 mod hook_table;
 mod hooks;
+mod link_misses;
 mod load;
 mod losses;
 mod map_memory;
@@ -51,7 +52,7 @@ mod stand_in_page;
 mod tables;
 mod vital;
 
-use std::{collections::BTreeMap, os::fd::AsFd as _, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, ops::RangeInclusive, os::fd::AsFd as _, path::PathBuf, time::Duration};
 
 use aya::maps::{MapData, RingBuf};
 use bell::Bell;
@@ -59,7 +60,10 @@ use bell::Bell;
 #[doc(hidden)]
 pub use drain::Drain;
 pub use early_drop::EarlyDrop;
-use events::{Context, EventId, Marks, Raw};
+use events::{
+    Context, EventId, Marks, Raw,
+    abi::region::{LIST_BYTES, LIST_STRINGS},
+};
 use scopes::Lowered;
 #[doc(hidden)]
 pub use tables::SlotEvent;
@@ -83,6 +87,8 @@ pub struct KernelOptions {
     pub string_bound: usize,
     /// Bytes of a buffer argument (`write`'s data) that are kept; at most 4,096.
     pub buffer_bound: usize,
+    /// What is kept of lists of strings, such as argv.
+    pub lists: Lists,
     /// Bytes of a packet that are kept after its IP and transport headers; at most 60,000.
     pub snaplen: usize,
     /// Keep the environment of an exec as well.
@@ -109,6 +115,7 @@ impl Default for KernelOptions {
             cpus: None,
             string_bound: 4096,
             buffer_bound: 256,
+            lists: Lists::default(),
             snaplen: 256,
             environment: false,
             strict: false,
@@ -117,6 +124,27 @@ impl Default for KernelOptions {
             exclude: Vec::new(),
             hold_back: Duration::from_millis(10),
         }
+    }
+}
+
+/// What is kept of lists of strings: argv, environments.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Lists {
+    /// So many strings; at most 32,768.
+    pub strings: u32,
+    /// With so many bytes no string more; 4 to 896 KiB. Less where buffers are small.
+    pub bytes: u32,
+}
+
+impl Lists {
+    pub const STRINGS: RangeInclusive<u32> = LIST_STRINGS;
+    pub const BYTES: RangeInclusive<u32> = LIST_BYTES;
+}
+
+/// What the longest command line of `xargs` has.
+impl Default for Lists {
+    fn default() -> Lists {
+        Lists { strings: 8192, bytes: 128 << 10 }
     }
 }
 
@@ -340,6 +368,11 @@ impl Kernel {
     pub fn carriers(&self) -> impl Iterator<Item = (EventId, &str, Option<&str>)> {
         let carriers = self.loaded.tables.carriers.iter();
         carriers.map(|it| (it.event, it.way.as_str(), it.instead_of.as_deref()))
+    }
+
+    /// What is kept of lists of strings: what was asked for, or less where buffers are small.
+    pub fn lists(&self) -> Lists {
+        self.loaded.lists
     }
 
     /// What its maps take of the kernel's memory.

@@ -62,6 +62,9 @@ pub struct Info {
     pub string_bound: u32,
     pub buffer_bound: u32,
     pub snaplen: u32,
+    /// Of lists of strings; `null` where the capture does not say: then it is 512 strings.
+    pub list_strings: Option<u64>,
+    pub list_bytes: Option<u64>,
     pub transport: String,
     /// What the recorder took; `null` where the capture does not say.
     pub memory: Option<MemoryInfo>,
@@ -224,6 +227,8 @@ impl Info {
             string_bound: recording.string_bound,
             buffer_bound: recording.buffer_bound,
             snaplen: recording.snaplen,
+            list_strings: recording.number(recorded::LIST_STRINGS),
+            list_bytes: recording.number(recorded::LIST_BYTES),
             transport: recording.transport.clone(),
             memory: MemoryInfo::of(recording),
             made_from: recording.made_from.clone(),
@@ -237,6 +242,20 @@ impl Info {
             complete: missing.is_none(),
             missing,
         }
+    }
+
+    /// How much of an argument is kept, for people.
+    fn kept(&self) -> String {
+        let lists = match (self.list_strings, self.list_bytes) {
+            (Some(strings), Some(bytes)) => format!(", {} strings or {} bytes of a list", grouped(strings), grouped(bytes)),
+            _ => String::new(),
+        };
+        format!(
+            "{} bytes of a string, {} of a buffer{lists}, {} of a packet",
+            grouped(self.string_bound.into()),
+            grouped(self.buffer_bound.into()),
+            grouped(self.snaplen.into())
+        )
     }
 
     /// For people.
@@ -288,6 +307,9 @@ impl Info {
                     memory.buffer_cpus
                 ),
             );
+        }
+        if !self.transport.is_empty() {
+            line("Kept", self.kept());
         }
         if !self.made_from.is_empty() {
             line("Made from", self.made_from.clone());

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use events::mark_names::{self, Mark};
-use events::{Arg, Event, EventId, Marks, Set};
+use events::{Arg, Event, EventId, Set};
 
 use crate::diagnostic::{Diagnostic, Severity, nearest};
 use crate::filter::{Declaration, Filter, Marked, Target, Value};
@@ -279,8 +279,8 @@ fn arg_mark(
 ) -> Checked<Option<Target>> {
     let Some((name, mark)) = path.text.rsplit_once('.') else { return Ok(None) };
     let bit = match mark {
-        "cut" => Marks::cut_bit(position),
-        "unreadable" | "lost" => Marks::unreadable_bit(position),
+        "cut" => event.cut_bits(position),
+        "unreadable" | "lost" => event.unreadable_bits(position),
         _ => return Ok(None),
     };
     let is_member = members::of(event, position).is_some_and(|members| members.contains(mark));

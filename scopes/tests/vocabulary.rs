@@ -181,7 +181,8 @@ fn marks_are_asked_of_rows_of_events_and_of_arguments() {
     let exec = catalogue::by_name("sched_process_exec").unwrap();
     let (argv, env) = (exec.arg("argv").unwrap().0, exec.arg("env").unwrap().0);
     let of = |filter: &str, marks| marked(&[filter], "sched_process_exec", marks);
-    let (none, cut) = (Marks(0), Marks(0).cut_arg(argv));
+    let with_cut = |position| exec.with_cut(Marks(0), position);
+    let (none, cut) = (Marks(0), with_cut(argv));
     for filter in
         ["cut", "sched_process_exec.cut", "sched_process_exec.argv.cut", "sched_process_exec.args.argv.cut"]
     {
@@ -190,10 +191,10 @@ fn marks_are_asked_of_rows_of_events_and_of_arguments() {
         assert_eq!((of(&denied, cut), of(&denied, none)), (0, 1), "{denied}");
         assert_eq!(of(&format!("{filter}=false"), none), 1);
     }
-    assert_eq!(of("sched_process_exec.argv.cut", Marks(0).cut_arg(env)), 0);
-    assert_eq!(of("sched_process_exec.env.cut", Marks(0).cut_arg(env)), 1);
-    assert_eq!(of("sched_process_exec.argv.unreadable", Marks(0).lost_arg(argv)), 1);
-    assert_eq!((of("lost", Marks(0).lost_arg(argv)), of("lost", cut)), (1, 0));
+    assert_eq!(of("sched_process_exec.argv.cut", with_cut(env)), 0);
+    assert_eq!(of("sched_process_exec.env.cut", with_cut(env)), 1);
+    assert_eq!(of("sched_process_exec.argv.unreadable", exec.with_unreadable(Marks(0), argv)), 1);
+    assert_eq!((of("lost", exec.with_unreadable(Marks(0), argv)), of("lost", cut)), (1, 0));
     let blocked = Marks(Marks::BLOCKED);
     assert_eq!(marked(&["1:blocked", "2:openat.blocked", "3:!blocked"], "openat", blocked), 0b011);
     assert_eq!(marked(&["1:blocked", "2:openat.blocked", "3:!blocked"], "close", blocked), 0b001);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use events::{EventId, catalogue};
 use format::{Unavailable, recorded};
-use recorder::kernel::{self, HookPrograms, Kernel, KernelOptions, NAMED_ONLY};
+use recorder::kernel::{self, HookPrograms, Kernel, KernelOptions, Lists, NAMED_ONLY};
 use scopes::Lowered;
 
 use super::{Capturing, Hooks, Transport};
@@ -39,6 +39,7 @@ pub fn kernel_options(
         buffer_bytes: options.buffer.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
         string_bound: options.string_bound as usize,
         buffer_bound: options.buffer_bound as usize,
+        lists: Lists { strings: options.list_strings, bytes: options.list_bytes },
         snaplen: options.snaplen as usize,
         environment: options.env,
         strict: options.strict,
@@ -49,14 +50,20 @@ pub fn kernel_options(
     }
 }
 
-/// What the capture tells of it, in bytes and by name.
-pub fn memory_of_recording(memory: kernel::Memory, bound_bytes: u64) -> BTreeMap<String, String> {
+/// What the capture tells of memory and bounds, by name.
+pub fn numbers_of_recording(
+    memory: kernel::Memory,
+    lists: Lists,
+    bound_bytes: u64,
+) -> BTreeMap<String, String> {
     let buffers = memory.buffer_bytes as u64 * memory.cpus as u64;
     [
         (recorded::BUFFER_CPUS, memory.cpus as u64),
         (recorded::BUFFER_BYTES, buffers),
         (recorded::KERNEL_BYTES, memory.map_bytes),
         (recorded::MEMORY_BOUND_BYTES, bound_bytes),
+        (recorded::LIST_STRINGS, lists.strings.into()),
+        (recorded::LIST_BYTES, lists.bytes.into()),
     ]
     .map(|(name, number)| (name.to_owned(), number.to_string()))
     .into()

@@ -37,7 +37,7 @@ use scopes::{Plan, ScopeSet};
 use super::{
     Capturing, Keeping, Options,
     for_rules::ForRules,
-    kernel_side::{kernel_options, memory_of_recording, tell_unavailable, transport_name, unavailable},
+    kernel_side::{kernel_options, numbers_of_recording, tell_unavailable, transport_name, unavailable},
     old_parts,
     order::{Attendant, Ended, Order, Scopes, Target},
     progress,
@@ -196,7 +196,7 @@ pub fn run(order: Order<'_>, attendant: &mut dyn Attendant) -> Result<Ended> {
             snaplen: capturing.snaplen,
             transport: transport_name(capturing.transport).to_owned(),
             unavailable,
-            more: memory_of_recording(memory, bound_bytes),
+            more: numbers_of_recording(memory, kernel.lists(), bound_bytes),
             ..format::Recording::default()
         },
         ..Header::default()

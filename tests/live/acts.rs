@@ -3,7 +3,7 @@
 use std::ffi::CString;
 use std::io;
 
-use crate::{behaviours, execs, identity, memory, overlap, paths, seccomp, strict, walk};
+use crate::{behaviours, cut, execs, identity, memory, overlap, paths, seccomp, strict, walk};
 
 /// First argument.
 pub const FLAG: &str = "--act";
@@ -25,6 +25,7 @@ const ACTS: &[(&str, Act)] = &[
     ("swap-a-path", strict::swap_a_path),
     ("make-every-call", walk::calls::make),
     ("do-every-deed", walk::deeds::all),
+    ("have-all-cut", cut::have_all_cut),
     ("write-a-file", walk::deeds::again),
     ("misbehave", behaviours::misbehave),
 ];

@@ -3,7 +3,7 @@
 use libtest_mimic::Failed;
 
 use crate::host::{ensure, events, record, same, scratch};
-use crate::{Test, narrow};
+use crate::{Test, multiplexed, narrow};
 
 pub const TESTS: &[Test] =
     &[("calls_of_a_32_bit_task_are_known_by_their_names", calls_by_the_32_bit_entry_are_named)];
@@ -29,7 +29,7 @@ fn calls_by_the_32_bit_entry_are_named() -> Result<(), Failed> {
     let rows = events(&file, &["-f", &format!("binary={program}")])?;
     let compat: Vec<_> = rows.iter().filter(|row| row["contextFlags"]["isCompat"] == true).collect();
     let names: Vec<_> = compat.iter().filter_map(|row| row["eventName"].as_str()).collect();
-    let calls = ["getpid", "openat", "read", "llseek", "unlink", "socketcall", "close"];
+    let calls = ["getpid", "openat", "read", "llseek", "unlink", "socket", "close"];
     let called: Vec<_> = names.iter().copied().filter(|name| !name.starts_with("security_")).collect();
     same("32-bit calls", called, calls.to_vec())?;
 
@@ -51,7 +51,7 @@ fn calls_by_the_32_bit_entry_are_named() -> Result<(), Failed> {
     same("close's descriptor", argument("close", "fd")?, descriptor)?;
     same("unlink's path", argument("unlink", "pathname")?, serde_json::json!(MISSING))?;
     same("unlink's result", &row("unlink")?["returnValue"], &serde_json::json!(-2))?;
-    same("socketcall's call", argument("socketcall", "call")?, serde_json::json!(1))?;
+    same("socket's family", argument("socket", "domain")?, serde_json::json!(1))?;
     // The task itself is a 64-bit one: its other calls are not marked.
     ensure(
         rows.iter().any(|row| row["eventName"] == "exit_group" && row["contextFlags"]["isCompat"] == false),
@@ -83,6 +83,7 @@ pub fn run() -> ! {
     let page: *mut u8 = page.cast();
     match std::env::args().nth(2).as_deref() {
         Some(narrow::STRUCTURES) => narrow::program::structures(&mut narrow::program::Page::new(page)),
+        Some(multiplexed::MULTIPLEXED) => multiplexed::program::run(&mut narrow::program::Page::new(page)),
         _ => plain(page),
     }
     // Without what the library does at the end, which makes calls too.
@@ -122,17 +123,26 @@ extern "C" fn leave(_: libc::c_int) {
     unsafe { libc::_exit(NO_ENTRY) }
 }
 
-/// A call by its 32-bit number. `rbx` is the compiler's, so it is swapped in and out.
+/// A call by its 32-bit number.
 #[cfg(target_arch = "x86_64")]
 pub fn call(number: u32, [a, b, c, d, e]: [u32; 5]) -> i32 {
+    call6(number, [a, b, c, d, e, 0])
+}
+
+/// The same with all arguments that there can be. `rbx` and `rbp` are the compiler's, so they are swapped in and out.
+#[cfg(target_arch = "x86_64")]
+pub fn call6(number: u32, [a, b, c, d, e, f]: [u32; 6]) -> i32 {
     let result: i32;
     // SAFETY: the calls above only write into the page; the entry keeps all registers but rax and r8 to r11.
     unsafe {
         std::arch::asm!(
             "xchg rbx, {first}",
+            "xchg rbp, {last}",
             "int 0x80",
+            "xchg rbp, {last}",
             "xchg rbx, {first}",
             first = inout(reg) u64::from(a) => _,
+            last = inout(reg) u64::from(f) => _,
             inout("eax") number as i32 => result,
             in("ecx") b,
             in("edx") c,

@@ -28,6 +28,7 @@ mod killed;
 mod losses;
 mod masks;
 mod memory;
+mod multiplexed;
 mod narrow;
 mod numbers;
 mod only_matched;
@@ -114,6 +115,7 @@ fn main() {
         evidence::TESTS,
         compat::TESTS,
         narrow::TESTS,
+        multiplexed::TESTS,
         numbers::TESTS,
         io_uring::TESTS,
         stand_ins::TESTS,

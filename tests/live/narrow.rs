@@ -1,6 +1,8 @@
 //! Structures of 32-bit calls: a program makes each call by both entries, with the same contents, and both rows say the
 //! same.
 
+use std::path::PathBuf;
+
 use libtest_mimic::Failed;
 use serde_json::Value;
 
@@ -36,8 +38,8 @@ const PAIRS: &[(Pointing, Pointing)] = &[
     (("select", 1), ("select", 1)),
 ];
 
-/// The rows of the program that makes the calls; `None` where this kernel has no 32-bit entry.
-fn rows(what: &str) -> Result<Option<Vec<Value>>, Failed> {
+/// A recording of the program that makes the calls, and its rows; `None` where this kernel has no 32-bit entry.
+pub fn recorded(what: &str, options: &[&str]) -> Result<Option<(Recorded, Vec<Value>)>, Failed> {
     let program = std::env::current_exe()?;
     let program = program.to_str().ok_or("a path that is not UTF-8")?;
     let said = std::process::Command::new(program).args([RUN, what]).output()?;
@@ -49,8 +51,15 @@ fn rows(what: &str) -> Result<Option<Vec<Value>>, Failed> {
         format!("{what}: {} {}", said.status, String::from_utf8_lossy(&said.stderr))
     })?;
     let dir = scratch()?;
-    let file = record(dir.path(), &[], &[program, RUN, what])?;
-    Ok(Some(events(&file, &["-f", &format!("binary={program}")])?))
+    let file = record(dir.path(), options, &[program, RUN, what])?;
+    let rows = events(&file, &["-f", &format!("binary={program}")])?;
+    Ok(Some((Recorded { file, _dir: dir }, rows)))
+}
+
+/// A capture that lives as long as this.
+pub struct Recorded {
+    pub file: PathBuf,
+    _dir: tempfile::TempDir,
 }
 
 fn is_compat(row: &Value) -> bool {
@@ -58,7 +67,7 @@ fn is_compat(row: &Value) -> bool {
 }
 
 fn structures() -> Result<(), Failed> {
-    let Some(rows) = rows(STRUCTURES)? else { return Ok(()) };
+    let Some((_, rows)) = recorded(STRUCTURES, &[])? else { return Ok(()) };
     for ((native, at), (compat, compat_at)) in PAIRS.iter().copied() {
         // The last of each: libraries make such calls before.
         let value = |name: &str, at: usize, narrow: bool| -> Result<Value, Failed> {
@@ -95,7 +104,7 @@ pub mod program {
         }
 
         /// The address of a copy of numbers that stand one after the other.
-        fn put<T: Copy>(&mut self, values: &[T]) -> u32 {
+        pub fn put<T: Copy>(&mut self, values: &[T]) -> u32 {
             let at = self.taken;
             self.taken = (at + size_of_val(values)).next_multiple_of(16);
             // SAFETY: what is put here is far less than the pages; plain numbers.
@@ -103,7 +112,7 @@ pub mod program {
             self.start as u32 + at as u32
         }
 
-        fn room(&mut self, bytes: usize) -> u32 {
+        pub fn room(&mut self, bytes: usize) -> u32 {
             self.put(&vec![0u8; bytes])
         }
     }
@@ -182,7 +191,7 @@ pub mod program {
         both((libc::SYS_select, [count, sets.0, 0, 0, 0]), (142, [count, sets.1, 0, 0, 0]));
     }
 
-    fn numbers(address: u32) -> [u32; 2] {
+    pub fn numbers(address: u32) -> [u32; 2] {
         // SAFETY: of the page.
         unsafe { *(address as usize as *const [u32; 2]) }
     }

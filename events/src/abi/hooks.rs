@@ -15,7 +15,8 @@ macro_rules! hooks {
                 match self { $(Hook::$hook => $name),* }
             }
 
-            /// Names of the arguments, in the order of the record's words. The catalogue may order them otherwise.
+            /// Names of the arguments, in the order of the record's words. The catalogue may order them otherwise. Those
+            /// that can be cut are among the first eight, for each of which the record has a mark.
             pub const fn args(self) -> &'static [&'static str] {
                 match self { $(Hook::$hook => &[$(stringify!($arg)),*]),* }
             }
@@ -42,8 +43,8 @@ hooks! {
         child_ns_pid, start_time, child_process_start_time, clone_flags,
     ];
     ProcessExec = 1 "sched_process_exec" [
-        cmdpath, pathname, dev, inode, ctime, inode_mode, argv, interp, stdin_type, stdin_path, invoked_from_kernel,
-        prev_comm, env,
+        cmdpath, pathname, argv, interp, stdin_path, prev_comm, env, dev, inode, ctime, inode_mode, stdin_type,
+        invoked_from_kernel,
     ];
     // The task is told so that an exec that it died in is found.
     ProcessExit = 2 "sched_process_exit" [exit_code, signal_code, process_group_exit, task];
@@ -117,7 +118,7 @@ hooks! {
     BpfAttach = 62 "bpf_attach" [prog_type, prog_name, perf_symbol, perf_addr, prog_write_user, perf_type];
     IoUringCreate = 63 "io_uring_create" [fd, sq_entries, cq_entries, flags];
     IoUringSubmitReq = 64 "io_uring_submit_req" [
-        opcode, user_data, flags, sq_thread, fd, pathname, new_dirfd, new_pathname, op_flags, mode, addr, request,
+        opcode, user_data, flags, addr, fd, pathname, new_dirfd, new_pathname, op_flags, mode, sq_thread, request,
     ];
     CallUsermodehelper = 65 "call_usermodehelper" [pathname, argv, envp, wait];
     ProcCreate = 66 "proc_create" [name, proc_ops_addr];

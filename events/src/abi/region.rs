@@ -62,6 +62,11 @@ pub struct WriteState {
     pub mount: u64,
     /// Where the walk of a path has come to: dentry and mount.
     pub walk: [u64; 2],
+    /// How a call is recorded, the programs' own affair, and its result.
+    pub how: u64,
+    pub result: i64,
+    /// Arguments of a call that was made through another one: see [`super::multiplexed`].
+    pub arguments: [u64; 6],
     /// Files that the call's descriptors stand for, by [`super::files::found`]; 0 is none.
     pub found: [u64; super::files::found::COUNT],
 }
@@ -83,16 +88,40 @@ pub const DATA_OFFSET: usize = 0x8000;
 const _: () = assert!(core::mem::size_of::<RegionHeader>() <= DATA_OFFSET);
 const _: () = assert!(core::mem::size_of::<Tail>() == 128);
 
-/// The most that one program writes at once: a context and a record.
-pub const LARGEST_WRITE: usize = 0x1_0000;
-/// Captures of a record stop at this offset from its start; the rest is marked as cut.
-pub const CAPTURE_LIMIT: u32 = 0xc000;
+/// The most that one program writes at once, a context and a record, lies between these; a power of two, chosen by how
+/// much of lists is kept ([`write_bytes`]).
+pub const LEAST_WRITE: usize = 0x1_0000;
+pub const LARGEST_WRITE: usize = 0x10_0000;
+/// Captures of a record stop so many bytes before the end of a write; the rest is marked as cut.
+pub const CAPTURE_RESERVE: usize = 0x4000;
+/// One bounded read, and what else is written without a look at the bounds.
+const ONE_READ: usize = 0x3000;
+
+/// Lists of strings: how many strings, and how many bytes, may be asked for.
+pub const LIST_STRINGS: core::ops::RangeInclusive<u32> = 1..=32_768;
+pub const LIST_BYTES: core::ops::RangeInclusive<u32> = 4096..=0xe_0000;
+
+/// The largest write that a recording needs which keeps so many bytes of a list: room for one, for half of another as
+/// large as the smallest write, and for what else a record has. No more than a quarter of the data.
+pub fn write_bytes(list_bytes: u32, data_bytes: usize) -> usize {
+    let wanted = (list_bytes as usize + LEAST_WRITE / 2 * 3 + CAPTURE_RESERVE).next_power_of_two();
+    wanted.min(data_bytes / 4).clamp(LEAST_WRITE, LARGEST_WRITE)
+}
+
+/// Room after the data: the write that begins last, and one more bounded read.
+pub const fn slack_bytes(write_bytes: usize) -> usize {
+    write_bytes + ONE_READ
+}
+
+/// Bytes of each room after the data's slack.
+pub const fn room_bytes(write_bytes: usize) -> usize {
+    write_bytes + ONE_READ
+}
+
 /// Bytes of a string that are kept of ordinary events once more than half of the data is waiting to be read.
 pub const SHORT_STRING: u32 = 256;
 /// One in so many bytes of the data is kept back for the events that matter most.
 pub const KEPT_BACK: usize = 8;
-/// Room after the data: [`LARGEST_WRITE`] and one more bounded read.
-pub const SLACK: usize = LARGEST_WRITE + 0x3000;
 
 /// Programs that have a spare: see [`RegionHeader::taken_over`].
 pub mod spare {
@@ -120,21 +149,18 @@ pub mod room {
     pub const COUNT: usize = 4;
 }
 
-/// Bytes of each room after the data's slack.
-pub const ROOM_BYTES: usize = LARGEST_WRITE + SLACK;
-
 /// Room for the headers of a packet, beside the snap length: the longest of IP (60) and TCP (60).
 pub const PACKET_HEADERS: u32 = 120;
 
 /// Value size in the object's definition of RING, which the recorder replaces before loading.
 pub const VALUE_SIZE_MARK: u32 = 0x7ace_0001;
 
-/// Bytes of a region with so much data.
-pub const fn region_bytes(data_bytes: usize) -> usize {
-    rooms_offset(data_bytes) + (room::COUNT - 1) * ROOM_BYTES
+/// Bytes of a region with so much data, for writes that are at most so large.
+pub const fn region_bytes(data_bytes: usize, write_bytes: usize) -> usize {
+    rooms_offset(data_bytes, write_bytes) + (room::COUNT - 1) * room_bytes(write_bytes)
 }
 
 /// Where the rooms after the data begin in a region.
-pub const fn rooms_offset(data_bytes: usize) -> usize {
-    DATA_OFFSET + data_bytes + SLACK
+pub const fn rooms_offset(data_bytes: usize, write_bytes: usize) -> usize {
+    DATA_OFFSET + data_bytes + slack_bytes(write_bytes)
 }

@@ -16,6 +16,14 @@ pub struct Config {
     pub data_mask: u64,
     /// Where the rooms after the data begin in a CPU's region.
     pub rooms_offset: u64,
+    /// Bytes of each of them.
+    pub room_bytes: u64,
+    /// Where the last of them begins.
+    pub last_room: u64,
+    /// The most that one program writes at once.
+    pub write_bytes: u64,
+    /// No capture of a record begins beyond it, from the start of the write.
+    pub capture_limit: u64,
     /// A quarter of the ring buffer, when records go there.
     pub quarter_bytes: u64,
     /// Bytes of a CPU's data that are kept back for the events that matter most.
@@ -32,6 +40,10 @@ pub struct Config {
     pub string_bound: u32,
     /// Bytes of a buffer that are kept; at most 4,096.
     pub buffer_bound: u32,
+    /// Strings of a list that are kept, such as argv.
+    pub list_strings: u32,
+    /// With so many bytes of a list no string more is kept.
+    pub list_bytes: u32,
     /// Bytes of a packet that are kept.
     pub snaplen: u32,
     /// Whether an exec carries its environment.
@@ -67,6 +79,10 @@ impl Config {
     pub const EMPTY: Config = Config {
         data_mask: 0,
         rooms_offset: 0,
+        room_bytes: 0,
+        last_room: 0,
+        write_bytes: 0,
+        capture_limit: 0,
         quarter_bytes: 0,
         kept_back: 0,
         door_limit: 0,
@@ -75,6 +91,8 @@ impl Config {
         modern: 0,
         string_bound: 0,
         buffer_bound: 0,
+        list_strings: 0,
+        list_bytes: 0,
         snaplen: 0,
         environment: 0,
         exec_at_entry: 0,
@@ -146,11 +164,13 @@ impl SyscallEntry {
     pub const VITAL: u8 = 32;
     /// It fills one argument and reads another, which may lie where it fills.
     pub const OVERLAPS: u8 = 64;
+    /// Others are made through it: see [`super::multiplexed`].
+    pub const MULTIPLEXED: u8 = 128;
 }
 
 const _: () = assert!(core::mem::size_of::<SyscallEntry>() == 64);
 const _: () = assert!(SyscallEntry::DESCRIPTORS_OFFSET == 4);
-const _: () = assert!(core::mem::size_of::<Config>() == 40 + 16 * 4 + 32 + 64);
+const _: () = assert!(core::mem::size_of::<Config>() == 72 + 18 * 4 + 32 + 64);
 
 /// Bits of [`SyscallEntry::compared`]: one for each argument's position, and two for descriptors.
 pub mod compared {

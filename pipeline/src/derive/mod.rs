@@ -209,7 +209,7 @@ impl Derived {
     fn cut(&mut self, name: &str) {
         let Some(slot) = self.used.checked_sub(1).and_then(|last| self.events.get_mut(last)) else { return };
         if let Some((position, _)) = slot.event.arg(name) {
-            slot.marks = slot.marks.cut_arg(position);
+            slot.marks = slot.event.with_cut(slot.marks, position);
         }
     }
 

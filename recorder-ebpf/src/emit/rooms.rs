@@ -10,7 +10,7 @@ use core::{
 use aya_ebpf::helpers::generated::{
     bpf_get_smp_processor_id, bpf_ktime_get_ns, bpf_ringbuf_output, bpf_ringbuf_query,
 };
-use events::abi::region::{DATA_OFFSET, LARGEST_WRITE, ROOM_BYTES, RegionHeader, SHORT_STRING, WriteState, room};
+use events::abi::region::{DATA_OFFSET, RegionHeader, SHORT_STRING, WriteState, room};
 
 use super::{DOOR, RING, Refusal, TAILS, Writer, add, config, count_drop, region_of, ring_when_asleep, within};
 use crate::context::context_send;
@@ -72,7 +72,7 @@ fn number_of_room(room: u64) -> u64 {
 }
 
 impl Writer {
-    /// Begins a write of at most `LARGEST_WRITE` bytes; `None` when there is no room, which is counted under the slot.
+    /// Begins a write of at most [`Config::write_bytes`](events::abi::tables::Config::write_bytes); `None` when there is no room, which is counted under the slot.
     /// What is vital has room for longer.
     #[inline(always)]
     pub fn begin(slot: u16, is_vital: bool) -> Option<Writer> {
@@ -106,7 +106,7 @@ impl Writer {
                     give_back_data(region);
                     return None;
                 };
-                if head.wrapping_sub(read_volatile(&raw const (*tails).tail)) + LARGEST_WRITE as u64 > mask + 1 {
+                if head.wrapping_sub(read_volatile(&raw const (*tails).tail)) + config!(write_bytes) > mask + 1 {
                     give_back_data(region);
                     return None;
                 }
@@ -191,7 +191,7 @@ impl Writer {
                 };
                 let waiting = head.wrapping_sub(read_volatile(&raw const (*tails).tail));
                 let kept_back = if is_vital { 0 } else { config!(kept_back) };
-                if waiting + LARGEST_WRITE as u64 + kept_back > mask + 1 {
+                if waiting + config!(write_bytes) + kept_back > mask + 1 {
                     count_drop(region, slot, Refusal::Full);
                     ring_when_asleep(tails);
                     give_back_data(region);
@@ -219,7 +219,7 @@ impl Writer {
             compiler_fence(Ordering::SeqCst);
             write_volatile(&raw mut (*state).time_ns, bpf_ktime_get_ns());
             write_volatile(&raw mut (*state).string_bound, config!(string_bound) as u64);
-            let start = config!(rooms_offset) + (room - room::NESTED) * ROOM_BYTES as u64;
+            let start = config!(rooms_offset) + (room - room::NESTED) * config!(room_bytes);
             write_volatile(&raw mut (*state).start, start);
             let base = (region as *mut u8).add(start as usize);
             Writer { base, region, state, head: 0, at: 0, slot, room, is_vital: false }
@@ -230,14 +230,13 @@ impl Writer {
     /// it has come; the function returns how far it came then.
     #[inline(always)]
     pub fn resume(room: u64, at: u64) -> Option<Writer> {
-        const LAST: usize = (room::COUNT - 2) * ROOM_BYTES;
         // SAFETY: the index is within the table, and every room that begins up to the last one is within the region.
         unsafe {
             let cpu = bpf_get_smp_processor_id();
             let region: *mut RegionHeader = RING.get_ptr_mut(cpu)?.cast();
             let state = (&raw mut (*region).writes).cast::<WriteState>().add(number_of_room(room) as usize);
             let start = read_volatile(&raw const (*state).start);
-            let base = place(region, start, config!(rooms_offset) + LAST as u64);
+            let base = place(region, start, config!(last_room));
             if base.is_null() {
                 return None;
             }

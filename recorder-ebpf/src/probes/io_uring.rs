@@ -1,11 +1,11 @@
 //! What is done by way of an io_uring: rings, what is submitted to them, and what it came to.
 
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
-use events::abi::{bits, files::position, hooks::Hook};
+use events::abi::{files::position, hooks::Hook};
 
 use super::{
     files::of_descriptor,
-    process::{change_time_ns, kernel_string, marks_of, record, record_result},
+    process::{change_time_ns, kernel_string, lost, marks_of, record, record_result},
 };
 use crate::{
     capture::user_address,
@@ -54,13 +54,14 @@ mod op {
 
 /// Words of a submission.
 mod word {
+    pub const ADDR: usize = 3;
     pub const FD: usize = 4;
     pub const PATHNAME: usize = 5;
     pub const NEW_DIRFD: usize = 6;
     pub const NEW_PATHNAME: usize = 7;
     pub const OP_FLAGS: usize = 8;
     pub const MODE: usize = 9;
-    pub const ADDR: usize = 10;
+    pub const SQ_THREAD: usize = 10;
     pub const REQUEST: usize = 11;
 }
 
@@ -88,7 +89,7 @@ pub fn io_uring_submit_req(ctx: BtfTracePointContext) -> i32 {
         writer.set_word(started, 0, request.opcode() as u64);
         writer.set_word(started, 1, request.user_data());
         writer.set_word(started, 2, request.flags() as u64);
-        writer.set_word(started, 3, (request.ring().flags() & SQPOLL != 0) as u64);
+        writer.set_word(started, word::SQ_THREAD, (request.ring().flags() & SQPOLL != 0) as u64);
         writer.set_word(started, word::REQUEST, request.0 as u64);
         let returned = io_uring_details(writer.room(), writer.at, started.0, request.0 as u64);
         writer.at = returned & 0xffff_ffff;
@@ -179,8 +180,7 @@ fn details(writer: &mut Writer, started: Started, request: *const u8) -> u32 {
     if opcode == op::CONNECT {
         let connect = IoConnect::<false>(request);
         if !user_address(writer, word::ADDR as u8, connect.addr() as u64, connect.addr_len() as u64) {
-            // Only the first eight arguments have marks of their own.
-            marks |= bits::FAULT;
+            marks |= lost(word::ADDR as u32);
         }
     }
     marks
@@ -230,7 +230,7 @@ fn submitted(opcode: u8, user_data: u64, flags: u32, by_thread: u8) -> i32 {
         writer.set_word(started, 0, opcode as u64);
         writer.set_word(started, 1, user_data);
         writer.set_word(started, 2, flags as u64);
-        writer.set_word(started, 3, (by_thread != 0) as u64);
+        writer.set_word(started, word::SQ_THREAD, (by_thread != 0) as u64);
         writer.set_word(started, word::FD, u64::MAX);
         writer.set_word(started, word::NEW_DIRFD, u64::MAX);
         0

@@ -8,6 +8,7 @@ pub mod io_uring;
 pub mod kernel_parts;
 pub mod memory;
 pub mod modules;
+pub mod multiplexed;
 pub mod owners;
 pub mod packets;
 pub mod process;

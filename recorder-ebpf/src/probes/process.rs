@@ -7,7 +7,7 @@ use aya_ebpf::{
     macros::btf_tracepoint,
     programs::BtfTracePointContext,
 };
-use events::abi::{BLOB_HEADER_BYTES, RecordHeader, bits, form, hooks::Hook, kind, region::{CAPTURE_LIMIT, spare::{EXEC, EXIT, FORK}}};
+use events::abi::{BLOB_HEADER_BYTES, RecordHeader, bits, form, hooks::Hook, kind, region::{LIST_BYTES, spare::{EXEC, EXIT, FORK}}};
 
 use crate::{
     context::{Place, current, forget_current, level_of, number_at, previous_comm},
@@ -193,7 +193,7 @@ fn on_exec<const TYPED: bool>(bprm: *const u8) -> Option<()> {
             *bytes = first;
             *bytes.add(1) = second;
         }
-        writer.end_blob(11, form::PLAIN, 16);
+        writer.end_blob(5, form::PLAIN, 16);
     }
     let marks = exec_record(&mut writer, started, Bprm::<true>(bprm).untyped().0);
     writer.end(started, header(Hook::ProcessExec, context, marks));
@@ -289,21 +289,21 @@ fn exec_record(writer: &mut Writer, started: Started, bprm: *const u8) -> u32 {
     let file = bprm.file();
     marks |= marks_of(1, path::append(writer, 1, file));
     let inode = file.inode();
-    writer.set_word(started, 2, inode.sb().dev() as u64);
-    writer.set_word(started, 3, inode.ino());
-    writer.set_word(started, 4, change_time_ns(inode));
-    writer.set_word(started, 5, inode.mode() as u64);
-    marks |= kernel_string(writer, 7, bprm.interp());
+    writer.set_word(started, 7, inode.sb().dev() as u64);
+    writer.set_word(started, 8, inode.ino());
+    writer.set_word(started, 9, change_time_ns(inode));
+    writer.set_word(started, 10, inode.mode() as u64);
+    marks |= kernel_string(writer, 3, bprm.interp());
     let mm = task.mm();
-    marks |= span(writer, 6, mm.arg_start(), mm.arg_end());
+    marks |= span(writer, 2, mm.arg_start(), mm.arg_end());
     let stdin = File::<false>(probe(task.files().fdt().fd()));
     if !stdin.is_null() {
-        writer.set_word(started, 8, (stdin.inode().mode() & S_IFMT) as u64);
-        marks |= marks_of(9, path::append(writer, 9, stdin));
+        writer.set_word(started, 11, (stdin.inode().mode() & S_IFMT) as u64);
+        marks |= marks_of(4, path::append(writer, 4, stdin));
     }
-    writer.set_word(started, 10, task.real_parent().is_kernel_thread() as u64);
+    writer.set_word(started, 12, task.real_parent().is_kernel_thread() as u64);
     if config!(environment) != 0 {
-        marks |= span(writer, 12, mm.env_start(), mm.env_end());
+        marks |= span(writer, 6, mm.env_start(), mm.env_end());
     }
     marks
 }
@@ -326,14 +326,15 @@ pub fn marks_of(position: u32, outcome: Outcome) -> u32 {
     }
 }
 
+/// By the position in the record, as [`Hook::args`] has it.
 #[inline(always)]
 pub fn cut(position: u32) -> u32 {
-    bits::TRUNCATED | if position < 8 { 1 << (bits::CUT_ARG_SHIFT + position) } else { 0 }
+    bits::TRUNCATED | 1 << (bits::CUT_ARG_SHIFT + (position & 7))
 }
 
 #[inline(always)]
 pub fn lost(position: u32) -> u32 {
-    bits::FAULT | if position < 8 { 1 << (bits::LOST_ARG_SHIFT + position) } else { 0 }
+    bits::FAULT | 1 << (bits::LOST_ARG_SHIFT + (position & 7))
 }
 
 /// Appends a string of the kernel as a blob. Returns marks.
@@ -385,14 +386,15 @@ pub extern "C" fn probe_span(room: u64, at: u64, arg: u64, from: u64, to: u64) -
 #[inline(always)]
 fn read_span(writer: &mut Writer, arg: u8, from: u64, to: u64) -> u32 {
     const PIECE: u64 = 4096;
-    const PIECES: u64 = 8;
+    const PIECES: u64 = *LIST_BYTES.end() as u64 / PIECE;
+    let bound = config!(list_bytes) as u64;
     let whole = to.wrapping_sub(from);
-    let length = if whole > PIECE * PIECES { PIECE * PIECES } else { whole };
+    let length = if whole > bound { bound } else { whole };
     let start = writer.at + BLOB_HEADER_BYTES as u64;
-    let mut done = 0u64;
-    for _ in 0..PIECES {
+    let mut done = writer.forget(0);
+    for _ in 0..PIECES + 1 {
         let mut piece = length.wrapping_sub(done);
-        if piece == 0 || piece > PIECE * PIECES || start + done > CAPTURE_LIMIT as u64 {
+        if piece == 0 || piece > PIECE * PIECES || start + done > config!(capture_limit) {
             break;
         }
         let to = writer.pointer(start + done);
@@ -405,11 +407,11 @@ fn read_span(writer: &mut Writer, arg: u8, from: u64, to: u64) -> u32 {
         if failed {
             break;
         }
-        done += piece;
+        done = writer.forget(done + piece);
     }
     if done == 0 && whole != 0 {
         return lost(arg as u32);
     }
-    writer.end_blob(arg, form::PLAIN, done as u32 & 0xffff);
+    writer.end_blob(arg, form::PLAIN, done as u32 & 0xf_ffff);
     if done < whole { cut(arg as u32) } else { 0 }
 }

@@ -5,6 +5,7 @@
 use events::abi::{
     bits,
     hooks::Hook,
+    region::WriteState,
     tables::role,
 };
 
@@ -12,6 +13,7 @@ use super::{
     bpf::{fill_map, fill_program},
     files::of_descriptor,
     memory::{self, Mapping},
+    multiplexed,
     process::{change_time_ns, kernel_string, marks_of},
     sockets::own_address,
     syscalls::{Regs, entry_registers},
@@ -24,6 +26,7 @@ use crate::{
     hook::{event, file_path, identify, user_string, wants},
     kernel::{BpfMap, BpfProg, File, Socket},
     path,
+    registers::numbers,
 };
 
 /// Appends what the call that returns did, by its role.
@@ -56,8 +59,8 @@ pub extern "C" fn stand_ins_maps(room: u64, at: u64, context: u64, hook: u64) ->
     const DO_MMAP: u64 = Hook::DoMmap as u64;
     const MMAP_FILE: u64 = Hook::MmapFile as u64;
     const SHARED_OBJECT_LOADED: u64 = Hook::SharedObjectLoaded as u64;
-    let done = Done::current(0);
     let Some(mut writer) = Writer::resume(room, at) else { return at };
+    let done = Mapped::current(&writer);
     let writer = &mut writer;
     match hook {
         DO_MMAP => event(writer, context, Hook::DoMmap, true, |writer, started| {
@@ -173,8 +176,29 @@ fn append_other(writer: &mut Writer, context: u64, role: u8, done: &Done) {
     }
 }
 
-/// Of a call that maps memory.
-impl Mapping for Done {
+/// A call that maps memory.
+#[derive(Clone, Copy)]
+struct Mapped {
+    done: Done,
+    /// Where the arguments have been noted, where the call has them in a list: in bytes where others count in pages.
+    noted: *const WriteState,
+}
+
+impl Mapped {
+    #[inline(always)]
+    fn current(writer: &Writer) -> Mapped {
+        let done = Done::current(0);
+        let is_listed = done.compat && numbers!("old_mmap").is(done.regs.number(), true);
+        Mapped { done, noted: if is_listed { writer.state() } else { core::ptr::null() } }
+    }
+
+    #[inline(always)]
+    fn argument(&self, position: usize) -> u64 {
+        if self.noted.is_null() { self.done.argument(position) } else { multiplexed::noted(self.noted, position) }
+    }
+}
+
+impl Mapping for Mapped {
     #[inline(always)]
     fn file(self) -> File<false> {
         const ANONYMOUS: u64 = 0x20;
@@ -204,7 +228,7 @@ impl Mapping for Done {
     #[inline(always)]
     fn page(self) -> u64 {
         // 32-bit tasks give pages, for bytes would not do (`mmap2`).
-        if self.compat { self.argument(5) } else { self.argument(5) >> 12 }
+        if self.done.compat && self.noted.is_null() { self.argument(5) } else { self.argument(5) >> 12 }
     }
 }
 

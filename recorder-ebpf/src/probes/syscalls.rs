@@ -7,7 +7,11 @@ use events::abi::{
     RecordHeader, Slot, bits,
     hooks::Hook,
     kind,
-    region::spare::{PREPARE_EXEC, SYS_EXIT},
+    multiplexed::FIRST_OWN,
+    region::{
+        WriteState,
+        spare::{PREPARE_EXEC, SYS_EXIT},
+    },
     tables::{SyscallEntry, role},
     x32,
 };
@@ -18,7 +22,9 @@ use crate::{
     descriptors::{self, Descriptors},
     emit::{Started, Writer, config, count_left_out_call, preemption::Undisturbed},
     kernel::{Task, probe},
-    probes::{credentials, files, owners, stand_ins},
+    probes::{
+        credentials, files, multiplexed, owners, stand_ins,
+    },
     registers::{self, Numbers, numbers},
     scopes::scopes,
     spare,
@@ -64,7 +70,7 @@ fn is_passed_over(slot: u32) -> bool {
 }
 
 #[inline(always)]
-fn flags(entry: *const SyscallEntry) -> u8 {
+pub fn flags(entry: *const SyscallEntry) -> u8 {
     // SAFETY: an entry of a static table.
     unsafe { core::ptr::read_volatile(&raw const (*entry).flags) }
 }
@@ -180,7 +186,8 @@ pub fn slot_of(number: i32, compat: bool, ret: i64) -> Option<Numbered> {
         return None;
     }
     let number = if is_x32 { number & !x32::BIT } else { number } as u32;
-    if number < Slot::SYSCALLS as u32 {
+    let end = if compat { FIRST_OWN as u32 } else { Slot::SYSCALLS as u32 };
+    if number < end {
         return Some(Numbered { slot: if compat { number + Slot::COMPAT_BASE as u32 } else { number }, is_narrow: false });
     }
     let own = number.wrapping_sub(x32::FIRST) as u64;
@@ -211,7 +218,10 @@ pub extern "C" fn current_call(hook: u64) -> u64 {
     if number < 0 {
         return 0;
     }
-    slot_of(number, task.compat(), 0).map_or(0, |numbered| numbered.slot as u64 + 1)
+    let compat = task.compat();
+    let Some(Numbered { slot, .. }) = slot_of(number, compat, 0) else { return 0 };
+    let slot = if compat { multiplexed::slot_meant(slot, regs.argument(0, true)) } else { slot };
+    slot as u64 + 1
 }
 
 /// How many argument words a call's record has.
@@ -231,7 +241,36 @@ pub fn set_arguments<const TYPED: bool>(writer: &mut Writer, started: Started, r
     writer.set_word(started, 5, regs.argument(5, compat));
 }
 
-/// Appends a record of a system call. `follows` is false where what the arguments point to is gone.
+/// How a call's exit is recorded: what is noted beside the write.
+mod how {
+    use crate::probes::multiplexed::{IS_MEANT, IS_OLD};
+
+    pub const COMPAT: u64 = 1;
+    /// What its arguments point to lies as in a 32-bit task.
+    pub const NARROW: u64 = 2;
+    pub const WANTED: u64 = 4;
+    pub const DONE_EXEC: u64 = 8;
+    pub const BLOCKED: u64 = 16;
+    /// It was made through another one: its arguments have been noted.
+    pub const MEANT: u64 = IS_MEANT << MEANT_SHIFT;
+    /// What its arguments point to is not followed.
+    pub const OLD: u64 = IS_OLD << MEANT_SHIFT;
+    pub const MEANT_SHIFT: u32 = 8;
+}
+
+#[inline(always)]
+fn noted_how(state: *const WriteState) -> u64 {
+    // SAFETY: a word of a map value.
+    unsafe { core::ptr::read_volatile(&raw const (*state).how) }
+}
+
+#[inline(always)]
+fn noted_result(state: *const WriteState) -> i64 {
+    // SAFETY: as above.
+    unsafe { core::ptr::read_volatile(&raw const (*state).result) }
+}
+
+/// Appends a record of a system call, of which has been noted [`how`].
 #[inline(always)]
 pub fn append<const TYPED: bool, const ALL: bool>(
     writer: &mut Writer,
@@ -239,13 +278,11 @@ pub fn append<const TYPED: bool, const ALL: bool>(
     regs: Regs<TYPED>,
     header: RecordHeader,
     compat: bool,
-    is_narrow: bool,
-    follows: bool,
     descriptors: Descriptors,
 ) {
     let words = words_of(entry);
     // SAFETY: an entry of a static table.
-    let (followed, compared) = unsafe {
+    let (mut followed, compared) = unsafe {
         (
             core::ptr::read_volatile(&raw const (*entry).followed),
             core::ptr::read_volatile(&raw const (*entry).compared),
@@ -253,11 +290,19 @@ pub fn append<const TYPED: bool, const ALL: bool>(
     };
     let started = writer.start(words);
     set_arguments(writer, started, regs, compat);
+    let how = noted_how(writer.state());
+    let is_narrow = how & (how::COMPAT | how::NARROW) != 0;
+    if how & how::MEANT != 0 {
+        multiplexed::multiplexed_set_arguments(writer.room(), started.0);
+    }
+    if how & how::OLD != 0 {
+        followed = 0;
+    }
     // Of calls that are told by it; of others what follows takes its place.
     writer.set_word(started, 6, regs.number() as u64);
     let mut marks = header.marks;
-    if followed != 0 && follows {
-        let call = Call { ret: header.ret, slot: header.slot, compat: compat || is_narrow, started };
+    if followed != 0 {
+        let call = Call { ret: header.ret, slot: header.slot, compat: is_narrow, started };
         marks |= capture::follow::<ALL>(writer, &call, followed);
         marks |= capture::judge::<ALL>(writer, &call, flags(entry), compared);
     }
@@ -310,7 +355,15 @@ fn on_exit<const TYPED: bool>(ctx: &BtfTracePointContext) -> Option<()> {
     // Without a branch: the verifier would follow all of the rest twice.
     let is_blocked = call_taken_back(ret as u64, regs.number() as u64) & 1;
     ret ^= (ret ^ NOTHING_DONE) & (is_blocked as i64).wrapping_neg();
-    let entry = entry(slot);
+    let (mut slot, mut entry) = (slot, entry(slot));
+    if flags(entry) & SyscallEntry::MULTIPLEXED != 0 {
+        let meant = multiplexed::meant(slot);
+        if meant != slot {
+            ret = multiplexed::multiplexed_result(ret as u64) as i64;
+        }
+        slot = meant;
+        entry = self::entry(slot);
+    }
     let flags = flags(entry);
     let is_done_exec = flags & SyscallEntry::EXEC != 0 && ret == 0;
     // SAFETY: an entry of a static table.
@@ -337,7 +390,9 @@ fn on_exit<const TYPED: bool>(ctx: &BtfTracePointContext) -> Option<()> {
     if role >= role::CLOSES_RANGE && role <= role::GIVES_PAIR_3 {
         if ret >= 0 {
             let pair = if role == role::GIVES_PAIR_3 { 3 } else { 0 };
-            descriptors::descriptors_forget(role as u64, regs.argument(pair, compat));
+            let address =
+                if compat { multiplexed::multiplexed_argument(pair as u64) } else { regs.argument(pair, false) };
+            descriptors::descriptors_forget(role as u64, address);
         }
         if !is_wanted {
             return None;
@@ -372,45 +427,64 @@ fn on_exit<const TYPED: bool>(ctx: &BtfTracePointContext) -> Option<()> {
     let mut writer = Writer::begin(slot as u16, flags & SyscallEntry::VITAL != 0)?;
     let context = place.id(&mut writer);
     // However all this came about, the verifier is to follow the rest once.
-    let (slot, context) = (writer.forget(slot as u64) as u32, writer.forget(context));
-    let ret = writer.forget(ret as u64) as i64;
-    let (role, how) = (writer.forget(role as u64) as _, writer.forget(
-        compat as u64 | (is_narrow as u64) << 1 | (is_wanted as u64) << 2 | (is_done_exec as u64) << 3 | is_blocked << 4,
-    ));
-    let (compat, is_narrow, is_wanted) = (how & 1 != 0, how & 2 != 0, how & 4 != 0);
-    let (is_done_exec, is_blocked) = (how & 8 != 0, how >> 4 & 1);
+    let slot = writer.forget(slot as u64) as u32;
+    // In memory, where it takes nothing of the small stack.
+    writer.note_exit(context, ret);
+    let role = writer.forget(role as u64) as _;
+    writer.note_how(
+        if compat { how::COMPAT } else { 0 }
+            | if is_narrow { how::NARROW } else { 0 }
+            | if is_wanted { how::WANTED } else { 0 }
+            | if is_done_exec { how::DONE_EXEC } else { 0 }
+            | is_blocked * how::BLOCKED
+            | if compat { multiplexed::multiplexed_note(writer.room(), slot as u64) << how::MEANT_SHIFT } else { 0 },
+    );
+    let state = writer.state();
+    let (how, ret) = (|| noted_how(state), || noted_result(state));
+    let argument = |position| {
+        let how = how();
+        if how & how::MEANT != 0 {
+            multiplexed::noted(state, position)
+        } else {
+            regs.argument(position, how & how::COMPAT != 0)
+        }
+    };
     // Every opened file has its name told once, for the hook as for the call.
+    let is_wanted = how() & how::WANTED != 0;
     let descriptors = if is_wanted || role != role::NONE { Descriptors::of(entry) } else { Descriptors::NONE };
-    descriptors.find(&mut writer, task, |position| regs.argument(position, compat), ret);
+    descriptors.find(&mut writer, task, argument, ret());
+    let (context, ret) = (writer.context(), ret());
     if role != role::NONE && ret >= 0 {
-        let argument = regs.argument(0, compat);
+        let first = argument(0);
         match role {
-            role::OPENS_0 => files::append_opened(&mut writer, context, ret as u64, argument),
-            role::OPENS_1 => files::append_opened(&mut writer, context, ret as u64, regs.argument(1, compat)),
+            role::OPENS_0 => files::append_opened(&mut writer, context, ret as u64, first),
+            role::OPENS_1 => files::append_opened(&mut writer, context, ret as u64, argument(1)),
             role::SWITCHES_NAMESPACES => credentials::append_namespaces(&mut writer, context),
             role::CHANGES_CREDENTIALS => credentials::append_credentials(&mut writer, context),
             role::EXECS => credentials::append_given(&mut writer, context),
             role::STAND_INS.. => stand_ins::append(&mut writer, context, role, ret as u64),
             role::GIVES_SOCKET => drop(owners::owners_note_user(ret as u32)),
-            _ => drop(owners::owners_note_user(argument as u32)),
+            _ => drop(owners::owners_note_user(first as u32)),
         }
     }
-    if is_wanted {
+    let (how, context, ret) = (noted_how(state), writer.context(), noted_result(state));
+    if how & how::WANTED != 0 {
+        let compat = how & how::COMPAT != 0;
         let header = RecordHeader {
             slot: slot as u16,
             kind: kind::EVENT,
             context,
             ret,
-            marks: if compat { bits::COMPAT } else { 0 } | is_blocked as u32 * bits::BLOCKED,
+            marks: if compat { bits::COMPAT } else { 0 } | if how & how::BLOCKED != 0 { bits::BLOCKED } else { 0 },
             ..RecordHeader::default()
         };
-        if is_done_exec {
+        if how & how::DONE_EXEC != 0 {
             // The registers are those of the new program. Its arguments have been sent, under the task's address.
             let started = writer.start(1);
-            writer.set_word(started, 0, task.0 as u64);
+            writer.set_word(started, 0, current::<TYPED>().0 as u64);
             writer.end(started, RecordHeader { kind: kind::EXECED, words: 1, ..header });
         } else {
-            append::<true, true>(&mut writer, entry, regs, header, compat, is_narrow, true, descriptors);
+            append::<true, true>(&mut writer, entry, regs, header, compat, descriptors);
         }
     } else {
         writer.end_here();
@@ -447,7 +521,8 @@ fn exec_entry<const TYPED: bool, const REGS: bool>(regs: Regs<REGS>) -> Option<(
         marks: bits::AT_ENTRY | if compat { bits::COMPAT } else { 0 },
         ..RecordHeader::default()
     };
-    append::<REGS, false>(&mut writer, entry, regs, header, compat, is_narrow, true, Descriptors::NONE);
+    writer.note_how(if compat { how::COMPAT } else { 0 } | if is_narrow { how::NARROW } else { 0 });
+    append::<REGS, false>(&mut writer, entry, regs, header, compat, Descriptors::NONE);
     writer.commit();
     Some(())
 }

@@ -249,8 +249,9 @@ impl Drain {
             );
         } else if let Some(reader) = self.slots.get(header.slot as usize).and_then(Option::as_ref) {
             // Its entry was lost, and with it the arguments; the words of the record are none.
-            let lost =
-                (0..reader.slot.event.args.len()).fold(Marks(header.marks), |marks, at| marks.lost_arg(at));
+            let event = reader.slot.event;
+            let lost = (0..event.args.len())
+                .fold(Marks(header.marks), |marks, position| event.with_unreadable(marks, position));
             let header = RecordHeader { words: 0, length: HEADER_BYTES as u32, marks: lost.0, ..*header };
             let bare = record.get(..HEADER_BYTES).unwrap_or_default();
             told.give(

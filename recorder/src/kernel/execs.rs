@@ -8,7 +8,7 @@ use events::abi::RecordHeader;
 /// Entries that wait, at most, and their bytes once there are more than a few. Where the oldest goes to make room, its
 /// exec comes without arguments, marked as lost.
 const MOST: usize = 4096;
-const FEW: usize = 64;
+const FEW: usize = 16;
 pub const BYTES: usize = 16 << 20;
 
 /// What an exec was given, by the task that makes it.

@@ -68,7 +68,7 @@ impl Files {
         }
         let Some([newer, older]) = self.places.get_mut(place) else { return };
         std::mem::swap(newer, older);
-        let is_cut = Marks(header.marks).is_cut(usize::from(part::PATH));
+        let is_cut = Marks(header.marks).is_cut(part::PATH.into());
         *newer = File { id: header.context, value: self.text.as_slice().into(), is_cut };
     }
 

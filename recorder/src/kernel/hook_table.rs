@@ -187,11 +187,11 @@ pub const KERNEL_STAND_INS: &[KernelStandIn] = &[
     by_calls(
         Hook::MmapFile,
         MAPS,
-        "mappings by `old_mmap`, `shmat` and of an exec itself; those that the hook refuses",
+        "mappings by `shmat` and of an exec itself; those that the hook refuses",
     ),
-    by_calls(Hook::DoMmap, MAPS, "mappings by `old_mmap`, `shmat` and of an exec itself; those that fail"),
-    by_calls(Hook::SharedObjectLoaded, MAPS, "objects that `old_mmap` maps"),
-    by_calls(Hook::MemProtAlert, MAPS, "mappings by `old_mmap` and `shmat`"),
+    by_calls(Hook::DoMmap, MAPS, "mappings by `shmat` and of an exec itself; those that fail"),
+    by_calls(Hook::SharedObjectLoaded, MAPS, ""),
+    by_calls(Hook::MemProtAlert, MAPS, "mappings by `shmat`"),
     by_calls(
         Hook::SetFsPwd,
         &["chdir", "fchdir"],

@@ -17,9 +17,10 @@ use events::{
 };
 
 use super::{
-    Error, KernelOptions, Memory, clock, cpus,
+    Error, KernelOptions, Lists, Memory, clock, cpus,
     early_drop::{self, EarlyDrop},
-    hooks::{self, Loaded as LoadedHook, Plan},
+    hooks::{self, Kind, Loaded as LoadedHook, Plan},
+    link_misses::Links,
     losses::Missed,
     map_memory, packets, refusals,
     region::Regions,
@@ -42,6 +43,7 @@ pub struct Loaded {
     /// Records of CPUs that have no region, by slot.
     pub without_region: Array<MapData, [u64; Slot::COUNT]>,
     pub memory: Memory,
+    pub lists: Lists,
     pub door: RingBuf<MapData>,
     pub packets: RingBuf<MapData>,
     pub ring_bytes: RingBytes,
@@ -51,6 +53,8 @@ pub struct Loaded {
     /// Where something is dropped for scopes, until it is taken.
     pub early_drop: Option<EarlyDrop>,
     hooks: Vec<LoadedHook>,
+    /// Of hooks that are kprobes.
+    links: Links,
     tracepoints: Vec<Tracepoint>,
 }
 
@@ -158,7 +162,7 @@ pub fn load(options: &KernelOptions) -> Result<Loaded, Error> {
     let has_prepare = btf.has_tracepoint("sched_prepare_exec");
     let mut plan = Plan::new(options.hooks, &btf);
     // What hooks this kernel takes is found by trying, and decides what else is recorded.
-    let (mut ebpf, Made { buffer_bytes, data_bytes, ring_bytes }, mut tables, hooks) = loop {
+    let (mut ebpf, Made { buffer_bytes, data_bytes, write_bytes, ring_bytes, lists }, mut tables, hooks) = loop {
         let mut tables = Tables::build(options, &plan);
         for probe in &probes {
             if let Some(hook) = probe.hook
@@ -191,7 +195,7 @@ pub fn load(options: &KernelOptions) -> Result<Loaded, Error> {
         };
         use std::os::fd::AsFd as _;
         let (ring, tails) = (fd("RING")?, fd("TAILS")?);
-        Regions::map(ring.as_fd(), tails.as_fd(), data_bytes, cpus).map_err(|error| Error::Memory {
+        Regions::map(ring.as_fd(), tails.as_fd(), (data_bytes, write_bytes), cpus).map_err(|error| Error::Memory {
             cpus,
             bytes: data_bytes,
             reason: error.to_string(),
@@ -201,12 +205,15 @@ pub fn load(options: &KernelOptions) -> Result<Loaded, Error> {
     let attached_ns = clock::boot_ns();
     let lowered = options.scopes.as_ref();
     let early_drop = lowered.map(|lowered| EarlyDrop::new(&mut ebpf, lowered, attached_ns)).transpose()?;
+    let of_kprobes = plan.kind() == Some(Kind::Kprobe);
+    let links = Links::of(&ebpf, hooks.iter().filter(|_| of_kprobes).map(|hook| hook.program));
     let (owners, tracepoints) = attach(&mut ebpf, &mut tables, &probes, &kernel_btf, has_prepare)?;
     Ok(Loaded {
         ebpf: Some(ebpf),
         regions,
         without_region,
         memory: Memory { cpus, buffer_bytes, map_bytes },
+        lists,
         door,
         packets,
         ring_bytes,
@@ -214,6 +221,7 @@ pub fn load(options: &KernelOptions) -> Result<Loaded, Error> {
         tables,
         early_drop,
         hooks,
+        links,
         tracepoints,
     })
 }
@@ -226,7 +234,7 @@ impl Loaded {
         let hooks = hooks.map(|hook| (hook.program, hook.attachment.hooks.first().copied()));
         let all = self.tracepoints.iter().copied().chain(hooks);
         let missed = |program| {
-            let left_out = hooks::misses(ebpf, program);
+            let left_out = hooks::misses(ebpf, program) + self.links.missed(program);
             // Of these a spare has recorded some.
             left_out
                 .saturating_sub(spares::of(program).map_or(0, |spare| self.regions.taken_over(spare.kind)))
@@ -239,6 +247,7 @@ impl Loaded {
     /// Detaches all programs; what they recorded stays.
     pub fn detach(&mut self) {
         self.ebpf = None;
+        self.links = Links::default();
     }
 }
 
@@ -333,11 +342,9 @@ fn fill_variants(ebpf: &mut Ebpf, tables: &Tables) -> Result<(), Error> {
         let slots = tables.slots.iter().enumerate().filter(|(_, slot)| {
             slot.as_ref().is_some_and(|slot| variant.is_of(slot.event.id) && slot.positions.is_none())
         });
-        for (slot, _) in slots {
-            let capture = match slot.checked_sub(Slot::COMPAT_BASE) {
-                Some(number) => variant.capture_in_compat(number as u16),
-                None => variant.capture(),
-            };
+        for (slot, event) in slots {
+            let number = event.as_ref().and_then(|event| event.compat_number);
+            let capture = number.map_or(variant.capture(), |number| variant.capture_in_compat(number));
             let mut key = [0; 8];
             key[..2].copy_from_slice(&(slot as u16).to_ne_bytes());
             key[2..4].copy_from_slice(&(variant.position as u16).to_ne_bytes());

@@ -2,13 +2,16 @@
 
 use events::{
     Event, SyscallNumbers,
-    abi::{Slot, x32},
+    abi::{Slot, multiplexed, x32},
     catalogue,
     catalogue::Arch,
 };
 
 /// Of the machine's own calls.
 pub const NATIVE: Arch = if cfg!(target_arch = "aarch64") { Arch::Aarch64 } else { Arch::X86_64 };
+
+/// Whether calls of 32-bit tasks are told: the numbers of those of ARM are in no table here.
+pub const HAS_COMPAT: bool = matches!(NATIVE, Arch::X86_64);
 
 /// Of a call, its number here.
 pub fn native(numbers: SyscallNumbers) -> Option<u16> {
@@ -20,7 +23,13 @@ pub fn native(numbers: SyscallNumbers) -> Option<u16> {
 
 /// Of a call, its number for 32-bit tasks, where their calls are told.
 pub fn compat(numbers: SyscallNumbers) -> Option<u16> {
-    numbers.i386.filter(|_| NATIVE == Arch::X86_64)
+    numbers.i386.filter(|_| HAS_COMPAT)
+}
+
+/// Of a call that 32-bit tasks make through another one alone: the number that stands for it, and that of the other one.
+pub fn through_others(name: &str) -> Option<(u16, u16)> {
+    let mut own = multiplexed::OWN.into_iter().filter(|_| HAS_COMPAT);
+    own.find(|(own, ..)| *own == name).map(|(_, number, through)| (number, through))
 }
 
 /// The call that a task means by a number; `None` where the catalogue has none.
@@ -44,7 +53,12 @@ pub fn of_slot(slot: usize) -> Option<&'static Event> {
     if slot >= Slot::HOOK_BASE {
         return None;
     }
-    call(i32::try_from(slot % Slot::COMPAT_BASE).ok()?, slot >= Slot::COMPAT_BASE)
+    let (number, is_compat) = (u16::try_from(slot % Slot::COMPAT_BASE).ok()?, slot >= Slot::COMPAT_BASE);
+    let mut own = multiplexed::OWN.into_iter().filter(|_| is_compat && HAS_COMPAT);
+    match own.find(|(_, own, _)| *own == number) {
+        Some((name, ..)) => catalogue::by_name(name),
+        None => call(number.into(), is_compat),
+    }
 }
 
 #[cfg(test)]
@@ -79,6 +93,41 @@ mod tests {
         }
         for number in [-1, 511, 600, 1000, x32::BIT | 548, i32::MAX, i32::MIN] {
             assert_eq!(named(number, false), None, "{number}");
+        }
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn calls_through_others_have_the_slot_of_what_they_mean() {
+        let named = |number, selector| {
+            let slot = multiplexed::meant(number, selector)?.slot;
+            of_slot(slot.into()).map(|event| event.name)
+        };
+        for (number, selector, name) in [
+            (multiplexed::SOCKETCALL, 3, Some("connect")),
+            (multiplexed::SOCKETCALL, 5, Some("accept")),
+            (multiplexed::SOCKETCALL, 9, Some("sendto")),
+            (multiplexed::SOCKETCALL, 20, Some("sendmmsg")),
+            (multiplexed::SOCKETCALL, 0, None),
+            (multiplexed::SOCKETCALL, 21, None),
+            (multiplexed::SOCKETCALL, u32::MAX, None),
+            (multiplexed::IPC, 1, Some("semop")),
+            (multiplexed::IPC, 12, Some("msgrcv")),
+            (multiplexed::IPC, 1 << 16 | 12, Some("msgrcv")),
+            (multiplexed::IPC, 24, Some("shmctl")),
+            (multiplexed::IPC, 5, None),
+            (multiplexed::IPC, 0, None),
+            (multiplexed::IPC, 31, None),
+            (multiplexed::OLD_SELECT, 77, Some("select")),
+            (multiplexed::OLD_MMAP, 0, Some("mmap")),
+            // No other call is made through another one.
+            (3, 3, None),
+        ] {
+            assert_eq!(named(number, selector), name, "{number} {selector}");
+        }
+        // The numbers that stand for some of them are no calls.
+        for (_, own, _) in multiplexed::OWN {
+            assert_eq!(call(own.into(), true), None);
         }
     }
 }

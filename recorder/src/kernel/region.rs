@@ -12,7 +12,7 @@ use std::{
 
 use events::abi::{
     HEADER_BYTES, RecordHeader, Slot,
-    region::{DATA_OFFSET, RegionHeader, Tail, WriteState, region_bytes, room, spare},
+    region::{DATA_OFFSET, RegionHeader, Tail, WriteState, region_bytes, room, slack_bytes, spare},
 };
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
@@ -58,6 +58,8 @@ pub struct Regions {
     ring: Mapping,
     tails: Mapping,
     data_bytes: usize,
+    /// The most that one program writes at once.
+    write_bytes: usize,
     cpus: usize,
 }
 
@@ -66,12 +68,12 @@ impl Regions {
     pub fn map(
         ring: BorrowedFd<'_>,
         tails: BorrowedFd<'_>,
-        data_bytes: usize,
+        (data_bytes, write_bytes): (usize, usize),
         cpus: usize,
     ) -> std::io::Result<Regions> {
-        let ring = Mapping::new(ring, region_bytes(data_bytes) * cpus, ProtFlags::READ)?;
+        let ring = Mapping::new(ring, region_bytes(data_bytes, write_bytes) * cpus, ProtFlags::READ)?;
         let tails = Mapping::new(tails, size_of::<Tail>() * cpus, ProtFlags::READ | ProtFlags::WRITE)?;
-        Ok(Regions { ring, tails, data_bytes, cpus })
+        Ok(Regions { ring, tails, data_bytes, write_bytes, cpus })
     }
 
     pub fn cpus(&self) -> usize {
@@ -85,7 +87,7 @@ impl Regions {
     fn header(&self, cpu: usize) -> *mut RegionHeader {
         assert!(cpu < self.cpus);
         // SAFETY: within the mapping, which has an element for each CPU.
-        unsafe { self.ring.start.as_ptr().add(region_bytes(self.data_bytes) * cpu).cast() }
+        unsafe { self.ring.start.as_ptr().add(region_bytes(self.data_bytes, self.write_bytes) * cpu).cast() }
     }
 
     fn tail(&self, cpu: usize) -> *mut Tail {
@@ -127,7 +129,7 @@ impl Regions {
         let start = tail as usize & (self.data_bytes - 1);
         // SAFETY: only the address of the data is computed.
         let data = unsafe { self.header(cpu).cast::<u8>().add(DATA_OFFSET) };
-        let slack = events::abi::region::SLACK;
+        let slack = slack_bytes(self.write_bytes);
         // Kept for the next time, and so no larger than it must be.
         out.reserve_exact(length);
         // A write that began near the end of the data ran over into the slack, and the next one began as if it had gone

@@ -75,6 +75,8 @@ pub enum Given {
 #[derive(Clone, Debug)]
 pub struct StandIn {
     pub event: &'static Event,
+    /// The call that stands in.
+    call: &'static Event,
     /// For each of the event's arguments.
     pub args: Vec<From>,
     when: When,
@@ -85,13 +87,13 @@ pub struct StandIn {
 const PATHS: &[&str] = &["old_path", "new_path", "pathname", "file_name", "linkpath", "path", "mountpoint"];
 
 /// The stand-ins of a call.
-pub fn of_call(call: &Event, is_wanted: impl Fn(EventId) -> bool) -> Vec<StandIn> {
+pub fn of_call(call: &'static Event, is_wanted: impl Fn(EventId) -> bool) -> Vec<StandIn> {
     let rules = RULES.iter().filter(|rule| rule.call == call.name);
     rules
         .filter_map(|rule| {
             let event = catalogue::by_name(rule.event).filter(|event| is_wanted(event.id))?;
             let args = event.args.iter().map(|arg| from(rule, arg.name, call)).collect();
-            Some(StandIn { event, args, when: rule.when, given: rule.given })
+            Some(StandIn { event, call, args, when: rule.when, given: rule.given })
         })
         .collect()
 }
@@ -157,25 +159,24 @@ impl StandIn {
         marks: Marks,
         out: &mut [Raw<'a>],
     ) -> Marks {
-        const OF_ARGUMENTS: u32 = 0x00ff_ff00 | Marks::FAULT | Marks::TRUNCATED | Marks::STATE_ONLY;
         // What only a call can tell is no stand-in for anything.
         let stand_in = if matches!(self.event.source, Source::Exit { .. }) { 0 } else { Marks::STAND_IN };
-        let mut filled = Marks(marks.0 & !OF_ARGUMENTS | stand_in);
+        let mut filled = Marks(marks.of_row().0 & !Marks::STATE_ONLY | stand_in);
         for (position, ((from, arg), place)) in self.args.iter().zip(self.event.args).zip(out).enumerate() {
             *place = match from {
                 From::Arg(theirs) | From::Path { at: theirs, .. } => {
                     let known = absolute.iter().find(|(at, _)| at == theirs);
                     let theirs = usize::from(*theirs);
-                    if marks.is_lost(theirs) {
-                        filled = filled.lost_arg(position);
+                    if self.call.is_unreadable(marks, theirs) {
+                        filled = self.event.with_unreadable(filled, position);
                     }
-                    if marks.is_cut(theirs) {
-                        filled = filled.cut_arg(position);
+                    if self.call.is_cut(marks, theirs) {
+                        filled = self.event.with_cut(filled, position);
                     }
                     match known {
                         Some((_, path)) => {
                             if path.starts_with(PARTIAL_PATH) {
-                                filled = filled.partial_arg(position);
+                                filled = self.event.with_partial(filled, position);
                             }
                             Raw::Bytes(path)
                         }

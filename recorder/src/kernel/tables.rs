@@ -10,6 +10,7 @@ use events::{
         Slot,
         hooks::Hook,
         lower::Scopes,
+        multiplexed,
         tables::{SyscallEntry, descriptor, role},
     },
     capture::{self, op},
@@ -30,7 +31,8 @@ use super::{
 #[derive(Clone, Debug)]
 pub struct SlotEvent {
     pub event: &'static Event,
-    pub is_compat: bool,
+    /// Of a 32-bit task's call: the number by which its structures lie.
+    pub compat_number: Option<u16>,
     /// An exec: its arguments may have come ahead of it.
     pub is_exec: bool,
     /// It returns twice: in the parent, and as 0 in the child.
@@ -50,7 +52,7 @@ impl SlotEvent {
     pub fn new(event: &'static Event) -> SlotEvent {
         SlotEvent {
             event,
-            is_compat: false,
+            compat_number: None,
             is_exec: false,
             is_fork: event.is_syscall() && matches!(event.name, "clone" | "clone3" | "fork" | "vfork"),
             is_state_only: false,
@@ -58,6 +60,40 @@ impl SlotEvent {
             stand_ins: Vec::new(),
             positions: None,
         }
+    }
+
+    /// A 32-bit task's call, by its own number.
+    #[cfg(test)]
+    pub fn in_compat(event: &'static Event) -> SlotEvent {
+        let compat = CallSlot::of(event).into_iter().find_map(|slot| slot.compat_number);
+        SlotEvent { compat_number: compat, ..SlotEvent::new(event) }
+    }
+
+    pub fn is_compat(&self) -> bool {
+        self.compat_number.is_some()
+    }
+}
+
+/// A slot of a system call, and of a 32-bit task's the number by which structures lie there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CallSlot {
+    pub slot: usize,
+    compat_number: Option<u16>,
+}
+
+impl CallSlot {
+    /// All that a call has: by its own numbers, and where it is made through another one.
+    fn of(event: &Event) -> Vec<CallSlot> {
+        let Source::Syscall(numbers) = event.source else { return Vec::new() };
+        let of_compat = |number: u16, compat_number| CallSlot {
+            slot: Slot::COMPAT_BASE + usize::from(number),
+            compat_number: Some(compat_number),
+        };
+        let native =
+            numbers::native(numbers).map(|number| CallSlot { slot: number.into(), compat_number: None });
+        let compat = numbers::compat(numbers).map(|number| of_compat(number, number));
+        let own = numbers::through_others(event.name).map(|(number, through)| of_compat(number, through));
+        native.into_iter().chain(compat).chain(own).collect()
     }
 }
 
@@ -117,21 +153,20 @@ impl Tables {
             let is_hidden = !is_wanted(event.id) && (!stand_ins.is_empty() || is_joined);
             let is_wanted = is_wanted(event.id);
             match event.source {
-                Source::Syscall(numbers) if is_wanted || is_hidden => {
-                    let (native, compat) = (numbers::native(numbers), numbers::compat(numbers));
+                Source::Syscall(_) if is_wanted || is_hidden => {
                     let mut entry = syscall_entry(event, options);
                     if stand_ins.iter().any(StandIn::has_paths) {
                         entry.descriptors |= descriptor::RELATIVE;
                     }
-                    if let Some(number) = native {
-                        tables.set_syscall(number as usize, false, event, entry, is_hidden, &stand_ins);
-                    }
-                    if let Some(number) = compat {
-                        let captures = capture::captures_in_compat(event.args, number);
+                    let slots = CallSlot::of(event);
+                    for slot in &slots {
+                        let captures = slot.compat_number.map_or(entry.captures, |number| {
+                            capture::captures_in_compat(event.args, number)
+                        });
                         let entry = SyscallEntry { captures, ..entry };
-                        tables.set_syscall(number as usize, true, event, entry, is_hidden, &stand_ins);
+                        tables.set_syscall(*slot, event, entry, is_hidden, &stand_ins);
                     }
-                    if native.is_none() && compat.is_none() {
+                    if slots.is_empty() {
                         tables.refuse(event.id, "this architecture has no such system call");
                     }
                 }
@@ -146,6 +181,7 @@ impl Tables {
             }
         }
         tables.set_unknown();
+        tables.set_multiplexed();
         tables.set_samples(&options.samples);
         tables.set_roles(plan);
         tables.set_descriptors();
@@ -160,14 +196,22 @@ impl Tables {
         tables
     }
 
+    /// Tells the programs through which calls others are made.
+    fn set_multiplexed(&mut self) {
+        for number in multiplexed::ALL.into_iter().filter(|_| numbers::HAS_COMPAT) {
+            if let Some(entry) = self.syscalls.get_mut(Slot::COMPAT_BASE + usize::from(number)) {
+                entry.flags |= SyscallEntry::MULTIPLEXED;
+            }
+        }
+    }
+
     /// Tells the programs which numbers no call of the catalogue has.
     fn set_unknown(&mut self) {
         if !self.wants(Hook::UnknownSyscall) {
             return;
         }
         for (slot, entry) in self.syscalls.iter_mut().enumerate() {
-            let (number, is_compat) = (slot % Slot::COMPAT_BASE, slot >= Slot::COMPAT_BASE);
-            if i32::try_from(number).ok().and_then(|number| numbers::call(number, is_compat)).is_none() {
+            if numbers::of_slot(slot).is_none() {
                 entry.flags |= SyscallEntry::WANTED | SyscallEntry::UNKNOWN;
                 entry.words = Hook::UnknownSyscall.words();
             }
@@ -185,21 +229,20 @@ impl Tables {
 
     fn set_syscall(
         &mut self,
-        number: usize,
-        is_compat: bool,
+        CallSlot { slot, compat_number }: CallSlot,
         event: &'static Event,
         entry: SyscallEntry,
         is_hidden: bool,
         stand_ins: &[StandIn],
     ) {
-        if number >= Slot::SYSCALLS {
+        let end = if compat_number.is_some() { Slot::HOOK_BASE } else { Slot::SYSCALLS };
+        if slot >= end {
             return self.refuse(event.id, "its number is beyond the recorder's table");
         }
-        let slot = if is_compat { Slot::COMPAT_BASE + number } else { number };
         if let (Some(place), Some(slot_event)) = (self.syscalls.get_mut(slot), self.slots.get_mut(slot)) {
             *place = entry;
             *slot_event = Some(SlotEvent {
-                is_compat,
+                compat_number,
                 is_exec: entry.flags & SyscallEntry::EXEC != 0,
                 is_hidden,
                 stand_ins: stand_ins.to_vec(),
@@ -333,13 +376,7 @@ const EXECS: [&str; 2] = ["execve", "execveat"];
 
 /// The slots of a system call.
 pub fn slots_of(name: &str) -> impl Iterator<Item = usize> {
-    let numbers = match catalogue::by_name(name).map(|event| event.source) {
-        Some(Source::Syscall(numbers)) => Some(numbers),
-        _ => None,
-    };
-    let native = numbers.and_then(numbers::native);
-    let compat = numbers.and_then(numbers::compat);
-    native.map(usize::from).into_iter().chain(compat.map(|n| Slot::COMPAT_BASE + usize::from(n)))
+    catalogue::by_name(name).map(CallSlot::of).unwrap_or_default().into_iter().map(|slot| slot.slot)
 }
 
 fn hook_of(event: EventId) -> Option<Hook> {

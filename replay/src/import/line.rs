@@ -2,7 +2,7 @@
 //! replaced it is read in [`super::workload`].
 
 use events::context::ContextFlags;
-use events::{Context, Marks, mark_names};
+use events::{Context, Marks, mark_names, marks};
 use serde::{Deserialize, Deserializer};
 
 use super::schema::Stored;
@@ -114,13 +114,17 @@ pub(super) struct MarkNames {
 impl MarkNames {
     /// The marks, given the names of the event's arguments in order.
     pub fn marks(&self, args: &[(String, Stored)]) -> Marks {
-        let position = |name: &String| args.iter().position(|(known, _)| known == name);
+        let has_marks = |at: usize| args.get(at).is_some_and(|(_, stored)| stored.has_marks());
+        let bit = |name: &String| {
+            let position = args.iter().position(|(known, _)| known == name)?;
+            marks::mark_bit(position, has_marks)
+        };
         let mut marks = Marks(0);
         for name in &self.event {
             marks.0 |= mark_names::by_name(name).map_or(0, |mark| mark.bits);
         }
-        marks = self.cut.iter().filter_map(position).fold(marks, Marks::cut_arg);
-        self.unreadable.iter().filter_map(position).fold(marks, Marks::lost_arg)
+        marks = self.cut.iter().filter_map(bit).fold(marks, Marks::cut_arg);
+        self.unreadable.iter().filter_map(bit).fold(marks, Marks::lost_arg)
     }
 }
 

@@ -20,6 +20,17 @@ pub enum Stored {
     Tree,
 }
 
+impl Stored {
+    /// Whether such an argument can be cut or unreadable.
+    pub fn has_marks(self) -> bool {
+        match self {
+            Stored::Kind(kind, _) => kind.has_marks(),
+            Stored::Text | Stored::Tree => true,
+            Stored::Signed | Stored::Unsigned => false,
+        }
+    }
+}
+
 /// Events beside those that any capture declares.
 #[derive(Debug, Default)]
 pub struct Foreign {

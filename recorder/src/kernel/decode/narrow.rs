@@ -1,14 +1,14 @@
 //! Structures of 32-bit tasks: stored as those of 64-bit ones.
 
 use events::{
-    ArgKind, Raw,
+    ArgKind, Len, Raw,
     capture::ARGUMENTS,
     layout32::{self, Layout32},
     variants,
     vectors::{MESSAGE_HEAD, MSGHDR_BYTES},
 };
 
-use super::{super::numbers, SlotEvent};
+use super::super::tables::SlotEvent;
 
 /// How what the arguments of a 32-bit task's call point to lies, by position.
 #[derive(Debug)]
@@ -28,13 +28,14 @@ enum Shape {
     Vectors,
     /// `struct msghdr` or several, with narrow headers and tables.
     Messages,
+    /// `struct msgbuf`: a type of four bytes, and a text.
+    Typed,
 }
 
 impl Narrow {
     /// Of a slot of such a call.
     pub fn of(slot: &SlotEvent) -> Option<Narrow> {
-        let events::Source::Syscall(known) = slot.event.source else { return None };
-        let number = numbers::compat(known).filter(|_| slot.is_compat)?;
+        let number = slot.compat_number?;
         let mut shapes = [Shape::Same; ARGUMENTS];
         for (shape, arg) in shapes.iter_mut().zip(slot.event.args) {
             *shape = match arg.kind {
@@ -43,6 +44,7 @@ impl Narrow {
                 }
                 ArgKind::Iovec(_) => Shape::Vectors,
                 ArgKind::Msghdr | ArgKind::Mmsghdr(_) => Shape::Messages,
+                ArgKind::Bytes(Len::ArgPlus8(_) | Len::ReturnPlus8) => Shape::Typed,
                 _ => Shape::Same,
             };
         }
@@ -64,6 +66,11 @@ impl Narrow {
             Shape::Same => return None,
             Shape::Structures(layout) => layout.widen(bytes, |one| out.extend_from_slice(one)),
             Shape::Vectors => widen_vectors(bytes, out)?,
+            Shape::Typed => {
+                let (kind, text) = bytes.split_first_chunk()?;
+                out.extend_from_slice(&i64::from(i32::from_le_bytes(*kind)).to_le_bytes());
+                out.extend_from_slice(text);
+            }
             Shape::Messages => {
                 let mut left = bytes;
                 // What is torn is left out, as everywhere.
@@ -116,13 +123,13 @@ mod tests {
     use events::{Marks, abi::form, catalogue};
 
     use super::{
-        super::{Arguments, Files, SlotReader, header, tests::record},
+        super::{super::files::Files, Arguments, SlotReader, header, tests::record},
         *,
     };
 
     fn value(call: &str, words: &[u64], position: u8, blob: &[u8]) -> Vec<u8> {
         let event = catalogue::by_name(call).expect("an event of the catalogue");
-        let slot = SlotEvent { is_compat: true, ..SlotEvent::new(event) };
+        let slot = SlotEvent::in_compat(event);
         let bytes = record(words, &[(position, form::PLAIN, blob)], Marks::COMPAT);
         let (reader, header) = (SlotReader::new(slot), header(&bytes).expect("a whole record"));
         Arguments::default().read(&reader, &header, &bytes, &mut Files::default(), |args, _, _| {
@@ -157,6 +164,9 @@ mod tests {
         let stored = [1, 0, 0, 0, 0x10, 0, 0, 0, 3, 0, 0, 0, 7, 8, 9];
         let wide = [1, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 7, 8, 9];
         assert_eq!(value("writev", &[3, 0x1000, 1], 1, &stored), wide);
+        // A message of type 2, with two bytes.
+        let typed = [2, 0, 0, 0, 0, 0, 0, 0, b'h', b'i'];
+        assert_eq!(value("msgsnd", &[3, 0x1000, 2, 0], 1, &[2, 0, 0, 0, b'h', b'i']), typed);
         // A message with a name of one byte and that vector.
         let head = |vectors| [1, 0, vectors, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0];
         let header =

@@ -4,7 +4,10 @@ use aya::{Ebpf, EbpfLoader};
 use events::abi::{
     Slot,
     hooks::Hook,
-    region::{KEPT_BACK, LARGEST_WRITE, VALUE_SIZE_MARK, region_bytes, rooms_offset, spare},
+    region::{
+        CAPTURE_RESERVE, KEPT_BACK, LIST_BYTES, LIST_STRINGS, VALUE_SIZE_MARK, region_bytes, room, room_bytes,
+        rooms_offset, spare, write_bytes,
+    },
     tables::{Config, compared},
 };
 
@@ -15,7 +18,7 @@ use super::{
 use crate::{
     btf::Btf,
     kernel::{
-        Error, KernelOptions, Transport,
+        Error, KernelOptions, Lists, Transport,
         cast::Cast,
         cpus, early_drop,
         hooks::{Kind, Plan},
@@ -50,7 +53,10 @@ pub(super) struct Made {
     /// Of each CPU: what it was made for, and what of it is in the region.
     pub buffer_bytes: usize,
     pub data_bytes: usize,
+    /// The most that one program writes at once.
+    pub write_bytes: usize,
     pub ring_bytes: RingBytes,
+    pub lists: Lists,
 }
 
 /// Creates the maps with the buffers asked for, or the largest that this kernel takes: before 5.11 an element has at
@@ -80,11 +86,22 @@ fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, Made), 
     } else {
         256 << 10
     };
+    let asked_bytes = options.lists.bytes.clamp(*LIST_BYTES.start(), *LIST_BYTES.end());
+    let write_bytes = write_bytes(asked_bytes, buffer_bytes);
+    let lists = Lists {
+        strings: options.lists.strings.clamp(*LIST_STRINGS.start(), *LIST_STRINGS.end()),
+        bytes: asked_bytes.min((write_bytes - CAPTURE_RESERVE) as u32),
+    };
+    let rooms_offset = rooms_offset(data_bytes, write_bytes);
     let cast = Cast::of(btf);
     let preemption = Preemption::of(btf);
     let mut config = Config {
         data_mask: data_bytes as u64 - 1,
-        rooms_offset: rooms_offset(data_bytes) as u64,
+        rooms_offset: rooms_offset as u64,
+        room_bytes: room_bytes(write_bytes) as u64,
+        last_room: (rooms_offset + (room::COUNT - 2) * room_bytes(write_bytes)) as u64,
+        write_bytes: write_bytes as u64,
+        capture_limit: (write_bytes - CAPTURE_RESERVE) as u64,
         quarter_bytes: door_bytes as u64 / 4,
         kept_back: (data_bytes / KEPT_BACK) as u64,
         door_limit: (door_bytes - door_bytes / KEPT_BACK) as u64,
@@ -93,6 +110,8 @@ fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, Made), 
         modern: btf.has_enumerator("BPF_FUNC_task_pt_regs").into(),
         string_bound: options.string_bound.clamp(8, 4096) as u32,
         buffer_bound: options.buffer_bound.min(4096) as u32,
+        list_strings: lists.strings,
+        list_bytes: lists.bytes,
         snaplen: options.snaplen.min(packets::LARGEST_SNAPLEN) as u32,
         environment: options.environment.into(),
         exec_at_entry: (!has_prepare).into(),
@@ -118,7 +137,7 @@ fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, Made), 
     for (place, tgid) in config.excluded.iter_mut().zip(excluded) {
         *place = tgid;
     }
-    let mut object = with_region_size(OBJECT, region_bytes(data_bytes))?;
+    let mut object = with_region_size(OBJECT, region_bytes(data_bytes, write_bytes))?;
     if let Some(cast) = cast
         && cast.put_into(&mut object) == 0
     {
@@ -130,7 +149,7 @@ fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, Made), 
         return Err(broken_object("bpf_preempt_disable"));
     }
     plan.declare(&mut object);
-    let write_mask = [LARGEST_WRITE as u64 - 1];
+    let write_mask = [write_bytes as u64 - 1];
     let slot_mask = [Slot::HOOK_BASE as u64 - 1];
     let cpu_entries = cpus as u32;
     let packet_bytes = if tables.wants(Hook::Packet) { packets::RING_BYTES } else { 4096 };
@@ -156,7 +175,7 @@ fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, Made), 
         .load(&object)
         .map_err(|error| load_error(error, cpus, buffer_bytes))?;
     let ring_bytes = RingBytes { door: door_bytes, packets: packet_bytes as usize };
-    Ok((ebpf, Made { buffer_bytes, data_bytes, ring_bytes }))
+    Ok((ebpf, Made { buffer_bytes, data_bytes, write_bytes, ring_bytes, lists }))
 }
 
 const fn halves(bits: u128) -> [u64; 2] {
