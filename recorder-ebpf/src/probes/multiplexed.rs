@@ -13,6 +13,7 @@ use super::syscalls::{Regs, entry_registers};
 use crate::{
     capture::{user, user_or_zero},
     emit::{Started, Writer, config},
+    registers::{COMPAT_ARGUMENTS, IS_AARCH64},
 };
 
 /// In what [`multiplexed_note`] returns: the call was made through another one.
@@ -60,14 +61,34 @@ fn index(slot: u32, selector: u64) -> Option<u64> {
     multiplexed::index(number as u16, selector as u32).map(|index| index as u64)
 }
 
-/// The entry of an index. The mask is written out, for the compiler knows that it changes nothing and the verifier does not.
+/// A number below a power of two. The mask is written out, for the compiler may know that it changes nothing, and the
+/// verifier does not.
+#[inline(always)]
+fn below<const COUNT: i32>(number: u64) -> usize {
+    let mut number = number;
+    // SAFETY: arithmetic.
+    unsafe { asm!("{0} &= {1}", inout(reg) number, const COUNT - 1, options(pure, nomem, nostack)) };
+    number as usize
+}
+
+/// The entry of an index.
 #[inline(always)]
 fn entry(index: u64) -> *const Meant {
-    let mut index = index;
-    // SAFETY: arithmetic.
-    unsafe { asm!("{0} &= {1}", inout(reg) index, const COUNT as i32 - 1, options(pure, nomem, nostack)) };
-    (&raw const TABLE).cast::<Meant>().wrapping_add(index as usize)
+    (&raw const TABLE).cast::<Meant>().wrapping_add(below::<{ COUNT as i32 }>(index))
 }
+
+/// Where the registers have the arguments of a 32-bit task's call; the last one again, for an index of three bits.
+#[unsafe(no_mangle)]
+static ARGUMENTS: [u8; 8] = {
+    let mut offsets = [COMPAT_ARGUMENTS[5] as u8; 8];
+    let mut i = 0;
+    while i < COMPAT_ARGUMENTS.len() {
+        assert!(COMPAT_ARGUMENTS[i] < 256 || IS_AARCH64);
+        offsets[i] = COMPAT_ARGUMENTS[i] as u8;
+        i += 1;
+    }
+    offsets
+};
 
 macro_rules! field {
     ($meant:ident.$field:ident) => {
@@ -84,14 +105,17 @@ fn registers() -> Regs<false> {
 /// The argument of the call as it was made that is so numbered, from 1 on.
 #[inline(always)]
 fn given(regs: Regs<false>, number: u8) -> u64 {
-    regs.argument((number.wrapping_sub(1) & 7) as usize, true)
+    // SAFETY: an entry of a static table.
+    let offset =
+        unsafe { read_volatile((&raw const ARGUMENTS).cast::<u8>().add(below::<8>(number.wrapping_sub(1) as u64))) };
+    regs.at::<u64>(offset as usize) & 0xffff_ffff
 }
 
 /// Where an argument of the call that is meant is: see [`source`].
 #[inline(always)]
 fn from_source(regs: Regs<false>, meant: *const Meant, position: u64) -> u64 {
     // SAFETY: six entries and what follows them in the table.
-    let from = unsafe { read_volatile((&raw const (*meant).sources).cast::<u8>().add((position & 7) as usize)) };
+    let from = unsafe { read_volatile((&raw const (*meant).sources).cast::<u8>().add(below::<8>(position))) };
     if from >= source::LIST {
         let list = given(regs, field!(meant.list));
         return user_or_zero::<u32>(list.wrapping_add((from - source::LIST) as u64 * 4)) as u64;

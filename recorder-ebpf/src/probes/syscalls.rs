@@ -81,7 +81,7 @@ pub struct Regs<const TYPED: bool>(pub *const u8);
 
 impl<const TYPED: bool> Regs<TYPED> {
     #[inline(always)]
-    fn at<T: Copy>(self, offset: usize) -> T {
+    pub fn at<T: Copy>(self, offset: usize) -> T {
         if TYPED {
             // SAFETY: the verifier knows the type.
             unsafe { core::ptr::read_volatile(self.0.add(offset).cast()) }
