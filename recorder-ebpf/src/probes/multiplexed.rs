@@ -27,11 +27,17 @@ pub fn meant(slot: u32) -> u32 {
     multiplexed_call(slot as u64) as u32 & (Slot::HOOK_BASE as u32 - 1)
 }
 
-/// An argument that has been noted.
+/// An argument that has been noted. Written out, for the compiler would make one load of this and of that from a register,
+/// and the verifier lets no instruction load from two kinds of memory.
 #[inline(always)]
 pub fn noted(state: *const WriteState, position: usize) -> u64 {
+    let argument: u64;
     // SAFETY: a word of a map value; positions are at most 5.
-    unsafe { read_volatile((&raw const (*state).arguments).cast::<u64>().add(position)) }
+    unsafe {
+        let place = (&raw const (*state).arguments).cast::<u64>().add(position);
+        asm!("{0} = *(u64 *)({1} + 0)", out(reg) argument, in(reg) place, options(nostack, readonly));
+    }
+    argument
 }
 
 /// Puts the arguments that have been noted into the record that has begun.
