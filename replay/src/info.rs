@@ -247,7 +247,9 @@ impl Info {
     /// How much of an argument is kept, for people.
     fn kept(&self) -> String {
         let lists = match (self.list_strings, self.list_bytes) {
-            (Some(strings), Some(bytes)) => format!(", {} strings or {} bytes of a list", grouped(strings), grouped(bytes)),
+            (Some(strings), Some(bytes)) => {
+                format!(", {} strings or {} bytes of a list", grouped(strings), grouped(bytes))
+            }
             _ => String::new(),
         };
         format!(

@@ -23,7 +23,8 @@ fn padded_command_line() -> Result<(), Failed> {
     let dir = scratch()?;
     let padding = "A".repeat(100_000);
     let file = record(dir.path(), &[], &["true", &padding, "--evil"])?;
-    let cut = |file: &Path, event: &str| count(file, &["-f", "comm=true", "-f", &format!("{event}.argv.cut")]);
+    let cut =
+        |file: &Path, event: &str| count(file, &["-f", "comm=true", "-f", &format!("{event}.argv.cut")]);
     for event in ["execve", "sched_process_exec"] {
         // The span of a process's arguments is taken as a whole, each of a call's as a string.
         same(event, cut(&file, event)?, u64::from(event == "execve"))?;
@@ -89,7 +90,14 @@ fn every_kind() -> Result<(), Failed> {
     same("execs", execs, 3)?;
     same("arguments that were cut", of("sched_process_exec.argv.cut")?, 2)?;
     same("environments", of("sched_process_exec.env.cut")?, 2)?;
-    same("both", count(&file, &["-f", "comm=true", "-f", "sched_process_exec.argv.cut", "-f", "sched_process_exec.env.cut"])?, 1)
+    same(
+        "both",
+        count(
+            &file,
+            &["-f", "comm=true", "-f", "sched_process_exec.argv.cut", "-f", "sched_process_exec.env.cut"],
+        )?,
+        1,
+    )
 }
 
 /// Has something of every kind cut.
@@ -155,7 +163,11 @@ fn bounds_of_lists() -> Result<(), Failed> {
     let long = vec!["l".repeat(4000); 75];
     same("300 KiB", run("cut.trz", &[], &long)?, (1, 1))?;
     same("if asked for", run("whole.trz", &["--list-bytes", "512K"], &long)?, (0, 0))?;
-    same("by the other transport", run("ring.trz", &["--list-bytes", "512K", "--transport", "ringbuf"], &long)?, (0, 0))?;
+    same(
+        "by the other transport",
+        run("ring.trz", &["--list-bytes", "512K", "--transport", "ringbuf"], &long)?,
+        (0, 0),
+    )?;
     let refused = Command::new(TRACER).args(["record", "--list-bytes", "2M", "--", "true"]).output()?;
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     ensure(!refused.status.success() && said.contains("from 4K to 896K"), || said)

@@ -89,7 +89,9 @@ fn told_as_meant() -> Result<(), Failed> {
     for row in compat.iter().take(CALLS.len() - 5) {
         ensure(number(&row["returnValue"]) >= 0, || format!("it failed: {row}"))?;
         let marks = row["marks"].to_string();
-        ensure(!marks.contains("changed") && !marks.contains("uncompared"), || format!("nobody touched it: {row}"))?;
+        ensure(!marks.contains("changed") && !marks.contains("uncompared"), || {
+            format!("nobody touched it: {row}")
+        })?;
     }
     // Its own arguments, and the descriptor that it returned before.
     let server = row("socket", 0)?["returnValue"].clone();
@@ -133,7 +135,10 @@ fn told_as_meant() -> Result<(), Failed> {
     // People ask for them by their names.
     let asked = |filter: &str| -> Result<usize, Failed> {
         let compat = "binary=*/live-*";
-        Ok(events(&recorded.file, &["-f", filter, "-f", compat])?.iter().filter(|row| row["contextFlags"]["isCompat"] == true).count())
+        Ok(events(&recorded.file, &["-f", filter, "-f", compat])?
+            .iter()
+            .filter(|row| row["contextFlags"]["isCompat"] == true)
+            .count())
     };
     same("event=connect", asked("event=connect")?, 2)?;
     same("by its address", asked("connect.addr.sin_addr=127.0.0.1")?, 1)?;

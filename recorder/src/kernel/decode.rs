@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use events::{
     abi::{
-        BLOB_HEADER_BYTES, CONTEXT_BYTES, HEADER_BYTES, RecordHeader, WireContext, form, region::LARGEST_WRITE,
+        BLOB_HEADER_BYTES, CONTEXT_BYTES, HEADER_BYTES, RecordHeader, WireContext, form,
+        region::LARGEST_WRITE,
     },
     marks::PARTIAL_PATH,
 };

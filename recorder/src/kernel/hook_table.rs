@@ -184,11 +184,7 @@ pub const KERNEL_STAND_INS: &[KernelStandIn] = &[
         ],
         "`old_cred`; execs that give no rights beyond those of the user; `keyctl`, `prctl`, `unshare` and `setns`, where they change credentials",
     ),
-    by_calls(
-        Hook::MmapFile,
-        MAPS,
-        "mappings by `shmat` and of an exec itself; those that the hook refuses",
-    ),
+    by_calls(Hook::MmapFile, MAPS, "mappings by `shmat` and of an exec itself; those that the hook refuses"),
     by_calls(Hook::DoMmap, MAPS, "mappings by `shmat` and of an exec itself; those that fail"),
     by_calls(Hook::SharedObjectLoaded, MAPS, ""),
     by_calls(Hook::MemProtAlert, MAPS, "mappings by `shmat`"),

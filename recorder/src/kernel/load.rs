@@ -195,11 +195,8 @@ pub fn load(options: &KernelOptions) -> Result<Loaded, Error> {
         };
         use std::os::fd::AsFd as _;
         let (ring, tails) = (fd("RING")?, fd("TAILS")?);
-        Regions::map(ring.as_fd(), tails.as_fd(), (data_bytes, write_bytes), cpus).map_err(|error| Error::Memory {
-            cpus,
-            bytes: data_bytes,
-            reason: error.to_string(),
-        })?
+        Regions::map(ring.as_fd(), tails.as_fd(), (data_bytes, write_bytes), cpus)
+            .map_err(|error| Error::Memory { cpus, bytes: data_bytes, reason: error.to_string() })?
     };
 
     let attached_ns = clock::boot_ns();

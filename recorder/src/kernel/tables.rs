@@ -160,9 +160,9 @@ impl Tables {
                     }
                     let slots = CallSlot::of(event);
                     for slot in &slots {
-                        let captures = slot.compat_number.map_or(entry.captures, |number| {
-                            capture::captures_in_compat(event.args, number)
-                        });
+                        let captures = slot
+                            .compat_number
+                            .map_or(entry.captures, |number| capture::captures_in_compat(event.args, number));
                         let entry = SyscallEntry { captures, ..entry };
                         tables.set_syscall(*slot, event, entry, is_hidden, &stand_ins);
                     }

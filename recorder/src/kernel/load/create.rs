@@ -5,8 +5,8 @@ use events::abi::{
     Slot,
     hooks::Hook,
     region::{
-        CAPTURE_RESERVE, KEPT_BACK, LIST_BYTES, LIST_STRINGS, VALUE_SIZE_MARK, region_bytes, room, room_bytes,
-        rooms_offset, spare, write_bytes,
+        CAPTURE_RESERVE, KEPT_BACK, LIST_BYTES, LIST_STRINGS, VALUE_SIZE_MARK, region_bytes, room,
+        room_bytes, rooms_offset, spare, write_bytes,
     },
     tables::{Config, compared},
 };
