@@ -77,7 +77,10 @@ impl Writes for Parquet {
             let args = event.event.listed_args().iter().enumerate();
             args.filter(|(at, _)| is(*at)).map(|(_, arg)| arg.name.as_bytes()).collect()
         };
-        for names in [marked(&|at| event.marks.is_cut(at)), marked(&|at| event.marks.is_lost(at))] {
+        for names in [
+            marked(&|at| event.event.is_cut(event.marks, at)),
+            marked(&|at| event.event.is_unreadable(event.marks, at)),
+        ] {
             match names.as_slice() {
                 [] => row.nothing(),
                 names => row.texts(names.iter().copied()),
