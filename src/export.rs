@@ -9,13 +9,12 @@ use interchange::export::About;
 use interchange::{Exporter, Format};
 use jiff::tz::TimeZone;
 use pipeline::{Question, Source};
-use replay::Asked;
 use replay::render::clock::local_zone;
 use scopes::nearest;
 
-use crate::caveats;
+use crate::asking;
 use crate::export_table::{self, Done, Place};
-use crate::filters::{Diagnostics, FilterOptions};
+use crate::filters::FilterOptions;
 use crate::inputs::{Damage, Inputs};
 use crate::outcome::{self, Outcome};
 use crate::output;
@@ -64,7 +63,7 @@ pub fn run(options: Options) -> Result<Outcome> {
     }
     let source = options.inputs.source()?;
     let scopes = narrowed(&options.scopes, format);
-    let asked = asked(&scopes, &source, options.quiet)?;
+    let asked = asking::asked(&scopes, &source, options.quiet)?;
     let zone = || if options.utc { TimeZone::UTC } else { local_zone() };
     let range = TimeRange { from: options.from.clone(), to: until };
     let question = Question {
@@ -137,7 +136,7 @@ fn since_last(options: &Options, format: Format, until: Option<String>) -> Resul
         if done.has(&head)? {
             continue;
         }
-        let asked = asked(&options.scopes, &source, options.quiet)?;
+        let asked = asking::asked(&options.scopes, &source, options.quiet)?;
         let question = Question {
             threads: options.threads.count(),
             strict: options.damage.strict,
@@ -215,23 +214,6 @@ fn narrowed(given: &FilterOptions, format: Format) -> FilterOptions {
         scopes.filters.push(format!("{number}:event={events}"));
     }
     scopes
-}
-
-fn asked(scopes: &FilterOptions, source: &Source, quiet: bool) -> Result<Asked> {
-    if scopes.is_empty() {
-        if !quiet {
-            caveats::tell(source, None, scopes);
-        }
-        return Ok(Asked::recorded(source));
-    }
-    let set = scopes.scopes_of(source)?;
-    let warnings: Vec<String> = set.warnings().iter().map(ToString::to_string).collect();
-    let asked = Asked::given(set, source).map_err(Diagnostics)?;
-    if !quiet {
-        warnings.iter().for_each(stderr::say_lines);
-        caveats::tell(source, asked.plan(), scopes);
-    }
-    Ok(asked)
 }
 
 fn about(source: &Source) -> About {

@@ -73,4 +73,5 @@ pub use matching::Matcher;
 pub use question::{Question, Stats};
 pub use seek::Found;
 pub use sink::{Output, Projection, Render, Sink};
+pub use slices::Meter;
 pub use source::{File, Host, RowRef, Source};

@@ -21,7 +21,7 @@ use crate::order::{Order, PIECE_ROWS};
 use crate::pruning::Pruning;
 use crate::schedule::{self, Jobs, Next, Work};
 use crate::sink::{Nothing, Projection, Sink};
-use crate::slices::Slicing;
+use crate::slices::{Meter, Slicing};
 use crate::source::{BlockRef, File, Host, Source};
 use crate::stage::Stage;
 use crate::state::{Scans, State};
@@ -54,6 +54,8 @@ pub struct Question<'a> {
     pub strict: bool,
     /// Bytes of decoded columns that may wait where the blocks of many files overlap. What is beyond waits encoded.
     pub waiting_bytes: usize,
+    /// How much was held while it was answered.
+    pub meter: Meter,
     /// Whoever asks may stop it.
     pub cancellation: Cancellation,
 }
@@ -72,8 +74,6 @@ pub struct Stats {
     pub bytes_skipped: u64,
     /// Bytes that came out of decompression.
     pub decompressed: u64,
-    /// Bytes of decoded columns that were held at a time, those that waited for the rows of other files too.
-    pub most_held: u64,
     /// Blocks that could not be read.
     pub gaps: Vec<Gap>,
     /// Events that a recording lost while it was asked: of captures that are whole, everybody knows before.
@@ -91,7 +91,6 @@ impl Stats {
         self.rows_skipped += more.rows_skipped;
         self.bytes_skipped += more.bytes_skipped;
         self.decompressed += more.decompressed;
-        self.most_held = self.most_held.max(more.most_held);
         more.gaps.into_iter().for_each(|gap| self.gap(gap));
         self.lost = self.lost.saturating_add(more.lost);
         self.missing.extend(more.missing);
@@ -119,6 +118,7 @@ impl<'a> Question<'a> {
             range: None,
             strict: false,
             waiting_bytes: WAITING_BYTES,
+            meter: Meter::default(),
             cancellation: Cancellation::default(),
         }
     }
@@ -183,7 +183,6 @@ impl<'a> Question<'a> {
         if left == 0 {
             return Ok(stats);
         }
-        let slicing = Arc::clone(&work.slicing);
         schedule::run(threads, plan.jobs.take(), &work, steps, |answer| {
             stats.add(answer.stats);
             let mut made = answer.made;
@@ -196,7 +195,6 @@ impl<'a> Question<'a> {
             let flow = deliver(made)?;
             Ok(if left == 0 { ControlFlow::Break(()) } else { flow })
         })?;
-        stats.most_held = slicing.most_waiting() as u64;
         plan.finish(self, &mut stats)?;
         Ok(stats)
     }
@@ -511,7 +509,11 @@ impl<'q> Prepared<'q> {
             scans: self.state.as_ref().map(State::scans),
             counts,
             held: Arc::new(AtomicUsize::new(0)),
-            slicing: Arc::new(Slicing::new(self.overlap(question.source), question.waiting_bytes)),
+            slicing: Arc::new(Slicing::new(
+                self.overlap(question.source),
+                question.waiting_bytes,
+                question.meter.clone(),
+            )),
         };
         let stage = self.state.clone().map(|state| {
             let beginnings = state.beginnings();

@@ -36,6 +36,18 @@ const ROWS: std::ops::RangeInclusive<usize> = 16..=8192;
 /// Rows that came late make neighbours overlap.
 const NEIGHBOURS: usize = 2;
 
+/// How much memory a question took, whatever its answer was. A clone is the same meter.
+#[derive(Clone, Debug, Default)]
+pub struct Meter(Arc<AtomicUsize>);
+
+impl Meter {
+    /// Bytes of decoded columns that were held at a time, at most: of blocks that were printed, and of those that waited for
+    /// the rows of others.
+    pub fn most_held(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// What the batches of a question have in common for this.
 #[derive(Debug)]
 pub(crate) struct Slicing {
@@ -45,9 +57,9 @@ pub(crate) struct Slicing {
     most: usize,
     /// Bytes of decoded columns of whole batches.
     whole: AtomicUsize,
-    /// Bytes of all that is decoded, and the most that there were.
+    /// Bytes of all that is decoded.
     waiting: AtomicUsize,
-    most_waiting: AtomicUsize,
+    meter: Meter,
     spill: Arc<Spill>,
     scratch: Mutex<Scratch>,
 }
@@ -98,16 +110,16 @@ struct Part {
 }
 
 impl Slicing {
-    pub fn new(overlap: usize, most: usize) -> Slicing {
+    pub fn new(overlap: usize, most: usize, meter: Meter) -> Slicing {
         let (spill, scratch) = (Arc::default(), Mutex::default());
-        let (whole, waiting, most_waiting) = Default::default();
-        Slicing { overlap, most, whole, waiting, most_waiting, spill, scratch }
+        let (whole, waiting) = Default::default();
+        Slicing { overlap, most, whole, waiting, meter, spill, scratch }
     }
 
     /// A batch waits, whole or as a slice.
     pub fn begin(&self, bytes: usize, is_whole: bool) {
         let before = self.waiting.fetch_add(bytes, Ordering::Relaxed);
-        self.most_waiting.fetch_max(before + bytes, Ordering::Relaxed);
+        self.meter.0.fetch_max(before + bytes, Ordering::Relaxed);
         self.whole.fetch_add(if is_whole { bytes } else { 0 }, Ordering::Relaxed);
     }
 
@@ -115,11 +127,6 @@ impl Slicing {
     pub fn end(&self, bytes: usize, is_whole: bool) {
         self.waiting.fetch_sub(bytes, Ordering::Relaxed);
         self.whole.fetch_sub(if is_whole { bytes } else { 0 }, Ordering::Relaxed);
-    }
-
-    /// Bytes of decoded columns that waited at a time.
-    pub fn most_waiting(&self) -> usize {
-        self.most_waiting.load(Ordering::Relaxed)
     }
 
     /// Whether a batch of so many bytes is not to wait whole.
