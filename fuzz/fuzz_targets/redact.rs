@@ -77,7 +77,7 @@ fuzz_target!(|bytes: &[u8]| {
     let treatment = if how & 1 == 0 { Treatment::Drop } else { Treatment::Hash };
     let rule = Rule::parse("any=*canary*", treatment, &|_| Box::new(HasWord)).expect("a rule");
     let mut redactor = Redactor::new(vec![rule], b"secret of the fuzzer");
-    let mut header = capture.header().clone();
+    let mut header = format::Header { schema: capture.schema().declarations(), ..capture.header().clone() };
     redactor.header(&mut header.clone());
     let mut copier = Copier::new(Options::default());
     copier.survey(&capture, &mut redactor).expect("it reads");
