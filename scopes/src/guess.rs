@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use events::{Event, catalogue};
+use events::Event;
 
 use crate::check::{Checked, Site};
 use crate::diagnostic::{Diagnostic, Severity};
@@ -70,9 +70,6 @@ pub(crate) fn unknown_event<T>(site: &Site<'_>, name: &str, span: Range<usize>) 
     } else if name.contains([' ', ';', '|', '+']) {
         allowed = "names of events (see `tracer events`), parted by commas";
     }
-    if is_a_detection_to_come(name) {
-        return site.error(span, format!("this version does not detect {name}"), allowed);
-    }
     let names = site.vocabulary.events().map(|event| event.name);
     site.unknown(span, format!("unknown event {name:?}"), name, names, allowed)
 }
@@ -128,43 +125,4 @@ fn octal(text: &str) -> u64 {
 
 fn reads_numbers(target: &Target) -> bool {
     values::domain(target).is_some()
-}
-
-/// Detections that Tracee's policies ask for. Those that the catalogue has are events like all others.
-const DETECTIONS: &[&str] = &[
-    "stdio_over_socket",
-    "ptrace_code_injection",
-    "dynamic_code_loading",
-    "fileless_execution",
-    "cgroup_notify_on_release",
-    "ld_preload",
-    "k8s_service_account_token",
-    "aslr_inspection",
-    "cgroup_release_agent",
-    "core_pattern_modification",
-    "default_loader_mod",
-    "k8s_api_connection",
-    "disk_mount",
-    "hidden_file_created",
-    "illegitimate_shell",
-    "kernel_module_loading",
-    "k8s_cert_theft",
-    "docker_abuse",
-    "proc_fops_hooking",
-    "proc_kcore_read",
-    "dropped_executable",
-    "proc_mem_access",
-    "proc_mem_code_injection",
-    "process_vm_write_inject",
-    "rcd_modification",
-    "scheduled_task_mod",
-    "sudoers_modification",
-    "sched_debug_recon",
-    "syscall_hooking",
-    "system_request_key_mod",
-];
-
-/// Whether this is a detection's name, though no event of this version.
-pub(crate) fn is_a_detection_to_come(name: &str) -> bool {
-    catalogue::by_name(name).is_none() && DETECTIONS.contains(&name)
 }

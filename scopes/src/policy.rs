@@ -5,14 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use events::{Event, EventId, Set, catalogue};
+use events::{Event, EventId, Set, Source, catalogue, threat};
 use serde::Deserialize;
 use serde_saphyr::{Location, Spanned};
 
 use crate::check::{self, Site};
 use crate::diagnostic::{Diagnostic, Severity, nearest};
 use crate::filter::{Filter, Target, Value};
-use crate::guess;
 use crate::property;
 use crate::set::{Scope, ScopeSet};
 use crate::syntax::{self, Op, Piece};
@@ -350,8 +349,11 @@ impl Policy<'_> {
         if name.text == "*" {
             return site.error(name.span, "a lone `*` filters nothing", "events, sets, or an exclusion");
         }
-        if guess::is_a_detection_to_come(name.text) {
-            let message = format!("this version does not detect {}: nothing is chosen by it", name.text);
+        // A policy is written for more than one version: what this one cannot tell chooses nothing.
+        if let Some(Event { source: Source::Unsupported(why), id, .. }) = catalogue::by_name(name.text)
+            && threat::of(*id).is_some()
+        {
+            let message = format!("this version does not detect {}: it {why}", name.text);
             self.warnings.push(site.message(Severity::Warning, name.span, message));
             return Ok(Vec::new());
         }
