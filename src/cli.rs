@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use crate::outcome::Outcome;
 use crate::{
     complete, config_command, cut, diff, events_list, examples, explain, export, help, import, info, man,
-    merge, recover, redact, replay, rules_command, scan, settings, state, top, tree, verify,
+    merge, recover, redact, replay, rules_command, scan, settings, state, story, top, tree, uses, verify,
 };
 #[cfg(feature = "record")]
 use crate::{doctor, record, watch};
@@ -45,6 +45,14 @@ enum Command {
     Containers(state::Options),
     /// Show what came and what went between two moments
     DiffState(state::DiffOptions),
+    /// Show what led to an event, a file, a process or a connection, and what came of it
+    Story(story::Options),
+    /// Show who did what with a file: opened, read, wrote, renamed, executed, and how many bytes
+    File(uses::FileOptions),
+    /// Show what a user did: with which files, connections and processes
+    User(uses::UserOptions),
+    /// Show connections: whose, to whom by what name, bytes each way, and how they ended
+    Conn(uses::ConnOptions),
     /// Say what a capture holds
     Info(info::Options),
     /// Write what matches in the format of another program
@@ -142,6 +150,10 @@ impl Cli {
             Command::Mounts(options) => state::run(&options, state::Kind::Mounts),
             Command::Containers(options) => state::run(&options, state::Kind::Containers),
             Command::DiffState(options) => state::diff(&options),
+            Command::Story(options) => story::run(&options),
+            Command::File(options) => uses::file(&options),
+            Command::User(options) => uses::user(&options),
+            Command::Conn(options) => uses::conn(&options),
             Command::Info(options) => info::run(options),
             Command::Export(options) => export::run(options),
             Command::Import(options) => import::run(options),
@@ -195,6 +207,10 @@ mod tests {
         ("mounts", &[READING, FILTERS, THREADS]),
         ("containers", &[READING, FILTERS, THREADS]),
         ("diff-state", &[READING, FILTERS, RANGE, THREADS]),
+        ("story", &[READING, THREADS]),
+        ("file", &[READING, RANGE, THREADS]),
+        ("user", &[READING, RANGE, THREADS]),
+        ("conn", &[READING, RANGE, THREADS]),
         ("info", &[READING]),
         // Its --to is a format as well as a time.
         ("export", &[READING, FILTERS, THREADS]),

@@ -99,6 +99,38 @@ Examples:
   tracer diff-state c.trz --from +1s --to +2s -f tree=500 -o json",
     ),
     (
+        "story",
+        "\
+Examples:
+  tracer story c.trz --of '#1204' --back           what led to this event
+  tracer story c.trz --of path=/etc/cron.d/x --forward
+  tracer story c.trz --of peer=10.0.0.9:443 --back -o dot | dot -Tsvg >story.svg",
+    ),
+    (
+        "file",
+        "\
+Examples:
+  tracer file c.trz /etc/cron.d/x
+  tracer file c.trz '/tmp/*' --from 14:00 --to 14:05
+  tracer file c.trz /etc/shadow -o json | jq 'select(.how == \"reads\") | .command'",
+    ),
+    (
+        "user",
+        "\
+Examples:
+  tracer user c.trz alice
+  tracer user c.trz 1000 --from 14:00 --to 14:05
+  tracer user c.trz www-data -o json | jq 'select(.how == \"forks\")'",
+    ),
+    (
+        "conn",
+        "\
+Examples:
+  tracer conn c.trz
+  tracer conn c.trz --peer '10.0.0.9:*'            by address; by name: --peer '*.example.org'
+  tracer conn c.trz -o json | jq 'select(.sent > 1000000) | .peer'",
+    ),
+    (
         "doctor",
         "\
 Examples:

@@ -4,6 +4,7 @@
 //! Blocks are scanned by threads that take turns and keep a few blocks ahead of the stage, so that memory holds those and
 //! the client, however long the capture is. Rows whose time is that of a moment or later are not told before the moment.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
@@ -46,7 +47,8 @@ impl<'a> History<'a> {
         see: &mut dyn FnMut(usize, &mut C),
     ) -> Result<Vec<Gap>> {
         let Some(end) = moments.last().copied() else { return Ok(Vec::new()) };
-        let blocks = self.blocks(end);
+        let mut blocks = self.blocks(end);
+        blocks.sort_unstable();
         let beginnings = self.source.beginnings(|_| true);
         let oldest = beginnings.iter().filter(|(time, ..)| *time == 0).map(|(_, file, host)| (*file, *host));
         let moments =
@@ -55,18 +57,54 @@ impl<'a> History<'a> {
         for (time, file, host) in beginnings {
             stage.begin(time, file, host);
         }
-        let gaps = if self.threads.min(blocks.len()) <= 1 {
-            let mut scratch = Scratch::new();
-            self.advance(&mut stage, &blocks, &mut |at| Some(self.scan(at, *blocks.get(at)?, &mut scratch)))
-        } else {
-            self.on_threads(&mut stage, &blocks)
-        }?;
+        let mut gaps = Vec::new();
+        self.scanned(&blocks, &mut |at, found| {
+            match found {
+                Ok((scanned, rows)) => stage.rows(&scanned, rows),
+                Err(error) => gaps.push(self.gap(&blocks, at, &error)?),
+            }
+            stage.advance(blocks.get(at + 1).map(|next| next.first), |_, ()| {});
+            Ok(if stage.state().is_over() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
         stage.advance(None, |_, ()| {});
         stage.into_state().rest();
         Ok(gaps)
     }
 
-    /// The blocks that have something to tell before a moment, in order of their first rows.
+    /// Calls `tell` with the rows that are declared, backwards in time, from a moment of the wall clock (with what happened
+    /// then) until it says that it has seen enough. Returns the blocks that could not be read.
+    pub fn backward(
+        &self,
+        from_ns: i64,
+        tell: &mut dyn FnMut(&Told<'_>) -> ControlFlow<()>,
+    ) -> Result<Vec<Gap>> {
+        let mut blocks = self.blocks(from_ns.saturating_add(1));
+        blocks.sort_unstable_by_key(|block| (block.last, *block));
+        blocks.reverse();
+        let mut gaps = Vec::new();
+        // Rows that may stand before others of a block that is still to come.
+        let mut pending: Vec<(Row, Arc<Scanned>)> = Vec::new();
+        self.scanned(&blocks, &mut |at, found| {
+            match found {
+                Ok((scanned, rows)) => {
+                    pending.extend(rows.into_iter().map(|row| (row, Arc::clone(&scanned))))
+                }
+                Err(error) => gaps.push(self.gap(&blocks, at, &error)?),
+            }
+            pending.sort_by_key(|(row, _)| row.time());
+            let next = blocks.get(at + 1).map(|block| block.last);
+            while let Some((row, of)) = pending.pop_if(|(row, _)| next.is_none_or(|next| row.time() > next)) {
+                let told = row.told(&of);
+                if told.wall_ns() <= from_ns && tell(&told).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(gaps)
+    }
+
+    /// The blocks that have something to tell before a moment, in no order.
     fn blocks(&self, end: i64) -> Vec<BlockRef> {
         let mut blocks = Vec::new();
         for (number, file) in self.source.files().iter().enumerate() {
@@ -79,7 +117,6 @@ impl<'a> History<'a> {
                 });
             }
         }
-        blocks.sort_unstable();
         blocks
     }
 
@@ -93,21 +130,38 @@ impl<'a> History<'a> {
         Ok((Arc::new(scanned), rows))
     }
 
-    fn on_threads<C: Client>(
+    /// A block that cannot be read, as part of the answer, or as its end.
+    fn gap(&self, blocks: &[BlockRef], at: usize, error: &format::Error) -> Result<Gap> {
+        let gap = self.source.gap(blocks.get(at).copied().unwrap_or_default(), error);
+        if self.strict { Err(Error::Gap(Box::new(gap))) } else { Ok(gap) }
+    }
+
+    /// Calls `take` with the blocks as they were scanned, in their order, until it has enough.
+    fn scanned(
         &self,
-        stage: &mut Stage<Moments<'_, C>, ()>,
         blocks: &[BlockRef],
-    ) -> Result<Vec<Gap>> {
+        take: &mut dyn FnMut(usize, Found) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
         let threads = self.threads.min(blocks.len());
+        if threads <= 1 {
+            let mut scratch = Scratch::new();
+            for (at, block) in blocks.iter().enumerate() {
+                self.cancellation.check()?;
+                if take(at, self.scan(at, *block, &mut scratch))?.is_break() {
+                    break;
+                }
+            }
+            return Ok(());
+        }
         std::thread::scope(|scope| {
             let mut found: Vec<Receiver<Found>> = Vec::with_capacity(threads);
             for thread in 0..threads {
-                let (give, take) = sync_channel(AHEAD);
-                found.push(take);
+                let (give, taken) = sync_channel(AHEAD);
+                found.push(taken);
                 let scans = move || {
                     let mut scratch = Scratch::new();
                     for (at, block) in blocks.iter().enumerate().skip(thread).step_by(threads) {
-                        // Nobody takes it any more once the last moment is over.
+                        // Nobody takes it any more once there is enough.
                         if give.send(self.scan(at, *block, &mut scratch)).is_err() {
                             return;
                         }
@@ -116,36 +170,15 @@ impl<'a> History<'a> {
                 let named = std::thread::Builder::new().name(format!("scan-{thread}"));
                 named.spawn_scoped(scope, scans).map_err(|source| Error::Thread { source })?;
             }
-            self.advance(stage, blocks, &mut |at| found.get(at % threads)?.recv().ok())
-        })
-    }
-
-    /// Takes the scanned blocks in their order.
-    fn advance<C: Client>(
-        &self,
-        stage: &mut Stage<Moments<'_, C>, ()>,
-        blocks: &[BlockRef],
-        take: &mut dyn FnMut(usize) -> Option<Found>,
-    ) -> Result<Vec<Gap>> {
-        let mut gaps = Vec::new();
-        for (at, reference) in blocks.iter().enumerate() {
-            self.cancellation.check()?;
-            match take(at).ok_or(Error::Worker)? {
-                Ok((scanned, rows)) => stage.rows(&scanned, rows),
-                Err(error) => {
-                    let gap = self.source.gap(*reference, &error);
-                    if self.strict {
-                        return Err(Error::Gap(Box::new(gap)));
-                    }
-                    gaps.push(gap);
+            for at in 0..blocks.len() {
+                self.cancellation.check()?;
+                let block = found.get(at % threads).and_then(|thread| thread.recv().ok());
+                if take(at, block.ok_or(Error::Worker)?)?.is_break() {
+                    break;
                 }
             }
-            stage.advance(blocks.get(at + 1).map(|next| next.first), |_, ()| {});
-            if stage.state().is_over() {
-                break;
-            }
-        }
-        Ok(gaps)
+            Ok(())
+        })
     }
 }
 

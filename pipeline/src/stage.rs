@@ -161,6 +161,18 @@ pub(crate) struct Row {
     is_hidden: bool,
 }
 
+impl Row {
+    /// On the ordering clock.
+    pub fn time(&self) -> u64 {
+        self.time
+    }
+
+    pub fn told<'a>(&self, of: &'a Scanned) -> Told<'a> {
+        let Row { time, row, ordinal, code, event, is_hidden: _ } = *self;
+        Told { time, event, of, row, code, ordinal }
+    }
+}
+
 /// Whether a block has rows that are read.
 pub(crate) fn has_rows(reads: &[Reads], info: &BlockInfo) -> bool {
     reads.iter().any(|reads| info.statistics.rows_of(reads.event) > 0)

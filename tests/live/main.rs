@@ -45,6 +45,7 @@ mod seccomp;
 mod sets;
 mod stand_ins;
 mod state;
+mod story;
 mod strict;
 mod walk;
 mod watch;
@@ -120,6 +121,7 @@ fn main() {
         io_uring::TESTS,
         stand_ins::TESTS,
         state::TESTS,
+        story::TESTS,
         descriptors::TESTS,
         sets::TESTS,
         disk::TESTS,

@@ -4,14 +4,17 @@
 pub mod cell;
 pub mod clock;
 pub mod column;
+pub mod connections;
 pub mod digits;
 pub mod eight;
 pub mod known;
 pub mod marks;
 pub mod state;
+pub mod story;
 pub mod sums;
 pub mod text;
 pub mod tree;
+pub mod uses;
 pub mod values;
 
 pub use cell::{Cell, Look};

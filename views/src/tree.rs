@@ -107,6 +107,11 @@ impl Forest {
         Ok(forest)
     }
 
+    /// The process that this is.
+    pub fn find(&self, who: &Who) -> Option<&Process> {
+        self.by_who.get(who).and_then(|at| self.processes.get(*at))
+    }
+
     fn learn(&mut self, file: &File, host: u16, context: &Context<'_>) -> usize {
         let known = file.host(host);
         let boot = known.map_or(0, |host| host.boot);
