@@ -136,13 +136,14 @@ pub fn call6(number: u32, [a, b, c, d, e, f]: [u32; 6]) -> i32 {
     // SAFETY: the calls above only write into the page; the entry keeps all registers but rax and r8 to r11.
     unsafe {
         std::arch::asm!(
-            "xchg rbx, {first}",
-            "xchg rbp, {last}",
+            "xchg rbx, r12",
+            "xchg rbp, r13",
             "int 0x80",
-            "xchg rbp, {last}",
-            "xchg rbx, {first}",
-            first = inout(reg) u64::from(a) => _,
-            last = inout(reg) u64::from(f) => _,
+            "xchg rbp, r13",
+            "xchg rbx, r12",
+            // Named: a register that the compiler chooses may be rbx.
+            inout("r12") u64::from(a) => _,
+            inout("r13") u64::from(f) => _,
             inout("eax") number as i32 => result,
             in("ecx") b,
             in("edx") c,
