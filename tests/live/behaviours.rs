@@ -51,7 +51,19 @@ fn found() -> Result<(), Failed> {
         rules.extend(finding["rule"]["id"].as_str().map(str::to_owned));
     }
     let mut wrong = Vec::new();
-    for (rule, event) in DONE {
+    // A stand-in of `mem_prot_alert` does not know what the protection was, and one of `magic_write` is recorded only when it
+    // is named.
+    let available = tracer_ok(&["events", "--available"])?;
+    let is_stood_in = |event: &str| {
+        let line = available.lines().find(|line| line.split(' ').next() == Some(event));
+        line.is_some_and(|line| line.contains("(stand-in"))
+    };
+    let needs = |event: &str| match event {
+        "dynamic_code_loading" => Some("mem_prot_alert"),
+        "hidden_file_created" => Some("magic_write"),
+        _ => None,
+    };
+    for (rule, event) in DONE.iter().filter(|(_, event)| !needs(event).is_some_and(is_stood_in)) {
         let seen = count(&file, &["-f", &format!("event={event}")])?;
         if seen == 0 || !rules.contains(*rule) {
             wrong.push(format!("{event}: filters see {seen}, rules find it: {}", rules.contains(*rule)));
