@@ -231,6 +231,19 @@ fn asks_streams(filter: &String) -> bool {
     filter.contains("net_") || filter.starts_with("set=") || filter == "event=*"
 }
 
+/// Compares rows of a cut with those of the whole but for messages of streams: one that has no packet of its own in the cut, or
+/// has one that is another's as well, may be missing or be there once more.
+fn assert_cut(rows: &str, expected: &str, what: &str) {
+    let without_streams = |rows: &str| -> String {
+        let is_message = |line: &&str| {
+            line.contains("\"eventName\":\"net_packet_dns")
+                || line.contains("\"eventName\":\"net_packet_http")
+        };
+        rows.split_inclusive('\n').filter(|line| !is_message(line)).collect()
+    };
+    assert_same(&without_streams(rows), &without_streams(expected), what);
+}
+
 fn stretch(case: &Case, random: &mut Random) {
     let [from, to] = times(case, random);
     let (from_text, to_text) = (from.to_string(), to.to_string());
@@ -251,11 +264,11 @@ fn stretch(case: &Case, random: &mut Random) {
     case.verify(&part);
     // What came before is there, unseen: for the state of processes, and of the streams that were under way.
     let expected = within(&ask(&[case.one()], &case.filters, &[]));
-    assert_same(&ask(&[&part], &case.filters, &[]), &expected, &format!("cut {range:?}, {}", case.told()));
+    assert_cut(&ask(&[&part], &case.filters, &[]), &expected, &format!("cut {range:?}, {}", case.told()));
     let both = case.path("stretch-filtered.trz");
     printed(&with(&[&["cut", case.one(), "-o", &both][..], &range].concat(), &case.filters));
     case.verify(&both);
-    assert_same(
+    assert_cut(
         &ask(&[&both], &case.filters, &[]),
         &expected,
         &format!("cut {range:?} with the filters, {}", case.told()),
@@ -269,16 +282,16 @@ fn cut(case: &Case, random: &mut Random) {
     printed(&with(&["cut", case.one(), "-o", &out, "--compression", level], &case.filters));
     case.verify(&out);
     let expected = ask(&[case.one()], &case.filters, &[]);
-    assert_same(&ask(&[&out], &case.filters, &[]), &expected, &format!("cut, {}", case.told()));
+    assert_cut(&ask(&[&out], &case.filters, &[]), &expected, &format!("cut, {}", case.told()));
     let again = case.path("again.trz");
     printed(&with(&["cut", &out, "-o", &again], &case.filters));
-    assert_same(&ask(&[&again], &case.filters, &[]), &expected, &format!("cut twice, {}", case.told()));
+    assert_cut(&ask(&[&again], &case.filters, &[]), &expected, &format!("cut twice, {}", case.told()));
     let narrower = [&case.filters[..], &[format!("uid{}500", random.of(&["=", "!=", ">="]))]].concat();
     if !case.filters.iter().any(|filter| filter.starts_with("follow") || filter.starts_with("uid"))
         && tracer(&with(&["replay", "-q", "--count", case.one()], &narrower)).status.success()
     {
         let expected = ask(&[case.one()], &narrower, &[]);
-        assert_same(
+        assert_cut(
             &ask(&[&out], &narrower, &[]),
             &expected,
             &format!("cut, then {narrower:?}, {:?}", case.shape),
@@ -298,7 +311,7 @@ fn parts(case: &Case, random: &mut Random) {
     let expected = ask(&[case.one()], &case.filters, &[]);
     let mut files: Vec<&str> = paths.iter().map(String::as_str).collect();
     for how in ["in order", "reversed"] {
-        assert_same(
+        assert_cut(
             &ask(&files, &case.filters, &[]),
             &expected,
             &format!("parts cut at {first} and {second} {how}, {}", case.told()),
@@ -323,7 +336,7 @@ fn merge(case: &Case, _: &mut Random) {
     // What is merged can be cut and asked as the files can.
     let cut = case.path("merged-cut.trz");
     printed(&with(&["cut", &out, "-o", &cut], &case.filters));
-    assert_same(&ask(&[&cut], &case.filters, &[]), &rows, &format!("merge, then cut, {}", case.told()));
+    assert_cut(&ask(&[&cut], &case.filters, &[]), &rows, &format!("merge, then cut, {}", case.told()));
 }
 
 /// A file that ends anywhere, asked as it is and recovered.
@@ -384,14 +397,16 @@ fn redact(case: &Case, random: &mut Random) {
     let how = *random.of(&["--hash", "--drop"]);
     printed(&["redact", case.one(), "-o", &out, how, rule, "--allow-unused", "--allow-leftovers"]);
     case.verify(&out);
-    // Packets are dropped where addresses, data or hosts are, and what is derived from them goes with them.
+    // Packets are dropped where addresses, data or hosts are, and what is derived from them goes with them; behaviours are
+    // derived from names.
     let facts = |file: &str| -> String {
         let facts = |line: &str| {
             let row: Value = serde_json::from_str(line).expect("a row is JSON");
             let name = row["eventName"].as_str().expect("an event").to_owned();
             let fact = |member: &str| row[member].to_string();
             let facts = ["timestamp", "processId", "threadId", "userId", "returnValue", "cgroupId"].map(fact);
-            (!name.starts_with("net_packet_")).then(|| format!("{name} {}\n", facts.join(" ")))
+            let is_derived = events::catalogue::by_name(&name).is_some_and(events::Event::is_derived);
+            (!is_derived).then(|| format!("{name} {}\n", facts.join(" ")))
         };
         ask(&[file], &all, &[]).lines().filter_map(facts).collect()
     };
@@ -503,10 +518,12 @@ fn as_it_comes(case: &Case, random: &mut Random) {
     let rows = printed_from(stdin(), &with(&arguments, &case.filters));
     case.assert_arrived(&rows, &expected, "standard input");
     let count = printed_from(stdin(), &with(&["replay", "-q", "--count", "-"], &case.filters));
-    assert_eq!(count.trim(), expected.lines().count().to_string(), "--count -, {}", case.told());
+    if !case.shape.is_unordered || case.is_of_rows() {
+        assert_eq!(count.trim(), expected.lines().count().to_string(), "--count -, {}", case.told());
+    }
     let out = case.path("from-stdin.trz");
     printed_from(stdin(), &with(&["cut", "-", "-o", &out], &case.filters));
-    assert_same(&ask(&[&out], &case.filters, &[]), &expected, &format!("cut -, {}", case.told()));
+    assert_cut(&ask(&[&out], &case.filters, &[]), &expected, &format!("cut -, {}", case.told()));
 }
 
 /// A file that grows while it is asked answers as the whole one does.

@@ -62,7 +62,9 @@ pub fn scan(case: &Case, random: &mut Random) {
          detection:\n  s: {{Image|endswith: {program}}}\n  condition: s\nlevel: high\n"
     );
     fs::write(&rules, rule).expect("a folder");
-    let found = tracer(&[&["scan", "--rules", &rules, "--all", "-o", "json"][..], &case.files()].concat());
+    let found = tracer(
+        &[&["scan", "--rules", &rules, "--no-builtin", "--all", "-o", "json"][..], &case.files()].concat(),
+    );
     let said = String::from_utf8_lossy(&found.stderr);
     assert!(found.status.success(), "scan {program}, {:?}: {said}", case.told());
     let found = String::from_utf8(found.stdout).expect("UTF-8").lines().count();
