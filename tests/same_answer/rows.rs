@@ -62,7 +62,16 @@ pub fn assert_part(part: &str, whole: &str, what: &str) {
 
 /// Rows without what is known of their containers, which stands beside the events.
 pub fn without_containers(rows: &str) -> String {
-    let members = ["containerId", "containerImage", "containerName", "podName", "podNamespace", "podUID"];
+    let members = [
+        "containerId",
+        "containerImage",
+        "containerName",
+        "podName",
+        "podNamespace",
+        "podUID",
+        "container",
+        "kubernetes",
+    ];
     without(
         rows,
         &[&members[..], &["podSandbox", "contextFlags", "processId", "threadId", "parentProcessId"]].concat(),
