@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 /// `1 container`, `2 containers`.
+#[cfg(any(feature = "record", test))]
 pub fn plural(count: u64, what: &str) -> String {
     format!("{} {what}{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
 /// `12,345,678`.
+#[cfg(any(feature = "record", test))]
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);

@@ -1,7 +1,7 @@
 //! What a question asks for that captures were never told: said before the answer, so that nobody takes its absence for
 //! an answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use events::{Event, Source as From, catalogue};
 use format::Recording;
@@ -14,40 +14,74 @@ use crate::provenance;
 use crate::rotated;
 use crate::stderr;
 
-/// A sentence for each thing that cannot be answered in full.
-fn warnings(source: &Source, plan: &Plan, asked: &FilterOptions) -> Vec<String> {
-    let mut warnings = Vec::new();
+/// What is to be said of files, in the order in which it was found: the same of thousands of them is said once.
+#[derive(Default)]
+struct Caveats {
+    /// What is said, and of which files.
+    told: Vec<(String, Vec<String>)>,
+    by_text: HashMap<String, usize>,
+}
+
+impl Caveats {
+    fn push(&mut self, name: &str, text: String) {
+        let at = *self.by_text.entry(text).or_insert_with_key(|text| {
+            self.told.push((text.clone(), Vec::new()));
+            self.told.len() - 1
+        });
+        let names = self.told.get_mut(at).map(|(_, names)| names);
+        if let Some(names) = names.filter(|names| names.last().is_none_or(|last| last != name)) {
+            names.push(name.to_owned());
+        }
+    }
+
+    fn sentences(self) -> impl Iterator<Item = String> {
+        self.told.into_iter().map(|(text, names)| match names.as_slice() {
+            [one] => format!("{one}: {text}"),
+            [first, second] => format!("{first}, {second}: {text}"),
+            [first, more @ ..] => format!("{first} and {} more files: {text}", more.len()),
+            [] => text,
+        })
+    }
+}
+
+/// What cannot be answered in full.
+fn incomplete(source: &Source, plan: &Plan, asked: &FilterOptions, caveats: &mut Caveats) {
     // Of thousands of files most were recorded alike: those in which nothing is missing are looked at once.
     let mut complete: Vec<&Recording> = Vec::new();
     for file in source.files() {
         for (name, recording) in recordings(file) {
-            only_matched(&name, recording, asked, &mut warnings);
+            only_matched(&name, recording, asked, caveats);
             let is_alike = |known: &&&Recording| {
                 known.events == recording.events && known.unavailable == recording.unavailable
             };
             if complete.iter().any(|known| is_alike(&known)) {
                 continue;
             }
-            let before = warnings.len();
-            events(&name, recording, plan, &mut warnings);
-            if warnings.len() == before {
+            if !events(&name, recording, plan, caveats) {
                 complete.push(recording);
             }
         }
     }
-    warnings.dedup();
-    warnings
 }
 
 /// Says before an answer what there is to know of what it is read from. Without a plan, it is the recorded scopes that are
 /// asked.
 pub fn tell(source: &Source, plan: Option<&Plan>, asked: &FilterOptions) {
+    sentences(source, plan, asked).iter().for_each(stderr::warn);
+}
+
+/// The same, for who says it elsewhere.
+pub fn sentences(source: &Source, plan: Option<&Plan>, asked: &FilterOptions) -> Vec<String> {
     let mut told = replay::open::warnings(source);
     told.extend(sets(source));
-    told.extend(cuts(source, asked));
-    told.extend(plan.map(|plan| ancestors(source, plan)).unwrap_or_default());
-    told.extend(plan.map(|plan| warnings(source, plan, asked)).unwrap_or_default());
-    told.iter().for_each(stderr::warn);
+    let mut caveats = Caveats::default();
+    cuts(source, asked, &mut caveats);
+    if let Some(plan) = plan {
+        ancestors(source, plan, &mut caveats);
+        incomplete(source, plan, asked, &mut caveats);
+    }
+    told.extend(caveats.sentences());
+    told
 }
 
 /// A sentence for each set among the files that is not whole, or not one.
@@ -57,11 +91,11 @@ fn sets(source: &Source) -> Vec<String> {
     rotated::warnings(headers, &|at| files.get(at)?.capture.set_ending())
 }
 
-/// A sentence for each set of which the first part is not there, where ancestors are asked for. A part knows the processes that
+/// Each set of which the first part is not there, where ancestors are asked for. A part knows the processes that
 /// were there when it began; a parent that had ended by then is known to the parts before it alone.
-fn ancestors(source: &Source, plan: &Plan) -> Vec<String> {
+fn ancestors(source: &Source, plan: &Plan, caveats: &mut Caveats) {
     if !plan.needs().lineage {
-        return Vec::new();
+        return;
     }
     let mut oldest: BTreeMap<(&str, u64), (u32, &File)> = BTreeMap::new();
     for file in source.files() {
@@ -73,23 +107,22 @@ fn ancestors(source: &Source, plan: &Plan) -> Vec<String> {
             }
         }
     }
-    let of_set = |(part, file): &(u32, &File)| {
-        let name = &file.name;
-        format!(
-            "{name}: part {part} of a set without the parts before it: ancestors that ended before it began are not known \
-             to tree and follow"
-        )
-    };
-    oldest.values().filter(|(part, _)| *part > 0).map(of_set).collect()
+    for (part, file) in oldest.values().filter(|(part, _)| *part > 0) {
+        let text = format!(
+            "part {part} of a set without the parts before it: ancestors that ended before it began are not known to tree \
+             and follow"
+        );
+        caveats.push(&file.name, text);
+    }
 }
 
-/// A sentence for each cut that may have taken away what is asked for.
-fn cuts(source: &Source, asked: &FilterOptions) -> Vec<String> {
-    let of_file = |file: &File| {
-        let cuts = provenance::cuts(&file.capture.header().provenance, asked);
-        cuts.into_iter().map(|cut| format!("{}: {cut}", file.name)).collect::<Vec<_>>()
-    };
-    source.files().iter().flat_map(of_file).collect()
+/// Each cut that may have taken away what is asked for.
+fn cuts(source: &Source, asked: &FilterOptions, caveats: &mut Caveats) {
+    for file in source.files() {
+        for cut in provenance::cuts(&file.capture.header().provenance, asked) {
+            caveats.push(&file.name, cut);
+        }
+    }
 }
 
 /// How each host of a file was recorded, with a name for messages.
@@ -103,7 +136,7 @@ fn recordings(file: &File) -> impl Iterator<Item = (String, &Recording)> {
 }
 
 /// A capture of `--only-matched` holds the answer to the filters that it was recorded with, and to narrower ones.
-fn only_matched(name: &str, recording: &Recording, asked: &FilterOptions, warnings: &mut Vec<String>) {
+fn only_matched(name: &str, recording: &Recording, asked: &FilterOptions, caveats: &mut Caveats) {
     if !recording.only_matched {
         return;
     }
@@ -113,28 +146,27 @@ fn only_matched(name: &str, recording: &Recording, asked: &FilterOptions, warnin
         && ScopeSet::parse(&recording.filters)
             .is_ok_and(|recorded| asked.scopes().is_ok_and(|asked| asked.is_within(&recorded)));
     if !is_recorded && !is_within {
-        warnings.push(format!(
-            "{name}: holds only what matched when it was recorded ({}): what else was asked for may be missing",
+        let text = format!(
+            "holds only what matched when it was recorded ({}): what else was asked for may be missing",
             recording.filters.join(" ")
-        ));
+        );
+        caveats.push(name, text);
     }
 }
 
-fn events(name: &str, recording: &Recording, plan: &Plan, warnings: &mut Vec<String>) {
+/// Whether there was something to say of the events that were recorded.
+fn events(name: &str, recording: &Recording, plan: &Plan, caveats: &mut Caveats) -> bool {
     let chosen = match scopes::select::select(&recording.events) {
         Ok(chosen) => chosen,
         // Names of a later program's events: what they chose is not known here.
-        Err(_) => return,
+        Err(_) => return false,
     };
     let is_recorded = |event: &Event| chosen.as_ref().is_none_or(|chosen| chosen.contains(&event.id));
     // Scopes that name events. The others ask for all that was recorded, which is never too much.
-    let choosing = plan.scopes()
-        & !catalogue::events()
-            .filter(|event| !event.is_derived())
-            .fold(u64::MAX, |all, event| all & plan.event_mask(event.id));
-    if chosen.is_some() && choosing != plan.scopes() {
-        let events = recording.events.join(",");
-        warnings.push(format!("{name}: only these events were recorded: {events}"));
+    let choosing = plan.choosing();
+    let is_narrow = chosen.is_some() && choosing != plan.scopes();
+    if is_narrow {
+        caveats.push(name, format!("only these events were recorded: {}", recording.events.join(",")));
     }
     // More than a few are a set or a pattern: then it is enough to say how many.
     let mut missing = Vec::new();
@@ -151,11 +183,12 @@ fn events(name: &str, recording: &Recording, plan: &Plan, warnings: &mut Vec<Str
     const SHOWN: usize = 3;
     let more = missing.len().saturating_sub(SHOWN);
     for reason in missing.iter().take(SHOWN) {
-        warnings.push(format!("{name}: not recorded: {reason}"));
+        caveats.push(name, format!("not recorded: {reason}"));
     }
     if more > 0 {
-        warnings.push(format!("{name}: and {more} more events that were not recorded"));
+        caveats.push(name, format!("and {more} more events that were not recorded"));
     }
+    is_narrow || !missing.is_empty()
 }
 
 /// The events that must be recorded for one: itself, or what it is derived from.
@@ -163,5 +196,24 @@ fn bases(event: &'static Event) -> Vec<&'static Event> {
     match event.source {
         From::Derived { from } => from.iter().filter_map(|name| catalogue::by_name(name)).collect(),
         _ => vec![event],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Caveats;
+
+    #[test]
+    fn the_same_of_many_files_is_said_once() {
+        let mut caveats = Caveats::default();
+        for (name, text) in
+            [("a", "lacks x"), ("a", "lacks x"), ("b", "lacks y"), ("c", "lacks x"), ("c", "lacks y")]
+        {
+            caveats.push(name, text.to_owned());
+        }
+        caveats.push("d", "lacks y".to_owned());
+        caveats.push("d", "lacks z".to_owned());
+        let said: Vec<String> = caveats.sentences().collect();
+        assert_eq!(said, ["a, c: lacks x", "b and 2 more files: lacks y", "d: lacks z"]);
     }
 }

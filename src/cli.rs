@@ -5,8 +5,9 @@ use clap::{Parser, Subcommand};
 
 use crate::outcome::Outcome;
 use crate::{
-    complete, config_command, cut, diff, events_list, examples, explain, export, help, import, info, man,
-    merge, recover, redact, replay, rules_command, scan, settings, state, story, top, tree, uses, verify,
+    case_command, complete, config_command, cut, diff, events_list, examples, explain, export, help, import,
+    info, man, merge, recover, redact, replay, report, rules_command, scan, settings, state, story, top,
+    tree, ui, uses, verify,
 };
 #[cfg(feature = "record")]
 use crate::{doctor, record, watch};
@@ -29,6 +30,8 @@ enum Command {
     Watch(watch::Options),
     /// Ask a capture which of its events match scopes
     Replay(replay::Options),
+    /// Look at captures on the screen: filter as you type, scroll through millions, ask of each where it came from
+    Ui(Box<ui::Options>),
     /// Say which commands, files, peers and others have the most events
     Top(top::Options),
     /// Show the processes of a capture: who started whom, how each ended, and what it did
@@ -53,6 +56,8 @@ enum Command {
     User(uses::UserOptions),
     /// Show connections: whose, to whom by what name, bytes each way, and how they ended
     Conn(uses::ConnOptions),
+    /// Write captures as one page: findings, time, processes, files, network, stories and events
+    Report(report::Options),
     /// Say what a capture holds
     Info(info::Options),
     /// Write what matches in the format of another program
@@ -61,7 +66,9 @@ enum Command {
     Import(import::Options),
     /// Say whether captures are what was written, and name the first bad block
     Verify(verify::Options),
-    /// Make a key that signs captures
+    /// Say what a case holds, sign it, and say whether it is what was signed
+    Case(case_command::Options),
+    /// Make a key that signs captures and cases
     Keygen(verify::KeyOptions),
     /// Make a clean capture of what is left of a damaged one
     Recover(recover::Options),
@@ -103,7 +110,8 @@ impl Cli {
     pub fn command() -> clap::Command {
         let command = examples::add(<Cli as clap::CommandFactory>::command());
         #[cfg(feature = "record")]
-        let command = command.mut_subcommand("top", top::without_files);
+        let command =
+            command.mut_subcommand("top", top::without_files).mut_subcommand("ui", ui::without_files);
         command
     }
 
@@ -150,14 +158,17 @@ impl Cli {
             Command::Mounts(options) => state::run(&options, state::Kind::Mounts),
             Command::Containers(options) => state::run(&options, state::Kind::Containers),
             Command::DiffState(options) => state::diff(&options),
+            Command::Ui(options) => ui::run(*options),
             Command::Story(options) => story::run(&options),
             Command::File(options) => uses::file(&options),
             Command::User(options) => uses::user(&options),
-            Command::Conn(options) => uses::conn(&options),
+            Command::Conn(options) => uses::conn(options),
+            Command::Report(options) => report::run(options),
             Command::Info(options) => info::run(options),
             Command::Export(options) => export::run(options),
             Command::Import(options) => import::run(options),
             Command::Verify(options) => verify::run(&options),
+            Command::Case(options) => case_command::run(&options),
             Command::Keygen(options) => verify::generate(&options),
             Command::Recover(options) => recover::run(&options),
             Command::Cut(options) => cut::run(&options),
@@ -190,17 +201,19 @@ mod tests {
     const THREADS: &[&str] = &["threads"];
     const RANGE: &[&str] = &["from", "to"];
     const SEALING: &[&str] = &["sign-key", "encrypt-to", "compression"];
+    const RULES: &[&str] = &["rules", "no-builtin", "only"];
     const TARGET: &[&str] = &["output", "force", "sign-key", "encrypt-to", "compression"];
 
     /// Which groups each subcommand has. One that is not here fails the test: a new one says what it reads and writes.
     const GROUPS: &[(&str, &[&[&str]])] = &[
         #[cfg(feature = "record")]
-        ("record", &[FILTERS, SEALING]),
+        ("record", &[FILTERS, SEALING, RULES]),
         #[cfg(feature = "record")]
-        ("watch", &[FILTERS, THREADS, SEALING]),
+        ("watch", &[FILTERS, THREADS, SEALING, RULES]),
         ("replay", &[READING, FILTERS, THREADS]),
+        ("ui", &[READING, FILTERS, RANGE, THREADS, RULES]),
         ("top", &[READING, FILTERS, RANGE, THREADS]),
-        ("tree", &[READING, FILTERS, RANGE, THREADS]),
+        ("tree", &[READING, FILTERS, RANGE, THREADS, RULES]),
         ("ps", &[READING, FILTERS, THREADS]),
         ("lsof", &[READING, FILTERS, THREADS]),
         ("ss", &[READING, FILTERS, THREADS]),
@@ -211,11 +224,13 @@ mod tests {
         ("file", &[READING, RANGE, THREADS]),
         ("user", &[READING, RANGE, THREADS]),
         ("conn", &[READING, RANGE, THREADS]),
+        ("report", &[READING, FILTERS, RANGE, THREADS, RULES]),
         ("info", &[READING]),
         // Its --to is a format as well as a time.
         ("export", &[READING, FILTERS, THREADS]),
         ("import", &[TARGET]),
         ("verify", &[IDENTITY]),
+        ("case", &[]),
         ("keygen", &[]),
         ("recover", &[READING, TARGET]),
         ("cut", &[READING, FILTERS, RANGE, TARGET]),
@@ -224,7 +239,7 @@ mod tests {
         ("explain", &[READING, FILTERS, THREADS]),
         // Its filters and policies are two sets, each read by the same group.
         ("diff", &[READING, THREADS]),
-        ("scan", &[READING, RANGE, THREADS]),
+        ("scan", &[READING, RANGE, THREADS, RULES]),
         ("rules", &[]),
         ("events", &[]),
         #[cfg(feature = "record")]
@@ -296,6 +311,7 @@ mod tests {
             // As wide as it wants to be, whatever the terminal of the test is.
             let help = command.clone().term_width(0).render_long_help().to_string();
             assert!(help.trim_end().ends_with(text), "{name}: {help}");
+            assert!(help.contains(&crate::exits::text(&name)), "{name}: {help}");
             for example in examples {
                 let own = example.rsplit("| ").find(|part| part.contains("tracer ")).expect("a command");
                 let words = words(&own[own.find("tracer ").expect("a command")..]);

@@ -58,6 +58,9 @@ pub struct Question {
 /// What may stand for a value that was begun.
 type Completer = Box<dyn Fn(&str) -> Vec<values::Value> + Send + Sync>;
 
+/// In front of what names rules, where it stands among filters.
+const RULE: &str = "rule:";
+
 /// As many as a person looks through.
 const MOST: usize = 200;
 
@@ -109,6 +112,12 @@ fn candidates(words: Vec<OsString>, index: usize) -> Result<Vec<CompletionCandid
     Ok(complete(&mut command, words, index, std::env::current_dir().ok().as_deref())?)
 }
 
+/// What may stand for a filter that was begun, and how many events of the captures have it.
+pub fn filter_candidates(text: &str, captures: &[PathBuf]) -> Vec<(String, u64)> {
+    let found = filters::candidates(text, captures).into_iter().take(MOST);
+    found.map(|value| (value.text, value.count)).collect()
+}
+
 fn is_capture(path: &Path) -> bool {
     format::Capture::is_one(path).unwrap_or(false)
 }
@@ -122,9 +131,15 @@ fn with_completers(command: Command, captures: &Arc<[PathBuf]>) -> Command {
             subcommand.mut_args(|arg| {
                 let captures = Arc::clone(captures);
                 let completer: Completer = match arg.get_id().as_str() {
-                    "filters" | "of" | "trigger" | "until" => {
-                        Box::new(move |text: &str| filters::candidates(text, &captures))
+                    "filters" | "of" => Box::new(move |text: &str| filters::candidates(text, &captures)),
+                    "trigger" | "until" => Box::new(move |text: &str| match text.strip_prefix(RULE) {
+                        Some(rule) => values::rules(rule, RULE),
+                        None => filters::candidates(text, &captures),
+                    }),
+                    "only" if arg.get_possible_values().is_empty() => {
+                        Box::new(|text: &str| values::rules(text, ""))
                     }
+                    "rule" => Box::new(|text: &str| values::rules(text, "")),
                     "events" | "names" | "topic" | "sample" => Box::new(values::events_and_sets),
                     "columns" | "fields" => Box::new(|text: &str| listed(text, columns())),
                     "by" => Box::new(|text: &str| {
@@ -188,6 +203,17 @@ mod tests {
         assert_eq!(offered("tracer top --by comm,dir"), ["comm,directory"]);
         assert!(offered("tracer replay --columns +ex").contains(&"+exe".to_owned()));
         assert!(offered("tracer help security_socket_l").contains(&"security_socket_listen".to_owned()));
+    }
+
+    #[test]
+    fn rules_of_the_program_are_offered() {
+        assert_eq!(
+            offered("tracer record --flight 1m --trigger rule:TRC-10"),
+            offered("tracer watch --until rule:TRC-10")
+        );
+        assert!(offered("tracer watch --until rule:reverse").contains(&"rule:reverse_shell".to_owned()));
+        assert!(offered("tracer scan --only hi").contains(&"high".to_owned()));
+        assert!(offered("tracer watch --until comm").contains(&"comm=".to_owned()));
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! `tracer cut`: part of a capture: a stretch of time, what matches a filter, some of the arguments.
 
+mod answers;
+mod as_it_comes;
 mod begun;
 mod columns;
+mod facts;
 mod keep;
+mod packets;
 mod streams;
 
 use std::collections::{HashMap, HashSet};
@@ -10,24 +14,27 @@ use std::collections::{HashMap, HashSet};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use events::catalogue::network::NET_PACKET;
-use events::{Event, EventId, Source as From, catalogue};
-use format::rewrite::{Copier, Fate, Place};
-use format::{Capture, Header, Scratch, Writer, recorded};
-use pipeline::{Args as Arguments, EventView, File, Gap, Question, Source};
+use format::rewrite::{Copier, Place};
+use format::{Capture, Scratch, Writer};
+use pipeline::{Gap, Matcher, Question, Source};
 use scopes::Plan;
+use scopes::pattern::Pattern;
 
 use crate::caveats;
 use crate::filters::{Diagnostics, FilterOptions};
 use crate::inputs::{Damage, Input};
 use crate::outcome::{self, Outcome};
 use crate::output::OutputFile;
+use crate::progress::Progress;
 use crate::provenance;
 use crate::range::TimeRange;
+use crate::sought;
 use crate::stderr;
 use crate::target::Target;
+use answers::Answers;
 use begun::Begun;
 use columns::Columns;
-use keep::{Keep, Others, STATE_EVENTS};
+use keep::{Half, Keep, Others, STATE_EVENTS};
 use streams::Streams;
 
 /// With -f and -p, what their scopes match stays, and what derived events are derived from, all packets of a stream too. Of other processes, forks,
@@ -57,23 +64,27 @@ pub struct Options {
 }
 
 pub fn run(options: &Options) -> Result<Outcome> {
+    if options.is_one_pass() {
+        return as_it_comes::run(options);
+    }
     let name = options.input.name();
+    let progress = Progress::of(&options.input.paths());
     let capture = options.input.open()?;
     let verified = options.input.provenance()?;
     let columns = Columns::parse(&options.keep, &options.drop, capture.schema())?;
     // What the index of a capture that verifies says of a block is true, and need not be worked out again.
-    let takes_stored_blocks = verified.is_good()
-        && options.target.takes_stored_blocks()
-        && options.scopes.is_empty()
-        && columns.keeps_all();
+    let takes_stored_blocks =
+        verified.is_good() && options.target.takes_stored_blocks() && columns.keeps_all();
     let mut header = provenance::header(&[&capture], options.command(), vec![verified]);
     let source = Source::new(vec![(name.clone(), capture)]);
-    let plan = if options.scopes.is_empty() { None } else { Some(plan(&options.scopes, &source)?) };
+    let asked = if options.scopes.is_empty() { None } else { Some(plan(&options.scopes, &source)?) };
+    let (plan, names) = asked.map_or((None, Vec::new()), |(plan, names)| (Some(plan), names));
     let inputs = [options.input.paths(), options.scopes.paths()].concat();
     let Some(file) = source.files().first() else { bail!("{name}: it cannot be read") };
     let stretch = options.range.resolve(&source, replay::render::clock::local_zone)?;
     let range = stretch.clone().map_or((i64::MIN, i64::MAX), |range| (range.start, range.end));
-    tell_ends(&mut header, file, range.1);
+    provenance::tell_beginnings(&mut header, file);
+    provenance::tell_ends(&mut header, file, range.1);
     let mut writer = options.target.create(&header, &inputs)?;
     let others = match &plan {
         Some(_) if options.keep_others => None,
@@ -87,21 +98,13 @@ pub fn run(options: &Options) -> Result<Outcome> {
             let question = Question { range: stretch, ..question(&source, plan, options.damage) };
             (Streams::of(&question)?, Begun::default())
         }
-        None if range.0 > i64::MIN => (Streams::default(), Begun::at(&source, range.0)),
+        None if range.0 > i64::MIN => (Streams::default(), Begun::of(&source, range)),
         None => (Streams::default(), Begun::default()),
     };
+    let mut streams = streams;
+    let answers = Answers::of(&source, &names, &mut streams)?;
     let mut copier = options.target.copier();
-    let mut keep = Keep {
-        columns: &columns,
-        range,
-        matched: None,
-        others: others.as_ref(),
-        streams,
-        begun,
-        host: (0, 0),
-        fate: Fate::Keep,
-        tells_process: false,
-    };
+    let mut keep = Keep { range, others: others.as_ref(), streams, begun, answers, ..Keep::all(&columns) };
     copier.sides(&file.capture, &mut writer, &mut keep, Place::default())?;
     let mut run = Run {
         source: &source,
@@ -120,25 +123,18 @@ pub fn run(options: &Options) -> Result<Outcome> {
         run.matched(plan)?;
     }
     run.up_to(usize::MAX)?;
+    drop(progress);
     options.target.finish(run.writer)?;
     outcome::with_gaps(Outcome::Done, &run.gaps, &source)
 }
 
-/// Writes down when the recording of each host ended, whose packets may wait for others: the last rows may be cut away.
-/// `to`: where the cut ends, wall clock.
-fn tell_ends(header: &mut Header, file: &File, to: i64) {
-    let has_packets = |block: &format::BlockInfo| block.statistics.rows_of(NET_PACKET) > 0;
-    if !file.capture.blocks().iter().any(has_packets) {
-        return;
-    }
-    let recordings = std::iter::once(&mut header.recording).chain(&mut header.more_recordings);
-    for ((number, host), recording) in (0u16..).zip(&file.hosts).zip(recordings) {
-        let end = file.recording_end(number).filter(|end| host.wall(*end) < to);
-        recording.more.insert(recorded::ENDED_NS.into(), end.unwrap_or(recorded::GOES_ON).to_string());
-    }
-}
-
 impl Options {
+    /// Nothing that comes later decides what stays, and nobody asks for a capture that verifies.
+    fn is_one_pass(&self) -> bool {
+        let is_whole = self.scopes.is_empty() && self.range.from.is_none() && self.range.to.is_none();
+        self.input.is_stdin() && is_whole && !self.input.reading.is_verified()
+    }
+
     /// The command as the new capture tells it: what was asked for, and not where it was read or written.
     fn command(&self) -> Vec<String> {
         let mut words = vec!["tracer".to_owned(), "cut".to_owned()];
@@ -172,50 +168,9 @@ struct Run<'a> {
     gaps: Vec<Gap>,
 }
 
-/// Rows of one block that stay: events with ordinals, and times at which something was derived from an event.
-#[derive(Default)]
-pub struct Rows {
-    rows: HashSet<(EventId, usize)>,
-    bases: HashSet<(EventId, u64)>,
-}
-
-impl Rows {
-    fn add(&mut self, view: &EventView<'_>) {
-        match view.args {
-            Arguments::Row { ordinal, .. } => {
-                self.rows.insert((view.event.id, ordinal));
-            }
-            // A derived event is not in the file: what it was derived from at that time stays instead.
-            Arguments::Derived { .. } | Arguments::List(_) => {
-                let mut from = vec![view.event];
-                while let Some(event) = from.pop() {
-                    for base in bases(event) {
-                        if base.is_derived() {
-                            from.push(base);
-                        } else {
-                            self.bases.insert((base.id, view.time_ns));
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    pub fn has(&self, event: EventId, ordinal: usize, time_ns: u64) -> bool {
-        self.rows.contains(&(event, ordinal)) || self.bases.contains(&(event, time_ns))
-    }
-}
-
-fn bases(event: &Event) -> Vec<&'static Event> {
-    match event.source {
-        From::Derived { from } => from
-            .iter()
-            .filter_map(|name| catalogue::by_name(name))
-            .filter(|base| base.id != event.id)
-            .collect(),
-        _ => Vec::new(),
-    }
-}
+/// Rows of one block that stay, by their numbers: those that match, and those from which something is derived that does. What
+/// is derived is not in the file.
+type Rows = HashSet<usize>;
 
 impl Run<'_> {
     /// Copies the blocks in which the plan matches something, and those before each.
@@ -226,7 +181,8 @@ impl Run<'_> {
         let mut current: Option<(usize, Rows)> = None;
         let mut failed = None;
         let stats = question.each_in_block(&mut |_, reference, view| {
-            if failed.is_some() {
+            // What is told where a host's recording ends stands in none of the blocks, and those of other hosts follow.
+            if failed.is_some() || reference.is_end() {
                 return;
             }
             if current.as_ref().is_none_or(|(block, _)| *block != reference.block) {
@@ -234,7 +190,7 @@ impl Run<'_> {
                 failed = before.and_then(|(block, rows)| self.block(&order, block, rows).err());
             }
             if let Some((_, rows)) = &mut current {
-                rows.add(view);
+                rows.insert(view.at.row as usize);
             }
         })?;
         // What could not be matched is missing from the cut, whether it is copied for other reasons or not.
@@ -249,9 +205,9 @@ impl Run<'_> {
     }
 
     fn block(&mut self, order: &HashMap<usize, usize>, block: usize, rows: Rows) -> Result<()> {
-        let at = order.get(&block).copied().unwrap_or(usize::MAX);
+        let Some(at) = order.get(&block).copied() else { return Ok(()) };
         self.up_to(at)?;
-        self.next = at.saturating_add(1);
+        self.next = at + 1;
         self.copy(block, Some(rows))
     }
 
@@ -271,35 +227,48 @@ impl Run<'_> {
     fn copy(&mut self, number: usize, matched: Option<Rows>) -> Result<()> {
         let Some(info) = self.capture.blocks().get(number) else { return Ok(()) };
         let in_block = || format!("block {number}");
-        let clock = match self.capture.block(number, &mut self.scratch) {
+        let (clock, changes_facts) = match self.capture.block(number, &mut self.scratch) {
             Ok(block) => {
                 let boot =
                     self.source.files().first().and_then(|file| file.hosts.get(usize::from(block.host())));
+                self.keep.block = number;
                 self.keep.host = (block.host(), boot.map_or(0, |host| host.boot));
-                block.clock()
+                // What cannot be read is told when it is copied.
+                (block.clock(), facts::are_in(info, &block).unwrap_or(true))
             }
             Err(error) => return self.damaged(number, error).with_context(in_block),
         };
         let (first, last) =
             (clock.wall(info.statistics.first_ns) as i64, clock.wall(info.statistics.last_ns) as i64);
         let (from, to) = self.keep.range;
-        let is_unmatched = matched.as_ref().is_some_and(|rows| rows.rows.is_empty() && rows.bases.is_empty());
-        let has_packets = !(self.keep.streams.is_empty() && self.keep.begun.is_empty())
+        let is_unmatched = matched.as_ref().is_some_and(Rows::is_empty);
+        let has_packets = !(self.keep.streams.is_empty()
+            && self.keep.begun.is_empty()
+            && !self.keep.answers.are_in(number))
             && info.statistics.rows_of(NET_PACKET) > 0;
-        let has_state = has_packets || STATE_EVENTS.iter().any(|event| info.statistics.rows_of(*event) > 0);
+        let has_state = has_packets
+            || changes_facts
+            || STATE_EVENTS.iter().any(|event| info.statistics.rows_of(*event) > 0);
         // What came before the stretch still says who was whose child.
         if first >= to || ((last < from || is_unmatched) && !has_state) {
             return Ok(());
         }
+        let keeps_all = matched.as_ref().is_none_or(|rows| rows.len() as u64 == info.statistics.rows);
         self.keep.matched = matched;
         let (copier, writer, capture) = (&mut self.copier, &mut self.writer, self.capture);
-        let is_stored = match self.takes_stored_blocks && first >= from && last < to {
+        let is_stored = match self.takes_stored_blocks && keeps_all && first >= from && last < to {
             true => copier.stored_block(capture, number, writer),
             false => Ok(false),
         };
+        // Readers take blocks in order of their first rows: what came before must not draw along what came after.
+        let halves: &[Half] =
+            if first < from && last >= from { &[Half::Before, Half::From] } else { &[Half::Both] };
         let copied = is_stored.and_then(|is_stored| match is_stored {
             true => Ok(()),
-            false => copier.block(capture, number, writer, &mut self.keep, Place::default()),
+            false => halves.iter().try_for_each(|half| {
+                self.keep.half = *half;
+                copier.block(capture, number, writer, &mut self.keep, Place::default())
+            }),
         });
         match copied {
             Ok(()) => Ok(()),
@@ -324,7 +293,7 @@ impl Run<'_> {
 }
 
 fn question<'a>(source: &'a Source, plan: &'a Plan, damage: Damage) -> Question<'a> {
-    let matchers = source.files().iter().map(|file| replay::asked::matcher(plan, &file.capture)).collect();
+    let matchers = source.files().iter().map(|file| Matcher::of_capture(plan, &file.capture)).collect();
     Question { strict: damage.strict, ..Question::new(source, matchers) }
 }
 
@@ -337,14 +306,16 @@ fn processes(source: &Source, plan: &Plan, damage: Damage) -> Result<HashSet<u32
     Ok(pids)
 }
 
-fn plan(scopes: &FilterOptions, source: &Source) -> Result<Plan> {
+/// The plan, and the names of peers that it asks for.
+fn plan(scopes: &FilterOptions, source: &Source) -> Result<(Plan, Vec<Pattern>)> {
     let mut set = scopes.scopes_of(source)?;
     for warning in set.warnings() {
         stderr::say_lines(warning);
     }
-    let captures = source.files().iter().map(|file| &*file.capture);
-    set.resolve_users(&replay::asked::users(captures)).map_err(Diagnostics)?;
+    let names = set.peer_names();
+    let unnamed = replay::asked::resolve(&mut set, source).map_err(Diagnostics)?;
+    unnamed.iter().for_each(|name| stderr::warn(sought::unnamed(name)));
     let plan = Plan::compile(&set);
     caveats::tell(source, Some(&plan), scopes);
-    Ok(plan)
+    Ok((plan, names))
 }

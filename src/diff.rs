@@ -7,23 +7,21 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Parser};
 use pipeline::Source;
 use replay::diff::Difference;
-use replay::render::clock::Clock;
 use replay::render::{Format, Printer, Style};
 use replay::{Asked, Asker};
 use scopes::{ScopeSet, spelled_out};
 
+use crate::asking::AskOptions;
 use crate::caveats;
 use crate::filters::{Diagnostics, FilterOptions, answered};
-use crate::inputs::{Damage, Inputs};
 use crate::outcome::{self, Outcome};
 use crate::stderr;
-use crate::threads::Threads;
 use crate::words;
 
 #[derive(Args, Debug)]
 pub struct Options {
     #[command(flatten)]
-    inputs: Inputs,
+    ask: AskOptions,
     /// The scopes as they were: "-f 9:comm=ls -p policies/", or a policy file or folder (repeatable)
     #[arg(long, value_name = "SCOPES", required = true, allow_hyphen_values = true)]
     before: Vec<String>,
@@ -36,13 +34,6 @@ pub struct Options {
     /// Print the counts only
     #[arg(long)]
     count: bool,
-    #[command(flatten)]
-    damage: Damage,
-    #[command(flatten)]
-    threads: Threads,
-    /// Times in UTC instead of local time
-    #[arg(long)]
-    utc: bool,
 }
 
 /// One side's words, read as a command line of their own.
@@ -60,7 +51,7 @@ pub fn run(options: Options) -> Result<Outcome> {
     let [before, after] =
         [("--before", &options.before), ("--after", &options.after)].map(|(flag, texts)| side(flag, texts));
     let sides = [before?, after?];
-    let source = options.inputs.source()?;
+    let source = options.ask.source()?;
     let (before, after) = scopes(&sides, &source)?;
     for warning in before.warnings().iter().chain(after.warnings()) {
         stderr::say_lines(warning);
@@ -69,17 +60,19 @@ pub fn run(options: Options) -> Result<Outcome> {
         let asked = answered(Asked::given(set.clone(), &source).map_err(replay::Error::Filters))?;
         caveats::tell(&source, asked.plan(), side);
     }
-    let mut asker = Asker::new(&source, options.threads.count());
-    asker.strict = options.damage.strict;
+    let mut asker = Asker::new(&source, options.ask.threads.count());
+    asker.strict = options.ask.damage.strict;
+    let progress = options.ask.progress()?;
     let differences = answered(replay::diff::count(&mut asker, &before, &after))?;
+    drop(progress);
     let mut out = BufWriter::new(io::stdout().lock());
     for difference in &differences {
         tell(difference, &mut out)?;
     }
     let differs = differences.iter().any(Difference::differs);
     if differs && !options.count {
-        let clock = if options.utc { Clock::Utc } else { Clock::local() };
-        let style = Style { clock, containers: source.has_containers(), ..Style::default() };
+        let style =
+            Style { clock: options.ask.clock(), containers: source.has_containers(), ..Style::default() };
         let printer = Printer { format: Format::Table, style };
         write!(out, "\n  SCOPE  ")?;
         out.write_all(&printer.header())?;

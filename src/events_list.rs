@@ -8,10 +8,12 @@ use clap::{Args, ValueEnum};
 use events::{Event, EventId, Origin, Set, Source, catalogue};
 #[cfg(feature = "record")]
 use recorder::kernel::{Kernel, KernelOptions};
+use replay::render::columns::cut;
 use scopes::select::is_named_only;
 use serde_json::json;
 
 use crate::outcome::Outcome;
+use crate::terminal;
 
 #[derive(Args, Debug)]
 pub struct Options {
@@ -59,7 +61,13 @@ pub fn run(options: &Options) -> Result<Outcome> {
             for event in chosen {
                 match &available {
                     Some(available) => writeln!(out, "{:<28} {}", event.name, verdict(event, available))?,
-                    None => writeln!(out, "{}", line(event))?,
+                    None => {
+                        let mut line = line(event).into_bytes();
+                        // Arguments of all events are for grep; of one that is named they follow.
+                        cut(&mut line, terminal::width());
+                        line.push(b'\n');
+                        out.write_all(&line)?;
+                    }
                 }
                 if !options.names.is_empty() && available.is_none() {
                     for (at, arg) in event.listed_args().iter().enumerate() {

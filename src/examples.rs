@@ -1,14 +1,16 @@
 //! Three examples at the end of each subcommand's help.
 
+use crate::exits;
+
 /// By subcommand.
 const EXAMPLES: &[(&str, &str)] = &[
     (
         "record",
         "\
 Examples:
-  tracer record -o build.trz -- make                      a command and what it starts
-  tracer record -o c.trz --rotate 100M --keep 10          a set of files, the oldest removed
-  tracer record --flight 60s --trigger comm=nc -o f.trz   what led to something",
+  tracer record -o build.trz -- make                       a command and what it starts
+  tracer record -o c.trz --rotate 100M --keep 10           a set of files, the oldest removed
+  tracer record --flight 60s --trigger rule:high -o f.trz  what led to a finding of a rule",
     ),
     (
         "watch",
@@ -16,7 +18,7 @@ Examples:
 Examples:
   sudo tracer watch                                       what changes this host, and who talks to whom
   sudo tracer watch -f 'openat.pathname=/etc/*' -w c.trz  some of it shown, all of it recorded
-  sudo tracer watch -f comm=nginx -f event=connect -o json | jq .args",
+  sudo tracer watch --rules sigma/rules/linux             findings of rules beside events",
     ),
     (
         "replay",
@@ -25,6 +27,14 @@ Examples:
   tracer replay c.trz -f comm=sshd -f 'openat.pathname=/etc/*' --columns +exe,-uid
   tracer replay c.trz --around '#1204' -C 20 --losses
   tracer replay c.trz -f event=openat --template '{time} {comm} {openat.pathname}'",
+    ),
+    (
+        "ui",
+        "\
+Examples:
+  tracer ui c.trz                                    all of it; / filters, ? shows the keys
+  tracer ui c.0000.trz c.0001.trz -f comm=sshd       parts of a set, with a filter to begin with
+  sudo tracer ui --live -w now.trz                   this host, while it is recorded",
     ),
     (
         "export",
@@ -49,6 +59,14 @@ Examples:
   tracer tree c.trz --of 'openat.pathname=/etc/shadow'    who opened it, and who started them
   tracer tree c.trz --pid 1204 --depth 2
   tracer tree c.trz -o dot | dot -Tsvg >tree.svg",
+    ),
+    (
+        "report",
+        "\
+Examples:
+  tracer report c.trz -o report.html
+  tracer report c.trz -f tree=510 --rules sigma/rules/linux --from 14:00 --to 15:00 -o report.html
+  tracer report c.trz --story path=/etc/cron.d/x --case CASE.toml -o report.html",
     ),
     (
         "ps",
@@ -127,7 +145,7 @@ Examples:
         "\
 Examples:
   tracer conn c.trz
-  tracer conn c.trz --peer '10.0.0.9:*'            by address; by name: --peer '*.example.org'
+  tracer conn c.trz 10.0.0.0/8                     by address, net, port (:443) or name ('*.example.org')
   tracer conn c.trz -o json | jq 'select(.sent > 1000000) | .peer'",
     ),
     (
@@ -185,6 +203,14 @@ Examples:
   tracer verify c.trz                          names the first bad block
   tracer verify --key key.pub c.*.trz          a whole set, signed by this key
   tracer verify --heads heads.log c.trz        holds it to what a witness heard",
+    ),
+    (
+        "case",
+        "\
+Examples:
+  tracer case show evidence/CASE.toml
+  tracer case sign CASE.toml --sign-key key        writes CASE.toml.sig
+  tracer case verify CASE.toml --key key.pub       exit code 1 when it was changed since",
     ),
     (
         "keygen",
@@ -273,10 +299,13 @@ pub fn of(name: &str) -> Option<&'static str> {
     EXAMPLES.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
 }
 
-/// A command whose subcommands end their help with their examples.
+/// A command whose subcommands end their help with what their exit codes mean and with their examples.
 pub fn add(command: clap::Command) -> clap::Command {
-    command.mut_subcommands(|subcommand| match of(subcommand.get_name()) {
-        Some(text) => subcommand.after_help(text),
-        None => subcommand,
+    command.mut_subcommands(|subcommand| {
+        let name = subcommand.get_name().to_owned();
+        let Some(text) = of(&name) else { return subcommand };
+        let exits = exits::text(&name);
+        let subcommand = subcommand.mut_subcommands(|part| part.after_help(exits.clone()));
+        subcommand.after_help(format!("{exits}\n\n{text}"))
     })
 }

@@ -6,27 +6,23 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use pipeline::Source;
 use replay::explain::{Funnel, Which};
-use replay::render::clock::Clock;
 use replay::render::{Format, Printer, Style};
 use replay::{Asked, Asker};
 use scopes::spelled_out;
 
+use crate::asking::{self, AskOptions};
 use crate::caveats;
 use crate::explain_rule;
 use crate::filters::{FilterOptions, answered};
-use crate::inputs::{Damage, Inputs};
 use crate::moment::{self, Extent};
 use crate::outcome::{self, Outcome};
-use crate::stderr;
-use crate::threads::Threads;
 
 #[derive(Args, Debug)]
 pub struct Options {
     #[command(flatten)]
-    inputs: Inputs,
+    ask: AskOptions,
     #[command(flatten)]
     scopes: FilterOptions,
     /// Explain this event: its number among all events in order of time, from 1
@@ -42,50 +38,42 @@ pub struct Options {
     /// 2026-11-23T20:09:15.041923Z, ns since the epoch, or +1.5s after the first event
     #[arg(long, value_name = "TIME", conflicts_with = "event")]
     at: Option<String>,
-    #[command(flatten)]
-    damage: Damage,
-    #[command(flatten)]
-    threads: Threads,
-    /// Times in UTC instead of local time
-    #[arg(long)]
-    utc: bool,
 }
 
 pub fn run(options: Options) -> Result<Outcome> {
     if let Some(id) = &options.rule {
-        let source = options.inputs.source()?;
+        let source = options.ask.source()?;
         return explain_rule::run(id, &options.rules, &source, options.event);
     }
     if options.scopes.is_empty() {
         bail!("nothing to explain: give filters (-f), policies (-p), or a rule (--rule)");
     }
-    let source = options.inputs.source()?;
-    let set = options.scopes.scopes_of(&source)?;
-    for warning in set.warnings() {
-        stderr::say_lines(warning);
-    }
+    let source = options.ask.source()?;
+    let set = asking::set(&options.scopes, &source, false)?;
     let asked = answered(Asked::given(set.clone(), &source).map_err(replay::Error::Filters))?;
     caveats::tell(&source, asked.plan(), &options.scopes);
-    let mut asker = Asker::new(&source, options.threads.count());
-    asker.strict = options.damage.strict;
-    let zone = if options.utc { TimeZone::UTC } else { replay::render::clock::local_zone() };
+    let mut asker = Asker::new(&source, options.ask.threads.count());
+    asker.strict = options.ask.damage.strict;
     let which = match (options.event, &options.at) {
         (Some(number), _) => Some(Which::Number(number)),
         (None, Some(time)) => {
-            Some(Which::At(moment::wall_ns(time, Extent::of(&source), &zone).context("--at")?))
+            Some(Which::At(moment::wall_ns(time, Extent::of(&source), &options.ask.zone()).context("--at")?))
         }
         (None, None) => None,
     };
     let mut out = BufWriter::new(io::stdout().lock());
     match which {
         None => {
-            for funnel in answered(replay::explain::funnels(&mut asker, &set))? {
+            let progress = options.ask.progress()?;
+            let funnels = answered(replay::explain::funnels(&mut asker, &set))?;
+            drop(progress);
+            for funnel in funnels {
                 tell(&funnel, &mut out)?;
             }
         }
         Some(which) => {
-            let clock = if options.utc { Clock::Utc } else { Clock::Zone(zone) };
-            let style = Style { clock, containers: source.has_containers(), ..Style::default() };
+            let style =
+                Style { clock: options.ask.clock(), containers: source.has_containers(), ..Style::default() };
             let rows = Printer { format: Format::Table, style };
             let told = answered(replay::explain::event(&mut asker, &set, which, &rows))?;
             let Some(told) = told else { bail!(none(which, &source)) };

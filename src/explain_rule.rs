@@ -16,7 +16,7 @@ use crate::rule_files;
 const VALUE: usize = 120;
 
 pub fn run(id: &str, paths: &[PathBuf], source: &Source, event: Option<u64>) -> Result<Outcome> {
-    let corpus = rule_files::read(paths, paths.is_empty())?;
+    let corpus = rule_files::read(paths, &[], paths.is_empty())?;
     let Some(rule) = corpus.rules.iter().find(|rule| rule.id == id || rule.title == id) else {
         let known = corpus.rules.iter().map(|rule| rule.id.as_str());
         match nearest(id, known) {

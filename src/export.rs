@@ -7,25 +7,22 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use interchange::export::About;
 use interchange::{Exporter, Format};
-use jiff::tz::TimeZone;
 use pipeline::{Question, Source};
-use replay::render::clock::local_zone;
 use scopes::nearest;
 
-use crate::asking;
+use crate::asking::{self, AskOptions};
 use crate::export_table::{self, Done, Place};
 use crate::filters::FilterOptions;
-use crate::inputs::{Damage, Inputs};
 use crate::outcome::{self, Outcome};
 use crate::output;
+use crate::progress::Progress;
 use crate::range::TimeRange;
 use crate::stderr;
-use crate::threads::Threads;
 
 #[derive(Args, Debug)]
 pub struct Options {
     #[command(flatten)]
-    inputs: Inputs,
+    ask: AskOptions,
     #[command(flatten)]
     scopes: FilterOptions,
     /// From this time on: 2026-07-01T12:00:00Z, 12:00:00 of the first event's day, +10s after the first event, -10m before
@@ -44,13 +41,6 @@ pub struct Options {
     /// With `--to parquet` and a folder: only captures that the folder does not have yet, and that are closed
     #[arg(long)]
     since_last: bool,
-    #[command(flatten)]
-    threads: Threads,
-    #[command(flatten)]
-    damage: Damage,
-    /// Times in UTC instead of local time
-    #[arg(long)]
-    utc: bool,
     /// No warnings on stderr
     #[arg(long, short)]
     quiet: bool,
@@ -61,22 +51,22 @@ pub fn run(options: Options) -> Result<Outcome> {
     if options.since_last {
         return since_last(&options, format, until);
     }
-    let source = options.inputs.source()?;
+    let source = options.ask.inputs.source()?;
     let scopes = narrowed(&options.scopes, format);
     let asked = asking::asked(&scopes, &source, options.quiet)?;
-    let zone = || if options.utc { TimeZone::UTC } else { local_zone() };
     let range = TimeRange { from: options.from.clone(), to: until };
-    let question = Question {
-        threads: options.threads.count(),
-        range: range.resolve(&source, zone)?,
-        strict: options.damage.strict,
-        ..Question::new(&source, asked.matchers(&source))
+    let range = options.ask.range(&range, &source)?;
+    let question = Question { range, ..options.ask.question(&source, asked.matchers(&source)) };
+    let files = options.ask.inputs.files()?;
+    let progress = match options.output == Path::new(output::STDOUT) {
+        true => Progress::unless_printing(files),
+        false => Progress::of(files),
     };
     let exporter = Exporter::new(format, about(&source));
-    let inputs: Vec<&Path> = [options.inputs.paths(), options.scopes.paths()].concat();
+    let inputs: Vec<&Path> = [options.ask.inputs.paths(), options.scopes.paths()].concat();
     if format == Format::Parquet {
         let place = Place::of(&options.output);
-        let sources = options.inputs.provenance()?;
+        let sources = options.ask.inputs.provenance()?;
         let facts = export_table::facts(&sources);
         let stats = export_table::write(&place, "", options.force, &inputs, facts, |deliver| {
             Ok(question.print(&[&exporter], &mut |_, rows| deliver(rows))?)
@@ -99,6 +89,7 @@ pub fn run(options: Options) -> Result<Outcome> {
             .with_context(|| format!("writing {name}"))?;
         stats
     };
+    drop(progress);
     let left_out = exporter.left_out();
     if !options.quiet && !left_out.is_empty() {
         tell(format, &left_out, stats.matched);
@@ -115,10 +106,10 @@ fn since_last(options: &Options, format: Format, until: Option<String>) -> Resul
         bail!("--since-last goes with --to parquet, and takes whole captures: without --from and --to TIME");
     }
     let done = Done::of(&root, &options.scopes.filters);
-    let inputs: Vec<&Path> = [options.inputs.paths(), options.scopes.paths()].concat();
+    let inputs: Vec<&Path> = [options.ask.inputs.paths(), options.scopes.paths()].concat();
     let (mut new, mut open, mut outcome) = (0, 0, Outcome::Done);
-    for file in options.inputs.files()? {
-        let source = options.inputs.reading.source(std::slice::from_ref(file))?;
+    for file in options.ask.inputs.files()? {
+        let source = options.ask.inputs.reading.source(std::slice::from_ref(file))?;
         if !source
             .files()
             .iter()
@@ -127,7 +118,7 @@ fn since_last(options: &Options, format: Format, until: Option<String>) -> Resul
             open += 1;
             continue;
         }
-        let provenance = options.inputs.reading.provenance(file)?;
+        let provenance = options.ask.inputs.reading.provenance(file)?;
         let Some(head) = provenance.head.as_ref().map(|head| export_table::hex(head)) else {
             // That it does not verify has been said.
             outcome = Outcome::Partial;
@@ -137,11 +128,7 @@ fn since_last(options: &Options, format: Format, until: Option<String>) -> Resul
             continue;
         }
         let asked = asking::asked(&options.scopes, &source, options.quiet)?;
-        let question = Question {
-            threads: options.threads.count(),
-            strict: options.damage.strict,
-            ..Question::new(&source, asked.matchers(&source))
-        };
+        let question = options.ask.question(&source, asked.matchers(&source));
         let exporter = Exporter::new(format, about(&source));
         let place = Place::Folder(root.clone());
         let part = format!("{}-", head.get(..16).unwrap_or(&head));

@@ -63,6 +63,20 @@ impl FilterOptions {
         self.checked(&[])
     }
 
+    /// Checks other filters with the same policies, again and again: what is wrong with them is not yet told.
+    pub fn checked_with(
+        &self,
+        filters: &[String],
+        declared: &[&'static Event],
+    ) -> Result<ScopeSet, Vec<Diagnostic>> {
+        let (policies, wrong) = read_policies(&self.policies);
+        if !wrong.is_empty() {
+            return Err(wrong);
+        }
+        let vocabulary = Vocabulary { declared, lists: Some(&read_list) };
+        ScopeSet::with_vocabulary(filters, &policies, vocabulary)
+    }
+
     fn checked(&self, declared: &[&'static Event]) -> Result<(ScopeSet, Vec<(String, String)>)> {
         let (policies, mut wrong) = read_policies(&self.policies);
         let vocabulary = Vocabulary { declared, lists: Some(&read_list) };

@@ -1,8 +1,10 @@
 //! `tracer import`: logs of others as a capture.
 
 use std::fs::File;
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
@@ -14,6 +16,7 @@ use jiff::tz::TimeZone;
 use replay::import::{self, BadLines, JsonLines, Line, Log};
 
 use crate::outcome::Outcome;
+use crate::progress::Progress;
 use crate::stderr;
 use crate::target::Target;
 
@@ -69,10 +72,24 @@ impl Log for Opened<'_> {
     }
 }
 
-fn open(path: &Path, format: Format) -> io::Result<Opened<'static>> {
+/// A log that says how much of it was read.
+struct Counted {
+    file: File,
+    read: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.read.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
+}
+
+fn open(path: &Path, format: Format, read: &Arc<AtomicU64>) -> io::Result<Opened<'static>> {
     let file = File::open(path)?;
     let written = file.metadata()?.modified()?;
-    let log = import::unpacked(BufReader::new(file))?;
+    let log = import::unpacked(BufReader::new(Counted { file, read: Arc::clone(read) }))?;
     Ok(Opened {
         log: match format {
             Format::TraceeJson => Box::new(JsonLines::new(log)),
@@ -96,7 +113,11 @@ fn midnight_before(time: SystemTime) -> io::Result<i64> {
 
 pub fn run(options: Options) -> Result<Outcome> {
     let name = options.log.display().to_string();
-    let open = || open(&options.log, options.from).with_context(|| name.clone());
+    let read = Arc::new(AtomicU64::new(0));
+    let open = || open(&options.log, options.from, &read).with_context(|| name.clone());
+    let total = options.log.metadata().map_or(0, |log| log.len());
+    let counter = Arc::clone(&read);
+    let progress = Progress::start(total, move || counter.load(Ordering::Relaxed));
     let bad = if options.skip_bad { BadLines::Skip } else { BadLines::Refuse };
     let survey = import::survey(open()?, bad).with_context(|| name.clone())?;
     let writing = import::Writing {
@@ -107,6 +128,7 @@ pub fn run(options: Options) -> Result<Outcome> {
     let file = options.target.file(&[&options.log])?;
     let (file, finished, imported) =
         import::write(open()?, survey, writing, file).with_context(|| name.clone())?;
+    drop(progress);
     options.target.close(file, &finished)?;
     stderr::note(format_args!("{} events imported", imported.events));
     if let Some(first) = &imported.first_skipped {

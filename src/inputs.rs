@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -9,6 +10,7 @@ use format::{Capture, Expected, Heads, Identity, OpenOptions, PublicKey, SourceC
 use pipeline::Source;
 
 use crate::folder;
+use crate::follow::STDIN;
 use crate::private;
 use crate::rotated::{self, Standing};
 use crate::spool;
@@ -23,7 +25,7 @@ pub struct Inputs {
     #[command(flatten)]
     pub reading: Reading,
     #[arg(skip)]
-    files: OnceCell<Vec<PathBuf>>,
+    files: OnceLock<Vec<PathBuf>>,
 }
 
 /// One capture.
@@ -68,6 +70,15 @@ pub struct IdentityOption {
 }
 
 impl Inputs {
+    /// Takes the last word away where it is no file and others stand before it: then it says what is looked for in them.
+    pub fn take_word(&mut self) -> Option<String> {
+        let is_word = |path: &PathBuf| path.as_os_str() != STDIN && !path.exists();
+        if self.given.len() < 2 || !self.given.last().is_some_and(is_word) {
+            return None;
+        }
+        self.given.pop()?.into_os_string().into_string().ok()
+    }
+
     /// What was named, as it was named.
     pub fn given(&self) -> &[PathBuf] {
         &self.given
@@ -108,6 +119,10 @@ impl Inputs {
 impl Input {
     pub fn open(&self) -> Result<Capture> {
         self.reading.open(self.file()?)
+    }
+
+    pub fn is_stdin(&self) -> bool {
+        self.file == Path::new(STDIN)
     }
 
     /// The capture, for messages.
@@ -171,6 +186,13 @@ impl Reading {
         }
         let signed_by = verdict.signed_by.as_ref().map(ToString::to_string);
         Ok(SourceCapture { name, head: Some(verdict.head), signed_by, verdict: "good".into() })
+    }
+
+    /// The head of a capture's chain, if the capture verifies. Nothing is said of it.
+    pub fn head(&self, path: &Path) -> Option<[u8; 32]> {
+        let verdicts = verdicts(&[path.to_owned()], None, None, &self.identity).ok()?;
+        let (_, verdict) = verdicts.first()?;
+        verdict.fault.is_none().then_some(verdict.head)
     }
 
     /// With `--verify`: refuses files that are not what was written, and parts that do not follow each other.

@@ -1,9 +1,10 @@
 //! The `tracer` command: records what the kernel did, and asks captures which of it matches a scope.
 
-#[cfg(feature = "record")]
 mod amounts;
 mod around;
 mod asking;
+mod case_command;
+mod cased;
 mod caveats;
 mod cli;
 mod complete;
@@ -15,6 +16,7 @@ mod diff;
 mod doctor;
 mod events_list;
 mod examples;
+mod exits;
 mod explain;
 mod explain_rule;
 mod export;
@@ -28,6 +30,8 @@ mod import;
 mod info;
 mod inputs;
 #[cfg(feature = "record")]
+mod judging;
+#[cfg(feature = "record")]
 mod live;
 mod look;
 mod man;
@@ -38,6 +42,7 @@ mod outcome;
 mod output;
 mod pager;
 mod private;
+mod progress;
 mod provenance;
 mod range;
 #[cfg(feature = "record")]
@@ -45,6 +50,7 @@ mod record;
 mod recover;
 mod redact;
 mod replay;
+mod report;
 mod rotated;
 mod rule_files;
 mod rule_suite;
@@ -53,6 +59,7 @@ mod scan;
 mod seal;
 mod settings;
 mod sink;
+mod sought;
 mod spool;
 mod state;
 mod stderr;
@@ -62,6 +69,7 @@ mod terminal;
 mod threads;
 mod top;
 mod tree;
+mod ui;
 mod uses;
 mod verify;
 #[cfg(feature = "record")]

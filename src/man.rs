@@ -14,6 +14,7 @@ use events::catalogue;
 
 use crate::cli::Cli;
 use crate::examples;
+use crate::exits;
 use crate::help;
 use crate::outcome::Outcome;
 
@@ -81,7 +82,7 @@ fn overview(root: &Command, commands: &[&Command]) -> Result<String> {
             markdown::escaped(&about)
         ));
     }
-    text.push_str(EXITS);
+    text.push_str(&exits(None, commands));
     text.push_str(ENVIRONMENT);
     text.push_str(
         ".SH SEE ALSO\n.BR tracer\\-filters (7),\n.BR tracer\\-events (7),\n.BR tracer\\-format (5)\n",
@@ -110,7 +111,7 @@ fn of_command(command: &Command) -> Result<String> {
         }
         text.push_str(".EE\n");
     }
-    text.push_str(EXITS);
+    text.push_str(&exits(Some(command.get_name()), &[]));
     text.push_str(".SH SEE ALSO\n.BR tracer (1),\n.BR tracer\\-filters (7)\n");
     Ok(text)
 }
@@ -130,34 +131,37 @@ fn events_page() -> String {
     text
 }
 
-/// The same for all commands.
-pub const EXITS: &str = "\
-.SH EXIT STATUS
-.TP
-.B 0
-It was done. A reader that has seen enough of a pipe
-.RB ( \"| head\" )
-is no error.
-.TP
-.B 1
-.BR verify ,
-.B diff
-and
-.B scan \\-\\-fail\\-on
-found what they look for,
-.B replay \\-\\-exit\\-code
-and
-.B watch \\-\\-until
-did not, or
-.B doctor
-found that this host cannot record.
-.TP
-.B 2
-An error, or an answer from which something is missing; stderr says what.
-.TP
-.B record \\-\\- COMMAND
-The exit status of the command; 128 and the signal that ended it; 126 or 127 where it could not be started.
-";
+/// What exit codes mean; of a command by itself, or of all.
+fn exits(command: Option<&str>, commands: &[&Command]) -> String {
+    let mut text = String::from(".SH EXIT STATUS\n");
+    let mut codes: Vec<(String, &str)> = Vec::new();
+    match command {
+        Some(name) => codes.extend(exits::of(name).into_iter().map(|(code, what)| (code.to_owned(), what))),
+        None => {
+            // What one command alone means by a code is told with its name.
+            let all = commands.iter().map(|command| command.get_name());
+            for (name, (code, what)) in
+                all.flat_map(|name| exits::of(name).into_iter().map(move |it| (name, it)))
+            {
+                let is_common = matches!(code, "0" | "2");
+                let code = if is_common { code.to_owned() } else { format!("{code} ({name})") };
+                match codes.iter_mut().find(|(known, _)| *known == code) {
+                    // The longer sentence says what the shorter does.
+                    Some((_, known)) if known.len() < what.len() => *known = what,
+                    Some(_) => {}
+                    None => codes.push((code, what)),
+                }
+            }
+            // Numbers first.
+            let key = |code: &str| (!code.starts_with(|it: char| it.is_ascii_digit()), code.to_owned());
+            codes.sort_by_key(|(code, _)| key(code));
+        }
+    }
+    for (code, what) in codes {
+        text.push_str(&format!(".TP\n.B {}\n{}\n", markdown::escaped(&code), markdown::escaped(what)));
+    }
+    text
+}
 
 const ENVIRONMENT: &str = "\
 .SH ENVIRONMENT

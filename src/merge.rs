@@ -7,6 +7,7 @@ use format::{Capture, Clock, Header, SourceCapture, recorded};
 
 use crate::inputs::Inputs;
 use crate::outcome::Outcome;
+use crate::progress::Progress;
 use crate::provenance;
 use crate::target::Target;
 
@@ -23,6 +24,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
     if files.len() < 2 {
         bail!("merge makes one capture of several: give two or more");
     }
+    let progress = Progress::of(files);
     let captures: Vec<Capture> = files.iter().map(|file| reading.open(file)).collect::<Result<_>>()?;
     let sources = files.iter().map(|file| reading.provenance(file)).collect::<Result<_>>()?;
     let (header, places) = join(&captures, sources)?;
@@ -46,6 +48,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
                 .with_context(|| name.display().to_string())?;
         }
     }
+    drop(progress);
     options.target.finish(writer)?;
     Ok(Outcome::Done)
 }
@@ -68,6 +71,10 @@ fn join(captures: &[Capture], sources: Vec<SourceCapture>) -> Result<(Header, Ve
                 start => start.wrapping_add(shift_ns),
             };
             recording.previous_head = None;
+            if let Some(began) = recording.number(recorded::BEGAN_NS) {
+                let began = began.wrapping_add(shift_ns).to_string();
+                recording.more.insert(recorded::BEGAN_NS.into(), began);
+            }
             if let Some(end) = recording.number(recorded::ENDED_NS).filter(|end| *end != recorded::GOES_ON) {
                 let end = end.wrapping_add(shift_ns).to_string();
                 recording.more.insert(recorded::ENDED_NS.into(), end);

@@ -144,37 +144,9 @@ impl Printer {
     }
 }
 
-/// A cell of a table; a terminal obeys nothing in it.
+/// A cell of a table.
 fn text(value: &Value, hand: &mut Hand<'_>) -> String {
     let mut out = Vec::new();
-    match value {
-        Value::Unknown => out.push(b'?'),
-        Value::Nothing => out.push(b'-'),
-        Value::Text(text) => views::text::shown(text, &mut out),
-        Value::Number(number) => out.extend_from_slice(number.to_string().as_bytes()),
-        Value::Flag(flag) => out.extend_from_slice(if *flag { b"yes" } else { b"no" }),
-        Value::Time(ns) => hand.write(*ns, &mut out),
-        Value::Since(since, is_doubtful) => {
-            match since {
-                Since::Before => out.extend_from_slice(b"before"),
-                Since::At(ns) => hand.write(*ns, &mut out),
-                Since::Seen(ns) => {
-                    out.extend_from_slice(b"<=");
-                    hand.write(*ns, &mut out);
-                }
-            }
-            if *is_doubtful {
-                out.push(b'?');
-            }
-        }
-        Value::Texts(texts) => {
-            for (at, text) in texts.iter().enumerate() {
-                if at > 0 {
-                    out.push(b' ');
-                }
-                views::text::shown(text, &mut out);
-            }
-        }
-    }
+    value.write(hand, &mut out);
     String::from_utf8_lossy(&out).into_owned()
 }

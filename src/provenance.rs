@@ -1,7 +1,9 @@
 //! What a capture was made from: written into its header, and read back for what a cut left out.
 
 use clap::Parser;
-use format::{Capture, Header, Provenance, SourceCapture};
+use events::catalogue::network::NET_PACKET;
+use format::{Capture, Header, Provenance, SourceCapture, recorded};
+use pipeline::File;
 use scopes::ScopeSet;
 
 use crate::filters::FilterOptions;
@@ -23,6 +25,28 @@ pub fn header(captures: &[&Capture], command: Vec<String>, sources: Vec<SourceCa
         }
     }
     header
+}
+
+/// Writes down when the recording of each host ended, whose packets may wait for others: the last rows may be missing.
+/// `to`: where the new capture ends, wall clock.
+pub fn tell_ends(header: &mut Header, file: &File, to: i64) {
+    let has_packets = |block: &format::BlockInfo| block.statistics.rows_of(NET_PACKET) > 0;
+    if !file.capture.blocks().iter().any(has_packets) {
+        return;
+    }
+    let recordings = std::iter::once(&mut header.recording).chain(&mut header.more_recordings);
+    for ((number, host), recording) in (0u16..).zip(&file.hosts).zip(recordings) {
+        let end = file.recording_end(number).filter(|end| host.wall(*end) < to);
+        recording.more.insert(recorded::ENDED_NS.into(), end.unwrap_or(recorded::GOES_ON).to_string());
+    }
+}
+
+/// Writes down when what is known of each host's processes at the start was so: the first rows may be missing.
+pub fn tell_beginnings(header: &mut Header, file: &File) {
+    let recordings = std::iter::once(&mut header.recording).chain(&mut header.more_recordings);
+    for (number, recording) in (0u16..).zip(recordings) {
+        recording.more.insert(recorded::BEGAN_NS.into(), file.first(number).to_string());
+    }
 }
 
 /// Whether a capture holds what was recorded, and not a part or a mixture of it.

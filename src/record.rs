@@ -1,5 +1,6 @@
 //! `tracer record`: kernel to file.
 
+mod findings;
 mod for_rules;
 mod kernel_side;
 mod old_parts;
@@ -7,6 +8,7 @@ pub mod order;
 pub mod progress;
 pub mod recording;
 mod steer;
+pub mod trigger;
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
@@ -17,7 +19,7 @@ use recorder::{
     kernel::Lists,
 };
 
-use crate::{filters::FilterOptions, outcome::Outcome, seal::Sealing};
+use crate::{filters::FilterOptions, outcome::Outcome, rule_files::RuleOptions, seal::Sealing};
 
 /// Everything is recorded unless --events says otherwise; scopes (-f, -p) only label what they match, so that replay can
 /// ask for something else later. The recording ends with Ctrl-C, with COMMAND, or when a limit is reached.
@@ -55,6 +57,13 @@ pub struct Options {
     /// Record while this command runs, and end with its exit code
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
+
+    #[command(flatten, next_help_heading = "Rules that are asked meanwhile")]
+    rules: RuleOptions,
+
+    /// Write findings of --rules into this file as well, each a line of JSON as `tracer scan -o json` has them
+    #[arg(long, value_name = "FILE")]
+    findings: Option<PathBuf>,
 }
 
 /// What is recorded of the host, and how.
@@ -96,6 +105,10 @@ pub struct Capturing {
     /// Socket of Docker's API to ask for names of containers, beside those where it listens by default and DOCKER_HOST
     #[arg(long, value_name = "PATH")]
     pub docker_socket: Vec<PathBuf>,
+
+    /// Do not read executed files to work out their SHA-256 (sched_process_exec.sha256)
+    #[arg(long)]
+    pub no_hashes: bool,
 
     /// Keep all capabilities and system calls while recording, for kernels and containers that refuse to take them away
     #[arg(long)]
@@ -153,8 +166,9 @@ pub struct Keeping {
     #[arg(long, value_name = "SIZE", requires = "flight", value_parser = amount::size)]
     pub flight_memory: Option<u64>,
 
-    /// Write what --flight holds when an event matches this filter
-    #[arg(long, value_name = "FILTER", requires = "flight")]
+    /// Write what --flight holds when an event matches this filter, or with rule:ID when a rule of this id, title, tag or level
+    /// finds something (repeatable: all filters on one event, any of the rules)
+    #[arg(long, value_name = "FILTER|rule:ID", requires = "flight")]
     pub trigger: Vec<String>,
 
     /// Go on this long after the trigger, then stop

@@ -1,12 +1,14 @@
 //! `tracer recover`: what is left of a damaged or unfinished capture, as a clean one.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use format::Completeness;
 use format::rewrite::{AsItIs, Place};
+use pipeline::Source;
 
 use crate::inputs::Input;
 use crate::outcome::Outcome;
+use crate::progress::Progress;
 use crate::provenance;
 use crate::stderr;
 use crate::target::Target;
@@ -21,6 +23,7 @@ pub struct Options {
 
 pub fn run(options: &Options) -> Result<Outcome> {
     let name = options.input.name();
+    let progress = Progress::of(&options.input.paths());
     let capture = options.input.open()?;
     match capture.completeness() {
         Completeness::Finished => {
@@ -35,16 +38,20 @@ pub fn run(options: &Options) -> Result<Outcome> {
     }
     let verified = options.input.provenance()?;
     let takes_stored_blocks = verified.is_good() && options.target.takes_stored_blocks();
-    let header = provenance::header(&[&capture], vec!["tracer".into(), "recover".into()], vec![verified]);
+    let mut header = provenance::header(&[&capture], vec!["tracer".into(), "recover".into()], vec![verified]);
+    let source = Source::new(vec![(name.clone(), capture)]);
+    let Some(file) = source.files().first() else { bail!("{name}: it cannot be read") };
+    provenance::tell_ends(&mut header, file, i64::MAX);
+    let capture = &file.capture;
     let mut writer = options.target.create(&header, &options.input.paths())?;
     let mut copier = options.target.copier();
-    copier.sides(&capture, &mut writer, &mut AsItIs, Place::default()).context("writing")?;
+    copier.sides(capture, &mut writer, &mut AsItIs, Place::default()).context("writing")?;
     for (block, info) in capture.blocks().iter().enumerate() {
-        if takes_stored_blocks && copier.stored_block(&capture, block, &mut writer)? {
+        if takes_stored_blocks && copier.stored_block(capture, block, &mut writer)? {
             continue;
         }
         // A block that does not decode is left out, with what came of it so far written as losses nobody can count.
-        if let Err(error) = copier.block(&capture, block, &mut writer, &mut AsItIs, Place::default()) {
+        if let Err(error) = copier.block(capture, block, &mut writer, &mut AsItIs, Place::default()) {
             if matches!(error, format::Error::Io { .. }) {
                 return Err(error.into());
             }
@@ -61,6 +68,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
             writer.side(&format::Side::Losses(vec![loss]))?;
         }
     }
+    drop(progress);
     options.target.finish(writer)?;
     Ok(Outcome::Done)
 }

@@ -10,6 +10,7 @@ use format::rewrite::Place;
 
 use crate::inputs::Input;
 use crate::outcome::Outcome;
+use crate::progress::Progress;
 use crate::target::Target;
 use crate::{glob, provenance, stderr};
 
@@ -59,6 +60,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
         None => format::SigningKey::generate()?.to_text().into_bytes(),
     };
     let name = || options.input.name();
+    let progress = Progress::of(&options.input.paths());
     let capture = options.input.open()?;
     let mut redactor = Redactor::new(rules, &secret);
     redactor.check(capture.schema())?;
@@ -85,6 +87,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
         Some(path) => search(&redactor, path, options)?,
         None => stderr::warn("what goes into a stream is not read back and searched again"),
     }
+    drop(progress);
     options.target.close(file, &finished)?;
     Ok(Outcome::Done)
 }

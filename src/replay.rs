@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::ops::{ControlFlow, Range};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -14,11 +15,13 @@ use replay::render::{Destination, Format, Shown};
 
 use crate::around::{self, Around};
 use crate::asking;
+use crate::cased::QueryOptions;
 use crate::filters::FilterOptions;
 use crate::follow;
 use crate::inputs::{Damage, Inputs};
 use crate::look::{Look, LookOptions};
 use crate::outcome::{self, Outcome};
+use crate::progress::Progress;
 use crate::range::TimeRange;
 use crate::sink::{self, Sink};
 use crate::stderr;
@@ -30,6 +33,8 @@ pub struct Options {
     inputs: Inputs,
     #[command(flatten)]
     scopes: FilterOptions,
+    #[command(flatten)]
+    query: QueryOptions,
     #[command(flatten)]
     range: TimeRange,
     /// The rows around an event (#7) or a time; -C says how many
@@ -77,7 +82,8 @@ pub struct Options {
     quiet: bool,
 }
 
-pub fn run(options: Options) -> Result<Outcome> {
+pub fn run(mut options: Options) -> Result<Outcome> {
+    options.query.settle(options.inputs.given().first().map(PathBuf::as_path), &mut options.scopes)?;
     let growing = follow::source(&options.inputs, options.follow)?;
     let source = growing.map_or_else(|| options.inputs.source(), Ok)?;
     let looks_back = options.look.is_relative() || options.losses || options.around.is_some();
@@ -96,7 +102,9 @@ pub fn run(options: Options) -> Result<Outcome> {
     };
     let start = Instant::now();
     let stats = if options.count {
+        let progress = Progress::of(if source.is_growing() { &[] } else { options.inputs.files()? });
         let stats = question.count()?;
+        drop(progress);
         writeln!(io::stdout().lock(), "{}", stats.matched)?;
         stats
     } else {

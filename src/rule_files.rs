@@ -15,24 +15,38 @@ const DEPTH: usize = 32;
 
 #[derive(Args, Debug, Default)]
 pub struct RuleOptions {
-    /// A file of rules, or a folder that is read with all below it; Sigma, Falco, Elastic's rules, EQL, our own (repeatable)
+    /// A file of rules, or a folder that is read with all below it; Sigma, Falco, Elastic's rules, EQL, Tracee's detectors, auditctl's rules, our own (repeatable)
     #[arg(long, value_name = "PATH")]
     pub rules: Vec<PathBuf>,
     /// Leave out the rules that are part of the program
     #[arg(long)]
     pub no_builtin: bool,
+    /// What audit is told on the host, as `auditctl -R` reads it: Sigma's rules that ask for the key of such a rule are asked of what it takes (repeatable: one list)
+    #[arg(long, value_name = "FILE")]
+    pub audit_rules: Vec<PathBuf>,
     /// Only rules with this id, title or tag, or of this level and above (repeatable: any of them)
     #[arg(long, value_name = "ID|TAG|LEVEL")]
     pub only: Vec<String>,
 }
 
 impl RuleOptions {
+    /// Nothing is said of rules.
+    #[cfg(feature = "record")]
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty() && self.only.is_empty() && !self.no_builtin && self.audit_rules.is_empty()
+    }
+
+    /// There is none to ask.
+    pub fn is_off(&self) -> bool {
+        self.rules.is_empty() && self.no_builtin
+    }
+
     /// All rules that were chosen, and what is wrong with the files.
     pub fn read(&self) -> Result<Corpus> {
-        if self.rules.is_empty() && self.no_builtin {
+        if self.is_off() {
             bail!("no rules to ask: give files or folders of them with --rules");
         }
-        let mut corpus = read(&self.rules, !self.no_builtin)?;
+        let mut corpus = read(&self.rules, &self.audit_rules, !self.no_builtin)?;
         if !self.only.is_empty() {
             choose(&mut corpus.rules, &self.only)?;
         }
@@ -41,8 +55,14 @@ impl RuleOptions {
 }
 
 /// Reads files, and folders with all below them; before them, where they are wanted, the rules that are part of the program.
-pub fn read(paths: &[PathBuf], has_builtin: bool) -> Result<Corpus> {
+/// `audit_rules`: files that say what audit is told.
+pub fn read(paths: &[PathBuf], audit_rules: &[PathBuf], has_builtin: bool) -> Result<Corpus> {
     let mut readers = Readers::default();
+    if !audit_rules.is_empty() {
+        let files: Vec<(String, String)> =
+            audit_rules.iter().map(|path| text(path, "--audit-rules")).collect::<Result<_>>()?;
+        readers = readers.with_audit_rules(&files);
+    }
     if has_builtin {
         rules::behaviours::add(&mut readers);
     }
@@ -76,6 +96,19 @@ fn add(readers: &mut Readers, path: &Path, is_named: bool) -> Result<()> {
     Ok(())
 }
 
+/// The name and the text of a file that an option names.
+fn text(path: &Path, option: &str) -> Result<(String, String)> {
+    let name = path.display().to_string();
+    let size = fs::metadata(path).with_context(|| format!("{option} {name}"))?.len();
+    if size > FILE_BYTES {
+        bail!("{option} {name} has {size} bytes, and a file of rules at most {FILE_BYTES}");
+    }
+    match String::from_utf8(fs::read(path).with_context(|| format!("{option} {name}"))?) {
+        Ok(text) => Ok((name, text)),
+        Err(_) => bail!("{option} {name} is no text in UTF-8"),
+    }
+}
+
 /// Files that may be rules, in order of name; what is hidden is left out, and links are not followed into folders.
 fn below(folder: &Path, files: &mut Vec<PathBuf>, depth: usize) -> io::Result<()> {
     let mut entries: Vec<_> = fs::read_dir(folder)?.collect::<io::Result<_>>()?;
@@ -89,8 +122,10 @@ fn below(folder: &Path, files: &mut Vec<PathBuf>, depth: usize) -> io::Result<()
             if depth < DEPTH {
                 below(&path, files, depth + 1)?;
             }
-        } else if matches!(path.extension().and_then(|it| it.to_str()), Some("yml" | "yaml" | "toml" | "eql"))
-            && path.is_file()
+        } else if matches!(
+            path.extension().and_then(|it| it.to_str()),
+            Some("yml" | "yaml" | "toml" | "eql" | "rules")
+        ) && path.is_file()
         {
             files.push(path);
         }
@@ -101,12 +136,12 @@ fn below(folder: &Path, files: &mut Vec<PathBuf>, depth: usize) -> io::Result<()
 /// Leaves the rules that were chosen; those that they build on stay, and are not told.
 fn choose(rules: &mut Vec<Rule>, only: &[String]) -> Result<()> {
     for wanted in only {
-        if !rules.iter().any(|rule| is_chosen(rule, wanted)) {
+        if !rules.iter().any(|rule| is_named(rule, wanted)) {
             bail!("--only {wanted}: no rule has this id, title or tag, or this level or a higher one");
         }
     }
     let mut keep: Vec<bool> =
-        rules.iter().map(|rule| only.iter().any(|wanted| is_chosen(rule, wanted))).collect();
+        rules.iter().map(|rule| only.iter().any(|wanted| is_named(rule, wanted))).collect();
     let chosen = keep.clone();
     loop {
         let needed: Vec<&str> = rules
@@ -136,7 +171,8 @@ fn choose(rules: &mut Vec<Rule>, only: &[String]) -> Result<()> {
     Ok(())
 }
 
-fn is_chosen(rule: &Rule, wanted: &str) -> bool {
+/// Whether a rule is what `--only` calls so: its id, title or tag, or a level that it reaches.
+pub fn is_named(rule: &Rule, wanted: &str) -> bool {
     let is_tag = |tag: &String| {
         let technique = tag.strip_prefix("attack.").unwrap_or(tag);
         tag.eq_ignore_ascii_case(wanted) || technique.eq_ignore_ascii_case(wanted)
@@ -162,7 +198,7 @@ mod tests {
         {
             fs::write(folder.path().join(name), text).expect("a file");
         }
-        let corpus = read(&[folder.path().to_owned()], false).expect("a corpus");
+        let corpus = read(&[folder.path().to_owned()], &[], false).expect("a corpus");
         assert_eq!((corpus.rules.len(), corpus.diagnostics.len()), (1, 0));
     }
 
@@ -176,6 +212,7 @@ mod tests {
             rules: vec![folder.path().to_owned()],
             no_builtin: true,
             only: vec![only.into()],
+            ..RuleOptions::default()
         };
         let told = |only: &str| {
             let rules = options(only).read().expect("rules").rules;

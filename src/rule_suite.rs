@@ -77,7 +77,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
 
 fn one(case: &Case, folder: &Path, reading: &Reading) -> Result<Vec<String>> {
     let within = |names: &[String]| names.iter().map(|name| folder.join(name)).collect::<Vec<_>>();
-    let corpus = rule_files::read(&within(&case.rules), case.rules.is_empty())?;
+    let corpus = rule_files::read(&within(&case.rules), &[], case.rules.is_empty())?;
     let broken = corpus.diagnostics.iter().filter(|it| it.is_error()).count();
     let source = reading.source(&within(&case.captures))?;
     let scan = Scan::new(&corpus.rules, &source);

@@ -39,6 +39,9 @@ struct CheckOptions {
     /// A capture: which rules can it answer?
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
+    /// What audit is told, as `auditctl -R` reads it: Sigma's rules that ask for the key of such a rule can be answered (repeatable)
+    #[arg(long, value_name = "FILE")]
+    audit_rules: Vec<PathBuf>,
     #[command(flatten)]
     reading: Reading,
     /// How it is told
@@ -71,7 +74,7 @@ pub fn run(options: Options) -> Result<Outcome> {
 }
 
 fn check(options: &CheckOptions) -> Result<Outcome> {
-    let corpus = rule_files::read(std::slice::from_ref(&options.rules), false)?;
+    let corpus = rule_files::read(std::slice::from_ref(&options.rules), &options.audit_rules, false)?;
     let unanswerable = match &options.file {
         None => answerable(&corpus.rules),
         Some(file) => {
@@ -152,7 +155,7 @@ fn tell_unanswerable(
 }
 
 fn list(options: &ListOptions) -> Result<Outcome> {
-    let corpus = rule_files::read(&options.rules, options.rules.is_empty())?;
+    let corpus = rule_files::read(&options.rules, &[], options.rules.is_empty())?;
     let mut out = BufWriter::new(io::stdout().lock());
     for rule in &corpus.rules {
         match options.output {
@@ -179,6 +182,18 @@ fn list(options: &ListOptions) -> Result<Outcome> {
                     "line": rule.place.line,
                 });
                 serde_json::to_writer(&mut out, &value)?;
+                writeln!(out)?;
+            }
+        }
+    }
+    let refused = rules::behaviours::refused().filter(|_| options.rules.is_empty());
+    for it in refused {
+        match options.output {
+            Format::Text => {
+                writeln!(out, "{:<8}  {:<6}  {}  {}  {}", "refused", "tracer", it.id, it.name, it.why)?
+            }
+            Format::Json => {
+                serde_json::to_writer(&mut out, &json!({"id": it.id, "title": it.name, "refused": it.why}))?;
                 writeln!(out)?;
             }
         }

@@ -1,7 +1,9 @@
 //! `tracer scan`: rules asked of captures.
 
 mod falco;
-mod json;
+pub mod json;
+#[cfg(feature = "record")]
+pub mod line;
 mod memory;
 mod ocsf;
 mod sarif;
@@ -12,17 +14,16 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use jiff::tz::TimeZone;
 use rules::Level;
 use rules::finding::Finding;
 use rules::scan::{Asking, Scan};
 
-use crate::inputs::{Damage, Inputs};
+use crate::asking::AskOptions;
 use crate::outcome::{self, Outcome};
+use crate::progress::Progress;
 use crate::range::TimeRange;
 use crate::rule_files::RuleOptions;
 use crate::stderr;
-use crate::threads::Threads;
 use memory::Memory;
 
 /// Findings that are kept until all are there, to be told by severity.
@@ -31,7 +32,7 @@ const MAX_FINDINGS: usize = 1 << 20;
 #[derive(Args, Debug)]
 pub struct Options {
     #[command(flatten)]
-    inputs: Inputs,
+    ask: AskOptions,
     #[command(flatten)]
     rules: RuleOptions,
     /// How findings are told: text by severity; a line of JSON each in order of time, ours, OCSF's or Falco's; or SARIF
@@ -50,13 +51,6 @@ pub struct Options {
     memory: Memory,
     #[command(flatten)]
     range: TimeRange,
-    #[command(flatten)]
-    damage: Damage,
-    #[command(flatten)]
-    threads: Threads,
-    /// Times in UTC instead of local time
-    #[arg(long)]
-    utc: bool,
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
@@ -78,21 +72,26 @@ fn level(text: &str) -> Result<Level, String> {
 
 pub fn run(options: Options) -> Result<Outcome> {
     let corpus = options.rules.read()?;
-    let source = options.inputs.source()?;
-    let zone = if options.utc { TimeZone::UTC } else { replay::render::clock::local_zone() };
+    let source = options.ask.source()?;
+    let zone = options.ask.zone();
     let start = Instant::now();
     let scan = Scan::new(&corpus.rules, &source);
     let asking = Asking {
-        range: options.range.resolve(&source, || zone.clone())?,
-        strict: options.damage.strict,
-        threads: options.threads.count(),
-        seen: options.memory.seen(&corpus.rules, &options.inputs.reading)?,
+        range: options.ask.range(&options.range, &source)?,
+        strict: options.ask.damage.strict,
+        threads: options.ask.threads.count(),
+        seen: options.memory.seen(&corpus.rules, &options.ask.inputs.reading)?,
         learn_ns: options.memory.learn_ns(),
     };
     let mut out = BufWriter::new(io::stdout().lock());
     let mut findings: Vec<Finding> = Vec::new();
     let mut counts = Counts::default();
     let mut failed = Ok(());
+    let files = options.ask.inputs.files()?;
+    let progress = match options.output {
+        Format::Text | Format::Sarif => Progress::of(files),
+        _ => Progress::unless_printing(files),
+    };
     let report = scan.run(asking, &mut |finding| {
         let Some(rule) = corpus.rules.get(finding.rule) else { return };
         counts.add(&finding, rule.level);
@@ -107,6 +106,7 @@ pub fn run(options: Options) -> Result<Outcome> {
             failed = write(&finding, rule, &mut out);
         }
     })?;
+    drop(progress);
     failed.context("writing findings")?;
     options.memory.save(&report.seen)?;
     if options.output == Format::Sarif {

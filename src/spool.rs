@@ -32,20 +32,13 @@ pub fn name(path: &Path) -> String {
 
 #[cfg(target_os = "linux")]
 fn spool() -> Result<(File, PathBuf)> {
-    use std::fs::{self, OpenOptions};
     use std::io;
     use std::os::fd::AsRawFd;
-    use std::os::unix::fs::OpenOptionsExt;
 
     use anyhow::Context;
 
-    let named = std::env::temp_dir().join(format!("tracer-{}.trz", std::process::id()));
-    let what = || format!("keeping standard input in {}", named.display());
-    let mut options = OpenOptions::new();
-    let mut file =
-        options.read(true).write(true).create_new(true).mode(0o600).open(&named).with_context(what)?;
-    // It goes with the program, however that ends.
-    fs::remove_file(&named).with_context(what)?;
+    let what = || format!("keeping standard input in {}", std::env::temp_dir().display());
+    let mut file = tempfile::tempfile().with_context(what)?;
     io::copy(&mut io::stdin().lock(), &mut file).with_context(what)?;
     if file.metadata().with_context(what)?.len() == 0 {
         bail!("nothing came on standard input");
@@ -56,5 +49,7 @@ fn spool() -> Result<(File, PathBuf)> {
 
 #[cfg(not(target_os = "linux"))]
 fn spool() -> Result<(File, PathBuf)> {
-    bail!("standard input is read by replay only on this system: write it to a file first")
+    bail!(
+        "on this system standard input is read by replay and by cut of a whole capture: write it to a file first"
+    )
 }

@@ -5,23 +5,20 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use jiff::tz::TimeZone;
-use pipeline::{Cancellation, Gap, History, Lineages, Source};
+use pipeline::{Gap, Lineages, Source};
 use replay::Asked;
 use scopes::filter::Target;
 use scopes::{Plan, ScopeSet};
 use views::Known;
 use views::state::{Listed, Object, State, Wants, object};
 
+use crate::asking::{self, AskOptions};
 use crate::caveats;
 use crate::filters::{Diagnostics, FilterOptions};
-use crate::inputs::{Damage, Inputs};
-use crate::moment::Extent;
 use crate::objects::{Format, Printer};
 use crate::outcome::{self, Outcome};
-use crate::range::{self, TimeRange};
+use crate::range::TimeRange;
 use crate::stderr;
-use crate::threads::Threads;
 
 /// The state at one moment.
 #[derive(Args, Debug)]
@@ -49,19 +46,12 @@ pub struct DiffOptions {
 #[derive(Args, Debug)]
 struct Question {
     #[command(flatten)]
-    inputs: Inputs,
+    ask: AskOptions,
     #[command(flatten)]
     scopes: FilterOptions,
     /// How to print it
     #[arg(long, short, value_name = "FORMAT", default_value = "table")]
     output: Format,
-    #[command(flatten)]
-    threads: Threads,
-    #[command(flatten)]
-    damage: Damage,
-    /// Times in UTC instead of local time
-    #[arg(long)]
-    utc: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -100,12 +90,14 @@ type Lists = Vec<Vec<Object>>;
 
 pub fn run(options: &Options, kind: Kind) -> Result<Outcome> {
     let asked = &options.asked;
-    let source = asked.inputs.source()?;
+    let source = asked.ask.source()?;
     let at = match &options.at {
-        Some(text) => asked.moment(text, &source).context("--at")?,
+        Some(text) => asked.ask.moment(text, &source).context("--at")?,
         None => i64::MAX,
     };
+    let progress = asked.ask.progress()?;
     let (mut lists, gaps) = asked.lists(&source, &[kind], &[at])?;
+    drop(progress);
     let objects = lists.pop().and_then(|mut kinds| kinds.pop()).unwrap_or_default();
     if kind == Kind::Mounts {
         stderr::note("mounts that were there before the recording are not in captures: they are not listed");
@@ -118,9 +110,9 @@ pub fn run(options: &Options, kind: Kind) -> Result<Outcome> {
 
 pub fn diff(options: &DiffOptions) -> Result<Outcome> {
     let asked = &options.asked;
-    let source = asked.inputs.source()?;
+    let source = asked.ask.source()?;
     let end = |flag: &'static str, text: &Option<String>, otherwise: i64| match text {
-        Some(text) => asked.moment(text, &source).context(flag),
+        Some(text) => asked.ask.moment(text, &source).context(flag),
         None => Ok(otherwise),
     };
     let TimeRange { from, to } = &options.range;
@@ -128,7 +120,9 @@ pub fn diff(options: &DiffOptions) -> Result<Outcome> {
     if from >= to {
         bail!("--from must be before --to: nothing can change between {from} and {to}");
     }
+    let progress = asked.ask.progress()?;
     let (lists, gaps) = asked.lists(&source, &options.only, &[from, to])?;
+    drop(progress);
     let mut moments = lists.into_iter();
     let (before, after) = (moments.next().unwrap_or_default(), moments.next().unwrap_or_default());
     let mut printer = asked.printer(&source)?;
@@ -143,13 +137,8 @@ pub fn diff(options: &DiffOptions) -> Result<Outcome> {
 
 impl Question {
     fn printer(&self, source: &Source) -> Result<Printer> {
-        let inputs: Vec<&Path> = [self.inputs.paths(), self.scopes.paths()].concat();
-        Printer::new(source, self.output, self.utc, &inputs)
-    }
-
-    fn moment(&self, text: &str, source: &Source) -> Result<i64> {
-        let zone = if self.utc { TimeZone::UTC } else { TimeZone::system() };
-        range::moment(text, source, Extent::of(source), &zone)
+        let inputs: Vec<&Path> = [self.ask.inputs.paths(), self.scopes.paths()].concat();
+        Printer::new(source, self.output, self.ask.utc, &inputs)
     }
 
     /// By moment and kind: the objects that the filters select.
@@ -157,8 +146,7 @@ impl Question {
         let asked = match self.scopes.is_empty() {
             true => None,
             false => {
-                let set = self.scopes.scopes_of(source)?;
-                set.warnings().iter().for_each(stderr::say_lines);
+                let set = asking::set(&self.scopes, source, false)?;
                 of_processes(&set)?;
                 Some(Asked::given(set, source).map_err(Diagnostics)?)
             }
@@ -169,17 +157,13 @@ impl Question {
         let wants = Wants {
             files: kinds.iter().any(|kind| matches!(kind, Kind::Lsof | Kind::Ss)),
             mounts: kinds.contains(&Kind::Mounts),
+            facts: kinds.iter().any(|kind| matches!(kind, Kind::Ps | Kind::Lsof)),
+            ended: false,
         };
         let known = Known::of(source, false)?;
         let state = State::new(source, wants, Lineages::new(source, &matchers));
         let reads = state.reads();
-        let history = History {
-            source,
-            reads: &reads,
-            threads: self.threads.count(),
-            strict: self.damage.strict,
-            cancellation: Cancellation::default(),
-        };
+        let history = self.ask.history(source, &reads);
         let mut lists = Vec::new();
         let mut left_out = 0;
         let gaps = history.at(moments, state, &mut |at, state: &mut State<'_>| {

@@ -3,9 +3,8 @@
 #![expect(clippy::disallowed_methods, reason = "this is the writer that all others are refused for")]
 
 use std::fmt::Display;
-#[cfg(feature = "record")]
-use std::io::IsTerminal;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use scopes::spelled_out;
 
@@ -29,20 +28,33 @@ pub fn say_lines(lines: impl Display) {
     write(&harmless(&lines.to_string(), true));
 }
 
-#[cfg(feature = "record")]
 pub fn is_terminal() -> bool {
     io::stderr().is_terminal()
 }
 
-#[cfg(feature = "record")]
-/// Writes a terminal's last line anew; an empty one takes it away.
+/// Characters that [`status`] has written into a terminal's last line.
+static SHOWN: AtomicUsize = AtomicUsize::new(0);
+
+/// Writes a terminal's last line anew; an empty one takes it away. No escape sequences are needed for it, and a line that
+/// would not fit is cut: what goes on in the next line could not be taken away.
 pub fn status(line: impl Display) {
-    let _ = write!(io::stderr().lock(), "\r{}\x1b[K", harmless(&line.to_string(), false));
+    let width = terminal_size::terminal_size_of(io::stderr()).map_or(80, |(width, _)| usize::from(width.0));
+    let line: String = harmless(&line.to_string(), false).chars().take(width.saturating_sub(1)).collect();
+    let shown = line.chars().count();
+    let before = SHOWN.swap(shown, Ordering::Relaxed);
+    let blanks = before.saturating_sub(shown);
+    let back = if shown == 0 { "\r" } else { "" };
+    let _ = write!(io::stderr().lock(), "\r{line}{:blanks$}{back}", "");
 }
 
 /// Nobody is left to tell when stderr is closed.
 fn write(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let shown = SHOWN.swap(0, Ordering::Relaxed);
+    let mut stderr = io::stderr().lock();
+    if shown > 0 {
+        let _ = write!(stderr, "\r{:shown$}\r", "");
+    }
+    let _ = writeln!(stderr, "{text}");
 }
 
 /// The text with its unprintable characters spelled out, but for its lines where it has lines of its own.

@@ -2,37 +2,33 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, BufWriter, Write};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use jiff::tz::TimeZone;
-use pipeline::{Cancellation, Gap, History, Matcher, Source};
-use replay::asked::matcher;
-use replay::render::clock::{Clock, Hand};
+use pipeline::{Gap, History, Matcher, Source};
+use replay::render::clock::Hand;
 use replay::render::columns::cut;
 use replay::render::json_text;
-use scopes::Plan;
-use scopes::pattern::Pattern;
+use scopes::{Plan, Thing as Named};
 use views::known::Who;
 use views::story::show::Telling;
 use views::story::{self, Chain, Flows, Limits, Moment, Root, Stretch, Thing, Way, numbers};
 use views::tree::Forest;
 
+use crate::asking::AskOptions;
 use crate::caveats;
 use crate::filters::FilterOptions;
-use crate::inputs::{Damage, Inputs};
-use crate::moment::Extent;
 use crate::outcome::{self, Outcome};
 use crate::output;
-use crate::range;
+use crate::sought;
 use crate::stderr;
 use crate::terminal;
-use crate::threads::Threads;
 
 #[derive(Args, Debug)]
 pub struct Options {
     #[command(flatten)]
-    inputs: Inputs,
+    ask: AskOptions,
     /// What it is about: #1204, the event of this number; path=/etc/cron.d/x; pid=510 or pid=510@START; peer=10.0.0.9:443
     /// (path and peer with * for any characters)
     #[arg(long, value_name = "WHAT")]
@@ -55,13 +51,6 @@ pub struct Options {
     /// How to print it
     #[arg(long, short, value_name = "FORMAT", default_value = "text")]
     output: Format,
-    #[command(flatten)]
-    threads: Threads,
-    #[command(flatten)]
-    damage: Damage,
-    /// Times in UTC instead of local time
-    #[arg(long)]
-    utc: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -77,35 +66,29 @@ enum Format {
 }
 
 /// Where a story begins, each way.
-struct Begin {
-    back: Vec<Root>,
-    forward: Vec<Root>,
+pub struct Begin {
+    pub back: Vec<Root>,
+    pub forward: Vec<Root>,
     /// Wall clock of the event, where it is one.
-    at: Option<i64>,
+    pub at: Option<i64>,
 }
 
 pub fn run(options: &Options) -> Result<Outcome> {
-    let source = options.inputs.source()?;
+    let source = options.ask.source()?;
     caveats::tell(&source, None, &FilterOptions::default());
-    let forest = Forest::of(&source)?;
+    let progress = options.ask.progress()?;
+    let forest = Forest::of(&source, options.ask.threads.count())?;
     let flows = Flows::new(&source, story::lives(&forest));
     let reads = flows.reads();
-    let history = History {
-        source: &source,
-        reads: &reads,
-        threads: options.threads.count(),
-        strict: options.damage.strict,
-        cancellation: Cancellation::default(),
-    };
+    let history = options.ask.history(&source, &reads);
     // Events are numbered among all that there are, whatever the recording's scopes are.
     let everything = Plan::everything();
     let matchers = || -> Vec<Matcher<'_>> {
-        source.files().iter().map(|file| matcher(&everything, &file.capture)).collect()
+        source.files().iter().map(|file| Matcher::of_capture(&everything, &file.capture)).collect()
     };
-    let begin = begin(&options.of, &source, &history, &flows, &forest, matchers())?;
-    let zone = || if options.utc { TimeZone::UTC } else { TimeZone::system() };
+    let begin = begin("--of", &options.of, &source, &history, &flows, &forest, matchers())?;
     let until = match &options.until {
-        Some(text) => range::moment(text, &source, Extent::of(&source), &zone()).context("--until")?,
+        Some(text) => options.ask.moment(text, &source).context("--until")?,
         None => i64::MAX,
     };
     let limits = Limits { through: options.through, hub: options.hub };
@@ -143,9 +126,10 @@ pub fn run(options: &Options) -> Result<Outcome> {
     }
     let wanted: HashSet<Moment> =
         stories.iter().flat_map(|(_, chain, order)| moments(chain, order)).collect();
-    let numbers = numbers::of(&source, matchers(), options.threads.count(), &wanted)?;
-    let mut out = BufWriter::new(output::stdout(&options.inputs.paths())?);
-    let clock = if options.utc { Clock::Utc } else { Clock::local() };
+    let numbers = numbers::of(&source, matchers(), options.ask.threads.count(), &wanted)?;
+    drop(progress);
+    let mut out = BufWriter::new(output::stdout(&options.ask.inputs.paths())?);
+    let clock = options.ask.clock();
     let days = source.start_wall_ns().zip(source.end_wall_ns());
     let dates = days.is_some_and(|(from, to)| clock.parts_days(from, to));
     for (at, (way, chain, order)) in stories.iter().enumerate() {
@@ -182,7 +166,9 @@ fn moments<'c>(chain: &'c Chain, order: &'c [usize]) -> impl Iterator<Item = Mom
     edges.flat_map(|edge| [edge.first, edge.last])
 }
 
-fn begin(
+/// Where the story of `path=/etc/x` begins; `flag` names the option that it was given with.
+pub fn begin(
+    flag: &str,
     of: &str,
     source: &Source,
     history: &History<'_>,
@@ -191,28 +177,33 @@ fn begin(
     matchers: Vec<Matcher<'_>>,
 ) -> Result<Begin> {
     if let Some(number) = of.strip_prefix('#') {
-        let number: u64 = number.parse().with_context(|| format!("--of {of} is no event, such as #7"))?;
+        let number: u64 = number.parse().with_context(|| format!("{flag} {of} is no event, such as #7"))?;
         let Some(event) = numbers::event(source, matchers, number)? else {
-            bail!("--of {of}: there is no event {number}")
+            bail!("{flag} {of}: there is no event {number}")
         };
         let (back, forward) = story::roots_at(history, flows, &event)?;
         return Ok(Begin { back, forward, at: Some(event.moment.wall_ns) });
     }
     let roots = match of.split_once('=') {
-        Some(("path", path)) if path.starts_with(['/', '*']) => vec![Root::Path(Pattern::parse(path))],
-        Some(("path", path)) => bail!("--of path={path}: a path begins with / (or with *)"),
-        Some(("peer", peer)) if !peer.is_empty() => vec![Root::Peer(Pattern::parse(peer))],
-        Some(("pid", pid)) => processes(pid, forest)?,
+        Some(("path" | "file", path)) => {
+            vec![Root::Files(Arc::new(
+                sought::of(flag, Named::File, path, source).with_context(|| format!("{flag} {of}"))?,
+            ))]
+        }
+        Some(("peer", peer)) => vec![Root::Peers(Arc::new(
+            sought::of(flag, Named::Peer, peer, source).with_context(|| format!("{flag} {of}"))?,
+        ))],
+        Some(("pid", pid)) => processes(flag, pid, forest)?,
         _ => bail!(
-            "--of {of}: a story is about #1204, path=/etc/cron.d/x, pid=510, pid=510@START or peer=10.0.0.9:443"
+            "{flag} {of}: a story is about #1204, path=/etc/cron.d/x, pid=510, pid=510@START or peer=10.0.0.9:443"
         ),
     };
     Ok(Begin { back: roots.clone(), forward: roots, at: None })
 }
 
 /// The processes of `510` or `510@START`.
-fn processes(text: &str, forest: &Forest) -> Result<Vec<Root>> {
-    let wrong = || format!("--of pid={text} is no process, such as pid=510 or pid=510@START");
+fn processes(flag: &str, text: &str, forest: &Forest) -> Result<Vec<Root>> {
+    let wrong = || format!("{flag} pid={text} is no process, such as pid=510 or pid=510@START");
     let (pid, start) = match text.split_once('@') {
         Some((pid, start)) => (pid, Some(start.parse::<u64>().with_context(wrong)?)),
         None => (text, None),
@@ -226,7 +217,7 @@ fn processes(text: &str, forest: &Forest) -> Result<Vec<Root>> {
     let roots: Vec<Root> =
         all.map(|it| Root::Thing(Thing::Process(Who::new(it.boot, it.pid, it.start_ns)))).collect();
     if roots.is_empty() {
-        bail!("--of pid={text}: no process of the capture is that");
+        bail!("{flag} pid={text}: no process of the capture is that");
     }
     Ok(roots)
 }
@@ -285,8 +276,9 @@ fn json(telling: &Telling<'_>, order: &[usize], out: &mut impl Write) -> io::Res
                 line.push(b',');
             }
             is_first = false;
-            let number =
-                |moment: &Moment| telling.numbers.get(moment).map_or("null".to_owned(), u64::to_string);
+            let number = |moment: &Moment| {
+                telling.numbers.get(moment).map_or("null".to_owned(), |it| it.number.to_string())
+            };
             line.extend_from_slice(
                 format!(
                     "{{\"how\":\"{}\",\"to\":{to},\"first\":{},\"last\":{},\"firstTime\":{},\"lastTime\":{},\"events\":{},\"bytes\":{}}}",

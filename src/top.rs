@@ -10,28 +10,26 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
-use pipeline::Question;
-use replay::render::clock::{Clock, Hand};
+use pipeline::{Question, Stats};
+use replay::render::clock::Hand;
+use replay::render::columns::cut;
 use replay::render::json_text;
 use serde_json::json;
 use views::Known;
 use views::sums::{By, Sum, Sums};
 
-use crate::asking;
+use crate::asking::{self, AskOptions};
 use crate::filters::FilterOptions;
-use crate::inputs::{Damage, Inputs};
 use crate::outcome::{self, Outcome};
 use crate::output;
 use crate::range::TimeRange;
 use crate::stderr;
 use crate::terminal;
-use crate::threads::Threads;
 
 #[derive(Args, Debug)]
 pub struct Options {
     #[command(flatten)]
-    inputs: Inputs,
+    ask: AskOptions,
     #[command(flatten)]
     scopes: FilterOptions,
     #[command(flatten)]
@@ -49,13 +47,6 @@ pub struct Options {
     /// How to print it
     #[arg(long, short, value_name = "FORMAT", default_value = "table")]
     output: Format,
-    #[command(flatten)]
-    threads: Threads,
-    #[command(flatten)]
-    damage: Damage,
-    /// Times in UTC instead of local time
-    #[arg(long)]
-    utc: bool,
     /// Count what happens on this host from now on (needs root): a terminal is written anew every two seconds, anything else
     /// gets the sums at the end
     #[cfg(feature = "record")]
@@ -94,6 +85,9 @@ enum Sort {
     Last,
 }
 
+/// The events that hold names of DNS.
+const DNS: &str = "net_packet_dns_request,net_packet_dns_response";
+
 fn by(text: &str) -> Result<By, String> {
     By::ALL.iter().copied().find(|by| by.name() == text).ok_or_else(|| {
         let known: Vec<_> = By::ALL.iter().map(|by| by.name()).collect();
@@ -109,44 +103,55 @@ pub fn run(options: Options) -> Result<Outcome> {
     if options.live {
         return live::run(options);
     }
-    let source = options.inputs.source()?;
-    let asked = asking::asked(&options.scopes, &source, false)?;
-    let zone = if options.utc { TimeZone::UTC } else { TimeZone::system() };
+    let source = options.ask.source()?;
+    // Names of DNS are in events that are derived: only whoever asks for these has them.
+    let names_only = options.by == [By::Domain] && options.scopes.is_empty();
+    let of_names = FilterOptions { filters: vec![format!("event={DNS}")], ..FilterOptions::default() };
+    let asked = asking::asked(if names_only { &of_names } else { &options.scopes }, &source, false)?;
     let known = Known::of(&source, false)?;
-    let range = options.range.resolve(&source, || zone.clone())?;
-    let clock = if options.utc { Clock::Utc } else { Clock::Zone(zone) };
+    let range = options.ask.range(&options.range, &source)?;
+    let clock = options.ask.clock();
     let days = source.start_wall_ns().zip(source.end_wall_ns());
     let dates = days.is_some_and(|(from, to)| clock.parts_days(from, to));
-    let inputs = [options.inputs.paths(), options.scopes.paths()].concat();
+    let inputs = [options.ask.inputs.paths(), options.scopes.paths()].concat();
     let mut out = BufWriter::new(output::stdout(&inputs)?);
-    let mut gaps = Vec::new();
-    for (at, by) in options.by.iter().enumerate() {
-        let question = Question {
-            threads: options.threads.count(),
-            range: range.clone(),
-            strict: options.damage.strict,
-            ..Question::new(&source, asked.matchers(&source))
-        };
-        let mut sums = Sums::new(*by, &known);
-        let mut failed = None;
-        let stats = question.batches(Sums::projection(), &mut |batch| {
-            if let Err(error) = sums.add(batch) {
-                failed.get_or_insert((batch.file().name.clone(), error));
-            }
-            Ok(())
-        })?;
-        if let Some((file, source)) = failed {
-            return Err(pipeline::Error::Capture { file, source }.into());
-        }
-        for gap in stats.gaps {
-            if !gaps.contains(&gap) {
-                gaps.push(gap);
-            }
-        }
-        print(options.shape(), at, *by, &sums, Hand::new(&clock, dates), &mut out)?;
+    let mut all: Vec<Sums<'_>> = options.by.iter().map(|by| Sums::new(*by, &known)).collect();
+    let question = Question { range, ..options.ask.question(&source, asked.matchers(&source)) };
+    let progress = options.ask.progress()?;
+    let stats = sum(&question, &options.by, &known, &mut |made| {
+        all.iter_mut().zip(made).for_each(|(sums, more)| sums.merge(more));
+    })?;
+    drop(progress);
+    if all.iter().zip(&options.by).any(|(sums, by)| *by == By::Domain && sums.sorted().is_empty())
+        && !names_only
+    {
+        stderr::note(format_args!(
+            "names of DNS are in derived events: -f event={DNS} asks for them, and so does --by domain alone"
+        ));
+    }
+    for (at, (by, sums)) in options.by.iter().zip(&all).enumerate() {
+        print(options.shape(), at, *by, sums, Hand::new(&clock, dates), &mut out)?;
     }
     out.flush()?;
-    outcome::with_gaps(Outcome::Done, &gaps, &source)
+    outcome::with_gaps(Outcome::Done, &stats.gaps, &source)
+}
+
+/// Adds up what there is, and hands over the sums of each block.
+fn sum<'k>(
+    question: &Question<'_>,
+    by: &[By],
+    known: &'k Known,
+    take: &mut dyn FnMut(Vec<Sums<'k>>),
+) -> pipeline::Result<Stats> {
+    question.batches_in_parallel(
+        Sums::projection(),
+        &|batch| by.iter().map(|by| Sums::of(*by, known, batch)).collect::<format::Result<Vec<_>>>(),
+        &mut |batch, made| {
+            let file = || batch.file().name.clone();
+            take(made.map_err(|source| pipeline::Error::Capture { file: file(), source })?);
+            Ok(())
+        },
+    )
 }
 
 /// The groups of one table, in order and as many as are wanted. `at` is which of the tables it is.
@@ -173,7 +178,14 @@ fn print(
             if at > 0 {
                 writeln!(out)?;
             }
-            table(by, &groups, hand, shape.has_times, out)?;
+            let mut text = Vec::new();
+            table(by, &groups, hand, shape.has_times, &mut text)?;
+            for line in text.split_inclusive(|byte| *byte == b'\n') {
+                let mut line = line.strip_suffix(b"\n").unwrap_or(line).to_vec();
+                cut(&mut line, shape.width);
+                line.push(b'\n');
+                out.write_all(&line)?;
+            }
             if groups.len() < all && !shape.is_live {
                 stderr::note(format_args!(
                     "{} of {all} groups by {}; --limit {all} shows all",
@@ -205,6 +217,8 @@ struct Shape {
     is_live: bool,
     /// A narrow terminal has room for names, or for times.
     has_times: bool,
+    /// Lines are no wider; what is written anew fits the terminal as it is by then.
+    width: Option<usize>,
 }
 
 impl Options {
@@ -213,8 +227,10 @@ impl Options {
         let is_live = self.live;
         #[cfg(not(feature = "record"))]
         let is_live = false;
-        let has_times = terminal::width().is_none_or(|width| width >= WIDE);
-        Shape { sort: self.sort, limit: self.limit, output: self.output, is_live, has_times }
+        let width = terminal::width();
+        let has_times = width.is_none_or(|width| width >= WIDE);
+        let width = width.filter(|_| !is_live);
+        Shape { sort: self.sort, limit: self.limit, output: self.output, is_live, has_times, width }
     }
 }
 

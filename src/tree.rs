@@ -1,33 +1,36 @@
 //! `tracer tree`: the processes of a capture, who started whom, and what each did.
 
+mod detections;
+
 use std::collections::HashSet;
 use std::io::{self, BufWriter, Write};
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
-use jiff::tz::TimeZone;
-use pipeline::{Batch, Gap, Question, Source};
+use format::facts::Facts;
+use pipeline::{Gap, Question, Source};
 use replay::Asked;
-use replay::render::clock::{Clock, Hand};
+use replay::render::clock::Hand;
 use replay::render::columns::cut;
 use replay::render::json_text;
 use scopes::spelled_out;
 use views::Known;
-use views::tree::{Forest, Process, Step};
+use views::state::{State, Wants};
+use views::tree::{self, Forest, Process, Step, Tally};
 
-use crate::asking;
+use crate::asking::{self, AskOptions};
 use crate::filters::FilterOptions;
-use crate::inputs::{Damage, Inputs};
 use crate::outcome::{self, Outcome};
 use crate::output;
 use crate::range::TimeRange;
+use crate::rule_files::RuleOptions;
 use crate::terminal;
-use crate::threads::Threads;
+use detections::Detections;
 
 #[derive(Args, Debug)]
 pub struct Options {
     #[command(flatten)]
-    inputs: Inputs,
+    ask: AskOptions,
     #[command(flatten)]
     scopes: FilterOptions,
     #[command(flatten)]
@@ -47,13 +50,8 @@ pub struct Options {
     /// How to print it
     #[arg(long, short, value_name = "FORMAT", default_value = "text")]
     output: Format,
-    #[command(flatten)]
-    threads: Threads,
-    #[command(flatten)]
-    damage: Damage,
-    /// Times in UTC instead of local time
-    #[arg(long)]
-    utc: bool,
+    #[command(flatten, next_help_heading = "Rules whose findings are told")]
+    rules: RuleOptions,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -67,62 +65,102 @@ enum Format {
 }
 
 pub fn run(options: Options) -> Result<Outcome> {
-    let source = options.inputs.source()?;
+    let source = options.ask.source()?;
     let asked = asking::asked(&options.scopes, &source, false)?;
-    let mut forest = Forest::of(&source)?;
-    let mut gaps = ask(&options, &source, &asked, &mut |batch| forest.add(batch))?;
-    if !options.of.is_empty() {
-        let of = FilterOptions { filters: options.of.clone(), policies: Vec::new() };
-        let of = asking::compiled(&of, &source, false)?;
-        for gap in ask(&options, &source, &of, &mut |batch| forest.mark(batch))? {
+    let progress = options.ask.progress()?;
+    let mut forest = Forest::of(&source, options.ask.threads.count())?;
+    let (tallies, mut gaps) = tallies(&options, &source, &asked, &forest)?;
+    forest.processes.iter_mut().zip(tallies).for_each(|(process, tally)| process.tally = tally);
+    let mut add = |more: Vec<Gap>| {
+        for gap in more {
             if !gaps.contains(&gap) {
                 gaps.push(gap);
             }
         }
+    };
+    if !options.of.is_empty() {
+        let of = FilterOptions { filters: options.of.clone(), policies: Vec::new() };
+        let of = asking::compiled(&of, &source, false)?;
+        let (marks, more) = self::tallies(&options, &source, &of, &forest)?;
+        forest.processes.iter_mut().zip(marks).for_each(|(process, it)| process.is_marked = it.events > 0);
+        add(more);
     }
+    let range = options.ask.range(&options.range, &source)?;
+    let (detections, more) = Detections::find(&options.rules, &options.ask, &source, range, &forest)?;
+    add(more);
+    drop(progress);
     let steps = steps(&options, &forest)?;
     let known = Known::of(&source, false)?;
-    let inputs = [options.inputs.paths(), options.scopes.paths()].concat();
+    let inputs = [options.ask.inputs.paths(), options.scopes.paths()].concat();
     let mut out = BufWriter::new(output::stdout(&inputs)?);
     match options.output {
-        Format::Text => text(&options, &source, &forest, &known, &steps, &mut out)?,
+        Format::Text => {
+            let shown = Shown { source: &source, forest: &forest, known: &known, detections: &detections };
+            text(&options, &shown, &steps, &mut out)?;
+        }
         Format::Json => {
+            let (facts, more) = facts(&options, &source, &forest)?;
+            more.into_iter()
+                .filter(|gap| !gaps.contains(gap))
+                .collect::<Vec<_>>()
+                .into_iter()
+                .for_each(|gap| gaps.push(gap));
             for step in &steps {
-                let process = forest.processes.get(step.process).map(|it| json(it, step.depth, &known));
-                out.write_all(&process.unwrap_or_default())?;
+                let Some(process) = forest.processes.get(step.process) else { continue };
+                let found = detections.json(step.process);
+                let facts = facts.get(step.process).cloned().flatten().unwrap_or_default();
+                out.write_all(&json(process, &facts, step.depth, &known, &found))?;
             }
         }
-        Format::Dot => dot(&forest, &steps, &mut out)?,
+        Format::Dot => dot(&forest, &detections, &steps, &mut out)?,
     }
     out.flush()?;
     outcome::with_gaps(Outcome::Done, &gaps, &source)
 }
 
-/// Shows `see` what each block has for a question.
-fn ask(
+/// The directory, session, terminal and login of each process, as they were last.
+fn facts(options: &Options, source: &Source, forest: &Forest) -> Result<(Vec<Option<Facts>>, Vec<Gap>)> {
+    let wants = Wants { facts: true, ended: true, ..Wants::default() };
+    let state = State::new(source, wants, None);
+    let reads = state.reads();
+    let mut all = Vec::new();
+    let gaps =
+        options.ask.history(source, &reads).at(&[i64::MAX], state, &mut |_, state: &mut State<'_>| {
+            let of = |process: &Process| state.facts(process.boot, process.pid, process.start_ns);
+            all = forest.processes.iter().map(of).collect();
+        })?;
+    Ok((all, gaps))
+}
+
+/// What a question has of each process.
+fn tallies(
     options: &Options,
     source: &Source,
     asked: &Asked,
-    see: &mut dyn FnMut(&Batch<'_>) -> format::Result<()>,
-) -> Result<Vec<Gap>> {
-    let zone = || if options.utc { TimeZone::UTC } else { TimeZone::system() };
-    let question = Question {
-        threads: options.threads.count(),
-        range: options.range.resolve(source, zone)?,
-        strict: options.damage.strict,
-        ..Question::new(source, asked.matchers(source))
-    };
-    let stats = question.batches(Forest::projection(), &mut |batch| {
-        see(batch).map_err(|source| pipeline::Error::Capture { file: batch.file().name.clone(), source })
-    })?;
-    Ok(stats.gaps)
+    forest: &Forest,
+) -> Result<(Vec<Tally>, Vec<Gap>)> {
+    let range = options.ask.range(&options.range, source)?;
+    let question = Question { range, ..options.ask.question(source, asked.matchers(source)) };
+    let mut all = vec![Tally::default(); forest.processes.len()];
+    let stats = question.batches_in_parallel(
+        Forest::projection(),
+        &|batch| forest.tally(batch),
+        &mut |batch, tallies| {
+            let file = || batch.file().name.clone();
+            for (at, tally) in tallies.map_err(|source| pipeline::Error::Capture { file: file(), source })? {
+                all.get_mut(at).into_iter().for_each(|known| known.add(tally));
+            }
+            Ok(())
+        },
+    )?;
+    Ok((all, stats.gaps))
 }
 
 /// The processes that are shown, in order.
 fn steps(options: &Options, forest: &Forest) -> Result<Vec<Step>> {
     let mut steps = if options.pid.is_empty() {
         forest.walk(|process| match options.of.is_empty() {
-            true => options.all || process.events > 0,
+            true => options.all || process.tally.events > 0,
             false => process.is_marked,
         })
     } else {
@@ -148,55 +186,17 @@ fn steps(options: &Options, forest: &Forest) -> Result<Vec<Step>> {
     Ok(steps)
 }
 
-/// `12.345ms`, `1.234s`, `2m03s`, `1h02m`.
-fn duration(ns: i64) -> String {
-    let seconds = ns / 1_000_000_000;
-    match seconds {
-        0 => format!("{:.3}ms", ns as f64 / 1e6),
-        1..60 => format!("{:.3}s", ns as f64 / 1e9),
-        60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
-        _ => format!("{}h{:02}m", seconds / 3600, seconds / 60 % 60),
-    }
+/// What lines of text are made of.
+struct Shown<'s> {
+    source: &'s Source,
+    forest: &'s Forest,
+    known: &'s Known,
+    detections: &'s Detections,
 }
 
-/// `0`, `SIGKILL`; `-` of one that was still there at the end, or that nobody saw end.
-fn exit(process: &Process) -> String {
-    match process.exit {
-        None => "-".to_owned(),
-        Some(exit) if exit.signal != 0 => match exit.signal_name() {
-            Some(name) => name.to_owned(),
-            None => format!("signal {}", exit.signal),
-        },
-        Some(exit) => exit.code.to_string(),
-    }
-}
-
-/// The command line where it is known, else the name in brackets, as `ps` has it.
-fn command(process: &Process) -> Vec<u8> {
-    let mut command = Vec::new();
-    if process.argv.is_empty() && !process.comm.is_empty() {
-        command.push(b'[');
-        views::text::shown(&process.comm, &mut command);
-        command.push(b']');
-    }
-    for (at, word) in process.argv.iter().enumerate() {
-        if at > 0 {
-            command.push(b' ');
-        }
-        views::text::shown(word, &mut command);
-    }
-    command
-}
-
-fn text(
-    options: &Options,
-    source: &Source,
-    forest: &Forest,
-    known: &Known,
-    steps: &[Step],
-    out: &mut impl Write,
-) -> io::Result<()> {
-    let clock = if options.utc { Clock::Utc } else { Clock::local() };
+fn text(options: &Options, shown: &Shown<'_>, steps: &[Step], out: &mut impl Write) -> io::Result<()> {
+    let Shown { source, forest, known, detections } = shown;
+    let clock = options.ask.clock();
     let shown = |step: &Step| forest.processes.get(step.process);
     let starts = steps.iter().filter_map(|step| shown(step)?.start_wall_ns);
     let (first, last) = (starts.clone().min(), starts.max().max(source.end_wall_ns()));
@@ -204,15 +204,16 @@ fn text(
     let mut hand = Hand::new(&clock, dates);
     let time = if dates { 26 } else { 15 };
     let optional = [
-        ("CONTAINER", source.has_containers()),
-        ("HOST", source.has_hosts()),
-        ("SCOPES", !options.scopes.is_empty()),
+        ("CONTAINER", 16, source.has_containers()),
+        ("HOST", 16, source.has_hosts()),
+        ("SCOPES", 16, !options.scopes.is_empty()),
+        ("DETECTIONS", 24, !detections.is_empty()),
     ];
     let width = terminal::width();
     let mut line = Vec::new();
     write!(line, "{:<time$}  {:>9}  {:<10}  ", "START", "DURATION", "USER")?;
-    for (name, _) in optional.iter().filter(|(_, is_there)| *is_there) {
-        write!(line, "{name:<16}  ")?;
+    for (name, width, _) in optional.iter().filter(|(.., is_there)| *is_there) {
+        write!(line, "{name:<width$}  ")?;
     }
     write!(line, "{:<8}  {:>8}  {:>8}  PROCESS", "EXIT", "EVENTS", "FAILED")?;
     put(&mut line, width, out)?;
@@ -227,20 +228,22 @@ fn text(
             Some(user) => spelled_out(user),
             None => process.uid.to_string(),
         };
-        let lasted = process.duration_ns().map_or("-".to_owned(), duration);
+        let lasted = process.duration_ns().map_or("-".to_owned(), tree::duration);
         write!(line, "  {lasted:>9}  {user:<10}  ")?;
-        let scopes = format!("{:016x}", process.scopes);
-        let texts = [spelled_out(&process.container), spelled_out(&process.host), scopes];
-        for (text, _) in texts.iter().zip(&optional).filter(|(_, (_, is_there))| *is_there) {
-            write!(line, "{text:<16}  ")?;
+        let scopes = format!("{:016x}", process.tally.scopes);
+        let found = detections.short(step.process);
+        let texts = [spelled_out(&process.container), spelled_out(&process.host), scopes, found];
+        for (text, (_, width, _)) in texts.iter().zip(&optional).filter(|(_, (.., is_there))| *is_there) {
+            write!(line, "{text:<width$}  ")?;
         }
-        write!(line, "{:<8}  {:>8}  {:>8}  ", exit(process), process.events, process.failures)?;
+        let Tally { events, failures, .. } = process.tally;
+        write!(line, "{:<8}  {events:>8}  {failures:>8}  ", process.exit_text())?;
         line.resize(line.len() + step.depth * 2, b' ');
         if process.is_marked {
             line.extend_from_slice(b"* ");
         }
         write!(line, "{} ", process.pid)?;
-        line.extend_from_slice(&command(process));
+        line.extend_from_slice(&process.command());
         put(&mut line, width, out)?;
     }
     Ok(())
@@ -258,7 +261,13 @@ fn put(line: &mut Vec<u8>, width: Option<usize>, out: &mut impl Write) -> io::Re
 }
 
 /// Keys as the JSON of events has them, where it has the same.
-fn json(process: &Process, depth: usize, known: &Known) -> Vec<u8> {
+fn json(
+    process: &Process,
+    facts: &Facts,
+    depth: usize,
+    known: &Known,
+    detections: &serde_json::Value,
+) -> Vec<u8> {
     let entity = |entity: events::context::Entity| format!("{}@{}", entity.pid, entity.start_ns);
     let number = |key: &str, number: Option<i128>, out: &mut Vec<u8>| {
         let number = number.map_or("null".to_owned(), |number| number.to_string());
@@ -290,6 +299,17 @@ fn json(process: &Process, depth: usize, known: &Known) -> Vec<u8> {
     out.push(b']');
     number("userId", Some(process.uid.into()), &mut out);
     string("user", known.user(process.boot, process.uid).map(str::as_bytes), &mut out);
+    string("cwd", facts.cwd.as_deref(), &mut out);
+    number("session", facts.session.map(Into::into), &mut out);
+    number("pgrp", facts.group.map(Into::into), &mut out);
+    // Empty where there is none, as elsewhere.
+    let terminal = facts.terminal.is_there().map(|is_there| match facts.terminal.name() {
+        Some(name) => name,
+        None if is_there => "tty".to_owned(),
+        None => String::new(),
+    });
+    string("tty", terminal.as_deref().map(str::as_bytes), &mut out);
+    number("loginuid", facts.login_uid.map(Into::into), &mut out);
     string("container", Some(process.container.as_bytes()), &mut out);
     number("start", process.start_wall_ns.map(Into::into), &mut out);
     number("end", process.end_wall_ns.map(Into::into), &mut out);
@@ -298,24 +318,32 @@ fn json(process: &Process, depth: usize, known: &Known) -> Vec<u8> {
     let signal = process.exit.filter(|exit| exit.signal != 0);
     let signal = signal.map(|exit| exit.signal_name().map_or(exit.signal.to_string(), str::to_owned));
     string("signal", signal.as_deref().map(str::as_bytes), &mut out);
-    number("events", Some(process.events.into()), &mut out);
-    number("failures", Some(process.failures.into()), &mut out);
-    number("matchedScopes", Some(process.scopes.into()), &mut out);
+    number("events", Some(process.tally.events.into()), &mut out);
+    number("failures", Some(process.tally.failures.into()), &mut out);
+    number("matchedScopes", Some(process.tally.scopes.into()), &mut out);
+    out.extend_from_slice(format!(",\"detections\":{detections}").as_bytes());
     out.extend_from_slice(format!(",\"marked\":{}}}\n", process.is_marked).as_bytes());
     out
 }
 
-fn dot(forest: &Forest, steps: &[Step], out: &mut impl Write) -> io::Result<()> {
+fn dot(forest: &Forest, detections: &Detections, steps: &[Step], out: &mut impl Write) -> io::Result<()> {
+    let quoted = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
     writeln!(out, "digraph tracer {{\n  rankdir=LR;\n  node [shape=box, fontname=monospace];")?;
     let is_shown: HashSet<usize> = steps.iter().map(|step| step.process).collect();
     for step in steps {
         let Some(process) = forest.processes.get(step.process) else { continue };
-        let shown = String::from_utf8_lossy(&command(process)).replace('\\', "\\\\").replace('"', "\\\"");
+        let shown = quoted(&String::from_utf8_lossy(&process.command()));
         let style = if process.is_marked { ", style=bold" } else { "" };
+        let found: String = detections
+            .of(step.process)
+            .iter()
+            .map(|it| format!("\\n{}", quoted(&spelled_out(&it.rule.title))))
+            .collect();
+        let Tally { events, failures, .. } = process.tally;
         writeln!(
             out,
-            "  p{} [label=\"{} {shown}\\n{} events, {} failed\"{style}];",
-            step.process, process.pid, process.events, process.failures
+            "  p{} [label=\"{} {shown}\\n{events} events, {failures} failed{found}\"{style}];",
+            step.process, process.pid
         )?;
         for child in process.children.iter().filter(|child| is_shown.contains(*child)) {
             writeln!(out, "  p{} -> p{child};", step.process)?;

@@ -2,30 +2,28 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
+use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use jiff::tz::TimeZone;
 use pipeline::stage::{Client, Reads};
-use pipeline::{Cancellation, Gap, History, Source};
-use replay::Asked;
-use scopes::ScopeSet;
-use scopes::pattern::Pattern;
+use pipeline::{Gap, Source};
+use scopes::Thing;
 use views::Known;
-use views::connections::{Connections, Names};
+use views::connections::Connections;
 use views::state::Object;
 use views::story::{self, Flows};
 use views::tree::Forest;
 use views::uses::{Focus, Uses};
 
+use crate::asking::AskOptions;
 use crate::caveats;
-use crate::filters::{Diagnostics, FilterOptions};
-use crate::inputs::{Damage, Inputs};
+use crate::filters::FilterOptions;
 use crate::objects::{Format, Printer};
 use crate::outcome::{self, Outcome};
 use crate::range::TimeRange;
+use crate::sought;
 use crate::stderr;
-use crate::threads::Threads;
 
 #[derive(Args, Debug)]
 pub struct FileOptions {
@@ -46,10 +44,12 @@ pub struct UserOptions {
 }
 
 #[derive(Args, Debug)]
+#[command(override_usage = "tracer conn [OPTIONS] <FILE>... [PEER]")]
 pub struct ConnOptions {
     #[command(flatten)]
     asked: Question,
-    /// Only those to this address, ADDRESS:PORT, or name that DNS gave, with * for any characters
+    /// Only those to this address, ADDRESS:PORT, ADDRESS/BITS, :PORT, or name that DNS gave, with * for any characters; it may
+    /// also stand behind the captures
     #[arg(long, value_name = "PEER")]
     peer: Option<String>,
 }
@@ -57,26 +57,18 @@ pub struct ConnOptions {
 #[derive(Args, Debug)]
 struct Question {
     #[command(flatten)]
-    inputs: Inputs,
+    ask: AskOptions,
     #[command(flatten)]
     range: TimeRange,
     /// How to print it
     #[arg(long, short, value_name = "FORMAT", default_value = "table")]
     output: Format,
-    #[command(flatten)]
-    threads: Threads,
-    #[command(flatten)]
-    damage: Damage,
-    /// Times in UTC instead of local time
-    #[arg(long)]
-    utc: bool,
 }
 
 pub fn file(options: &FileOptions) -> Result<Outcome> {
-    if !options.path.starts_with(['/', '*']) && !options.path.starts_with("memfd:") {
-        bail!("{}: a file's path begins with / (or with * for any front)", options.path);
-    }
-    let focus = |_: &Source, _: &Known| Ok(Focus::Files(Pattern::parse(&options.path)));
+    let focus = |source: &Source, _: &Known| {
+        Ok(Focus::Files(Arc::new(sought::of("PATH", Thing::File, &options.path, source)?)))
+    };
     uses(&options.asked, focus)
 }
 
@@ -103,11 +95,12 @@ pub fn user(options: &UserOptions) -> Result<Outcome> {
 }
 
 fn uses(asked: &Question, focus: impl FnOnce(&Source, &Known) -> Result<Focus>) -> Result<Outcome> {
-    let source = asked.inputs.source()?;
+    let source = asked.ask.source()?;
     let known = Known::of(&source, false)?;
     let focus = focus(&source, &known)?;
     caveats::tell(&source, None, &FilterOptions::default());
-    let forest = Forest::of(&source)?;
+    let progress = asked.ask.progress()?;
+    let forest = Forest::of(&source, asked.ask.threads.count())?;
     let flows = Flows::new(&source, story::lives(&forest));
     let uses = Uses::new(focus, &flows, asked.range(&source)?);
     let mut objects = Vec::new();
@@ -115,25 +108,27 @@ fn uses(asked: &Question, focus: impl FnOnce(&Source, &Known) -> Result<Focus>) 
         left_out(uses.left_out);
         objects = uses.objects(&forest, &known);
     })?;
+    drop(progress);
     asked.print(&source, &objects, &gaps)
 }
 
-pub fn conn(options: &ConnOptions) -> Result<Outcome> {
+pub fn conn(mut options: ConnOptions) -> Result<Outcome> {
+    let peer = options.peer.take().or_else(|| options.asked.ask.inputs.take_word());
     let asked = &options.asked;
-    let source = asked.inputs.source()?;
+    let source = asked.ask.source()?;
     caveats::tell(&source, None, &FilterOptions::default());
-    let forest = Forest::of(&source)?;
-    let set = ScopeSet::parse(&["event=net_packet_dns_response"]).map_err(Diagnostics)?;
-    let dns = Asked::given(set, &source).map_err(Diagnostics)?;
-    let names = Names::of_source(&source, dns.matchers(&source), asked.threads.count())?;
-    let peer = options.peer.as_deref().map(Pattern::parse);
+    let progress = asked.ask.progress()?;
+    let forest = Forest::of(&source, asked.ask.threads.count())?;
+    let names = source.names(asked.ask.threads.count())?;
+    let peer = peer.map(|peer| sought::of("PEER", Thing::Peer, &peer, &source)).transpose()?;
     let connections = Connections::new(asked.range(&source)?);
     let reads = connections.reads();
     let mut objects = Vec::new();
     let gaps = asked.ask(&source, &reads, connections, &mut |connections| {
         left_out(connections.left_out);
-        objects = connections.objects(peer.as_ref(), &names, &forest);
+        objects = connections.objects(peer.as_ref(), None, names, &forest);
     })?;
+    drop(progress);
     asked.print(&source, &objects, &gaps)
 }
 
@@ -148,8 +143,7 @@ fn left_out(count: u64) {
 impl Question {
     /// Wall clock, ns since the epoch, without its end.
     fn range(&self, source: &Source) -> Result<(i64, i64)> {
-        let zone = || if self.utc { TimeZone::UTC } else { TimeZone::system() };
-        let range = self.range.resolve(source, zone)?;
+        let range = self.ask.range(&self.range, source)?;
         Ok(range.map_or((i64::MIN, i64::MAX), |range| (range.start, range.end)))
     }
 
@@ -161,18 +155,12 @@ impl Question {
         see: &mut dyn FnMut(&mut C),
     ) -> Result<Vec<Gap>> {
         let (_, end) = self.range(source)?;
-        let history = History {
-            source,
-            reads,
-            threads: self.threads.count(),
-            strict: self.damage.strict,
-            cancellation: Cancellation::default(),
-        };
+        let history = self.ask.history(source, reads);
         Ok(history.at(&[end], client, &mut |_, client| see(client))?)
     }
 
     fn print(&self, source: &Source, objects: &[Object], gaps: &[Gap]) -> Result<Outcome> {
-        let mut printer = Printer::new(source, self.output, self.utc, &self.inputs.paths())?;
+        let mut printer = Printer::new(source, self.output, self.ask.utc, &self.ask.inputs.paths())?;
         printer.print(objects, None)?;
         printer.out.flush()?;
         outcome::with_gaps(Outcome::Done, gaps, source)

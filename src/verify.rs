@@ -10,6 +10,7 @@ use format::{ForwardKey, SigningKey};
 use crate::inputs::{self, IdentityOption, heads, public_key};
 use crate::outcome::Outcome;
 use crate::output;
+use crate::progress::Progress;
 use crate::rotated::{self, Standing};
 
 /// Give all parts of a rotated set together: then a part that is missing at its ends or between, or was exchanged, is found too.
@@ -34,7 +35,9 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<Outcome> {
     let key = options.key.as_deref().map(public_key).transpose()?;
     let heads = options.heads.as_deref().map(heads).transpose()?;
+    let progress = Progress::of(&options.files);
     let files = inputs::verdicts(&options.files, key.as_ref(), heads.as_ref(), &options.identity)?;
+    drop(progress);
     let standings = rotated::standings(&files);
     let mut out = std::io::stdout().lock();
     let mut outcome = Outcome::Done;

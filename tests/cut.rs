@@ -2,6 +2,8 @@
 
 mod program;
 
+use std::fs;
+
 use events::Raw;
 use format::{Capture, Scratch};
 use program::synthetic::{self, Made, process};
@@ -314,6 +316,46 @@ fn events_that_only_the_file_knows_are_cut_and_compared_by_name() {
 }
 
 /// What stands in each block's frame behind its header, and what the index says of it.
+/// The first block is there while the last one has not come.
+#[test]
+fn standard_input_is_copied_as_it_comes_where_all_rows_stay() {
+    use std::io::{Read, Write};
+    let folder = Folder::new();
+    let mut made = Made::new();
+    made.rows_per_block = 100;
+    let shell = process(500, 1, 0, "sh", "/bin/sh");
+    for at in 0..20_000u64 {
+        made.push(&event(at * 1000, "close", shell, &[("fd", Raw::Number(at))]));
+    }
+    let file = folder.capture("long.trz", made);
+    let bytes = fs::read(&file).expect("a capture");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tracer"));
+    let piped = std::process::Stdio::piped;
+    let mut child = command
+        .args(["cut", "-", "-o", "-", "--drop", "close.fd"])
+        .stdin(piped())
+        .stdout(piped())
+        .stderr(piped())
+        .spawn()
+        .expect("tracer runs");
+    let (mut input, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let (first, rest) = bytes.split_at(bytes.len() / 2);
+    input.write_all(first).expect("it reads");
+    // More than the header: what is written before the rest comes.
+    let mut begun = vec![0; 16 << 10];
+    output.read_exact(&mut begun).expect("it writes");
+    input.write_all(rest).expect("it reads");
+    drop(input);
+    output.read_to_end(&mut begun).expect("it writes");
+    assert!(child.wait().expect("an end").success());
+    let part = text(&folder.path("part.trz"));
+    fs::write(&part, &begun).expect("a folder");
+    assert!(printed(&["verify", &part]).contains(": good"));
+    let ask = |file: &str| printed(&["replay", "-q", "--count", file, "-f", "event=close"]);
+    assert_eq!((ask(&part), ask(&file)), ("20000\n".to_owned(), "20000\n".to_owned()));
+    assert!(printed(&["info", &part]).contains("read as it came"), "that it was not verified is said");
+}
+
 fn blocks(file: &str) -> Vec<(Vec<u8>, format::Statistics)> {
     let bytes = std::fs::read(file).unwrap();
     let capture = format::Capture::open(file.as_ref()).unwrap();
@@ -339,8 +381,9 @@ fn blocks_of_which_all_rows_stay_are_copied_as_they_stand() {
     let ask = |file: &str| printed(&["replay", file, "-q", "-o", "json", "-f", "openat.pathname=/tmp/*"]);
     let same = |one: &(Vec<u8>, format::Statistics), other: &(Vec<u8>, format::Statistics)| one == other;
     printed(&["cut", &whole, "-o", &out("all.trz")]);
+    printed(&["cut", &whole, "-o", &out("matched.trz"), "-f", "comm=sh"]);
     printed(&["recover", &whole, "-o", &out("recovered.trz")]);
-    for name in ["all.trz", "recovered.trz"] {
+    for name in ["all.trz", "matched.trz", "recovered.trz"] {
         assert!(
             blocks(&whole).iter().zip(&blocks(&out(name))).all(|(one, other)| same(one, other)),
             "{name}"

@@ -56,6 +56,19 @@ fn each_filter_says_what_it_saw_of_an_event() {
     let (code, told) = tracer(&[&["explain", &file, "--event", "3", "--utc"], &filters[..]].concat());
     assert_eq!(code, 0);
     assert!(told.starts_with("event 3\n"), "{told}");
+    let (_, named) = tracer(&[
+        "explain",
+        &file,
+        "-f",
+        "file=/tmp/*,/etc/*",
+        "-f",
+        "2:file=/etc/*",
+        "--event",
+        "3",
+        "--utc",
+    ]);
+    assert!(named.contains("file=/tmp/*,/etc/*  matched         saw pathname /tmp/x"), "{named}");
+    assert!(named.contains("file=/etc/*  did not match   saw pathname /tmp/x"), "{named}");
     let lines: Vec<String> =
         told.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     for line in [

@@ -22,6 +22,16 @@ fn has(program: &str) -> bool {
         .is_ok_and(|it| it.status.success())
 }
 
+/// Whether a test that needs a program can run; says so where it cannot.
+#[expect(clippy::print_stderr, reason = "who reads a test's output is told what did not run")]
+fn is_there(program: &str) -> bool {
+    let has = has(program);
+    if !has {
+        eprintln!("skipped: there is no {program} here");
+    }
+    has
+}
+
 /// The search path with the program's folder in front.
 fn search_path() -> String {
     let folder = Path::new(TRACER).parent().unwrap();
@@ -44,7 +54,7 @@ fn completes(mut shell: Command, setup: &str, typed: &str, expected: &str) {
 
 #[test]
 fn bash_completes_filters_on_a_terminal() {
-    if !has("bash") {
+    if !is_there("bash") {
         return;
     }
     let folder = Folder::new();
@@ -65,7 +75,7 @@ fn bash_completes_filters_on_a_terminal() {
 
 #[test]
 fn zsh_completes_filters_on_a_terminal() {
-    if !has("zsh") {
+    if !is_there("zsh") {
         return;
     }
     let mut shell = Command::new("zsh");
@@ -76,7 +86,7 @@ fn zsh_completes_filters_on_a_terminal() {
 
 #[test]
 fn fish_completes_filters() {
-    if !has("fish") {
+    if !is_there("fish") {
         return;
     }
     let script = "source (tracer completions fish | psub); complete -C 'tracer replay -f 1:eve'";
@@ -128,13 +138,44 @@ fn manual_pages_are_clean() {
             "{name}"
         );
     }
-    if !has("mandoc") {
+    if !is_there("mandoc") {
         return;
     }
     for name in &names {
         let output = Command::new("mandoc").arg("-Tlint").arg(pages.join(name)).output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(said.is_empty(), "{said}");
+    }
+}
+
+#[test]
+fn no_table_is_wider_than_its_terminal_and_nothing_is_escaped_without_colours() {
+    let folder = Folder::new();
+    let capture = folder.capture("c.trz", id_and_ls());
+    for line in [
+        "replay CAPTURE --no-pager",
+        "replay CAPTURE --no-pager --columns +exe,+ancestors",
+        "top CAPTURE --by comm,event,binary,file,directory,errno",
+        "tree CAPTURE --all",
+        "ps CAPTURE",
+        "lsof CAPTURE",
+        "ss CAPTURE",
+        "mounts CAPTURE",
+        "containers CAPTURE",
+        "diff-state CAPTURE",
+        "conn CAPTURE",
+        "file CAPTURE /*",
+        "user CAPTURE 0",
+        "story CAPTURE --of path=/*",
+    ] {
+        let words = line.split(' ').map(|word| if word == "CAPTURE" { capture.as_str() } else { word });
+        let mut command = Command::new(TRACER);
+        command.args(words).env("NO_COLOR", "1").env("TRACER_NO_CONFIG", "1");
+        let (_, text) = Terminal::start(command, 60).unwrap().end(LONG).unwrap();
+        assert!(!text.contains('\x1b'), "{line}: {text:?}");
+        let wide = pty::lines(&text)
+            .find(|line| line.trim_end().chars().count() > 60 && !line.starts_with("tracer: "));
+        assert_eq!(wide, None, "{line}");
     }
 }
 

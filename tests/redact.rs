@@ -7,6 +7,7 @@ use std::fs;
 
 use events::variants::VARIANTS;
 use events::{ArgKind, Context, Event, Marks, Raw, catalogue};
+use format::facts::Facts;
 use format::{ArgSchema, Capture, Cgroup, Container, EventSchema, Process, Scratch, Side, Unavailable, User};
 use program::synthetic::{self, Made, process};
 use program::{Folder, event, text, tracer};
@@ -206,6 +207,7 @@ fn canaries() -> Made {
         exe: canary().into_bytes(),
         argv: format!("a\0{CANARY}\0").into_bytes(),
         fds,
+        facts: Facts { cwd: Some(format!("/home/{CANARY}").into_bytes().into()), ..Facts::default() },
         ..Process::default()
     }]));
     let container = Container {

@@ -3,6 +3,7 @@
 mod program;
 
 use events::{Marks, Raw};
+use format::facts::{Facts, Terminal};
 use program::synthetic::{self, Event, Made, process};
 use program::{Folder, event, printed, said, text, tracer};
 use serde_json::Value;
@@ -41,12 +42,12 @@ correlation:
   condition: {gte: 2, field: Image}
 level: critical
 ---
-title: Of A Log
-id: log
-logsource: {product: linux, service: sshd}
+title: Of What Was Not Recorded
+id: end
+logsource: {product: linux, category: process_termination}
 detection:
-  keywords: ['Failed password']
-  condition: keywords
+  s: {Image|endswith: /id}
+  condition: s
 ---
 title: Of Windows
 id: windows
@@ -66,6 +67,8 @@ detection:
 /// A shell executes itself, then starts `id`, `cat` and `ls`, each with arguments.
 fn capture(folder: &Folder) -> String {
     let mut made = Made::new();
+    let (event_name, reason) = ("sched_process_exit".into(), "this kernel does not have it".into());
+    made.header.recording.unavailable.push(format::Unavailable { event: event_name, reason });
     let shell = process(500, 1, 1000, "bash", "/usr/bin/bash");
     made.sides.push(synthetic::snapshot(&[process(1, 0, 0, "init", "/sbin/init"), shell]));
     let mut at = 1_000_000;
@@ -167,7 +170,11 @@ fn text_tells_the_severest_first_and_repeats_once() {
     let all = printed(&["scan", &file, "--no-builtin", "--rules", &rules, "--utc", "--all"]);
     assert_eq!(all.matches("Shell That Looks Around").count(), 2, "{all}");
     let coverage = printed(&["scan", &file, "--no-builtin", "--rules", &rules, "--coverage"]);
-    assert!(coverage.contains("cannot be answered: lines of logs"), "{coverage}");
+    assert!(
+        coverage
+            .contains("cannot be answered: sched_process_exit: not recorded: this kernel does not have it"),
+        "{coverage}"
+    );
 }
 
 #[test]
@@ -181,7 +188,7 @@ fn check_counts_what_is_read_and_answerable_and_says_what_is_not() {
     assert_eq!(checked["summary"]["read"], 4);
     assert_eq!(checked["summary"]["answerable"], 3);
     assert_eq!(checked["diagnostics"][0]["suggestion"], "Image");
-    assert_eq!(checked["unanswerable"][0]["id"], "log");
+    assert_eq!(checked["unanswerable"][0]["id"], "end");
     let listed = printed(&["rules", "list", &rules]);
     assert_eq!(listed.lines().count(), 4, "{listed}");
 }
@@ -332,4 +339,110 @@ fn any_number_of_threads_tells_the_same() {
     let with =
         |threads: &str| printed(&["scan", &file, "--rules", &rules, "-o", "json", "--threads", threads]);
     assert_eq!(with("1"), with("4"));
+}
+
+const OF_FACTS: &str = r#"
+- rule: On a terminal
+  desc: x
+  condition: evt.type in (execve, execveat) and proc.tty != 0 and proc.sname = sshd and proc.cwd startswith /srv and user.loginuid = 1000
+  output: on %proc.tty of %user.loginuid in %proc.cwd
+  priority: WARNING
+- rule: Without one
+  desc: x
+  condition: evt.type in (execve, execveat) and proc.tty = 0 and proc.is_sid_leader = true
+  output: x
+  priority: WARNING
+"#;
+
+/// A shell that sshd started, on a terminal; a child of it that leaves the session, and another that stays.
+fn session(folder: &Folder, events: &[&str]) -> String {
+    let mut made = Made::new();
+    made.header.recording.events = events.iter().map(|name| (*name).to_owned()).collect();
+    let sshd = process(400, 1, 0, "sshd", "/usr/sbin/sshd");
+    let shell = process(500, 400, 1000, "bash", "/usr/bin/bash");
+    let mut snapshot = synthetic::snapshot(&[process(1, 0, 0, "init", "/sbin/init"), sshd, shell]);
+    if let format::Side::Processes(all) = &mut snapshot {
+        for it in all.iter_mut().filter(|it| it.pid >= 400) {
+            it.facts = Facts {
+                cwd: Some(b"/root".as_slice().into()),
+                session: Some(400),
+                group: Some(it.pid),
+                terminal: Terminal::device(0x8803),
+                login_uid: Some(1000),
+                ..Facts::default()
+            };
+        }
+    }
+    made.sides.push(snapshot);
+    let changes = [("resolved_path", Raw::Bytes(b"/srv/www")), ("syscall", Raw::Bytes(b"chdir"))];
+    made.push(&event(1_000_000, "set_fs_pwd", shell, &changes));
+    for (at, pid, exe) in [(2_000_000, 510, "/usr/bin/id"), (4_000_000, 511, "/usr/bin/nohup")] {
+        let child = process(pid, 500, 1000, "x", exe);
+        let (number, start) = (Raw::Number(pid.into()), Raw::Number(child.process_start_ns));
+        let forks = [("child_pid", number), ("child_tid", number), ("start_time", start)];
+        made.push(&event(at, "sched_process_fork", shell, &forks));
+        if pid == 511 {
+            made.push(&Event { ret: 511, ..event(at + 1, "setsid", child, &[]) });
+        }
+        let exec = [("pathname", Raw::Bytes(exe.as_bytes())), ("argv", Raw::Bytes(b"x\0"))];
+        made.push(&event(at + 2, "sched_process_exec", child, &exec));
+    }
+    folder.capture("session.trz", made)
+}
+
+#[test]
+fn rules_ask_for_directories_sessions_terminals_and_logins_as_they_were_at_that_moment() {
+    let folder = Folder::new();
+    let file = session(&folder, &[]);
+    let found = |name: &str, rules: &str, format: &str| -> Vec<Value> {
+        let path = folder.path(name);
+        std::fs::write(&path, rules).expect("a file of rules");
+        lines(&printed(&["scan", &file, "--no-builtin", "--all", "--rules", &text(&path), "-o", format]))
+    };
+    let of_falco = found("falco.yaml", OF_FACTS, "falco");
+    let outputs: Vec<&str> = of_falco.iter().filter_map(|it| it["output"].as_str()).collect();
+    assert!(outputs[0].ends_with("Warning on 34819 of 1000 in /srv/www"), "{outputs:?}");
+    assert_eq!(of_falco[1]["rule"], "Without one");
+    assert_eq!(of_falco.len(), 2);
+    let pids = |found: Vec<Value>| -> Vec<u64> {
+        found.iter().filter_map(|it| it["process"]["pid"].as_u64()).collect()
+    };
+    for (condition, expected) in [
+        ("process.interactive == true", &[510][..]),
+        ("process.session_leader.name == \"sshd\"", &[510]),
+        ("process.session_leader.same_as_process == true", &[511]),
+        ("process.group_leader.name == \"bash\" and process.parent.interactive == true", &[510]),
+        ("process.working_directory like \"/srv/*\"", &[510, 511]),
+        ("process.tty == null", &[511]),
+        ("user.audit.id == 1000", &[510, 511]),
+    ] {
+        let rule = format!("process where event.action == \"exec\" and {condition}");
+        assert_eq!(pids(found("x.eql", &rule, "json")), expected, "{condition}");
+    }
+    let audit = "-a always,exit -F arch=b64 -S execve -F auid>=1000 -F auid!=unset -k logins\n";
+    assert_eq!(pids(found("x.rules", audit, "json")), [510, 511]);
+    let own = "rule: a\nwhen: {kind: exec, where: [\"tty=pts/3\", \"loginuid=1000\", \"session_leader.pid=400\"]}\n";
+    let of_own = found("own.yaml", own, "json");
+    let told = &of_own[0]["process"];
+    assert_eq!(
+        (&told["cwd"], &told["session"], &told["pgrp"], &told["tty"], &told["loginuid"]),
+        (&"/srv/www".into(), &400.into(), &500.into(), &"pts/3".into(), &1000.into())
+    );
+}
+
+#[test]
+fn a_rule_that_asks_what_was_not_followed_is_not_answered() {
+    let folder = Folder::new();
+    let file = session(&folder, &["sched_process_fork", "sched_process_exec", "set_fs_pwd", "setsid"]);
+    let path = folder.path("falco.yaml");
+    std::fs::write(&path, OF_FACTS).expect("a file of rules");
+    let asked = ["scan", &file, "--no-builtin", "--all", "--rules", &text(&path), "-o", "json"];
+    assert_eq!(printed(&asked), "");
+    let output = tracer(&[&asked[..6], &["--coverage"]].concat());
+    let why = [output.stdout, output.stderr].concat();
+    let why = String::from_utf8_lossy(&why);
+    assert!(
+        why.contains("terminals cannot be followed: ioctl: not among the events of the recording"),
+        "{why}"
+    );
 }

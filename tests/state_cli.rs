@@ -149,7 +149,7 @@ fn processes_are_those_that_lived_then_with_what_is_known_of_them() {
     let line = table.lines().last().expect("a line");
     assert_eq!(
         line.split_whitespace().collect::<Vec<_>>(),
-        ["alice", "510", "?", "20:09:15:551923", "work", "-v"]
+        ["alice", "510", "?", "20:09:15:551923", "?", "work", "-v"]
     );
 }
 

@@ -245,7 +245,8 @@ fn a_file_says_who_did_what_with_it() {
         table.lines().next().is_some_and(|line| line.contains("WHAT")) && table.contains("/tmp/.x"),
         "{table}"
     );
-    assert!(said(&["file", &file, "tmp"]).contains("begins with /"));
+    let told = said(&["file", &file, "tmp"]);
+    assert!(told.contains("in PATH file=tmp") && told.contains("relative path"), "{told}");
 }
 
 #[test]
@@ -265,4 +266,82 @@ fn a_user_and_a_peer_have_what_was_done() {
     let one = objects(&["conn", &file, "--peer", "10.0.0.9:*"]);
     assert_eq!((&one[0]["received"], &one[0]["sent"]), (&4096.into(), &0.into()));
     assert_eq!(one[0]["processes"], serde_json::json!(["curl(600)"]));
+    for peer in ["10.0.0.9", "10.0.0.9:80", "10.0.0.8/31", ":80"] {
+        assert_eq!(objects(&["conn", &file, peer]), one, "{peer}");
+    }
+    let told = said(&["conn", &file, "evil.example.com"]);
+    assert!(told.contains("no recorded answer of DNS names evil.example.com"), "{told}");
+    assert!(said(&["conn", &file, "10.0.0"]).contains("is no address"));
+}
+
+/// What the filters find of a file is what `file` adds up, and of a peer what `conn` does.
+#[test]
+fn filters_ask_for_the_same_files_and_peers() {
+    let folder = Folder::new();
+    let (made, _) = attack(Made::new(), 3);
+    let file = folder.capture("attack.trz", made);
+    let events = |filters: &[&str]| -> BTreeSet<String> {
+        let asked: Vec<&str> = filters.iter().flat_map(|filter| ["-f", filter]).collect();
+        let rows = printed(&[&["replay", "-q", "-o", "json", &file], &asked[..]].concat());
+        let name = |line: &str| {
+            let row: Value = serde_json::from_str(line).expect("JSON");
+            format!(
+                "{} {}",
+                row["processName"].as_str().expect("a name"),
+                row["eventName"].as_str().expect("a name")
+            )
+        };
+        rows.lines().map(name).collect()
+    };
+    let x = events(&["file=/tmp/x"]);
+    for event in
+        ["old write", "old security_inode_unlink", "mv security_inode_rename", "x sched_process_exec"]
+    {
+        assert!(x.contains(event), "{event} is not in {x:#?}");
+    }
+    assert!(!x.iter().any(|it| it.starts_with("builder")), "{x:#?}");
+    assert_eq!(events(&["peer=10.0.0.9"]), events(&["peer=10.0.0.8/31:80"]));
+    assert!(events(&["peer=10.0.0.9"]).contains("curl recvfrom"), "{:#?}", events(&["peer=10.0.0.9"]));
+    let rest = events(&["file!=/build/*", "comm=builder"]);
+    assert!(rest.is_empty(), "{rest:#?}");
+}
+
+/// A socket has no port of its own when it asks for a connection, and none when it is closed: it is one connection all the same.
+#[test]
+fn a_connection_is_one_line_from_asking_to_closing() {
+    let folder = Folder::new();
+    let mut rows = Rows::new(Made::new(), 0);
+    let curl = process(600, 1, 1000, "curl", "/usr/bin/curl");
+    let end = |port: u16, host: u8| [&[2, 0][..], &port.to_be_bytes(), &[10, 0, 0, host], &[0; 8]].concat();
+    let state = |rows: &mut Rows, old: u64, new: u64, port: u16, cookie: u64| {
+        let (local, remote) = (end(port, 5), end(443, 9));
+        let args = [
+            ("old_state", Raw::Number(old)),
+            ("new_state", Raw::Number(new)),
+            ("protocol", Raw::Number(6)),
+            ("local_addr", Raw::Bytes(&local)),
+            ("remote_addr", Raw::Bytes(&remote)),
+            ("cookie", Raw::Number(cookie)),
+        ];
+        rows.add("inet_sock_set_state", curl, 0, &args);
+    };
+    state(&mut rows, 7, 2, 0, 1);
+    state(&mut rows, 2, 1, 4242, 1);
+    rows.moves("write", curl, "tcp 10.0.0.5:4242->10.0.0.9:443", 82);
+    state(&mut rows, 1, 4, 4242, 1);
+    state(&mut rows, 4, 5, 4242, 1);
+    state(&mut rows, 5, 7, 0, 1);
+    // Nobody listens: it never has a port that is seen.
+    state(&mut rows, 7, 2, 0, 2);
+    state(&mut rows, 2, 7, 0, 2);
+    let file = folder.capture("c.trz", rows.made);
+    let all = objects(&["conn", &file]);
+    let told: Vec<String> =
+        all.iter().map(|it| format!("{} {} {} {}", it["way"], it["local"], it["sent"], it["how"])).collect();
+    assert_eq!(
+        told,
+        [r#""out" "10.0.0.5:4242" 82 "closed here""#, r#""out" "10.0.0.5:0" 0 "refused or no answer""#],
+        "{all:#?}"
+    );
+    assert!(all[0]["begun"].is_i64() && all[0]["ended"].is_i64(), "{all:#?}");
 }

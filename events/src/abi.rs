@@ -13,6 +13,7 @@
 pub mod files;
 pub mod hooks;
 pub mod layout;
+pub mod linux;
 pub mod lower;
 pub mod multiplexed;
 pub mod owners;

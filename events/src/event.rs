@@ -86,6 +86,9 @@ impl Event {
     /// The name of the last argument of what happens in a system call: that call's name.
     pub const CALLER: &str = "syscall";
 
+    /// The name of the argument that the recorder works out itself, so that it is neither cut nor unreadable.
+    pub const HASH: &str = "sha256";
+
     /// The position of the argument that names the system call that the event happens in.
     pub fn caller(&self) -> Option<usize> {
         let last = self.args.len().checked_sub(1)?;

@@ -138,7 +138,7 @@ impl Event {
 
     /// Whether the argument at a position is one that can be cut or unreadable.
     pub fn has_bytes(&self, position: usize) -> bool {
-        self.args.get(position).is_some_and(|arg| arg.kind.has_marks())
+        self.args.get(position).is_some_and(|arg| arg.kind.has_marks() && arg.name != Self::HASH)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Arguments that are a number or a pointer to something, as another argument says: `ioctl`, `fcntl`, `prctl`.
 //!
 //! Stored as the register's 8 bytes, then what it points to. The kernel programs find the capture in a map keyed by
-//! [`VariantKey`]; printing finds the kind by [`kind`].
+//! [`VariantKey`](crate::abi::tables::VariantKey); printing finds the kind by [`kind`].
 
 use crate::args::ArgKind::{Bytes, Str, Struct, Text};
 use crate::args::{ArgKind, Dir, Len};
@@ -23,20 +23,7 @@ pub struct Variant {
     pub dir: Dir,
 }
 
-/// The key of the kernel's map of variants.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[repr(C)]
-pub struct VariantKey {
-    pub event: u16,
-    pub position: u16,
-    pub value: u32,
-}
-
 impl Variant {
-    pub const fn key(&self) -> VariantKey {
-        VariantKey { event: self.event.0, position: self.position as u16, value: self.value }
-    }
-
     pub const fn capture(&self) -> Capture {
         Capture::of_kind(self.kind, self.dir)
     }

@@ -267,6 +267,15 @@ impl Block {
         get_or_try(&self.marks, || self.gather(key::MARKS, |b| &mut b.marks)).map(Vec::as_slice)
     }
 
+    /// Whether any row of the event with this code has one of these marks.
+    pub fn has_marked(&self, event_code: u16, marks: u32) -> Result<bool> {
+        Ok(match self.event_column(event_code, key::MARKS)? {
+            ColumnView::Constant { number, .. } => number as u32 & marks != 0,
+            ColumnView::Numbers { values, .. } => values.iter().any(|value| *value as u32 & marks != 0),
+            _ => false,
+        })
+    }
+
     /// The arguments of the event with this code.
     pub fn args(&self, event_code: u16) -> ArgTable<'_> {
         ArgTable { block: self, code: event_code, rows: self.rows_of(event_code) }

@@ -14,11 +14,14 @@
 //! ```
 //! A column that is not there is missing in every row.
 
+mod builder;
+mod contexts;
+
 use crate::args::{ColumnView, Dictionary, MISSING, NUMBER};
-use crate::builder::{ContextRow, ContextTable};
-use crate::distinct::Distinct;
-use crate::integers::{self, Torn, Work};
+use crate::integers::{self, Torn};
 use crate::{bytestrings, entries, limits};
+pub(crate) use builder::ColumnBuilder;
+pub(crate) use contexts::{decode as decode_contexts, encode as encode_contexts};
 
 const NUMBERS: u8 = 0;
 const SPARSE: u8 = 1;
@@ -41,172 +44,6 @@ pub(crate) enum Sharing {
     Texts,
     /// Its values are entries of directories.
     Entries,
-}
-
-/// Gathers one argument's values for encoding.
-#[derive(Debug, Default)]
-pub(crate) struct ColumnBuilder {
-    /// A code each, or [`MISSING`], or [`NUMBER`].
-    codes: Vec<u32>,
-    numbers: Vec<u64>,
-    distinct: Distinct,
-    missing: usize,
-}
-
-impl ColumnBuilder {
-    pub(crate) fn clear(&mut self) {
-        self.codes.clear();
-        self.numbers.clear();
-        self.distinct.clear();
-        self.missing = 0;
-    }
-
-    pub(crate) fn number(&mut self, number: u64) {
-        self.codes.push(NUMBER);
-        self.numbers.push(number);
-    }
-
-    pub(crate) fn missing(&mut self) {
-        self.codes.push(MISSING);
-        self.missing += 1;
-    }
-
-    pub(crate) fn code(&mut self, code: u32) {
-        self.codes.push(code);
-    }
-
-    /// Takes `value`, which is `all[word >> 32..][..word as u32]`, and returns its code.
-    pub(crate) fn bytes(&mut self, value: &[u8], word: u64, all: &[u8]) -> u32 {
-        let code = self.distinct.code(value, word, all);
-        self.codes.push(code);
-        code
-    }
-
-    /// Appends the column; `false`, and nothing, when every row is missing. `texts` are those of the block.
-    pub(crate) fn encode(
-        &self,
-        all: &[u8],
-        sharing: Sharing,
-        texts: &mut Distinct,
-        out: &mut Vec<u8>,
-        work: &mut Work,
-    ) -> bool {
-        let rows = self.codes.len();
-        if self.missing == rows {
-            return false;
-        }
-        if self.distinct.is_empty() {
-            if self.missing == 0 {
-                out.push(NUMBERS);
-            } else {
-                out.push(SPARSE);
-                let present: Vec<u64> = self.codes.iter().map(|c| u64::from(*c == NUMBER)).collect();
-                integers::encode(&present, out, work);
-            }
-            integers::encode(&self.numbers, out, work);
-            return true;
-        }
-        let shares = match sharing {
-            Sharing::Nothing => false,
-            Sharing::Descriptors => self.put_descriptors(all, texts, out, work),
-            Sharing::Texts => self.put_texts(all, texts, out, work),
-            Sharing::Entries => self.put_entries(all, out, work),
-        };
-        if shares {
-            self.put_codes(out, work);
-            integers::encode(&self.numbers, out, work);
-            return true;
-        }
-        out.push(if self.numbers.is_empty() { BYTES } else { MIXED });
-        let strings: Vec<&[u8]> = self.distinct.values(all).collect();
-        bytestrings::encode(&strings, out, work);
-        self.put_codes(out, work);
-        if !self.numbers.is_empty() {
-            out.extend_from_slice(&(self.numbers.len() as u32).to_le_bytes());
-            integers::encode(&self.numbers, out, work);
-        }
-        true
-    }
-
-    /// Appends the form, and how many values and how many numbers there are.
-    fn put_form(&self, form: u8, out: &mut Vec<u8>) {
-        out.push(form);
-        out.extend_from_slice(&(self.distinct.len() as u32).to_le_bytes());
-        out.extend_from_slice(&(self.numbers.len() as u32).to_le_bytes());
-    }
-
-    fn put_entries(&self, all: &[u8], out: &mut Vec<u8>, work: &mut Work) -> bool {
-        let start = out.len();
-        self.put_form(ENTRIES, out);
-        let fits = entries::encode(self.distinct.values(all), out, work);
-        if !fits {
-            out.truncate(start);
-        }
-        fits
-    }
-
-    /// Appends what stands before the codes of a column whose texts the block keeps, with `numbers` if its values have some.
-    fn put_shared(&self, form: u8, numbers: &[u64], codes: &[u64], out: &mut Vec<u8>, work: &mut Work) {
-        self.put_form(form, out);
-        if form == DESCRIPTORS {
-            integers::encode(numbers, out, work);
-        }
-        integers::encode(codes, out, work);
-    }
-
-    fn put_descriptors(&self, all: &[u8], texts: &mut Distinct, out: &mut Vec<u8>, work: &mut Work) -> bool {
-        let has_room = texts.len() + self.distinct.len() <= limits::BLOCK_TEXTS;
-        if !has_room || self.distinct.values(all).any(|value| value.len() < DESCRIPTOR_NUMBER) {
-            return false;
-        }
-        let (mut numbers, mut codes) = (Vec::new(), Vec::new());
-        for (value, word) in self.distinct.values(all).zip(self.distinct.words()) {
-            let Some((number, text)) = value.split_first_chunk() else { return false };
-            numbers.push(u64::from_le_bytes(*number));
-            // Further on by the number, and shorter by as much.
-            let word = word + ((DESCRIPTOR_NUMBER as u64) << 32) - DESCRIPTOR_NUMBER as u64;
-            codes.push(u64::from(texts.code(text, word, all)));
-        }
-        self.put_shared(DESCRIPTORS, &numbers, &codes, out, work);
-        true
-    }
-
-    /// Whether most of its texts, as far as a sample tells, are among others.
-    pub(crate) fn is_mostly_among(&self, others: &Distinct, all: &[u8]) -> bool {
-        const LOOKED_AT: usize = 64;
-        let step = self.distinct.len().div_ceil(LOOKED_AT).max(1);
-        let (mut looked_at, mut shared) = (0, 0);
-        for value in self.distinct.values(all).step_by(step) {
-            looked_at += 1;
-            shared += usize::from(others.has(value, all));
-        }
-        shared > 0 && shared * 4 >= looked_at * 3
-    }
-
-    pub(crate) fn distinct(&self) -> &Distinct {
-        &self.distinct
-    }
-
-    fn put_texts(&self, all: &[u8], texts: &mut Distinct, out: &mut Vec<u8>, work: &mut Work) -> bool {
-        if texts.len() + self.distinct.len() > limits::BLOCK_TEXTS {
-            return false;
-        }
-        let values = self.distinct.values(all).zip(self.distinct.words());
-        let codes: Vec<u64> = values.map(|(value, word)| u64::from(texts.code(value, *word, all))).collect();
-        self.put_shared(TEXTS, &[], &codes, out, work);
-        true
-    }
-
-    fn put_codes(&self, out: &mut Vec<u8>, work: &mut Work) {
-        let last = self.distinct.len() as u64;
-        let code = |code: &u32| match *code {
-            MISSING => last,
-            NUMBER => last + 1,
-            code => u64::from(code),
-        };
-        let codes: Vec<u64> = self.codes.iter().map(code).collect();
-        integers::encode(&codes, out, work);
-    }
 }
 
 /// One argument, decoded.
@@ -443,72 +280,4 @@ pub(crate) fn constant(bytes: &[u8], is_argument: bool) -> Option<u64> {
         Some((number, [])) => Some(number),
         _ => None,
     }
-}
-
-/// The 32-bit fields whose stored numbers are the difference to another field, which comes earlier: tid to pid, ns_pid to
-/// pid, ns_tid to ns_pid, gid to uid.
-const DIFFERENCES: [(usize, usize); 4] = [(1, 0), (3, 0), (4, 3), (7, 6)];
-/// The same for the 64-bit fields: process_start_ns to thread_start_ns.
-const WIDE_DIFFERENCE: (usize, usize) = (2, 1);
-
-fn base_of(field: usize) -> Option<usize> {
-    DIFFERENCES.iter().find(|(of, _)| *of == field).map(|(_, to)| *to)
-}
-
-/// Appends the contexts of a block.
-pub(crate) fn encode_contexts(contexts: &ContextTable, out: &mut Vec<u8>, work: &mut Work) {
-    let strings: Vec<&[u8]> = contexts.strings.iter().map(Vec::as_slice).collect();
-    bytestrings::encode(&strings, out, work);
-    let mut words = Vec::with_capacity(contexts.rows.len());
-    for field in 0..ContextRow::default().numbers.len() {
-        words.clear();
-        words.extend(contexts.rows.iter().map(|row| {
-            let number = |field: usize| row.numbers.get(field).copied().unwrap_or_default();
-            u64::from(number(field).wrapping_sub(base_of(field).map_or(0, number)))
-        }));
-        integers::encode(&words, out, work);
-    }
-    for field in 0..ContextRow::default().wide.len() {
-        words.clear();
-        words.extend(contexts.rows.iter().map(|row| {
-            let base = if field == WIDE_DIFFERENCE.0 { row.wide[WIDE_DIFFERENCE.1] } else { 0 };
-            row.wide.get(field).copied().unwrap_or_default().wrapping_sub(base)
-        }));
-        integers::encode(&words, out, work);
-    }
-}
-
-/// Reads the contexts of a block, of which there are `count`.
-pub(crate) fn decode_contexts(
-    bytes: &[u8],
-    count: usize,
-    memory: usize,
-    rows: &mut Vec<ContextRow>,
-    strings: &mut Dictionary,
-) -> Result<(), Torn> {
-    let mut rest = bytestrings::decode(bytes, count.saturating_mul(3), memory, strings)?;
-    rows.clear();
-    rows.resize(count, ContextRow::default());
-    let mut numbers: Vec<u32> = Vec::new();
-    for field in 0..ContextRow::default().numbers.len() {
-        rest = integers::decode(rest, count, &mut numbers)?;
-        for (row, number) in rows.iter_mut().zip(&numbers) {
-            let base = base_of(field).and_then(|base| row.numbers.get(base)).copied().unwrap_or_default();
-            if let Some(place) = row.numbers.get_mut(field) {
-                *place = number.wrapping_add(base);
-            }
-        }
-    }
-    let mut wide: Vec<u64> = Vec::new();
-    for field in 0..ContextRow::default().wide.len() {
-        rest = integers::decode(rest, count, &mut wide)?;
-        for (row, number) in rows.iter_mut().zip(&wide) {
-            let base = if field == WIDE_DIFFERENCE.0 { row.wide[WIDE_DIFFERENCE.1] } else { 0 };
-            if let Some(place) = row.wide.get_mut(field) {
-                *place = number.wrapping_add(base);
-            }
-        }
-    }
-    let known = rows.iter().all(|row| row.numbers[13..].iter().all(|code| (*code as usize) < strings.len()));
-    (rest.is_empty() && known).then_some(()).ok_or(Torn)
 }

@@ -369,6 +369,16 @@ pub struct Recording {
 }
 
 impl Recording {
+    /// What a capture can say that it was made from where that was the log of another tool. Nothing is derived from its events:
+    /// a log that held derived events still holds them.
+    pub const LOG_KINDS: [&str; 7] =
+        ["tracee-json", "strace", "auditd", "sysmon", "tetragon", "kunai", "falco"];
+
+    /// Whether it was made from a log, or from a capture that was: the newest of what was done stands first.
+    pub fn is_made_from_log(&self) -> bool {
+        self.made_from.split(['\n', ',']).any(|line| Self::LOG_KINDS.contains(&line.trim()))
+    }
+
     /// A number that is known of it, by one of the names of [`recorded`].
     pub fn number(&self, name: &str) -> Option<u64> {
         self.more.get(name)?.parse().ok()
@@ -388,6 +398,9 @@ pub mod recorded {
     pub const KERNEL_BYTES: &str = "kernel_bytes";
     /// Bytes that the recorder's own memory may come to.
     pub const MEMORY_BOUND_BYTES: &str = "memory_bound_bytes";
+    /// When what is known of the host's processes at the start was so, boot clock ns, in a capture that was cut: with the first
+    /// rows of what it was cut from.
+    pub const BEGAN_NS: &str = "began_ns";
     /// When the host's rows ended in what a capture was cut from, boot clock ns: what waits for more rows is told then.
     pub const ENDED_NS: &str = "ended_ns";
     /// [`ENDED_NS`] where rows follow that were cut away: what waits for them is not told.

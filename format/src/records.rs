@@ -3,15 +3,17 @@
 use rkyv::util::AlignedVec;
 
 use crate::args::Dictionary;
+use crate::facts::{Directories, Facts, Terminal};
 use crate::schema::Schema;
 use crate::table::{Table, TableBuilder};
-use crate::{Cgroup, Container, Loss, Process, Result, Side, User, limits};
+use crate::{Cgroup, ClockOffset, Container, Loss, Process, Result, Side, User, limits};
 
 /// The names of the tables.
 const PROCESSES: &str = "processes";
 pub(crate) const CGROUPS: &str = "cgroups";
 pub(crate) const LOSSES: &str = "losses";
 pub(crate) const USERS: &str = "users";
+pub(crate) const CLOCKS: &str = "clocks";
 
 /// In place of a number that is not known.
 const NONE: u64 = u64::MAX;
@@ -23,6 +25,7 @@ pub(crate) fn tables(side: &Side) -> Result<Vec<AlignedVec>> {
         Side::Cgroups(all) => chunked(all, cgroup_bytes, cgroups),
         Side::Losses(all) => chunked(all, |loss| loss.cause.len(), losses),
         Side::Users(all) => chunked(all, |user| user.name.len(), users),
+        Side::Clocks(all) => chunked(all, |_| 0, clocks),
     }
 }
 
@@ -51,7 +54,7 @@ fn chunked<T>(
 
 fn process_bytes(process: &Process) -> usize {
     let fds: usize = process.fds.iter().map(|(_, text)| text.len() + 8).sum();
-    process.comm.len() + process.exe.len() + process.argv.len() + fds
+    process.comm.len() + process.exe.len() + process.argv.len() + process.facts.bytes() + fds
 }
 
 fn cgroup_bytes(cgroup: &Cgroup) -> usize {
@@ -90,9 +93,16 @@ fn processes(all: &[Process]) -> Result<AlignedVec> {
     number("net_ns", &|p| p.net_ns.into());
     number("user_ns", &|p| p.user_ns.into());
     number("fds", &|p| p.fds.len() as u64);
+    number("directories", &|p| p.facts.directories as u64);
+    number("session", &|p| known(p.facts.session));
+    number("process_group", &|p| known(p.facts.group));
+    number("terminal", &|p| p.facts.terminal.stored());
+    number("login_uid", &|p| known(p.facts.login_uid));
+    number("audit_session", &|p| known(p.facts.audit_session));
     table.strings("comm", all.iter().map(|p| p.comm.as_slice()));
     table.strings("exe", all.iter().map(|p| p.exe.as_slice()));
     table.strings("argv", all.iter().map(|p| p.argv.as_slice()));
+    table.strings("cwd", all.iter().map(|p| p.facts.cwd.as_deref().unwrap_or_default()));
     let fds = || all.iter().flat_map(|p| &p.fds);
     table.integers("fd", fds().map(|(fd, _)| *fd as u32 as u64));
     table.strings("fd_text", fds().map(|(_, text)| text.as_slice()));
@@ -107,6 +117,9 @@ fn read_processes(table: &Table<'_>) -> Result<Vec<Process>> {
     let (mnt_ns, pid_ns) = (numbers("mnt_ns")?, numbers("pid_ns")?);
     let (net_ns, user_ns) = (numbers("net_ns")?, numbers("user_ns")?);
     let (comm, exe, argv) = (table.texts("comm")?, table.texts("exe")?, table.texts("argv")?);
+    let (directories, terminal, cwd) = (numbers("directories")?, numbers("terminal")?, table.texts("cwd")?);
+    let (session, group) = (numbers("session")?, numbers("process_group")?);
+    let (login_uid, audit_session) = (numbers("login_uid")?, numbers("audit_session")?);
     let counts = numbers("fds")?;
     let total = counts.iter().try_fold(0usize, |sum, count| sum.checked_add(usize::try_from(*count).ok()?));
     let total = total.ok_or_else(|| table.torn())?;
@@ -131,8 +144,31 @@ fn read_processes(table: &Table<'_>) -> Result<Vec<Process>> {
         exe: bytes(&exe, row),
         argv: bytes(&argv, row),
         fds: fds.by_ref().take(at(&counts, row) as usize).collect(),
+        facts: Facts {
+            cwd: Some(bytes(&cwd, row)).filter(|cwd| !cwd.is_empty()).map(Into::into),
+            directories: match at(&directories, row) {
+                0 => Directories::One,
+                1 => Directories::OfThreads,
+                // Of a way that a later version knows the directory cannot be followed.
+                _ => Directories::Shared,
+            },
+            session: read_known(at(&session, row)),
+            group: read_known(at(&group, row)),
+            terminal: Terminal::of_stored(at(&terminal, row)),
+            login_uid: read_known(at(&login_uid, row)),
+            audit_session: read_known(at(&audit_session, row)),
+        },
     };
     Ok((0..table.rows()).map(process).collect())
+}
+
+/// Numbers of which a column that is not there says that they are not known: 0 is that, others are one more.
+fn known(number: Option<u32>) -> u64 {
+    number.map_or(0, |number| u64::from(number) + 1)
+}
+
+fn read_known(stored: u64) -> Option<u32> {
+    u32::try_from(stored.checked_sub(1)?).ok()
 }
 
 fn cgroups(all: &[Cgroup]) -> Result<AlignedVec> {
@@ -244,6 +280,27 @@ fn read_users(table: &Table<'_>) -> Result<Vec<User>> {
         .collect())
 }
 
+fn clocks(all: &[ClockOffset]) -> Result<AlignedVec> {
+    let mut table = TableBuilder::new(CLOCKS, all.len());
+    table.integers("host", all.iter().map(|it| it.host.into()));
+    table.integers("from_ns", all.iter().map(|it| it.from_ns));
+    table.integers("wall_offset_ns", all.iter().map(|it| it.wall_offset_ns));
+    table.to_bytes()
+}
+
+fn read_clocks(table: &Table<'_>) -> Result<Vec<ClockOffset>> {
+    let (host, from) = (table.numbers("host")?, table.numbers("from_ns")?);
+    let offsets = table.numbers("wall_offset_ns")?;
+    let rows = host.iter().zip(&from).zip(&offsets);
+    Ok(rows
+        .map(|((host, from_ns), wall_offset_ns)| ClockOffset {
+            host: *host as u16,
+            from_ns: *from_ns,
+            wall_offset_ns: *wall_offset_ns,
+        })
+        .collect())
+}
+
 /// The records of a table; `None` of one that this program does not know.
 pub(crate) fn read(head: &[u8], schema: &Schema, offset: u64) -> Result<Option<Side>> {
     read_wanted(head, schema, offset, &|_| true)
@@ -265,6 +322,7 @@ pub(crate) fn read_wanted(
         CGROUPS => Side::Cgroups(read_cgroups(&table)?),
         LOSSES => Side::Losses(read_losses(&table, schema)?),
         USERS => Side::Users(read_users(&table)?),
+        CLOCKS => Side::Clocks(read_clocks(&table)?),
         _ => return Ok(None),
     }))
 }
@@ -301,6 +359,24 @@ mod tests {
             }
         }
         assert_eq!(read, processes);
+    }
+
+    #[test]
+    fn facts_come_back_and_what_is_not_known_stays_so() {
+        let facts = Facts {
+            cwd: Some(b"/srv".as_slice().into()),
+            directories: Directories::OfThreads,
+            session: Some(0),
+            group: Some(u32::MAX),
+            terminal: Terminal::device(34816),
+            login_uid: Some(u32::MAX),
+            audit_session: Some(3),
+        };
+        let none = Facts { terminal: Terminal::none(), ..Facts::default() };
+        let processes = [facts, Facts::default(), none].map(|facts| Process { facts, ..Process::default() });
+        let [table] = tables(&Side::Processes(processes.to_vec())).unwrap().try_into().unwrap();
+        let read = super::read(&table, &Schema::default(), 0).unwrap();
+        assert_eq!(read, Some(Side::Processes(processes.to_vec())));
     }
 
     #[test]

@@ -16,7 +16,9 @@ mod bearing;
 mod descriptor;
 mod forms;
 mod header;
+mod host_names;
 mod leftover;
+mod repeated;
 mod rule;
 mod scan;
 
@@ -28,8 +30,10 @@ use crate::rewrite::{Change, Copied, Edit, Text};
 use crate::{Result, Schema};
 use address::Packet;
 use bearing::{Bearing, Form, StringsAre, TextIs, bearing};
+use host_names::HostNames;
 pub use leftover::Leftovers;
 use leftover::Removed;
+use repeated::{Repeated, Value};
 use rule::What;
 pub use rule::{Glob, ReadGlob, Rule, Subject, Treatment};
 
@@ -39,13 +43,14 @@ pub struct Redactor {
     rules: Vec<Rule>,
     key: [u8; 32],
     /// Names of hosts that are redacted, in small letters: nothing that holds one may stay.
-    host_names: Vec<Vec<u8>>,
+    host_names: HostNames,
     /// By rule: how many values it changed.
     changed: Vec<Cell<u64>>,
     removed: RefCell<Removed>,
     /// The second time.
     is_checking: bool,
     leftovers: RefCell<Leftovers>,
+    repeated: Repeated,
 }
 
 /// Which rule decides about a value; `None`: it has the name of a redacted host.
@@ -65,11 +70,12 @@ impl Redactor {
         Redactor {
             rules,
             key: blake3::derive_key("tracer capture redaction 2", secret),
-            host_names: Vec::new(),
+            host_names: HostNames::default(),
             changed,
             removed: RefCell::default(),
             is_checking: false,
             leftovers: RefCell::default(),
+            repeated: Repeated::default(),
         }
     }
 
@@ -149,16 +155,23 @@ impl Redactor {
 
     /// Notes a value that is written though it holds something that was taken out elsewhere.
     fn search(&self, place: impl FnOnce() -> String, is_text: bool, written: &[u8]) {
+        if self.is_leftover(is_text, written) {
+            self.leftover(place());
+        }
+    }
+
+    fn leftover(&self, place: String) {
+        *self.leftovers.borrow_mut().entry(place).or_default() += 1;
+    }
+
+    fn is_leftover(&self, is_text: bool, written: &[u8]) -> bool {
         if !self.is_checking {
-            return;
+            return false;
         }
         let removed = self.removed.borrow();
-        let is_in = match is_text {
+        match is_text {
             true => removed.is_in(&forms::small(written)),
             false => forms::inside(written).iter().any(|form| removed.is_in(form)),
-        };
-        if is_in {
-            *self.leftovers.borrow_mut().entry(place()).or_default() += 1;
         }
     }
 
@@ -175,12 +188,7 @@ impl Redactor {
     }
 
     fn names_a_host(&self, value: &[u8]) -> bool {
-        if self.host_names.is_empty() {
-            return false;
-        }
-        let forms = forms::inside(value);
-        let has = |form: &Vec<u8>, name: &[u8]| form.windows(name.len()).any(|part| part == name);
-        self.host_names.iter().any(|name| forms.iter().any(|form| has(form, name)))
+        !self.host_names.is_empty() && self.host_names.are_in(&forms::inside(value))
     }
 
     /// What takes the place of a text.
@@ -254,7 +262,7 @@ impl Redactor {
             {
                 Some(judged)
             }
-            Form::Strings(are) => return self.strings(some, are, bytes).map_or(Change::Keep, Change::Bytes),
+            Form::Strings(are) => return self.strings(some, are, bytes).map_or(Change::Keep, Change::bytes),
             Form::Sockaddr => return self.sockaddr(some, bytes),
             Form::Packet => self.judge(some, form, bytes).or_else(|| {
                 let is_named = |end: &String| self.judge(some, Form::Text(TextIs::Address), end.as_bytes());
@@ -273,10 +281,10 @@ impl Redactor {
         };
         let Some(judged) = judged else { return Change::Keep };
         match (judged.treatment, form) {
-            (Treatment::Hash, Form::Text(_)) => Change::Bytes(self.treated(judged, bytes)),
+            (Treatment::Hash, Form::Text(_)) => Change::bytes(self.treated(judged, bytes)),
             (Treatment::Hash, Form::Buffer) => {
                 self.count(judged, &[]);
-                Change::Bytes(self.digits(bytes).to_vec())
+                Change::bytes(self.digits(bytes).to_vec())
             }
             (Treatment::Drop, Form::Text(_)) => {
                 self.count(judged, &[bytes]);
@@ -332,14 +340,8 @@ impl Redactor {
         address::leaves(bytes).iter().find_map(of_text).or_else(|| self.judge(named, form, bytes))
     }
 
-    fn decide(&self, row: &Copied<'_>, position: usize, value: Raw<'_>) -> Change {
-        let Some(arg) = row.event.args.get(position) else { return Change::Missing };
-        let named = (row.event.name, arg.name);
-        let bytes = match value {
-            Raw::Missing => return Change::Keep,
-            Raw::Number(number) => return self.number(named, number),
-            Raw::Bytes(bytes) => bytes,
-        };
+    /// How a value is taken apart: of a variant, from which byte on.
+    fn form(row: &Copied<'_>, position: usize) -> (Form, usize) {
         let number = |at: usize| match (row.event.args.get(at).map(|arg| arg.kind), row.args.get(at)) {
             (_, Some(Raw::Number(number))) => *number,
             (Some(ArgKind::Fd), Some(stored)) => stored.descriptor().map_or(0, |(number, _)| number),
@@ -347,7 +349,16 @@ impl Redactor {
         };
         let (form, start) = bearing::form(row.event, position, &number);
         // What is stored otherwise than its kind is may be anything.
-        let form = if arg.kind.is_number() && form != Form::Descriptor { Form::Unknown } else { form };
+        let is_number = row.event.args.get(position).is_some_and(|arg| arg.kind.is_number());
+        (if is_number && form != Form::Descriptor { Form::Unknown } else { form }, start)
+    }
+
+    fn decide(&self, named: (&str, &str), (form, start): (Form, usize), value: Raw<'_>) -> Change {
+        let bytes = match value {
+            Raw::Missing => return Change::Keep,
+            Raw::Number(number) => return self.number(named, number),
+            Raw::Bytes(bytes) => bytes,
+        };
         // Logs that were imported have members and lists, with texts in them, where recordings have structures.
         let is_structure = matches!(form, Form::Numbers | Form::NodeNames | Form::Request | Form::Messages);
         if is_structure
@@ -366,13 +377,13 @@ impl Redactor {
                 if pointed.is_empty() {
                     let number = head.first_chunk().map_or(0, |head| u64::from_le_bytes(*head));
                     return match self.number(named, number) {
-                        Change::Number(number) => Change::Bytes(number.to_le_bytes().to_vec()),
+                        Change::Number(number) => Change::bytes(number.to_le_bytes().to_vec()),
                         change => change,
                     };
                 }
                 match self.bytes(named, form, pointed) {
-                    Change::Bytes(pointed) => Change::Bytes([head, &pointed].concat()),
-                    Change::Missing => Change::Bytes(head.to_vec()),
+                    Change::Bytes(pointed) => Change::bytes([head, &pointed].concat()),
+                    Change::Missing => Change::bytes(head.to_vec()),
                     change => change,
                 }
             }
@@ -391,22 +402,34 @@ fn is_text(form: Form) -> bool {
 }
 
 impl Edit for Redactor {
+    fn block(&mut self) {
+        self.repeated.clear();
+    }
+
     fn argument(&mut self, row: &Copied<'_>, position: usize, value: Raw<'_>) -> Change {
         let Some(arg) = row.event.args.get(position) else { return Change::Missing };
-        let change = self.decide(row, position, value);
-        let written = match (&change, value) {
-            (Change::Keep, Raw::Bytes(bytes)) => bytes,
-            (Change::Bytes(bytes), _) => bytes.as_slice(),
-            _ => return change,
+        let (named, form) = ((row.event.name, arg.name), Redactor::form(row, position));
+        let long = match value {
+            Raw::Bytes(bytes) => Value::of(row.event.id, position, bytes, form),
+            _ => None,
         };
-        // Whatever a value was taken for, what a glob of `any` is inside of does not stay.
-        if let Some(judged) = self.still_holds(written) {
-            self.count(judged, &[]);
-            return Change::Missing;
-        }
         let is_text = matches!(arg.kind, ArgKind::Str | ArgKind::Text(_) | ArgKind::StrArray | ArgKind::Fd);
-        self.search(|| format!("{}.{}", row.event.name, arg.name), is_text, written);
-        change
+        let place = || format!("{}.{}", row.event.name, arg.name);
+        self.once(long, place, |own| {
+            let change = own.decide(named, form, value);
+            let written = match (&change, value) {
+                (Change::Keep, Raw::Bytes(bytes)) => bytes,
+                (Change::Bytes(bytes), _) => &**bytes,
+                _ => return (change, false),
+            };
+            // Whatever a value was taken for, what a glob of `any` is inside of does not stay.
+            if let Some(judged) = own.still_holds(written) {
+                own.count(judged, &[]);
+                return (Change::Missing, false);
+            }
+            let is_leftover = own.is_leftover(is_text, written);
+            (change, is_leftover)
+        })
     }
 
     fn text(&mut self, what: Text, text: &[u8]) -> Option<Vec<u8>> {
@@ -424,7 +447,7 @@ impl Edit for Redactor {
                     Text::Host => TextIs::Host,
                     Text::User => TextIs::User,
                     Text::Container => TextIs::Container,
-                    Text::Path | Text::Argv | Text::Descriptor => TextIs::Path,
+                    Text::Path | Text::Directory | Text::Argv | Text::Descriptor => TextIs::Path,
                 };
                 self.judge_text(is, text).map(|judged| self.treated(judged, text))
             }

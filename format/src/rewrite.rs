@@ -1,15 +1,17 @@
 //! From captures to a capture: rows are copied block by block, and changed or left out on the way.
 
 mod block_copy;
+mod side;
 
 use std::io::Write;
+use std::sync::Arc;
 
 use block_copy::BlockCopy;
 use events::{Context, Event, Raw};
 
 use crate::{
-    BlockBuilder, Capture, Cgroup, Encoder, Header, Loss, Options, Process, Result, Scratch, Side, User,
-    Writer,
+    Block, BlockBuilder, Capture, ClockOffset, Encoder, Header, Options, Process, Result, Scratch, Side,
+    WallClock, Writer,
 };
 
 /// A row that is about to be copied.
@@ -44,7 +46,14 @@ pub enum Change {
     Keep,
     Missing,
     Number(u64),
-    Bytes(Vec<u8>),
+    /// Shared by rows that get the same.
+    Bytes(Arc<[u8]>),
+}
+
+impl Change {
+    pub fn bytes(bytes: impl Into<Arc<[u8]>>) -> Change {
+        Change::Bytes(bytes.into())
+    }
 }
 
 /// What a text of a context or a process is.
@@ -65,6 +74,8 @@ pub enum Text {
     Container,
     /// Strings, each followed by a NUL.
     Argv,
+    /// A working directory.
+    Directory,
 }
 
 impl Text {
@@ -79,12 +90,16 @@ impl Text {
             Text::User => "names of users",
             Text::Container => "containers and pods",
             Text::Argv => "command lines of processes",
+            Text::Directory => "working directories of processes",
         }
     }
 }
 
 /// Changes made on the way; by default none.
 pub trait Edit {
+    /// The rows of a block follow; values of the block before it are no longer where they were.
+    fn block(&mut self) {}
+
     fn row(&mut self, _row: &Copied<'_>) -> Fate {
         Fate::Keep
     }
@@ -161,76 +176,25 @@ impl Copier {
         edit: &mut dyn Edit,
         place: Place,
     ) -> Result<()> {
-        let edited =
-            |edit: &mut dyn Edit, what, text: &[u8]| edit.text(what, text).unwrap_or_else(|| text.to_vec());
-        let mut own: Vec<Process> = capture.processes().to_vec();
-        own.iter_mut().for_each(|process| edit.process(process));
-        let processes = own.iter().map(|process| Process {
-            host: process.host.wrapping_add(place.host),
-            start_ns: place.start(process.start_ns),
-            parent_start_ns: place.start(process.parent_start_ns),
-            comm: edited(edit, Text::Comm, &process.comm),
-            exe: edited(edit, Text::Path, &process.exe),
-            argv: edited(edit, Text::Argv, &process.argv),
-            fds: process.fds.iter().map(|(fd, text)| (*fd, edited(edit, Text::Descriptor, text))).collect(),
-            ..process.clone()
-        });
-        let processes: Vec<Process> = processes.collect();
-        let cgroups: Vec<Cgroup> = capture
-            .cgroups()
-            .iter()
-            .map(|cgroup| {
-                let container = cgroup.container.clone().map(|mut container| {
-                    container.started_ns = container.started_ns.map(|time| place.time(time));
-                    let names = [
-                        &mut container.name,
-                        &mut container.image,
-                        &mut container.image_digest,
-                        &mut container.pod_name,
-                        &mut container.pod_namespace,
-                        &mut container.pod_uid,
-                    ];
-                    for name in names {
-                        if let Some(text) = edit.text(Text::Container, name.as_bytes()) {
-                            *name = String::from_utf8_lossy(&text).into_owned();
-                        }
-                    }
-                    container
-                });
-                let path = edit.text(Text::Cgroup, cgroup.path.as_bytes());
-                Cgroup {
-                    host: cgroup.host.wrapping_add(place.host),
-                    path: path.map_or_else(
-                        || cgroup.path.clone(),
-                        |path| String::from_utf8_lossy(&path).into_owned(),
-                    ),
-                    created_ns: cgroup.created_ns.map(|time| place.time(time)),
-                    removed_ns: cgroup.removed_ns.map(|time| place.time(time)),
-                    container,
-                    ..cgroup.clone()
-                }
-            })
-            .collect();
-        let losses = capture.losses().iter().map(|loss| Loss {
-            host: loss.host.wrapping_add(place.host),
-            from_ns: place.time(loss.from_ns),
-            to_ns: place.time(loss.to_ns),
-            ..loss.clone()
-        });
-        let users = capture.users().iter().map(|user| {
-            let name = edit.text(Text::User, user.name.as_bytes());
-            User {
-                host: user.host.wrapping_add(place.host),
-                name: name
-                    .map_or_else(|| user.name.clone(), |name| String::from_utf8_lossy(&name).into_owned()),
-                ..user.clone()
-            }
-        });
-        let users: Vec<User> = users.collect();
-        writer.side(&Side::Processes(processes))?;
-        writer.side(&Side::Cgroups(cgroups))?;
-        writer.side(&Side::Users(users))?;
-        writer.side(&Side::Losses(losses.collect()))
+        let records = [
+            Side::Processes(capture.processes().to_vec()),
+            Side::Cgroups(capture.cgroups().to_vec()),
+            Side::Users(capture.users().to_vec()),
+            Side::Losses(capture.losses().to_vec()),
+            Side::Clocks(clocks(capture)),
+        ];
+        records.into_iter().try_for_each(|side| self.side(side, writer, edit, place))
+    }
+
+    /// Copies some of them.
+    pub fn side(
+        &mut self,
+        side: Side,
+        writer: &mut Writer<impl Write>,
+        edit: &mut dyn Edit,
+        place: Place,
+    ) -> Result<()> {
+        writer.side(&side::copy(side, edit, place))
     }
 
     /// Copies one block, or what the edit leaves of it.
@@ -243,6 +207,20 @@ impl Copier {
         place: Place,
     ) -> Result<()> {
         self.rows += self.copy(capture, number, Some(writer), edit, place)?;
+        Ok(())
+    }
+
+    /// Copies a block that stands in no file: one that arrived. `head`: the capture that it is of.
+    pub fn arrived(
+        &mut self,
+        head: &Capture,
+        block: &Block,
+        writer: &mut Writer<impl Write>,
+        edit: &mut dyn Edit,
+        place: Place,
+    ) -> Result<()> {
+        let Copier { encoder, builder, .. } = self;
+        self.rows += BlockCopy::new(head, block, place, encoder, builder)?.rows(Some(writer), edit)?;
         Ok(())
     }
 
@@ -284,5 +262,15 @@ impl Copier {
     }
 }
 
+/// What the clocks of all hosts were over the time of the capture, as far as it knows: blocks that go into another one may
+/// not be those in which somebody set the clock. Of a capture that is read as it comes nothing is known yet.
+fn clocks(capture: &Capture) -> Vec<ClockOffset> {
+    if capture.blocks().is_empty() {
+        return capture.clocks().to_vec();
+    }
+    let hosts = (0u16..).zip(capture.header().hosts());
+    hosts.flat_map(|(host, _)| WallClock::of(capture, host).offsets(host).collect::<Vec<_>>()).collect()
+}
+
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

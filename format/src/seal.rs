@@ -148,6 +148,12 @@ impl SigningKey {
         PublicKey(self.0.verifying_key().to_bytes())
     }
 
+    /// Signs bytes that are no capture. `title` says what they are, so that nobody takes a signature of one thing for one of
+    /// another.
+    pub fn sign_bytes(&self, title: &str, bytes: &[u8]) -> [u8; 64] {
+        self.0.sign(&titled(title, bytes)).to_bytes()
+    }
+
     pub(crate) fn sign(&self, seal: &mut Seal) {
         let signature = self.0.sign(&seal.signed_bytes());
         seal.it.signature = Some((self.public().0, signature.to_bytes().to_vec()));
@@ -159,6 +165,16 @@ impl PublicKey {
     pub fn from_text(text: &str) -> Result<PublicKey> {
         key_line(text, PUBLIC_PREFIX, "a public key").map(PublicKey)
     }
+
+    /// Whether [`SigningKey::sign_bytes`] of the secret part made this signature.
+    pub fn has_signed(&self, title: &str, bytes: &[u8], signature: &[u8]) -> bool {
+        is_signed(&self.0, &titled(title, bytes), signature)
+    }
+}
+
+/// What a signature of bytes is of: what they are, and their hash.
+fn titled(title: &str, bytes: &[u8]) -> Vec<u8> {
+    [title.as_bytes(), b"\0", blake3::hash(bytes).as_bytes()].concat()
 }
 
 /// 32 bytes from the kernel.

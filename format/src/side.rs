@@ -2,6 +2,8 @@
 
 use events::{Context, EventId};
 
+use crate::facts::Facts;
+
 /// A few records, in a frame of their own between blocks.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Side {
@@ -11,6 +13,8 @@ pub enum Side {
     Cgroups(Vec<Cgroup>),
     Losses(Vec<Loss>),
     Users(Vec<User>),
+    /// In captures made from others; what is said of a host is all of its clock.
+    Clocks(Vec<ClockOffset>),
 }
 
 /// A process as /proc showed it when recording began.
@@ -40,6 +44,8 @@ pub struct Process {
     pub argv: Vec<u8>,
     /// Open descriptors and what they stand for: a path, or `socket:[INODE]` and its like.
     pub fds: Vec<(i32, Vec<u8>)>,
+    /// What its calls change: its directory, session, terminal, login.
+    pub facts: Facts,
 }
 
 impl Process {
@@ -122,4 +128,14 @@ pub struct User {
     pub host: u16,
     pub uid: u32,
     pub name: String,
+}
+
+/// From when on a host's wall clock was how far ahead of its boot clock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ClockOffset {
+    pub host: u16,
+    /// Boot clock, ns. The first one of a host holds for the time before it too.
+    pub from_ns: u64,
+    /// Added to the boot clock, wrapping, ns since 1970.
+    pub wall_offset_ns: u64,
 }

@@ -2,6 +2,7 @@
 
 use rkyv::{Archive, Deserialize, Serialize};
 
+use crate::facts::Facts;
 use crate::schema::Schema;
 use crate::{Cgroup, Container, Loss, Process, Result, Side, User, archive};
 
@@ -144,6 +145,8 @@ impl From<ProcessV1> for Process {
             exe: it.exe,
             argv: it.argv,
             fds: it.fds,
+            // No version before 5 knows any.
+            facts: Facts::default(),
         }
     }
 }

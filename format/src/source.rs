@@ -3,10 +3,19 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::descriptors::SharedFile;
 use crate::map::Map;
 use crate::{Error, Result};
+
+/// See [`bytes_read`].
+static READ: AtomicU64 = AtomicU64::new(0);
+
+/// Bytes that this process has read out of captures, for whoever shows how far something is. What is read twice counts twice.
+pub fn bytes_read() -> u64 {
+    READ.load(Ordering::Relaxed)
+}
 
 /// The bytes of a file: in memory, or read piece by piece.
 #[derive(Debug)]
@@ -51,6 +60,7 @@ impl Source {
             Some(end) if end <= self.len() => {}
             _ => return Err(ends),
         }
+        READ.fetch_add(length as u64, Ordering::Relaxed);
         match self {
             Source::Bytes(bytes) => bytes.get(offset as usize..offset as usize + length).ok_or(ends),
             Source::Map(map) => map.bytes().get(offset as usize..offset as usize + length).ok_or(ends),

@@ -4,12 +4,14 @@
 //! it, as are the places of all frames: an index that hides rows, lists a block twice or leaves a table out is found,
 //! whoever signed it.
 
+mod clocks;
 mod index;
 mod seals;
 mod verdict;
 
 use std::path::Path;
 
+use clocks::Clocks;
 use index::Stretch;
 pub use verdict::{Expected, Fault, Sealed, Verdict};
 
@@ -48,6 +50,7 @@ fn verify_source(source: &Source, expected: Expected<'_>) -> Result<Verdict> {
         schema: Schema::default(),
         scratch: Scratch::new(),
         stretch: Stretch::default(),
+        clocks: Clocks::default(),
         index: 0,
         seal: None,
         sealed_before: None,
@@ -68,7 +71,11 @@ fn verify_source(source: &Source, expected: Expected<'_>) -> Result<Verdict> {
             fault: None,
         },
     };
-    let outcome = walk.run().and_then(|()| walk.check_end()).and_then(|()| walk.check_witness());
+    let outcome = walk
+        .run()
+        .and_then(|()| walk.check_clocks())
+        .and_then(|()| walk.check_end())
+        .and_then(|()| walk.check_witness());
     match outcome {
         Ok(()) => {
             if let Some(error) = walk.refused {
@@ -111,6 +118,7 @@ struct Walk<'a> {
     schema: Schema,
     scratch: Scratch,
     stretch: Stretch,
+    clocks: Clocks,
     /// Where the index or the last segment stands.
     index: u64,
     /// The last seal, and where it stands.
@@ -281,7 +289,8 @@ impl Walk<'_> {
             },
             Kind::Segment => self.segment(&raw, rest)?,
             Kind::Index => self.old_index(&raw)?,
-            Kind::Side | Kind::Table | Kind::Other(_) => {}
+            Kind::Table => self.table(&raw),
+            Kind::Side | Kind::Other(_) => {}
         }
         Ok(())
     }

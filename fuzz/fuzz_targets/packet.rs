@@ -19,7 +19,7 @@ fuzz_target!(|packet: &[u8]| {
     }
     let messages: Vec<_> = messages.into_iter().map(|message| (0, message)).collect();
     let mut derived = Derived::default();
-    let base = Base { event, args: Args::List(&values), ret: 0, messages: &messages, only_messages: false };
+    let base = Base { event, args: Args::List(&values), ret: 0, exe: b"", messages: &messages, only_messages: false };
     Rules::new(|_| 1).derive(&base, 1, &mut derived);
     for index in 0..derived.len() {
         let mut values = Vec::new();

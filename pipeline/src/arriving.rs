@@ -14,16 +14,17 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use format::{Block, BlockInfo, Clock, Side, Statistics};
+use format::{Block, BlockInfo, Clock, ClockOffset, Side, Statistics, WallClock};
 use scopes::pruning::Ancestry;
 
+use crate::block_pruning::Pruning;
 use crate::feed::{Fed, Feed};
-use crate::pruning::Pruning;
-use crate::question::{Question, Stats};
+use crate::job::{Bound, Job};
+use crate::question::Question;
 use crate::schedule::{self, Next};
 use crate::source::{BlockRef, File, Host};
 use crate::state::Scans;
-use crate::worker::{Bound, Job};
+use crate::stats::Stats;
 
 /// Blocks behind the one that is given out.
 const AHEAD: usize = 2;
@@ -38,6 +39,8 @@ pub(crate) struct Arriving<'q> {
     feed: Box<dyn Feed>,
     /// As they are known by now.
     hosts: Vec<Arc<Host>>,
+    /// What was told of their clocks.
+    clocks: Vec<ClockOffset>,
     /// Blocks that wait for those that may come before them, in order of their first rows.
     waiting: BTreeMap<(u64, usize, usize), Job>,
     /// Jobs that can be done, in order.
@@ -69,6 +72,7 @@ impl<'q> Arriving<'q> {
             scans,
             feed,
             hosts: file.hosts.clone(),
+            clocks: Vec::new(),
             waiting: BTreeMap::new(),
             due: VecDeque::new(),
             latest_first: 0,
@@ -154,6 +158,14 @@ impl<'q> Arriving<'q> {
             }
             // Who was there when a later part began was forked in this one, or told before.
             Side::Processes(_) | Side::Users(_) => {}
+            Side::Clocks(clocks) => {
+                self.clocks.extend(clocks);
+                for host in &mut self.hosts {
+                    if let Some(clock) = WallClock::told(&self.clocks, host.number) {
+                        *host = Arc::new(host.with_clock(clock));
+                    }
+                }
+            }
         }
     }
 

@@ -11,7 +11,7 @@ use scopes::Subject;
 use scopes::plan::RowFacts;
 
 use crate::derive::packets::stream::Message;
-use crate::derive::{Base, Derived, DerivedRows};
+use crate::derive::{Base, Derived, DerivedRow, DerivedRows};
 use crate::matching::{Facts, Matcher, Present};
 use crate::selection::Candidate;
 use crate::sink::Projection;
@@ -61,6 +61,11 @@ impl Batch<'_> {
         &self.block
     }
 
+    /// The same, to be looked at later.
+    pub fn shared_block(&self) -> Arc<Block> {
+        Arc::clone(&self.block)
+    }
+
     pub fn host(&self) -> &Host {
         &self.host
     }
@@ -95,6 +100,11 @@ impl Batch<'_> {
     /// What is derived from the selected rows, and matches.
     pub fn derived(&self) -> &DerivedRows {
         &self.derived
+    }
+
+    /// The row of the block, and its number among the rows of its event, that a derived row was derived from.
+    pub fn base_of(&self, derived: &DerivedRow<'_>) -> Option<(u32, u32)> {
+        self.selection.rows.get(derived.base).map(|it| (it.row, it.ordinal))
     }
 
     /// Calls `emit` with the events of the rows that something is derived from, and with what is.
@@ -355,7 +365,8 @@ impl<'b> Rows<'b> {
                 let view = self.view(candidate, event_code, it, code, &context)?;
                 let messages = of_row(&self.batch.taken.messages, candidate.row);
                 let only_messages = self.batch.taken.is_end;
-                let base = Base { event: it.event, args: view.args, ret: view.ret, messages, only_messages };
+                let (args, ret, exe) = (view.args, view.ret, view.context.exe);
+                let base = Base { event: it.event, args, ret, exe, messages, only_messages };
                 self.batch.matcher.derive(&base, &view, candidate.base, scratch);
                 self.judge_derived(&view, code, candidate.base, scratch, &mut |index, scopes, marks| {
                     rows.push(place, scratch, index, scopes, marks);
@@ -390,6 +401,10 @@ impl<'b> Rows<'b> {
             for position in plan.arg_positions(event.id) {
                 let value = values.get(*position).copied().unwrap_or(Raw::Missing);
                 mask &= plan.arg_mask(event.id, *position, value);
+            }
+            if plan.has_things(event.id) & mask != 0 {
+                let value = |position: usize| values.get(position).copied().unwrap_or(Raw::Missing);
+                mask &= plan.things_mask(event.id, &value);
             }
             if plan.has_event_context(event.id) & mask != 0 {
                 let ask = |subject: &Subject<'_>| plan.event_context_mask(event.id, subject);

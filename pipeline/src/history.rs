@@ -10,9 +10,8 @@ use std::sync::mpsc::{Receiver, sync_channel};
 
 use format::Scratch;
 
-use crate::clock::TOLERANCE_NS;
 use crate::source::{BlockRef, Source};
-use crate::stage::{self, Client, Reads, Row, Scanned, Stage, Told};
+use crate::stage::{self, Client, Reads, Row, Scanned, Stage, Told, copies};
 use crate::{Cancellation, Error, Gap, Result};
 
 /// Blocks that each thread scans ahead.
@@ -93,9 +92,12 @@ impl<'a> History<'a> {
             }
             pending.sort_by_key(|(row, _)| row.time());
             let next = blocks.get(at + 1).map(|block| block.last);
-            while let Some((row, of)) = pending.pop_if(|(row, _)| next.is_none_or(|next| row.time() > next)) {
-                let told = row.told(&of);
-                if told.wall_ns() <= from_ns && tell(&told).is_break() {
+            let rest = pending.partition_point(|(row, _)| next.is_some_and(|next| row.time() <= next));
+            let due = pending.split_off(rest);
+            let copies = copies::of(due.iter().enumerate().map(|(at, (row, of))| (at, row, &**of)));
+            for (at, (row, of)) in due.iter().enumerate().rev() {
+                let told = row.told(of);
+                if copies.binary_search(&at).is_err() && told.wall_ns() <= from_ns && tell(&told).is_break() {
                     return Ok(ControlFlow::Break(()));
                 }
             }
@@ -111,7 +113,9 @@ impl<'a> History<'a> {
             for segment in 0..file.capture.segments().len() {
                 file.each_block(number, segment, &mut |reference, info| {
                     let first = file.wall(info.host(), info.statistics.first_ns);
-                    if first.saturating_sub(TOLERANCE_NS as i64) < end && stage::has_rows(self.reads, info) {
+                    if first.saturating_sub(format::CLOCK_TOLERANCE_NS as i64) < end
+                        && stage::has_rows(self.reads, info)
+                    {
                         blocks.push(reference);
                     }
                 });

@@ -20,29 +20,35 @@
 //! | such state by itself, at some moments | [`History`] |
 //! | events made of others | [`derive`] |
 //! | rows in any order, as views scroll | [`Access`], [`Question::nth`], [`Question::skip`] |
-//! | to skip more blocks | [`pruning`], and `scopes::pruning` for what plans ask |
+//! | to skip more blocks | [`block_pruning`], and `scopes::pruning` for what plans ask |
 //! | to stop what runs | [`Cancellation`] |
 
 mod access;
 mod arriving;
+mod bases;
 mod batch;
+mod block_pruning;
 mod cancellation;
-mod clock;
+mod choosing;
 mod column_first;
 pub mod containers;
 pub mod derive;
 pub mod error;
 pub mod event;
 pub mod feed;
+mod followed;
 mod gap;
+mod held;
 mod history;
+mod job;
 mod lineage;
 mod looking;
 pub mod matching;
 mod memo;
+pub mod names;
 mod order;
+mod planning;
 mod predicates;
-mod pruning;
 mod question;
 mod schedule;
 mod seek;
@@ -53,25 +59,29 @@ pub mod source;
 mod spill;
 pub mod stage;
 mod state;
+mod stats;
 mod steps;
 mod streams;
 mod text;
+mod things;
 mod worker;
 
 pub use access::{Access, Wanted};
 pub use batch::Batch;
 pub use cancellation::Cancellation;
-pub use clock::WallClock;
 pub use containers::{Container, Containers};
 pub use error::{Error, Result};
 pub use event::{Args, EventView};
 pub use feed::{Fed, Feed};
+pub use format::WallClock;
 pub use gap::Gap;
 pub use history::History;
 pub use lineage::Lineages;
 pub use matching::Matcher;
-pub use question::{Question, Stats};
+pub use names::Names;
+pub use question::Question;
 pub use seek::Found;
 pub use sink::{Output, Projection, Render, Sink};
 pub use slices::Meter;
 pub use source::{File, Host, RowRef, Source};
+pub use stats::Stats;

@@ -44,8 +44,15 @@ pub(crate) fn reads() -> Vec<Reads> {
             args: vec![columns.child_pid, columns.start_time],
             contexts: true,
             results: false,
+            only: None,
         },
-        Reads { event: SCHED_PROCESS_EXIT, args: vec![columns.whole], contexts: true, results: false },
+        Reads {
+            event: SCHED_PROCESS_EXIT,
+            args: vec![columns.whole],
+            contexts: true,
+            results: false,
+            only: None,
+        },
     ]
 }
 

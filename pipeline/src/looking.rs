@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::Result;
 use crate::batch::Batch;
 use crate::gap::Gap;
-use crate::question::Stats;
+use crate::held::Held;
+use crate::job::Job;
 use crate::schedule::{Serial, Work};
 use crate::sink::Nothing;
+use crate::stats::Stats;
 use crate::steps::Steps;
-use crate::worker::{Asking, Found, Held, Input, Job, Looked, Worker};
+use crate::worker::{Asking, Found, Input, Looked, Worker};
 
 /// The work of a question whose batches are looked at by `look`.
 pub(crate) struct Looking<'q, 'l, T> {

@@ -12,13 +12,16 @@ use events::{
     Context, Event, EventId, Marks,
     catalogue::{network, process},
 };
-use format::{Block, Contexts, EventCount, Statistics};
+use format::{Block, Capture, Contexts, EventCount, Recording, Statistics};
 use scopes::batch::{self, Table};
 use scopes::{LineageBits, Plan, Subject};
 
+use crate::bases;
+use format::facts::FactChange;
+
 use crate::batch::Selection;
 use crate::column_first::Survivor;
-use crate::derive::{Base, Derived, Rules};
+use crate::derive::{Base, Derived, Narrow, Rules};
 use crate::event::EventView;
 use crate::predicates::asking;
 use crate::selection::{Candidate, Hidden};
@@ -33,12 +36,20 @@ const STATE_EVENTS: [EventId; 4] = [
     network::NET_PACKET,
 ];
 
+/// Whether a capture may have unseen rows of an event: a part of one also keeps what tells of directories, sessions,
+/// terminals and logins.
+fn may_be_hidden(event: EventId) -> bool {
+    STATE_EVENTS.contains(&event) || FactChange::may_be(event)
+}
+
 /// A plan, and whether it says the masks or the recording does.
 #[derive(Clone, Debug)]
 pub struct Matcher<'p> {
     plan: &'p Plan,
     recorded: bool,
     rules: Rules,
+    /// Rows that are kept for the sake of state are rows like others.
+    with_hidden: bool,
     /// Of the hosts after the first one of a merged capture, where they are asked otherwise.
     others: Vec<Matcher<'p>>,
 }
@@ -95,7 +106,7 @@ impl<'p> Matcher<'p> {
     /// Masks are what the plan says.
     pub fn new(plan: &'p Plan) -> Matcher<'p> {
         let rules = Rules::new(|event| plan.event_mask(event.id));
-        Matcher { plan, recorded: false, rules, others: Vec::new() }
+        Matcher { plan, recorded: false, rules, with_hidden: false, others: Vec::new() }
     }
 
     /// Masks are what was recorded; the plan is that of the recording's filters, for derived events.
@@ -103,9 +114,25 @@ impl<'p> Matcher<'p> {
         Matcher { recorded: true, ..Matcher::new(plan) }
     }
 
+    /// Asks a capture's hosts by one plan. A log that held derived events still holds them: they are not derived a second time.
+    pub fn of_capture(plan: &'p Plan, capture: &Capture) -> Matcher<'p> {
+        let of = |recording: &Recording| {
+            let matcher = Matcher::new(plan);
+            if recording.is_made_from_log() { matcher.without_derived() } else { matcher }
+        };
+        let header = capture.header();
+        of(&header.recording).with_others(header.more_recordings.iter().map(of).collect())
+    }
+
     /// Derives nothing: the source holds what was derived.
     pub fn without_derived(self) -> Matcher<'p> {
         Matcher { rules: Rules::default(), ..self }
+    }
+
+    /// Finds rows too that a capture keeps for the sake of state and does not show.
+    pub(crate) fn with_hidden(self) -> Matcher<'p> {
+        let others = self.others.into_iter().map(Matcher::with_hidden).collect();
+        Matcher { with_hidden: true, others, ..self }
     }
 
     /// Rows of the further hosts of a merged capture are asked by these, in their order.
@@ -132,6 +159,11 @@ impl<'p> Matcher<'p> {
         self.rules.needed(event)
     }
 
+    /// What something comes of rows of this event by.
+    pub(crate) fn narrow(&self, event: &Event) -> Option<(usize, Narrow)> {
+        self.rules.narrow(event)
+    }
+
     /// Whether something is wanted that is read from streams of packets.
     pub fn reads_streams(&self) -> bool {
         self.rules.reads_streams()
@@ -153,12 +185,16 @@ impl<'p> Matcher<'p> {
             {
                 return None;
             }
-            let hidden = if STATE_EVENTS.contains(id) {
-                let marks = of.marks.as_ref()?.iter();
-                let hidden = marks.filter(|it| it.event == *id && it.bit == state_bit).map(|it| it.rows);
+            let of_marks = |marks: &[format::MarkCount]| {
+                let hidden =
+                    marks.iter().filter(|it| it.event == *id && it.bit == state_bit).map(|it| it.rows);
                 hidden.max().unwrap_or_default()
-            } else {
-                0
+            };
+            let hidden = match of.marks.as_deref() {
+                Some(marks) if may_be_hidden(*id) => of_marks(marks),
+                // Files that do not say it have no others.
+                None if STATE_EVENTS.contains(id) => return None,
+                _ => 0,
             };
             if visible != 0 {
                 events += u64::from(rows.saturating_sub(hidden));
@@ -179,6 +215,7 @@ impl<'p> Matcher<'p> {
         buffers.candidates.clear();
         buffers.splits.clear();
         let mut present = self.present(block, facts);
+        let bases = self.bases(block, &mut present)?;
         let wanted = |it: &Present| it.visible != 0 || it.needed != 0;
         if !present.iter().any(wanted) {
             return Ok(Selection::default());
@@ -199,6 +236,7 @@ impl<'p> Matcher<'p> {
         let counts = only_count && !derives;
         if present.iter().any(|it| wanted(it) && !it.is_column_first) {
             self.find_candidates(block, &present, buffers)?;
+            bases::narrow(&bases, block.event_codes()?, &mut buffers.candidates);
             self.filter_candidates(block, facts, &present, buffers)?;
         }
         let counted = self.find_column_first(block, facts, &present, buffers, counts)?;
@@ -214,7 +252,7 @@ impl<'p> Matcher<'p> {
     }
 
     pub(crate) fn present(&self, block: &Block, facts: Facts<'_>) -> Vec<Present> {
-        let judge = |id: &EventId| {
+        let judge = |(code, id): (u16, &EventId)| {
             let event = facts.file.capture.schema().event(*id).unwrap_or(&UNDECLARED);
             let visible = if self.recorded { u64::MAX } else { self.plan.stored_event_mask(event.id) };
             Present {
@@ -222,11 +260,14 @@ impl<'p> Matcher<'p> {
                 visible: if facts.is_end { 0 } else { visible },
                 needed: self.rules.needed(event),
                 asking: if self.recorded { 0 } else { asking(self.plan, event) },
-                is_state: STATE_EVENTS.contains(&event.id),
+                is_state: !self.with_hidden
+                    && (STATE_EVENTS.contains(&event.id)
+                        || may_be_hidden(event.id)
+                            && block.has_marked(code, Marks::STATE_ONLY).unwrap_or(true)),
                 is_column_first: false,
             }
         };
-        block.event_list().iter().map(judge).collect()
+        (0u16..).zip(block.event_list()).map(judge).collect()
     }
 
     /// The mask of each distinct context.

@@ -9,6 +9,7 @@ use scopes::plan::RowFacts;
 
 use crate::column_first::Survivor;
 use crate::memo::Memo;
+use crate::things::ThingPredicate;
 
 /// The predicates of one event over the columns of one block.
 #[derive(Debug)]
@@ -18,6 +19,7 @@ pub struct Predicates<'a> {
     /// Scopes that ask anything of a row of this event; other scopes pass by context and event alone.
     asking: u64,
     columns: Vec<ArgPredicate<'a>>,
+    things: Vec<ThingPredicate<'a>>,
     rets: Option<ColumnView<'a>>,
     last_ret: Option<(i64, u64)>,
     rows: Option<RowColumns<'a>>,
@@ -51,6 +53,7 @@ const FEW_TEXTS: usize = 32;
 /// Scopes that ask something of rows of this event, beyond its name and its context.
 pub fn asking(plan: &Plan, event: &Event) -> u64 {
     plan.has_args(event.id)
+        | plan.has_things(event.id)
         | plan.has_ret(event.id)
         | plan.has_event_context(event.id)
         | plan.has_row(event.id)
@@ -75,6 +78,7 @@ impl<'a> Predicates<'a> {
                 columns.push(column);
             }
         }
+        let things = ThingPredicate::all(plan, block, code, id)?;
         let rets = if plan.has_ret(id) != 0 { Some(block.args(code).rets()?) } else { None };
         let rows = if plan.has_row(id) != 0 {
             Some(RowColumns { times: block.times()?, cpus: block.cpus()?, marks: block.marks()? })
@@ -96,6 +100,7 @@ impl<'a> Predicates<'a> {
             event,
             asking,
             columns,
+            things,
             rets,
             last_ret: None,
             rows,
@@ -125,6 +130,12 @@ impl<'a> Predicates<'a> {
                 *mask != 0
             });
         }
+        for thing in &mut self.things {
+            out.retain_mut(|(ordinal, mask)| {
+                *mask &= thing.mask(*ordinal as usize);
+                *mask != 0
+            });
+        }
         if self.rets.is_some() {
             out.retain_mut(|(ordinal, mask)| {
                 *mask &= self.ret_mask(*ordinal as usize);
@@ -144,6 +155,12 @@ impl<'a> Predicates<'a> {
                 return 0;
             }
             mask &= column.mask(self.plan, self.event, ordinal);
+        }
+        for thing in &mut self.things {
+            if mask == 0 {
+                return 0;
+            }
+            mask &= thing.mask(ordinal);
         }
         mask
     }

@@ -4,10 +4,11 @@
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
-use crate::question::{Question, Stats};
+use crate::job::Job;
+use crate::question::Question;
 use crate::sink::{Projection, Sink};
 use crate::source::RowRef;
-use crate::worker::Job;
+use crate::stats::Stats;
 use crate::{EventView, Result};
 
 /// An event's place.

@@ -11,14 +11,16 @@
 //! ```
 //! Encoded slices wait in a [`Spill`]: some bytes a row, in memory or on disk. The bound is written in docs/performance.md.
 
+mod derived;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use derived::KeptDerived;
 use events::EventId;
 use format::{Block, BlockBuilder, BlockHead, Compression, Encoder, Options, Row, Schema, Scratch};
 
 use crate::batch::{Batch, Rows, Selection};
-use crate::derive::DerivedRows;
 use crate::matching::Matcher;
 #[cfg(doc)]
 use crate::question::Question;
@@ -104,7 +106,7 @@ struct Part {
     block: Kept,
     /// Of each row, where it stood, and its scopes.
     rows: Kept,
-    derived: DerivedRows,
+    derived: KeptDerived,
     /// Time of the last row on the ordering clock.
     last: u64,
 }
@@ -265,6 +267,7 @@ impl Slicer {
             kept.map_err(|source| Refused::Error(Error::Spill { source }))
         };
         let derived = batch.derived.part(selected);
+        let derived = KeptDerived::encode(&derived, &mut self.builder, &mut self.encoder, &slicing.spill)?;
         Ok(Part { head, block: keep(bytes)?, rows: keep(rows)?, derived, last })
     }
 }
@@ -281,6 +284,7 @@ impl<'q> Rest<'q> {
         let damaged = |source| Error::Capture { file: cut.file.name.clone(), source };
         let mut scratch = cut.slicing.scratch.lock().unwrap_or_else(PoisonError::into_inner);
         let block = Block::from_bytes(bytes, head, &cut.schema, &mut scratch).map_err(damaged)?;
+        let derived = derived.decode(&cut.file.name, &mut scratch)?;
         drop(scratch);
         block.times().map_err(damaged)?;
         let codes = block.event_codes().map_err(damaged)?;

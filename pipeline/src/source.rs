@@ -1,17 +1,19 @@
 //! What is asked: captures, several files of one host or of many, their blocks in order of time; or one that is still being
 //! written, whose blocks come from a [`Feed`].
 
-use std::borrow::Cow;
+mod file;
+mod host;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use format::{BlockInfo, Capture, Cgroup, Clock, Records, SegmentSummary, recorded};
-use scopes::Recording;
+use format::{Capture, Clock};
 
-use crate::Gap;
-use crate::clock::WallClock;
-use crate::containers::Containers;
 use crate::feed::Feed;
+use crate::names::Names;
+use crate::{Gap, Result};
+pub use file::File;
+pub use host::Host;
 
 /// Captures, read as one. Of each file little is kept: what is known of blocks and what stands beside the events is read
 /// when somebody asks, and files are open only while they are read.
@@ -22,48 +24,8 @@ pub struct Source {
     blocks: OnceLock<Vec<BlockRef>>,
     /// Gives the blocks of the one file, until somebody asks: they come once.
     feed: Option<Mutex<Option<Box<dyn Feed>>>>,
-}
-
-/// One of the files.
-#[derive(Debug)]
-pub struct File {
-    /// As the user named it.
-    pub name: String,
-    pub capture: Arc<Capture>,
-    /// By index of host: one, unless the capture was merged.
-    pub hosts: Vec<Arc<Host>>,
-}
-
-/// What is known of a host beside its events.
-#[derive(Clone, Debug, Default)]
-pub struct Host {
-    /// Its node name when the recording began.
-    pub name: String,
-    pub boot_id: String,
-    /// Which boot of which machine this is: hosts of several files that have the same number are the same. Their
-    /// order is that of boot ids, so that rows of one time stand in an order that does not depend on how files are given.
-    pub boot: usize,
-    /// When its recording began, ns of the boot clock.
-    pub start_ns: u64,
-    pub(crate) number: u16,
-    facts: Arc<Facts>,
-    /// Asked for when it is needed: its points stand in the blocks.
-    clock: OnceLock<WallClock>,
-    /// Whether rows are ordered by the wall clock: those of several boots are.
-    by_wall: bool,
-}
-
-/// What records beside the events say of the hosts of a file, once somebody asked.
-#[derive(Debug, Default)]
-struct Facts {
-    capture: Option<Arc<Capture>>,
-    of_hosts: OnceLock<Vec<HostFacts>>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct HostFacts {
-    containers: Arc<Containers>,
-    host_mnt_ns: Option<u32>,
+    /// What answers of DNS say, once somebody asked.
+    names: OnceLock<Names>,
 }
 
 /// One block of one of the files.
@@ -100,7 +62,7 @@ impl Source {
         for host in files.iter_mut().flat_map(|file| &mut file.hosts).filter_map(Arc::get_mut) {
             host.by_wall = !one_boot;
         }
-        Source { files, blocks: OnceLock::new(), feed: None }
+        Source { files, blocks: OnceLock::new(), feed: None, names: OnceLock::new() }
     }
 
     /// A capture that is still being written: its head, with what it says of the host when the recording began
@@ -108,6 +70,17 @@ impl Source {
     pub fn growing(name: String, head: Capture, feed: Box<dyn Feed>) -> Source {
         let source = Source::new(vec![(name, head)]);
         Source { feed: Some(Mutex::new(Some(feed))), ..source }
+    }
+
+    /// The names that all recorded answers of DNS gave, read once.
+    pub fn names(&self, threads: usize) -> Result<&Names> {
+        match self.names.get() {
+            Some(names) => Ok(names),
+            None => {
+                let names = Names::of_source(self, threads)?;
+                Ok(self.names.get_or_init(|| names))
+            }
+        }
     }
 
     /// Whether its blocks arrive while it is asked: then little is known of it before, and it can be asked once.
@@ -156,7 +129,7 @@ impl Source {
 
     /// When the recordings of boots begin that somebody asks for: time on the ordering clock, file and host. What a boot's
     /// oldest recording knew holds from the beginning: its time is 0.
-    pub(crate) fn beginnings(&self, is_asked: impl Fn(usize) -> bool) -> Vec<(u64, usize, u16)> {
+    pub fn beginnings(&self, is_asked: impl Fn(usize) -> bool) -> Vec<(u64, usize, u16)> {
         let mut beginnings = Vec::new();
         for (number, file) in self.files.iter().enumerate() {
             for (host_number, host) in (0u16..).zip(&file.hosts) {
@@ -237,144 +210,6 @@ impl BlockRef {
     }
 }
 
-impl File {
-    fn new(name: String, capture: Capture) -> File {
-        let capture = Arc::new(capture);
-        let facts = Arc::new(Facts { capture: Some(Arc::clone(&capture)), of_hosts: OnceLock::new() });
-        let header = capture.header();
-        let hosts = (0u16..).zip(header.hosts()).map(|(number, host)| Host {
-            name: host.hostname.clone(),
-            boot_id: host.boot_id.clone(),
-            boot: 0,
-            start_ns: match header.recording_of(number).start_ns {
-                0 => header.clock.boot_ns,
-                start => start,
-            },
-            number,
-            facts: Arc::clone(&facts),
-            clock: OnceLock::new(),
-            by_wall: false,
-        });
-        let hosts = hosts.map(Arc::new).collect();
-        File { name, capture, hosts }
-    }
-
-    /// Calls `see` with each block of a segment that has rows. `number` is this file's among those of the source.
-    pub(crate) fn each_block(
-        &self,
-        number: usize,
-        segment: usize,
-        see: &mut dyn FnMut(BlockRef, &BlockInfo),
-    ) {
-        let segment = self.capture.segment_or_unreadable(segment);
-        for (at, info) in segment.blocks.iter().enumerate().filter(|(_, info)| info.statistics.rows > 0) {
-            let it = &info.statistics;
-            let reference = BlockRef {
-                first: self.key(info.host(), it.first_ns),
-                boot: self.host(info.host()).map_or(0, |host| host.boot),
-                file: number,
-                block: segment.first_block + at,
-                last: self.key(info.host(), it.last_ns),
-                rows: it.rows,
-            };
-            see(reference, info);
-        }
-    }
-
-    /// Of each stretch of rows of one host: its beginning on the ordering clock, and beginning and end on the wall clock.
-    fn extents(&self) -> Vec<(u64, i64, i64)> {
-        let mut extents = Vec::new();
-        let mut add = |host: u16, first_ns: u64, last_ns: u64| {
-            extents.push((self.key(host, first_ns), self.wall(host, first_ns), self.wall(host, last_ns)));
-        };
-        for (number, summary) in self.capture.segments().enumerate().filter(|(_, it)| it.rows > 0) {
-            if self.hosts.len() <= 1 {
-                add(0, summary.first_ns, summary.last_ns);
-            } else {
-                let segment = self.capture.segment_or_unreadable(number);
-                let filled = segment.blocks.iter().filter(|info| info.statistics.rows > 0);
-                filled.for_each(|it| add(it.host(), it.statistics.first_ns, it.statistics.last_ns));
-            }
-        }
-        extents
-    }
-
-    pub fn host(&self, number: u16) -> Option<&Arc<Host>> {
-        self.hosts.get(usize::from(number))
-    }
-
-    /// When this file's part of a host's recording began, on the ordering clock.
-    pub fn start(&self, host: u16) -> u64 {
-        self.key(host, self.first(host))
-    }
-
-    /// The same on the host's boot clock. The parts of a rotated set all say when the first of them began; where the rows of
-    /// one begin is nearer.
-    pub fn first(&self, host: u16) -> u64 {
-        let mut rows = None;
-        for (number, summary) in self.capture.segments().enumerate().filter(|(_, it)| it.rows > 0) {
-            let first = if self.hosts.len() <= 1 {
-                Some(summary.first_ns)
-            } else {
-                let segment = self.capture.segment_or_unreadable(number);
-                let of_host = |info: &&BlockInfo| info.host() == host && info.statistics.rows > 0;
-                segment.blocks.iter().filter(of_host).map(|info| info.statistics.first_ns).min()
-            };
-            rows = [rows, first].into_iter().flatten().min();
-        }
-        let recording = self.host(host).map_or(0, |host| host.start_ns);
-        rows.unwrap_or_default().max(recording)
-    }
-
-    /// When the recording of a host ended as far as this file knows, on its boot clock: with its last row, or with that of
-    /// what the file was cut from. `None` when more followed there.
-    pub fn recording_end(&self, host: u16) -> Option<u64> {
-        self.recorded_end(host, self.end(host))
-    }
-
-    /// The same, where the last row is known.
-    pub(crate) fn recorded_end(&self, host: u16, last_ns: u64) -> Option<u64> {
-        match self.capture.header().recording_of(host).number(recorded::ENDED_NS) {
-            Some(recorded::GOES_ON) => None,
-            Some(end) => Some(end.max(last_ns)),
-            None => Some(last_ns),
-        }
-    }
-
-    /// When this file's last row of a host happened, on its boot clock.
-    pub fn end(&self, host: u16) -> u64 {
-        let segments = self.capture.segments().enumerate().filter(|(_, it)| it.rows > 0);
-        let last = |(number, summary): (usize, &SegmentSummary)| {
-            if self.hosts.len() <= 1 {
-                return summary.last_ns;
-            }
-            let segment = self.capture.segment_or_unreadable(number);
-            let of_host = segment.blocks.iter().filter(|block| block.host() == host);
-            of_host.map(|block| block.statistics.last_ns).max().unwrap_or_default()
-        };
-        segments.map(last).max().unwrap_or_default()
-    }
-
-    /// A boot-clock time of a host on the clock that orders rows of all files.
-    pub fn key(&self, host: u16, boot_ns: u64) -> u64 {
-        self.host(host).map_or(boot_ns, |host| host.key(boot_ns))
-    }
-
-    /// Wall clock of a boot-clock time of a host, ns since the epoch: the one that tables show, for those who look at
-    /// no block.
-    pub fn wall(&self, host: u16, boot_ns: u64) -> i64 {
-        self.clock(host).wall(boot_ns)
-    }
-
-    /// The wall clock of a host over the time of this file.
-    pub fn clock(&self, host: u16) -> Cow<'_, WallClock> {
-        match self.host(host) {
-            Some(known) => Cow::Borrowed(known.clock()),
-            None => Cow::Owned(WallClock::constant(self.capture.header().clock)),
-        }
-    }
-}
-
 /// Numbers the boots of all hosts, and returns how many there are. An unknown boot (an imported log, a capture whose hosts
 /// were redacted) is the same as no other: two of them may be two machines.
 fn number_boots(files: &mut [File]) -> usize {
@@ -400,81 +235,4 @@ fn number_boots(files: &mut [File]) -> usize {
         }
     }
     boots.len()
-}
-
-impl Host {
-    /// The wall clock of the host over the time of its file.
-    pub fn clock(&self) -> &WallClock {
-        self.clock.get_or_init(|| match &self.facts.capture {
-            Some(capture) => WallClock::of(capture, self.number),
-            None => WallClock::constant(Clock::default()),
-        })
-    }
-
-    /// A boot-clock time on the clock that orders rows of all files.
-    pub fn key(&self, boot_ns: u64) -> u64 {
-        if self.by_wall { self.clock().key(boot_ns) } else { boot_ns }
-    }
-
-    /// Wall clock of a boot-clock time, ns since the epoch: see [`File::wall`].
-    pub fn wall(&self, boot_ns: u64) -> i64 {
-        self.clock().wall(boot_ns)
-    }
-
-    /// The same host, once more is known of it: of cgroups, and what the wall clock was at a time.
-    pub(crate) fn with(&self, cgroups: &[Cgroup], clock: Option<(u64, Clock)>) -> Host {
-        let mut host = self.clone();
-        if !cgroups.is_empty() {
-            let mut facts = self.facts().clone();
-            let containers = Arc::make_mut(&mut facts.containers);
-            cgroups.iter().for_each(|cgroup| containers.learn(cgroup));
-            let mut of_hosts = vec![HostFacts::default(); usize::from(self.number) + 1];
-            if let Some(own) = of_hosts.last_mut() {
-                *own = facts;
-            }
-            host.facts = Arc::new(Facts { capture: self.facts.capture.clone(), of_hosts: of_hosts.into() });
-        }
-        if let Some((boot_ns, clock)) = clock {
-            host.clock = self.clock().with(boot_ns, clock).into();
-        }
-        host
-    }
-
-    pub fn containers(&self) -> &Containers {
-        &self.facts().containers
-    }
-
-    pub fn recording(&self) -> Recording {
-        Recording { start_ns: self.start_ns, host_mnt_ns: self.facts().host_mnt_ns }
-    }
-
-    fn facts(&self) -> &HostFacts {
-        static NOTHING: OnceLock<HostFacts> = OnceLock::new();
-        let known = self
-            .facts
-            .of_hosts
-            .get_or_init(|| self.facts.capture.as_ref().map(|it| facts(it)).unwrap_or_default());
-        known.get(usize::from(self.number)).unwrap_or_else(|| NOTHING.get_or_init(HostFacts::default))
-    }
-}
-
-/// By index of host.
-fn facts(capture: &Capture) -> Vec<HostFacts> {
-    let Records { processes, cgroups, .. } = capture.records().unwrap_or_default();
-    let mut facts: Vec<HostFacts> = capture.header().hosts().map(|_| HostFacts::default()).collect();
-    for cgroup in cgroups {
-        if let Some(of) = facts.get_mut(usize::from(cgroup.host)) {
-            Arc::make_mut(&mut of.containers).learn(&cgroup);
-        }
-    }
-    let mut mounts: Vec<Vec<(u32, u32)>> = vec![Vec::new(); facts.len()];
-    for process in &processes {
-        if let Some(of) = mounts.get_mut(usize::from(process.host)) {
-            of.push((process.pid, process.mnt_ns));
-        }
-    }
-    for (of, mounts) in facts.iter_mut().zip(mounts) {
-        of.host_mnt_ns = Recording::host_mnt_ns(mounts.into_iter());
-    }
-    facts
 }

@@ -2,7 +2,7 @@
 //! the program however that ends.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -95,7 +95,7 @@ impl Paging {
         let length = bytes.len() as u64;
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert(unnamed()?),
+            none => none.insert(tempfile::tempfile()?),
         };
         let fits = self.free.iter().find(|(_, free)| **free >= length).map(|(at, free)| (*at, *free));
         let at = fits.map_or(self.end, |(at, _)| at);
@@ -138,29 +138,6 @@ impl Paging {
         }
     }
 }
-
-/// A file that nobody else can open.
-fn unnamed() -> io::Result<File> {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    for _ in 0..TRIES {
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("tracer-{}-{number}.rows", std::process::id()));
-        match options.open(&path) {
-            // It goes with the program, however that ends.
-            Ok(file) => return fs::remove_file(&path).map(|()| file),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Err(io::ErrorKind::AlreadyExists.into())
-}
-
-/// Names that are tried: another program may have left some.
-const TRIES: usize = 100;
 
 #[cfg(test)]
 mod tests {

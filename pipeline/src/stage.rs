@@ -14,11 +14,18 @@
 //! it says for which questions it is there and what blocks take out of it. One that is asked by itself, at some moments, is
 //! brought forward by [`crate::History`].
 
+pub(crate) mod copies;
+mod passing;
+mod view;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use events::{Context, EventId, Marks, Raw};
+use format::facts::Passes;
 use format::{Block, BlockInfo};
+pub use passing::Passing;
+use view::View;
 
 /// An event that a client reads, and its arguments by their positions in the catalogue's declaration.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,6 +36,8 @@ pub struct Reads {
     pub contexts: bool,
     /// Results and marks as well.
     pub results: bool,
+    /// Rows that it is told; all without.
+    pub only: Option<Sieve>,
 }
 
 impl Reads {
@@ -36,9 +45,30 @@ impl Reads {
     pub fn new(event: EventId, args: &[&str], contexts: bool) -> Reads {
         let declared = events::catalogue::by_id(event);
         let position = |name: &&str| Some(declared?.arg(name)?.0);
-        Reads { event, args: args.iter().filter_map(position).collect(), contexts, results: false }
+        Reads {
+            event,
+            args: args.iter().filter_map(position).collect(),
+            contexts,
+            results: false,
+            only: None,
+        }
     }
 }
+
+/// The rows whose value of one argument may matter. A client may be told others as well.
+#[derive(Clone, Copy, Debug)]
+pub struct Sieve {
+    pub position: usize,
+    pub passes: Passes,
+}
+
+impl PartialEq for Sieve {
+    fn eq(&self, other: &Sieve) -> bool {
+        self.position == other.position && std::ptr::fn_addr_eq(self.passes, other.passes)
+    }
+}
+
+impl Eq for Sieve {}
 
 /// State that goes forward only, in order of time. Of what is per boot or host it keeps one each. A clone of it is a
 /// checkpoint.
@@ -73,6 +103,8 @@ pub struct Told<'a> {
     pub time: u64,
     pub event: EventId,
     pub(crate) of: &'a Scanned,
+    /// Where rows of one block follow each other: their columns.
+    view: Option<&'a View<'a>>,
     pub(crate) row: u32,
     code: u16,
     ordinal: u32,
@@ -81,11 +113,17 @@ pub struct Told<'a> {
 impl<'a> Told<'a> {
     /// The time on the boot clock of its host.
     pub fn boot_ns(&self) -> u64 {
+        if let Some(view) = self.view {
+            return view.time(self.row);
+        }
         self.of.block.times().ok().and_then(|times| times.get(self.row as usize)).copied().unwrap_or_default()
     }
 
     /// Wall clock by the clocks of its block, ns since the epoch.
     pub fn wall_ns(&self) -> i64 {
+        if let Some(view) = self.view {
+            return view.wall_ns(self.row);
+        }
         self.of.block.clock().wall(self.boot_ns()) as i64
     }
 
@@ -106,10 +144,16 @@ impl<'a> Told<'a> {
 
     /// What its result is; 0 when no client declared that it reads results.
     pub fn ret(&self) -> i64 {
+        if let Some(view) = self.view {
+            return view.ret(self.row);
+        }
         self.of.block.rets().ok().and_then(|rets| rets.get(self.row as usize)).copied().unwrap_or_default()
     }
 
     pub fn marks(&self) -> Marks {
+        if let Some(view) = self.view {
+            return Marks(view.marks(self.row));
+        }
         Marks(
             self.of
                 .block
@@ -123,12 +167,18 @@ impl<'a> Told<'a> {
 
     /// What names its context until the next block is told: rows of equal names have equal contexts.
     pub fn context_name(&self) -> Option<(usize, u16)> {
+        if let Some(view) = self.view {
+            return Some((self.of.job, view.context_code(self.row)?));
+        }
         let code = self.of.block.context_codes().ok()?.get(self.row as usize)?;
         Some((self.of.job, *code))
     }
 
     /// Its context; `None` when no client declared that it reads it.
     pub fn context(&self) -> Option<Context<'a>> {
+        if let Some(view) = self.view {
+            return view.context(self.row);
+        }
         let block = &self.of.block;
         let code = block.context_codes().ok()?.get(self.row as usize)?;
         block.contexts().ok()?.get(*code)
@@ -136,6 +186,9 @@ impl<'a> Told<'a> {
 
     /// An argument by its position.
     pub fn arg(&self, position: usize) -> Raw<'a> {
+        if let Some(view) = self.view {
+            return view.argument(self.code, position, self.ordinal);
+        }
         let column = self.of.block.args(self.code).column(position);
         column.map_or(Raw::Missing, |column| column.get(self.ordinal as usize))
     }
@@ -156,8 +209,7 @@ pub(crate) struct Row {
     ordinal: u32,
     code: u16,
     event: EventId,
-    /// It is there only for the state that it changes. Of two copies of a row, of a capture that was cut into parts, the one
-    /// that people see is told first, so that what it completes is seen as well.
+    /// It is there only for the state that it changes.
     is_hidden: bool,
 }
 
@@ -169,7 +221,11 @@ impl Row {
 
     pub fn told<'a>(&self, of: &'a Scanned) -> Told<'a> {
         let Row { time, row, ordinal, code, event, is_hidden: _ } = *self;
-        Told { time, event, of, row, code, ordinal }
+        Told { time, event, of, view: None, row, code, ordinal }
+    }
+
+    fn told_of<'a>(&self, of: &'a Scanned, view: &'a View<'a>) -> Told<'a> {
+        Told { view: Some(view), ..self.told(of) }
     }
 }
 
@@ -182,9 +238,22 @@ pub(crate) fn has_rows(reads: &[Reads], info: &BlockInfo) -> bool {
 /// `key`: of a time of the boot clock on the ordering clock.
 pub(crate) fn scan(reads: &[Reads], key: impl Fn(u64) -> u64, block: &Block) -> format::Result<Vec<Row>> {
     let mut is_read = vec![false; block.event_list().len()];
+    let mut passing: Vec<Option<Passing>> = vec![None; is_read.len()];
     let (mut contexts, mut results) = (false, false);
-    for ((code, event), is_read) in (0u16..).zip(block.event_list()).zip(&mut is_read) {
-        for reads in reads.iter().filter(|reads| reads.event == *event) {
+    let of_events = (0u16..).zip(block.event_list()).zip(is_read.iter_mut().zip(&mut passing));
+    for ((code, event), (is_read, passing)) in of_events {
+        let own = || reads.iter().filter(|reads| reads.event == *event);
+        if own().all(|reads| reads.only.is_some()) {
+            let sieves = own().filter_map(|reads| reads.only);
+            *passing = sieves
+                .map(|sieve| Passing::of(block, code, sieve))
+                .reduce(|one, other| Ok(one?.or(other?)))
+                .transpose()?;
+            if passing.as_ref().is_some_and(Passing::is_none) {
+                continue;
+            }
+        }
+        for reads in own() {
             *is_read = true;
             contexts |= reads.contexts;
             results |= reads.results;
@@ -216,10 +285,14 @@ pub(crate) fn scan(reads: &[Reads], key: impl Fn(u64) -> u64, block: &Block) -> 
         else {
             continue;
         };
+        let at_ordinal = *ordinal as usize;
+        *ordinal += 1;
+        if passing.get(at).and_then(Option::as_ref).is_some_and(|passing| !passing.has(at_ordinal)) {
+            continue;
+        }
         let time = key(*time);
         let is_hidden = marks.get(row as usize).is_some_and(|marks| marks & Marks::STATE_ONLY != 0);
-        rows.push(Row { time, row, ordinal: *ordinal, code: *code, event: *event, is_hidden });
-        *ordinal += 1;
+        rows.push(Row { time, row, ordinal: at_ordinal as u32, code: *code, event: *event, is_hidden });
     }
     Ok(rows)
 }
@@ -237,10 +310,6 @@ impl Pending {
             Pending::Begin { time, .. } => *time,
             Pending::Row { row, .. } => row.time,
         }
-    }
-
-    fn place(&self) -> (u64, bool) {
-        (self.time(), matches!(self, Pending::Row { row, .. } if row.is_hidden))
     }
 }
 
@@ -290,7 +359,7 @@ impl<S: Client, W> Stage<S, W> {
     /// Calls `judge` with what need not wait any longer. `next`: the first time of the blocks that are still to be scanned.
     pub fn advance(&mut self, next: Option<u64>, mut judge: impl FnMut(&mut S, W)) {
         // What came late stands among others of its time; those of one time in the order in which they were found.
-        self.pending.sort_by_key(Pending::place);
+        self.pending.sort_by_key(Pending::time);
         while let Some(judged) =
             self.waiting.pop_front_if(|judged| next.is_none_or(|next| next > judged.last))
         {
@@ -306,11 +375,30 @@ impl<S: Client, W> Stage<S, W> {
 
     fn tell(&mut self, is_due: impl Fn(u64) -> bool) {
         let due = self.pending.partition_point(|pending| is_due(pending.time()));
-        for pending in self.pending.drain(..due) {
-            match pending {
-                Pending::Begin { file, host, .. } => self.state.begin(file, host),
-                Pending::Row { row: Row { time, row, ordinal, code, event, .. }, of } => {
-                    self.state.tell(&Told { time, event, of: &of, row, code, ordinal });
+        let rows = self.pending.get(..due).unwrap_or_default().iter().enumerate();
+        let copies = copies::of(rows.filter_map(|(at, pending)| match pending {
+            Pending::Row { row, of } => Some((at, row, &**of)),
+            Pending::Begin { .. } => None,
+        }));
+        let is_copy = |at: usize| copies.binary_search(&at).is_ok();
+        let mut pending = self.pending.drain(..due).enumerate().peekable();
+        while let Some((at, next)) = pending.next() {
+            let (row, of) = match next {
+                Pending::Begin { file, host, .. } => {
+                    self.state.begin(file, host);
+                    continue;
+                }
+                Pending::Row { row, of } => (row, of),
+            };
+            let view = View::new(&of.block);
+            if !is_copy(at) {
+                self.state.tell(&row.told_of(&of, &view));
+            }
+            let is_same =
+                |next: &Pending| matches!(next, Pending::Row { of: other, .. } if Arc::ptr_eq(other, &of));
+            while let Some((at, Pending::Row { row, .. })) = pending.next_if(|(_, next)| is_same(next)) {
+                if !is_copy(at) {
+                    self.state.tell(&row.told_of(&of, &view));
                 }
             }
         }

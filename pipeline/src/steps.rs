@@ -6,14 +6,17 @@ use std::sync::Arc;
 use format::Block;
 
 use crate::gap::Gap;
+use crate::held::Held;
+use crate::job::Job;
 use crate::order::{self, Order};
-use crate::question::{Question, Stats};
+use crate::question::Question;
 use crate::schedule::Serial;
 use crate::sink::Sink;
 use crate::source::BlockRef;
 use crate::stage::{Scanned, Stage};
 use crate::state::State;
-use crate::worker::{Asking, Found, Held, Input, Job, Looked, Piece};
+use crate::stats::Stats;
+use crate::worker::{Asking, Found, Input, Looked, Piece};
 use crate::{Error, Result};
 
 /// A job, and its block or why it cannot be read; `None` where a recording ends, and of a block that nobody opened yet.

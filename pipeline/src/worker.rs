@@ -5,18 +5,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::batch::{Batch, Rows};
+use crate::block_pruning::Pruning;
 use crate::derive::{Derived, DerivedRows};
 use crate::gap::Gap;
+use crate::held::Held;
+use crate::job::Job;
 use crate::matching::{Buffers, Facts, Matcher};
-use crate::order::{self, Keyed};
-use crate::pruning::Pruning;
-use crate::question::{Question, Stats};
+use crate::order;
+use crate::question::Question;
 use crate::schedule::Work;
 use crate::sink::Sink;
-use crate::slices::{Rest, Slicer, Slicing};
-use crate::source::{BlockRef, File, Host};
+use crate::slices::{Slicer, Slicing};
+use crate::source::{File, Host};
 use crate::stage::{self, Row};
 use crate::state::{Ready, Scans};
+use crate::stats::Stats;
 use crate::{Error, Result};
 use format::{Block, Scratch};
 use scopes::Lineage;
@@ -25,57 +28,6 @@ use scopes::Lineage;
 const PART_BYTES: usize = 8 << 20;
 /// Batches that a thread remembers something of for a sink, at most: in a piece there may be rows of hundreds of hosts.
 const MOST_SLOTS: usize = 256;
-
-/// A block to be read. One that is neither chosen nor told stands for the time alone: see [`Job::tick`].
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Job {
-    /// In the order in which they are given out.
-    pub number: usize,
-    pub reference: BlockRef,
-    /// Its host, as it is known; `None` of one that the file does not declare.
-    pub host: Option<Arc<Host>>,
-    /// Some of its rows may match.
-    pub is_chosen: bool,
-    /// It has rows that the state is told.
-    pub is_told: bool,
-    /// No block: the recording of a boot ends here, boot clock ns of its host, and what the state has left is told.
-    pub end: Option<u64>,
-    /// The block, where it is at hand; otherwise it is read from its file.
-    pub block: Option<Arc<Block>>,
-    pub next: Bound,
-}
-
-/// What is known of the jobs behind one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Bound {
-    /// None of them has a row before this time on the ordering clock; `None` when there are none.
-    pub any: Option<u64>,
-    /// The same of those that have rows for the answer, with their boot.
-    pub chosen: Option<(u64, usize)>,
-}
-
-impl Bound {
-    /// There is nothing behind it.
-    pub const NONE: Bound = Bound { any: None, chosen: None };
-
-    pub fn both(first: (u64, usize)) -> Bound {
-        Bound { any: Some(first.0), chosen: Some(first) }
-    }
-}
-
-impl Job {
-    /// No block: nothing that comes later has a row before this time on the ordering clock.
-    pub fn tick(time: u64) -> Job {
-        let before = time.saturating_sub(1);
-        let reference = BlockRef { first: before, last: before, block: usize::MAX, ..BlockRef::default() };
-        Job { reference, next: Bound::both((time, 0)), ..Job::default() }
-    }
-
-    /// There is nothing to be read for it.
-    fn is_empty(&self) -> bool {
-        !self.is_chosen && !self.is_told
-    }
-}
 
 /// The work of a question.
 pub(crate) struct Asking<'q, S> {
@@ -144,68 +96,6 @@ impl Read {
             counted: batch.selection.counted,
             is_end: batch.taken.is_end,
         }
-    }
-}
-
-/// A batch under way.
-#[derive(Debug)]
-pub(crate) struct Held<'q> {
-    /// Its job's number, and that of its slice, from 1; 0 of a whole batch.
-    pub of: (usize, usize),
-    pub batch: Batch<'q>,
-    /// What is behind it, of a batch that was cut.
-    rest: Option<Rest<'q>>,
-    /// That it takes decoded.
-    bytes: usize,
-    held: Arc<AtomicUsize>,
-    slicing: Arc<Slicing>,
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        self.held.fetch_sub(1, Ordering::Relaxed);
-        self.slicing.end(self.bytes, self.of.1 == 0);
-    }
-}
-
-impl<'q> Keyed for Held<'q> {
-    fn len(&self) -> usize {
-        self.batch.len()
-    }
-
-    fn key(&self, at: usize) -> Option<u64> {
-        self.batch.key(at)
-    }
-
-    fn last(&self) -> u64 {
-        self.batch.reference.last
-    }
-
-    fn boot(&self) -> usize {
-        self.batch.reference.boot
-    }
-
-    fn events(&self, at: usize) -> u64 {
-        self.batch.events_of(at)
-    }
-
-    fn rest(&self) -> Result<Option<Held<'q>>> {
-        let Some(rest) = &self.rest else { return Ok(None) };
-        let (job, slice) = self.of;
-        let next = rest.open()?;
-        Ok(next.map(|(batch, rest)| {
-            let bytes = batch.memory();
-            self.held.fetch_add(1, Ordering::Relaxed);
-            self.slicing.begin(bytes, false);
-            Held {
-                of: (job, slice + 1),
-                batch,
-                rest: Some(rest),
-                bytes,
-                held: Arc::clone(&self.held),
-                slicing: Arc::clone(&self.slicing),
-            }
-        }))
     }
 }
 

@@ -23,7 +23,14 @@ fn told(old: u64, new: u64, protocol: u64, direction: u64, local: &[u8], remote:
     ];
     let mut derived = Derived::default();
     Rules::new(|_| 1).derive(
-        &Base { event: base, args: Args::List(&values), ret: 0, messages: &[], only_messages: false },
+        &Base {
+            event: base,
+            args: Args::List(&values),
+            ret: 0,
+            exe: b"",
+            messages: &[],
+            only_messages: false,
+        },
         1,
         &mut derived,
     );

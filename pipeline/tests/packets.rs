@@ -31,7 +31,7 @@ fn derived_from(packet: &[u8], messages: &[(u32, Message)]) -> String {
     let values = [Raw::Bytes(packet), Raw::Number(packet.len() as u64), Raw::Number(0), Raw::Number(2)];
     let mut derived = Derived::default();
     rules.derive(
-        &Base { event: base, args: Args::List(&values), ret: 0, messages, only_messages: false },
+        &Base { event: base, args: Args::List(&values), ret: 0, exe: b"", messages, only_messages: false },
         1,
         &mut derived,
     );
@@ -240,7 +240,14 @@ fn nothing_is_computed_that_nobody_wants() {
     assert_eq!(rules.needed(catalogue::by_name("ptrace").expect("a system call")), 0);
     let packet = ping();
     let values = [Raw::Bytes(&packet)];
-    let base = Base { event: base, args: Args::List(&values), ret: 0, messages: &[], only_messages: false };
+    let base = Base {
+        event: base,
+        args: Args::List(&values),
+        ret: 0,
+        exe: b"",
+        messages: &[],
+        only_messages: false,
+    };
     let mut derived = Derived::default();
     rules.derive(&base, 0b100, &mut derived);
     assert_eq!(derived.len(), 1);

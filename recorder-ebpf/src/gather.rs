@@ -5,7 +5,7 @@
 //! widens them.
 //!
 //! What has been written is read back from the task rather than from the record: the verifier then has no offsets to
-//! follow but those that [`Writer::forget`] has made plain.
+//! follow but those that [`Writer::opaque`] has made plain.
 
 use aya_ebpf::helpers::generated::bpf_probe_read_user;
 use events::{abi::form, capture::Capture};
@@ -33,7 +33,7 @@ fn least(a: u64, b: u64) -> u64 {
 /// The smaller of both, of which the verifier knows no more than that it is at most 8,191.
 #[inline(always)]
 fn bounded(writer: &Writer, value: u64, bound: u64) -> u64 {
-    writer.forget(least(value, bound)) & 0x1fff
+    writer.opaque(least(value, bound)) & 0x1fff
 }
 
 /// Copies a piece of the task's memory into the blob, `at` bytes from its start. False when it cannot be read.
@@ -98,8 +98,8 @@ fn contents(
     mut left: u64,
 ) -> u64 {
     // Another number than the caller's, of which nothing is left to follow after the loop.
-    let vectors = writer.forget(vectors);
-    let mut flags = writer.forget(0);
+    let vectors = writer.opaque(vectors);
+    let mut flags = writer.opaque(0);
     for i in 0..VECTORS {
         if i >= vectors {
             break;
@@ -114,11 +114,11 @@ fn contents(
             flags |= LOST;
             break;
         }
-        at = writer.forget(at + kept) & MASK;
-        left = writer.forget(left - kept);
-        flags = writer.forget(flags);
+        at = writer.opaque(at + kept) & MASK;
+        left = writer.opaque(left - kept);
+        flags = writer.opaque(flags);
     }
-    at | writer.forget(flags)
+    at | writer.opaque(flags)
 }
 
 /// How many bytes of contents to keep: no more than the call moved, where it moved any.
@@ -147,13 +147,13 @@ pub fn vectors(
 ) -> Read {
     let width = Width { is_narrow };
     let kept = bounded(writer, least(count & 0xffff_ffff, capture.max as u64), VECTORS);
-    let table_bytes = writer.forget(width.of(kept * VECTOR_BYTES)) & 0xff;
+    let table_bytes = writer.opaque(width.of(kept * VECTOR_BYTES)) & 0xff;
     if !copy(writer, 4, pointer, table_bytes) {
         return Read::Lost;
     }
     put_u32(writer, 0, kept as u32);
     let bound = bound(writer, ret);
-    let start = writer.forget(4 + table_bytes) & MASK;
+    let start = writer.opaque(4 + table_bytes) & MASK;
     let end = contents(writer, width, &mut 0, start, pointer, kept, bound);
     writer.end_blob(arg, form::PLAIN, (end & MASK) as u32);
     if end & LOST != 0 {
@@ -183,9 +183,9 @@ pub fn messages(
     let count = count & 0xffff_ffff;
     let moved = if is_many && ret >= 0 { least(ret as u64, count) } else { count };
     let kept = bounded(writer, least(moved, capture.max as u64), MESSAGES);
-    let mut at = writer.forget(0) & MASK;
-    let mut flags = writer.forget(if kept < moved { CUT } else { 0 });
-    let messages = writer.forget(kept);
+    let mut at = writer.opaque(0) & MASK;
+    let mut flags = writer.opaque(if kept < moved { CUT } else { 0 });
+    let messages = writer.opaque(kept);
     for i in 0..MESSAGES {
         if i >= messages {
             break;
@@ -201,7 +201,7 @@ pub fn messages(
         } else {
             gather_message(room, writer.at, at, header, ret)
         };
-        let end = writer.forget(end);
+        let end = writer.opaque(end);
         if end & MASK == 0 {
             if at == 0 {
                 return Read::Lost;
@@ -209,11 +209,11 @@ pub fn messages(
             flags |= LOST;
             break;
         }
-        flags = writer.forget(flags | end & (CUT | LOST));
-        at = writer.forget(end) & MASK;
+        flags = writer.opaque(flags | end & (CUT | LOST));
+        at = writer.opaque(end) & MASK;
     }
-    let flags = writer.forget(flags);
-    writer.end_blob(arg, form::PLAIN, writer.forget(at) as u32);
+    let flags = writer.opaque(flags);
+    writer.end_blob(arg, form::PLAIN, writer.opaque(at) as u32);
     if flags & LOST != 0 {
         Read::Lost
     } else if flags & CUT != 0 {
@@ -252,39 +252,39 @@ fn message_from(width: Width, room: u64, at: u64, start: u64, header: u64, ret: 
 
 #[inline(always)]
 fn message(writer: &Writer, width: Width, start: u64, header: u64, is_many: bool, ret: i64) -> u64 {
-    let header_bytes = writer.forget(width.of(MSGHDR_BYTES)) & 0x3f;
+    let header_bytes = writer.opaque(width.of(MSGHDR_BYTES)) & 0x3f;
     if !copy(writer, start + HEAD_BYTES, header, header_bytes) {
         return 0;
     }
     let mut place = 0;
     let mut number = |offset: u64| width.number(&mut place, header, offset);
     let length = number(MSGHDR_BYTES) as u32 * is_many as u32;
-    let mut at = writer.forget(start + HEAD_BYTES + header_bytes) & MASK;
+    let mut at = writer.opaque(start + HEAD_BYTES + header_bytes) & MASK;
     let is_more = |whole: u64, bound: u64| if whole > bound { CUT } else { 0 };
 
     // Null pointers do not read either.
     let part = |at: u64, address: u64, length: u64| {
         let is_read = copy(writer, at, address, length);
-        writer.forget(if is_read { length } else { 0 }) & 0x1fff
+        writer.opaque(if is_read { length } else { 0 }) & 0x1fff
     };
     let (name, vectors, control) = (number(8) & 0xffff_ffff, number(24), number(40));
     let mut flags = is_more(name, NAME_BYTES) | is_more(vectors, VECTORS) | is_more(control, CONTROL_BYTES);
-    flags = writer.forget(flags);
+    flags = writer.opaque(flags);
     let name_kept = part(at, number(0), bounded(writer, name, NAME_BYTES));
-    at = writer.forget(at + name_kept) & MASK;
+    at = writer.opaque(at + name_kept) & MASK;
     let (table, vectors) = (number(16), bounded(writer, vectors, VECTORS));
-    let table_kept = part(at, table, writer.forget(width.of(vectors * VECTOR_BYTES)) & 0xff);
+    let table_kept = part(at, table, writer.opaque(width.of(vectors * VECTOR_BYTES)) & 0xff);
     let vectors_kept = if table_kept == 0 { 0 } else { vectors };
-    at = writer.forget(at + table_kept) & MASK;
+    at = writer.opaque(at + table_kept) & MASK;
     let control_kept = part(at, number(32), bounded(writer, control, CONTROL_BYTES));
-    at = writer.forget(at + control_kept) & MASK;
+    at = writer.opaque(at + control_kept) & MASK;
 
     let moved = if is_many { length as i64 } else { ret };
     let end = contents(writer, width, &mut place, at, table, vectors_kept, bound(writer, moved));
     if is_cut(end, moved) {
         flags |= CUT;
     }
-    flags = writer.forget(flags | end & LOST);
+    flags = writer.opaque(flags | end & LOST);
     let end = end & MASK;
     put_u32(writer, start, name_kept as u32 | (vectors_kept as u32) << 16);
     put_u32(writer, start + 4, control_kept as u32);
@@ -299,9 +299,9 @@ pub fn indirect(writer: &mut Writer, arg: u8, capture: Capture, pointer: u64, co
     const MOST: u64 = 8;
     let count = count & 0xffff_ffff;
     let size = bounded(writer, capture.size as u64, 512);
-    let mut at = writer.forget(0) & MASK;
+    let mut at = writer.opaque(0) & MASK;
     let mut is_whole = count <= MOST;
-    let structures = writer.forget(count);
+    let structures = writer.opaque(count);
     for i in 0..MOST {
         if i >= structures {
             break;
@@ -314,7 +314,7 @@ pub fn indirect(writer: &mut Writer, arg: u8, capture: Capture, pointer: u64, co
         if !copy(writer, at, address, size) {
             return Read::Lost;
         }
-        at = writer.forget(at + size) & MASK;
+        at = writer.opaque(at + size) & MASK;
     }
     writer.end_blob(arg, form::PLAIN, at as u32);
     if is_whole { Read::Whole } else { Read::Cut }

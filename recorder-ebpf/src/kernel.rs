@@ -11,7 +11,7 @@ use events::abi::{
     tables::CAST_MARK,
 };
 
-use crate::emit::config;
+use crate::{emit::config, hash::GOLDEN_RATIO};
 
 /// Filled and frozen by the recorder before the programs are loaded.
 #[unsafe(no_mangle)]
@@ -211,13 +211,11 @@ impl<const TYPED: bool> UtsNs<TYPED> {
         let at = offset!(uts_ns.nodename);
         let mut hash = 0u64;
         for word in 0..8 {
-            hash = (hash ^ load::<TYPED, u64>(self.0, at + word * 8)).wrapping_mul(GOLDEN);
+            hash = (hash ^ load::<TYPED, u64>(self.0, at + word * 8)).wrapping_mul(GOLDEN_RATIO);
         }
         hash
     }
 }
-
-const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// The same by probing. A global function for its stack: nobody else has room for the name.
 #[unsafe(no_mangle)]
@@ -226,7 +224,7 @@ pub extern "C" fn host_name_hash(uts_ns: u64) -> u64 {
     let words: [u64; 8] = probe((uts_ns as *const u8).wrapping_add(offset!(uts_ns.nodename) as usize));
     let mut hash = 0u64;
     for word in words {
-        hash = (hash ^ word).wrapping_mul(GOLDEN);
+        hash = (hash ^ word).wrapping_mul(GOLDEN_RATIO);
     }
     hash
 }
@@ -288,7 +286,7 @@ impl Sock<false> {
             [self.addresses(), (self.ports() as u64) << 32]
         };
         // The word of the ports begins with a hash of no account.
-        addresses ^ (ports >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        addresses ^ (ports >> 32).wrapping_mul(GOLDEN_RATIO)
     }
 }
 

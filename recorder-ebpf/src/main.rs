@@ -8,14 +8,19 @@ mod context;
 mod descriptors;
 mod emit;
 mod gather;
+mod hash;
 mod hook;
 mod kernel;
+mod marks;
+mod parts;
 mod path;
 mod probes;
+mod record;
 mod registers;
 mod scopes;
 mod spare;
 mod strict;
+mod user_memory;
 
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {

@@ -48,11 +48,11 @@ pub fn append(writer: &mut Writer, arg: u8, file: File<false>) -> Outcome {
 #[inline(always)]
 pub fn append_from(writer: &mut Writer, arg: u8, dentry: Dentry<false>, mnt: VfsMount<false>) -> Outcome {
     let start = writer.at + events::abi::BLOB_HEADER_BYTES as u64;
-    writer.set_walk(dentry.0 as u64, mnt.0 as u64);
-    let mut walked = writer.forget(GOES_ON << 32);
+    writer.notes().set_walk(dentry.0 as u64, mnt.0 as u64);
+    let mut walked = writer.opaque(GOES_ON << 32);
     for _ in 0..LOOKS {
-        walked = path_walk(writer.room(), writer.forget(start), walked & LENGTH_MASK);
-        walked = writer.forget(walked);
+        walked = path_walk(writer.room(), writer.opaque(start), walked & LENGTH_MASK);
+        walked = writer.opaque(walked);
         if walked >> 32 != GOES_ON {
             break;
         }
@@ -68,6 +68,32 @@ pub fn append_from(writer: &mut Writer, arg: u8, dentry: Dentry<false>, mnt: Vfs
     outcome
 }
 
+/// What is above a directory of a mount.
+pub enum Above {
+    /// Itself, for what has no name.
+    Parent(Dentry<false>),
+    /// Its mount is mounted there.
+    Mount(Dentry<false>, VfsMount<false>),
+    /// It is the root.
+    Nothing,
+    Unknown,
+}
+
+#[inline(always)]
+pub fn above(dentry: Dentry<false>, vfsmount: VfsMount<false>) -> Above {
+    let parent = dentry.parent();
+    if dentry.0 == vfsmount.root().0 {
+        let mount = vfsmount.mount();
+        let above = mount.parent();
+        return if above.0 == mount.0 || above.is_null() {
+            Above::Nothing
+        } else {
+            Above::Mount(mount.mountpoint(), above.vfsmount())
+        };
+    }
+    if dentry.is_null() || parent.is_null() { Above::Unknown } else { Above::Parent(parent) }
+}
+
 /// Writes components from where the walk has come to, the last one first, each with its NUL, `start` bytes into the write
 /// and `length` bytes from there. Returns the new length in the lower half and how it ended in the upper.
 ///
@@ -76,27 +102,21 @@ pub fn append_from(writer: &mut Writer, arg: u8, dentry: Dentry<false>, mnt: Vfs
 #[inline(never)]
 pub extern "C" fn path_walk(room: u64, start: u64, length: u64) -> u64 {
     let Some(writer) = Writer::resume(room, start) else { return FAULT << 32 };
-    let [dentry, mnt] = writer.walk();
+    let [dentry, mnt] = writer.notes().walk();
     let mut dentry = Dentry::<false>(dentry as *const u8);
     let mut vfsmount = VfsMount::<false>(mnt as *const u8);
     // As unknown from the first step on as it will be after it, so that one look at a step is enough.
-    let mut length = writer.forget(length) & LENGTH_MASK;
+    let mut length = writer.opaque(length) & LENGTH_MASK;
     for _ in 0..STEPS {
-        let parent = dentry.parent();
-        let root = vfsmount.root();
-        if dentry.0 == root.0 {
-            let mount = vfsmount.mount();
-            let above = mount.parent();
-            if above.0 == mount.0 || above.is_null() {
-                return WHOLE << 32 | length;
+        let parent = match above(dentry, vfsmount) {
+            Above::Parent(parent) => parent,
+            Above::Mount(mountpoint, mount) => {
+                (dentry, vfsmount) = (mountpoint, mount);
+                continue;
             }
-            dentry = mount.mountpoint();
-            vfsmount = above.vfsmount();
-            continue;
-        }
-        if dentry.is_null() || parent.is_null() {
-            return FAULT << 32;
-        }
+            Above::Nothing => return WHOLE << 32 | length,
+            Above::Unknown => return FAULT << 32,
+        };
         if length >= PATH_BYTES {
             return CUT << 32 | length;
         }
@@ -107,12 +127,12 @@ pub extern "C" fn path_walk(room: u64, start: u64, length: u64) -> u64 {
         if read <= 0 || read > COMPONENT_BYTES as i64 {
             return FAULT << 32;
         }
-        length = writer.forget(length + read as u64) & LENGTH_MASK;
+        length = writer.opaque(length + read as u64) & LENGTH_MASK;
         if dentry.0 == parent.0 {
             return PSEUDO << 32 | length;
         }
         dentry = parent;
     }
-    writer.set_walk(dentry.0 as u64, vfsmount.0 as u64);
+    writer.notes().set_walk(dentry.0 as u64, vfsmount.0 as u64);
     GOES_ON << 32 | length
 }

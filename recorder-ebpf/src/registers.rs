@@ -2,7 +2,15 @@
 //!
 //! One object is built for each: the feature `aarch64` chooses the other one.
 
+use aya_ebpf::helpers::generated::bpf_task_pt_regs;
 use events::catalogue::{self, Arch};
+
+use crate::{
+    context::current,
+    emit::config,
+    kernel::{address_of, probe},
+    user_memory::user,
+};
 
 #[cfg(not(feature = "aarch64"))]
 mod machine {
@@ -86,3 +94,77 @@ macro_rules! numbers {
     };
 }
 pub(crate) use numbers;
+
+/// `struct pt_regs`, whose layout is part of the kernel's interface: see [`registers`].
+#[derive(Clone, Copy)]
+pub struct Regs<const TYPED: bool>(pub *const u8);
+
+impl<const TYPED: bool> Regs<TYPED> {
+    #[inline(always)]
+    pub fn at<T: Copy>(self, offset: usize) -> T {
+        if TYPED {
+            // SAFETY: the verifier knows the type.
+            unsafe { core::ptr::read_volatile(self.0.add(offset).cast()) }
+        } else {
+            probe(self.0.wrapping_add(offset))
+        }
+    }
+
+    /// Read as wide as it is: the verifier lets no read go beyond a member.
+    #[inline(always)]
+    pub fn number(self) -> i32 {
+        self.at::<Number>(NUMBER) as i32
+    }
+
+    #[inline(always)]
+    pub fn result(self) -> i64 {
+        self.at::<u64>(RESULT) as i64
+    }
+
+    #[inline(always)]
+    pub fn argument(self, position: usize, compat: bool) -> u64 {
+        if compat {
+            self.at::<u64>(COMPAT_ARGUMENTS[position]) & 0xffff_ffff
+        } else {
+            self.at(ARGUMENTS[position])
+        }
+    }
+}
+
+/// The registers that the current task entered the kernel with.
+#[inline(always)]
+pub fn entry_registers<const TYPED: bool>() -> Regs<false> {
+    if TYPED {
+        let task = current::<true>();
+        // SAFETY: the task is the current one.
+        let regs = unsafe { bpf_task_pt_regs(task.0.cast_mut().cast()) } as *const u8;
+        Regs(address_of(regs))
+    } else {
+        let task = current::<false>();
+        Regs(task.stack().wrapping_add(config!(regs_offset) as usize))
+    }
+}
+
+/// The flags and exit signal with which the current call makes a task; 0 where that is no call of the task's own.
+#[inline(always)]
+pub fn clone_flags<const TYPED: bool>() -> u64 {
+    const SIGCHLD: u64 = 17;
+    const CLONE_VM_VFORK: u64 = 0x4100;
+    let regs = entry_registers::<TYPED>();
+    let compat = current::<false>().compat();
+    let number = regs.number();
+    let is = |numbers: Numbers| numbers.is(number, compat);
+    if is(numbers!("clone")) {
+        regs.argument(0, compat)
+    } else if is(numbers!("fork")) {
+        SIGCHLD
+    } else if is(numbers!("vfork")) {
+        CLONE_VM_VFORK | SIGCHLD
+    } else if is(numbers!("clone3")) {
+        let arguments = regs.argument(0, compat);
+        let exit_signal = user::<u64>(arguments.wrapping_add(32)).unwrap_or(0);
+        user::<u64>(arguments).unwrap_or(0) | exit_signal & 0xff
+    } else {
+        0
+    }
+}

@@ -19,6 +19,7 @@ use events::abi::lower::{
 use crate::{
     context::{current, level_of, number_at},
     emit::{claim, give_back},
+    path::{Above, above},
     kernel::{Dentry, VfsMount},
 };
 
@@ -349,20 +350,15 @@ unsafe fn walk(room: *mut PathRoom, mut dentry: Dentry<false>, mut vfsmount: Vfs
     const STEPS: u32 = 48;
     let mut length = 0u64;
     for _ in 0..STEPS {
-        let parent = dentry.parent();
-        if dentry.0 == vfsmount.root().0 {
-            let mount = vfsmount.mount();
-            let above = mount.parent();
-            if above.0 == mount.0 || above.is_null() {
-                return true;
+        let parent = match above(dentry, vfsmount) {
+            Above::Parent(parent) if parent.0 != dentry.0 => parent,
+            Above::Mount(mountpoint, mount) => {
+                (dentry, vfsmount) = (mountpoint, mount);
+                continue;
             }
-            dentry = mount.mountpoint();
-            vfsmount = above.vfsmount();
-            continue;
-        }
-        if dentry.is_null() || parent.is_null() || dentry.0 == parent.0 {
-            return false;
-        }
+            Above::Nothing => return true,
+            Above::Parent(_) | Above::Unknown => return false,
+        };
         // SAFETY: the mask keeps it within the bytes compared, and there is room for a component more.
         let read = unsafe {
             let place = (&raw mut (*room).bytes).cast::<u8>().add((length & (PATH_BYTES as u64 - 1)) as usize);

@@ -26,12 +26,14 @@ use events::{
 };
 
 use crate::{
-    capture::{self, Call, after_blob, capture_of, first_blob, needed, tag},
+    capture::{self, Call, after_blob, capture_of, first_blob, needed, Tag},
     context::{current, is_excluded},
+    hash::GOLDEN_RATIO,
     emit::{Started, Writer, config, preemption::Undisturbed},
+    registers::Regs,
     probes::{
         multiplexed,
-        syscalls::{Numbered, Regs, entry, flags, set_arguments, slot_of, words_of},
+        syscalls::{Numbered, entry, flags, set_arguments, slot_of, words_of},
     },
 };
 
@@ -80,7 +82,7 @@ fn on_entry<const TYPED: bool>(regs: Regs<true>) -> Option<()> {
         return None;
     }
     let _undisturbed = Undisturbed::begin();
-    let mut writer = Writer::begin_to_discard()?;
+    let mut writer = Writer::reserve_to_discard()?;
     let started = writer.start(words_of(entry));
     set_arguments(&mut writer, started, regs, compat);
     let mut followed = wanted & compared::ARGUMENTS;
@@ -93,11 +95,11 @@ fn on_entry<const TYPED: bool>(regs: Regs<true>) -> Option<()> {
             followed = 0;
         }
     }
-    let (slot, how) = (writer.forget(slot as u64) as u16, writer.forget((compat || is_narrow) as u64));
+    let (slot, how) = (writer.opaque(slot as u64) as u16, writer.opaque((compat || is_narrow) as u64));
     // As if the call had come to the most that it can.
     let call = Call { ret: i64::MAX, slot, compat: how != 0, started };
     capture::follow::<true>(&mut writer, &call, followed);
-    strict_note(tag::of(writer.room(), slot, call.compat, 0), writer.at, started.0);
+    strict_note(Tag::of(writer.room(), slot, call.compat, 0).0, writer.at, started.0);
     writer.discard();
     Some(())
 }
@@ -133,8 +135,8 @@ fn check(given: *const Given) -> u64 {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn strict_note(tag: u64, at: u64, started: u64) -> u64 {
-    let (Some(writer), Some(given)) = (Writer::resume(tag::room(tag), at), given()) else { return 0 };
-    let slot = tag::slot(tag);
+    let (Some(writer), Some(given)) = (Writer::resume(Tag(tag).room(), at), given()) else { return 0 };
+    let slot = Tag(tag).slot();
     // SAFETY: a map value, and a helper without arguments. What makes it valid is written last.
     unsafe {
         write_volatile(&raw mut (*given).check, 0);
@@ -143,16 +145,16 @@ pub extern "C" fn strict_note(tag: u64, at: u64, started: u64) -> u64 {
         write_volatile(&raw mut (*given).sums, [0; 8]);
         write_volatile(&raw mut (*given).files, files(&writer, slot, started));
     }
-    let mut blob_at = writer.forget(first_blob(slot, started));
+    let mut blob_at = writer.opaque(first_blob(slot, started));
     for _ in 0..ARGUMENTS {
         if blob_at >= at {
             break;
         }
         let blob = writer.blob_at(blob_at);
-        let sum = writer.forget(sum_of(&writer, slot, blob_at));
+        let sum = writer.opaque(sum_of(&writer, slot, blob_at));
         // SAFETY: as above; the index is within.
         unsafe { write_volatile((&raw mut (*given).sums).cast::<u64>().add((blob.arg & 7) as usize), sum) };
-        blob_at = writer.forget(after_blob(blob_at, blob.length));
+        blob_at = writer.opaque(after_blob(blob_at, blob.length));
     }
     // SAFETY: as above.
     unsafe { write_volatile(&raw mut (*given).check, check(given)) };
@@ -166,8 +168,8 @@ pub extern "C" fn strict_compare(tag: u64, at: u64, ret: u64, started: u64) -> u
     const UNCOMPARED: u64 = bits::UNCOMPARED as u64;
     const CHANGED: u64 = bits::CHANGED as u64;
     needed(ret);
-    let (Some(writer), Some(given)) = (Writer::resume(tag::room(tag), at), given()) else { return UNCOMPARED };
-    let slot = tag::slot(tag);
+    let (Some(writer), Some(given)) = (Writer::resume(Tag(tag).room(), at), given()) else { return UNCOMPARED };
+    let slot = Tag(tag).slot();
     // SAFETY: a helper without arguments.
     let task = unsafe { bpf_get_current_task() };
     if field!(given.task) != task || field!(given.slot) != slot as u64 || field!(given.check) != check(given) {
@@ -176,7 +178,7 @@ pub extern "C" fn strict_compare(tag: u64, at: u64, ret: u64, started: u64) -> u
     // Used once: a later call whose entry is not seen has nothing to be compared with.
     // SAFETY: a map value.
     unsafe { write_volatile(&raw mut (*given).task, 0) };
-    let mut marks = writer.forget(0);
+    let mut marks = writer.opaque(0);
     let [first, second] = files(&writer, slot, started);
     let [was_first, was_second] = field!(given.files);
     if first != was_first || second != was_second {
@@ -184,14 +186,14 @@ pub extern "C" fn strict_compare(tag: u64, at: u64, ret: u64, started: u64) -> u
     }
     let wanted = compared_of(entry(slot as u32)) & compared::ARGUMENTS;
     // What was read at the entry, and has not been seen again.
-    let mut left = writer.forget(0);
+    let mut left = writer.opaque(0);
     for position in 0..ARGUMENTS {
         // SAFETY: the index is within.
         let sum = unsafe { read_volatile((&raw const (*given).sums).cast::<u64>().add(position)) };
         left |= ((sum != 0) as u64) << position;
     }
-    left = writer.forget(left & wanted as u64);
-    let mut blob_at = writer.forget(first_blob(slot, started));
+    left = writer.opaque(left & wanted as u64);
+    let mut blob_at = writer.opaque(first_blob(slot, started));
     for _ in 0..ARGUMENTS {
         if blob_at >= at {
             break;
@@ -215,9 +217,9 @@ pub extern "C" fn strict_compare(tag: u64, at: u64, ret: u64, started: u64) -> u
                 CHANGED
             };
         }
-        marks = writer.forget(marks);
-        left = writer.forget(left);
-        blob_at = writer.forget(after_blob(blob_at, blob.length));
+        marks = writer.opaque(marks);
+        left = writer.opaque(left);
+        blob_at = writer.opaque(after_blob(blob_at, blob.length));
     }
     marks | if left != 0 { UNCOMPARED } else { 0 }
 }
@@ -243,15 +245,15 @@ fn sum_of(writer: &Writer, slot: u16, blob_at: u64) -> u64 {
         let is_narrow = slot as usize >= Slot::COMPAT_BASE;
         length = (MSGHDR_BYTES as u64 >> is_narrow as u64) + name;
     }
-    let length = writer.forget(length) & LENGTH;
-    let mut sum = writer.forget(length + 1);
-    let mut done = writer.forget(0);
+    let length = writer.opaque(length) & LENGTH;
+    let mut sum = writer.opaque(length + 1);
+    let mut done = writer.opaque(0);
     for _ in 0..PIECES {
         if done >= length {
             break;
         }
         sum = strict_sum(writer.room(), from + done, length - done, sum);
-        done = writer.forget(done + PIECE);
+        done = writer.opaque(done + PIECE);
     }
     sum & !LENGTH | length | 1 << 63
 }
@@ -260,14 +262,13 @@ fn sum_of(writer: &Writer, slot: u16, blob_at: u64) -> u64 {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn strict_sum(room: u64, from: u64, length: u64, sum: u64) -> u64 {
-    const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
     let Some(writer) = Writer::resume(room, from) else { return sum };
     let mix = |sum: u64, word: u64| {
-        let mixed = (sum ^ word).wrapping_mul(GOLDEN);
+        let mixed = (sum ^ word).wrapping_mul(GOLDEN_RATIO);
         mixed ^ mixed >> 29
     };
     let words = if length > PIECE { PIECE / 8 } else { length / 8 };
-    let words = writer.forget(words);
+    let words = writer.opaque(words);
     let mut sum = sum;
     for word in 0..PIECE / 8 {
         if word >= words {
@@ -294,7 +295,7 @@ fn files(writer: &Writer, slot: u16, started: u64) -> [u64; 2] {
             return 0;
         }
         let fd = writer.word(Started(started), position.wrapping_sub(1) as u64) as u32;
-        writer.forget(table.file(fd).0 as u64)
+        writer.opaque(table.file(fd).0 as u64)
     };
     [file(compared::FIRST, first), file(compared::SECOND, second)]
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use recorder::{cgroup_table::CgroupTable, snapshot::Snapshot};
+use recorder::{containers::cgroup_table::CgroupTable, host::snapshot::Snapshot};
 
 fn main() {
     divan::main();

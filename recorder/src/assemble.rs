@@ -18,17 +18,19 @@ use events::EventId;
 use format::{BlockBuilder, Clock, Loss, Side};
 
 use crate::{
-    cgroup_table::CgroupTable,
-    clocks, container_events,
+    containers::cgroup_table::CgroupTable,
+    containers::container_events,
+    containers::names::{NameRequest, Named},
     contexts::ContextTable,
+    file::lanes::{Gauge, Lanes, Wait, Work},
+    file::write::Written,
+    hashes::{HashService, Hashes},
     held::{HappenedAt, Waiting},
+    host::clocks,
+    host::process_table::Change,
     kernel::{EarlyDrop, Record},
     label::Judge,
-    lanes::{Gauge, Lanes, Wait, Work},
     loss::{Ledger, LossEntry},
-    names::{NameRequest, Named},
-    process_table::Change,
-    write::Written,
 };
 
 /// A block is written at the latest this long after it was begun: so much a killed recorder loses.
@@ -46,7 +48,7 @@ const CLOCK_STEP_NS: u64 = 10_000_000;
 pub const BLOCK_BYTES: usize = 16 << 20;
 /// Rows between two looks at the bytes of a block.
 const BYTES_EVERY: usize = 256;
-/// What stands between blocks and waits for room in the queue.
+/// With so much between blocks that waits for room in the queue, nothing more is gathered.
 const SIDES_BOUND: usize = 1024;
 
 /// How a session labels and chooses rows.
@@ -122,8 +124,10 @@ pub struct Assembler {
     contexts: ContextTable,
     cgroups: CgroupTable,
     names: Option<NameService>,
+    /// Of executed files, where they are asked for.
+    hashes: Option<Hashes>,
     /// Some scope, or the trigger, asks for what only a container's runtime tells.
-    asks_names: bool,
+    needs_names: bool,
     waiting: Waiting,
     lanes: Lanes,
     builder: Option<Box<BlockBuilder>>,
@@ -162,12 +166,14 @@ impl Assembler {
     ) -> Assembler {
         Assembler {
             wanted: choice.wanted.as_ref().map(EventBits::of),
-            asks_names: choice.labels.asks_names() || choice.trigger.as_ref().is_some_and(Judge::asks_names),
+            needs_names: choice.labels.needs_names()
+                || choice.trigger.as_ref().is_some_and(Judge::needs_names),
             waiting: Waiting::default(),
             choice,
             contexts: ContextTable::default(),
             cgroups,
             names,
+            hashes: None,
             lanes,
             builder: None,
             block: 0,
@@ -194,6 +200,11 @@ impl Assembler {
         Assembler { quiet_age, ..self }
     }
 
+    /// Gives execs the hashes of their files.
+    pub fn with_hashes(self, service: Option<HashService>) -> Assembler {
+        Assembler { hashes: service.map(Hashes::new), ..self }
+    }
+
     pub fn counts(&self) -> Counts {
         Counts { lost: self.losses.total(), late_names: self.cgroups.late_names(), ..self.counts }
     }
@@ -217,24 +228,22 @@ impl Assembler {
     }
 
     /// Puts something between the blocks.
-    pub fn tell(&mut self, side: Side) {
-        if self.sides.len() < SIDES_BOUND {
-            self.sides.push_back(side);
-        }
+    pub fn push_side(&mut self, side: Side) {
+        self.sides.push_back(side);
     }
 
     /// What is to be done now and then, between drains.
     pub fn tick(&mut self) {
-        self.hear_names();
+        self.receive_answers();
         self.release_held();
         self.watch_clock();
         if let Some(early_drop) = &mut self.choice.early_drop {
             let words = || self.choice.labels.cgroup_words(&self.cgroups);
-            early_drop.tell_cgroups(self.cgroups.version(), words);
+            early_drop.update_cgroups(self.cgroups.version(), words);
         }
         if self.losses_said.elapsed() >= BLOCK_AGE {
             self.losses_said = Instant::now();
-            self.say_losses();
+            self.record_losses();
         }
         let age = self.opened.elapsed();
         let rows = self.builder.as_ref().map_or(0, |builder| builder.len());
@@ -283,8 +292,8 @@ impl Assembler {
         patience: &mut dyn FnMut() -> Wait,
     ) -> (Counts, Result<Option<Written>, format::Error>) {
         // Names that came meanwhile still get into the file.
-        self.settle();
-        self.say_losses();
+        self.finish_waiting();
+        self.record_losses();
         self.tick();
         // Twice: what had no room among the others comes after them.
         for _ in 0..2 {
@@ -339,13 +348,13 @@ impl Assembler {
         if self.sides.len() >= SIDES_BOUND {
             return;
         }
-        let cgroups = self.cgroups.take_untold();
+        let cgroups = self.cgroups.take_unwritten();
         if !cgroups.is_empty() {
-            self.tell(Side::Cgroups(cgroups));
+            self.push_side(Side::Cgroups(cgroups));
         }
         let losses = self.losses.take();
         if !losses.is_empty() {
-            self.tell(Side::Losses(losses.into_iter().map(side_loss).collect()));
+            self.push_side(Side::Losses(losses.into_iter().map(side_loss).collect()));
         }
     }
 
@@ -377,7 +386,7 @@ impl Assembler {
     }
 
     /// Says what happened to a container, as an event of the task that it happened to.
-    fn say(&mut self, at: HappenedAt) {
+    fn record_container_event(&mut self, at: HappenedAt) {
         let Some(cgroup) = self.cgroups.get(at.cgroup_id).cloned() else { return };
         let Some(container) = &cgroup.container else { return };
         let wall_ns = cgroup.created_ns.map(|made_ns| clocks::now().wall(made_ns));

@@ -59,7 +59,7 @@ impl OwnedContext {
 
 /// One announced context.
 #[derive(Debug)]
-pub struct Known {
+pub struct ContextFacts {
     pub context: OwnedContext,
     /// Its number in the block with this number.
     pub local: Option<(u64, u32)>,
@@ -69,9 +69,9 @@ pub struct Known {
     pub trigger: Option<(u64, u64)>,
 }
 
-impl Known {
-    fn new(context: OwnedContext) -> Known {
-        Known { context, local: None, mask: None, trigger: None }
+impl ContextFacts {
+    fn new(context: OwnedContext) -> ContextFacts {
+        ContextFacts { context, local: None, mask: None, trigger: None }
     }
 }
 
@@ -82,15 +82,15 @@ pub const NOBODY: u32 = u32::MAX;
 /// each row.
 #[derive(Debug)]
 pub struct ContextTable {
-    known: Vec<Option<Known>>,
-    nobody: Known,
+    known: Vec<Option<ContextFacts>>,
+    nobody: ContextFacts,
     texts: SharedTexts,
 }
 
 impl Default for ContextTable {
     fn default() -> ContextTable {
         let mut texts = SharedTexts::default();
-        let nobody = Known::new(OwnedContext::new(&Context::default(), &mut texts));
+        let nobody = ContextFacts::new(OwnedContext::new(&Context::default(), &mut texts));
         ContextTable { known: Vec::new(), nobody, texts }
     }
 }
@@ -113,7 +113,7 @@ impl ContextTable {
             self.known.resize_with(at + 1, || None);
         }
         if let Some(place) = self.known.get_mut(at) {
-            *place = Some(Known::new(context));
+            *place = Some(ContextFacts::new(context));
         }
     }
 
@@ -125,7 +125,7 @@ impl ContextTable {
 
     /// A context that was never announced is one of which nothing is known: all its fields are zero or empty.
     #[inline]
-    pub fn get(&mut self, id: u32) -> &mut Known {
+    pub fn get(&mut self, id: u32) -> &mut ContextFacts {
         match self.known.get_mut(id as usize) {
             Some(Some(known)) => known,
             _ => &mut self.nobody,

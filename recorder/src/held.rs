@@ -1,4 +1,4 @@
-//! Records that wait, in order, for the names of a container.
+//! Records that wait, in order, for the names of a container, or for the hash of an executed file.
 //!
 //! A container is known from its cgroup's path before its first event; its name may be known only to its runtime, which
 //! has to be asked. When scopes ask for names, a mask that was given before the answer would differ from what replay
@@ -10,17 +10,22 @@
 //! mkdir of the cgroup   runc init, entry point, others ...   answer, or PATIENCE is over
 //!        |-------------------- held ------------------------------|
 //! ```
-//! Time and memory are bounded; what is beyond is judged without the name, which is then left out of the file as well.
+//! An exec whose file is being hashed waits likewise, so that the hash is an argument as any other is.
+//!
+//! Time and memory are bounded; what is beyond is judged without the name, which is then left out of the file as well, or
+//! without the hash.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     time::{Duration, Instant},
 };
 
 use events::{EventId, Marks, Raw};
 use format::Process;
 
-use crate::{container_events::Happened, contexts::OwnedContext, kernel::Record};
+use crate::{
+    containers::container_events::Happened, contexts::OwnedContext, hashes::FileState, kernel::Record,
+};
 
 /// How long an answer is waited for. Runtimes answer in milliseconds, and a daemon that starts the container meanwhile
 /// may take as long as that takes.
@@ -28,12 +33,14 @@ const PATIENCE: Duration = Duration::from_millis(1500);
 /// The same for containers that a user may have made up, and how often that is done.
 const USERS_PATIENCE: Duration = Duration::from_millis(200);
 const USERS_EVERY: Duration = Duration::from_secs(1);
+/// The same for the hash of a file.
+const HASH_PATIENCE: Duration = Duration::from_millis(300);
 /// Bytes that may wait: at the busiest some hundred thousand records.
 pub const BYTES_BOUND: usize = 96 << 20;
 
 /// One thing that waits.
 #[derive(Debug)]
-pub enum Held {
+pub enum Pending {
     /// The state that the recording begins with is judged as well.
     Begin {
         processes: Vec<Process>,
@@ -57,14 +64,16 @@ pub struct HappenedAt {
     pub marks: Marks,
 }
 
-impl Held {
+impl Pending {
     fn bytes(&self) -> usize {
-        size_of::<Held>()
+        size_of::<Pending>()
             + match self {
-                Held::Begin { processes, .. } => processes.len() * size_of::<Process>(),
-                Held::Context(_, context) => context.view().comm.len() + context.view().exe.len(),
-                Held::Forget(_) | Held::Happened(_) => 0,
-                Held::Record(record) => record.args.len() * size_of::<Arg>() + record.bytes.len(),
+                Pending::Begin { processes, .. } => processes.len() * size_of::<Process>(),
+                Pending::Context(_, context) => {
+                    size_of::<(u32, u32, u32)>() + context.view().comm.len() + context.view().exe.len()
+                }
+                Pending::Forget(_) | Pending::Happened(_) => 0,
+                Pending::Record(record) => record.args.len() * size_of::<Arg>() + record.bytes.len(),
             }
     }
 }
@@ -130,44 +139,59 @@ impl OwnedRecord {
     }
 }
 
-/// What waits, and for whose names.
+/// What somebody is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Awaited {
+    /// The names of the container of this cgroup.
+    Names(u64),
+    Hash(FileState),
+}
+
+/// What waits, and what for.
 #[derive(Debug, Default)]
 pub struct Waiting {
-    queue: VecDeque<Held>,
+    queue: VecDeque<Pending>,
     bytes: usize,
-    /// Cgroups that were asked for, and until when an answer is waited for.
-    asked: BTreeMap<u64, Instant>,
+    /// Whose the contexts in the queue are: process and parent.
+    processes: HashMap<u32, (u32, u32)>,
+    /// What was asked for, and until when an answer is waited for.
+    asked: BTreeMap<Awaited, Instant>,
     /// When one of a user's was asked for last.
     asked_for_users: Option<Instant>,
 }
 
 impl Waiting {
     /// An answer for this cgroup is waited for from now on.
-    pub fn ask(&mut self, cgroup_id: u64) {
-        self.asked.insert(cgroup_id, Instant::now() + PATIENCE);
+    pub fn wait_for(&mut self, cgroup_id: u64) {
+        self.asked.insert(Awaited::Names(cgroup_id), Instant::now() + PATIENCE);
+    }
+
+    /// The hash of this file is waited for from now on.
+    pub fn wait_for_hash(&mut self, file: FileState) {
+        self.asked.insert(Awaited::Hash(file), Instant::now() + HASH_PATIENCE);
     }
 
     /// The same for a container of a user's, unless that would let the user hold everything up: anybody who was given a
     /// subtree can make cgroups that look like containers, as fast as directories are made.
-    pub fn ask_for_user(&mut self, cgroup_id: u64) -> bool {
+    pub fn wait_for_user(&mut self, cgroup_id: u64) -> bool {
         let now = Instant::now();
         if self.asked_for_users.is_some_and(|last| now < last + USERS_EVERY) {
             return false;
         }
         self.asked_for_users = Some(now);
-        self.asked.insert(cgroup_id, now + USERS_PATIENCE);
+        self.asked.insert(Awaited::Names(cgroup_id), now + USERS_PATIENCE);
         true
     }
 
     /// The answer is there, or there will be none.
-    pub fn answered(&mut self, cgroup_id: u64) {
-        self.asked.remove(&cgroup_id);
+    pub fn answered(&mut self, awaited: Awaited) {
+        self.asked.remove(&awaited);
     }
 
-    /// Cgroups that were waited for long enough; with too much waiting, all of them.
-    pub fn give_up(&mut self) -> Vec<u64> {
+    /// What was waited for long enough; with too much waiting, all of it.
+    pub fn give_up(&mut self) -> Vec<Awaited> {
         let (now, is_full) = (Instant::now(), self.is_full());
-        let over: Vec<u64> =
+        let over: Vec<Awaited> =
             self.asked.iter().filter(|(_, until)| is_full || **until <= now).map(|(id, _)| *id).collect();
         for id in &over {
             self.asked.remove(id);
@@ -176,7 +200,7 @@ impl Waiting {
     }
 
     /// Whether an answer is missing.
-    pub fn is_asking(&self) -> bool {
+    pub fn is_waiting(&self) -> bool {
         !self.asked.is_empty()
     }
 
@@ -188,13 +212,22 @@ impl Waiting {
         self.queue.is_empty()
     }
 
-    pub fn push(&mut self, held: Held) {
+    pub fn push(&mut self, held: Pending) {
         self.bytes += held.bytes();
+        if let Pending::Context(id, context) = &held {
+            let context = context.view();
+            self.processes.insert(*id, (context.pid, context.ppid));
+        }
         self.queue.push_back(held);
     }
 
+    /// The process and the parent of a context that waits itself.
+    pub fn process(&self, context: u32) -> Option<(u32, u32)> {
+        self.processes.get(&context).copied()
+    }
+
     /// Before all others that wait.
-    pub fn push_first(&mut self, held: Held) {
+    pub fn push_first(&mut self, held: Pending) {
         self.bytes += held.bytes();
         self.queue.push_front(held);
     }
@@ -202,14 +235,17 @@ impl Waiting {
     /// The record that comes next, unless something else does.
     pub fn next_record(&self) -> Option<&OwnedRecord> {
         match self.queue.front()? {
-            Held::Record(record) => Some(record),
+            Pending::Record(record) => Some(record),
             _ => None,
         }
     }
 
-    pub fn pop(&mut self) -> Option<Held> {
+    pub fn pop(&mut self) -> Option<Pending> {
         let held = self.queue.pop_front()?;
         self.bytes -= held.bytes();
+        if self.queue.is_empty() {
+            self.processes.clear();
+        }
         Some(held)
     }
 }
@@ -243,28 +279,28 @@ mod tests {
     #[test]
     fn an_answer_or_too_much_memory_ends_the_waiting() {
         let mut waiting = Waiting::default();
-        waiting.ask(7);
-        waiting.ask(8);
-        assert!(waiting.give_up().is_empty() && waiting.is_asking());
-        waiting.answered(7);
+        waiting.wait_for(7);
+        waiting.wait_for(8);
+        assert!(waiting.give_up().is_empty() && waiting.is_waiting());
+        waiting.answered(Awaited::Names(7));
         waiting.bytes = BYTES_BOUND + 1;
-        assert_eq!((waiting.give_up(), waiting.is_asking()), (vec![8], false));
+        assert_eq!((waiting.give_up(), waiting.is_waiting()), (vec![Awaited::Names(8)], false));
     }
 
     #[test]
     fn users_cannot_make_everything_wait_for_ever() {
         let mut waiting = Waiting::default();
-        assert!(waiting.ask_for_user(1) && !waiting.ask_for_user(2));
+        assert!(waiting.wait_for_user(1) && !waiting.wait_for_user(2));
         std::thread::sleep(USERS_PATIENCE);
-        assert_eq!((waiting.give_up(), waiting.is_asking()), (vec![1], false));
+        assert_eq!((waiting.give_up(), waiting.is_waiting()), (vec![Awaited::Names(1)], false));
     }
 
     #[test]
     fn memory_is_counted_in_and_out() {
         let mut waiting = Waiting::default();
-        waiting.push(Held::Forget(1));
+        waiting.push(Pending::Forget(1));
         let context = Context { comm: b"ls", ..Context::default() };
-        waiting.push(Held::Context(1, OwnedContext::new(&context, &mut SharedTexts::default())));
+        waiting.push(Pending::Context(1, OwnedContext::new(&context, &mut SharedTexts::default())));
         assert!(waiting.bytes > 2);
         while waiting.pop().is_some() {}
         assert_eq!((waiting.bytes, waiting.is_empty()), (0, true));

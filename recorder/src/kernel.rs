@@ -35,6 +35,7 @@ mod load;
 mod losses;
 mod map_memory;
 mod numbers;
+mod object;
 mod order;
 mod packets;
 mod plain;
@@ -350,7 +351,7 @@ impl Kernel {
         let owners = std::mem::take(&mut loaded.owners);
         let drain = drain::Drain::new(slots, loaded.regions.cpus(), clock::monotonic_ns(), owners);
         let hold_back_ns = u64::try_from(options.hold_back.as_nanos()).unwrap_or(u64::MAX);
-        let bell = Bell::of(&[loaded.door.as_fd(), loaded.packets.as_fd()])?;
+        let bell = Bell::of(&[loaded.records.as_fd(), loaded.packets.as_fd()])?;
         Ok(Kernel { loaded, drain, bell, hold_back_ns })
     }
 
@@ -406,7 +407,7 @@ impl Kernel {
     fn take(&mut self) {
         self.drain.take(&mut self.loaded.regions);
         let bounds = self.loaded.ring_bytes;
-        take_all(&mut self.loaded.door, bounds.door, |piece| self.drain.take_piece(piece));
+        take_all(&mut self.loaded.records, bounds.records, |piece| self.drain.take_piece(piece));
         take_all(&mut self.loaded.packets, bounds.packets, |packet| self.drain.take_packet(packet));
     }
 

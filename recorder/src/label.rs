@@ -9,9 +9,9 @@ use format::Process;
 use scopes::{Lineage, LineageBits, Plan, Recording, Subject, plan::RowFacts};
 
 use crate::{
-    cgroup_table::CgroupTable,
+    containers::cgroup_table::CgroupTable,
+    host::process_table::{Fork, ends_process},
     kernel::Record,
-    process_table::{Fork, ends_process},
 };
 
 /// Processes that ended are remembered this long: records of other CPUs may still be on the way.
@@ -92,7 +92,7 @@ impl Judge {
     }
 
     /// Whether some scope asks for what only a container's runtime tells.
-    pub fn asks_names(&self) -> bool {
+    pub fn needs_names(&self) -> bool {
         self.needs.container_names
     }
 
@@ -128,14 +128,16 @@ impl Judge {
         mask &= match *remembered {
             Some((mask, version)) if version == cgroups.version() || !self.needs.containers => mask,
             _ => {
-                let mask = self.ask(record.time_ns, context, cgroups, |subject| plan.context_mask(subject));
+                let mask =
+                    self.evaluate(record.time_ns, context, cgroups, |subject| plan.context_mask(subject));
                 *remembered = Some((mask, cgroups.version()));
                 mask
             }
         };
         if mask & plan.has_event_context(event) != 0 {
-            mask &=
-                self.ask(record.time_ns, context, cgroups, |subject| plan.event_context_mask(event, subject));
+            mask &= self.evaluate(record.time_ns, context, cgroups, |subject| {
+                plan.event_context_mask(event, subject)
+            });
         }
         if mask & plan.has_ret(event) != 0 {
             mask &= plan.ret_mask(event, record.ret);
@@ -146,6 +148,10 @@ impl Judge {
         }
         if mask & plan.has_args(event) != 0 {
             mask = self.arguments(mask, event, record);
+        }
+        if mask & plan.has_things(event) != 0 {
+            let value = |position: usize| record.args.get(position).copied().unwrap_or(events::Raw::Missing);
+            mask &= plan.things_mask(event, &value);
         }
         mask
     }
@@ -162,7 +168,7 @@ impl Judge {
     }
 
     /// Asks with everything that is known around a context.
-    fn ask(
+    fn evaluate(
         &self,
         time_ns: u64,
         context: &Context<'_>,

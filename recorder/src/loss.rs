@@ -40,7 +40,7 @@ pub const REFUSED: &str = "refused";
 pub struct Ledger {
     open: BTreeMap<Kind, Window>,
     /// The same for those that no event has told yet.
-    untold: BTreeMap<Kind, Window>,
+    unwritten: BTreeMap<Kind, Window>,
     total: u64,
 }
 
@@ -60,7 +60,7 @@ impl Ledger {
             return;
         }
         self.total = self.total.saturating_add(loss.count);
-        for windows in [&mut self.open, &mut self.untold] {
+        for windows in [&mut self.open, &mut self.unwritten] {
             let new = Window { from_ns: loss.from_ns, to_ns: loss.to_ns, count: 0 };
             let window = windows.entry((loss.cpu, loss.event, loss.cause)).or_insert(new);
             window.from_ns = window.from_ns.min(loss.from_ns);
@@ -90,8 +90,8 @@ impl Ledger {
     }
 
     /// The same of what no event has told.
-    pub fn take_untold(&mut self) -> Vec<LossEntry> {
-        entries(&mut self.untold)
+    pub fn take_unwritten(&mut self) -> Vec<LossEntry> {
+        entries(&mut self.unwritten)
     }
 }
 

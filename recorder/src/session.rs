@@ -15,12 +15,13 @@ use format::{Compression, Header, Options, Process, Side, User};
 
 use crate::{
     assemble::{Assembler, Choice, NameService, Progress},
-    cgroup_table::CgroupTable,
+    containers::cgroup_table::CgroupTable,
+    file::lanes::{Gauge, Lanes, Viewer, Wait},
+    file::output::OutputError,
+    file::write::{Destination, Halt, Sink, Written},
+    hashes::HashService,
     kernel,
-    lanes::{Gauge, Lanes, Viewer, Wait},
-    output::OutputError,
     source::Source,
-    write::{Destination, Halt, Sink, Written},
 };
 
 /// How long a drain sleeps at most while little happens.
@@ -39,13 +40,15 @@ pub struct Setup {
     pub users: Vec<User>,
     pub cgroups: CgroupTable,
     pub names: Option<NameService>,
+    /// Who hashes executed files; nobody does without.
+    pub hashes: Option<HashService>,
     /// How long a flight recorder goes on after its trigger. Without a flight recorder the trigger ends the recording.
     pub after: Duration,
     /// Who looks on.
     pub viewing: Option<Viewing>,
     /// How much the threads that drain and encode come before others.
     pub priority_boost: u8,
-    /// The threads that encode and write give up what they do not need ([`crate::privileges`]).
+    /// The threads that encode and write give up what they do not need ([`crate::host::privileges`]).
     pub is_confined: bool,
 }
 
@@ -173,9 +176,10 @@ impl Session {
             wants_changes,
             Arc::clone(&progress),
         )
-        .with_quiet_age(quiet_age);
-        assembler.tell(Side::Processes(setup.processes.clone()));
-        assembler.tell(Side::Users(setup.users));
+        .with_quiet_age(quiet_age)
+        .with_hashes(setup.hashes);
+        assembler.push_side(Side::Processes(setup.processes.clone()));
+        assembler.push_side(Side::Users(setup.users));
         assembler.begin(setup.processes, start_ns);
         Ok(Session { assembler, progress, started: Instant::now(), after: setup.after, is_flight, is_stream })
     }
@@ -224,7 +228,7 @@ impl Session {
         if let Err(error) = source.finish(&mut self.assembler) {
             source_error.get_or_insert(error);
         }
-        self.assembler.settle();
+        self.assembler.finish_waiting();
         // What triggers at the very end is worth keeping as well.
         if self.assembler.take_triggered() {
             triggered |= !self.is_flight;

@@ -8,9 +8,9 @@ use events::{Marks, catalogue};
 use format::{Capture, Process, Scratch};
 use recorder::{
     assemble::NameService,
-    cgroups::FoundCgroup,
-    names::{NameRequest, Named},
-    runtime_state::ContainerNames,
+    containers::cgroups::FoundCgroup,
+    containers::names::{NameRequest, Named},
+    containers::runtime_state::ContainerNames,
     session::{Session, Setup, Step},
 };
 use scopes::{Plan, ScopeSet};

@@ -8,11 +8,11 @@ use events::{EventId, Marks, catalogue};
 use format::{Capture, Completeness, Scratch};
 use recorder::{
     amount::Stretch,
+    file::output::{OutputPlace, Stream},
+    file::rotate::Rotation,
+    file::write::Halt,
     kernel::{Loss, LossCause},
-    output::{Place, Stream},
-    rotate::Rotation,
     session::{Session, Step},
-    write::Halt,
 };
 use synthetic::{Said, Script, Spoken, Value, openat, record, setup, task};
 
@@ -152,7 +152,7 @@ fn a_disk_that_does_not_keep_up_costs_rows_that_are_counted() {
     let script = Script { batches, ..Script::default() };
     let mut left = script.batches.len() + 1;
     let mut streamed = setup(&dir.path().join("unused"));
-    streamed.destination.place = Place::stream(Stream::open(&path).unwrap(), &path);
+    streamed.destination.place = OutputPlace::stream(Stream::open(&path).unwrap(), &path);
     let session = Session::start(streamed).unwrap();
     let (tell, told) = std::sync::mpsc::channel();
     let reader = std::thread::spawn(move || {
@@ -397,7 +397,7 @@ fn a_capture_that_is_there_is_not_replaced() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("c.trz");
     fs::write(&path, "precious").unwrap();
-    let error = Place::file(&path, false).unwrap_err();
+    let error = OutputPlace::file(&path, false).unwrap_err();
     assert!(error.to_string().contains("--force"), "{error}");
     // One that comes to be there while the recording is made ready is not replaced either.
     let raced = setup(&dir.path().join("raced.trz"));
@@ -407,7 +407,7 @@ fn a_capture_that_is_there_is_not_replaced() {
     assert_eq!(fs::read(dir.path().join("raced.trz")).unwrap(), b"precious");
     assert_eq!(fs::read(&path).unwrap(), b"precious");
     let mut forced = setup(&dir.path().join("unused"));
-    forced.destination.place = Place::file(&path, true).unwrap();
+    forced.destination.place = OutputPlace::file(&path, true).unwrap();
     forced.destination.path = path.clone();
     record(forced, Script::of(many(1)));
     assert_eq!(total_rows(&Capture::open(&path).unwrap()), 1);

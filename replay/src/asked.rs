@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use format::{Capture, Recording};
+use format::Capture;
 use pipeline::{Matcher, Source};
 use scopes::{Diagnostic, Plan, ScopeSet};
 
@@ -32,9 +32,7 @@ pub struct Recorded {
 impl Asked {
     /// Compiles the user's scopes. Names of users are those of the recorded hosts.
     pub fn given(mut set: ScopeSet, source: &Source) -> Result<Asked, Vec<Diagnostic>> {
-        if set.names_users() {
-            set.resolve_users(&users(source.files().iter().map(|file| &*file.capture)))?;
-        }
+        resolve(&mut set, source)?;
         Ok(Asked::Given(Plan::compile(&set)))
     }
 
@@ -45,7 +43,7 @@ impl Asked {
             let recording = capture.header().recording_of(host);
             let made = || Arc::new(Recorded::of(capture, host));
             let names_users = recording.filters.iter().any(|filter| filter.contains("uid"));
-            if names_users || !recording.policies.is_empty() || import::is_made_from_log(recording) {
+            if names_users || !recording.policies.is_empty() || recording.is_made_from_log() {
                 return made();
             }
             Arc::clone(known.entry(recording.filters.clone()).or_insert_with(made))
@@ -61,7 +59,9 @@ impl Asked {
     /// Matchers by file of the source.
     pub fn matchers(&self, source: &Source) -> Vec<Matcher<'_>> {
         match self {
-            Asked::Given(plan) => source.files().iter().map(|file| matcher(plan, &file.capture)).collect(),
+            Asked::Given(plan) => {
+                source.files().iter().map(|file| Matcher::of_capture(plan, &file.capture)).collect()
+            }
             Asked::Recorded(files) => files.iter().filter_map(|hosts| of_hosts(hosts)).collect(),
         }
     }
@@ -92,7 +92,7 @@ impl Asked {
 impl Recorded {
     fn of(capture: &Capture, host: u16) -> Recorded {
         let recording = capture.header().recording_of(host);
-        let is_imported = import::is_made_from_log(recording);
+        let is_imported = recording.is_made_from_log();
         let has_masks = !recording.filters.is_empty() || !recording.policies.is_empty() || is_imported;
         let policies: Vec<(String, &String)> =
             (1..).zip(&recording.policies).map(|(number, text)| (format!("policy {number}"), text)).collect();
@@ -114,6 +114,26 @@ impl Recorded {
     }
 }
 
+/// Gives names of users and peers their numbers and addresses: those of the recorded hosts, and those that all recorded
+/// answers of DNS gave. Returns the names of peers that no answer gave.
+pub fn resolve(set: &mut ScopeSet, source: &Source) -> Result<Vec<String>, Vec<Diagnostic>> {
+    if set.names_users() {
+        set.resolve_users(&users(source.files().iter().map(|file| &*file.capture)))?;
+    }
+    if !set.names_peers() {
+        return Ok(Vec::new());
+    }
+    if source.is_growing() {
+        return Err(set.refuse_peers());
+    }
+    let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get());
+    // What cannot be read is told by whoever asks for the rows.
+    Ok(match source.names(threads) {
+        Ok(names) => set.resolve_peers(names.iter()),
+        Err(_) => Vec::new(),
+    })
+}
+
 /// One matcher for a file, by what each of its hosts was recorded with.
 fn of_hosts(hosts: &[Arc<Recorded>]) -> Option<Matcher<'_>> {
     let (first, others) = hosts.split_first()?;
@@ -127,14 +147,4 @@ pub fn users<'a>(captures: impl Iterator<Item = &'a Capture>) -> Vec<(&'a str, u
     users.sort_unstable();
     users.dedup();
     users
-}
-
-/// Asks a file's hosts by one plan. A log that held derived events still holds them: they are not derived a second time.
-pub fn matcher<'p>(plan: &'p Plan, capture: &Capture) -> Matcher<'p> {
-    let of = |recording: &Recording| {
-        let matcher = Matcher::new(plan);
-        if import::is_made_from_log(recording) { matcher.without_derived() } else { matcher }
-    };
-    let header = capture.header();
-    of(&header.recording).with_others(header.more_recordings.iter().map(of).collect())
 }

@@ -253,9 +253,9 @@ fn tell(scope: &ScopeChecks, event: &EventView<'_>, text: &mut String) {
         let verdict = match (check.is_about(event.event.id), check.passes(mask), scope.lets_pass(check, mask))
         {
             (false, ..) => format!("not asked       this is {}", event.event.name),
-            (_, true, _) => format!("matched         saw {}", spelled_out(&seen.value(&check.target))),
-            (_, false, true) => format!("follows         saw {}", spelled_out(&seen.value(&check.target))),
-            (_, false, false) => format!("did not match   saw {}", spelled_out(&seen.value(&check.target))),
+            (_, true, _) => format!("matched         saw {}", spelled_out(&check.saw(&seen))),
+            (_, false, true) => format!("follows         saw {}", spelled_out(&check.saw(&seen))),
+            (_, false, false) => format!("did not match   saw {}", spelled_out(&check.saw(&seen))),
         };
         let _ = writeln!(text, "  {:width$}  {verdict}", check.text);
     }

@@ -88,7 +88,7 @@ fn ask(bytes: &[u8], filters: &[&str], range: Option<std::ops::Range<i64>>) -> (
     (rows, stats)
 }
 
-const FILTERS: [&str; 40] = [
+const FILTERS: [&str; 46] = [
     "comm=nginx",
     "comm!=nginx",
     "comm=c*",
@@ -116,6 +116,12 @@ const FILTERS: [&str; 40] = [
     "tree!=22",
     "follow",
     "openat.pathname=/tmp/zzz",
+    "file=/tmp/zzz",
+    "file=/usr/*",
+    "file!=/tmp/zzz",
+    "file=/nowhere/at/all",
+    "peer=10.0.0.9",
+    "peer=:443",
     "openat.pathname=*zzz*",
     "openat.pathname=*nowhere*",
     "openat.pathname!=/tmp/zzz",

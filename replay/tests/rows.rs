@@ -253,6 +253,7 @@ fn a_ping_is_told_as_in_the_reference() {
         args: Args::List(&base),
         ret: 0,
         messages: &[],
+        exe: b"",
         only_messages: false,
     };
     rules.derive(&base, 1, &mut derived);

@@ -1,18 +1,27 @@
 //! Where an event keeps what a field means.
+//!
+//! ```text
+//! field of an event -> Access -> `row`: of a row by itself   -> `values`: of an argument, `texts`: of a text
+//!                             -> of what is known of processes, which the judge has
+//! ```
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+mod row;
+mod texts;
+mod values;
 
-use events::descriptor as descriptor_text;
-use events::show::{self, Leaf, Out};
-use events::value::strings;
-use events::{ArgKind, Context, Event, Raw};
-use pipeline::Container;
+use events::Event;
+use format::facts::FactSet;
 
+use crate::account::AccountPart;
 use crate::class::Class;
-use crate::facts::entity;
 use crate::form::{
-    ContainerFact, DescriptorFact, Field, FileFact, ProcessFact, SocketEnd, SocketFact, Value, Who,
+    Computed, ContainerFact, DescriptorFact, Execution, Field, FileFact, Kin, ProcessFact, SocketEnd,
+    SocketFact, UriPart, Who,
 };
+use crate::login::LoginPart;
+pub use row::{OfRow, context_value, each_computed, each_own_value};
+pub use texts::{path_part, variable};
+pub use values::each_value;
 
 /// How the values of a field are had of a row of an event.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -33,10 +42,52 @@ pub enum Access {
     Process(Who, ProcessFact),
     /// A variable of the process's environment, as its last exec got it.
     Variable(Box<str>),
+    /// The names that DNS gave for an address, and the addresses for a name.
+    HostName(Box<Access>),
+    Resolved(Box<Access>),
     /// Of the first of these that has a value.
     First(Vec<Access>),
     /// Of each of these.
     Each(Vec<Access>),
+    /// Made of these, each where the event has it.
+    Computed(Computed, Vec<Option<Access>>),
+    /// Of what processes executed before.
+    Executed(Kin, Execution),
+}
+
+impl Access {
+    /// The kinds of facts whose changes have to be followed.
+    pub fn facts(&self) -> FactSet {
+        match self {
+            Access::Process(who, fact) => fact.kind().into_iter().chain(who.kind()).collect(),
+            Access::HostName(of) | Access::Resolved(of) => of.facts(),
+            Access::First(all) | Access::Each(all) => all.iter().flat_map(|it| it.facts().iter()).collect(),
+            Access::Computed(_, all) => all.iter().flatten().flat_map(|it| it.facts().iter()).collect(),
+            Access::Executed(_, execution) => execution.facts(),
+            _ => FactSet::NONE,
+        }
+    }
+
+    /// Adds the executions that it asks for to a list.
+    pub fn add_executions(&self, list: &mut Vec<Execution>) {
+        match self {
+            Access::HostName(of) | Access::Resolved(of) => of.add_executions(list),
+            Access::First(all) | Access::Each(all) => all.iter().for_each(|it| it.add_executions(list)),
+            Access::Computed(_, all) => all.iter().flatten().for_each(|it| it.add_executions(list)),
+            Access::Executed(_, execution) => execution.add_to(list),
+            _ => {}
+        }
+    }
+
+    /// Whether names of addresses have to be known.
+    pub fn asks_host_names(&self) -> bool {
+        match self {
+            Access::HostName(_) | Access::Resolved(_) => true,
+            Access::First(all) | Access::Each(all) => all.iter().any(Access::asks_host_names),
+            Access::Computed(_, all) => all.iter().flatten().any(Access::asks_host_names),
+            _ => false,
+        }
+    }
 }
 
 /// What of an argument.
@@ -60,6 +111,13 @@ pub enum Part {
     Member(Box<str>),
     /// The value behind `NAME=` in a list of texts.
     Variable(Box<str>),
+    /// The value behind `NAME=` in a text.
+    Assigned(Box<str>),
+    /// Of a login that a text tells of.
+    Login(LoginPart),
+    /// Of a change of users or groups that a text tells of.
+    Account(AccountPart),
+    Uri(UriPart),
     /// Of a descriptor.
     Descriptor(DescriptorFact),
     /// An end of the socket that a descriptor stands for.
@@ -151,8 +209,27 @@ pub fn access(event: &'static Event, class: &Class, field: &Field) -> Option<Acc
         Field::Variable(name) => Some(Access::Variable(name.clone())),
         Field::Container(fact) => Some(Access::Context(ContextPart::Container(*fact))),
         Field::Host => Some(Access::Context(ContextPart::Host)),
-        Field::AnyText => argument("argv", Part::Joined).or_else(|| argument("text", Part::Whole)),
+        Field::AnyText => {
+            let texts = ["text", "http_request", "dns_questions", "dns_response"];
+            argument("argv", Part::Joined).or_else(|| first(&texts, Part::Whole))
+        }
         Field::Constant(text) => Some(Access::Fixed(text.clone())),
+        Field::Assigned(name) => argument("text", Part::Assigned(name.clone())),
+        Field::Login(part) => argument("text", Part::Login(*part)),
+        Field::Account(part) => argument("text", Part::Account(*part)),
+        Field::Uri(part) => argument("http_request", Part::Uri(*part)),
+        Field::Header(name) => {
+            let header =
+                |name: &str| argument("http_request", Part::Member(format!("headers.{name}").into()));
+            // In the letters of HTTP/1, or in those of libraries that write them small.
+            Some(Access::First(vec![header(name)?, header(&name.to_ascii_lowercase())?]))
+        }
+        Field::Computed(computed) => {
+            let inputs = computed.inputs().iter().map(|input| access(event, class, input));
+            Some(Access::Computed(computed.clone(), inputs.collect()))
+        }
+        Field::Resolved(name) => Some(Access::Resolved(Box::new(access(event, class, name)?))),
+        Field::Executed(kin, execution) => Some(Access::Executed(*kin, execution.clone())),
     }
 }
 
@@ -206,8 +283,10 @@ fn socket(event: &'static Event, class: &Class, end: SocketEnd, fact: SocketFact
                 }
             };
         }
-        // Names come from DNS answers, which are not kept beside connections yet.
-        SocketFact::HostName => return None,
+        SocketFact::HostName => {
+            let address = socket(event, class, end, SocketFact::Address)?;
+            return Some(Access::HostName(Box::new(address)));
+        }
         SocketFact::Address | SocketFact::Port => {}
     }
     let is_local = match end {
@@ -231,397 +310,5 @@ fn socket(event: &'static Event, class: &Class, end: SocketEnd, fact: SocketFact
     match (given, known) {
         (Some(given), Some(known)) if event.is_syscall() => Some(Access::First(vec![given, known])),
         (given, known) => given.or(known),
-    }
-}
-
-/// Calls `see` with each value that a part of an argument has; none when it is missing.
-pub fn each_value(event: &Event, position: usize, part: &Part, raw: Raw<'_>, see: &mut dyn FnMut(Value<'_>)) {
-    let Some(arg) = event.args.get(position) else { return };
-    match (part, raw) {
-        (_, Raw::Missing) => {}
-        (Part::Whole, Raw::Bytes(text)) if arg.kind == ArgKind::Str => see(Value::Text(text)),
-        (Part::Whole, Raw::Bytes(list)) if arg.kind == ArgKind::StrArray => {
-            strings(list).for_each(|text| see(Value::Text(text)));
-        }
-        (Part::Whole, raw) => {
-            show::find(event, position, &|at| given(at, position, raw), "", &mut |leaf| leaf_value(leaf, see))
-        }
-        (Part::Joined, Raw::Bytes(list)) => {
-            let joined = strings(list).collect::<Vec<_>>().join(&b' ');
-            see(Value::Text(&joined));
-        }
-        (Part::At(n), Raw::Bytes(list)) => {
-            if let Some(text) = strings(list).nth(usize::from(*n)) {
-                see(Value::Text(text));
-            }
-        }
-        (Part::Count, Raw::Bytes(list)) => see(Value::Number(strings(list).count() as i128)),
-        (Part::Name | Part::Directory | Part::Extension, raw) => {
-            let path = match raw.descriptor() {
-                Some((_, text)) if arg.kind == ArgKind::Fd => text,
-                _ => match raw {
-                    Raw::Bytes(text) => text,
-                    _ => return,
-                },
-            };
-            if let Some(text) = path_part(path, part) {
-                see(Value::Text(text));
-            }
-        }
-        (Part::Hexadecimal, raw) => {
-            let number = match raw {
-                Raw::Number(number) => Some(number),
-                raw if arg.kind == ArgKind::Fd => raw.descriptor().map(|(number, _)| number),
-                _ => None,
-            };
-            if let Some(number) = number {
-                see(Value::Text(format!("{number:x}").as_bytes()));
-            }
-        }
-        (Part::Address, raw) => {
-            for member in ["sin_addr", "sin6_addr"] {
-                show::find(event, position, &|at| given(at, position, raw), member, &mut |leaf| {
-                    leaf_value(leaf, see)
-                });
-            }
-        }
-        (Part::Port, raw) => {
-            for member in ["sin_port", "sin6_port"] {
-                show::find(event, position, &|at| given(at, position, raw), member, &mut |leaf| {
-                    leaf_value(leaf, see)
-                });
-            }
-        }
-        (Part::Member(member), raw) => {
-            show::find(event, position, &|at| given(at, position, raw), member, &mut |leaf| {
-                leaf_value(leaf, see)
-            });
-        }
-        (Part::Variable(name), Raw::Bytes(list)) => variable(list, name, see),
-        (Part::Descriptor(fact), raw) => {
-            if let Some((number, text)) = raw.descriptor() {
-                descriptor_value(number, text, *fact, see);
-            }
-        }
-        (Part::End { is_local, fact }, raw) => {
-            if let Some((_, text)) = raw.descriptor() {
-                end_value(text, *is_local, *fact, see);
-            }
-        }
-        (Part::Joined | Part::At(_) | Part::Count | Part::Variable(_), Raw::Number(_)) => {}
-    }
-}
-
-fn descriptor_value(number: u64, text: &[u8], fact: DescriptorFact, see: &mut dyn FnMut(Value<'_>)) {
-    let is_socket = descriptor_text::is_socket(text);
-    let is_path = text.starts_with(b"/");
-    let kind = || -> Option<(&'static str, &'static str)> {
-        let is = |prefix: &str| text.starts_with(prefix.as_bytes());
-        Some(match () {
-            () if is_path => ("file", "f"),
-            () if is("unix") => ("unix", "u"),
-            () if is("netlink") => ("netlink", "n"),
-            () if is_socket => {
-                let is_six = text.contains(&b'[');
-                if is_six { ("ipv6", "6") } else { ("ipv4", "4") }
-            }
-            () if is("pipe:") => ("pipe", "p"),
-            () if is("memfd:") => ("memfd", "m"),
-            () if is("anon_inode:[eventfd]") => ("event", "e"),
-            () if is("anon_inode:[signalfd]") => ("signalfd", "s"),
-            () if is("anon_inode:[timerfd]") => ("timerfd", "t"),
-            () if is("anon_inode:[eventpoll]") => ("eventpoll", "l"),
-            () if is("anon_inode:inotify") => ("inotify", "i"),
-            () if is("anon_inode:") => ("other", "o"),
-            () => return None,
-        })
-    };
-    let mut word = |word: Option<&str>| {
-        if let Some(word) = word {
-            see(Value::Text(word.as_bytes()));
-        }
-    };
-    match fact {
-        // Numbers that are negative come as the register held them.
-        DescriptorFact::Number => see(Value::Number((number as i32).into())),
-        DescriptorFact::Type => word(kind().map(|(name, _)| name)),
-        DescriptorFact::TypeLetter => word(kind().map(|(_, letter)| letter)),
-        DescriptorFact::SocketFamily => {
-            word(is_socket.then(|| if text.starts_with(b"unix") { "unix" } else { "ip" }));
-        }
-        DescriptorFact::Name if is_socket => {
-            if let Some(at) = text.iter().position(|byte| *byte == b' ') {
-                let ends = text.get(at + 1..).unwrap_or_default();
-                see(Value::Text(ends.strip_prefix(b"->").unwrap_or(ends)));
-            }
-        }
-        DescriptorFact::Name if !text.is_empty() => see(Value::Text(text)),
-        DescriptorFact::Directory | DescriptorFact::FileName if is_path => {
-            let part = if fact == DescriptorFact::Directory { Part::Directory } else { Part::Name };
-            if let Some(text) = path_part(text, &part) {
-                see(Value::Text(text));
-            }
-        }
-        DescriptorFact::Name | DescriptorFact::Directory | DescriptorFact::FileName => {}
-    }
-}
-
-fn end_value(text: &[u8], is_local: bool, fact: SocketFact, see: &mut dyn FnMut(Value<'_>)) {
-    if fact == SocketFact::Protocol {
-        if descriptor_text::is_socket(text) {
-            see(Value::Text(text.split(|byte| *byte == b' ').next().unwrap_or_default()));
-        }
-        return;
-    }
-    let Some(ends) = descriptor_text::ends(text) else { return };
-    let end = if is_local { Some(ends.local) } else { ends.remote };
-    // `10.0.0.1:4242`, `[::1]:80`; an end of a unix socket is neither.
-    let end = end.and_then(|end| std::str::from_utf8(end).ok());
-    let Some((address, port)) = end.and_then(|end| end.rsplit_once(':')) else { return };
-    match fact {
-        SocketFact::Address => {
-            let address = address.trim_start_matches('[').trim_end_matches(']');
-            if address.parse::<std::net::IpAddr>().is_ok() {
-                see(Value::Text(address.as_bytes()));
-            }
-        }
-        SocketFact::Port => {
-            if let Ok(port) = port.parse::<u16>() {
-                see(Value::Number(port.into()));
-            }
-        }
-        SocketFact::Protocol | SocketFact::Initiated | SocketFact::HostName => {}
-    }
-}
-
-/// An image without its tag and digest: `ghcr.io/x/web` of `ghcr.io/x/web:1.27@sha256:...`.
-fn repository(image: &str) -> &str {
-    let image = image.split('@').next().unwrap_or(image);
-    match image.rsplit_once(':') {
-        // A colon before the last slash is that of a registry's port.
-        Some((name, tag)) if !tag.contains('/') => name,
-        _ => image,
-    }
-}
-
-/// The value of a variable in a list of `NAME=value`.
-pub fn variable(list: &[u8], name: &str, see: &mut dyn FnMut(Value<'_>)) {
-    let value = |text: &[u8]| -> Option<usize> {
-        let rest = text.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
-        Some(text.len() - rest.len())
-    };
-    if let Some(text) = strings(list).find(|text| value(text).is_some()) {
-        see(Value::Text(value(text).and_then(|at| text.get(at..)).unwrap_or_default()));
-    }
-}
-
-/// A row, and what it is known by itself: everything but what is known of processes over time.
-pub trait OfRow {
-    fn event(&self) -> &'static Event;
-    fn arg(&self, position: usize) -> Raw<'_>;
-    fn ret(&self) -> i64;
-    /// Wall clock, ns since the epoch.
-    fn wall_ns(&self) -> i64;
-    /// Boot clock, ns.
-    fn time_ns(&self) -> u64;
-    fn context(&self) -> &Context<'_>;
-    fn container(&self) -> Option<&Container>;
-    fn host(&self) -> &str;
-}
-
-/// Calls `see` with each value that a field has in a row by itself.
-pub fn each_own_value(access: &Access, row: &impl OfRow, see: &mut dyn FnMut(Value<'_>)) {
-    match access {
-        Access::Fixed(text) => see(Value::Text(text.as_bytes())),
-        Access::Argument { position, part } => {
-            each_value(row.event(), *position, part, row.arg(*position), see)
-        }
-        Access::Ret => see(Value::Number(row.ret().into())),
-        Access::Outcome => {
-            let name = events::consts::errno::of_result(row.ret());
-            see(Value::Text(name.unwrap_or("SUCCESS").as_bytes()));
-        }
-        Access::Time => see(Value::Number(row.wall_ns().into())),
-        Access::Context(ContextPart::Host) => see(Value::Text(row.host().as_bytes())),
-        Access::Context(ContextPart::Container(fact)) => {
-            if let Some(container) = row.container() {
-                container_value(container, *fact, row.time_ns(), see);
-            }
-        }
-        Access::Context(part) => context_value(row.context(), *part, see),
-        Access::First(all) => {
-            let mut any = false;
-            for access in all.iter() {
-                if !any {
-                    each_own_value(access, row, &mut |value| {
-                        any = true;
-                        see(value);
-                    });
-                }
-            }
-        }
-        Access::Each(all) => all.iter().for_each(|access| each_own_value(access, row, see)),
-        // What is known of processes is not the row's own.
-        Access::Process(..) | Access::Variable(_) => {}
-    }
-}
-
-pub fn container_value(
-    container: &Container,
-    fact: ContainerFact,
-    time_ns: u64,
-    see: &mut dyn FnMut(Value<'_>),
-) {
-    let text = match fact {
-        ContainerFact::Id => &container.id,
-        ContainerFact::Name => &container.name,
-        ContainerFact::Image => &container.image,
-        ContainerFact::PodName => &container.pod_name,
-        ContainerFact::PodNamespace => &container.pod_namespace,
-        ContainerFact::Repository => {
-            let name = repository(&container.image);
-            if !name.is_empty() {
-                see(Value::Text(name.as_bytes()));
-            }
-            return;
-        }
-        ContainerFact::Started => {
-            if container.started_by(time_ns) {
-                see(Value::Text(b"true"));
-            }
-            return;
-        }
-    };
-    if !text.is_empty() {
-        see(Value::Text(text.as_bytes()));
-    }
-}
-
-pub fn context_value(context: &Context<'_>, part: ContextPart, see: &mut dyn FnMut(Value<'_>)) {
-    let mut text = |text: &[u8]| {
-        if !text.is_empty() {
-            see(Value::Text(text));
-        }
-    };
-    match part {
-        ContextPart::Exe => text(context.exe),
-        ContextPart::ExeName => text(path_part(context.exe, &Part::Name).unwrap_or_default()),
-        ContextPart::Comm => text(context.comm),
-        ContextPart::Entity => text(entity(context.pid, context.process_start_ns).as_bytes()),
-        ContextPart::ParentEntity => text(entity(context.ppid, context.parent_start_ns).as_bytes()),
-        ContextPart::Uid => see(Value::Number(context.uid.into())),
-        ContextPart::Gid => see(Value::Number(context.gid.into())),
-        ContextPart::Pid => see(Value::Number(context.pid.into())),
-        ContextPart::NsPid => see(Value::Number(context.ns_pid.into())),
-        ContextPart::ParentPid => see(Value::Number(context.ppid.into())),
-        ContextPart::UserName | ContextPart::Container(_) | ContextPart::Host => {}
-    }
-}
-
-/// Only the one argument is looked at.
-fn given(at: usize, position: usize, raw: Raw<'_>) -> Raw<'_> {
-    if at == position { raw } else { Raw::Missing }
-}
-
-/// A part of a path; `None` where it has none.
-pub fn path_part<'a>(path: &'a [u8], part: &Part) -> Option<&'a [u8]> {
-    let slash = path.iter().rposition(|byte| *byte == b'/');
-    let name = slash.map_or(path, |at| path.get(at + 1..).unwrap_or_default());
-    match part {
-        Part::Directory => slash.map(|at| path.get(..at).unwrap_or_default()),
-        Part::Extension => {
-            let dot = name.iter().rposition(|byte| *byte == b'.').filter(|at| *at > 0)?;
-            name.get(dot + 1..)
-        }
-        _ => Some(name),
-    }
-}
-
-fn leaf_value(leaf: Leaf<'_>, see: &mut dyn FnMut(Value<'_>)) {
-    match leaf {
-        Leaf::Nothing => {}
-        Leaf::Signed(number) => see(Value::Number(number.into())),
-        Leaf::Unsigned(number) | Leaf::Pointer(number) => see(Value::Number(number.into())),
-        Leaf::Bool(is) => see(Value::Text(if is { b"true" } else { b"false" })),
-        Leaf::Descriptor(number, text) => {
-            see(Value::Number(number.into()));
-            if !text.is_empty() {
-                see(Value::Text(text));
-            }
-        }
-        Leaf::Text(text) | Leaf::Bytes(text) => see(Value::Text(text)),
-        Leaf::Abstract(name) => see(Value::Text(&[b"@", name].concat())),
-        Leaf::Word(word) => see(Value::Text(word.as_bytes())),
-        // A number with names is both.
-        Leaf::Named(named) => {
-            see(Value::Number((named.number as i64).into()));
-            see(Value::Text(named.to_string().as_bytes()));
-        }
-        Leaf::Ipv4(address) => see(Value::Text(Ipv4Addr::from(address).to_string().as_bytes())),
-        Leaf::Ipv6(address) => see(Value::Text(Ipv6Addr::from(address).to_string().as_bytes())),
-        Leaf::Hardware(_) => {
-            let mut text = Words(String::new());
-            if leaf.write(&mut text).is_ok() {
-                see(Value::Text(text.0.as_bytes()));
-            }
-        }
-    }
-}
-
-/// Gathers what a leaf writes of itself.
-struct Words(String);
-
-impl Out for Words {
-    fn own(&mut self, text: &str) -> std::fmt::Result {
-        self.0.push_str(text);
-        Ok(())
-    }
-
-    fn foreign(&mut self, bytes: &[u8]) -> std::fmt::Result {
-        self.0.push_str(&String::from_utf8_lossy(bytes));
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn values(event: &str, name: &str, part: Part, raw: Raw<'_>) -> Vec<String> {
-        let event = events::catalogue::by_name(event).expect("an event");
-        let position = event.arg(name).expect("an argument").0;
-        let mut values = Vec::new();
-        each_value(event, position, &part, raw, &mut |value| {
-            values.push(String::from_utf8_lossy(&value.text()).into_owned());
-        });
-        values
-    }
-
-    #[test]
-    fn arguments_of_a_command_are_joined_by_one_blank_and_kept_apart() {
-        let argv = Raw::Bytes(b"sh\0-c\0echo  x\0");
-        assert_eq!(values("sched_process_exec", "argv", Part::Joined, argv), ["sh -c echo  x"]);
-        assert_eq!(values("sched_process_exec", "argv", Part::Whole, argv), ["sh", "-c", "echo  x"]);
-        assert_eq!(values("sched_process_exec", "argv", Part::At(1), argv), ["-c"]);
-        assert_eq!(values("sched_process_exec", "argv", Part::Count, argv), ["3"]);
-    }
-
-    #[test]
-    fn addresses_and_ports_are_members_of_socket_addresses() {
-        let address = Raw::Bytes(&[2, 0, 0x1f, 0x90, 10, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
-        assert_eq!(values("security_socket_connect", "remote_addr", Part::Address, address), ["10.0.0.1"]);
-        assert_eq!(values("security_socket_connect", "remote_addr", Part::Port, address), ["8080"]);
-    }
-
-    #[test]
-    fn paths_have_a_name_a_directory_and_an_extension() {
-        let part = |path: &str, part| {
-            path_part(path.as_bytes(), &part).map(|it| String::from_utf8_lossy(it).into_owned())
-        };
-        assert_eq!(part("/a/b.tar.gz", Part::Extension).as_deref(), Some("gz"));
-        assert_eq!(part("/a/.profile", Part::Extension), None);
-        assert_eq!(part("/a/b", Part::Directory).as_deref(), Some("/a"));
-        assert_eq!(part("/b", Part::Directory).as_deref(), Some(""));
-        assert_eq!(part("b", Part::Name).as_deref(), Some("b"));
     }
 }

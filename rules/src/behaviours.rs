@@ -35,6 +35,25 @@ pub fn corpus() -> Corpus {
     readers.finish()
 }
 
+/// A behaviour that Tracee's users know, and why no rule asks for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Refused {
+    pub id: &'static str,
+    pub name: &'static str,
+    pub why: &'static str,
+}
+
+/// The behaviours that cannot be asked of what is recorded.
+pub fn refused() -> impl Iterator<Item = Refused> {
+    let corpus = corpus();
+    let is_asked = move |id: &str| corpus.rules.iter().any(|rule| rule.id == id);
+    let others = threat::THREATS.iter().filter(move |threat| !is_asked(threat.id));
+    others.filter_map(|threat| match catalogue::by_id(threat.event)?.source {
+        events::Source::Unsupported(why) => Some(Refused { id: threat.id, name: threat.name, why }),
+        _ => None,
+    })
+}
+
 /// Makes filters able to ask for the events of behaviours. Before the first question.
 pub fn install() {
     static DETECTOR: Lazy = Lazy(OnceLock::new());

@@ -5,6 +5,10 @@
 
 use std::collections::BTreeSet;
 
+use crate::account::{AccountPart, PROGRAMS};
+use crate::form::{Atom, Case, Expr, Field, Pattern, Test};
+use crate::login::LoginPart;
+
 /// A kind of happening.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Class {
@@ -44,6 +48,10 @@ pub enum Class {
     ProcessAccess,
     /// A line of a log, by its service (`sshd`) or facility (`auth`); any when empty.
     Log(BTreeSet<String>),
+    /// A login over SSH, let in or not.
+    Login,
+    /// Users or groups were made, changed or removed, as a log tells.
+    Account,
     /// A message that a program sent to audit, of this type.
     AuditMessage(String),
     /// These system calls.
@@ -217,6 +225,8 @@ const DNS_REQUEST: Alternatives = &[&[all("net_packet_dns_request")]];
 const DNS_RESPONSE: Alternatives = &[&[all("net_packet_dns_response")]];
 const HTTP_REQUEST: Alternatives = &[&[all("net_packet_http_request")]];
 const HTTP_RESPONSE: Alternatives = &[&[all("net_packet_http_response")]];
+const LOG: Alternatives = &[&[all("log_message")]];
+const AUDIT_MESSAGE: Alternatives = &[&[all("audit_user_message")]];
 const MODULE_LOAD: Alternatives =
     &[&[all("module_load")], &[success("init_module"), success("finit_module")]];
 const IMAGE_LOAD: Alternatives = &[&[all("shared_object_loaded")], &[all("security_mmap_file")]];
@@ -248,8 +258,43 @@ impl Class {
             Class::ModuleLoad => MODULE_LOAD,
             Class::ImageLoad => IMAGE_LOAD,
             Class::ProcessAccess => PROCESS_ACCESS,
-            Class::Log(_) | Class::AuditMessage(_) | Class::Calls(_) | Class::Events(_) => return None,
+            Class::Log(_) | Class::Login | Class::Account => LOG,
+            Class::AuditMessage(_) => AUDIT_MESSAGE,
+            Class::Calls(_) | Class::Events(_) => return None,
         })
+    }
+
+    /// What of its events is meant beside their guards.
+    pub fn condition(&self) -> Expr {
+        let any_of = |field: &str, patterns: Vec<Pattern>| {
+            let test = Test::Fits(Case::Folded, patterns);
+            Expr::Atom(Atom { field: Field::arg(field), test, written: field.into() })
+        };
+        let equals = |text: &str| Pattern::Equals(text.to_ascii_lowercase().into_bytes());
+        match self {
+            Class::AuditMessage(kind) => any_of("type", vec![equals(kind)]),
+            Class::Login => {
+                let is_sshd = any_of("tag", vec![equals("sshd"), Pattern::Prefix(b"sshd-".to_vec())]);
+                let field = Field::Login(LoginPart::Outcome);
+                let is_login = Expr::Atom(Atom { field, test: Test::Exists, written: "login".into() });
+                Expr::all([is_sshd, is_login])
+            }
+            Class::Account => {
+                let programs = PROGRAMS.iter().map(|name| equals(name)).collect();
+                let field = Field::Account(AccountPart::Action);
+                let is_change = Expr::Atom(Atom { field, test: Test::Exists, written: "account".into() });
+                Expr::all([any_of("tag", programs), is_change])
+            }
+            Class::Log(services) if !services.is_empty() => {
+                // Programs that have split (`sshd-session`), and the facility that is kept from others (`authpriv`).
+                let tags = services.iter().flat_map(|it| {
+                    [equals(it), Pattern::Prefix(format!("{}-", it.to_ascii_lowercase()).into_bytes())]
+                });
+                let facilities = services.iter().flat_map(|it| [equals(it), equals(&format!("{it}priv"))]);
+                Expr::any([any_of("tag", tags.collect()), any_of("facility", facilities.collect())])
+            }
+            _ => Expr::Const(true),
+        }
     }
 
     /// Events that it names itself.
@@ -293,6 +338,8 @@ mod tests {
             DNS_RESPONSE,
             HTTP_REQUEST,
             HTTP_RESPONSE,
+            LOG,
+            AUDIT_MESSAGE,
             MODULE_LOAD,
             IMAGE_LOAD,
             PROCESS_ACCESS,

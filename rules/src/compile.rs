@@ -3,14 +3,18 @@
 //! A program is a rule's expression for one event. Its atoms are grouped by the column that they look at, equal ones are one.
 //! A program that can only hold when one of a few atoms does (its guard) is not looked at until one of them does.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 
+use events::catalogue::network::NET_PACKET_DNS_RESPONSE;
+use events::catalogue::process::{SCHED_PROCESS_EXEC, SCHED_PROCESS_FORK};
 use events::{Event, EventId};
+use format::facts::{Fact, FactSet};
 
 use crate::access::{Access, access};
 use crate::class::{Carrier, Class, Guard};
 use crate::column::Machine;
-use crate::form::{Arm, Atom, Expr, Field, Test};
+use crate::form::{Arm, Atom, Body, Execution, Expr, Field, Test};
 use crate::rule::Rule;
 
 /// Programs for the events of a capture.
@@ -20,6 +24,13 @@ pub struct Programs {
     /// Why rules cannot be answered, by number of the rule, and what is approximate of those that can.
     pub unanswerable: BTreeMap<usize, String>,
     pub notes: BTreeMap<usize, Vec<String>>,
+    /// Some rule asks for the name of an address.
+    pub needs_host_names: bool,
+    /// The facts of processes that rules ask for, or that findings tell, as far as they can be followed.
+    pub asked: FactSet,
+    pub followed: FactSet,
+    /// Executions that are asked for later, those that others are built on before them.
+    pub executions: Vec<Execution>,
 }
 
 #[derive(Debug)]
@@ -58,6 +69,8 @@ pub struct Program {
     pub rule: usize,
     /// Of a sequence: which step; the one after the last is `until`.
     pub step: usize,
+    /// Programs of one rule are asked of a row in this order.
+    rank: usize,
     pub class: Class,
     pub guard: Guard,
     pub node: Node,
@@ -79,13 +92,15 @@ pub enum Node {
 /// Whether a capture holds rows of an event; why not, where it does not.
 pub type Holds<'a> = dyn Fn(&'static Event) -> Result<(), String> + 'a;
 
-pub fn compile(rules: &[Rule], holds: &Holds<'_>) -> Programs {
+/// `followed`: the facts of processes of which every change is recorded.
+pub fn compile(rules: &[Rule], holds: &Holds<'_>, followed: FactSet) -> Programs {
     let mut builders: BTreeMap<EventId, Builder> = BTreeMap::new();
     let mut programs = Programs::default();
     for (number, rule) in rules.iter().enumerate() {
         let mut missing: Option<String> = None;
         let mut notes = rule.notes.clone();
         for (step, query) in rule.body.queries().into_iter().enumerate() {
+            let place = Place { rule: number, step, rank: rank(rule, step) };
             let mut found = false;
             let mut reason = None;
             for arm in &query.arms {
@@ -93,7 +108,8 @@ pub fn compile(rules: &[Rule], holds: &Holds<'_>) -> Programs {
                     Err(why) => reason = Some(why),
                     Ok(carriers) => {
                         for carrier in carriers {
-                            match add(&mut builders, number, step, arm, carrier, &mut notes) {
+                            let known = Known { holds, followed };
+                            match add(&mut builders, place, arm, carrier, known, &mut notes) {
                                 Ok(()) => found = true,
                                 Err(why) => reason = Some(why),
                             }
@@ -120,7 +136,54 @@ pub fn compile(rules: &[Rule], holds: &Holds<'_>) -> Programs {
         .map(|(event, builder)| (event, builder.build(|rule| unanswerable.contains_key(&rule))))
         .filter(|(_, built)| !built.programs.is_empty())
         .collect();
+    let mut columns = programs.events.values().flat_map(|it| &it.columns);
+    programs.needs_host_names = columns.any(|column| column.access.asks_host_names());
+    for column in programs.events.values().flat_map(|it| &it.columns) {
+        column.access.add_executions(&mut programs.executions);
+    }
+    for field in rules.iter().flat_map(|rule| rule.body.keys()) {
+        field.each_execution(&mut |execution| execution.add_to(&mut programs.executions));
+    }
+    let of_columns = programs.events.values().flat_map(|it| &it.columns).map(|column| column.access.facts());
+    let of_keys = rules.iter().map(|rule| of_fields(&mut rule.body.keys()));
+    programs.asked =
+        of_columns.chain(of_keys).flat_map(FactSet::iter).filter(|it| followed.has(*it)).collect();
+    let of_outputs =
+        rules.iter().filter_map(|rule| rule.output.as_ref()).map(|it| of_fields(&mut it.fields()));
+    // Those that every finding tells; the others take more rows to follow.
+    let told = [Fact::Directory, Fact::Session, Fact::Group];
+    programs.followed = (programs.asked.iter().chain(of_outputs.flat_map(FactSet::iter)).chain(told))
+        .filter(|it| followed.has(*it))
+        .collect();
     programs
+}
+
+fn of_fields(fields: &mut dyn Iterator<Item = Field>) -> FactSet {
+    fields.flat_map(|field| field.facts().iter()).collect()
+}
+
+/// Which program of which rule.
+#[derive(Clone, Copy)]
+struct Place {
+    rule: usize,
+    step: usize,
+    rank: usize,
+}
+
+/// Of a sequence the last step comes first: an event that fits two steps, one after the other, goes one step with a sequence
+/// that waits, and not both. What ends sequences comes behind all steps.
+fn rank(rule: &Rule, step: usize) -> usize {
+    match &rule.body {
+        Body::Sequence(sequence) if step < sequence.steps.len() => sequence.steps.len() - step,
+        _ => step,
+    }
+}
+
+/// What is known of a source.
+#[derive(Clone, Copy)]
+struct Known<'h> {
+    holds: &'h Holds<'h>,
+    followed: FactSet,
 }
 
 /// Rules that build on rules that cannot be answered cannot be either.
@@ -162,13 +225,7 @@ fn carriers(class: &Class, holds: &Holds<'_>) -> Result<Vec<Carrier>, String> {
         return if found.is_empty() { Err(why) } else { Ok(found) };
     }
     let Some(alternatives) = class.alternatives() else {
-        return Err(match class {
-            Class::Log(_) => "lines of logs are not read out of what programs write yet".into(),
-            Class::AuditMessage(kind) => {
-                format!("messages to audit ({kind}) are not read out of what is sent yet")
-            }
-            _ => "nothing carries it".into(),
-        });
+        return Err("nothing carries it".into());
     };
     let mut why = String::new();
     for alternative in alternatives {
@@ -189,16 +246,34 @@ fn carriers(class: &Class, holds: &Holds<'_>) -> Result<Vec<Carrier>, String> {
 
 fn add(
     builders: &mut BTreeMap<EventId, Builder>,
-    rule: usize,
-    step: usize,
+    place: Place,
     arm: &Arm,
     carrier: Carrier,
+    source: Known<'_>,
     notes: &mut Vec<String>,
 ) -> Result<(), String> {
+    let Known { holds, followed } = source;
     let event = events::catalogue::by_name(carrier.event).ok_or("there is no such event")?;
+    let has_names =
+        || events::catalogue::by_id(NET_PACKET_DNS_RESPONSE).is_some_and(|answer| holds(answer).is_ok());
+    let unfollowed: Cell<Option<String>> = Cell::new(None);
+    let known = |field: &Field| {
+        let access =
+            access(event, &arm.class, field).filter(|access| !access.asks_host_names() || has_names())?;
+        let fact = access.facts().iter().find(|fact| !followed.has(*fact));
+        let why = fact.map(|fact| not_followed(fact, holds)).or_else(|| not_traced(&access, holds));
+        match why {
+            None => Some(access),
+            Some(why) => {
+                unfollowed.set(Some(why));
+                None
+            }
+        }
+    };
     // What the event does not have is missing: atoms over it are false.
     let mut lacking: Option<&Field> = None;
-    let expr = arm.expr.clone().map(&mut |atom| match access(event, &arm.class, &atom.field) {
+    let asked = Expr::all([arm.class.condition(), arm.expr.clone()]);
+    let expr = asked.map(&mut |atom| match known(&atom.field) {
         None => {
             lacking = lacking_of(&arm.expr, &atom.field);
             Expr::Const(false)
@@ -207,14 +282,36 @@ fn add(
         Some(_) => Expr::Atom(atom),
     });
     if expr == Expr::Const(false) {
+        if let Some(why) = unfollowed.take() {
+            return Err(why);
+        }
         return Err(match lacking {
             Some(field) => format!("nothing tells the {field} of {}", event.name),
             None => format!("it can never hold for {}", event.name),
         });
     }
     notes.extend(carrier.approximate.map(|why| format!("{}: {why}", event.name)));
-    builders.entry(event.id).or_insert_with(|| Builder::new(event)).add(rule, step, arm, carrier.guard, expr);
+    builders.entry(event.id).or_insert_with(|| Builder::new(event)).add(place, arm, carrier.guard, expr);
     Ok(())
+}
+
+/// Why a fact cannot be told.
+fn not_followed(fact: Fact, holds: &Holds<'_>) -> String {
+    let events = fact.needs().iter().filter_map(|name| events::catalogue::by_name(name));
+    let why = events.filter_map(|event| holds(event).err()).next();
+    match why {
+        Some(why) => format!("{} cannot be followed: {why}", fact.name()),
+        None => format!("{} cannot be followed: only what matched was recorded", fact.name()),
+    }
+}
+
+/// Why nobody knows what processes and those before them executed, where that is asked.
+fn not_traced(access: &Access, holds: &Holds<'_>) -> Option<String> {
+    let mut executions = Vec::new();
+    access.add_executions(&mut executions);
+    let events = [SCHED_PROCESS_FORK, SCHED_PROCESS_EXEC].into_iter().filter_map(events::catalogue::by_id);
+    let why = events.filter_map(|event| holds(event).err()).next().filter(|_| !executions.is_empty())?;
+    Some(format!("what processes executed before cannot be followed: {why}"))
 }
 
 fn lacking_of<'a>(expr: &'a Expr, field: &Field) -> Option<&'a Field> {
@@ -246,10 +343,11 @@ impl Builder {
         }
     }
 
-    fn add(&mut self, rule: usize, step: usize, arm: &Arm, guard: Guard, expr: Expr) {
+    fn add(&mut self, place: Place, arm: &Arm, guard: Guard, expr: Expr) {
+        let Place { rule, step, rank } = place;
         let node = self.node(&arm.class, expr);
         let class = arm.class.clone();
-        self.programs.push(Program { rule, step, class, guard, node });
+        self.programs.push(Program { rule, step, rank, class, guard, node });
     }
 
     fn node(&mut self, class: &Class, expr: Expr) -> Node {
@@ -300,6 +398,7 @@ impl Builder {
     fn build(self, is_left_out: impl Fn(usize) -> bool) -> EventPrograms {
         let Builder { event, columns, atoms, column_of, mut programs, .. } = self;
         programs.retain(|program| !is_left_out(program.rule));
+        programs.sort_by_key(|program| (program.rule, program.rank));
         let mut columns: Vec<Column> = columns
             .into_iter()
             .map(|(access, atoms)| Column { access, machine: Machine::new(atoms), guards: false })

@@ -73,6 +73,32 @@ impl Diagnostic {
     }
 }
 
+/// What is said of one line, at most.
+pub const MAX_PER_LINE: usize = 16;
+
+/// Leaves so many of each line, which stand together, and says that there are more.
+pub fn bounded(all: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut left: Vec<Diagnostic> = Vec::with_capacity(all.len());
+    let mut of_line = 0;
+    for it in all {
+        let is_same = left.last().is_some_and(|last: &Diagnostic| {
+            last.place.line > 0 && (&last.place.file, last.place.line) == (&it.place.file, it.place.line)
+        });
+        of_line = if is_same { of_line + 1 } else { 0 };
+        match of_line {
+            MAX_PER_LINE => left.push(Diagnostic {
+                message: "more than this is wrong with this line".into(),
+                suggestion: None,
+                allowed: None,
+                ..it
+            }),
+            of_line if of_line > MAX_PER_LINE => {}
+            _ => left.push(it),
+        }
+    }
+    left
+}
+
 impl fmt::Display for Diagnostic {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let severity = match self.severity {
@@ -144,6 +170,28 @@ impl File<'_> {
     /// An error about the whole file.
     pub fn whole(&self, message: impl Into<String>) -> Diagnostic {
         self.error(0, 0, 0, message)
+    }
+}
+
+/// A file that is kept until all were read: what is wrong shows when names are put in.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    name: Arc<str>,
+    text: Arc<str>,
+}
+
+impl Kept {
+    pub fn of(file: &File<'_>) -> Kept {
+        Kept { name: Arc::clone(file.name), text: file.text.into() }
+    }
+
+    pub fn file(&self) -> File<'_> {
+        File { name: &self.name, text: &self.text }
+    }
+
+    /// The folder that it is in, as it was named.
+    pub fn folder(&self) -> &str {
+        self.name.rsplit_once('/').map_or("", |(folder, _)| folder)
     }
 }
 

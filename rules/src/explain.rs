@@ -71,14 +71,13 @@ fn each_row(
     }
     scan.programs_mut().events.values_mut().for_each(EventPrograms::unguard);
     let programs = scan.programs();
-    let mut judge = Judge::new(rules, programs, None);
-    source.files().iter().for_each(|file| judge.begin(file));
+    let mut judge = Judge::new(rules, programs, None, source);
     let places = scan.places();
     Question::new(source, scan.matchers()).batches(Projection::NONE, &mut |batch| {
         let at = places.at(batch);
         let name = || batch.file().name.clone();
-        let looked = crate::judge::look(programs, batch.block());
-        let judged = looked.and_then(|candidates| judge.rows(at, batch.block(), candidates, see));
+        let looked = crate::judge::look(programs, batch);
+        let judged = looked.and_then(|candidates| judge.rows(at, batch, candidates, see));
         judged.map_err(|source| pipeline::Error::Capture { file: name(), source })
     })?;
     Ok(Ok(()))

@@ -1,15 +1,19 @@
 //! What is known of processes at a moment: brought forward by forks, execs and changes of directory, in order of time.
 
-use std::collections::HashMap;
+mod lineage;
+mod value;
+
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use events::context::Entity;
 use events::{Context, Raw};
 use format::Process as Recorded;
+use format::facts::{Actor, Fact, FactChange, FactSet, Facts, NsPids, share_terminals};
 
-use crate::access::{Part, path_part};
-use crate::form::{ProcessFact, Value, Who};
-use events::value::strings;
+use crate::form::{Execution, Leader, ProcessFact, Value, Who};
+pub use lineage::Lineage;
+use value::each_value;
 
 /// Processes that are kept; those that ended first are forgotten first.
 const MAX_PROCESSES: usize = 1 << 17;
@@ -32,12 +36,37 @@ pub struct Process {
     /// Each argument followed by a NUL; `None` where nobody saw its exec.
     pub argv: Option<Arc<[u8]>>,
     pub env: Option<Arc<[u8]>>,
-    pub cwd: Option<Arc<[u8]>>,
+    /// Its directory, session, terminal and login.
+    pub facts: Facts,
+    /// What rules ask of what it and processes before it executed.
+    pub lineage: Lineage,
+}
+
+/// Names of users, by their ids.
+pub type Users = BTreeMap<u32, String>;
+
+/// Whose facts are asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject {
+    pub process: Entity,
+    pub parent: Entity,
+}
+
+impl Subject {
+    pub fn of(context: &Context<'_>) -> Subject {
+        Subject { process: context.process(), parent: context.parent() }
+    }
 }
 
 /// The processes of one boot.
 #[derive(Debug, Default)]
 pub struct Processes {
+    /// The facts that can be followed: others are not known.
+    followed: FactSet,
+    /// Executions that rules ask for later, those that others are built on before them.
+    executions: Arc<[Execution]>,
+    users: Arc<Users>,
+    ns_pids: NsPids,
     /// By pid, oldest first: most pids are those of one process only.
     by_pid: HashMap<u32, Vec<Process>>,
     count: usize,
@@ -47,13 +76,24 @@ pub struct Processes {
 }
 
 impl Processes {
+    /// With these facts of processes, and executions that are asked for later.
+    pub fn new(followed: FactSet, executions: Arc<[Execution]>, users: Arc<Users>) -> Processes {
+        Processes { followed, executions, users, ..Processes::default() }
+    }
+
     /// Processes that were there when a recording began.
-    pub fn snapshot<'a>(&mut self, processes: impl Iterator<Item = &'a Recorded>) {
-        for process in processes {
+    pub fn snapshot(&mut self, mut processes: Vec<Recorded>) {
+        share_terminals(processes.iter_mut());
+        let mut told = Vec::new();
+        for mut process in processes {
             let entity = Entity { pid: process.pid, start_ns: process.start_ns };
-            if self.get(entity).is_some() {
+            process.facts.keep(self.followed);
+            self.ns_pids.learn(process.pid_ns, process.ns_pid, process.pid);
+            if let Some(known) = self.get_mut(entity) {
+                known.facts.complete(&process.facts);
                 continue;
             }
+            told.push(entity);
             self.insert(Process {
                 pid: process.pid,
                 start_ns: process.start_ns,
@@ -65,9 +105,11 @@ impl Processes {
                 exe: process.exe.as_slice().into(),
                 argv: Some(process.argv.as_slice().into()),
                 env: None,
-                cwd: None,
+                facts: process.facts,
+                lineage: Lineage::default(),
             });
         }
+        self.trace(told);
     }
 
     pub fn get(&self, entity: Entity) -> Option<&Process> {
@@ -118,26 +160,37 @@ impl Processes {
                 (known.uid, known.gid) = (context.uid, context.gid);
                 known.parent = Some(context.parent());
             }
-            None => self.insert(of_context(context)),
+            None => {
+                let lineage = self.lineage_below(context.parent());
+                self.insert(Process { lineage, ..of_context(context) });
+            }
         }
     }
 
     /// A new process, with what it has of its parent.
-    pub fn fork(&mut self, parent: &Context<'_>, child: Entity) {
+    pub fn fork(&mut self, parent: &Context<'_>, child: Entity, ns_pid: u32, clone_flags: u64) {
         if child.pid == 0 || self.get(child).is_some() {
             return;
         }
-        let base = self.get(parent.process()).cloned().unwrap_or_else(|| of_context(parent));
+        self.ns_pids.learn(parent.pid_ns, ns_pid, child.pid);
+        let known = self.get_mut(parent.process()).map(|known| {
+            let facts = known.facts.fork(clone_flags, known.exe.is_empty());
+            Process { facts, ..known.clone() }
+        });
+        let base = known.unwrap_or_else(|| of_context(parent));
+        let lineage = self.lineage_below(parent.process());
         self.insert(Process {
+            lineage,
             pid: child.pid,
             start_ns: child.start_ns,
             parent: Some(parent.process()),
-            ns_pid: 0,
+            ns_pid,
             ..base
         });
     }
 
-    pub fn exec(&mut self, context: &Context<'_>, exe: Raw<'_>, argv: Raw<'_>, env: Raw<'_>) {
+    /// It executed a program. `time_ns`: boot clock.
+    pub fn exec(&mut self, context: &Context<'_>, time_ns: u64, exe: Raw<'_>, argv: Raw<'_>, env: Raw<'_>) {
         self.see(context);
         let Some(known) = self.get_mut(context.process()) else { return };
         if let Raw::Bytes(exe) = exe {
@@ -148,24 +201,39 @@ impl Processes {
             _ => None,
         };
         (known.argv, known.env) = (list(argv), list(env));
+        self.executed(context.process(), time_ns);
     }
 
-    pub fn change_directory(&mut self, context: &Context<'_>, path: Raw<'_>) {
+    /// It has another directory, session, group or terminal, or somebody logged in.
+    pub fn change(&mut self, context: &Context<'_>, change: &FactChange) {
         self.see(context);
-        if let (Some(known), Raw::Bytes(path)) = (self.get_mut(context.process()), path) {
-            known.cwd = Some(path.into());
-        }
+        let actor = Actor::of(context);
+        self.ns_pids.learn(actor.pid_ns, actor.ns_pid, actor.pid);
+        let (by_pid, followed) = (&mut self.by_pid, self.followed);
+        change.apply(actor, &self.ns_pids, &mut |pid, change| {
+            // The one of this pid that lives.
+            if let Some(process) = by_pid.get_mut(&pid).and_then(|of_pid| of_pid.last_mut()) {
+                change(&mut process.facts);
+                process.facts.keep(followed);
+            }
+        });
     }
 
     /// Its children may still ask for it: it is forgotten when there are too many.
     pub fn exit(&mut self, entity: Entity) {
+        // What is not followed stays unknown, also to those who share it.
+        if self.followed.has(Fact::Terminal)
+            && let Some(known) = self.get(entity)
+        {
+            known.facts.end(known.pid);
+        }
         self.ended.push_back(entity);
     }
 
     /// Parent, its parent, and so on, as far as they are known.
-    pub fn ancestors(&self, context: &Context<'_>) -> impl Iterator<Item = &Process> {
-        let mut next = Some(context.parent()).filter(|parent| parent.pid != 0);
-        let mut seen = context.process();
+    pub fn ancestors(&self, of: Subject) -> impl Iterator<Item = &Process> {
+        let mut next = Some(of.parent).filter(|parent| parent.pid != 0);
+        let mut seen = of.process;
         std::iter::from_fn(move || {
             let process = self.get(next.take()?)?;
             let is_loop = process.parent.is_none_or(|parent| parent == seen || parent.pid == process.pid);
@@ -179,27 +247,79 @@ impl Processes {
     /// Calls `see` with each value of a fact.
     pub fn each_value(
         &self,
-        context: &Context<'_>,
+        subject: Subject,
         who: Who,
         fact: ProcessFact,
         time_ns: u64,
         user: &dyn Fn(u32) -> Option<String>,
         see: &mut dyn FnMut(Value<'_>),
     ) {
-        let mut of = |process: &Process| each_value(process, fact, time_ns, user, see);
+        let mut of = |process: &Process| match fact {
+            ProcessFact::NsGroup => {
+                if let Some(group) = self.ns_group(process) {
+                    see(Value::Number(group.into()));
+                }
+            }
+            fact => each_value(process, fact, time_ns, user, see),
+        };
         match who {
             Who::Actor => {
-                if let Some(process) = self.get(context.process()) {
+                if let Some(process) = self.get(subject.process) {
                     of(process);
                 }
             }
             Who::Ancestor(n) => {
-                if let Some(process) = self.ancestors(context).nth(usize::from(n).saturating_sub(1)) {
+                if let Some(process) = self.ancestors(subject).nth(usize::from(n).saturating_sub(1)) {
                     of(process);
                 }
             }
-            Who::AnyAncestor => self.ancestors(context).for_each(of),
+            Who::AnyAncestor => self.ancestors(subject).for_each(of),
+            Who::Leader(leader) => {
+                let actor = self.get(subject.process);
+                if let Some(process) = actor.and_then(|it| self.leader(it, leader)) {
+                    of(process);
+                }
+            }
+            Who::ParentsLeader(leader) => {
+                let parent = self.ancestors(subject).next();
+                if let Some(process) = parent.and_then(|it| self.leader(it, leader)) {
+                    of(process);
+                }
+            }
         }
+    }
+
+    /// Who leads the session or the group of a process. No other process has its pid while anybody is in there.
+    fn leader<'p>(&'p self, process: &'p Process, leader: Leader) -> Option<&'p Process> {
+        let of = |process: &Process| match leader.is_of_session() {
+            true => process.facts.session,
+            false => process.facts.group,
+        };
+        let number = of(process)?;
+        let leads = |it: &&Process| it.start_ns <= process.start_ns && of(it) == Some(number);
+        let found = self.by_pid.get(&number).and_then(|all| all.iter().rev().find(leads));
+        let is_strict = matches!(leader, Leader::Session | Leader::Group);
+        if found.is_some() || is_strict {
+            return found;
+        }
+        let mut eldest = process;
+        for _ in 0..MAX_ANCESTORS {
+            let parent = eldest.parent.and_then(|parent| self.get(parent));
+            match parent.filter(|it| of(it) == Some(number) && it.pid != eldest.pid) {
+                Some(parent) => eldest = parent,
+                None => break,
+            }
+        }
+        Some(eldest)
+    }
+
+    /// The group of a process as its own namespace numbers it.
+    fn ns_group(&self, process: &Process) -> Option<u32> {
+        let group = process.facts.group?;
+        if process.ns_pid == process.pid {
+            return Some(group);
+        }
+        self.leader(process, Leader::Group).map(|leader| leader.ns_pid).filter(|number| *number != 0)
     }
 }
 
@@ -220,74 +340,8 @@ fn of_context(context: &Context<'_>) -> Process {
         exe: context.exe.into(),
         argv: None,
         env: None,
-        cwd: None,
-    }
-}
-
-fn each_value(
-    process: &Process,
-    fact: ProcessFact,
-    time_ns: u64,
-    user: &dyn Fn(u32) -> Option<String>,
-    see: &mut dyn FnMut(Value<'_>),
-) {
-    let mut text = |text: &[u8]| {
-        if !text.is_empty() {
-            see(Value::Text(text));
-        }
-    };
-    let argv = process.argv.as_deref();
-    match fact {
-        ProcessFact::Exe => text(&process.exe),
-        ProcessFact::Name => text(path_part(&process.exe, &Part::Name).unwrap_or_default()),
-        ProcessFact::Comm => text(&process.comm),
-        ProcessFact::CommandLine => {
-            if let Some(argv) = argv {
-                text(&strings(argv).collect::<Vec<_>>().join(&b' '));
-            }
-        }
-        ProcessFact::Args => argv.into_iter().flat_map(strings).for_each(|it| see(Value::Text(it))),
-        ProcessFact::ArgAt(n) => {
-            if let Some(it) = argv.and_then(|argv| strings(argv).nth(usize::from(n))) {
-                see(Value::Text(it));
-            }
-        }
-        ProcessFact::ArgCount => {
-            if let Some(argv) = argv {
-                see(Value::Number(strings(argv).count() as i128));
-            }
-        }
-        ProcessFact::Env => {
-            process.env.as_deref().into_iter().flat_map(strings).for_each(|it| see(Value::Text(it)));
-        }
-        ProcessFact::WorkingDirectory => {
-            if let Some(cwd) = &process.cwd {
-                text(cwd);
-            }
-        }
-        ProcessFact::CommAndArgs => {
-            if let Some(argv) = argv {
-                let rest = strings(argv).skip(1);
-                let all: Vec<&[u8]> = std::iter::once(&*process.comm).chain(rest).collect();
-                text(&all.join(&b' '));
-            }
-        }
-        ProcessFact::Arguments => {
-            if let Some(argv) = argv {
-                text(&strings(argv).skip(1).collect::<Vec<_>>().join(&b' '));
-            }
-        }
-        ProcessFact::UserName => {
-            if let Some(name) = user(process.uid) {
-                text(name.as_bytes());
-            }
-        }
-        ProcessFact::Uid => see(Value::Number(process.uid.into())),
-        ProcessFact::Gid => see(Value::Number(process.gid.into())),
-        ProcessFact::Pid => see(Value::Number(process.pid.into())),
-        ProcessFact::NsPid => see(Value::Number(process.ns_pid.into())),
-        ProcessFact::Entity => text(entity(process.pid, process.start_ns).as_bytes()),
-        ProcessFact::Age => see(Value::Number(time_ns.saturating_sub(process.start_ns).into())),
+        facts: Facts::default(),
+        lineage: Lineage::default(),
     }
 }
 
@@ -298,6 +352,8 @@ pub fn entity(pid: u32, start_ns: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use format::facts::{Fact, UNSET};
+
     use super::*;
 
     fn context(pid: u32, ppid: u32) -> Context<'static> {
@@ -313,9 +369,13 @@ mod tests {
         }
     }
 
+    fn following(followed: FactSet) -> Processes {
+        Processes::new(followed, Arc::default(), Arc::default())
+    }
+
     fn values(processes: &Processes, of: &Context<'_>, who: Who, fact: ProcessFact) -> Vec<String> {
         let mut values = Vec::new();
-        processes.each_value(of, who, fact, 0, &|_| None, &mut |value| {
+        processes.each_value(Subject::of(of), who, fact, 0, &|_| None, &mut |value| {
             values.push(String::from_utf8_lossy(&value.text()).into_owned());
         });
         values
@@ -324,15 +384,15 @@ mod tests {
     #[test]
     fn a_child_has_what_its_parent_had_until_it_executes() {
         let mut processes = Processes::default();
-        processes.exec(&context(10, 1), Raw::Bytes(b"/bin/sh"), Raw::Bytes(b"sh\0-i\0"), Raw::Missing);
+        processes.exec(&context(10, 1), 0, Raw::Bytes(b"/bin/sh"), Raw::Bytes(b"sh\0-i\0"), Raw::Missing);
         let child = context(11, 10);
-        processes.fork(&context(10, 1), child.process());
+        processes.fork(&context(10, 1), child.process(), 11, 0);
         assert_eq!(values(&processes, &child, Who::Actor, ProcessFact::CommandLine), ["sh -i"]);
-        processes.exec(&child, Raw::Bytes(b"/bin/ls"), Raw::Bytes(b"ls\0"), Raw::Missing);
+        processes.exec(&child, 0, Raw::Bytes(b"/bin/ls"), Raw::Bytes(b"ls\0"), Raw::Missing);
         assert_eq!(values(&processes, &child, Who::Actor, ProcessFact::Name), ["ls"]);
         assert_eq!(values(&processes, &child, Who::PARENT, ProcessFact::CommandLine), ["sh -i"]);
         // The parent executes something else: what was its command line is no longer.
-        processes.exec(&context(10, 1), Raw::Bytes(b"/bin/cat"), Raw::Bytes(b"cat\0x\0"), Raw::Missing);
+        processes.exec(&context(10, 1), 0, Raw::Bytes(b"/bin/cat"), Raw::Bytes(b"cat\0x\0"), Raw::Missing);
         assert_eq!(values(&processes, &child, Who::PARENT, ProcessFact::CommandLine), ["cat x"]);
     }
 
@@ -347,12 +407,82 @@ mod tests {
             argv: b"nginx\0".to_vec(),
             ..Recorded::default()
         };
-        processes.snapshot([&recorded].into_iter());
+        processes.snapshot(vec![recorded]);
         assert_eq!(values(&processes, &context(11, 10), Who::PARENT, ProcessFact::Name), ["nginx"]);
         assert_eq!(
             values(&processes, &context(11, 10), Who::AnyAncestor, ProcessFact::Exe),
             ["/usr/sbin/nginx"]
         );
         assert_eq!(values(&processes, &context(11, 10), Who::Ancestor(2), ProcessFact::Exe), [""; 0]);
+    }
+
+    fn told(ret: i64, name: &str, args: &[(&str, Raw<'_>)]) -> FactChange {
+        let event = events::catalogue::by_name(name).expect("an event");
+        let value = |position: usize| {
+            let name = event.args.get(position).map(|arg| arg.name);
+            args.iter().find(|(given, _)| Some(*given) == name).map_or(Raw::Missing, |(_, raw)| *raw)
+        };
+        FactChange::of(event.id, ret, events::Marks(0), &value).expect("a change")
+    }
+
+    #[test]
+    fn sessions_and_groups_have_leaders_that_are_known_when_they_have_ended_too() {
+        let mut processes = following(FactSet::ALL);
+        let shell = Context { exe: b"/bin/bash", comm: b"bash", ..context(10, 1) };
+        let child = Context { exe: b"/bin/ls", comm: b"ls", ..context(11, 10) };
+        processes.exec(&shell, 0, Raw::Bytes(b"/bin/bash"), Raw::Bytes(b"bash\0"), Raw::Missing);
+        assert_eq!(values(&processes, &shell, Who::Actor, ProcessFact::Interactive), [""; 0]);
+        processes.change(&shell, &told(10, "setsid", &[]));
+        let pty = [&0u64.to_le_bytes()[..], b"/dev/pts/3"].concat();
+        let take = [("fd", Raw::Bytes(&pty)), ("request", Raw::Number(0x540e))];
+        processes.change(&shell, &told(0, "ioctl", &take));
+        processes.fork(&shell, child.process(), 11, 0);
+        processes.exec(&child, 0, Raw::Bytes(b"/bin/ls"), Raw::Bytes(b"ls\0"), Raw::Missing);
+        processes.change(&child, &told(0, "setpgid", &[("pid", Raw::Number(0)), ("pgid", Raw::Number(0))]));
+        let of = |processes: &Processes, who, fact| values(processes, &child, who, fact).join(",");
+        let leader = Who::Leader(Leader::Session);
+        assert_eq!(of(&processes, leader, ProcessFact::Exe), "/bin/bash");
+        assert_eq!(of(&processes, leader, ProcessFact::LeadsSession), "true");
+        assert_eq!(of(&processes, Who::Actor, ProcessFact::LeadsSession), "false");
+        assert_eq!(of(&processes, Who::Leader(Leader::Group), ProcessFact::Name), "ls");
+        assert_eq!(of(&processes, Who::ParentsLeader(Leader::Group), ProcessFact::Name), "bash");
+        assert_eq!(of(&processes, Who::Actor, ProcessFact::Terminal), "34819");
+        assert_eq!(of(&processes, Who::Actor, ProcessFact::TerminalName), "pts/3");
+        assert_eq!(of(&processes, Who::Actor, ProcessFact::Interactive), "true");
+        processes.exit(shell.process());
+        assert_eq!(of(&processes, leader, ProcessFact::Exe), "/bin/bash");
+        assert_eq!(of(&processes, Who::Actor, ProcessFact::Interactive), "false");
+        assert_eq!(of(&processes, Who::Actor, ProcessFact::AuditTerminal), "(none)");
+    }
+
+    #[test]
+    fn the_eldest_of_a_session_stands_for_a_leader_that_nobody_knows() {
+        let mut processes = following(FactSet::ALL);
+        let known = |pid: u32, ppid: u32, comm: &str| Recorded {
+            pid,
+            ppid,
+            start_ns: u64::from(pid) * TICK_NS,
+            parent_start_ns: u64::from(ppid) * TICK_NS,
+            comm: comm.as_bytes().to_vec(),
+            facts: Facts { session: Some(7), login_uid: Some(UNSET), ..Facts::default() },
+            ..Recorded::default()
+        };
+        processes.snapshot(vec![known(10, 1, "make"), known(11, 10, "cc")]);
+        let of = |who, fact| values(&processes, &context(11, 10), who, fact);
+        assert_eq!(of(Who::Leader(Leader::Session), ProcessFact::Comm), [""; 0]);
+        assert_eq!(of(Who::Leader(Leader::EldestOfSession), ProcessFact::Comm), ["make"]);
+        assert_eq!(of(Who::Actor, ProcessFact::LoginUid), ["4294967295", "unset"]);
+        assert_eq!(of(Who::Actor, ProcessFact::LoginUidOrMinus), ["-1"]);
+        assert_eq!(of(Who::Actor, ProcessFact::LoginName), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_not_followed_is_not_known_even_where_the_snapshot_says_it() {
+        let mut processes = following(FactSet::NONE.with(Fact::Session));
+        let facts = Facts { cwd: Some(b"/root".as_slice().into()), session: Some(1), ..Facts::default() };
+        processes.snapshot(vec![Recorded { pid: 10, start_ns: 10 * TICK_NS, facts, ..Recorded::default() }]);
+        let of = |fact| values(&processes, &context(10, 1), Who::Actor, fact);
+        assert_eq!(of(ProcessFact::WorkingDirectory), [""; 0]);
+        assert_eq!(of(ProcessFact::Session), ["1"]);
     }
 }

@@ -40,6 +40,13 @@ pub struct Actor {
     pub command_line: String,
     pub uid: u32,
     pub user: Option<String>,
+    /// As it was at that moment; `None` of what is not known.
+    pub cwd: Option<String>,
+    pub session: Option<u32>,
+    pub pgrp: Option<u32>,
+    /// The name of its terminal; empty where it has none.
+    pub tty: Option<String>,
+    pub loginuid: Option<u32>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -8,6 +8,8 @@
 //! The form knows no language and no capture: fields are what they mean (`the executable of the parent`), not where a kind of
 //! event keeps it, which [`crate::access`] knows.
 
+mod computed;
+mod execution;
 mod expr;
 mod field;
 mod machine;
@@ -15,9 +17,13 @@ mod pattern;
 mod test;
 mod value;
 
+pub use computed::{Computed, Function, Owned};
+pub use execution::{Execution, Kin};
 pub use expr::Expr;
-pub use field::{ContainerFact, DescriptorFact, Field, FileFact, ProcessFact, SocketEnd, SocketFact, Who};
-pub use machine::{Bounds, Count, Key, Measure, Missing, Order, Sequence, Step, Together};
+pub use field::{
+    ContainerFact, DescriptorFact, Field, FileFact, Leader, ProcessFact, SocketEnd, SocketFact, UriPart, Who,
+};
+pub use machine::{Bounds, Count, Join, Key, Measure, Missing, Order, Sequence, Side, Step, Together};
 pub use pattern::{Case, Pattern, Piece};
 pub use test::{Atom, Cidr, Comparison, FieldShape, Regex, Test, TimePart};
 pub use value::{Value, same};
@@ -60,6 +66,33 @@ impl Body {
             }
             Body::Event(_) | Body::Sequence(_) | Body::First { .. } => Vec::new(),
         }
+    }
+
+    /// The fields that groups are told apart by, and whose values are counted.
+    pub fn keys(&self) -> impl Iterator<Item = Field> {
+        let of_keys = |keys: &[Key]| -> Vec<Field> {
+            keys.iter().flat_map(|key| key.fields.iter().map(|(_, field)| field.clone())).collect()
+        };
+        let all = match self {
+            Body::Event(_) => Vec::new(),
+            Body::Count(count) => {
+                let measured = match &count.measure {
+                    Measure::Events => Vec::new(),
+                    Measure::Distinct(fields) => fields.clone(),
+                    Measure::Sum(field) | Measure::Average(field) | Measure::Percentile(field, _) => {
+                        vec![field.clone()]
+                    }
+                };
+                [of_keys(&count.by), measured].concat()
+            }
+            Body::Together(together) => of_keys(&together.by),
+            Body::Sequence(sequence) => {
+                let of_steps = sequence.steps.iter().flat_map(|step| &step.by);
+                of_steps.chain(&sequence.until_by).cloned().collect()
+            }
+            Body::First { fields, .. } => fields.clone(),
+        };
+        all.into_iter()
     }
 
     /// All queries in it.

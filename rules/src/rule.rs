@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::diagnostic::Place;
-use crate::form::Body;
+use crate::form::{Body, Field};
 
 /// A rule as it is asked. What its language was shows in its metadata only.
 #[derive(Clone, PartialEq, Debug)]
@@ -19,13 +19,41 @@ pub struct Rule {
     /// As the language writes them: `attack.t1059.004`, `maturity_stable`.
     pub tags: Vec<String>,
     pub place: Place,
-    /// A template that says a finding in words, where the language has one.
-    pub output: Option<String>,
+    /// What a finding says beside what all of them say, where the language has it.
+    pub output: Option<Template>,
     pub body: Body,
     /// Its findings are told; otherwise it is there for rules that build on it.
     pub is_told: bool,
     /// Where what is asked is not quite what its author meant, in words for the user.
     pub notes: Vec<String>,
+}
+
+/// What a rule wants to be told of its findings.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Template {
+    /// Falco's words: `Shell %proc.name`.
+    Words(String),
+    /// Fields by name, of each event that it is asked of.
+    Fields(Vec<OutputOf>),
+}
+
+impl Template {
+    /// The fields of processes and others that it names.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = Field> {
+        let all: Vec<Field> = match self {
+            Template::Words(words) => crate::falco::fields_of(words),
+            Template::Fields(all) => {
+                all.iter().flat_map(|output| &output.fields).map(|(_, field)| field.clone()).collect()
+            }
+        };
+        all.into_iter()
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OutputOf {
+    pub event: &'static str,
+    pub fields: Vec<(String, Field)>,
 }
 
 impl Rule {

@@ -1,9 +1,10 @@
 //! A source asked by rules: what is recorded of what they need, and their findings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use events::{Event, Source as From, catalogue};
+use format::facts::{Fact, FactSet};
 use pipeline::{Batch, Matcher, Projection, Question, Source, Stats};
 use scopes::{Plan, ScopeSet};
 
@@ -37,7 +38,7 @@ impl<'a> Scan<'a> {
     /// Compiles rules for what a source holds. With `None` for anything that the catalogue has.
     pub fn new(rules: &'a [Rule], source: &'a Source) -> Scan<'a> {
         let holds = |event: &'static Event| holds(source, event);
-        let mut programs = compile(rules, &holds);
+        let mut programs = compile(rules, &holds, followed(source));
         spread(rules, &mut programs.unanswerable);
         let names = Judge::events(&programs).into_iter().filter_map(|id| Some(catalogue::by_id(id)?.name));
         let filter = format!("event={}", names.collect::<Vec<_>>().join(","));
@@ -82,7 +83,7 @@ impl<'a> Scan<'a> {
 
     /// What a question has to be asked so that its batches are all that [`Scan::finder`] wants to see.
     pub fn matchers(&self) -> Vec<Matcher<'_>> {
-        self.source.files().iter().map(|_| Matcher::new(&self.plan).without_derived()).collect()
+        self.source.files().iter().map(|file| Matcher::of_capture(&self.plan, &file.capture)).collect()
     }
 
     /// Finds in batches as they come, live or of captures: [`Finder::batch`] takes them in order. `range`: only events of
@@ -90,8 +91,7 @@ impl<'a> Scan<'a> {
     pub fn finder(&self, range: Option<Range<i64>>) -> Finder<'_> {
         Finder {
             scan: self,
-            judge: Judge::new(self.rules, &self.programs, range),
-            has_begun: false,
+            judge: Judge::new(self.rules, &self.programs, range, self.source),
             places: self.places(),
             events: 0,
         }
@@ -111,7 +111,7 @@ impl<'a> Scan<'a> {
 
     /// The part of a batch's work that needs no state: any thread may do it.
     pub fn look(&self, batch: &Batch<'_>) -> Looked {
-        Looked(judge::look(&self.programs, batch.block()))
+        Looked(judge::look(&self.programs, batch))
     }
 }
 
@@ -136,7 +136,6 @@ pub struct Looked(format::Result<Vec<Candidate>>);
 pub struct Finder<'s> {
     scan: &'s Scan<'s>,
     judge: Judge<'s>,
-    has_begun: bool,
     places: Places,
     /// Events that were looked through.
     pub events: u64,
@@ -157,14 +156,9 @@ impl Finder<'_> {
         found: &mut dyn FnMut(Finding),
     ) -> pipeline::Result<()> {
         let (reference, file) = (batch.reference(), batch.file());
-        // What was known when a recording began holds before its first row, whichever of its files comes first.
-        if !self.has_begun {
-            self.scan.source.files().iter().for_each(|file| self.judge.begin(file));
-            self.has_begun = true;
-        }
         let at = self.places.at(batch);
         self.events += reference.rows;
-        let judged = looked.0.and_then(|candidates| self.judge.block(at, batch.block(), candidates, found));
+        let judged = looked.0.and_then(|candidates| self.judge.batch(at, batch, candidates, found));
         judged.map_err(|source| pipeline::Error::Capture { file: file.name.clone(), source })
     }
 
@@ -186,17 +180,50 @@ pub fn answerable_without(
 ) -> BTreeMap<usize, String> {
     let holds = |event: &'static Event| {
         is_carried(event)?;
-        lacks(event).map_or(Ok(()), |why| Err(format!("{}: {why}", event.name)))
+        let has = |event: &'static Event| match lacks(event) {
+            Some(why) => Err(format!("{}: {why}", event.name)),
+            None => Ok(()),
+        };
+        from_bases(event, &has).unwrap_or_else(|| has(event))
     };
-    let mut unanswerable = compile(rules, &holds).unanswerable;
+    let is_followed = |fact: &Fact| {
+        let events = fact.needs().iter().filter_map(|name| catalogue::by_name(name));
+        events.map(lacks).all(|lacking| lacking.is_none())
+    };
+    let followed = Fact::ALL.into_iter().filter(is_followed).collect();
+    let mut unanswerable = compile(rules, &holds, followed).unanswerable;
     spread(rules, &mut unanswerable);
     unanswerable
 }
 
-/// The events that rules are asked of, and those that tell of processes: what a recording for them holds.
+/// The events that rules are asked of or derived from, and those that tell of processes: what a recording for them holds.
 pub fn events_for(rules: &[Rule]) -> Vec<&'static str> {
-    let programs = compile(rules, &|event| is_carried(event));
-    Judge::events(&programs).into_iter().filter_map(|id| Some(catalogue::by_id(id)?.name)).collect()
+    let mut programs = compile(rules, &|event| is_carried(event), FactSet::ALL);
+    // What findings tell beside is told where it is recorded anyway.
+    let asked = programs.asked.with(Fact::Directory);
+    programs.followed = FactSet::NONE;
+    let of_facts =
+        asked.iter().flat_map(|fact| fact.needs()).filter_map(|name| Some(catalogue::by_name(name)?.id));
+    let events = Judge::events(&programs)
+        .into_iter()
+        .chain(of_facts)
+        .collect::<Vec<_>>()
+        .into_iter()
+        .filter_map(catalogue::by_id);
+    let recorded = events.flat_map(|event| match event.source {
+        From::Derived { from } => from.to_vec(),
+        _ => vec![event.name],
+    });
+    recorded.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// The facts of processes of which all files tell the changes.
+fn followed(source: &Source) -> FactSet {
+    let of_file = |file: &pipeline::File| {
+        let hosts = 0..u16::try_from(file.hosts.len().max(1)).unwrap_or(u16::MAX);
+        hosts.fold(FactSet::ALL, |all, host| all.and(file.followed(host)))
+    };
+    source.files().iter().map(of_file).fold(FactSet::ALL, FactSet::and)
 }
 
 /// How a source is asked.
@@ -229,6 +256,10 @@ fn rows_before(source: &Source) -> Option<BTreeMap<(usize, usize), u64>> {
 /// Whether all files of a source hold an event; why not, where one does not.
 fn holds(source: &Source, event: &'static Event) -> Result<(), String> {
     is_carried(event)?;
+    let is_log = source.files().iter().any(|file| file.capture.header().recording.is_made_from_log());
+    if let Some(held) = from_bases(event, &|base| holds(source, base)).filter(|_| !is_log) {
+        return held;
+    }
     let mut any = false;
     let mut why = format!("{}: the capture is empty", event.name);
     for file in source.files() {
@@ -254,11 +285,26 @@ fn holds(source: &Source, event: &'static Event) -> Result<(), String> {
     if any { Ok(()) } else { Err(why) }
 }
 
+/// Whether something is there that an event is derived from; `None` of one that is recorded itself.
+fn from_bases(
+    event: &'static Event,
+    has: &dyn Fn(&'static Event) -> Result<(), String>,
+) -> Option<Result<(), String>> {
+    let From::Derived { from } = event.source else { return None };
+    let mut why = format!("{}: it comes from nothing", event.name);
+    for base in from.iter().filter_map(|name| catalogue::by_name(name)) {
+        match has(base) {
+            Ok(()) => return Some(Ok(())),
+            Err(of_base) => why = format!("{}: {of_base}", event.name),
+        }
+    }
+    Some(Err(why))
+}
+
 /// Whether any capture can hold an event.
 fn is_carried(event: &'static Event) -> Result<(), String> {
     match event.source {
         From::Unsupported(why) => Err(format!("{}: {why}", event.name)),
-        _ if event.is_derived() => Err(format!("{}: rules are not asked of derived events yet", event.name)),
         _ => Ok(()),
     }
 }

@@ -74,6 +74,20 @@ fn times(rules: &[Rule], rows: &[(u64, u32, &str)]) -> Vec<Vec<u64>> {
 }
 
 #[test]
+fn an_event_that_fits_two_steps_goes_one() {
+    let rules = sequence(&[A, A].concat());
+    assert_eq!(times(&rules, &[(1, 7, "/a")]), Vec::<Vec<u64>>::new());
+    // The end of one begins the next.
+    assert_eq!(times(&rules, &[(1, 7, "/a"), (2, 7, "/a"), (3, 7, "/a")]), [[1, 2], [2, 3]]);
+    let three = sequence(&[A, A, A].concat());
+    assert_eq!(times(&three, &[(1, 7, "/a"), (2, 7, "/a")]), Vec::<Vec<u64>>::new());
+    assert_eq!(
+        times(&three, &[(1, 7, "/a"), (2, 7, "/a"), (3, 7, "/a"), (4, 7, "/a")]),
+        [[1, 2, 3], [2, 3, 4]]
+    );
+}
+
+#[test]
 fn what_must_not_come_between_ends_what_was_pending() {
     let rules = sequence(&[A, NOT_X, B].concat());
     assert_eq!(times(&rules, &[(1, 7, "/a"), (3, 7, "/b")]), [[1, 3]]);
@@ -154,4 +168,76 @@ fn batches_one_by_one_find_what_a_scan_finds() {
         .expect("an answer");
     assert!(!whole.is_empty());
     assert_eq!(one_by_one, whole);
+}
+
+/// Execs of executables with command lines, at seconds.
+fn execs(rows: &[(u64, &str, &str)]) -> Source {
+    let mut made = Made::new();
+    for (pid, (second, exe, argv)) in (100..).zip(rows) {
+        let argv: Vec<u8> = argv.split(' ').flat_map(|word| [word.as_bytes(), b"\0"].concat()).collect();
+        let args = [("pathname", Raw::Bytes(exe.as_bytes())), ("argv", Raw::Bytes(&argv))];
+        let comm = exe.rsplit('/').next().unwrap_or_default();
+        made.push(&Event {
+            at: second * SECOND,
+            name: "sched_process_exec",
+            context: process(pid, 1, 0, comm, exe),
+            ret: 0,
+            scopes: 1,
+            marks: Marks(0),
+            args: &args,
+        });
+    }
+    source(vec![made])
+}
+
+#[test]
+fn a_step_asks_for_an_event_before_it_by_its_name() {
+    let query = "sequence by host.id with maxspan=10s
+      [process where event.action == \"exec\" and process.name == \"sh\"] as event0
+      [process where event.action == \"exec\" and stringContains(event0.process.command_line, process.executable)
+        and not startsWith~(process.command_line, event0.process.command_line)]";
+    let mut readers = Readers::default();
+    let toml = format!(
+        "[rule]\nname = \"s\"\nrule_id = \"s\"\ntype = \"eql\"\nlanguage = \"eql\"\nquery = '''\n{query}\n'''\n"
+    );
+    readers.add("rule.toml", &toml, true);
+    let corpus = readers.finish();
+    assert!(corpus.diagnostics.is_empty(), "{:?}", corpus.diagnostics);
+    let found = |rows: &[(u64, &str, &str)]| -> Vec<Vec<u64>> {
+        found(&corpus.rules, &execs(rows), 1).into_iter().map(|(.., times)| times).collect()
+    };
+    let shell = (1, "/bin/sh", "sh -c /tmp/drop");
+    assert_eq!(found(&[shell, (3, "/tmp/drop", "drop")]), [[1, 3]]);
+    // One that is no such event does not end what waits.
+    assert_eq!(found(&[shell, (2, "/tmp/other", "other"), (3, "/tmp/drop", "drop")]), [[1, 3]]);
+    assert_eq!(found(&[shell, (2, "/tmp/other", "other")]), Vec::<Vec<u64>>::new());
+    assert_eq!(found(&[shell, (3, "/tmp/drop", "SH -c /tmp/drop x")]), Vec::<Vec<u64>>::new());
+    // The newest first event is the one that is asked for.
+    let other = (2, "/bin/sh", "sh -c /tmp/new");
+    assert_eq!(found(&[shell, other, (3, "/tmp/drop", "drop")]), Vec::<Vec<u64>>::new());
+    assert_eq!(found(&[shell, other, (3, "/tmp/new", "new")]), [[2, 3]]);
+}
+
+#[test]
+fn what_is_asked_of_an_earlier_event_is_said_where_it_cannot_be() {
+    let wrong = |query: &str| {
+        let toml = format!(
+            "[rule]\nname = \"s\"\nrule_id = \"s\"\ntype = \"eql\"\nlanguage = \"eql\"\nquery = '''\n{query}\n'''\n"
+        );
+        let mut readers = Readers::default();
+        readers.add("rule.toml", &toml, true);
+        format!("{:?}", readers.finish().diagnostics)
+    };
+    let first = "sequence by host.id with maxspan=10s\n[process where event.action == \"exec\"] as e\n";
+    let step = |condition: &str| format!("{first}[process where event.action == \"exec\" and {condition}]");
+    let joined = wrong(&step("(process.pid == 1 or process.name == e.process.name)"));
+    assert!(joined.contains("that and joins to the others"), "{joined}");
+    let constant = wrong(&step("e.process.name == \"x\""));
+    assert!(constant.contains("compared with a field of this event"), "{constant}");
+    let unknown = wrong(&step("e.process.nam == process.name"));
+    assert!(unknown.contains("process.nam"), "{unknown}");
+    let missing = wrong(&format!(
+        "{first}![process where process.name == e.process.name]\n[process where event.action == \"exec\"]"
+    ));
+    assert!(missing.contains("what must not come cannot ask"), "{missing}");
 }

@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use events::mark_names::{self, Mark};
-use events::{Arg, Event, EventId, Set};
+use events::{Arg, Event};
 
+use crate::chosen::{events_like, set_events};
 use crate::diagnostic::{Diagnostic, Severity, nearest};
 use crate::filter::{Declaration, Filter, Marked, Target, Value};
 use crate::guess;
@@ -13,6 +14,7 @@ use crate::list;
 use crate::members;
 use crate::pattern::Pattern;
 use crate::syntax::{self, Op, Parts, Piece};
+use crate::thing::Thing;
 use crate::values;
 use crate::vocabulary::Vocabulary;
 
@@ -118,7 +120,9 @@ pub(crate) fn rule_filter(
         None if key.text == "retval" => Target::Ret(Declaration(event)),
         None => match key::context_field(key.text) {
             Some(field) => Target::EventField(Declaration(event), field),
-            None if event.arg(key.text).is_none() && mark_names::by_name(key.text).is_some() => {
+            None if event.arg(key.text).is_none()
+                && (mark_names::by_name(key.text).is_some() || Thing::by_name(key.text).is_some()) =>
+            {
                 event_target(&site, event, &key)?
             }
             None => arg_or_unknown(&site, event, &key)?,
@@ -194,6 +198,7 @@ fn with_scope(
             Some(Key::Follow) => Target::Follow,
             Some(Key::Global) => Target::Global,
             Some(Key::Field(field)) => Target::Field(field),
+            Some(Key::Thing(thing)) => Target::Thing(thing),
             Some(Key::Mark(mark)) => Target::Mark(Marked { mark, bits: mark.bits }),
             None => return Ok(guess::unknown_key(&site, key)?),
         },
@@ -219,6 +224,10 @@ fn event_target(site: &Site<'_>, event: &'static Event, rest: &Piece<'_>) -> Che
         text: behind.unwrap_or_default(),
         span: (rest.span.start + first.len() + 1).min(rest.span.end)..rest.span.end,
     };
+    // Arguments may be called like a prefix: `net_packet_tcp.data.cut`, `mount.data`, `socketcall.args`.
+    if is_of_argument(event, first, behind) {
+        return arg_target(site, event, rest);
+    }
     match (first, behind) {
         ("retval", None) => Ok(Target::Ret(Declaration(event))),
         ("retval", Some(_)) => site.error(after().span, "nothing stands behind retval", "EVENT.retval"),
@@ -240,6 +249,15 @@ fn event_target(site: &Site<'_>, event: &'static Event, rest: &Piece<'_>) -> Che
         (name, None) if event.arg(name).is_none() && mark_names::by_name(name).is_some() => {
             Ok(event_mark(event, name, |mark| mark.bits).unwrap_or(Target::Ret(Declaration(event))))
         }
+        (name, None) if event.arg(name).is_none() && Thing::by_name(name).is_some() => {
+            let thing = Thing::by_name(name).unwrap_or(Thing::File);
+            if thing.places(event).is_empty() {
+                let message = format!("{} names no {name}", event.name);
+                let allowed = format!("{name}=VALUE for all events that name one");
+                return site.error(rest.span.clone(), message, allowed);
+            }
+            Ok(Target::EventThing(Declaration(event), thing))
+        }
         ("args" | "data" | "context" | "scope", None) => {
             let message = format!("{first} of {} without a name", event.name);
             site.error(rest.span.clone(), message, format!("{}.{first}.NAME", event.name))
@@ -247,6 +265,25 @@ fn event_target(site: &Site<'_>, event: &'static Event, rest: &Piece<'_>) -> Che
         _ => arg_target(site, event, rest),
     }
 }
+
+/// Whether `EVENT.first.behind` is about an argument that is called `first`, whatever else that word may introduce: it is
+/// when nothing stands behind it, when that is a mark or a member of the argument's, and when the event has no argument of
+/// that name which `first` could introduce.
+fn is_of_argument(event: &Event, first: &str, behind: Option<&str>) -> bool {
+    let Some((position, _)) = event.arg(first) else { return false };
+    let Some(behind) = behind else { return true };
+    let name = behind.split_once('.').map_or(behind, |(name, _)| name);
+    let is_mark = ARGUMENT_MARKS.contains(&behind) && event.has_bytes(position);
+    let is_member = members::of(event, position).is_some_and(|members| members.contains(behind));
+    let is_introduced = match first {
+        "context" | "scope" => key::context_field(behind).is_some(),
+        _ => event.arg(name).is_some(),
+    };
+    is_mark || is_member || !is_introduced
+}
+
+/// What may stand behind an argument of text or bytes.
+const ARGUMENT_MARKS: [&str; 3] = ["cut", "unreadable", "lost"];
 
 fn arg_target(site: &Site<'_>, event: &'static Event, path: &Piece<'_>) -> Checked<Target> {
     let (name, member) = path.text.split_once('.').unwrap_or((path.text, ""));
@@ -425,46 +462,4 @@ fn value(
         _ => values::read(site, target, op, piece, found, warnings)?,
     }
     Ok(())
-}
-
-/// The events of a name or glob.
-pub(crate) fn events_like(site: &Site<'_>, piece: &Piece<'_>) -> Checked<Vec<EventId>> {
-    let pattern = Pattern::parse(piece.text);
-    if pattern.is_exact() {
-        let events = events_named(site, piece.text, piece.span.clone())?;
-        return Ok(events.into_iter().map(|event| event.id).collect());
-    }
-    let matches = |event: &&Event| pattern.matches(event.name.as_bytes());
-    let events: Vec<EventId> = site.vocabulary.events().filter(matches).map(|event| event.id).collect();
-    if events.is_empty() {
-        let message = format!("no event is like {:?}", piece.text);
-        return site.error(
-            piece.span.clone(),
-            message,
-            "an event's name, or a part of one with `*` (see `tracer events`)",
-        );
-    }
-    Ok(events)
-}
-
-fn set_events(site: &Site<'_>, piece: &Piece<'_>) -> Checked<Vec<EventId>> {
-    let Some(set) = Set::by_name(piece.text) else {
-        if piece.text.contains('*') {
-            return site.error(
-                piece.span.clone(),
-                "sets have no wildcards",
-                "names of sets, separated by commas; event=NAME* for events by name",
-            );
-        }
-        let names: Vec<&str> = Set::ALL.iter().map(|set| set.name()).collect();
-        let message = format!("unknown event set {:?}", piece.text);
-        return site.unknown(
-            piece.span.clone(),
-            message,
-            piece.text,
-            names.iter().copied(),
-            names.join(", "),
-        );
-    };
-    Ok(site.vocabulary.events().filter(|event| event.sets.has(set)).map(|event| event.id).collect())
 }

@@ -52,6 +52,18 @@ pub(crate) fn find(scope: &Scope, set: &ScopeSet) -> Vec<Diagnostic> {
             });
         }
     }
+    // Events that name no file are none that name this one.
+    for (target, filters) in &by_target {
+        let Target::Thing(thing) = target else { continue };
+        let wants = filters.iter().any(|filter| filter.is_positive());
+        if wants
+            && !set.events().any(|event| selection.has_stored(event.id) && !thing.places(event).is_empty())
+        {
+            let events = scope.filters.iter().filter(|filter| filter.target == Target::Events);
+            let both: Vec<&Filter> = events.chain(filters.iter().copied()).collect();
+            found.push(message(&scope_named(scope), &both));
+        }
+    }
     // What a property of a policy chooses may be nothing in this version: that was said as a warning.
     let chooses_nothing = |filter: &Filter| {
         filter.values.iter().any(|value| matches!(value, Value::Events(none) if none.is_empty()))

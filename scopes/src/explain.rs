@@ -10,10 +10,12 @@ use events::{Context, Event, EventId, Marks, Raw, catalogue, mark_names, show};
 use crate::filter::{Filter, Target, Value};
 use crate::key::Field;
 use crate::predicate::context::text;
+use crate::predicate::thing::ThingKey;
 use crate::selection::Selection;
 use crate::set::{Scope, ScopeSet};
 use crate::subject::{ContainerFacts, Subject};
 use crate::syntax::Op;
+use crate::thing::Thing;
 use crate::words::bit;
 
 /// The bit that every row has.
@@ -54,6 +56,8 @@ pub struct Check {
     pub text: String,
     pub target: Target,
     bit: u64,
+    /// What is asked, where several values of an event are.
+    filters: Vec<Filter>,
 }
 
 impl Check {
@@ -64,6 +68,14 @@ impl Check {
     /// Whether a row with this mask passes it.
     pub fn passes(&self, mask: u64) -> bool {
         mask & self.bit != 0
+    }
+
+    /// The value that it saw, as people read it: of several, those that it speaks of.
+    pub fn saw(&self, seen: &Seen<'_>) -> String {
+        match &self.target {
+            Target::Thing(thing) | Target::EventThing(_, thing) => seen.names(*thing, &self.filters),
+            target => seen.value(target),
+        }
     }
 
     /// Whether it asks anything of this event. What is about one event lets all others pass.
@@ -127,10 +139,15 @@ impl Checks {
             for (target, mut filters) in groups {
                 let texts: Vec<&str> = filters.iter().map(Filter::without_scope).collect();
                 let text = texts.join(" ");
+                let asked = if matches!(target, Target::Thing(_) | Target::EventThing(..)) {
+                    filters.clone()
+                } else {
+                    Vec::new()
+                };
                 if target != Target::Events {
                     filters.push(rows.clone());
                 }
-                found.push(Check { text, target, bit: add(filters) });
+                found.push(Check { text, target, bit: add(filters), filters: asked });
             }
             let followed = if follows {
                 let of_process =
@@ -150,6 +167,57 @@ impl Checks {
             });
         }
         checks
+    }
+}
+
+/// One scope as the checks that it is the AND of.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    pub number: u8,
+    pub parts: Vec<Part>,
+}
+
+/// A check that can be asked by itself: which rows it lets pass, whatever the others say.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// Equal for checks that let the same rows pass.
+    pub identity: String,
+    /// The check in one scope, over all rows that are recorded.
+    pub set: ScopeSet,
+}
+
+impl Parts {
+    /// Takes scopes apart, whose rows are then those that all parts of one of them let pass. `None` where that is not so: what is
+    /// derived has no place of its own, and what follows is let pass by its ancestors.
+    pub fn of(set: &ScopeSet) -> Option<Vec<Parts>> {
+        let derived: Vec<EventId> =
+            catalogue::events().filter(|event| event.is_derived()).map(|event| event.id).collect();
+        let mut all = Vec::new();
+        for scope in set.scopes() {
+            let selection = Selection::of(scope, set);
+            let follows = scope.filters.iter().any(|filter| filter.target == Target::Follow);
+            if follows || derived.iter().any(|id| selection.has(*id)) {
+                return None;
+            }
+            let part = |(target, mut filters): (Target, Vec<Filter>)| {
+                let chosen: Vec<&Value> = match target {
+                    Target::Events => filters.iter().flat_map(|filter| &filter.values).collect(),
+                    _ => Vec::new(),
+                };
+                let texts: Vec<&str> = filters.iter().map(Filter::without_scope_and_lists).collect();
+                let identity = format!("{target:?} {texts:?} {chosen:?}");
+                if target != Target::Events {
+                    filters.push(events_filter(vec![Value::Recorded]));
+                }
+                filters.iter_mut().for_each(|filter| filter.scope = 1);
+                let mut alone = ScopeSet::with_declared(set.declared().iter().copied());
+                alone.insert(Scope { number: 1, name: None, filters });
+                Part { identity, set: alone }
+            };
+            let parts = groups(scope, set, &selection).into_iter().map(part).collect();
+            all.push(Parts { number: scope.number, parts });
+        }
+        Some(all)
     }
 }
 
@@ -181,7 +249,8 @@ fn groups(scope: &Scope, set: &ScopeSet, selection: &Selection) -> Vec<(Target, 
         groups.push((Target::Events, vec![Filter { text, ..events_filter(vec![Value::Events(chosen)]) }]));
     }
     let process = scope.filters.iter().filter(|filter| matches!(filter.target, Target::Field(_)));
-    let marks = scope.filters.iter().filter(|filter| matches!(filter.target, Target::Mark(_)));
+    let of_any = |filter: &&Filter| matches!(filter.target, Target::Mark(_) | Target::Thing(_));
+    let marks = scope.filters.iter().filter(of_any);
     let single = scope.filters.iter().filter(|filter| filter.target.event().is_some());
     for filter in process.chain(marks).chain(single) {
         let known = groups.iter().position(|(target, _)| *target == filter.target);
@@ -228,6 +297,27 @@ impl Seen<'_> {
             Target::Arg { position, member, .. } => self.argument(*position, member),
             Target::Field(field) | Target::EventField(_, field) => self.field(*field),
             Target::Mark(_) | Target::EventMark(..) => self.marks(),
+            Target::Thing(thing) | Target::EventThing(_, thing) => self.names(*thing, &[]),
+        }
+    }
+
+    /// What arguments of the event name, each with the argument's name: what the filters speak of, or else all of it.
+    fn names(&self, thing: Thing, filters: &[Filter]) -> String {
+        let key = ThingKey::of_filters(self.event, thing, filters);
+        let (mut all, mut meant) = (Vec::new(), Vec::new());
+        key.each_name(self.arg, &mut |argument, name, is_meant| {
+            let text = format!("{argument} {name}");
+            if is_meant && !meant.contains(&text) {
+                meant.push(text.clone());
+            }
+            if !all.contains(&text) {
+                all.push(text);
+            }
+        });
+        match (all.is_empty(), meant.is_empty()) {
+            (true, _) => format!("no {}", thing.name()),
+            (false, true) => all.join(", "),
+            (false, false) => meant.join(", "),
         }
     }
 

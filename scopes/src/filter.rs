@@ -10,6 +10,8 @@ use events::{Event, EventId};
 use crate::key::Field;
 use crate::pattern::Pattern;
 use crate::syntax::Op;
+use crate::thing::Thing;
+use crate::thing::peer::Peer;
 
 /// A filter whose names and types fit the catalogue.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -47,6 +49,10 @@ pub enum Target {
     Ret(Declaration),
     /// A field, for one event alone.
     EventField(Declaration, Field),
+    /// `file` and `peer`: what any argument names.
+    Thing(Thing),
+    /// The same, for one event alone.
+    EventThing(Declaration, Thing),
     /// What rows are marked with.
     Mark(Marked),
     /// The same, of rows of one event or of one of its arguments.
@@ -111,8 +117,14 @@ impl Target {
             Target::Arg { event, .. }
             | Target::Ret(event)
             | Target::EventField(event, _)
+            | Target::EventThing(event, _)
             | Target::EventMark(event, _) => Some(*event),
-            Target::Events | Target::Follow | Target::Global | Target::Field(_) | Target::Mark(_) => None,
+            Target::Events
+            | Target::Follow
+            | Target::Global
+            | Target::Field(_)
+            | Target::Thing(_)
+            | Target::Mark(_) => None,
         }
     }
 
@@ -145,6 +157,7 @@ pub enum Value {
     /// A user's name, until [`crate::ScopeSet::resolve_users`] knows its number.
     User(String),
     Path(Namespace, Pattern),
+    Peer(Peer),
     Flag(bool),
 }
 

@@ -58,6 +58,7 @@ fn key_before(text: &str) -> Option<Target> {
         Key::Follow => Target::Follow,
         Key::Global => Target::Global,
         Key::Field(field) => Target::Field(field),
+        Key::Thing(thing) => Target::Thing(thing),
         Key::Mark(mark) => Target::Mark(Marked { mark, bits: mark.bits }),
     })
 }

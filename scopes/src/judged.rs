@@ -23,6 +23,9 @@ impl Lowered {
             Target::Field(field) => self.judges_field(*field, filter),
             Target::Arg { .. } => Judged::After("arguments are known when the call is over"),
             Target::Ret(_) => Judged::After("results are known when the call is over"),
+            Target::Thing(_) | Target::EventThing(..) => {
+                Judged::After("what arguments name is known when the call is over")
+            }
             Target::EventField(..) => Judged::After("it is about one event alone"),
             Target::Mark(_) | Target::EventMark(..) => Judged::After("marks are given when events are read"),
         }
@@ -100,6 +103,8 @@ mod tests {
             "event=openat",
             "openat.context.comm=ls",
             "cut",
+            "file=/etc/*",
+            "peer=10.0.0.0/8",
         ];
         let mut in_kernel = 0;
         for text in filters {

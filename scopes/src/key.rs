@@ -3,6 +3,7 @@
 use events::mark_names::{self, Mark};
 
 use crate::syntax::Op;
+use crate::thing::Thing;
 
 /// What a filter without an event before its key is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -12,6 +13,8 @@ pub enum Key {
     Follow,
     Global,
     Field(Field),
+    /// What any argument names.
+    Thing(Thing),
     /// What rows are marked with: `cut`, `blocked`.
     Mark(&'static Mark),
 }
@@ -188,6 +191,8 @@ const KEYS: &[(&str, Short, Key)] = &[
     ("host", Short::No, Key::Field(Field::HostName)),
     ("tree", Short::No, Key::Field(Field::Tree)),
     ("follow", Short::AnyPrefix, Key::Follow),
+    ("file", Short::No, Key::Thing(Thing::File)),
+    ("peer", Short::No, Key::Thing(Thing::Peer)),
     ("global", Short::No, Key::Global),
 ];
 

@@ -10,6 +10,7 @@
 
 pub mod batch;
 mod check;
+mod chosen;
 mod contradiction;
 pub mod diagnostic;
 pub mod diff;
@@ -34,6 +35,7 @@ mod selection;
 pub mod set;
 pub mod subject;
 pub mod syntax;
+pub mod thing;
 mod values;
 pub mod vocabulary;
 mod within;
@@ -45,7 +47,9 @@ pub use judged::Judged;
 pub use lineage::Lineage;
 pub use lower::Lowered;
 pub use plan::Plan;
+pub use predicate::thing::{Sought, ThingKey};
 pub use printable::{is_printable, spelled_out};
 pub use set::{Scope, ScopeSet};
 pub use subject::{ContainerFacts, LineageBits, Recording, Subject};
+pub use thing::{Place, Thing};
 pub use vocabulary::{Lists, Vocabulary};

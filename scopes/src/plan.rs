@@ -10,10 +10,12 @@ use crate::key::Field;
 use crate::predicate::argument::ArgKey;
 use crate::predicate::context::{ContextKeys, FlagKey, Key};
 use crate::predicate::number::Numbers;
+use crate::predicate::thing::ThingKey;
 use crate::predicate::{Asked, gate};
 use crate::selection::{Selection, bases};
 use crate::set::ScopeSet;
 use crate::subject::Subject;
+use crate::thing::Thing;
 use crate::words::bit;
 
 /// Everything that a set of scopes asks, ready to be asked of contexts, events, arguments and return values.
@@ -28,6 +30,8 @@ pub struct Plan {
     events: Box<[EventWords]>,
     /// Scopes that print events of which the catalogue knows nothing.
     unknown: u64,
+    /// Scopes that say which events there are.
+    choosing: u64,
     details: Vec<Detail>,
 }
 
@@ -85,6 +89,8 @@ pub(crate) struct Detail {
     pub context: ContextKeys,
     has_row: u64,
     pub row: Vec<RowKey>,
+    has_things: u64,
+    pub things: Vec<ThingKey>,
 }
 
 /// A key that each row is asked.
@@ -115,6 +121,7 @@ impl Plan {
             tree: TreeRoots::default(),
             events: Box::default(),
             unknown: 0,
+            choosing: 0,
             details: Vec::new(),
         };
         for scope in set.scopes() {
@@ -135,6 +142,19 @@ impl Plan {
         }
         plan.context = ContextKeys::new(&fields, None);
         plan.select(set);
+        // A scope's question about what any argument names is one about each of its events that names anything.
+        for scope in set.scopes() {
+            let bit = bit(scope.number);
+            for filter in &scope.filters {
+                let Target::Thing(thing) = filter.target else { continue };
+                for event in set.events().filter(|event| !thing.places(event).is_empty()) {
+                    if (plan.stored_event_mask(event.id) | plan.event_mask(event.id)) & bit != 0 {
+                        let targets = by_event.entry(Declaration(event)).or_default();
+                        ask(targets.entry(&filter.target).or_default(), bit, filter);
+                    }
+                }
+            }
+        }
         // A scope's question about marks is one about each of its events.
         for scope in set.scopes() {
             let asks_mark = |filter: &&Filter| matches!(filter.target, Target::Mark(_));
@@ -161,12 +181,31 @@ impl Plan {
             let bit = bit(scope.number);
             if selection.unknown {
                 self.unknown |= bit;
+            } else {
+                self.choosing |= bit;
             }
             for event in set.events() {
                 if let Some(words) = events.get_mut(usize::from(event.id.0)) {
                     words.is_declared = true;
                     words.asked |= if selection.has(event.id) { bit } else { 0 };
                     words.stored |= if selection.has_stored(event.id) { bit } else { 0 };
+                }
+            }
+        }
+        // An event that names no file at all is none that names this one.
+        for scope in set.scopes() {
+            let bit = bit(scope.number);
+            for thing in [Thing::File, Thing::Peer] {
+                let wants = |filter: &Filter| filter.target == Target::Thing(thing) && filter.is_positive();
+                if !scope.filters.iter().any(wants) {
+                    continue;
+                }
+                self.unknown &= !bit;
+                for event in set.events().filter(|event| thing.places(event).is_empty()) {
+                    if let Some(words) = events.get_mut(usize::from(event.id.0)) {
+                        words.asked &= !bit;
+                        words.stored &= !bit;
+                    }
                 }
             }
         }
@@ -215,6 +254,10 @@ impl Plan {
                     detail.has_row |= scopes;
                     detail.row.push(RowKey::Mark(marked.bits, FlagKey::new(asked)));
                 }
+                Target::Thing(thing) | Target::EventThing(_, thing) => {
+                    detail.has_things |= scopes;
+                    detail.things.push(ThingKey::new(event, *thing, asked));
+                }
                 Target::Events | Target::Follow | Target::Global | Target::Field(_) => {}
             }
         }
@@ -239,6 +282,11 @@ impl Plan {
     pub(crate) fn detail(&self, event: EventId) -> Option<&Detail> {
         let at = usize::try_from(self.words(event).detail).ok()?.checked_sub(1)?;
         self.details.get(at)
+    }
+
+    /// Scopes that say which events they are about; the others are about all that are recorded, whatever these name.
+    pub fn choosing(&self) -> u64 {
+        self.choosing
     }
 
     /// All scopes of the plan.
@@ -341,6 +389,22 @@ impl Plan {
         let keys = self.detail(event)?.args.iter().filter(|key| key.position == position);
         let mut all = keys.map(|key| key.and_each(strings, &mut words, &mut masks));
         all.all(|done| done).then_some(masks)
+    }
+
+    /// Scopes that ask what any of this event's arguments names.
+    #[inline]
+    pub fn has_things(&self, event: EventId) -> u64 {
+        self.detail(event).map_or(0, |detail| detail.has_things)
+    }
+
+    /// What is asked of whatever arguments of this event name.
+    pub fn things(&self, event: EventId) -> &[ThingKey] {
+        self.detail(event).map_or(&[], |detail| &detail.things)
+    }
+
+    /// Scopes that the things pass which arguments of a row name.
+    pub fn things_mask<'a>(&self, event: EventId, value: &dyn Fn(usize) -> Raw<'a>) -> u64 {
+        self.things(event).iter().fold(u64::MAX, |mask, key| mask & key.mask(value))
     }
 
     /// Scopes that constrain the return value of this event.

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_saphyr::{Location, Spanned};
 
 use crate::check::{self, Site};
+use crate::chosen;
 use crate::diagnostic::{Diagnostic, Severity, nearest};
 use crate::filter::{Filter, Target, Value};
 use crate::property;
@@ -357,7 +358,7 @@ impl Policy<'_> {
             self.warnings.push(site.message(Severity::Warning, name.span, message));
             return Ok(Vec::new());
         }
-        check::events_like(site, &name)
+        chosen::events_like(site, &name)
     }
 
     fn property(&mut self, site: &Site<'_>, name: &Piece<'_>) -> check::Checked<Vec<EventId>> {

@@ -21,7 +21,9 @@ use crate::predicate::context::{self, BinaryKey, ContextKeys, Key};
 use crate::predicate::id::Ids;
 use crate::predicate::number::Intervals;
 use crate::predicate::text::Texts;
+use crate::predicate::thing::ThingKey;
 use crate::subject::{ContainerFacts, LineageBits, Recording, Subject};
+use crate::thing::Place;
 use crate::words::{Gate, Words};
 
 /// Texts of contexts that statistics list.
@@ -112,6 +114,7 @@ impl Plan {
     pub fn may_match_event(&self, event: EventId, rows: &impl Statistics, ancestry: Ancestry) -> u64 {
         let Some(detail) = self.detail(event) else { return u64::MAX };
         let mut mask = detail.args.iter().fold(u64::MAX, |mask, key| mask & key.may(event, rows));
+        mask = detail.things.iter().fold(mask, |mask, key| mask & key.may(event, rows));
         if let Some(ret) = &detail.ret {
             let Returned { errors, successes, below_errors } = rows.returned(event);
             mask &= ret.intervals.may(ret.gate, |low, high| {
@@ -316,6 +319,33 @@ impl ArgKey {
                     .all(|(at, piece)| rows.may_have_part(event, self.position, piece, at == 0, at == last))
         };
         let equal = numbers | may_texts(self.texts(), may);
+        self.gate().close(Words { equal, not: 0 })
+    }
+}
+
+impl ThingKey {
+    fn may(&self, event: EventId, rows: &impl Statistics) -> u64 {
+        let mut equal = 0;
+        for place in self.places() {
+            let (position, directory) = place.positions();
+            // A path that is taken from a directory stands in two texts. Its steps stand in either of them.
+            let has = |part: &[u8], at_end: bool| {
+                let has = |position| rows.may_have_part(event, position, part, false, at_end);
+                has(position) || directory.is_some_and(has)
+            };
+            equal |= match (place, self.files(), self.peers()) {
+                (Place::Path(..) | Place::Descriptor(_), Some(texts), _) => may_texts(texts, |pattern| {
+                    let steps = |piece: &&[u8]| -> Vec<Vec<u8>> {
+                        piece.split(|byte| *byte == b'/').map(<[u8]>::to_vec).collect()
+                    };
+                    pattern.pieces().iter().flat_map(steps).all(|step| has(&step, false))
+                }),
+                (Place::Descriptor(_), _, Some(peers)) => peers.may(&has),
+                (_, texts, peers) => {
+                    texts.map_or(0, Texts::all_equal) | peers.map_or(0, |peers| peers.may(&|_, _| true))
+                }
+            };
+        }
         self.gate().close(Words { equal, not: 0 })
     }
 }

@@ -1,16 +1,20 @@
 //! The scopes of a command line: checked filters by scope.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use events::{Event, catalogue};
+use hashbrown::HashMap;
 
 use crate::check::{self, Site};
 use crate::contradiction;
 use crate::diagnostic::{Diagnostic, Severity, nearest};
 use crate::filter::{Declaration, Filter, Target, Value};
 use crate::key::Field;
+use crate::pattern::Pattern;
 use crate::policy;
 use crate::syntax::Op;
+use crate::thing::peer::Peer;
 use crate::vocabulary::Vocabulary;
 use crate::words::bit;
 
@@ -201,6 +205,77 @@ impl ScopeSet {
             .values()
             .flat_map(|scope| &scope.filters)
             .any(|filter| filter.values.iter().any(|value| matches!(value, Value::User(_))))
+    }
+
+    /// Whether any filter asks for a peer by a name: then [`ScopeSet::resolve_peers`] must be called before compiling, or no
+    /// address has it.
+    pub fn names_peers(&self) -> bool {
+        let mut values = self.scopes.values().flat_map(|scope| &scope.filters).flat_map(|it| &it.values);
+        values.any(|value| matches!(value, Value::Peer(Peer::Name(..))))
+    }
+
+    /// The names of peers that are asked for.
+    pub fn peer_names(&self) -> Vec<Pattern> {
+        let values = self.scopes.values().flat_map(|scope| &scope.filters).flat_map(|it| &it.values);
+        let names = values.filter_map(|value| match value {
+            Value::Peer(Peer::Name(pattern, _)) => Some(pattern.clone()),
+            _ => None,
+        });
+        names.collect()
+    }
+
+    /// What is wrong with names of peers where answers of DNS are still to come: nothing, of patterns that are meant for
+    /// addresses as they are written.
+    pub fn refuse_peers(&self) -> Vec<Diagnostic> {
+        let filters = self.scopes.values().flat_map(|scope| &scope.filters);
+        let is_name = |value: &Value| matches!(value, Value::Peer(Peer::Name(..)));
+        let named = filters.filter(|filter| filter.values.iter().any(is_name));
+        let refused = named.map(|filter| Diagnostic {
+            severity: Severity::Error,
+            flag: filter.flag.clone(),
+            text: filter.text.clone(),
+            span: filter.span.clone(),
+            message: "names of peers come from all recorded answers of DNS, and these are not all there yet".to_owned(),
+            suggestion: None,
+            allowed: Some("an address, ADDRESS/BITS, ADDRESS:PORT or :PORT; a name in a question to the finished capture".to_owned()),
+        });
+        refused.collect()
+    }
+
+    /// Adds the addresses of peers' names, given what each name that DNS answers gave stands for. Returns the names without
+    /// wildcards that nothing was known of.
+    pub fn resolve_peers<'n>(&mut self, names: impl Iterator<Item = (&'n str, IpAddr)>) -> Vec<String> {
+        let names: Vec<(String, IpAddr)> =
+            names.map(|(name, address)| (name.trim_end_matches('.').to_ascii_lowercase(), address)).collect();
+        let mut by_name: HashMap<&[u8], Vec<IpAddr>> = HashMap::new();
+        for (name, address) in &names {
+            by_name.entry(name.as_bytes()).or_default().push(*address);
+        }
+        let mut unknown = Vec::new();
+        for filter in self.scopes.values_mut().flat_map(|scope| &mut scope.filters) {
+            let mut found = Vec::new();
+            for value in &filter.values {
+                let Value::Peer(Peer::Name(pattern, port)) = value else { continue };
+                let before = found.len();
+                let peer = |address: &IpAddr| Value::Peer(Peer::host(*address, *port));
+                match pattern {
+                    Pattern::Exact(name) => {
+                        found.extend(by_name.get(&**name).into_iter().flatten().map(peer))
+                    }
+                    _ => {
+                        let named = names.iter().filter(|(name, _)| pattern.matches(name.as_bytes()));
+                        found.extend(named.map(|(_, address)| peer(address)));
+                    }
+                }
+                if found.len() == before && pattern.is_exact() {
+                    unknown.push(pattern.to_string());
+                }
+            }
+            filter.values.append(&mut found);
+        }
+        unknown.sort();
+        unknown.dedup();
+        unknown
     }
 
     /// Replaces users' names by their numbers, given the users of the recorded hosts, not of this one. A name that has

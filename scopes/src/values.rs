@@ -1,6 +1,6 @@
 //! Values of filters, read by what the filter is about.
 
-use events::{Arg, ArgKind, Source, catalogue, consts::errno, descriptor};
+use events::{Arg, ArgKind, Event, Source, catalogue, consts::errno, descriptor};
 
 use crate::check::{Checked, Site};
 use crate::diagnostic::{Diagnostic, Severity};
@@ -8,9 +8,13 @@ use crate::filter::{Namespace, Target, Value};
 use crate::key::{Class, Field};
 use crate::pattern::Pattern;
 use crate::syntax::{Op, Piece};
+use crate::thing::peer::Peer;
+use crate::thing::{Thing, file};
 
 /// Bytes of a comm that the kernel keeps.
 const COMM_BYTES: usize = 15;
+/// Hexadecimal digits of a SHA-256.
+const HASH_DIGITS: usize = 64;
 
 const EQUALITY: &[Op] = &[Op::Equal, Op::NotEqual];
 const ORDER: &[Op] = &[Op::Equal, Op::NotEqual, Op::Less, Op::Greater, Op::LessOrEqual, Op::GreaterOrEqual];
@@ -21,6 +25,7 @@ pub(crate) fn operators(target: &Target) -> &'static [Op] {
         Target::Events => EQUALITY,
         Target::Follow | Target::Global => &[Op::Is],
         Target::Field(field) | Target::EventField(_, field) => field.class().operators(),
+        Target::Thing(_) | Target::EventThing(..) => EQUALITY,
         Target::Ret(_) => ORDER,
         Target::Mark(_) | Target::EventMark(..) => Class::Flag.operators(),
         Target::Arg { .. } => match arg(target) {
@@ -58,12 +63,17 @@ pub(crate) fn read(
         Target::Field(field) | Target::EventField(_, field) => {
             found.push(field_value(site, *field, op, piece, warnings)?);
         }
+        Target::Thing(thing) | Target::EventThing(_, thing) => found.push(named(site, *thing, piece)?),
         Target::Ret(_) => found.push(Value::Number(result(site, piece)?)),
         Target::Mark(_) | Target::EventMark(..) => found.push(flag(site, piece)?),
         Target::Arg { .. } => {
             if let Some((declared, member)) = arg(target) {
                 if is_caller(target) {
                     found.push(Value::Text(syscall(site, piece)?));
+                    return Ok(());
+                }
+                if declared.name == Event::HASH {
+                    found.push(Value::Text(hash(site, piece)?));
                     return Ok(());
                 }
                 argument(site, declared, member, op, piece, found)?;
@@ -114,6 +124,26 @@ fn field_value(
             _ => id(site, piece, pin && !op.is_bound(), class.values()),
         },
         Class::Tree => id(site, piece, true, class.values()),
+    }
+}
+
+/// A file or a peer.
+fn named(site: &Site<'_>, thing: Thing, piece: &Piece<'_>) -> Checked<Value> {
+    let text = piece.text;
+    match thing {
+        Thing::File if file::is_whole(text.as_bytes()) || text.starts_with('*') => {
+            Ok(Value::Text(Pattern::parse(&file::of_value(text))))
+        }
+        Thing::File => {
+            let message = format!("{text:?} is a relative path");
+            let error = site.message(Severity::Error, piece.span.clone(), message);
+            let allowed = Some(thing.values().to_owned());
+            Err(Box::new(Diagnostic { suggestion: Some(format!("*/{text}")), allowed, ..error }))
+        }
+        Thing::Peer => match Peer::parse(text) {
+            Ok(peer) => Ok(Value::Peer(peer)),
+            Err((wrong, allowed)) => site.error(piece.span.clone(), wrong, allowed.unwrap_or(thing.values())),
+        },
     }
 }
 
@@ -200,6 +230,19 @@ fn syscall(site: &Site<'_>, piece: &Piece<'_>) -> Checked<Pattern> {
     let message = format!("no system call is called {:?}", piece.text);
     let names = calls().map(|call| call.name);
     site.unknown(piece.span.clone(), message, piece.text, names, "a system call's name, with * at will")
+}
+
+/// Digits of a hash, which captures have in small letters.
+fn hash(site: &Site<'_>, piece: &Piece<'_>) -> Checked<Pattern> {
+    let digits = piece.text.bytes().filter(|byte| *byte != b'*');
+    let is_whole = !piece.text.contains('*');
+    if digits.clone().all(|byte| byte.is_ascii_hexdigit())
+        && (digits.clone().count() == HASH_DIGITS || !is_whole && digits.count() < HASH_DIGITS)
+    {
+        return Ok(Pattern::parse(&piece.text.to_ascii_lowercase()));
+    }
+    let message = format!("{:?} is no SHA-256", piece.text);
+    site.error(piece.span.clone(), message, "64 hexadecimal digits, or some of them and *")
 }
 
 fn comm(site: &Site<'_>, piece: &Piece<'_>, warnings: &mut Vec<Diagnostic>) -> Checked<Pattern> {

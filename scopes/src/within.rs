@@ -10,12 +10,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::filter::{Marked, Target};
 use crate::key::Field;
 use crate::set::{Scope, ScopeSet};
+use crate::thing::Thing;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Group {
     Events,
     Follow,
     Field(Field),
+    Thing(Thing),
     Mark(Marked),
 }
 
@@ -26,11 +28,13 @@ fn groups(scope: &Scope) -> BTreeMap<Group, BTreeSet<&str>> {
             Target::Global => continue,
             Target::Follow => Group::Follow,
             Target::Field(field) => Group::Field(field),
+            Target::Thing(thing) => Group::Thing(thing),
             Target::Mark(marked) => Group::Mark(marked),
             Target::Events
             | Target::Arg { .. }
             | Target::Ret(_)
             | Target::EventField(..)
+            | Target::EventThing(..)
             | Target::EventMark(..) => Group::Events,
         };
         groups.entry(group).or_default().insert(filter.without_scope_and_lists());

@@ -20,6 +20,21 @@ fn says(filter: &str, caret: &str, parts: &[&str]) {
 }
 
 #[test]
+fn a_hash_has_its_digits() {
+    let hash = "ab".repeat(32);
+    says(
+        "sched_process_exec.sha256=zz",
+        "                          ^^",
+        &["\"zz\" is no SHA-256", "allowed: 64 hexadecimal digits, or some of them and *"],
+    );
+    assert!(error(&format!("sched_process_exec.sha256={hash}0")).contains("is no SHA-256"));
+    assert!(error(&format!("sched_process_exec.sha256={}", &hash[1..])).contains("is no SHA-256"));
+    for fits in [hash.clone(), hash.to_uppercase(), "ab12*".to_owned(), "*AB".to_owned()] {
+        ScopeSet::parse(&[format!("sched_process_exec.sha256={fits}")]).expect("a hash");
+    }
+}
+
+#[test]
 fn names_that_do_not_exist_get_the_nearest_one() {
     says(
         "9:com=ls",

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use events::{Arg, ArgKind, Context, Event, EventId, Marks, Raw, Returns, Sets, Source, catalogue};
+use scopes::filter::Target;
 use scopes::plan::RowFacts;
 use scopes::{Diagnostic, Plan, ScopeSet, Subject, Vocabulary};
 
@@ -91,10 +92,10 @@ fn without_lists_an_at_sign_is_itself() {
     assert_eq!(mask(&listed(&[r"comm=\@x"], &[]).unwrap(), &comm(b"@x")), 1);
 }
 
-const fn declared(id: u16, args: &'static [Arg]) -> Event {
+const fn declared(id: u16, name: &'static str, args: &'static [Arg]) -> Event {
     Event {
         id: EventId(id),
-        name: "my_detection",
+        name,
         source: Source::Recorder,
         sets: Sets::of(&[]),
         args,
@@ -102,9 +103,12 @@ const fn declared(id: u16, args: &'static [Arg]) -> Event {
     }
 }
 
-static MINE: Event =
-    declared(0x8000, &[Arg::new("reason", "string", ArgKind::Str), Arg::new("score", "int", ArgKind::I64)]);
-static OTHER: Event = declared(0x8001, &[Arg::new("why", "string", ArgKind::Str)]);
+static MINE: Event = declared(
+    0x8000,
+    "my_detection",
+    &[Arg::new("reason", "string", ArgKind::Str), Arg::new("score", "int", ArgKind::I64)],
+);
+static OTHER: Event = declared(0x8001, "my_detection", &[Arg::new("why", "string", ArgKind::Str)]);
 
 fn with_declared(filters: &[&str]) -> Result<ScopeSet, Vec<Diagnostic>> {
     let vocabulary = Vocabulary { declared: &[&MINE, &OTHER], ..Vocabulary::default() };
@@ -209,4 +213,80 @@ fn marks_that_nothing_can_have_are_refused() {
     assert!(said(ScopeSet::parse(&["cut", "!cut"])).contains("can never match"));
     assert!(said(ScopeSet::parse(&["cut=maybe"])).contains("neither true nor false"));
     assert!(said(ScopeSet::parse(&["blockd"])).contains("did you mean \"blocked\"?"));
+}
+
+static LIKE_PREFIXES: Event = declared(
+    0x8002,
+    "like_prefixes",
+    &[
+        Arg::new("data", "string", ArgKind::Str),
+        Arg::new("args", "string", ArgKind::Str),
+        Arg::new("context", "string", ArgKind::Str),
+        Arg::new("retval", "string", ArgKind::Str),
+        Arg::new("reason", "string", ArgKind::Str),
+        Arg::new("cut", "string", ArgKind::Str),
+    ],
+);
+
+/// What a filter is about: the position of an argument, a mark, a result, or a field of the context.
+fn about(filter: &str) -> String {
+    let vocabulary = Vocabulary { declared: &[&LIKE_PREFIXES], ..Vocabulary::default() };
+    let set = ScopeSet::with_vocabulary::<_, &str, &str>(&[filter], &[], vocabulary);
+    match set.map(|set| set.scopes().next().map(|scope| scope.filters[0].target.clone())) {
+        Ok(Some(Target::Arg { event, position, member })) => {
+            let name = event.0.args.get(position).map_or("?", |arg| arg.name);
+            if member.is_empty() { name.to_owned() } else { format!("{name} -> {member}") }
+        }
+        Ok(Some(Target::EventMark(_, marked))) => format!("mark {}", marked.mark.name),
+        Ok(Some(Target::Ret(_))) => "the result".to_owned(),
+        Ok(Some(Target::EventField(_, field))) => format!("field {field:?}"),
+        other => format!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_argument_that_is_called_like_a_prefix_is_the_argument() {
+    for (filter, expected) in [
+        // Of the catalogue: packets, mounts and traced tasks have `data`, and `socketcall` has `args`.
+        ("net_packet.data.cut", "mark cut"),
+        ("net_packet.args.data.cut", "mark cut"),
+        ("net_packet.data.data.cut", "mark cut"),
+        ("net_packet.data=*x*", "data"),
+        ("net_packet.data.length>=9", "length"),
+        ("mount.data=size*", "data"),
+        ("mount.data.cut", "mark cut"),
+        ("mount.data.unreadable", "mark unreadable"),
+        ("mount.data.source=/dev/sda", "source"),
+        ("ptrace.data=5", "data"),
+        ("ptrace.data.pid=5", "pid"),
+        ("ptrace.data.data=5", "data"),
+        ("socketcall.args=5", "args"),
+        ("socketcall.args.call=3", "call"),
+        ("socketcall.args.args=5", "args"),
+        ("openat.data.pathname=/x", "pathname"),
+        ("openat.context.comm=ls", "field Comm"),
+        ("openat.retval=0", "the result"),
+        // Of a capture that declares its own.
+        ("like_prefixes.data=x", "data"),
+        ("like_prefixes.args=x", "args"),
+        ("like_prefixes.context=x", "context"),
+        ("like_prefixes.retval=x", "retval"),
+        ("like_prefixes.args.retval=x", "retval"),
+        ("like_prefixes.data.reason=x", "reason"),
+        ("like_prefixes.context.comm=ls", "field Comm"),
+        ("like_prefixes.context.cut", "mark cut"),
+        ("like_prefixes.data.cut", "mark cut"),
+        ("like_prefixes.cut=x", "cut"),
+    ] {
+        assert_eq!(about(filter), expected, "{filter}");
+    }
+    for wrong in [
+        "openat.data=x",
+        "openat.args",
+        "openat.context=x",
+        "mount.data.nosuch=1",
+        "socketcall.args.nosuch=1",
+    ] {
+        assert!(ScopeSet::parse(&[wrong]).is_err(), "{wrong}");
+    }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use events::consts::errno;
 use events::{Event, Set, catalogue};
 use scopes::key::{self, Class, Field, Key};
-use scopes::{Plan, ScopeSet};
+use scopes::{Plan, ScopeSet, Thing};
 use views::sums::By;
 
 use super::values::{self, Value};
@@ -66,6 +66,7 @@ fn keys(body: &str, captures: &[PathBuf]) -> Vec<Value> {
     let own = key::key_names().filter(|name| name.starts_with(body)).map(|name| {
         let takes_value = match key::key(name) {
             Some(Key::Event | Key::Set) => true,
+            Some(Key::Thing(_)) => true,
             Some(Key::Field(field)) => !matches!(field.class(), Class::Container | Class::Flag),
             _ => false,
         };
@@ -95,7 +96,8 @@ fn parts(event: &'static Event) -> Vec<String> {
 fn of_key(name: &str, begun: &str, captures: &[PathBuf]) -> Vec<Value> {
     if let Some((event, argument)) = name.split_once('.') {
         let Some(event) = catalogue::by_name(event) else { return Vec::new() };
-        let argument = argument.strip_prefix("args.").or(argument.strip_prefix("data.")).unwrap_or(argument);
+        let introduced = argument.strip_prefix("args.").or(argument.strip_prefix("data."));
+        let argument = introduced.filter(|argument| event.arg(argument).is_some()).unwrap_or(argument);
         if argument == "retval" {
             // A number that was begun is nobody's name.
             let is_name = begun.starts_with(|c: char| c.is_ascii_uppercase());
@@ -111,6 +113,8 @@ fn of_key(name: &str, begun: &str, captures: &[PathBuf]) -> Vec<Value> {
         }
         Some(Key::Set) => return Set::ALL.iter().map(|set| Value::plain(set.name())).collect(),
         Some(Key::Event) => By::Event,
+        Some(Key::Thing(Thing::File)) => By::File,
+        Some(Key::Thing(Thing::Peer)) => By::Peer,
         Some(Key::Field(Field::Comm)) => By::Comm,
         Some(Key::Field(Field::Binary)) => By::Binary,
         Some(Key::Field(Field::Container)) => By::Container,
@@ -118,5 +122,14 @@ fn of_key(name: &str, begun: &str, captures: &[PathBuf]) -> Vec<Value> {
         Some(Key::Field(Field::HostName)) => By::Host,
         _ => return Vec::new(),
     };
-    values::of_captures(by, captures)
+    let mut values = values::of_captures(by, captures);
+    // What a group names that the key does not take.
+    match key::key(name) {
+        Some(Key::Thing(Thing::File)) => {
+            values.retain(|it| it.text.starts_with('/') || it.text.starts_with("memfd:"))
+        }
+        Some(Key::Thing(Thing::Peer)) => values.retain(|it| !it.text.starts_with(['/', '@'])),
+        _ => {}
+    }
+    values
 }

@@ -41,6 +41,14 @@ pub fn events_and_sets(text: &str) -> Vec<Value> {
     super::listed(text, names)
 }
 
+/// Levels, and ids of the rules that are part of the program; `front` stands before each.
+pub fn rules(text: &str, front: &str) -> Vec<Value> {
+    let levels = rules::Level::ALL.iter().map(|level| level.name().to_owned());
+    let ids = rules::behaviours::corpus().rules.into_iter().map(|rule| rule.id);
+    let fitting = levels.chain(ids).filter(|name| name.starts_with(text));
+    fitting.map(|name| Value::plain(format!("{front}{name}"))).collect()
+}
+
 /// The values of a group in captures, most frequent first.
 pub fn of_captures(by: By, captures: &[PathBuf]) -> Vec<Value> {
     let Some(source) = open(captures) else { return Vec::new() };

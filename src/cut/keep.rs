@@ -9,9 +9,11 @@ use format::Process;
 use format::rewrite::{Change, Copied, Edit, Fate};
 
 use super::Rows;
+use super::answers::Answers;
 use super::begun::Begun;
 use super::columns::Columns;
-use super::streams::{Part, Streams};
+use super::facts;
+use super::streams::Streams;
 
 pub const STATE_EVENTS: [EventId; 3] = [SCHED_PROCESS_FORK, SCHED_PROCESS_EXEC, SCHED_PROCESS_EXIT];
 
@@ -19,6 +21,8 @@ pub struct Keep<'a> {
     pub columns: &'a Columns,
     /// Wall clock, ns since the epoch: from the first on, not including the second.
     pub range: (i64, i64),
+    /// Which rows of the block are copied now: those before the stretch of time stand in a block of their own.
+    pub half: Half,
     /// Rows of the block that a filter matched; `None` without a filter.
     pub matched: Option<Rows>,
     /// Where names of processes that no filter matches do not leave.
@@ -27,12 +31,24 @@ pub struct Keep<'a> {
     pub streams: Streams,
     /// And of those that began before the stretch of time.
     pub begun: Begun,
+    /// Answers of DNS that names are known by.
+    pub answers: Answers,
+    /// Number of the block in its file.
+    pub block: usize,
     /// Number of the block's host in its file, and of its boot in the source.
     pub host: (u16, usize),
     /// Of the row that was asked about last.
     pub fate: Fate,
-    /// A message may be told with the process of that row, which is not seen.
+    /// A message that nothing completes may be told with the process of that row, which is not seen.
     pub tells_process: bool,
+}
+
+/// A side of the beginning of the stretch of time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Half {
+    Both,
+    Before,
+    From,
 }
 
 /// Processes that no filter matches.
@@ -43,23 +59,52 @@ pub struct Others {
     pub follows: bool,
 }
 
+impl<'a> Keep<'a> {
+    /// All rows.
+    pub fn all(columns: &'a Columns) -> Keep<'a> {
+        Keep {
+            columns,
+            range: (i64::MIN, i64::MAX),
+            half: Half::Both,
+            matched: None,
+            others: None,
+            streams: Streams::default(),
+            begun: Begun::default(),
+            answers: Answers::default(),
+            block: 0,
+            host: (0, 0),
+            fate: Fate::Keep,
+            tells_process: false,
+        }
+    }
+}
+
 impl Edit for Keep<'_> {
     fn row(&mut self, row: &Copied<'_>) -> Fate {
-        let matched =
-            self.matched.as_ref().is_none_or(|rows| rows.has(row.event.id, row.ordinal, row.time_ns));
+        let matched = self.matched.as_ref().is_none_or(|rows| rows.contains(&row.row));
         let (wall_ns, (host, boot)) = (row.wall_ns as i64, self.host);
         self.tells_process = false;
-        self.fate = if matched && (self.range.0..self.range.1).contains(&wall_ns) {
+        let is_left_out = match self.half {
+            Half::Both => false,
+            Half::Before => wall_ns >= self.range.0,
+            Half::From => wall_ns < self.range.0,
+        };
+        self.fate = if is_left_out {
+            Fate::Drop
+        } else if matched && (self.range.0..self.range.1).contains(&wall_ns) {
             Fate::Keep
         } else if wall_ns >= self.range.1 {
             Fate::Drop
-        } else if STATE_EVENTS.contains(&row.event.id) {
+        } else if STATE_EVENTS.contains(&row.event.id) || facts::may_change(row) {
             Fate::StateOnly
         } else {
-            let part = self.streams.part(boot, row);
-            self.tells_process = part == Part::OfUnended;
+            self.tells_process = self.streams.has(boot, row);
             let is_begun = wall_ns < self.range.0 && self.begun.has(host, row);
-            if part != Part::No || is_begun { Fate::StateOnly } else { Fate::Drop }
+            if self.tells_process || is_begun || self.answers.has(self.block, row.row) {
+                Fate::StateOnly
+            } else {
+                Fate::Drop
+            }
         };
         self.fate
     }
@@ -72,7 +117,10 @@ impl Edit for Keep<'_> {
             return Change::Keep;
         }
         let is_packet = row.event.id == NET_PACKET;
-        let hides = self.fate == Fate::StateOnly && self.others.is_some() && !is_packet;
+        let hides = self.fate == Fate::StateOnly
+            && self.others.is_some()
+            && !is_packet
+            && !facts::is_needed(row.event, value);
         if hides || !self.columns.keeps(row.event.name, arg.name) { Change::Missing } else { Change::Keep }
     }
 
@@ -90,6 +138,7 @@ impl Edit for Keep<'_> {
         if let Some(others) = self.others.filter(|others| !others.matched.contains(&process.pid)) {
             process.argv.clear();
             process.fds.clear();
+            process.facts.cwd = None;
             if !others.follows {
                 process.comm.clear();
                 process.exe.clear();

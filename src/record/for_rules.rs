@@ -19,7 +19,7 @@ pub struct ForRules(Option<Corpus>);
 
 impl ForRules {
     pub fn read(paths: &[PathBuf]) -> Result<ForRules> {
-        let corpus = (!paths.is_empty()).then(|| rule_files::read(paths, false)).transpose()?;
+        let corpus = (!paths.is_empty()).then(|| rule_files::read(paths, &[], false)).transpose()?;
         if let Some(corpus) = &corpus {
             let wrong = corpus.diagnostics.iter().filter(|it| it.is_error()).count();
             if wrong > 0 {

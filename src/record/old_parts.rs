@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use recorder::rotate::part_path;
+use recorder::file::rotate::part_path;
 
 /// Files of the set of this name behind its first part, which is checked as every output is.
 pub fn find(path: &Path) -> io::Result<Vec<PathBuf>> {

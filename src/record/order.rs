@@ -1,6 +1,7 @@
 //! What a recording is told to do, whoever asks for it: `record`, or something that looks on while it goes.
 
 use std::{
+    collections::BTreeSet,
     ffi::OsString,
     path::{Path, PathBuf},
     sync::Arc,
@@ -8,11 +9,12 @@ use std::{
 };
 
 use anyhow::{Result, bail};
+use events::EventId;
 use format::{Compression, Header, Side};
 use recorder::{
     assemble::Progress,
+    file::output::{OutputPlace, Stream},
     kernel,
-    output::{Place, Stream},
     session::{Step, Summary, Viewing},
 };
 use scopes::ScopeSet;
@@ -30,6 +32,8 @@ pub struct Order<'o> {
     pub inputs: Vec<&'o Path>,
     pub scopes: Scopes,
     pub only_matched: bool,
+    /// Events that somebody else looks at: they are taken whole, whatever the scopes ask for.
+    pub also: BTreeSet<EventId>,
     /// What makes a flight recorder write, and any other recording end.
     pub trigger: Option<ScopeSet>,
     /// Processes that are left out by the kernel, beside this one.
@@ -127,22 +131,26 @@ impl Target {
         }
     }
 
+    pub fn is_stream(&self) -> bool {
+        self.is_standard_output() || matches!(self, Target::File { is_stream: true, .. })
+    }
+
     /// Opens what the recording goes into: before anything is loaded, so that nobody's events wait for it. `first` is the
     /// path of its first file.
-    pub fn place(&self, first: &Path, rotates: bool) -> Result<Place> {
+    pub fn place(&self, first: &Path, rotates: bool) -> Result<OutputPlace> {
         let Target::File { force, is_stream, .. } = self else {
-            return Ok(Place::file(Path::new(NULL), false)?);
+            return Ok(OutputPlace::file(Path::new(NULL), false)?);
         };
         if self.is_standard_output() {
             if rotates {
                 bail!("--rotate makes files, and standard output is one stream: name a file with -o");
             }
-            return Ok(Place::stream(Stream::standard_output()?, Path::new("standard output")));
+            return Ok(OutputPlace::stream(Stream::standard_output()?, Path::new("standard output")));
         }
         if *is_stream {
-            return Ok(Place::stream(Stream::open(first)?, first));
+            return Ok(OutputPlace::stream(Stream::open(first)?, first));
         }
-        Ok(Place::file(first, *force)?)
+        Ok(OutputPlace::file(first, *force)?)
     }
 }
 

@@ -11,8 +11,8 @@ use std::{
 
 use recorder::{
     assemble::Progress,
+    host::privileges::{self, Part},
     kernel,
-    privileges::{self, Part},
     session::Summary,
 };
 

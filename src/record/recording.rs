@@ -13,38 +13,44 @@ use format::{Header, Side, Unavailable, User};
 use recorder::{
     amount::Stretch,
     assemble::{Choice, NameService, Progress},
-    cgroup_table::CgroupTable,
-    clocks, command,
-    command::Command,
-    container_runtimes::docker_socket,
-    host,
+    containers::cgroup_table::CgroupTable,
+    containers::container_runtimes::docker_socket,
+    containers::names,
+    containers::runtime_paths::RuntimePaths,
+    file::rotate::{Rotation, part_path},
+    file::write::{DEFAULT_FLIGHT_BYTES, Destination, Halt, Witness},
+    hashes::{self, HashService, Opener},
+    host::clocks,
+    host::command,
+    host::command::Command,
+    host::description as host,
+    host::memory::{self, Holds},
+    host::priority,
+    host::privileges::{self, Part},
+    host::process_table::process_from,
+    host::signals,
+    host::snapshot::Snapshot,
     kernel::{self, Kernel},
     label::Judge,
-    memory::{self, Holds},
-    names, priority,
-    privileges::{self, Part},
-    process_table::process_from,
-    rotate::{Rotation, part_path},
-    runtime_paths::RuntimePaths,
     sample, select,
     session::{Session, Setup, Summary},
-    signals,
-    snapshot::Snapshot,
-    write::{DEFAULT_FLIGHT_BYTES, Destination, Halt, Witness},
 };
 use scopes::{Plan, ScopeSet};
 
 use super::{
-    Capturing, Keeping, Options,
+    Capturing, Keeping, Options, findings,
     for_rules::ForRules,
     kernel_side::{kernel_options, numbers_of_recording, tell_unavailable, transport_name, unavailable},
     old_parts,
     order::{Attendant, Ended, Order, Scopes, Target},
     progress,
     steer::Steer,
+    trigger::Trigger,
 };
-use crate::{filters::Diagnostics, outcome::Outcome, stderr};
+use crate::{filters::Diagnostics, judging::Judging, outcome::Outcome, stderr};
 
+/// Files that may wait to be hashed.
+const HASH_QUEUE: usize = 1024;
 /// Containers whose names may wait to be asked for.
 const NAME_QUEUE: usize = 1024;
 
@@ -52,6 +58,13 @@ const NAME_QUEUE: usize = 1024;
 pub fn record(options: &Options) -> Result<Outcome> {
     if options.only_matched && options.scopes.is_empty() {
         bail!("--only-matched needs filters to match (-f or -p)");
+    }
+    let trigger = Trigger::read(&options.keeping.trigger)?;
+    let judging = Judging::read(&options.rules, &trigger.rules)?;
+    if judging.is_none() && options.findings.is_some() {
+        bail!(
+            "--findings is about rules: give some with --rules, or choose of those of the program with --only"
+        );
     }
     let scopes = Scopes::read(&options.scopes)?;
     for warning in scopes.set.warnings() {
@@ -68,19 +81,25 @@ pub fn record(options: &Options) -> Result<Outcome> {
         inputs: options.scopes.paths(),
         scopes,
         only_matched: options.only_matched,
-        trigger: trigger(&options.keeping.trigger)?,
+        also: BTreeSet::new(),
+        trigger: trigger.events,
         exclude: Vec::new(),
         duration: options.duration,
         command: &options.command,
     };
     let mut attendant = Reporter::default();
-    match run(order, &mut attendant)? {
-        Ended::Summary(summary, steer) => {
-            stderr::say(progress::summary(&summary));
-            outcome(*summary, steer.exit_code(), options.keeping.flight.is_some())
-        }
-        Ended::NotStarted(code) => Ok(Outcome::Code(code)),
-    }
+    let (summary, exit_code) = match judging {
+        Some(judging) => match findings::record(order, &mut attendant, &judging, options)? {
+            Ok(ended) => ended,
+            Err(code) => return Ok(Outcome::Code(code)),
+        },
+        None => match run(order, &mut attendant)? {
+            Ended::Summary(summary, steer) => (*summary, steer.exit_code()),
+            Ended::NotStarted(code) => return Ok(Outcome::Code(code)),
+        },
+    };
+    stderr::say(progress::summary(&summary));
+    outcome(summary, exit_code, options.keeping.flight.is_some())
 }
 
 /// Says on stderr how it goes.
@@ -99,14 +118,6 @@ impl Attendant for Reporter {
         if let Some(line) = self.line.take() {
             line.end();
         }
-    }
-}
-
-/// The filters of `--trigger` and its like.
-pub fn trigger(filters: &[String]) -> Result<Option<ScopeSet>> {
-    match filters {
-        [] => Ok(None),
-        filters => Ok(Some(ScopeSet::parse(filters).map_err(Diagnostics)?)),
     }
 }
 
@@ -133,9 +144,10 @@ pub fn run(order: Order<'_>, attendant: &mut dyn Attendant) -> Result<Ended> {
             events.map(|event| event.id).collect()
         };
         let mut narrow: BTreeSet<EventId> = wanted.take().unwrap_or_else(all);
-        narrow.retain(|id| asked_for(*id));
+        narrow.retain(|id| asked_for(*id) || order.also.contains(id));
         wanted = Some(narrow);
     }
+    let only_matched = order.only_matched && order.also.is_empty();
     let path = order.target.path().to_owned();
     let first = if keeping.rotate.is_some() { part_path(&path, 0) } else { path.clone() };
     let inputs = [order.inputs, keeping.sealing.paths()].concat();
@@ -157,7 +169,7 @@ pub fn run(order: Order<'_>, attendant: &mut dyn Attendant) -> Result<Ended> {
     let snapshot =
         thread::Builder::new().name("tracer-snapshot".into()).spawn(|| Snapshot::take(Path::new("/proc")))?;
     // A trigger looks at more than the scopes do.
-    let lowered = (order.only_matched && trigger.is_none()).then(|| plan.lower());
+    let lowered = (only_matched && trigger.is_none()).then(|| plan.lower());
     let options = kernel_options(capturing, wanted.as_ref(), samples.clone(), lowered, order.exclude);
     let mut kernel = Kernel::load(&options)?;
     let clock = clocks::now();
@@ -188,8 +200,14 @@ pub fn run(order: Order<'_>, attendant: &mut dyn Attendant) -> Result<Ended> {
             command_line: std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect(),
             filters,
             policies: policies.into_iter().map(|(_, text)| text).collect(),
-            events: chosen.clone(),
-            only_matched: order.only_matched,
+            // Where somebody looks at what is recorded for them alone, no other event is.
+            events: match (&wanted, order.also.is_empty()) {
+                (Some(narrow), false) => {
+                    narrow.iter().filter_map(|id| Some(catalogue::by_id(*id)?.name.to_owned())).collect()
+                }
+                _ => chosen.clone(),
+            },
+            only_matched,
             start_ns: clock.boot_ns,
             string_bound: capturing.string_bound,
             buffer_bound: capturing.buffer_bound,
@@ -232,7 +250,7 @@ pub fn run(order: Order<'_>, attendant: &mut dyn Attendant) -> Result<Ended> {
         compression: order.target.compression(keeping),
         choice: Choice {
             labels: Judge::new(plan, recording, wall_offset_ns).on(hostname.clone()),
-            only_matched: order.only_matched,
+            only_matched,
             wanted,
             trigger: trigger.map(|plan| Judge::new(plan, recording, wall_offset_ns).on(hostname)),
             early_drop: kernel.take_early_drop(),
@@ -241,6 +259,7 @@ pub fn run(order: Order<'_>, attendant: &mut dyn Attendant) -> Result<Ended> {
         users,
         cgroups,
         names: name_service(capturing),
+        hashes: if capturing.no_hashes { None } else { hash_service(capturing) },
         after: keeping.after,
         viewing,
         priority_boost: capturing.priority_boost.unwrap_or(priority::DEFAULT_BOOST),
@@ -315,6 +334,9 @@ fn flight_bytes(keeping: &Keeping) -> u64 {
 fn compile(mut scopes: ScopeSet, users: &[User]) -> Result<Plan> {
     let users: Vec<(&str, u32)> = users.iter().map(|user| (user.name.as_str(), user.uid)).collect();
     scopes.resolve_users(&users).map_err(Diagnostics)?;
+    if scopes.names_peers() {
+        return Err(Diagnostics(scopes.refuse_peers()).into());
+    }
     Ok(Plan::compile(&scopes))
 }
 
@@ -359,6 +381,25 @@ pub fn default_path() -> PathBuf {
         .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_') { c } else { '_' })
         .collect();
     PathBuf::from(format!("tracer-{host}-{date}Z.trz"))
+}
+
+/// Hashes executed files on a thread of its own; without it execs have no hashes.
+fn hash_service(options: &Capturing) -> Option<HashService> {
+    let is_confined = !options.keep_privileges;
+    let opener = Opener::default();
+    let (ask, requests) = crossbeam_channel::bounded(HASH_QUEUE);
+    let (answer, answers) = crossbeam_channel::bounded(HASH_QUEUE);
+    thread::Builder::new()
+        .name("tracer-hashes".into())
+        .spawn(move || {
+            // A thread that reads what users execute has no more than that takes, or does nothing.
+            if is_confined && privileges::confine(Part::Hashes).is_err() {
+                return;
+            }
+            hashes::serve(&opener, &requests, &answer);
+        })
+        .ok()?;
+    Some(HashService { ask, answers })
 }
 
 /// Asks for names on a thread of its own; without it containers have only their ids.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
-use recorder::{command::Command, session::Step, signals::Signal};
+use recorder::{host::command::Command, host::signals::Signal, session::Step};
 
 /// How long a command has to end by itself once the recorder was told to.
 const GRACE: Duration = Duration::from_secs(2);

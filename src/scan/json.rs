@@ -12,6 +12,18 @@ pub fn write(finding: &Finding, rule: &Rule, out: &mut impl Write) -> io::Result
     out.write_all(b"\n")
 }
 
+/// The same, with its line feed. Large numbers are strings for readers that keep numbers as doubles.
+#[cfg(feature = "record")]
+pub fn line(finding: &Finding, rule: &Rule, string_numbers: bool) -> Vec<u8> {
+    let mut value = value(finding, rule);
+    if string_numbers && let Some(timestamp) = value.get_mut("timestamp") {
+        *timestamp = json!(finding.wall_ns.to_string());
+    }
+    let mut line = value.to_string().into_bytes();
+    line.push(b'\n');
+    line
+}
+
 fn value(finding: &Finding, rule: &Rule) -> Value {
     let process = &finding.process;
     let ancestors: Vec<Value> =
@@ -38,6 +50,11 @@ fn value(finding: &Finding, rule: &Rule) -> Value {
             "commandLine": process.command_line,
             "uid": process.uid,
             "user": process.user,
+            "cwd": process.cwd,
+            "session": process.session,
+            "pgrp": process.pgrp,
+            "tty": process.tty,
+            "loginuid": process.loginuid,
             "ancestors": ancestors,
         },
         "events": finding.events.iter().map(event).collect::<Vec<_>>(),
@@ -51,6 +68,11 @@ fn value(finding: &Finding, rule: &Rule) -> Value {
         let group: serde_json::Map<String, Value> =
             finding.group.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
         fields.insert("group".into(), Value::Object(group));
+    }
+    if let Some(output) = &finding.output {
+        let output: serde_json::Map<String, Value> =
+            output.fields.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+        fields.insert("output".into(), Value::Object(output));
     }
     if let Some(count) = finding.count {
         fields.insert("count".into(), json!(count));

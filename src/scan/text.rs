@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rules::finding::{Finding, Seen};
 use rules::scan::{Report, Scan};
-use rules::{Corpus, Level, Rule};
+use rules::{Corpus, Level, Rule, Template};
 use scopes::spelled_out;
 
 use super::Counts;
@@ -75,6 +75,14 @@ fn one(finding: &Finding, rule: &Rule, count: u64, zone: &TimeZone, out: &mut im
     if let Some(count) = finding.count {
         writeln!(out, "          came to {count}")?;
     }
+    // Falco's words are for `-o falco`: what they say is told already.
+    if matches!(rule.output, Some(Template::Fields(_))) {
+        for (name, value) in finding.output.iter().flat_map(|output| &output.fields) {
+            if let Some(value) = value {
+                writeln!(out, "          {} {}", spelled_out(name), shortened(value))?;
+            }
+        }
+    }
     let more = finding.events.len().saturating_sub(EVENTS);
     for seen in finding.events.iter().take(EVENTS) {
         event(seen, out)?;
@@ -124,7 +132,8 @@ fn event(seen: &Seen, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn shortened(value: &str) -> String {
+/// A value, no longer than people read.
+pub fn shortened(value: &str) -> String {
     let mut short: String = value.chars().take(VALUE).collect();
     if short.len() < value.len() {
         short.push_str("...");

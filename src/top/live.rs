@@ -1,13 +1,13 @@
 //! `top --live`: the sums of what goes on, written anew every two seconds.
 
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use jiff::tz::TimeZone;
 use pipeline::{Question, Source, Stats};
 use replay::Asked;
 use replay::render::clock::{Clock, Hand};
@@ -15,10 +15,10 @@ use replay::render::columns::cut;
 use views::Known;
 use views::sums::{By, Sums};
 
-use super::{Format, Options, Shape, print};
+use super::{Format, Options, Shape, print, sum};
 use crate::amounts::{clock, grouped};
 use crate::filters::Diagnostics;
-use crate::live::{self, Link, Onlooker, Seen};
+use crate::live::{self, Announcement, Link, Onlooker, Seen, Sight};
 use crate::outcome::Outcome;
 use crate::record::order::{Order, Scopes, Target};
 use crate::record::{Capturing, Keeping, recording};
@@ -43,13 +43,15 @@ pub fn run(options: Options) -> Result<Outcome> {
         target: Target::Nothing,
         inputs: policies.iter().map(|path| path.as_path()).collect(),
         only_matched: !set.is_empty(),
+        also: BTreeSet::new(),
         scopes,
         trigger: None,
         exclude: live::onlookers(),
         duration: options.duration,
         command: &[],
     };
-    let prepare = move |source: Source, link: Arc<Link>| -> Result<Onlooker> {
+    let prepare = move |sight: Sight| -> Result<Onlooker> {
+        let Sight { source, link, .. } = sight;
         let asked = match set.is_empty() {
             true => Asked::recorded(&source),
             false => Asked::given(set, &source).map_err(Diagnostics)?,
@@ -57,18 +59,20 @@ pub fn run(options: Options) -> Result<Outcome> {
         let out = output::stdout(&[])?;
         Ok(Box::new(move || count(&options, &source, &asked, &link, out)))
     };
-    match live::run(order, "counting; Ctrl-C ends it", prepare)? {
-        Ok(Seen { summary, link, exit_code, .. }) => {
+    let mut announcement = Announcement("counting; Ctrl-C ends it".to_owned());
+    match live::run(order, &mut announcement, vec![Box::new(prepare)])? {
+        Ok(Seen { summary, answers, exit_code, .. }) => {
             stderr::note(format_args!(
                 "{} events in {}, {} lost",
                 grouped(summary.events),
                 clock(summary.took),
                 grouped(summary.lost)
             ));
-            if link.unseen() > 0 {
+            let unseen = answers.first().map_or(0, |(_, unseen)| *unseen);
+            if unseen > 0 {
                 stderr::warn(format_args!(
                     "{} events are in no sum: they came faster than they were counted",
-                    grouped(link.unseen())
+                    grouped(unseen)
                 ));
             }
             recording::outcome(summary, exit_code, false)
@@ -87,16 +91,11 @@ fn count(
 ) -> Result<Stats> {
     let known = Known::of(source, false)?;
     let all: Vec<Mutex<Sums<'_>>> = options.by.iter().map(|by| Mutex::new(Sums::new(*by, &known))).collect();
-    let table = Table {
-        shape: options.shape(),
-        by: &options.by,
-        all: &all,
-        clock: if options.utc { Clock::Utc } else { Clock::Zone(TimeZone::system()) },
-    };
+    let table = Table { shape: options.shape(), by: &options.by, all: &all, clock: options.ask.clock() };
     let is_over = AtomicBool::new(false);
     let is_shown = options.output == Format::Table && io::stdout().is_terminal();
     let question = Question {
-        threads: options.threads.count(),
+        threads: options.ask.threads.count(),
         cancellation: link.cancellation.clone(),
         ..Question::new(source, asked.matchers(source))
     };
@@ -116,20 +115,9 @@ fn count(
             // What is left is for whoever reads the end.
             if is_shown { table.redraw(link, &mut out) } else { table.write(&mut out) }
         });
-        let mut failed = None;
-        let stats = question.batches(Sums::projection(), &mut |batch| {
-            for sums in &all {
-                if let Err(error) = locked(sums).add(batch) {
-                    failed.get_or_insert(error);
-                }
-            }
-            Ok(())
+        let stats = sum(&question, &options.by, &known, &mut |made| {
+            all.iter().zip(made).for_each(|(sums, more)| locked(sums).merge(more));
         });
-        if let Some(error) = failed {
-            let file = source.files().first().map(|file| file.name.clone()).unwrap_or_default();
-            is_over.store(true, Ordering::Relaxed);
-            return (Err(pipeline::Error::Capture { file, source: error }), shown.join());
-        }
         is_over.store(true, Ordering::Relaxed);
         (stats, shown.join())
     });

@@ -1,5 +1,8 @@
 //! What is shown when nothing is asked for: what changes a host, and who talks to whom; not what every program does all day.
 
+use events::catalogue;
+use events::threat::{self, Severity};
+
 /// In one line.
 pub const SAID: &str = "programs that start or fail to, files of the system and of accounts that are written, renamed or removed, \
                         connections, listeners, changes of users and capabilities, kernel modules, BPF programs, detections";
@@ -28,6 +31,9 @@ const FILES: &[&str] = &[
     "*/.config/autostart/*",
 ];
 
+/// Detections below this level are of what happens all day.
+const LEAST: Severity = Severity::Low;
+
 /// Calls that change whose rights a process has.
 const RIGHTS: &[&str] =
     &["setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setgroups", "capset"];
@@ -47,8 +53,10 @@ pub fn policy() -> String {
         rule("module_load", &[]),
         rule("module_free", &[]),
         rule("security_bpf_prog", &[]),
-        rule("anti_debugging", &[]),
     ];
+    let detections = threat::THREATS.iter().filter(|threat| threat.severity >= LEAST);
+    let detections = detections.filter_map(|threat| catalogue::by_id(threat.event));
+    rules.extend(detections.filter(|event| event.is_derived()).map(|event| rule(event.name, &[])));
     rules.extend(RIGHTS.iter().map(|name| rule(name, &["retval=0"])));
     format!(
         "apiVersion: tracee.aquasec.com/v1beta1\nkind: Policy\nmetadata: {{name: {NAME}}}\nspec:\n  scope: [global]\n  \
@@ -77,7 +85,14 @@ mod tests {
         assert_eq!((set.warnings(), set.mask()), (&[][..], 1));
         let plan = Plan::compile(&set);
         let wants = |name: &str| plan.event_mask(events::catalogue::by_name(name).unwrap().id) == 1;
-        for name in ["sched_process_exec", "execve", "security_file_open", "setuid", "anti_debugging"] {
+        for name in [
+            "sched_process_exec",
+            "execve",
+            "security_file_open",
+            "setuid",
+            "anti_debugging",
+            "fileless_execution",
+        ] {
             assert!(wants(name), "{name}");
         }
         for name in ["openat", "read", "sched_process_fork", "connect"] {

@@ -11,13 +11,15 @@ use anyhow::Result;
 use pipeline::{Output, Question, Source, Stats};
 use replay::Asked;
 use replay::render::{Destination, Format, Shown};
+use rules::finding::Finding;
 use rustix::event::{PollFd, PollFlags, poll};
 
+use super::findings::Findings;
 use super::keys::{Key, Keys};
 use super::rows::{Rows, Summed};
 use super::screen::{self, Screen};
-use crate::amounts::{clock, grouped};
-use crate::live::Link;
+use crate::amounts::{clock, grouped, plural};
+use crate::live::{Backlog, Link};
 use crate::look::Look;
 use crate::sink::Sink;
 use crate::{stderr, terminal};
@@ -36,6 +38,10 @@ pub struct View {
     /// What the key for the flight recorder keeps, in words.
     pub flight: Option<String>,
     pub is_quiet: bool,
+    /// Of rules that are asked meanwhile.
+    pub findings: Option<Findings>,
+    /// What waits to be shown.
+    pub backlog: Arc<Backlog>,
 }
 
 /// A terminal that several threads write to.
@@ -43,6 +49,25 @@ type Shared = Mutex<Screen<io::Stdout>>;
 
 fn locked(screen: &Shared) -> MutexGuard<'_, Screen<io::Stdout>> {
     screen.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Where a destination's text goes.
+enum Outlet<'v> {
+    Screen(&'v Shared),
+    Sink(Mutex<&'v mut Sink>),
+}
+
+impl Outlet<'_> {
+    fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Outlet::Screen(screen) => locked(screen).text(bytes),
+            // Whoever reads what comes is not to wait for a full buffer.
+            Outlet::Sink(sink) => {
+                let mut sink = sink.lock().unwrap_or_else(PoisonError::into_inner);
+                sink.write_all(bytes).and_then(|()| sink.flush())
+            }
+        }
+    }
 }
 
 impl View {
@@ -66,21 +91,26 @@ impl View {
                 .and_then(|at| outputs.get(at))
                 .map(|output| Summed { output: *output, rate: self.rate }),
         };
-        // In the order of the texts of whole outputs; `None` is the screen.
-        let mut writers: Vec<Option<&mut (String, Sink)>> = Vec::new();
-        for (at, (shown, sink)) in shown.iter().zip(&mut self.sinks).enumerate() {
-            let is_screen = on_terminal == Some(at);
-            match &screen {
-                Some(screen) if is_screen => locked(screen).text(&shown.header())?,
-                _ => sink.1.write_all(&shown.header()).and_then(|()| sink.1.flush())?,
-            }
-            if summed != Some(at) {
-                writers.push((!is_screen).then_some(sink));
-            }
+        let mut outlets: Vec<Outlet<'_>> = Vec::new();
+        for (at, (shown, (_, sink))) in shown.iter().zip(&mut self.sinks).enumerate() {
+            let outlet = match &screen {
+                Some(screen) if on_terminal == Some(at) => Outlet::Screen(screen),
+                _ => Outlet::Sink(Mutex::new(sink)),
+            };
+            outlet.write(&shown.header())?;
+            outlets.push(outlet);
         }
+        let tell = |finding: &Finding| -> io::Result<()> {
+            let Some(findings) = &self.findings else { return Ok(()) };
+            let mut told = shown.iter().zip(&outlets);
+            told.try_for_each(|(shown, outlet)| outlet.write(&findings.line(finding, shown)))
+        };
         let ticker = Ticker {
             screen: screen.as_ref(),
             link,
+            backlog: &self.backlog,
+            findings: self.findings.as_ref(),
+            tell: &tell,
             is_over: AtomicBool::new(false),
             flight: self.flight.as_deref(),
             is_quiet: self.is_quiet,
@@ -91,16 +121,12 @@ impl View {
             cancellation: link.cancellation.clone(),
             ..Question::new(source, self.asked.matchers(source))
         };
-        let answer = thread::scope(|scope| {
-            scope.spawn(|| ticker.run());
+        let (answer, ticked) = thread::scope(|scope| {
+            let ticked = scope.spawn(|| ticker.run());
             let answer = question.ask(&rows, &mut |piece| {
-                for (bytes, writer) in piece.whole.iter().zip(&mut writers) {
-                    match (writer, &screen) {
-                        // Whoever reads what comes is not to wait for a full buffer.
-                        (Some((_, sink)), _) => sink.write_all(bytes).and_then(|()| sink.flush())?,
-                        (None, Some(screen)) => locked(screen).text(bytes)?,
-                        (None, None) => {}
-                    }
+                let whole = (0..).zip(&outlets).filter(|(at, _)| Some(*at) != summed);
+                for (bytes, (_, outlet)) in piece.whole.iter().zip(whole) {
+                    outlet.write(bytes)?;
                 }
                 if let Some(screen) = &screen {
                     locked(screen).seconds(&piece.seconds)?;
@@ -108,13 +134,19 @@ impl View {
                 Ok(ControlFlow::Continue(()))
             });
             ticker.is_over.store(true, Ordering::Relaxed);
-            answer
+            (answer, ticked.join().unwrap_or(Ok(())))
         });
         link.is_enough.store(true, Ordering::Relaxed);
+        let ended = match (&answer, ticked) {
+            // The judges are still at it, or done: this ends when they do.
+            (Ok(_), Ok(())) => self.findings.iter().flat_map(Findings::rest).try_for_each(|it| tell(&it)),
+            (_, ticked) => ticked,
+        };
         if let Some(screen) = &screen {
             locked(screen).finish()?;
         }
         let stats = answer?;
+        ended?;
         for (_, sink) in self.sinks {
             sink.finish()?;
         }
@@ -126,13 +158,16 @@ impl View {
 struct Ticker<'t> {
     screen: Option<&'t Shared>,
     link: &'t Link,
+    backlog: &'t Backlog,
+    findings: Option<&'t Findings>,
+    tell: &'t (dyn Fn(&Finding) -> io::Result<()> + Sync),
     is_over: AtomicBool,
     flight: Option<&'t str>,
     is_quiet: bool,
 }
 
 impl Ticker<'_> {
-    fn run(&self) {
+    fn run(&self) -> io::Result<()> {
         let started = Instant::now();
         let mut keys = self.screen.and_then(|_| Keys::start());
         let (mut has_lost, mut was_unseen) = (false, false);
@@ -140,6 +175,12 @@ impl Ticker<'_> {
             thread::sleep(screen::EVERY);
             if is_reader_gone() {
                 self.link.is_enough.store(true, Ordering::Relaxed);
+            }
+            if let Some(findings) = self.findings
+                && let Err(error) = findings.so_far().try_for_each(|finding| (self.tell)(&finding))
+            {
+                self.link.is_enough.store(true, Ordering::Relaxed);
+                return Err(error);
             }
             match keys.as_mut().and_then(Keys::pressed) {
                 Some(Key::Keep) if self.flight.is_some() => {
@@ -150,18 +191,21 @@ impl Ticker<'_> {
             }
             if let Some(screen) = self.screen {
                 let mut screen = locked(screen);
-                screen.set_footer(self.footer(started.elapsed()));
+                if self.link.has_begun() {
+                    screen.set_footer(self.footer(started.elapsed()));
+                }
                 // The thread that prints meets the same error, and ends for it.
                 let _ = screen.tick(terminal::width().unwrap_or(80));
             } else if !self.is_quiet {
                 if self.link.lost() > 0 && !std::mem::replace(&mut has_lost, true) {
                     stderr::warn("events are being lost; the last line will say how many");
                 }
-                if self.link.unseen() > 0 && !std::mem::replace(&mut was_unseen, true) {
+                if self.backlog.unseen() > 0 && !std::mem::replace(&mut was_unseen, true) {
                     stderr::warn("events come faster than they are taken, and some are not shown");
                 }
             }
         }
+        Ok(())
     }
 
     fn footer(&self, elapsed: Duration) -> String {
@@ -172,8 +216,11 @@ impl Ticker<'_> {
             grouped(link.recorded()),
             grouped(link.lost())
         );
-        if link.unseen() > 0 {
-            line.push_str(&format!("  {} not shown", grouped(link.unseen())));
+        if self.backlog.unseen() > 0 {
+            line.push_str(&format!("  {} not shown", grouped(self.backlog.unseen())));
+        }
+        if let Some(findings) = self.findings {
+            line.push_str(&format!("  {}", plural(findings.count(), "finding")));
         }
         if let Some(kept) = self.flight {
             line.push_str(&format!("  w keeps the last {kept}"));

@@ -69,7 +69,7 @@ fn every_kind() -> Result<(), Failed> {
     let name = path(&file)?;
     for (event, arg) in CUT {
         let whole = format!("event={event}");
-        let asked = ["-f", "comm=cutter,true", "-f", &whole, "-f", &format!("{event}.args.{arg}.cut")];
+        let asked = ["-f", "comm=cutter,true", "-f", &whole, "-f", &format!("{event}.{arg}.cut")];
         let rows = events(&file, &asked)?;
         ensure(!rows.is_empty(), || format!("no {event}.{arg} is cut"))?;
         for row in &rows {

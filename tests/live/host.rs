@@ -1,7 +1,8 @@
 //! What the tests share: whether this host can record, and running `tracer` with errors that show what it said.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use libtest_mimic::Failed;
 use serde_json::Value;
@@ -75,11 +76,37 @@ pub fn path(file: &Path) -> Result<&str, Failed> {
     file.to_str().ok_or_else(|| "a path that is not UTF-8".into())
 }
 
-/// Replays and returns the events as JSON.
+/// Replays and returns the events as JSON. Of what a busy host did, a whole capture takes gigabytes so:
+/// [`events_where`] keeps only what is looked at.
 pub fn events(file: &Path, options: &[&str]) -> Result<Vec<Value>, Failed> {
+    events_where(file, options, |_| true)
+}
+
+/// The same of those that are to be kept; each is looked at as it comes.
+pub fn events_where(
+    file: &Path,
+    options: &[&str],
+    keep: impl Fn(&Value) -> bool,
+) -> Result<Vec<Value>, Failed> {
     let mut arguments = vec!["replay", path(file)?, "-o", "json"];
     arguments.extend(options);
-    tracer_ok(&arguments)?.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
+    // Beside the pipe, which would stand still while nobody reads the other.
+    let said = tempfile::NamedTempFile::new()?;
+    let mut replay =
+        Command::new(TRACER).args(&arguments).stdout(Stdio::piped()).stderr(said.reopen()?).spawn()?;
+    let mut kept = Vec::new();
+    for line in BufReader::new(replay.stdout.take().ok_or("no pipe")?).lines() {
+        let row = serde_json::from_str(&line?)?;
+        if keep(&row) {
+            kept.push(row);
+        }
+    }
+    let status = replay.wait()?;
+    if !status.success() {
+        let stderr = std::fs::read(said.path())?;
+        return Err(describe(&arguments, &Output { status, stdout: Vec::new(), stderr }).into());
+    }
+    Ok(kept)
 }
 
 /// The number of events that match.

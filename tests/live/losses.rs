@@ -89,6 +89,9 @@ fn is_counted(what: &str, scope: &str, rows: &str, events: &[&str], transport: &
     };
     let lost = sum(&|event| events.contains(&event));
     let missed = sum(&str::is_empty);
+    // Nothing that the programs write is unreadable: what rings the bell, above all, is no event.
+    let unreadable: Vec<_> = losses.iter().filter(|loss| loss.1 == "malformed").collect();
+    ensure(unreadable.is_empty(), || format!("{what}, {transport}: {unreadable:?}"))?;
     ensure(made > 50_000, || format!("{what}: only {made} were made"))?;
     // Programs do a little of it besides.
     let (least, most) = (recorded + lost.saturating_sub(FEW), recorded + lost + missed);

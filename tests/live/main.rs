@@ -17,9 +17,11 @@ mod disk;
 mod docker;
 mod evidence;
 mod execs;
+mod facts;
 mod faults;
 mod filters;
 mod flight;
+mod hashes;
 mod host;
 mod identity;
 mod io_uring;
@@ -49,6 +51,7 @@ mod story;
 mod strict;
 mod walk;
 mod watch;
+mod watch_rules;
 mod workload;
 
 use std::time::{Duration, Instant};
@@ -121,6 +124,7 @@ fn main() {
         io_uring::TESTS,
         stand_ins::TESTS,
         state::TESTS,
+        facts::TESTS,
         story::TESTS,
         descriptors::TESTS,
         sets::TESTS,
@@ -131,6 +135,7 @@ fn main() {
         identity::TESTS,
         seccomp::TESTS,
         execs::TESTS,
+        hashes::TESTS,
         cut::TESTS,
         overlap::TESTS,
         strict::TESTS,
@@ -143,6 +148,7 @@ fn main() {
         killed::TESTS,
         clocks::TESTS,
         watch::TESTS,
+        watch_rules::TESTS,
     ]
     .concat();
     let groups = [

@@ -7,7 +7,7 @@ use libtest_mimic::Failed;
 use serde_json::Value;
 
 use crate::Test;
-use crate::host::{TRACER, ensure, events, info, path, record, scratch, tracer_ok};
+use crate::host::{TRACER, ensure, events, events_where, info, path, record, scratch, tracer_ok};
 use crate::masks::MIXED;
 
 pub const TESTS: &[Test] = &[
@@ -18,6 +18,7 @@ pub const TESTS: &[Test] = &[
     ("only_matched_keeps_what_the_broad_capture_matches_by_namespace_and_container", by_namespace),
     ("only_matched_keeps_what_the_broad_capture_matches_by_ancestors", by_ancestors),
     ("only_matched_keeps_what_the_broad_capture_matches_by_event", by_event),
+    ("only_matched_keeps_what_the_broad_capture_matches_by_file", by_file),
     ("only_matched_keeps_what_the_broad_capture_matches_in_sixty_four_scopes", in_sixty_four_scopes),
     ("only_matched_follows_a_process_that_was_there_before", of_a_process_that_was_there),
     ("what_only_matched_drops_is_counted_as_left_out", left_out),
@@ -50,8 +51,8 @@ fn check(filter_sets: &[&[&str]]) -> Result<(), Failed> {
         // The narrow one's own filters say what stood for the placeholder.
         let recorded = recorded_filters(file)?;
         let asked: Vec<&str> = recorded.iter().flat_map(|filter| ["-f", filter.as_str()]).collect();
-        let narrow = within(events(file, &[])?, &run);
-        let expected = within(events(&broad, &asked)?, &run);
+        let narrow = within(file, &[], &run, |_| true)?;
+        let expected = within(&broad, &asked, &run, |_| true)?;
         same_rows(&narrow, &expected)
             .map_err(|error| format!("{filters:?}: {}", error.message().unwrap_or("?")))?;
     }
@@ -77,14 +78,20 @@ fn descendants(broad: &Path, pid: &str) -> Result<BTreeSet<u64>, Failed> {
 /// What tells one event of these processes from all others, without its time: two recorders read it some nanoseconds
 /// apart. An exec's own rename is left out: whether its context has the old executable or the new one depends on when
 /// the context was last read. Of a container's beginning the id is compared: its time is when each recorder saw it.
-fn within(rows: Vec<Value>, run: &BTreeSet<u64>) -> Vec<String> {
-    let is_in_run = |row: &&Value| row["hostProcessId"].as_u64().is_some_and(|pid| run.contains(&pid));
-    let rows = rows.iter().filter(is_in_run).filter(|row| row["eventName"] != "task_rename");
-    rows.map(|row| {
+fn within(
+    file: &Path,
+    asked: &[&str],
+    run: &BTreeSet<u64>,
+    is_shown: impl Fn(&Value) -> bool,
+) -> Result<Vec<String>, Failed> {
+    let is_in_run = |row: &Value| row["hostProcessId"].as_u64().is_some_and(|pid| run.contains(&pid));
+    // The rest of the host's rows are many, and nothing to remember.
+    let keep = |row: &Value| is_in_run(row) && row["eventName"] != "task_rename" && is_shown(row);
+    let told = |row: &Value| {
         let args = if row["eventName"] == "container_create" { &row["args"][1] } else { &row["args"] };
         format!("{} {} {} {args}", row["hostThreadId"], row["eventName"], row["returnValue"])
-    })
-    .collect()
+    };
+    Ok(events_where(file, asked, keep)?.iter().map(told).collect())
 }
 
 /// The same rows, whatever their order.
@@ -107,6 +114,15 @@ fn same_rows(narrow: &[String], broad: &[String]) -> Result<(), Failed> {
     })?;
     let surplus: Vec<_> = left.iter().filter(|(_, n)| **n < 0).take(5).collect();
     ensure(surplus.is_empty(), || format!("kept, but not matched in the broad capture: {surplus:#?}"))
+}
+
+fn by_file() -> Result<(), Failed> {
+    check(&[
+        &["file=/etc/ld.so.cache"],
+        &["file=/etc/*", "file!=/etc/ld.so.cache"],
+        &["file!=/etc/*", "openat.retval>=0"],
+        &["write.file=/*", "2:peer!=127.0.0.1", "2:event=close"],
+    ])
 }
 
 fn by_comm() -> Result<(), Failed> {
@@ -216,18 +232,15 @@ fn of_a_process_that_was_there() -> Result<(), Failed> {
     let pid = std::fs::read_to_string(dir.path().join("pid"))?;
     let run = descendants(&broad, pid.trim())?;
     for (name, key) in [("pid.trz", "pid"), ("tree.trz", "tree")] {
-        let then = |rows: Vec<Value>| {
-            // Before it waited nothing was narrow yet, and its last words may be after the recorders' end.
-            let shown = ["cat", "ls", "id"];
-            let is_shown = |row: &Value| {
-                row["processName"].as_str().is_some_and(|name| {
-                    shown.contains(&name) || (key == "pid" && name == "tail" && row["eventName"] == "read")
-                })
-            };
-            within(rows.into_iter().filter(is_shown).collect(), &run)
+        // Before it waited nothing was narrow yet, and its last words may be after the recorders' end.
+        let is_shown = |row: &Value| {
+            row["processName"].as_str().is_some_and(|name| {
+                ["cat", "ls", "id"].contains(&name)
+                    || (key == "pid" && name == "tail" && row["eventName"] == "read")
+            })
         };
-        let narrow = then(events(&dir.path().join(name), &[])?);
-        let expected = then(events(&broad, &["-f", &format!("{key}={}", pid.trim())])?);
+        let narrow = within(&dir.path().join(name), &[], &run, is_shown)?;
+        let expected = within(&broad, &["-f", &format!("{key}={}", pid.trim())], &run, is_shown)?;
         same_rows(&narrow, &expected)?;
     }
     Ok(())

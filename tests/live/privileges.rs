@@ -34,7 +34,8 @@ fn running() -> Result<(), Failed> {
     std::thread::sleep(std::time::Duration::from_secs(3));
     const DAC_OVERRIDE: u64 = 1 << 1;
     const DAC_READ_SEARCH: u64 = 1 << 2;
-    const DRAIN: u64 = DAC_READ_SEARCH | 1 << 5 | 1 << 19 | 1 << 38 | 1 << 39;
+    const SYS_PTRACE: u64 = 1 << 19;
+    const DRAIN: u64 = DAC_READ_SEARCH | SYS_PTRACE | 1 << 5 | 1 << 38 | 1 << 39;
     let mut seen = Vec::new();
     for task in std::fs::read_dir(format!("/proc/{}/task", recorder.id()))? {
         let status = status(&std::fs::read_to_string(task?.path().join("status"))?);
@@ -43,6 +44,7 @@ fn running() -> Result<(), Failed> {
             "tracer-encode" => (0, "2"),
             "tracer-write" => (DAC_OVERRIDE, "2"),
             "tracer-names" => (DAC_READ_SEARCH, "2"),
+            "tracer-hashes" => (DAC_READ_SEARCH | SYS_PTRACE, "2"),
             "tracer" => (DRAIN, "2"),
             _ => (0, "0"),
         };
@@ -55,7 +57,9 @@ fn running() -> Result<(), Failed> {
         ensure(seccomp == filter, || format!("{name}: Seccomp {seccomp}"))?;
         seen.push(name);
     }
-    for expected in ["tracer", "tracer-encode", "tracer-write", "tracer-names", "tracer-signals"] {
+    for expected in
+        ["tracer", "tracer-encode", "tracer-write", "tracer-names", "tracer-hashes", "tracer-signals"]
+    {
         ensure(seen.iter().any(|name| name == expected), || format!("no thread {expected} in {seen:?}"))?;
     }
     // Not dumpable: its memory is nobody's but root's with the right to trace.

@@ -23,7 +23,7 @@ pub fn filter(random: &mut Random) -> String {
     let pid = *random.of(&[1, 20, 21, 30, 101, 103, 107, 10_101, 99_999]);
     let comparison = *random.of(&["=", "!=", "<", ">", "<=", ">="]);
     let equality = *random.of(&["=", "!="]);
-    match random.below(26) {
+    match random.below(30) {
         0 => format!("pid{comparison}{pid}"),
         1 => format!("tid{equality}{pid}"),
         2 => format!("ppid{comparison}{pid}"),
@@ -62,7 +62,41 @@ pub fn filter(random: &mut Random) -> String {
         22 => random.of(&["cut", "!cut", "write.buf.cut", "nsPid<100", "pidns!=4026531836"]).to_string(),
         23 => format!("openat.flags{equality}{}", random.of(&["O_CREAT|O_WRONLY|O_TRUNC", "*O_CREAT*", "0"])),
         24 => format!("set={}", random.of(&["fs", "proc", "network_events", "syscalls"])),
-        _ => "net_packet_dns.src=10.1.2.3".to_owned(),
+        28 => "net_packet_dns.src=10.1.2.3".to_owned(),
+        25 => format!(
+            "file{equality}{}",
+            random.of(&[
+                "/etc/passwd",
+                "/etc/*",
+                "*notes*",
+                "/run/x",
+                r"/tmp/\xff*",
+                "/etc//./shadow",
+                "memfd:x"
+            ])
+        ),
+        26 => format!(
+            "peer{equality}{}",
+            random.of(&[
+                "10.0.0.2",
+                "10.0.0.2:443",
+                "10.1.0.0/16",
+                ":443",
+                ":53",
+                "8.8.8.8",
+                "10.1.2.*",
+                "10.1.2.2,10.0.0.2"
+            ])
+        ),
+        27 => random
+            .of(&[
+                "connect.peer=10.1.2.0/30",
+                "write.file=/etc/*",
+                "openat.file!=/etc/passwd",
+                "net_packet_dns.peer=8.8.8.8",
+            ])
+            .to_string(),
+        _ => format!("peer{equality}{}", random.of(&["example.org", "*.internal", "db.internal:443"])),
     }
 }
 

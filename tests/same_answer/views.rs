@@ -1,14 +1,17 @@
 //! Other ways to be told of the same rows: what they count is what `replay` shows.
 
+use std::collections::BTreeMap;
 use std::fs;
 
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::Field;
 use serde_json::Value;
 
-use crate::laws::{Case, ask, with};
+use crate::case::{Case, ask, with};
 use crate::program::{printed, tracer};
 use crate::random::Random;
 
-fn rows_of(text: &str) -> Vec<Value> {
+pub fn rows_of(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
 }
 
@@ -23,6 +26,53 @@ pub fn export(case: &Case, random: &mut Random) {
         _ => exported.lines().count(),
     };
     assert_eq!(found, case.rows.lines().count() * lines, "export --to {format}, {}", case.told());
+}
+
+/// A table for other engines holds the rows that replay shows, in their order, with their values.
+pub fn parquet(case: &Case, _: &mut Random) {
+    let path = case.path("rows.parquet");
+    let arguments = [&["export", "-q", "--to", "parquet", "-o", &path][..], &case.files()].concat();
+    let output = tracer(&with(&arguments, &case.filters));
+    assert!(output.status.success(), "export --to parquet, {}: {:?}", case.told(), output.status);
+    let file = fs::File::open(&path).expect("a table");
+    let table = SerializedFileReader::new(file).expect("a table that can be read");
+    let rows: Vec<BTreeMap<String, Field>> = table
+        .get_row_iter(None)
+        .expect("rows")
+        .map(|row| {
+            let row = row.expect("a row that can be read");
+            row.get_column_iter().map(|(name, field)| (name.clone(), field.clone())).collect()
+        })
+        .collect();
+    let shown = rows_of(&case.rows);
+    assert_eq!(rows.len(), shown.len(), "export --to parquet, {}", case.told());
+    let number = |field: &Field| match field {
+        Field::Long(number) => Value::from(*number),
+        other => panic!("not a number: {other:?}"),
+    };
+    let text = |field: &Field| match field {
+        Field::Str(text) => Value::from(text.clone()),
+        other => panic!("not a text: {other:?}"),
+    };
+    for (at, (row, shown)) in rows.iter().zip(&shown).enumerate() {
+        let is = |column: &str, value: Value, member: &str| {
+            assert_eq!(value, shown[member], "row {at} of a table, {column}, {}", case.told());
+        };
+        for (column, member) in [
+            ("time", "timestamp"),
+            ("retval", "returnValue"),
+            ("pid", "processId"),
+            ("tid", "threadId"),
+            ("host_pid", "hostProcessId"),
+            ("uid", "userId"),
+            ("cpu", "processorId"),
+        ] {
+            is(column, number(&row[column]), member);
+        }
+        for (column, member) in [("event", "eventName"), ("comm", "processName")] {
+            is(column, text(&row[column]), member);
+        }
+    }
 }
 
 /// The groups hold all events.

@@ -1,6 +1,7 @@
 //! Hosts that are made up: processes that fork, exec, outlive their parents and do what filters ask about.
 
 use events::{Context, Marks, Raw};
+use format::facts::{Facts, Terminal, UNSET};
 use format::{Clock, Loss, Side, User};
 
 use crate::program::synthetic::{self, BOOT, Event, Made, WALL};
@@ -96,7 +97,7 @@ fn host(random: &mut Random, shape: Shape, number: u64) -> Made {
         Process { is_inside: true, ..old(30, 1, COMMS[2], EXES[2]) },
     ];
     let contexts: Vec<Context<'_>> = live.iter().map(|it| it.context(0, hostname)).collect();
-    made.sides.push(synthetic::snapshot(&contexts));
+    made.sides.push(with_facts(synthetic::snapshot(&contexts)));
     made.sides.push(synthetic::container());
     made.sides.push(Side::Users(vec![User { host: 0, uid: 500, name: "alice".into() }]));
     made.sides.push(Side::Losses(vec![Loss {
@@ -127,6 +128,23 @@ fn host(random: &mut Random, shape: Shape, number: u64) -> Made {
     made
 }
 
+/// What /proc said beside of the processes of the beginning.
+fn with_facts(mut side: Side) -> Side {
+    if let Side::Processes(all) = &mut side {
+        for it in all {
+            it.facts = Facts {
+                cwd: Some(format!("/home/{}", it.uid).into_bytes().into()),
+                session: Some(it.ppid.max(1)),
+                group: Some(it.pid),
+                terminal: Terminal::device(if it.ppid > 1 { 0x8800 } else { 0 }),
+                login_uid: Some(if it.uid == 0 { UNSET } else { it.uid }),
+                ..Facts::default()
+            };
+        }
+    }
+    side
+}
+
 /// One event of some process, and what it does to the processes.
 fn row(
     random: &mut Random,
@@ -149,8 +167,10 @@ fn row(
     let text = *random.of(&TEXTS);
     let address = [2, 0, 1, 187, 10, 1, 2, random.below(4) as u8, 0, 0, 0, 0, 0, 0, 0, 0];
     let packet;
+    let line;
+    let terminal;
     let argv = b"run\0--token=hunter2\0";
-    let (name, args): (&str, Vec<(&str, Raw<'_>)>) = match random.below(20) {
+    let (name, args): (&str, Vec<(&str, Raw<'_>)>) = match random.below(25) {
         0 | 1 => {
             *next_pid += 1;
             let child = Process {
@@ -185,14 +205,34 @@ fn row(
             if random.one_in(3) {
                 marks = Marks(Marks::TRUNCATED).cut_arg(1);
             }
-            ("write", vec![("fd", Raw::Bytes(&descriptor)), ("buf", Raw::Bytes(text)), ("count", number(40))])
+            // Some of it is said to the log.
+            let is_told = path.is_empty();
+            packet = [&[9, 0, 0, 0, 0, 0, 0, 0][..], b"unix ->/dev/log"].concat();
+            let outcome = if address[7].is_multiple_of(2) { "Failed" } else { "Accepted" };
+            line = format!(
+                "<38>sshd[{}]: {outcome} password for alice from 10.1.2.{} port 22 ssh2",
+                it.pid, address[7]
+            );
+            let (descriptor, text) = match is_told {
+                true => (&packet, line.as_bytes()),
+                false => (&descriptor, text),
+            };
+            (
+                "write",
+                vec![
+                    ("fd", Raw::Bytes(descriptor)),
+                    ("buf", Raw::Bytes(text)),
+                    ("count", number(text.len() as u64)),
+                ],
+            )
         }
         7 => ("close", vec![("fd", Raw::Bytes(&descriptor))]),
         8 => ("ptrace", vec![("request", number(0)), ("pid", number(0))]),
         9 => {
-            packet = match random.below(4) {
+            packet = match random.below(5) {
                 0 => question(random),
                 1 => request(random),
+                2 => answer(random),
                 _ => {
                     let which = random.below(connections.len() as u64) as usize;
                     connections[which].packet(random)
@@ -210,7 +250,26 @@ fn row(
             ("getdents64", vec![("fd", Raw::Bytes(&descriptor)), ("dirp", Raw::Bytes(&packet))])
         }
         11 => ("security_file_open", vec![("pathname", Raw::Bytes(path)), ("flags", number(0))]),
-        12 => ("setuid", vec![("uid", number(random.below(3) * 500))]),
+        12 => ("setsid", vec![]),
+        13 => ("setpgid", vec![("pid", number(0)), ("pgid", number(*random.of(&[0, 1, 20])))]),
+        14 => {
+            let caller = *random.of(&["chdir", "setns"]);
+            (
+                "set_fs_pwd",
+                vec![("resolved_path", Raw::Bytes(path)), ("syscall", Raw::Bytes(caller.as_bytes()))],
+            )
+        }
+        15 => {
+            terminal = [&[0; 8][..], *random.of(&[b"/dev/pts/0", b"/dev/pts/7"])].concat();
+            // Its own, given up, looked at; and one that has nothing to do with terminals.
+            let request = *random.of(&[0x540e, 0x540e, 0x5422, 0x540f, 0x5451]);
+            ("ioctl", vec![("fd", Raw::Bytes(&terminal)), ("request", number(request))])
+        }
+        16 => {
+            terminal = [&[0; 8][..], b"/proc/20/loginuid"].concat();
+            ("write", vec![("fd", Raw::Bytes(&terminal)), ("buf", Raw::Bytes(b"500")), ("count", number(3))])
+        }
+        17 => ("setuid", vec![("uid", number(random.below(3) * 500))]),
         _ => {
             let flags = *random.of(&[0, 0x241, 0x8_0000]);
             let at = ("dirfd", number(-100i64 as u64));
@@ -235,6 +294,21 @@ fn question(random: &mut Random) -> Vec<u8> {
     let name = *random.of(&NAMES);
     let dns = [&[0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0][..], name, &[0, 1, 0, 1]].concat();
     let udp = [&[0x9c, 0x40, 0, 53][..], &(dns.len() as u16 + 8).to_be_bytes(), &[0, 0], &dns].concat();
+    ipv4(17, &udp)
+}
+
+/// What a name server answers: addresses that connections are to.
+fn answer(random: &mut Random) -> Vec<u8> {
+    const NAMES: [(&[u8], [u8; 4]); 3] = [
+        (b"\x07example\x03org\0", [10, 1, 2, 1]),
+        (b"\x07example\x03org\0", [10, 1, 2, 2]),
+        (b"\x02db\x08internal\0", [10, 0, 0, 2]),
+    ];
+    let (name, address) = *random.of(&NAMES);
+    let head = [0x12, 0x34, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0];
+    let record = [0xc0, 0x0c, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4];
+    let dns = [&head[..], name, &[0, 1, 0, 1], &record, &address].concat();
+    let udp = [&[0, 53, 0x9c, 0x40][..], &(dns.len() as u16 + 8).to_be_bytes(), &[0, 0], &dns].concat();
     ipv4(17, &udp)
 }
 

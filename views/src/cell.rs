@@ -204,7 +204,8 @@ pub fn arguments(event: &EventView<'_>, is_raw: bool, out: &mut Vec<u8>) {
     marks::of_row(event, out);
 }
 
-fn argument(event: &EventView<'_>, position: usize, is_raw: bool, out: &mut Vec<u8>) {
+/// Appends one argument, and what is wrong with it.
+pub fn argument(event: &EventView<'_>, position: usize, is_raw: bool, out: &mut Vec<u8>) {
     values::text(event, position, !is_raw, out);
     marks::of_argument(event, position, out);
 }

@@ -1,15 +1,15 @@
 //! Connections over time: whose they were, what went each way, when they began and ended and how, and by what name the peer
 //! was known.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::net::SocketAddr;
 
-use events::show::{Leaf, find};
 use events::{ArgKind, Event, EventId, Marks, catalogue, descriptor};
 use hashbrown::HashMap;
+use pipeline::Names;
 use pipeline::stage::{Client, Reads, Told};
-use pipeline::{Matcher, Question, Source};
-use scopes::pattern::Pattern;
+use scopes::Sought;
+use scopes::thing::peer::end;
 
 use crate::known::Who;
 use crate::state::{Object, Value, sockets};
@@ -17,8 +17,6 @@ use crate::tree::Forest;
 
 /// Connections that are kept: about 300 bytes each.
 const MOST_CONNECTIONS: usize = 1 << 18;
-/// Names of addresses that are kept.
-const MOST_NAMES: usize = 1 << 18;
 
 const ESTABLISHED: u64 = 1;
 const SYN_SENT: u64 = 2;
@@ -38,6 +36,9 @@ enum Moves {
 
 /// Both ends of a socket: one of each boot and kind.
 type Ends = (usize, Vec<u8>, SocketAddr, SocketAddr);
+
+/// A socket of a boot, by the cookie that the kernel gives it.
+type Socket = (usize, u64);
 
 #[derive(Clone, Debug)]
 struct Connection {
@@ -60,6 +61,10 @@ pub struct Connections {
     calls: HashMap<EventId, (Moves, usize)>,
     state: Positions,
     open: BTreeMap<Ends, Connection>,
+    /// Both ends by the socket: it has no port of its own before it is given one, and none any more once it is closed.
+    ends_of: HashMap<Socket, Ends>,
+    /// Sockets that asked for a connection and have no port yet: when, by the wall clock.
+    asking: HashMap<Socket, i64>,
     /// Ended, and followed by another one of the same ends.
     done: Vec<(Ends, Connection)>,
     /// What there was no room for.
@@ -76,6 +81,7 @@ struct Positions {
     local: usize,
     remote: usize,
     protocol: usize,
+    cookie: usize,
 }
 
 impl Connections {
@@ -90,24 +96,35 @@ impl Connections {
             local: at("local_addr"),
             remote: at("remote_addr"),
             protocol: at("protocol"),
+            cookie: at("cookie"),
         };
         let calls = catalogue::events().filter(|event| event.is_syscall());
         let calls = calls.filter_map(|event| Some((event.id, call(event)?))).collect();
-        Connections { calls, state, open: BTreeMap::new(), done: Vec::new(), left_out: 0, range }
+        Connections {
+            calls,
+            state,
+            open: BTreeMap::new(),
+            ends_of: HashMap::new(),
+            asking: HashMap::new(),
+            done: Vec::new(),
+            left_out: 0,
+            range,
+        }
     }
 
     /// What it is to be told.
     pub fn reads(&self) -> Vec<Reads> {
-        let Positions { event, old, new, local, remote, protocol } = self.state;
-        let args = vec![old, new, local, remote, protocol];
+        let Positions { event, old, new, local, remote, protocol, cookie } = self.state;
+        let args = vec![old, new, local, remote, protocol, cookie];
         let of_calls = self.calls.iter().map(|(event, (_, args))| Reads {
             event: *event,
             args: vec![*args],
             contexts: true,
             results: true,
+            only: None,
         });
         let mut reads: Vec<Reads> = of_calls.collect();
-        reads.push(Reads { event, args, contexts: true, results: true });
+        reads.push(Reads { event, args, contexts: true, results: true, only: None });
         reads.sort_by_key(|reads| reads.event);
         reads
     }
@@ -146,9 +163,11 @@ impl Connections {
         if number(at.protocol).is_some_and(|it| it != IPPROTO_TCP) || remote.port() == 0 {
             return;
         }
+        let socket = number(at.cookie).filter(|cookie| *cookie != 0).map(|cookie| (row.boot(), cookie));
         let ends = (row.boot(), b"tcp".to_vec(), local, remote);
+        let Some((ends, asked_ns)) = self.ends_of(socket, ends, (old, new), wall_ns) else { return };
         // The same ends once more are another connection.
-        let begins = matches!((old, new), (CLOSE, SYN_SENT) | (_, SYN_RECV));
+        let begins = matches!((old, new), (CLOSE, SYN_SENT) | (_, SYN_RECV)) || asked_ns.is_some();
         if begins
             && self.open.get(&ends).is_some_and(|it| it.ended_ns.is_some())
             && let Some(ended) = self.open.remove(&ends)
@@ -156,6 +175,10 @@ impl Connections {
             self.done.push((ends.clone(), ended));
         }
         let Some(it) = self.of(ends, wall_ns) else { return };
+        if let Some(asked_ns) = asked_ns {
+            (it.is_outgoing, it.begun_ns) = (Some(true), Some(asked_ns));
+            it.first_ns = it.first_ns.min(asked_ns);
+        }
         match (old, new) {
             (CLOSE, SYN_SENT) => (it.is_outgoing, it.begun_ns) = (Some(true), Some(wall_ns)),
             (SYN_RECV, ESTABLISHED) => (it.is_outgoing, it.begun_ns) = (Some(false), Some(wall_ns)),
@@ -170,13 +193,53 @@ impl Connections {
         }
     }
 
+    /// The ends that a state is of, and when the connection was asked for where that becomes known with it. `None` while a socket
+    /// has no port yet.
+    fn ends_of(
+        &mut self,
+        socket: Option<Socket>,
+        ends: Ends,
+        change: (u64, u64),
+        wall_ns: i64,
+    ) -> Option<(Ends, Option<i64>)> {
+        let (.., local, _) = &ends;
+        let has_port = local.port() != 0;
+        let Some(socket) = socket else { return Some((ends, None)) };
+        let has_room = self.ends_of.len() + self.asking.len() < MOST_CONNECTIONS;
+        match change {
+            (CLOSE, SYN_SENT) if !has_port => {
+                if has_room {
+                    self.asking.insert(socket, wall_ns);
+                }
+                None
+            }
+            // One that was refused never had a port that anybody saw.
+            (_, CLOSE) => {
+                let asked_ns = self.asking.remove(&socket);
+                let known = self.ends_of.remove(&socket);
+                match (known, asked_ns) {
+                    (Some(known), asked_ns) => Some((known, asked_ns)),
+                    (None, None) if !has_port => None,
+                    (None, asked_ns) => Some((ends, asked_ns)),
+                }
+            }
+            _ if !has_port => self.ends_of.get(&socket).cloned().map(|known| (known, None)),
+            _ => {
+                if has_room {
+                    self.ends_of.insert(socket, ends.clone());
+                }
+                Some((ends, self.asking.remove(&socket)))
+            }
+        }
+    }
+
     fn call(&mut self, row: &Told<'_>, wall_ns: i64) {
         let Some((moves, at)) = self.calls.get(&row.event).copied() else { return };
         let Some((_, text)) = row.arg(at).descriptor() else { return };
         let Some(descriptor::Ends { word, local, remote: Some(remote) }) = descriptor::ends(text) else {
             return;
         };
-        let (Some(local), Some(remote)) = (parsed(local), parsed(remote)) else { return };
+        let (Some(local), Some(remote)) = (end(local), end(remote)) else { return };
         let Some(context) = row.context().filter(|it| it.pid != 0) else { return };
         let who = Who::of(row.boot(), &context);
         let bytes = u64::try_from(row.ret()).unwrap_or_default();
@@ -190,18 +253,21 @@ impl Connections {
         }
     }
 
-    /// Those of a peer, by its address, its address and port, or its name; in order of time.
-    pub fn objects(&self, peer: Option<&Pattern>, names: &Names, forest: &Forest) -> Vec<Object> {
+    /// Those of some peers and of some processes, in order of time.
+    pub fn objects(
+        &self,
+        peer: Option<&Sought>,
+        whose: Option<&HashSet<Who>>,
+        names: &Names,
+        forest: &Forest,
+    ) -> Vec<Object> {
         let done = self.done.iter().map(|(ends, it)| (ends, it));
         let mut all: Vec<_> = self.open.iter().chain(done).collect();
         all.sort_by(|(a, x), (b, y)| (x.first_ns, a).cmp(&(y.first_ns, b)));
-        let is_asked = |(ends, _): &(&Ends, &Connection)| {
+        let is_asked = |(ends, it): &(&Ends, &Connection)| {
             let (.., remote) = ends;
-            peer.is_none_or(|pattern| {
-                pattern.matches(remote.to_string().as_bytes())
-                    || pattern.matches(remote.ip().to_string().as_bytes())
-                    || names.of(remote.ip()).any(|name| pattern.matches(name.as_bytes()))
-            })
+            let is_theirs = whose.is_none_or(|whose| it.holders.iter().any(|holder| whose.contains(holder)));
+            is_theirs && peer.is_none_or(|peer| peer.has_peer(*remote))
         };
         all.into_iter().filter(is_asked).map(|(ends, it)| object(ends, it, names, forest)).collect()
     }
@@ -281,55 +347,4 @@ fn call(event: &Event) -> Option<(Moves, usize)> {
         _ => return None,
     };
     Some((moves, at?))
-}
-
-fn parsed(end: &[u8]) -> Option<SocketAddr> {
-    let end: SocketAddr = std::str::from_utf8(end).ok()?.parse().ok()?;
-    Some(SocketAddr::new(end.ip().to_canonical(), end.port()))
-}
-
-/// Names that answers of DNS gave for addresses.
-#[derive(Debug, Default)]
-pub struct Names {
-    of: HashMap<IpAddr, BTreeSet<String>>,
-    count: usize,
-}
-
-impl Names {
-    /// Reads the answers that were recorded. `matchers`: of a plan that asks for `net_packet_dns_response`.
-    pub fn of_source(source: &Source, matchers: Vec<Matcher<'_>>, threads: usize) -> pipeline::Result<Names> {
-        let mut names = Names::default();
-        let question = Question { threads, ..Question::new(source, matchers) };
-        question.each(&mut |_, view| {
-            let Some((at, _)) = view.event.arg("dns_response") else { return };
-            let arg = |at| view.args.get(at);
-            let mut query = String::new();
-            find(view.event, at, &arg, "query_data.query", &mut |leaf| {
-                if let (Leaf::Text(text), true) = (&leaf, query.is_empty()) {
-                    query = String::from_utf8_lossy(text).into_owned();
-                }
-            });
-            find(view.event, at, &arg, "dns_answer.answer", &mut |leaf| {
-                if let Leaf::Text(text) = &leaf
-                    && let Some(address) = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok())
-                {
-                    names.learn(address, &query);
-                }
-            });
-        })?;
-        Ok(names)
-    }
-
-    fn learn(&mut self, address: IpAddr, name: &str) {
-        if name.is_empty() || self.count >= MOST_NAMES {
-            return;
-        }
-        if self.of.entry(address).or_default().insert(name.to_owned()) {
-            self.count += 1;
-        }
-    }
-
-    pub fn of(&self, address: IpAddr) -> impl Iterator<Item = &str> {
-        self.of.get(&address).into_iter().flatten().map(String::as_str)
-    }
 }

@@ -1,15 +1,15 @@
 //! What a capture knows beside a row: names of users, and of the processes that a row's own context only numbers.
 
 use events::Context;
-use format::Scratch;
 use hashbrown::HashMap;
 use pipeline::{EventView, Source};
 
+use crate::sightings::{self, Sighting, outrank};
 use crate::{digits, text};
 
 /// A process of a boot. Its start is cut to clock ticks, as /proc shows it: a process that was there before the recording
 /// began is known by that alone.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
 pub struct Who {
     pub boot: usize,
     pub pid: u32,
@@ -40,10 +40,13 @@ pub struct Known {
     processes: HashMap<Who, Named>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Named {
     parent: Who,
     comm: Box<[u8]>,
+    /// What the name and the parent rank by: whether they are of the leading thread, and when they were seen last.
+    named: Option<(bool, u64)>,
+    parented: Option<u64>,
 }
 
 /// Ancestors of a row that are told, at most.
@@ -54,48 +57,28 @@ impl Known {
     /// contexts of all blocks. About 100 bytes of memory for each process.
     pub fn of(source: &Source, processes: bool) -> format::Result<Known> {
         let mut known = Known::default();
-        let mut scratch = Scratch::new();
         for file in source.files() {
             let boot = |host: u16| file.host(host).map_or(0, |host| host.boot);
             for user in file.capture.users() {
                 known.users.entry((boot(user.host), user.uid)).or_insert_with(|| user.name.clone());
             }
-            if !processes {
-                continue;
-            }
-            for process in file.capture.processes() {
-                let context = process.context();
-                known.learn(boot(process.host), &context);
-            }
-            for block in 0..file.capture.block_count() {
-                // A block that cannot be read is told by whoever answers from it.
-                let Ok(block) = file.capture.block(block, &mut scratch) else { continue };
-                let boot = boot(block.host());
-                let contexts = block.contexts()?;
-                let count = u16::try_from(block.context_count()).unwrap_or(u16::MAX);
-                for context in (0..count).filter_map(|code| contexts.get(code)) {
-                    known.learn(boot, &context);
-                }
-            }
+        }
+        if processes {
+            let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get());
+            sightings::each(source, threads, &mut |sighting| known.learn(sighting))?;
         }
         Ok(known)
     }
 
-    /// The name that a process had last is the one that it is known by.
-    fn learn(&mut self, boot: usize, context: &Context<'_>) {
-        let (who, parent) = (Who::of(boot, context), Who::parent(boot, context));
-        match self.processes.get_mut(&who) {
-            Some(known) => {
-                // A thread may have a name of its own: the process has that of its leader.
-                if context.pid == context.tid && *known.comm != *context.comm {
-                    known.comm = context.comm.into();
-                }
-                known.parent = parent;
-            }
-            None => {
-                self.processes.insert(who, Named { parent, comm: context.comm.into() });
-            }
-        }
+    /// The name that a process had last is the one that it is known by. A thread may have a name of its own: the process has
+    /// that of its leader.
+    fn learn(&mut self, sighting: &Sighting<'_>) {
+        let (context, last_ns) = (&sighting.context, *sighting.seen_ns.end());
+        let boot = sighting.boot();
+        let named = self.processes.entry(Who::of(boot, context)).or_default();
+        let of_leader = context.pid == context.tid;
+        outrank(&mut named.named, (of_leader, last_ns), &mut named.comm, || context.comm.into());
+        outrank(&mut named.parented, last_ns, &mut named.parent, || Who::parent(boot, context));
     }
 
     pub fn user(&self, boot: usize, uid: u32) -> Option<&str> {

@@ -152,6 +152,22 @@ impl<'k> Sums<'k> {
         Sums { by, known, groups: HashMap::new(), kinds: Vec::new(), of_contexts: Vec::new() }
     }
 
+    /// What a block has, to be merged: any thread may add it up.
+    pub fn of(by: By, known: &'k Known, batch: &Batch<'_>) -> format::Result<Sums<'k>> {
+        let mut sums = Sums::new(by, known);
+        sums.add(batch)?;
+        Ok(sums)
+    }
+
+    /// Adds what others come to.
+    pub fn merge(&mut self, more: Sums<'_>) {
+        if self.groups.is_empty() {
+            self.groups = more.groups;
+            return;
+        }
+        more.groups.iter().for_each(|(name, sum)| self.group(name, sum));
+    }
+
     /// What is read of the rows of batches.
     pub fn projection() -> Projection {
         Projection { contexts: true, rets: true, ..Projection::NONE }

@@ -1,14 +1,19 @@
 //! The processes of a capture over time: who started whom, with what command line, when each began and ended and how, and
 //! what of an answer each did.
 
+use std::cmp::Reverse;
+
 use events::context::Entity;
-use events::{Context, Names, Raw, catalogue, value};
-use format::{Block, Scratch};
+use events::{Names, Raw, catalogue, value};
+use format::Block;
 use hashbrown::HashMap;
 use pipeline::source::File;
 use pipeline::{Batch, EventView, Projection, Source};
 
+use crate::blocks;
 use crate::known::Who;
+use crate::sightings::{self, Sighting, outrank};
+use crate::text;
 
 /// One process of one boot.
 #[derive(Clone, Debug, Default)]
@@ -30,18 +35,15 @@ pub struct Process {
     pub start_wall_ns: Option<i64>,
     pub end_wall_ns: Option<i64>,
     pub exit: Option<Exit>,
-    /// Events of the answer that it did, calls of them that failed, and scopes that saw any.
-    pub events: u64,
-    pub failures: u64,
-    pub scopes: u64,
+    /// Of the answer.
+    pub tally: Tally,
     /// A second question found events of it.
     pub is_marked: bool,
     pub children: Vec<usize>,
-    exec_ns: u64,
 }
 
 /// How a process ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Exit {
     pub code: i64,
     /// 0: none.
@@ -63,6 +65,70 @@ impl Process {
     pub fn entity(&self) -> Entity {
         Entity { pid: self.pid, start_ns: self.start_ns }
     }
+
+    /// `0`, `SIGKILL`; `-` of one that was still there at the end, or that nobody saw end.
+    pub fn exit_text(&self) -> String {
+        match self.exit {
+            None => "-".to_owned(),
+            Some(exit) if exit.signal != 0 => match exit.signal_name() {
+                Some(name) => name.to_owned(),
+                None => format!("signal {}", exit.signal),
+            },
+            Some(exit) => exit.code.to_string(),
+        }
+    }
+
+    /// The command line where it is known, else the name in brackets, as `ps` has it.
+    pub fn command(&self) -> Vec<u8> {
+        let mut command = Vec::new();
+        if self.argv.is_empty() && !self.comm.is_empty() {
+            command.push(b'[');
+            text::shown(&self.comm, &mut command);
+            command.push(b']');
+        }
+        for (at, word) in self.argv.iter().enumerate() {
+            if at > 0 {
+                command.push(b' ');
+            }
+            text::shown(word, &mut command);
+        }
+        command
+    }
+}
+
+/// `12.345ms`, `1.234s`, `2m03s`, `1h02m`.
+pub fn duration(ns: i64) -> String {
+    let seconds = ns / 1_000_000_000;
+    match seconds {
+        0 => format!("{:.3}ms", ns as f64 / 1e6),
+        1..60 => format!("{:.3}s", ns as f64 / 1e9),
+        60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        _ => format!("{}h{:02}m", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+/// What an answer has of a process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Tally {
+    pub events: u64,
+    /// Calls that failed.
+    pub failures: u64,
+    /// Scopes that saw any of them.
+    pub scopes: u64,
+}
+
+impl Tally {
+    fn event(&mut self, failed: bool, scopes: u64) {
+        self.events += 1;
+        self.failures += u64::from(failed);
+        self.scopes |= scopes;
+    }
+
+    pub fn add(&mut self, more: Tally) {
+        self.events += more.events;
+        self.failures += more.failures;
+        self.scopes |= more.scopes;
+    }
 }
 
 /// All processes, and which have no parent.
@@ -83,128 +149,34 @@ pub struct Step {
 impl Forest {
     /// Reads who there was from what stands beside the rows, from the contexts of all blocks, and from execs and exits.
     /// Memory is about 300 bytes a process and its command line. Blocks that cannot be read are told by whoever asks them.
-    pub fn of(source: &Source) -> format::Result<Forest> {
-        let mut forest = Forest::default();
-        let mut scratch = Scratch::new();
-        for file in source.files() {
-            for process in file.capture.processes() {
-                let at = forest.learn(file, process.host, &process.context());
-                if let Some(known) = forest.processes.get_mut(at).filter(|known| known.argv.is_empty()) {
-                    known.argv = value::strings(&process.argv).map(<[u8]>::to_vec).collect();
-                }
+    pub fn of(source: &Source, threads: usize) -> format::Result<Forest> {
+        let mut learning = Learning::default();
+        sightings::of_snapshots(source, &mut |sighting, argv| {
+            let at = learning.learn(sighting);
+            if let (Some(process), Some(ranks)) = learning.at(at) {
+                let began_ns = *sighting.seen_ns.start();
+                outrank(&mut ranks.exec, began_ns, &mut process.argv, || strings(argv));
             }
-            for block in 0..file.capture.block_count() {
-                let Ok(block) = file.capture.block(block, &mut scratch) else { continue };
-                let contexts = block.contexts()?;
-                let count = u16::try_from(block.context_count()).unwrap_or(u16::MAX);
-                for context in (0..count).filter_map(|code| contexts.get(code)) {
-                    forest.learn(file, block.host(), &context);
-                }
-                forest.lives(file, &block)?;
-            }
-        }
+        });
+        blocks::each(source, threads, &touch, &mut |file, block| {
+            sightings::of_block(file, block, &mut |sighting| {
+                learning.learn(sighting);
+            })?;
+            learning.lives(file, block)
+        })?;
+        let mut forest = learning.forest;
         forest.grow();
         Ok(forest)
     }
 
     /// The process that this is.
     pub fn find(&self, who: &Who) -> Option<&Process> {
-        self.by_who.get(who).and_then(|at| self.processes.get(*at))
+        self.place(who).and_then(|at| self.processes.get(at))
     }
 
-    fn learn(&mut self, file: &File, host: u16, context: &Context<'_>) -> usize {
-        let known = file.host(host);
-        let boot = known.map_or(0, |host| host.boot);
-        let who = Who::of(boot, context);
-        let at = match self.by_who.get(&who) {
-            Some(at) => *at,
-            None => {
-                self.processes.push(Process {
-                    host: known.map(|host| host.name.clone()).unwrap_or_default(),
-                    boot,
-                    pid: context.pid,
-                    parent: Some(context.parent()).filter(|parent| parent.pid != 0),
-                    ..Process::default()
-                });
-                self.by_who.insert(who, self.processes.len() - 1);
-                self.processes.len() - 1
-            }
-        };
-        let Some(process) = self.processes.get_mut(at) else { return at };
-        // /proc cuts starts to ticks; a context knows the nanosecond.
-        if context.process_start_ns > process.start_ns || process.start_wall_ns.is_none() {
-            process.start_ns = context.process_start_ns;
-            process.start_wall_ns = Some(file.wall(host, context.process_start_ns));
-        }
-        // A thread may have a name and a user of its own: the process has its leader's.
-        if context.pid == context.tid || process.comm.is_empty() {
-            process.comm = context.comm.to_vec();
-            process.uid = context.uid;
-        }
-        if !context.exe.is_empty() {
-            process.exe = context.exe.to_vec();
-        }
-        if process.container.is_empty()
-            && let Some(container) = known.and_then(|host| host.containers().get(context.cgroup_id))
-        {
-            let shown = if container.name.is_empty() { &container.id } else { &container.name };
-            process.container.clone_from(shown);
-        }
-        at
-    }
-
-    /// Takes command lines and ends from a block's execs and exits, also those that are there for the state alone.
-    fn lives(&mut self, file: &File, block: &Block) -> format::Result<()> {
-        let boot = file.host(block.host()).map_or(0, |host| host.boot);
-        for (code, id) in (0u16..).zip(block.event_list()) {
-            let Some(event) = catalogue::by_id(*id) else { continue };
-            let is_exec = event.name == "sched_process_exec";
-            if !is_exec && event.name != "sched_process_exit" {
-                continue;
-            }
-            let table = block.args(code);
-            let column = |arg: &str| table.column(event.arg(arg).map_or(usize::MAX, |(at, _)| at));
-            let (times, contexts, context_codes) =
-                (block.times()?, block.contexts()?, block.context_codes()?);
-            let rows = block.event_codes()?.iter().enumerate().filter(|(_, known)| **known == code);
-            let argv = if is_exec { Some(column("argv")?) } else { None };
-            let (exit, signal, is_group) = if is_exec {
-                (None, None, None)
-            } else {
-                (
-                    Some(column("exit_code")?),
-                    Some(column("signal_code")?),
-                    Some(column("process_group_exit")?),
-                )
-            };
-            for (ordinal, (row, _)) in rows.enumerate() {
-                let context = context_codes.get(row).and_then(|code| contexts.get(*code));
-                let (Some(context), Some(time)) = (context, times.get(row)) else { continue };
-                let at = self.by_who.get(&Who::of(boot, &context));
-                let Some(process) = at.and_then(|at| self.processes.get_mut(*at)) else { continue };
-                if let Some(argv) = &argv {
-                    if let Raw::Bytes(bytes) = argv.get(ordinal)
-                        && *time >= process.exec_ns
-                    {
-                        process.exec_ns = *time;
-                        process.argv = value::strings(bytes).map(<[u8]>::to_vec).collect();
-                    }
-                    continue;
-                }
-                let number = |column: &Option<format::ColumnView<'_>>| match column.map(|it| it.get(ordinal))
-                {
-                    Some(Raw::Number(number)) => Some(number),
-                    _ => None,
-                };
-                // A thread that ends alone ends no process.
-                if number(&is_group).map_or(context.pid == context.tid, |is| is != 0) {
-                    let code = number(&exit).unwrap_or(0) as i64;
-                    process.exit = Some(Exit { code, signal: number(&signal).unwrap_or(0) & 0x7f });
-                    process.end_wall_ns = Some(file.wall(block.host(), *time));
-                }
-            }
-        }
-        Ok(())
+    /// Where it stands among all.
+    pub fn place(&self, who: &Who) -> Option<usize> {
+        self.by_who.get(who).copied()
     }
 
     /// Hangs processes below their parents. One whose parent nobody saw gets one of which only the pid is known.
@@ -260,46 +232,39 @@ impl Forest {
         Projection { contexts: true, rets: true, ..Projection::NONE }
     }
 
-    /// Adds what an answer has of a block's processes.
-    pub fn add(&mut self, batch: &Batch<'_>) -> format::Result<()> {
-        self.each(batch, |process, failed, scopes| {
-            process.events += 1;
-            process.failures += u64::from(failed);
-            process.scopes |= scopes;
-        })
-    }
-
-    /// Marks the processes of which an answer has events.
-    pub fn mark(&mut self, batch: &Batch<'_>) -> format::Result<()> {
-        self.each(batch, |process, _, _| process.is_marked = true)
-    }
-
-    fn each(&mut self, batch: &Batch<'_>, see: impl Fn(&mut Process, bool, u64)) -> format::Result<()> {
-        let Forest { processes, by_who, .. } = self;
-        let failed = |event: &events::Event, ret: i64| event.is_syscall() && ret < 0;
+    /// What an answer has of a block's processes, by their places; any thread may ask.
+    pub fn tally(&self, batch: &Batch<'_>) -> format::Result<Vec<(usize, Tally)>> {
+        let is_call: Vec<bool> = (0..batch.block().event_list().len() as u16)
+            .map(|code| batch.event(code).is_some_and(events::Event::is_syscall))
+            .collect();
+        let mut tallies: Vec<(usize, Tally)> = Vec::new();
         batch.each_deriving(&mut |event: &EventView<'_>| {
-            let at = by_who.get(&Who::of(event.host.boot, event.context));
-            if let Some(process) = at.and_then(|at| processes.get_mut(*at)) {
-                see(process, failed(event.event, event.ret), event.scopes);
+            if let Some(at) = self.by_who.get(&Who::of(event.host.boot, event.context)) {
+                let mut tally = Tally::default();
+                tally.event(event.event.is_syscall() && event.ret < 0, event.scopes);
+                tallies.push((*at, tally));
             }
         })?;
         let block = batch.block();
-        let (contexts, boot) = (block.contexts()?, batch.host().boot);
-        let count = u16::try_from(block.context_count()).unwrap_or(u16::MAX);
-        let whose = |context: Context<'_>| by_who.get(&Who::of(boot, &context)).copied();
-        let of: Vec<Option<usize>> = (0..count).map(|code| contexts.get(code).and_then(whose)).collect();
+        let mut of_contexts = vec![Tally::default(); block.context_count()];
         let (context_codes, event_codes, rets) =
             (block.context_codes()?, block.event_codes()?, block.rets()?);
         for (row, _, scopes) in batch.rows() {
             let row = row as usize;
-            let at = context_codes.get(row).and_then(|code| of.get(usize::from(*code)).copied().flatten());
-            let event = event_codes.get(row).and_then(|code| batch.event(*code));
-            let (Some(process), Some(event)) = (at.and_then(|at| processes.get_mut(at)), event) else {
+            let (Some(context), Some(event)) = (context_codes.get(row), event_codes.get(row)) else {
                 continue;
             };
-            see(process, failed(event, rets.get(row).copied().unwrap_or(0)), scopes);
+            if let Some(tally) = of_contexts.get_mut(usize::from(*context)) {
+                let is_call = is_call.get(usize::from(*event)).copied().unwrap_or(false);
+                tally.event(is_call && rets.get(row).is_some_and(|ret| *ret < 0), scopes);
+            }
         }
-        Ok(())
+        let (contexts, boot) = (block.contexts()?, batch.host().boot);
+        for (code, tally) in (0u16..).zip(of_contexts).filter(|(_, tally)| tally.events > 0) {
+            let who = contexts.get(code).map(|context| Who::of(boot, &context));
+            tallies.extend(who.and_then(|who| Some((*self.by_who.get(&who)?, tally))));
+        }
+        Ok(tallies)
     }
 
     /// The processes in order, each below its parent: those that `keeps` wants, and the way to their roots.
@@ -329,4 +294,136 @@ impl Forest {
         }
         steps
     }
+}
+
+/// A forest that is being read, and what the facts of its processes rank by.
+#[derive(Default)]
+struct Learning {
+    forest: Forest,
+    ranks: Vec<Ranks>,
+}
+
+/// When the facts of a process were seen. Threads may have names and users of their own: the process has its leader's, if that
+/// was seen.
+#[derive(Default)]
+struct Ranks {
+    start: Option<(u64, Reverse<u64>)>,
+    parent: Option<Reverse<u64>>,
+    comm: Option<(bool, u64)>,
+    uid: Option<(bool, u64)>,
+    exe: Option<u64>,
+    container: Option<u64>,
+    exec: Option<u64>,
+    exit: Option<u64>,
+}
+
+impl Learning {
+    fn at(&mut self, at: usize) -> (Option<&mut Process>, Option<&mut Ranks>) {
+        (self.forest.processes.get_mut(at), self.ranks.get_mut(at))
+    }
+
+    fn learn(&mut self, sighting: &Sighting<'_>) -> usize {
+        let Sighting { file, host, context, seen_ns } = sighting;
+        let (boot, known) = (sighting.boot(), file.host(*host));
+        let processes = &mut self.forest.processes;
+        let at = *self.forest.by_who.entry(Who::of(boot, context)).or_insert_with(|| {
+            let name = known.map(|host| host.name.clone()).unwrap_or_default();
+            processes.push(Process { host: name, boot, pid: context.pid, ..Process::default() });
+            self.ranks.push(Ranks::default());
+            processes.len() - 1
+        });
+        let (Some(process), Some(ranks)) = self.at(at) else { return at };
+        let (first_ns, last_ns) = (*seen_ns.start(), *seen_ns.end());
+        // /proc cuts starts to ticks; a context knows the nanosecond.
+        let start_ns = context.process_start_ns;
+        let start = (start_ns, Reverse(first_ns));
+        outrank(&mut ranks.start, start, &mut process.start_wall_ns, || Some(file.wall(*host, start_ns)));
+        process.start_ns = process.start_ns.max(start_ns);
+        let parent = || Some(context.parent()).filter(|parent| parent.pid != 0);
+        outrank(&mut ranks.parent, Reverse(first_ns), &mut process.parent, parent);
+        let of_leader = context.pid == context.tid;
+        outrank(&mut ranks.comm, (of_leader, last_ns), &mut process.comm, || context.comm.to_vec());
+        outrank(&mut ranks.uid, (of_leader, last_ns), &mut process.uid, || context.uid);
+        if !context.exe.is_empty() {
+            outrank(&mut ranks.exe, last_ns, &mut process.exe, || context.exe.to_vec());
+        }
+        if let Some(container) = known.and_then(|host| host.containers().get(context.cgroup_id)) {
+            let shown = if container.name.is_empty() { &container.id } else { &container.name };
+            outrank(&mut ranks.container, last_ns, &mut process.container, || shown.clone());
+        }
+        at
+    }
+
+    /// Takes command lines and ends from a block's execs and exits, also those that are there for the state alone.
+    fn lives(&mut self, file: &File, block: &Block) -> format::Result<()> {
+        let boot = file.host(block.host()).map_or(0, |host| host.boot);
+        for (code, id) in (0u16..).zip(block.event_list()) {
+            let Some(event) = catalogue::by_id(*id) else { continue };
+            let is_exec = event.name == "sched_process_exec";
+            if !is_exec && event.name != "sched_process_exit" {
+                continue;
+            }
+            let table = block.args(code);
+            let column = |arg: &str| table.column(event.arg(arg).map_or(usize::MAX, |(at, _)| at));
+            let (times, contexts, context_codes) =
+                (block.times()?, block.contexts()?, block.context_codes()?);
+            let rows = block.event_codes()?.iter().enumerate().filter(|(_, known)| **known == code);
+            let argv = if is_exec { Some(column("argv")?) } else { None };
+            let (exit, signal, is_group) = if is_exec {
+                (None, None, None)
+            } else {
+                (
+                    Some(column("exit_code")?),
+                    Some(column("signal_code")?),
+                    Some(column("process_group_exit")?),
+                )
+            };
+            for (ordinal, (row, _)) in rows.enumerate() {
+                let context = context_codes.get(row).and_then(|code| contexts.get(*code));
+                let (Some(context), Some(time)) = (context, times.get(row)) else { continue };
+                let Some(at) = self.forest.by_who.get(&Who::of(boot, &context)).copied() else { continue };
+                let (Some(process), Some(ranks)) = self.at(at) else { continue };
+                if let Some(argv) = &argv {
+                    if let Raw::Bytes(bytes) = argv.get(ordinal) {
+                        outrank(&mut ranks.exec, *time, &mut process.argv, || strings(bytes));
+                    }
+                    continue;
+                }
+                let number = |column: &Option<format::ColumnView<'_>>| match column.map(|it| it.get(ordinal))
+                {
+                    Some(Raw::Number(number)) => Some(number),
+                    _ => None,
+                };
+                // A thread that ends alone ends no process.
+                if number(&is_group).map_or(context.pid == context.tid, |is| is != 0) {
+                    let code = number(&exit).unwrap_or(0) as i64;
+                    let signal = number(&signal).unwrap_or(0) & 0x7f;
+                    // As its row is told: by the clock of its block.
+                    let end_wall_ns = Some(block.clock().wall(*time) as i64);
+                    let mut end = (process.exit, process.end_wall_ns);
+                    outrank(&mut ranks.exit, *time, &mut end, || (Some(Exit { code, signal }), end_wall_ns));
+                    (process.exit, process.end_wall_ns) = end;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A command line, as execs and snapshots hold it.
+fn strings(argv: &[u8]) -> Vec<Vec<u8>> {
+    value::strings(argv).map(<[u8]>::to_vec).collect()
+}
+
+/// Columns that lives are read from: contexts, and the rows of execs and exits.
+fn touch(block: &Block) -> format::Result<()> {
+    sightings::touch(block)?;
+    let is_told = |id: &events::EventId| {
+        catalogue::by_id(*id)
+            .is_some_and(|event| event.name == "sched_process_exec" || event.name == "sched_process_exit")
+    };
+    if block.event_list().iter().any(is_told) {
+        block.event_codes()?;
+    }
+    Ok(())
 }

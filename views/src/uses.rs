@@ -4,10 +4,11 @@
 //! `copy_file_range`, a shared mapping or `truncate` is written, as by `write`.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use hashbrown::HashMap;
 use pipeline::stage::{Client, Told};
-use scopes::pattern::Pattern;
+use scopes::Sought;
 
 use crate::known::{Known, Who};
 use crate::state::{Object, Value};
@@ -19,7 +20,7 @@ use crate::tree::Forest;
 #[derive(Clone, Debug)]
 pub enum Focus {
     /// Files by path.
-    Files(Pattern),
+    Files(Arc<Sought>),
     /// All that users do: boots and numbers.
     Users(BTreeSet<(usize, u32)>),
 }
@@ -62,7 +63,7 @@ impl<'a> Uses<'a> {
             _ => return,
         };
         let is_asked = match (&self.focus, &thing) {
-            (Focus::Files(pattern), Thing::File(_, path)) => pattern.matches(path),
+            (Focus::Files(sought), Thing::File(_, path)) => sought.has_file(path),
             (Focus::Files(_), _) => false,
             (Focus::Users(users), _) => uid.is_some_and(|uid| users.contains(&uid)),
         };
@@ -86,7 +87,7 @@ impl<'a> Uses<'a> {
     /// The lines in order of time.
     pub fn objects(&self, forest: &Forest, known: &Known) -> Vec<Object> {
         let names_things = match &self.focus {
-            Focus::Files(pattern) => !pattern.is_exact(),
+            Focus::Files(sought) => !sought.is_exact(),
             Focus::Users(_) => true,
         };
         let mut lines: Vec<_> = self.lines.iter().collect();

@@ -18,7 +18,10 @@ tracer record -o /tmp/ls.trz -- ls / > /dev/null; check "record passes ls's exit
 at_least "ls opens files" 1 "$(tracer replay /tmp/ls.trz -f 9:comm=ls -f 9:event=openat --count)"
 check "ls is executed once" 1 "$(tracer replay /tmp/ls.trz -f 9:binary=/usr/bin/ls -f 9:event=sched_process_exec --count)"
 check "ls exits once" 1 "$(tracer replay /tmp/ls.trz -f 9:comm=ls -f 9:event=sched_process_exit --count)"
-check "paths are readable" 1 "$(tracer replay /tmp/ls.trz -f comm=ls -f 'openat.pathname=/etc/ld.so.cache' --count)"
+# Programs of another architecture are BusyBox, which is linked to no libraries and opens no others.
+opened=/etc/ld.so.cache rows=50
+[ "$(uname -m)" = x86_64 ] || { opened=/; rows=40; }
+check "paths are readable" 1 "$(tracer replay /tmp/ls.trz -f comm=ls -f "openat.pathname=$opened" --count)"
 
 tracer record -o /tmp/id.trz -f 3:comm=id -f 3:event=sched_process_exit -f 9:event=sched_process_exit -- sh -c 'id; ls /; true' > /dev/null
 tracer replay /tmp/id.trz -f 3:comm=id -f 3:event=sched_process_exit -f 9:event=sched_process_exit -o json > /tmp/again.json
@@ -54,7 +57,7 @@ rows() {
         sed 's/.*"hostThreadId":\([0-9]*\).*"eventName":"\([^"]*\)","matchedScopes":\([0-9]*\).*"returnValue":\([-0-9]*\).*"args":\(.*\),"scopes":.*/\1 \2 \3 \4 \5/' | sort
 }
 rows /tmp/broad.trz > /tmp/broad.rows; rows /tmp/narrow.trz > /tmp/narrow.rows
-at_least "the narrow recording has rows" 50 "$(wc -l < /tmp/narrow.rows)"
+at_least "the narrow recording has rows" $rows "$(wc -l < /tmp/narrow.rows)"
 at_least "of its second scope too" 3 "$(cut -d' ' -f3 /tmp/narrow.rows | grep -c '^64$')"
 check "the narrow recording is what the broad one matches" "" "$(diff /tmp/broad.rows /tmp/narrow.rows | head -5)"
 check "what no scope wants is not in it" 0 "$(tracer replay /tmp/narrow.trz -f comm=id -f uid=0 -f 'event!=sched_process_fork,sched_process_exec,sched_process_exit' --count)"

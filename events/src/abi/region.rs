@@ -1,8 +1,8 @@
 //! The mapped region of a CPU: how records get from the kernel to the recorder without a copy in the kernel.
 //!
 //! ```text
-//! RING, an element per CPU:   | header, 32 KiB: head, nest, drops | data, a power of two | slack | other rooms |
-//! TAILS, an element per CPU:  | tail, asleep |
+//! REGIONS, an element per CPU: | header, 32 KiB: head, nest, drops | data, a power of two | slack | other rooms |
+//! TAILS, an element per CPU:   | tail, asleep |
 //! ```
 //! Head and tail only grow; their low bits are the place in the data. A record that starts near the end of the data runs
 //! over into the slack, so that it is never split; so do the other records of the same write (see `RecordHeader::more`).
@@ -40,8 +40,8 @@ pub struct RegionHeader {
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct WriteState {
-    /// Where a number goes to make the verifier forget what it knows of it.
-    pub forgotten: u64,
+    /// Where a number goes so that the verifier knows nothing of it any more.
+    pub opaque: u64,
     /// Where the write begins, from the start of the region.
     pub start: u64,
     /// How many programs want the room: it is theirs who were first. Where programs can be preempted in their writes.
@@ -142,9 +142,9 @@ pub mod room {
     pub const DATA: u64 = 0;
     /// A room of its own, for a write that interrupts another.
     pub const NESTED: u64 = 1;
-    /// From here on: desks, where a hook writes when the kernel may preempt it there and run another one on the same CPU,
+    /// From here on: where hooks write when the kernel may preempt it there and run another one on the same CPU,
     /// and the kernel has no way to forbid it (before 6.15).
-    pub const FIRST_DESK: u64 = 2;
+    pub const FIRST_OF_HOOKS: u64 = 2;
     /// A power of two.
     pub const COUNT: usize = 4;
 }
@@ -152,7 +152,7 @@ pub mod room {
 /// Room for the headers of a packet, beside the snap length: the longest of IP (60) and TCP (60).
 pub const PACKET_HEADERS: u32 = 120;
 
-/// Value size in the object's definition of RING, which the recorder replaces before loading.
+/// Value size in the object's definition of REGIONS, which the recorder replaces before loading.
 pub const VALUE_SIZE_MARK: u32 = 0x7ace_0001;
 
 /// Bytes of a region with so much data, for writes that are at most so large.

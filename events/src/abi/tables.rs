@@ -29,7 +29,7 @@ pub struct Config {
     /// Bytes of a CPU's data that are kept back for the events that matter most.
     pub kept_back: u64,
     /// The same of the ring buffer: beyond so many bytes in it, it is theirs.
-    pub door_limit: u64,
+    pub ring_limit: u64,
     /// The same of a CPU's data, as a power of two: passing a multiple of it rings the bell.
     pub quarter_shift: u32,
     /// Whether records go to the shared ring buffer instead of the regions.
@@ -85,7 +85,7 @@ impl Config {
         capture_limit: 0,
         quarter_bytes: 0,
         kept_back: 0,
-        door_limit: 0,
+        ring_limit: 0,
         quarter_shift: 0,
         ringbuf: 0,
         modern: 0,

@@ -8,6 +8,7 @@ pub mod files;
 mod index;
 pub mod kernel;
 pub mod memory;
+pub mod messages;
 pub mod network;
 pub mod process;
 pub mod recorder;
@@ -19,13 +20,14 @@ use crate::Event;
 pub use index::{Arch, by_id, by_name, number, syscall};
 
 /// Families that are no system calls.
-const OTHERS: [&[Event]; 10] = [
+const OTHERS: [&[Event]; 11] = [
     process::EVENTS,
     cgroups::EVENTS,
     files::EVENTS,
     memory::EVENTS,
     security::EVENTS,
     network::EVENTS,
+    messages::EVENTS,
     containers::EVENTS,
     kernel::EVENTS,
     detections::EVENTS,

@@ -62,6 +62,7 @@ pub(super) const EVENTS: &[Event] = &[
             int("invoked_from_kernel"),
             text("prev_comm"),
             arg("env", "const char**", StrArray),
+            text("sha256"),
             CALL,
         ],
     ),

@@ -2,6 +2,7 @@
 //!
 //! Values are those of x86_64. Where aarch64 has others (`O_DIRECT` and three more), the recorder turns them into these.
 
+mod audit;
 mod bpf;
 pub mod errno;
 mod files;
@@ -57,6 +58,8 @@ names! {
     AccessFlags = files::ACCESS_FLAGS;
     /// What `access` asks for.
     AccessMode = files::ACCESS_MODE;
+    /// Types of messages that programs send to audit.
+    AuditMessage = audit::AUDIT_MESSAGE;
     /// What `arch_prctl` does.
     ArchPrctlOption = processes::ARCH_PRCTL_OPTION;
     /// Flags of the `*at` calls.

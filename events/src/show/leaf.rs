@@ -97,30 +97,71 @@ impl Display for Leaf<'_> {
 }
 
 /// Numbers of bytes that are written at once.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 64;
 
-/// Bytes as a list of numbers. Buffers are long: the numbers are put together here rather than by the machinery of `fmt`.
+/// Each byte's number behind a blank, and how long that is.
+const NUMBERS: [([u8; 4], usize); 256] = {
+    let mut numbers = [([b' '; 4], 0); 256];
+    let mut byte = 0;
+    while byte < numbers.len() {
+        let digits = [byte / 100, byte / 10 % 10, byte % 10];
+        let mut at = match byte {
+            0..10 => 2,
+            10..100 => 1,
+            _ => 0,
+        };
+        let mut length = 1;
+        while at < digits.len() {
+            numbers[byte].0[length] = b'0' + digits[at] as u8;
+            length += 1;
+            at += 1;
+        }
+        numbers[byte].1 = length;
+        byte += 1;
+    }
+    numbers
+};
+
+/// Bytes as a list of numbers. Buffers are long: the numbers are copied from a table rather than put together by the
+/// machinery of `fmt`, four bytes each whatever their length, so that no number is waited for.
 pub(super) fn bytes(bytes: &[u8], out: &mut impl Write) -> fmt::Result {
     out.write_char('[')?;
-    for (at, chunk) in bytes.chunks(AT_ONCE).enumerate() {
-        let mut written = [b' '; AT_ONCE * 4];
+    // The blank before the first.
+    let mut from = 1;
+    for chunk in bytes.chunks(AT_ONCE) {
+        let mut written = [0; AT_ONCE * 4];
         let mut end = 0;
-        for (within, byte) in chunk.iter().enumerate() {
-            // A blank goes before each but the first.
-            end += usize::from(at + within > 0);
-            let digits = [byte / 100, byte / 10 % 10, byte % 10].map(|digit| b'0' + digit);
-            let shown = match byte {
-                0..10 => &digits[2..],
-                10..100 => &digits[1..],
-                _ => &digits[..],
-            };
-            if let Some(place) = written.get_mut(end..end + shown.len()) {
-                place.copy_from_slice(shown);
+        for byte in chunk {
+            let Some((number, length)) = NUMBERS.get(usize::from(*byte)) else { continue };
+            if let Some(place) = written.get_mut(end..end + number.len()) {
+                place.copy_from_slice(number);
             }
-            end += shown.len();
+            end += length;
         }
         // Digits and blanks.
-        out.write_str(written.get(..end).and_then(|it| core::str::from_utf8(it).ok()).unwrap_or_default())?;
+        out.write_str(
+            written.get(from..end).and_then(|it| core::str::from_utf8(it).ok()).unwrap_or_default(),
+        )?;
+        from = 0;
     }
     out.write_char(']')
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::{format, string::String, string::ToString, vec::Vec};
+
+    use super::*;
+
+    #[test]
+    fn bytes_are_a_list_of_numbers() {
+        for length in [0, 1, 2, 63, 64, 65, 256, 1000] {
+            let all: Vec<u8> = (0..length).map(|at: usize| (at * 7) as u8).collect();
+            let numbers: Vec<String> = all.iter().map(ToString::to_string).collect();
+            let mut shown = String::new();
+            bytes(&all, &mut shown).expect("a text takes all");
+            assert_eq!(shown, format!("[{}]", numbers.join(" ")));
+        }
+    }
 }

@@ -1,15 +1,16 @@
-//! Records beside the events: processes, cgroups, losses and users. Of losses all is kept, since everybody is to be told;
-//! the others stay in the file until somebody asks.
+//! Records beside the events: processes, cgroups, losses, users and clocks. Losses and clocks are kept, since everybody is
+//! to be told and times are always asked for; the others stay in the file until somebody asks.
 
 use super::{Capture, Completeness};
 use crate::frame::Kind;
-use crate::{Cgroup, Error, Loss, Process, Result, Side, User, limits, records, side_v1};
+use crate::{Cgroup, ClockOffset, Error, Loss, Process, Result, Side, User, limits, records, side_v1};
 
 /// Where the records stand, and those that are kept.
 #[derive(Debug, Default)]
 pub(super) struct Beside {
     offsets: Vec<(u64, Kind)>,
     losses: Vec<Loss>,
+    clocks: Vec<ClockOffset>,
     has_containers: bool,
     /// Decompressed, up to now.
     bytes: usize,
@@ -34,6 +35,8 @@ impl Records {
             Side::Cgroups(all) => self.cgroups.extend(all),
             Side::Losses(all) => self.losses.extend(all),
             Side::Users(all) => self.users.extend(all),
+            // Kept from the start.
+            Side::Clocks(_) => {}
         }
     }
 }
@@ -50,10 +53,11 @@ impl Capture {
         let head = self.head(offset, kind)?;
         self.beside.bytes += head.bytes.len();
         self.beside.offsets.push((offset, kind));
-        let is_wanted = |name: &str| matches!(name, records::LOSSES | records::CGROUPS);
+        let is_wanted = |name: &str| matches!(name, records::LOSSES | records::CGROUPS | records::CLOCKS);
         for side in self.sides(offset, kind, &head.bytes, &is_wanted)? {
             match side {
                 Side::Losses(losses) => self.beside.losses.extend(losses),
+                Side::Clocks(clocks) => self.beside.clocks.extend(clocks),
                 Side::Cgroups(all) => {
                     self.beside.has_containers |= all.iter().any(|cgroup| cgroup.container.is_some());
                 }
@@ -119,6 +123,11 @@ impl Capture {
 
     pub fn losses(&self) -> &[Loss] {
         &self.beside.losses
+    }
+
+    /// What is said of the wall clocks of hosts, in the file's order.
+    pub fn clocks(&self) -> &[ClockOffset] {
+        &self.beside.clocks
     }
 
     /// Whether any of the cgroups is a container's.

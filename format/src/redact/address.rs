@@ -35,7 +35,7 @@ impl Redactor {
         match judged {
             None => Change::Keep,
             Some(Judged { treatment: Treatment::Drop, .. }) => Change::Missing,
-            Some(Judged { treatment: Treatment::Hash, .. }) => Change::Bytes(self.address(bytes)),
+            Some(Judged { treatment: Treatment::Hash, .. }) => Change::bytes(self.address(bytes)),
         }
     }
 

@@ -7,7 +7,7 @@ use super::rule::Subject;
 use crate::schema::FIRST_FOREIGN_ID;
 
 /// How a stored value is taken apart.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum Form {
     /// 64 bits, or numbers in a fixed layout.
     Numbers,
@@ -35,7 +35,7 @@ pub(super) enum Form {
 }
 
 /// What a text is, by the name of its argument.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum TextIs {
     Path,
     /// The path of a cgroup holds the ids and names of containers and pods.
@@ -55,7 +55,7 @@ pub(super) enum TextIs {
     Foreign,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum StringsAre {
     Argv,
     Env,

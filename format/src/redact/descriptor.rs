@@ -15,7 +15,7 @@ impl Redactor {
         match self.stands_for(named, stands_for) {
             None => Change::Keep,
             Some(text) if text.is_empty() => Change::Number(number),
-            Some(text) => Change::Bytes([&number.to_le_bytes()[..], &text].concat()),
+            Some(text) => Change::bytes([&number.to_le_bytes()[..], &text].concat()),
         }
     }
 

@@ -6,9 +6,10 @@ use std::net::IpAddr;
 use events::{ArgKind, catalogue};
 
 use super::bearing::{Form, StringsAre, TextIs, of_kind};
+use super::host_names::HostNames;
 use super::rule::What;
 use super::{Judged, Redactor, Subject, forms};
-use crate::{Header, Provenance, Recording, SourceCapture};
+use crate::{Header, Host, Provenance, Recording, SourceCapture};
 
 /// What ends a word of a filter, a policy or a command line.
 const BETWEEN: &[char] = &['=', '<', '>', '!', ',', ':', ' ', '\t', '\n', '\r', '"', '\''];
@@ -52,12 +53,11 @@ const HARMLESS: &[&str] = &[
 impl Redactor {
     /// Changes what the header says. Comes before the rows: it tells the names of the hosts.
     pub fn header(&mut self, header: &mut Header) {
+        let is_named = |host: &&Host| self.judge_text(TextIs::Host, host.hostname.as_bytes()).is_some();
+        let names = header.hosts().filter(is_named).map(|host| forms::small(host.hostname.as_bytes()));
+        self.host_names = HostNames::of(&names.filter(|name| !name.is_empty()).collect());
         for host in std::iter::once(&mut header.host).chain(&mut header.more_hosts) {
             let Some(judged) = self.judge_text(TextIs::Host, host.hostname.as_bytes()) else { continue };
-            let name = forms::small(host.hostname.as_bytes());
-            if !name.is_empty() && !self.host_names.contains(&name) {
-                self.host_names.push(name);
-            }
             for text in [&mut host.hostname, &mut host.boot_id].into_iter().filter(|text| !text.is_empty()) {
                 *text = self.treated_text(judged, text);
             }

@@ -1,9 +1,11 @@
 //! What was written, read back and searched for what was taken out of it: whatever way it may have come there.
 
+use std::collections::HashMap;
 use std::io::{self, Read};
 
 use events::{ArgKind, Raw};
 
+use super::repeated::LONG;
 use super::{Redactor, forms};
 use crate::rewrite::{Change, Copied, Copier, Edit, Text};
 use crate::schema::FIRST_FOREIGN_ID;
@@ -15,13 +17,18 @@ const CHUNK: usize = 1 << 20;
 const OVERLAP: usize = 16 << 10;
 
 /// Looks at everything and changes nothing.
-struct Search<'r>(&'r Redactor);
+struct Search<'r> {
+    redactor: &'r Redactor,
+    /// Long values of the block, by where they lie: whether something is in one that should not be.
+    known: HashMap<(usize, usize, bool), bool>,
+}
 
 impl Redactor {
     /// Searches all that reading a written capture gives, a block at a time. What is found is among the
     /// [`Redactor::leftovers`].
     pub fn search_capture(&self, capture: &Capture) -> Result<()> {
-        Copier::new(Options::default()).survey(capture, &mut Search(self))?;
+        Copier::new(Options::default())
+            .survey(capture, &mut Search { redactor: self, known: HashMap::new() })?;
         self.search_header(capture.header());
         // The program's own events are no secret; those that only a file knows may be named after one.
         for event in capture.schema().events().filter(|event| event.id.0 >= FIRST_FOREIGN_ID) {
@@ -65,24 +72,37 @@ impl Redactor {
                 return Ok(());
             }
             if self.removed.borrow().is_in(&forms::small(&window)) {
-                *self.leftovers.borrow_mut().entry("the file's bytes".to_owned()).or_default() += 1;
+                self.leftover("the file's bytes".to_owned());
             }
         }
     }
 }
 
 impl Edit for Search<'_> {
+    fn block(&mut self) {
+        self.known.clear();
+    }
+
     fn argument(&mut self, row: &Copied<'_>, position: usize, value: Raw<'_>) -> Change {
-        if let (Some(arg), Raw::Bytes(written)) = (row.event.args.get(position), value) {
-            let is_text =
-                matches!(arg.kind, ArgKind::Str | ArgKind::Text(_) | ArgKind::StrArray | ArgKind::Fd);
-            self.0.search(|| format!("{}.{}", row.event.name, arg.name), is_text, written);
+        let (Some(arg), Raw::Bytes(written)) = (row.event.args.get(position), value) else {
+            return Change::Keep;
+        };
+        let is_text = matches!(arg.kind, ArgKind::Str | ArgKind::Text(_) | ArgKind::StrArray | ArgKind::Fd);
+        let is_in = match written.len() < LONG {
+            true => self.redactor.is_leftover(is_text, written),
+            false => *self
+                .known
+                .entry((written.as_ptr() as usize, written.len(), is_text))
+                .or_insert_with(|| self.redactor.is_leftover(is_text, written)),
+        };
+        if is_in {
+            self.redactor.leftover(format!("{}.{}", row.event.name, arg.name));
         }
         Change::Keep
     }
 
     fn text(&mut self, what: Text, text: &[u8]) -> Option<Vec<u8>> {
-        self.0.search(|| what.name().to_owned(), true, text);
+        self.redactor.search(|| what.name().to_owned(), true, text);
         None
     }
 }
@@ -90,6 +110,7 @@ impl Edit for Search<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::Facts;
     use crate::{Process, Recording, Side, Writer, current_schema};
 
     fn redactor(removed: &[&str]) -> Redactor {
@@ -120,6 +141,8 @@ mod tests {
         let mut writer = Writer::create(Vec::new(), &header).unwrap();
         let process =
             Process { comm: b"secret-two".to_vec(), argv: b"x\0secret-six\0".to_vec(), ..Process::default() };
+        let cwd = Some(b"/home/secret-ten".as_slice().into());
+        let process = Process { facts: Facts { cwd, ..Facts::default() }, ..process };
         writer.side(&Side::Processes(vec![process])).unwrap();
         let capture = Capture::from_bytes(writer.finish().unwrap().0).unwrap();
         let found = |removed: &str| {
@@ -130,6 +153,7 @@ mod tests {
         assert_eq!(found("secret-one"), "the header");
         assert_eq!(found("secret-two"), Text::Comm.name());
         assert_eq!(found("secret-six"), Text::Argv.name());
+        assert_eq!(found("secret-ten"), Text::Directory.name());
         assert_eq!(found("secret-nil"), "");
     }
 }

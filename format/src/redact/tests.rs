@@ -101,6 +101,28 @@ fn arguments_are_treated_one_by_one() {
     assert_eq!(redactor.text(Text::Argv, b"ls\0-l\0"), None);
 }
 
+/// Sixty thousand rows of two values of a megabyte: a hundred gigabytes, were each row gone through by itself.
+#[test]
+fn a_value_that_many_rows_share_is_gone_through_once() {
+    let began = std::time::Instant::now();
+    let capture = crate::Capture::from_bytes(crate::rewrite::tests::amplifying(60_000, 2)).unwrap();
+    let rules = [("any=*nothing such*", Treatment::Drop), ("paths", Treatment::Hash)];
+    let mut redactor = redactor(&rules);
+    redactor.host_names = HostNames::of(&[b"db.internal".to_vec()].into());
+    let mut copier = crate::rewrite::Copier::new(crate::Options::default());
+    copier.survey(&capture, &mut redactor).unwrap();
+    assert_eq!(redactor.counts().map(|(_, count)| count).collect::<Vec<_>>(), [0, 60_000]);
+    redactor.begin_checking();
+    let header = crate::Header { schema: capture.schema().declarations(), ..crate::Header::default() };
+    let mut writer = crate::Writer::create(Vec::new(), &header).unwrap();
+    copier.block(&capture, 0, &mut writer, &mut redactor, crate::rewrite::Place::default()).unwrap();
+    let written = crate::Capture::from_bytes(writer.finish().unwrap().0).unwrap();
+    redactor.search_capture(&written).unwrap();
+    assert!(redactor.leftovers().is_empty());
+    assert_eq!(written.blocks().iter().map(|block| block.statistics.rows).sum::<u64>(), 60_000);
+    assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
+}
+
 #[test]
 fn an_unknown_kind_is_refused_with_what_there_is() {
     let error = rule("everything", Treatment::Drop).unwrap_err().to_string();

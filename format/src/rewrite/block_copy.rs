@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::io::Write;
+use std::sync::Arc;
 
 use events::context::ContextFlags;
 use events::{Context, Event, EventId, Marks, Raw};
@@ -67,12 +68,13 @@ impl<'a> BlockCopy<'a> {
         self.builder.set_host(self.block.host().wrapping_add(self.place.host));
         self.codes.iter_mut().for_each(|codes| codes.fill(None));
         self.shared.clear();
-        self.edited.words.clear();
+        self.edited.clear();
     }
 
     /// Copies the rows; without a writer the edit sees them and nothing is written.
     pub fn rows<W: Write>(&mut self, mut writer: Option<&mut Writer<W>>, edit: &mut dyn Edit) -> Result<u64> {
         self.begin();
+        edit.block();
         let block = self.block;
         let (contexts, codes) = (block.contexts()?, block.event_codes()?);
         let (context_codes, times, rets) = (block.context_codes()?, block.times()?, block.rets()?);
@@ -217,11 +219,31 @@ fn is_time(name: &str) -> bool {
 struct Edited {
     words: HashTable<u64>,
     hasher: DefaultHashBuilder,
+    /// Those that an edit gave for many rows, by where they are.
+    known: HashMap<*const u8, (Arc<[u8]>, u64)>,
 }
 
 impl Edited {
-    fn word(&mut self, value: &[u8], builder: &mut BlockBuilder) -> Option<u64> {
-        let Edited { words, hasher } = self;
+    fn clear(&mut self) {
+        self.words.clear();
+        self.known.clear();
+    }
+
+    fn word(&mut self, value: &Arc<[u8]>, builder: &mut BlockBuilder) -> Option<u64> {
+        if let Some((known, word)) = self.known.get(&value.as_ptr())
+            && known.len() == value.len()
+        {
+            return Some(*word);
+        }
+        let word = self.taken(value, builder)?;
+        if Arc::strong_count(value) > 1 {
+            self.known.insert(value.as_ptr(), (Arc::clone(value), word));
+        }
+        Some(word)
+    }
+
+    fn taken(&mut self, value: &[u8], builder: &mut BlockBuilder) -> Option<u64> {
+        let Edited { words, hasher, known: _ } = self;
         let hash = hasher.hash_one(value);
         if let Some(known) = words.find(hash, |word| builder.taken(*word) == value) {
             return Some(*known);

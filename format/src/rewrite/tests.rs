@@ -8,7 +8,7 @@ use super::*;
 use crate::{Row, current_schema, verify_bytes};
 
 /// A capture of one block: rows that share a value of a megabyte that does not compress, or take two such in turn.
-fn amplifying(rows: u64, values: usize) -> Vec<u8> {
+pub(crate) fn amplifying(rows: u64, values: usize) -> Vec<u8> {
     let schema: Vec<_> = current_schema().into_iter().filter(|event| event.name == "openat").collect();
     let event = EventId(schema[0].id);
     let mut writer = Writer::create(Vec::new(), &Header { schema, ..Header::default() }).unwrap();

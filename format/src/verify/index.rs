@@ -51,6 +51,7 @@ impl Walk<'_> {
         };
         self.verdict.rows += statistics.rows;
         self.stretch.rows += statistics.rows;
+        self.clocks.block(&statistics);
         let (offset, bytes) = (self.offset, header.frame_bytes());
         self.stretch.blocks.push(BlockInfo { offset, bytes, statistics });
         Ok(())

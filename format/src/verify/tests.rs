@@ -233,3 +233,19 @@ fn frames_that_do_not_chain_are_kept_out_unless_they_are_asked_for() {
 fn writer_block_start(writer: &Writer<Vec<u8>>) -> usize {
     writer.segment.blocks[0].offset as usize
 }
+
+#[test]
+fn a_clock_that_is_told_must_be_that_of_the_blocks() {
+    let with_clock = |wall_offset_ns| {
+        let mut writer = writer();
+        let clock = crate::ClockOffset { wall_offset_ns, ..crate::ClockOffset::default() };
+        writer.side(&Side::Clocks(vec![clock])).unwrap();
+        writer.block(&block(0)).unwrap();
+        writer.finish().unwrap().0
+    };
+    assert_eq!(fault(&with_clock(0)), "good");
+    assert_eq!(
+        fault(&with_clock(1)),
+        "blocks of host 0 have another wall clock than the capture tells of it"
+    );
+}

@@ -5,6 +5,7 @@
 
 mod behaviours;
 mod flows;
+mod messages;
 pub mod packets;
 mod rows;
 pub mod tree;
@@ -16,17 +17,32 @@ use events::{Event, Marks, Raw, catalogue};
 use crate::event::{Args, EventView};
 pub use rows::{DerivedRow, DerivedRows};
 
-/// What is computed from one base event.
+/// What is computed from one of some base events.
 #[derive(Debug)]
 struct Rule {
-    from: &'static str,
+    from: &'static [&'static str],
     gives: &'static [&'static str],
     derive: fn(&Base<'_>, &mut Derived),
+    narrow: Option<Narrow>,
+}
+
+/// An argument without whose value nothing comes of a base event.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Narrow {
+    /// Its names: the one that the event has is meant.
+    arguments: &'static [&'static str],
+    pub may_give: fn(Raw<'_>) -> bool,
 }
 
 const RULES: &[Rule] = &[
-    Rule { from: flows::BASE, gives: flows::GIVES, derive: flows::derive },
-    Rule { from: packets::BASE, gives: packets::GIVES, derive: packets::derive },
+    Rule { from: &[flows::BASE], gives: flows::GIVES, derive: flows::derive, narrow: None },
+    Rule { from: &[packets::BASE], gives: packets::GIVES, derive: packets::derive, narrow: None },
+    Rule {
+        from: messages::BASES,
+        gives: messages::GIVES,
+        derive: messages::derive,
+        narrow: Some(Narrow { arguments: messages::DESCRIPTORS, may_give: messages::may_be_sink }),
+    },
 ];
 
 /// A base event, before any scope's argument filters.
@@ -35,6 +51,8 @@ pub struct Base<'a> {
     pub event: &'static Event,
     pub args: Args<'a>,
     pub ret: i64,
+    /// The executable of the process that did it.
+    pub exe: &'a [u8],
     /// Of a packet: the messages of its stream that it completed, each with the packet's row.
     pub messages: &'a [(u32, packets::stream::Message)],
     /// What else is derived from it was told before.
@@ -75,9 +93,12 @@ impl Rules {
             let gives = rule.gives.iter().filter_map(|name| catalogue::by_name(name));
             let gives: Vec<_> =
                 gives.map(|event| (event, wanted(event))).filter(|(_, scopes)| *scopes != 0).collect();
-            // A rule whose base the catalogue does not know cannot fire.
-            let Some(from) = catalogue::by_name(rule.from).filter(|_| !gives.is_empty()) else { continue };
-            rules.active.push((from, rule));
+            if gives.is_empty() {
+                continue;
+            }
+            // A base that the catalogue does not know cannot fire.
+            let bases = rule.from.iter().filter_map(|name| catalogue::by_name(name));
+            rules.active.extend(bases.map(|from| (from, rule)));
             rules.wanted.extend(gives);
         }
         for event in behaviours::all() {
@@ -110,6 +131,17 @@ impl Rules {
         let of_behaviours =
             shown.filter_map(|(_, shown)| self.wanted.iter().find(|(event, _)| event.id == shown.id));
         of_rules.chain(of_behaviours).fold(0, |all, it| all | it.1)
+    }
+
+    /// What something comes of a base event by, where everything that may come of it asks for the same argument: its position.
+    pub(crate) fn narrow(&self, base: &Event) -> Option<(usize, Narrow)> {
+        if self.behaviours.iter().any(|(from, _)| from.id == base.id) {
+            return None;
+        }
+        let mut rules = self.active.iter().filter(|(from, _)| from.id == base.id);
+        let (narrow, None) = (rules.next()?.1.narrow?, rules.next()) else { return None };
+        let position = narrow.arguments.iter().find_map(|name| base.arg(name))?.0;
+        Some((position, narrow))
     }
 
     /// Computes what follows from a base event, into `derived` (emptied first). `scopes`: those that the context lets
@@ -277,7 +309,7 @@ mod tests {
             let rules: Vec<_> = RULES.iter().filter(|rule| rule.gives.contains(&event.name)).collect();
             assert!(!rules.is_empty(), "nothing derives {}", event.name);
             for rule in rules {
-                assert!(from.contains(&rule.from), "{} is not said to come from {}", event.name, rule.from);
+                assert_eq!(from, rule.from, "{} is not said to come from these", event.name);
             }
         }
         for name in RULES.iter().flat_map(|rule| rule.gives) {

@@ -124,6 +124,33 @@ impl DerivedRows {
         self.marks.push(marks.0);
     }
 
+    /// Adds a row by its values.
+    pub(crate) fn push_values(
+        &mut self,
+        base: usize,
+        event: &'static Event,
+        scopes: u64,
+        marks: Marks,
+        values: &[Raw<'_>],
+    ) {
+        let mut bytes = Vec::new();
+        let stored: Vec<Stored> = values
+            .iter()
+            .map(|value| match value {
+                Raw::Missing => Stored::Missing,
+                Raw::Number(number) => Stored::Number(*number),
+                Raw::Bytes(value) => {
+                    let start = bytes.len();
+                    bytes.extend_from_slice(value);
+                    Stored::Bytes { start, end: bytes.len() }
+                }
+            })
+            .collect();
+        self.add(base, event, stored.into_iter(), &bytes);
+        self.scopes.push(scopes);
+        self.marks.push(marks.0);
+    }
+
     /// `bytes`: what values that are bytes point into.
     fn add(
         &mut self,

@@ -4,7 +4,7 @@
 //! A program that is preempted in the middle of a record keeps the room that it writes in, and the kernel itself leaves out
 //! every other task's run of the same program on that CPU. So programs disable preemption where the kernel has functions
 //! for it, and lets global functions be called meanwhile (6.15 and later). Elsewhere rooms are claimed: see
-//! [`super::Writer::begin`].
+//! [`super::Writer::reserve`].
 
 use events::abi::tables::{PREEMPT_DISABLE_MARK, PREEMPT_ENABLE_MARK};
 

@@ -1,5 +1,5 @@
-//! Where a write is put together: at the head of the CPU's data, in a room for those that interrupt others, or at a desk
-//! of a hook's own. From its beginning, over the global functions that go on with it, to its commit.
+//! Where a write is put together: at the head of the CPU's data, in a room for those that interrupt others, or in a room of
+//! hooks that may be preempted. From its beginning, over the global functions that go on with it, to its commit.
 
 use core::{
     arch::asm,
@@ -12,8 +12,11 @@ use aya_ebpf::helpers::generated::{
 };
 use events::abi::region::{DATA_OFFSET, RegionHeader, SHORT_STRING, WriteState, room};
 
-use super::{DOOR, RING, Refusal, TAILS, Writer, add, config, count_drop, region_of, ring_when_asleep, within};
-use crate::context::context_send;
+use super::{
+    RING_BUFFER, REGIONS, Refusal, TAILS, Writer,
+    claims::{give_back_data, give_back_nested, take_data, take_nested},
+    claim, config, count_drop, give_back, region_of, ring_when_asleep, within,
+};
 
 /// The place in a region where a write begins; null when that is beyond the last place where one may.
 ///
@@ -57,9 +60,6 @@ unsafe fn publish(place: *mut u64, head: u64) {
     }
 }
 
-/// In what [`Writer::hand_over`] returns.
-const NEW_CONTEXT: u64 = 1 << 8;
-
 /// Keeps a room's number within the table. Written out, for the compiler knows that it is and the verifier does not.
 #[inline(always)]
 fn number_of_room(room: u64) -> u64 {
@@ -75,7 +75,7 @@ impl Writer {
     /// Begins a write of at most [`Config::write_bytes`](events::abi::tables::Config::write_bytes); `None` when there is no room, which is counted under the slot.
     /// What is vital has room for longer.
     #[inline(always)]
-    pub fn begin(slot: u16, is_vital: bool) -> Option<Writer> {
+    pub fn reserve(slot: u16, is_vital: bool) -> Option<Writer> {
         // SAFETY: helpers without arguments.
         let cpu = unsafe { bpf_get_smp_processor_id() };
         let region = region_of(cpu, slot)?;
@@ -85,16 +85,16 @@ impl Writer {
             unsafe { count_drop(region, slot, Refusal::Nested) };
             return None;
         }
-        Writer::begin_data(region, cpu, slot, is_vital)
+        Writer::reserve_data(region, cpu, slot, is_vital)
     }
 
     /// Begins what is never to be sent: a place to put things together. `None` where the data is somebody's or full.
     #[inline(always)]
-    pub fn begin_to_discard() -> Option<Writer> {
-        // SAFETY: as in `begin` and `begin_data`.
+    pub fn reserve_to_discard() -> Option<Writer> {
+        // SAFETY: as in `reserve` and `reserve_data`.
         unsafe {
             let cpu = bpf_get_smp_processor_id();
-            let region: *mut RegionHeader = RING.get_ptr_mut(cpu)?.cast();
+            let region: *mut RegionHeader = REGIONS.get_ptr_mut(cpu)?.cast();
             if !take_data(region) {
                 return None;
             }
@@ -120,7 +120,7 @@ impl Writer {
         }
     }
 
-    /// Ends what [`Writer::begin_to_discard`] began.
+    /// Ends what [`Writer::reserve_to_discard`] began.
     #[inline(always)]
     pub fn discard(self) {
         compiler_fence(Ordering::SeqCst);
@@ -130,50 +130,50 @@ impl Writer {
 
     /// The same for programs that may interrupt another write.
     #[inline(always)]
-    pub fn begin_in_interrupt(slot: u16, is_vital: bool) -> Option<Writer> {
-        // SAFETY: as in `begin`.
+    pub fn reserve_in_interrupt(slot: u16, is_vital: bool) -> Option<Writer> {
+        // SAFETY: as in `reserve`.
         unsafe {
             let cpu = bpf_get_smp_processor_id();
             let region = region_of(cpu, slot)?;
             if take_data(region) {
-                return Writer::begin_data(region, cpu, slot, is_vital);
+                return Writer::reserve_data(region, cpu, slot, is_vital);
             }
             if !take_nested(region) {
                 count_drop(region, slot, Refusal::Nested);
                 return None;
             }
             let state = (&raw mut (*region).writes).cast::<WriteState>().add(room::NESTED as usize);
-            Some(Writer::begin_aside(region, state, room::NESTED, slot))
+            Some(Writer::reserve_aside(region, state, room::NESTED, slot))
         }
     }
 
     /// The same for programs that run when a function of the kernel does. Trampolines let other tasks preempt them: where
-    /// that cannot be forbidden they write at a desk, of which there are few, and leave the data to the tracepoints.
+    /// that cannot be forbidden they write in rooms of their own, of which there are few, and leave the data to the tracepoints.
     #[inline(always)]
-    pub fn begin_in_hook(slot: u16, is_vital: bool) -> Option<Writer> {
-        if has_no_desks() {
-            return Writer::begin_in_interrupt(slot, is_vital);
+    pub fn reserve_in_hook(slot: u16, is_vital: bool) -> Option<Writer> {
+        if hooks_share_rooms() {
+            return Writer::reserve_in_interrupt(slot, is_vital);
         }
         // SAFETY: a map value.
         unsafe {
             let cpu = bpf_get_smp_processor_id();
             let region = region_of(cpu, slot)?;
-            let first = (&raw mut (*region).writes).cast::<WriteState>().add(room::FIRST_DESK as usize);
+            let first = (&raw mut (*region).writes).cast::<WriteState>().add(room::FIRST_OF_HOOKS as usize);
             let (state, room) = if claim(&raw mut (*first).claims) {
-                (first, room::FIRST_DESK)
+                (first, room::FIRST_OF_HOOKS)
             } else if claim(&raw mut (*first.add(1)).claims) {
-                (first.add(1), room::FIRST_DESK + 1)
+                (first.add(1), room::FIRST_OF_HOOKS + 1)
             } else {
                 count_drop(region, slot, Refusal::Nested);
                 return None;
             };
-            Some(Writer::begin_aside(region, state, room, slot))
+            Some(Writer::reserve_aside(region, state, room, slot))
         }
     }
 
     /// Begins at the head of the data, which has been taken; it is given back when there is no room.
     #[inline(always)]
-    fn begin_data(region: *mut RegionHeader, cpu: u32, slot: u16, is_vital: bool) -> Option<Writer> {
+    fn reserve_data(region: *mut RegionHeader, cpu: u32, slot: u16, is_vital: bool) -> Option<Writer> {
         // SAFETY: both are map values of this CPU, which only who has taken the data writes; the data mask and the slack
         // keep every offset inside.
         unsafe {
@@ -213,7 +213,7 @@ impl Writer {
 
     /// Begins in another room, which has been taken.
     #[inline(always)]
-    fn begin_aside(region: *mut RegionHeader, state: *mut WriteState, room: u64, slot: u16) -> Writer {
+    fn reserve_aside(region: *mut RegionHeader, state: *mut WriteState, room: u64, slot: u16) -> Writer {
         // SAFETY: a map value; a room is within the region.
         unsafe {
             compiler_fence(Ordering::SeqCst);
@@ -233,7 +233,7 @@ impl Writer {
         // SAFETY: the index is within the table, and every room that begins up to the last one is within the region.
         unsafe {
             let cpu = bpf_get_smp_processor_id();
-            let region: *mut RegionHeader = RING.get_ptr_mut(cpu)?.cast();
+            let region: *mut RegionHeader = REGIONS.get_ptr_mut(cpu)?.cast();
             let state = (&raw mut (*region).writes).cast::<WriteState>().add(number_of_room(room) as usize);
             let start = read_volatile(&raw const (*state).start);
             let base = place(region, start, config!(last_room));
@@ -244,36 +244,6 @@ impl Writer {
             let head = read_volatile(&raw const (*region).head);
             Some(Writer { base, region, state, head, at, slot: 0, room, is_vital: false })
         }
-    }
-
-    /// Leaves the write to the program that called, which takes it over by [`Writer::take_over`]: with its context, and
-    /// whether that is to be sent first. Returns its room, plus 1.
-    #[inline(always)]
-    pub fn hand_over(self, context: u64, is_new: bool) -> u64 {
-        // SAFETY: a word of a map value.
-        unsafe { write_volatile(&raw mut (*self.state).context, context) };
-        self.room + 1 | if is_new { NEW_CONTEXT } else { 0 }
-    }
-
-    /// The write that a global function has begun, and the context of its records. Of 0 there is none.
-    #[inline(always)]
-    pub fn take_over(begun: u64, slot: u16) -> Option<(Writer, u64)> {
-        if begun == 0 {
-            return None;
-        }
-        let mut writer = Writer::resume_to_commit((begun & (NEW_CONTEXT - 1)).wrapping_sub(1), 0, slot, false)?;
-        let context = writer.context();
-        if begun & NEW_CONTEXT != 0 {
-            writer.at = context_send(writer.room, 0, context);
-        }
-        Some((writer, context))
-    }
-
-    /// What was handed over with the write.
-    #[inline(always)]
-    pub fn context(&self) -> u64 {
-        // SAFETY: a word of a map value.
-        unsafe { read_volatile(&raw const (*self.state).context) }
     }
 
     /// The same write as [`Writer::resume`], to end it.
@@ -295,7 +265,7 @@ impl Writer {
     #[inline(always)]
     pub fn commit(self) -> bool {
         let mut is_out = true;
-        // SAFETY: as in `begin`.
+        // SAFETY: as in `reserve`.
         unsafe {
             compiler_fence(Ordering::SeqCst);
             if self.is_nested() || config!(ringbuf) != 0 {
@@ -316,13 +286,13 @@ impl Writer {
         is_out
     }
 
-    /// The same for what [`Writer::begin_in_hook`] began.
+    /// The same for what [`Writer::reserve_in_hook`] began.
     #[inline(always)]
     pub fn commit_in_hook(self) -> bool {
-        if has_no_desks() {
+        if hooks_share_rooms() {
             return self.commit();
         }
-        // SAFETY: as in `begin_in_hook`.
+        // SAFETY: as in `reserve_in_hook`.
         unsafe {
             compiler_fence(Ordering::SeqCst);
             let is_out = self.output();
@@ -342,8 +312,8 @@ impl Writer {
         const AVAILABLE: u64 = 0;
         // SAFETY: the room holds what was written; the length is within it.
         unsafe {
-            let door = (&raw const DOOR).cast_mut().cast();
-            let waiting = bpf_ringbuf_query(door, AVAILABLE);
+            let ring = (&raw const RING_BUFFER).cast_mut().cast();
+            let waiting = bpf_ringbuf_query(ring, AVAILABLE);
             let mut flags = NO_WAKEUP;
             if waiting > config!(quarter_bytes)
                 && let Some(tails) = TAILS.get_ptr_mut(self.cpu())
@@ -353,8 +323,8 @@ impl Writer {
                 flags = FORCE_WAKEUP;
             }
             let length = within(self.at) as u64;
-            let is_out = (self.is_vital || waiting <= config!(door_limit))
-                && bpf_ringbuf_output(door, self.base.cast(), length, flags) == 0;
+            let is_out = (self.is_vital || waiting <= config!(ring_limit))
+                && bpf_ringbuf_output(ring, self.base.cast(), length, flags) == 0;
             if !is_out {
                 count_drop(self.region, self.slot, Refusal::Full);
             }
@@ -365,99 +335,6 @@ impl Writer {
 
 /// Whether hooks write where tracepoints do: nothing but interrupts can come between.
 #[inline(always)]
-fn has_no_desks() -> bool {
+fn hooks_share_rooms() -> bool {
     config!(kprobes) != 0 || config!(disables_preemption) != 0
-}
-
-/// Takes the data for a write; false when somebody writes there.
-///
-/// Where programs cannot be preempted, who interrupts another one ends before that goes on: a plain word is enough, and
-/// whoever finds it 0 finds the data free until it is done. Elsewhere it is claimed.
-#[inline(always)]
-unsafe fn take_data(region: *mut RegionHeader) -> bool {
-    // SAFETY: fields of a map value.
-    unsafe {
-        if config!(disables_preemption) == 0 {
-            return claim(claims_of(region, room::DATA));
-        }
-        let is_free = read_volatile(&raw const (*region).nest) == 0;
-        if is_free {
-            write_volatile(&raw mut (*region).nest, 1);
-        }
-        is_free
-    }
-}
-
-#[inline(always)]
-unsafe fn give_back_data(region: *mut RegionHeader) {
-    // SAFETY: as above.
-    unsafe {
-        if config!(disables_preemption) == 0 {
-            give_back(claims_of(region, room::DATA));
-        } else {
-            write_volatile(&raw mut (*region).nest, 0);
-        }
-    }
-}
-
-/// Takes the room for a write that interrupts one of the data.
-#[inline(always)]
-unsafe fn take_nested(region: *mut RegionHeader) -> bool {
-    // SAFETY: as above.
-    unsafe {
-        if config!(disables_preemption) == 0 {
-            return claim(claims_of(region, room::NESTED));
-        }
-        let is_free = read_volatile(&raw const (*region).nest) == 1;
-        if is_free {
-            write_volatile(&raw mut (*region).nest, 2);
-        }
-        is_free
-    }
-}
-
-#[inline(always)]
-unsafe fn give_back_nested(region: *mut RegionHeader) {
-    // SAFETY: as above.
-    unsafe {
-        if config!(disables_preemption) == 0 {
-            give_back(claims_of(region, room::NESTED));
-        } else {
-            write_volatile(&raw mut (*region).nest, 1);
-        }
-    }
-}
-
-/// Claims a room by its counter. Who has added to the counter and then reads 1 is alone, and whoever comes later reads more; who reads
-/// more takes back what it added, and no more than that. So it does not matter where in it a program is preempted: two
-/// that come at once may both go without, but never both have it, and it is free again when both have gone. No instruction
-/// that older kernels lack.
-///
-/// # Safety
-/// It is a pointer to a word of a map value.
-#[inline(always)]
-pub unsafe fn claim(claims: *mut u64) -> bool {
-    // SAFETY: the caller's pointer is to a map value.
-    unsafe {
-        add(claims, 1);
-        let is_mine = read_volatile(claims) == 1;
-        if !is_mine {
-            give_back(claims);
-        }
-        is_mine
-    }
-}
-
-/// # Safety
-/// As for [`claim`], which has been true for it.
-#[inline(always)]
-pub unsafe fn give_back(claims: *mut u64) {
-    // SAFETY: by the caller's word.
-    unsafe { add(claims, u64::MAX) };
-}
-
-#[inline(always)]
-unsafe fn claims_of(region: *mut RegionHeader, room: u64) -> *mut u64 {
-    // SAFETY: a field of a map value.
-    unsafe { &raw mut (*(&raw mut (*region).writes).cast::<WriteState>().add(room as usize)).claims }
 }

@@ -2,11 +2,12 @@
 
 use events::abi::hooks::Hook;
 
-use super::process::kernel_string;
 use crate::{
+    parts::kernel_string,
+    record::record_in_hook,
     registers::numbers,
     emit::{Started, Writer},
-    hook::{Called, Caller, on_entry, record},
+    hook::{Called, Caller, on_entry},
     kernel::{BpfMap, BpfProg},
 };
 
@@ -17,7 +18,7 @@ on_entry!(security_bpf_prog, program_taken);
 #[inline(always)]
 fn called(call: Called) -> Option<()> {
     let command = call.number::<0>();
-    record(Hook::Bpf, |writer, started| {
+    record_in_hook(Hook::Bpf, |writer, started| {
         writer.set_word(started, 0, command);
         0
     })
@@ -26,7 +27,7 @@ fn called(call: Called) -> Option<()> {
 #[inline(always)]
 fn map_taken(call: Called) -> Option<()> {
     let map = BpfMap::<false>(call.pointer::<0>());
-    record(Hook::BpfMap, |writer, started| fill_map(writer, started, map))
+    record_in_hook(Hook::BpfMap, |writer, started| fill_map(writer, started, map))
 }
 
 #[inline(always)]
@@ -41,7 +42,7 @@ fn program_taken(call: Called) -> Option<()> {
     let program = BpfProg::<false>(call.pointer::<0>());
     let caller = Caller::current();
     let is_load = caller.is_in(numbers!("bpf")) && caller.argument(0) == LOAD;
-    record(Hook::BpfProg, |writer, started| fill_program(writer, started, program, is_load))
+    record_in_hook(Hook::BpfProg, |writer, started| fill_program(writer, started, program, is_load))
 }
 
 /// Which helpers it calls is not kept by the kernel.

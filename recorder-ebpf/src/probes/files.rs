@@ -3,9 +3,10 @@
 use aya_ebpf::helpers::generated::bpf_probe_read_user_str;
 use events::abi::{bits, files::found, form, hooks::Hook};
 
-use super::process::{change_time_ns, header};
 use crate::{
-    capture::user_or_zero,
+    parts::change_time_ns,
+    record::header,
+    user_memory::user_or_zero,
     context::current,
     descriptors::refer,
     emit::Writer,
@@ -57,10 +58,10 @@ pub extern "C" fn files_opened(room: u64, at: u64, context: u64, fd: u64, pathna
     if read > 0 && read <= 4096 {
         writer.end_blob(5, form::PLAIN, read as u32 - 1);
         if read as u32 == writer.string_bound() && user_or_zero::<u8>(pathname + read as u64 - 1) != 0 {
-            marks |= super::process::cut(5);
+            marks |= crate::marks::cut(5);
         }
     } else {
-        marks |= super::process::lost(5);
+        marks |= crate::marks::lost(5);
     }
     let mut header = header(Hook::FileOpen, context, marks);
     header.more = 1;

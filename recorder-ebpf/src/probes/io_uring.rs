@@ -5,14 +5,16 @@ use events::abi::{files::position, hooks::Hook};
 
 use super::{
     files::of_descriptor,
-    process::{change_time_ns, kernel_string, lost, marks_of, record, record_result},
 };
+use events::abi::linux::{S_IFIFO, S_IFMT, S_IFSOCK};
 use crate::{
-    capture::user_address,
+    marks::{lost, marks_of},
+    parts::{change_time_ns, identify, kernel_string},
+    record::{record, record_result},
+    user_memory::user_address,
     context::current,
     descriptors,
     emit::{Started, Writer, preemption::Undisturbed},
-    hook::identify,
     kernel::{
         File, FileName, IoClose, IoConnect, IoLink, IoMkdir, IoOpen, IoRename, IoRequest, IoStatx, IoUnlink, probe,
     },
@@ -200,9 +202,6 @@ fn stands_for(writer: &mut Writer, arg: u8, fd: u64) {
 
 #[inline(always)]
 fn is_in_tree(file: File<false>) -> bool {
-    const S_IFMT: u16 = 0o170_000;
-    const S_IFSOCK: u16 = 0o140_000;
-    const S_IFIFO: u16 = 0o010_000;
     let kind = file.inode().mode() & S_IFMT;
     kind != S_IFSOCK && kind != S_IFIFO
 }

@@ -2,9 +2,10 @@
 
 use events::abi::hooks::Hook;
 
-use super::process::kernel_string;
 use crate::{
-    hook::{Called, Returned, dentry_path, kernel_strings, on_entry, on_exit, record},
+    parts::{dentry_path, kernel_string, kernel_strings},
+    record::record_in_hook,
+    hook::{Called, Returned, on_entry, on_exit},
     kernel::{Dentry, Device, Kprobe, Module, UserModeHelper, probe},
 };
 
@@ -27,7 +28,7 @@ on_exit!(
 #[inline(always)]
 fn module_starts(call: Called) -> Option<()> {
     let module = Module::<false>(call.pointer::<0>());
-    record(Hook::DoInitModule, |writer, started| {
+    record_in_hook(Hook::DoInitModule, |writer, started| {
         let (next, previous): (*const u8, *const u8) = (probe(module.list()), probe(module.list().wrapping_add(8)));
         writer.set_word(started, 3, previous as u64);
         writer.set_word(started, 4, next as u64);
@@ -48,7 +49,7 @@ fn module_starts(call: Called) -> Option<()> {
 #[inline(always)]
 fn probe_set(call: Called) -> Option<()> {
     let kprobe = Kprobe::<false>(call.pointer::<0>());
-    record(Hook::KprobeAttach, |writer, started| {
+    record_in_hook(Hook::KprobeAttach, |writer, started| {
         writer.set_word(started, 1, kprobe.pre_handler() as u64);
         writer.set_word(started, 2, kprobe.post_handler() as u64);
         let symbol = kprobe.symbol_name();
@@ -60,7 +61,7 @@ fn probe_set(call: Called) -> Option<()> {
 #[inline(always)]
 fn helper_called(call: Called) -> Option<()> {
     let (helper, wait) = (UserModeHelper::<false>(call.pointer::<0>()), call.number::<1>());
-    record(Hook::CallUsermodehelper, |writer, started| {
+    record_in_hook(Hook::CallUsermodehelper, |writer, started| {
         writer.set_word(started, 3, wait);
         kernel_string(writer, 0, helper.path())
             | kernel_strings(writer, 1, helper.argv())
@@ -71,7 +72,7 @@ fn helper_called(call: Called) -> Option<()> {
 #[inline(always)]
 fn proc_entry_made(call: Called) -> Option<()> {
     let (name, operations) = (call.pointer::<0>(), call.number::<3>());
-    record(Hook::ProcCreate, |writer, started| {
+    record_in_hook(Hook::ProcCreate, |writer, started| {
         writer.set_word(started, 1, operations);
         kernel_string(writer, 0, name)
     })
@@ -91,7 +92,7 @@ fn debug_file_made_in_full(call: Called) -> Option<()> {
 #[inline(always)]
 fn debug_file(call: Called, operations: u64) -> Option<()> {
     let (name, mode, parent) = (call.pointer::<0>(), call.number::<1>(), Dentry::<false>(call.pointer::<2>()));
-    record(Hook::DebugfsCreateFile, |writer, started| {
+    record_in_hook(Hook::DebugfsCreateFile, |writer, started| {
         writer.set_word(started, 2, mode & 0xffff);
         writer.set_word(started, 3, operations);
         kernel_string(writer, 0, name) | if parent.is_null() { 0 } else { dentry_path(writer, 1, parent) }
@@ -101,7 +102,7 @@ fn debug_file(call: Called, operations: u64) -> Option<()> {
 #[inline(always)]
 fn debug_folder_made(call: Called) -> Option<()> {
     let (name, parent) = (call.pointer::<0>(), Dentry::<false>(call.pointer::<1>()));
-    record(Hook::DebugfsCreateDir, |writer, _| {
+    record_in_hook(Hook::DebugfsCreateDir, |writer, _| {
         kernel_string(writer, 0, name) | if parent.is_null() { 0 } else { dentry_path(writer, 1, parent) }
     })
 }
@@ -109,7 +110,7 @@ fn debug_folder_made(call: Called) -> Option<()> {
 #[inline(always)]
 fn device_added(call: Called) -> Option<()> {
     let device = Device::<false>(call.pointer::<0>());
-    record(Hook::DeviceAdd, |writer, _| {
+    record_in_hook(Hook::DeviceAdd, |writer, _| {
         let (given, first, parent) = (device.name(), device.init_name(), device.parent());
         let marks = kernel_string(writer, 0, if given.is_null() { first } else { given });
         if !parent.is_null() {
@@ -122,7 +123,7 @@ fn device_added(call: Called) -> Option<()> {
 #[inline(always)]
 fn character_device_made<const T: bool>(returned: Returned<T>) -> Option<()> {
     let requested = returned.argument::<0>() as u32 as u64;
-    record(Hook::RegisterChrdev, |writer, started| {
+    record_in_hook(Hook::RegisterChrdev, |writer, started| {
         writer.set_word(started, 0, requested);
         // Of a number that was asked for, success is 0.
         writer.set_word(started, 1, if requested == 0 { returned.result as u64 } else { requested });
@@ -133,7 +134,7 @@ fn character_device_made<const T: bool>(returned: Returned<T>) -> Option<()> {
 
 #[inline(always)]
 fn symbol_found<const T: bool>(returned: Returned<T>) -> Option<()> {
-    record(Hook::KallsymsLookupName, |writer, started| {
+    record_in_hook(Hook::KallsymsLookupName, |writer, started| {
         writer.set_word(started, 1, returned.result as u64);
         kernel_string(writer, 0, returned.pointer::<0>())
     })

@@ -3,11 +3,12 @@
 use events::abi::hooks::Hook;
 
 use crate::{
+    parts::{change_time_ns, file_path, identify_with_time},
+    record::record_in_hook,
     registers::numbers,
     emit::{Started, Writer},
-    hook::{Called, Caller, file_path, identify_with_time, on_entry, record, wants},
+    hook::{Called, Caller, on_entry, wants},
     kernel::{File, Vma},
-    probes::process::change_time_ns,
 };
 
 on_entry!(security_mmap_file, mapped);
@@ -127,19 +128,19 @@ fn mapped(call: Called) -> Option<()> {
 /// Functions of their own, as are others here: for the small stack.
 #[inline(never)]
 fn file_mapped(ctx: *mut core::ffi::c_void) -> u64 {
-    record(Hook::MmapFile, |writer, started| fill_mapped(writer, started, Secured(Called(ctx)))).is_some().into()
+    record_in_hook(Hook::MmapFile, |writer, started| fill_mapped(writer, started, Secured(Called(ctx)))).is_some().into()
 }
 
 #[inline(never)]
 fn object_mapped(ctx: *mut core::ffi::c_void) -> u64 {
-    record(Hook::SharedObjectLoaded, |writer, started| fill_object(writer, started, Secured(Called(ctx))))
+    record_in_hook(Hook::SharedObjectLoaded, |writer, started| fill_object(writer, started, Secured(Called(ctx))))
         .is_some()
         .into()
 }
 
 #[inline(never)]
 fn mapping_alarm(ctx: *mut core::ffi::c_void) -> u64 {
-    record(Hook::MemProtAlert, |writer, started| fill_alert(writer, started, Secured(Called(ctx)))).is_some().into()
+    record_in_hook(Hook::MemProtAlert, |writer, started| fill_alert(writer, started, Secured(Called(ctx)))).is_some().into()
 }
 
 /// Whether it is code that a program loads.
@@ -185,7 +186,7 @@ pub fn fill_alert(writer: &mut Writer, started: Started, mapping: impl Mapping) 
 
 #[inline(always)]
 fn placed(call: Called) -> Option<()> {
-    record(Hook::DoMmap, |writer, started| fill_placed(writer, started, Placed(call)))
+    record_in_hook(Hook::DoMmap, |writer, started| fill_placed(writer, started, Placed(call)))
 }
 
 #[inline(always)]
@@ -222,7 +223,7 @@ fn protected(call: Called) -> Option<()> {
 fn rights_change(ctx: *mut core::ffi::c_void) -> u64 {
     let call = Called(ctx);
     let (area, asked) = (Vma::<false>(call.pointer::<0>()), call.number::<1>());
-    let done = record(Hook::FileMprotect, |writer, started| {
+    let done = record_in_hook(Hook::FileMprotect, |writer, started| {
         let caller = Caller::current();
         let has_key = caller.is_in(numbers!("pkey_mprotect"));
         let (address, length) = span(caller, area);
@@ -244,7 +245,7 @@ fn rights_change(ctx: *mut core::ffi::c_void) -> u64 {
 fn rights_alarm(ctx: *mut core::ffi::c_void, alert: u64) -> u64 {
     let call = Called(ctx);
     let (area, asked) = (Vma::<false>(call.pointer::<0>()), call.number::<1>());
-    let done = record(Hook::MemProtAlert, |writer, started| {
+    let done = record_in_hook(Hook::MemProtAlert, |writer, started| {
         let (address, length) = span(Caller::current(), area);
         writer.set_word(started, 0, alert);
         writer.set_word(started, 1, address);

@@ -3,8 +3,11 @@
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use events::abi::hooks::Hook;
 
-use super::process::{kernel_string, record};
-use crate::emit::preemption::Undisturbed;
+use crate::{
+    emit::preemption::Undisturbed,
+    parts::kernel_string,
+    record::record,
+};
 use crate::kernel::Module;
 
 #[btf_tracepoint(function = "module_load")]

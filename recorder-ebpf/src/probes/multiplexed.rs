@@ -6,14 +6,12 @@ use core::{arch::asm, ptr::read_volatile};
 use events::abi::{
     Slot,
     multiplexed::{self, COUNT, IPC_64, Meant, TABLE, source},
-    region::WriteState,
 };
 
-use super::syscalls::{Regs, entry_registers};
 use crate::{
-    capture::{user, user_or_zero},
+    user_memory::{user, user_or_zero},
     emit::{Started, Writer, config},
-    registers::{COMPAT_ARGUMENTS, IS_AARCH64},
+    registers::{COMPAT_ARGUMENTS, IS_AARCH64, Regs, entry_registers},
 };
 
 /// In what [`multiplexed_note`] returns: the call was made through another one.
@@ -27,27 +25,14 @@ pub fn meant(slot: u32) -> u32 {
     multiplexed_call(slot as u64) as u32 & (Slot::HOOK_BASE as u32 - 1)
 }
 
-/// An argument that has been noted. Written out, for the compiler would make one load of this and of that from a register,
-/// and the verifier lets no instruction load from two kinds of memory.
-#[inline(always)]
-pub fn noted(state: *const WriteState, position: usize) -> u64 {
-    let argument: u64;
-    // SAFETY: a word of a map value; positions are at most 5.
-    unsafe {
-        let place = (&raw const (*state).arguments).cast::<u64>().add(position);
-        asm!("{0} = *(u64 *)({1} + 0)", out(reg) argument, in(reg) place, options(nostack, readonly));
-    }
-    argument
-}
-
 /// Puts the arguments that have been noted into the record that has begun.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn multiplexed_set_arguments(room: u64, started: u64) -> u64 {
     let Some(writer) = Writer::resume(room, started) else { return 0 };
-    let state = writer.state();
+    let notes = writer.notes();
     for position in 0..6 {
-        writer.set_word(Started(started), position, noted(state, position));
+        writer.set_word(Started(started), position, notes.argument(position));
     }
     0
 }
@@ -204,8 +189,8 @@ pub extern "C" fn multiplexed_note(room: u64, slot: u64) -> u64 {
             how |= if value & IPC_64 == 0 { IS_OLD } else { 0 };
             value &= !IPC_64;
         }
-        writer.note_argument(position as usize, value);
-        how = writer.forget(how);
+        writer.notes().set_argument(position as usize, value);
+        how = writer.opaque(how);
     }
     how
 }

@@ -10,6 +10,7 @@ use aya_ebpf::{
 use events::abi::owners::{Listening, Owner};
 
 use super::files;
+use events::abi::linux::{AF_INET, AF_INET6, S_IFMT, S_IFSOCK};
 use crate::{
     context::{current, is_excluded, last_sent},
     kernel::{Sock, Socket},
@@ -36,10 +37,6 @@ pub fn socket_created(ctx: SockContext) -> i32 {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn owners_note_user(fd: u32) -> u32 {
-    const S_IFMT: u16 = 0o170_000;
-    const S_IFSOCK: u16 = 0o140_000;
-    const AF_INET: u16 = 2;
-    const AF_INET6: u16 = 10;
     let file = files::of_descriptor(fd);
     if file.is_null() || file.inode().mode() & S_IFMT != S_IFSOCK {
         return 0;

@@ -4,12 +4,14 @@ use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use events::abi::{bits, hooks::Hook};
 
 use super::{
-    process::{kernel_string, record, record_result},
-    syscalls::{Regs, given_number},
+    syscalls::given_number,
 };
 use crate::{
+    parts::kernel_string,
+    record::{record, record_result},
     context::current,
     emit::preemption::Undisturbed,
+    registers::Regs,
     kernel::Task,
 };
 

@@ -2,16 +2,14 @@
 
 use events::abi::hooks::Hook;
 
-use super::process::kernel_string;
 use crate::{
+    marks::marks_of,
+    parts::{change_time_ns, dentry_path, file_path, identify, identify_with_time, kernel_string, path_of, user_string},
+    record::{append_event, record_in_hook, write_in_hook},
     registers::numbers,
-    hook::{
-        Called, Caller, dentry_path, event, file_path, identify, identify_with_time, on_entry, path_of, record,
-        user_string, wants, write,
-    },
+    hook::{Called, Caller, on_entry, wants},
     kernel::{Dentry, File, Path, VfsMount},
     path,
-    probes::process::{change_time_ns, marks_of},
 };
 
 on_entry!(security_file_open, opened);
@@ -28,7 +26,7 @@ on_entry!(security_kernel_post_read_file, has_been_read_by_kernel);
 #[inline(always)]
 fn opened(call: Called) -> Option<()> {
     let file = File::<false>(call.pointer::<0>());
-    record(Hook::FileOpen, |writer, started| {
+    record_in_hook(Hook::FileOpen, |writer, started| {
         writer.set_word(started, 1, file.flags() as u64);
         identify_with_time(writer, started, 2, file.inode());
         writer.set_word(started, 6, file.inode().mode() as u64);
@@ -47,7 +45,7 @@ fn opened(call: Called) -> Option<()> {
 #[inline(always)]
 fn unlinked(call: Called) -> Option<()> {
     let dentry = Dentry::<false>(call.pointer::<1>());
-    record(Hook::InodeUnlink, |writer, started| {
+    record_in_hook(Hook::InodeUnlink, |writer, started| {
         let inode = dentry.inode();
         writer.set_word(started, 1, inode.ino());
         writer.set_word(started, 2, inode.sb().dev() as u64);
@@ -59,14 +57,14 @@ fn unlinked(call: Called) -> Option<()> {
 #[inline(always)]
 fn renamed(call: Called) -> Option<()> {
     let (from, to) = (Dentry::<false>(call.pointer::<1>()), Dentry::<false>(call.pointer::<3>()));
-    record(Hook::InodeRename, |writer, _| dentry_path(writer, 0, from) | dentry_path(writer, 1, to))
+    record_in_hook(Hook::InodeRename, |writer, _| dentry_path(writer, 0, from) | dentry_path(writer, 1, to))
 }
 
 #[inline(always)]
 fn node_made(call: Called) -> Option<()> {
     let dentry = Dentry::<false>(call.pointer::<1>());
     let (mode, dev) = (call.number::<2>(), call.number::<3>());
-    record(Hook::InodeMknod, |writer, started| {
+    record_in_hook(Hook::InodeMknod, |writer, started| {
         writer.set_word(started, 1, mode & 0xffff);
         writer.set_word(started, 2, dev & 0xffff_ffff);
         dentry_path(writer, 0, dentry)
@@ -76,14 +74,14 @@ fn node_made(call: Called) -> Option<()> {
 #[inline(always)]
 fn link_made(call: Called) -> Option<()> {
     let (dentry, target) = (Dentry::<false>(call.pointer::<1>()), call.pointer::<2>());
-    record(Hook::InodeSymlink, |writer, _| dentry_path(writer, 0, dentry) | kernel_string(writer, 1, target))
+    record_in_hook(Hook::InodeSymlink, |writer, _| dentry_path(writer, 0, dentry) | kernel_string(writer, 1, target))
 }
 
 #[inline(always)]
 fn mounted(call: Called) -> Option<()> {
     let (device, place, kind) = (call.pointer::<0>(), Path::<false>(call.pointer::<1>()), call.pointer::<2>());
     let flags = call.number::<3>();
-    record(Hook::SbMount, |writer, started| {
+    record_in_hook(Hook::SbMount, |writer, started| {
         writer.set_word(started, 3, flags);
         let mut marks = path_of(writer, 1, place);
         // A remount or a change of propagation has neither.
@@ -100,7 +98,7 @@ fn mounted(call: Called) -> Option<()> {
 #[inline(always)]
 fn unmounted(call: Called) -> Option<()> {
     let (mount, flags) = (VfsMount::<false>(call.pointer::<0>()), call.number::<1>());
-    record(Hook::SbUmount, |writer, started| {
+    record_in_hook(Hook::SbUmount, |writer, started| {
         writer.set_word(started, 2, flags);
         let path = path::append_from(writer, 0, mount.root(), mount);
         marks_of(0, path) | kernel_string(writer, 1, mount.sb().kind().name())
@@ -116,10 +114,10 @@ fn watched(call: Called) -> Option<()> {
     if !wants(Hook::PathNotify) && !is_inotify {
         return None;
     }
-    write(Hook::PathNotify, |writer, context| {
+    write_in_hook(Hook::PathNotify, |writer, context| {
         let inode = path.dentry().inode();
         if wants(Hook::PathNotify) {
-            event(writer, context, Hook::PathNotify, is_inotify, |writer, started| {
+            append_event(writer, context, Hook::PathNotify, is_inotify, |writer, started| {
                 writer.set_word(started, 1, inode.ino());
                 writer.set_word(started, 2, inode.sb().dev() as u64);
                 writer.set_word(started, 3, mask);
@@ -128,7 +126,7 @@ fn watched(call: Called) -> Option<()> {
             });
         }
         if is_inotify {
-            event(writer, context, Hook::InotifyWatch, false, |writer, started| {
+            append_event(writer, context, Hook::InotifyWatch, false, |writer, started| {
                 writer.set_word(started, 1, inode.ino());
                 writer.set_word(started, 2, inode.sb().dev() as u64);
                 path_of(writer, 0, path)
@@ -140,7 +138,7 @@ fn watched(call: Called) -> Option<()> {
 #[inline(always)]
 fn read_by_kernel(call: Called) -> Option<()> {
     let (file, kind) = (File::<false>(call.pointer::<0>()), call.number::<1>());
-    record(Hook::KernelReadFile, |writer, started| {
+    record_in_hook(Hook::KernelReadFile, |writer, started| {
         identify(writer, started, 1, file.inode());
         writer.set_word(started, 3, kind);
         writer.set_word(started, 4, change_time_ns(file.inode()));
@@ -151,7 +149,7 @@ fn read_by_kernel(call: Called) -> Option<()> {
 #[inline(always)]
 fn has_been_read_by_kernel(call: Called) -> Option<()> {
     let (file, size, kind) = (File::<false>(call.pointer::<0>()), call.number::<2>(), call.number::<3>());
-    record(Hook::KernelPostReadFile, |writer, started| {
+    record_in_hook(Hook::KernelPostReadFile, |writer, started| {
         writer.set_word(started, 1, size);
         writer.set_word(started, 2, kind);
         file_path(writer, 0, file)

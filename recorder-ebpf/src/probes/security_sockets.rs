@@ -4,7 +4,8 @@ use events::abi::hooks::Hook;
 
 use super::sockets::{given_address, own_address};
 use crate::{
-    hook::{Called, Caller, on_entry, record},
+    record::record_in_hook,
+    hook::{Called, Caller, on_entry},
     kernel::Socket,
     registers::{Numbers, numbers},
 };
@@ -28,7 +29,7 @@ fn descriptor(call: Numbers, other: Numbers) -> u64 {
 fn made(call: Called) -> Option<()> {
     let (family, kind, protocol, by_kernel) =
         (call.number::<0>(), call.number::<1>(), call.number::<2>(), call.number::<3>());
-    record(Hook::SocketCreate, |writer, started| {
+    record_in_hook(Hook::SocketCreate, |writer, started| {
         writer.set_word(started, 0, family);
         writer.set_word(started, 1, kind);
         writer.set_word(started, 2, protocol);
@@ -40,7 +41,7 @@ fn made(call: Called) -> Option<()> {
 #[inline(always)]
 fn listening(call: Called) -> Option<()> {
     let (socket, backlog) = (Socket::<false>(call.pointer::<0>()), call.number::<1>());
-    record(Hook::SocketListen, |writer, started| {
+    record_in_hook(Hook::SocketListen, |writer, started| {
         writer.set_word(started, 0, descriptor(numbers!("listen"), numbers!("listen")));
         writer.set_word(started, 2, backlog);
         own_address::<false>(writer, 1, socket.sk());
@@ -51,7 +52,7 @@ fn listening(call: Called) -> Option<()> {
 #[inline(always)]
 fn connecting(call: Called) -> Option<()> {
     let (address, length) = (call.pointer::<1>(), call.number::<2>() as u32 as u64);
-    record(Hook::SocketConnect, |writer, started| {
+    record_in_hook(Hook::SocketConnect, |writer, started| {
         writer.set_word(started, 0, descriptor(numbers!("connect"), numbers!("connect")));
         given_address(writer, 1, address, length);
         0
@@ -61,7 +62,7 @@ fn connecting(call: Called) -> Option<()> {
 #[inline(always)]
 fn accepting(call: Called) -> Option<()> {
     let socket = Socket::<false>(call.pointer::<0>());
-    record(Hook::SocketAccept, |writer, started| {
+    record_in_hook(Hook::SocketAccept, |writer, started| {
         writer.set_word(started, 0, descriptor(numbers!("accept"), numbers!("accept4")));
         own_address::<false>(writer, 1, socket.sk());
         0
@@ -71,7 +72,7 @@ fn accepting(call: Called) -> Option<()> {
 #[inline(always)]
 fn binding(call: Called) -> Option<()> {
     let (address, length) = (call.pointer::<1>(), call.number::<2>() as u32 as u64);
-    record(Hook::SocketBind, |writer, started| {
+    record_in_hook(Hook::SocketBind, |writer, started| {
         writer.set_word(started, 0, descriptor(numbers!("bind"), numbers!("bind")));
         given_address(writer, 1, address, length);
         0
@@ -82,7 +83,7 @@ fn binding(call: Called) -> Option<()> {
 fn changed(call: Called) -> Option<()> {
     let socket = Socket::<false>(call.pointer::<0>());
     let (level, option) = (call.number::<1>(), call.number::<2>());
-    record(Hook::SocketSetsockopt, |writer, started| {
+    record_in_hook(Hook::SocketSetsockopt, |writer, started| {
         writer.set_word(started, 0, descriptor(numbers!("setsockopt"), numbers!("setsockopt")));
         writer.set_word(started, 1, level);
         writer.set_word(started, 2, option);

@@ -3,11 +3,13 @@
 use events::abi::hooks::Hook;
 
 use crate::{
+    marks::{cut, lost},
+    parts::{file_path, identify},
+    record::record_in_hook,
     registers::numbers,
     capture::{self, Read},
-    hook::{Called, Caller, file_path, identify, on_entry, record},
+    hook::{Called, Caller, on_entry},
     kernel::{Bprm, Task, probe},
-    probes::process::{cut, lost},
 };
 
 on_entry!(security_bprm_check, checked);
@@ -19,7 +21,7 @@ on_entry!(cap_capable, capable);
 #[inline(always)]
 fn checked(call: Called) -> Option<()> {
     let file = Bprm::<false>(call.pointer::<0>()).file();
-    record(Hook::BprmCheck, |writer, started| {
+    record_in_hook(Hook::BprmCheck, |writer, started| {
         identify(writer, started, 1, file.inode());
         let mut marks = file_path(writer, 0, file);
         // The new memory is not the task's yet: what the caller gave is.
@@ -53,7 +55,7 @@ fn marks_of_read(position: u32, read: Read) -> u32 {
 #[inline(always)]
 fn limited(call: Called) -> Option<()> {
     let (task, resource, limits) = (Task::<false>(call.pointer::<0>()), call.number::<1>(), call.pointer::<2>());
-    record(Hook::TaskSetrlimit, |writer, started| {
+    record_in_hook(Hook::TaskSetrlimit, |writer, started| {
         writer.set_word(started, 0, task.tgid() as u64);
         writer.set_word(started, 1, resource);
         writer.set_word(started, 2, probe::<u64>(limits));
@@ -65,7 +67,7 @@ fn limited(call: Called) -> Option<()> {
 #[inline(always)]
 fn clock_set(call: Called) -> Option<()> {
     let (time, zone) = (call.pointer::<0>(), call.pointer::<1>());
-    record(Hook::Settime64, |writer, started| {
+    record_in_hook(Hook::Settime64, |writer, started| {
         if !time.is_null() {
             writer.set_word(started, 0, probe::<u64>(time));
             writer.set_word(started, 1, probe::<u64>(time.wrapping_add(8)));
@@ -82,7 +84,7 @@ fn clock_set(call: Called) -> Option<()> {
 fn controlled(call: Called) -> Option<()> {
     let words =
         [call.number::<0>(), call.number::<1>(), call.number::<2>(), call.number::<3>(), call.number::<4>()];
-    record(Hook::TaskPrctl, |writer, started| {
+    record_in_hook(Hook::TaskPrctl, |writer, started| {
         for (i, word) in words.into_iter().enumerate() {
             writer.set_word(started, i, word);
         }
@@ -93,7 +95,7 @@ fn controlled(call: Called) -> Option<()> {
 #[inline(always)]
 fn capable(call: Called) -> Option<()> {
     let capability = call.number::<2>();
-    record(Hook::CapCapable, |writer, started| {
+    record_in_hook(Hook::CapCapable, |writer, started| {
         writer.set_word(started, 0, capability);
         0
     })

@@ -7,6 +7,7 @@ use aya_ebpf::{
 };
 use events::abi::{WireContext, owners::SocketRow};
 
+use events::abi::linux::{AF_INET, AF_INET6};
 use crate::{
     context::describe,
     kernel::{CssSet, Sock, Socket, Task, address_of},
@@ -50,8 +51,6 @@ pub unsafe extern "C" fn list_sockets(ctx: *const TaskFile) -> i32 {
         if sock.is_null() {
             return 0;
         }
-        const AF_INET: u16 = 2;
-        const AF_INET6: u16 = 10;
         let family = sock.family();
         if family != AF_INET && family != AF_INET6 {
             return 0;

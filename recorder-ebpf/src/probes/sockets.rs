@@ -9,9 +9,10 @@ use events::abi::{form, hooks::Hook, owners::state};
 
 use super::{
     owners::{self, Known},
-    process::header,
 };
+use events::abi::linux::{AF_INET, AF_INET6, AF_UNIX};
 use crate::{
+    record::header,
     emit::{Writer, config, preemption::Undisturbed},
     hook::{is_vital, wants},
     kernel::{Sock, UnixSock, probe},
@@ -56,7 +57,7 @@ fn changed(sock: *const u8, cookie: u64, old: u64, new: u64) -> u32 {
 #[inline(always)]
 fn record(sock: Sock<false>, cookie: u64, old: u64, new: u64, owner: Known) -> Option<()> {
     // Also from interrupts, whatever task they interrupt.
-    let mut writer = Writer::begin_in_interrupt(Hook::InetSockSetState.slot(), is_vital(Hook::InetSockSetState as u64))?;
+    let mut writer = Writer::reserve_in_interrupt(Hook::InetSockSetState.slot(), is_vital(Hook::InetSockSetState as u64))?;
     let started = writer.start(Hook::InetSockSetState.words());
     writer.set_word(started, 0, old);
     writer.set_word(started, 1, new);
@@ -76,7 +77,6 @@ fn record(sock: Sock<false>, cookie: u64, old: u64, new: u64, owner: Known) -> O
 /// Appends the address that a socket has, or with `PEER` that which it is connected to.
 #[inline(always)]
 pub fn own_address<const PEER: bool>(writer: &mut Writer, arg: u8, sock: Sock<false>) {
-    const AF_UNIX: u16 = 1;
     let family = sock.family();
     if family != AF_UNIX {
         if PEER {
@@ -103,7 +103,7 @@ pub fn own_address<const PEER: bool>(writer: &mut Writer, arg: u8, sock: Sock<fa
 #[inline(always)]
 pub fn given_address(writer: &mut Writer, arg: u8, address: *const u8, length: u64) {
     const LONGEST: u64 = 128;
-    let length = writer.forget(if length > LONGEST { LONGEST } else { length }) & 0xff;
+    let length = writer.opaque(if length > LONGEST { LONGEST } else { length }) & 0xff;
     // SAFETY: at most 255 bytes, which the slack holds.
     let failed = unsafe { bpf_probe_read_kernel(writer.blob_bytes().cast(), length as u32, address.cast()) != 0 };
     if !failed {
@@ -114,8 +114,6 @@ pub fn given_address(writer: &mut Writer, arg: u8, address: *const u8, length: u
 /// Appends a `struct sockaddr_in` or `sockaddr_in6`. The port is in network byte order.
 #[inline(always)]
 pub fn address(writer: &mut Writer, arg: u8, family: u16, port: u16, v4: u32, v6: *const u8) {
-    const AF_INET: u16 = 2;
-    const AF_INET6: u16 = 10;
     let bytes = writer.blob_bytes();
     if family == AF_INET {
         // SAFETY: the write has room for a blob.

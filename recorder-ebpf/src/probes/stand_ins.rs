@@ -5,7 +5,6 @@
 use events::abi::{
     bits,
     hooks::Hook,
-    region::WriteState,
     tables::role,
 };
 
@@ -13,17 +12,19 @@ use super::{
     bpf::{fill_map, fill_program},
     files::of_descriptor,
     memory::{self, Mapping},
-    multiplexed,
-    process::{change_time_ns, kernel_string, marks_of},
     sockets::own_address,
-    syscalls::{Regs, entry_registers},
     vfs::{self, Source},
 };
+use events::abi::linux::{S_IFMT, S_IFSOCK};
 use crate::{
-    capture::{user, user_or_zero},
+    marks::marks_of,
+    parts::{change_time_ns, file_path, identify, kernel_string, user_string},
+    record::append_event,
+    user_memory::{user, user_or_zero},
+    registers::{Regs, entry_registers},
     context::current,
-    emit::{Writer, config},
-    hook::{event, file_path, identify, user_string, wants},
+    emit::{Notes, Writer, config},
+    hook::wants,
     kernel::{BpfMap, BpfProg, File, Socket},
     path,
     registers::numbers,
@@ -63,20 +64,20 @@ pub extern "C" fn stand_ins_maps(room: u64, at: u64, context: u64, hook: u64) ->
     let done = Mapped::current(&writer);
     let writer = &mut writer;
     match hook {
-        DO_MMAP => event(writer, context, Hook::DoMmap, true, |writer, started| {
+        DO_MMAP => append_event(writer, context, Hook::DoMmap, true, |writer, started| {
             bits::STAND_IN | memory::fill_placed(writer, started, done)
         }),
-        MMAP_FILE if !done.file().is_null() => event(writer, context, Hook::MmapFile, true, |writer, started| {
+        MMAP_FILE if !done.file().is_null() => append_event(writer, context, Hook::MmapFile, true, |writer, started| {
             bits::STAND_IN | memory::fill_mapped(writer, started, done)
         }),
         SHARED_OBJECT_LOADED if memory::is_object(done) => {
-            event(writer, context, Hook::SharedObjectLoaded, true, |writer, started| {
+            append_event(writer, context, Hook::SharedObjectLoaded, true, |writer, started| {
                 bits::STAND_IN | memory::fill_object(writer, started, done)
             });
         }
         MMAP_FILE | SHARED_OBJECT_LOADED => {}
         _ if memory::is_alarming(done) => {
-            event(writer, context, Hook::MemProtAlert, true, |writer, started| {
+            append_event(writer, context, Hook::MemProtAlert, true, |writer, started| {
                 bits::STAND_IN | memory::fill_alert(writer, started, done)
             });
         }
@@ -181,7 +182,7 @@ fn append_other(writer: &mut Writer, context: u64, role: u8, done: &Done) {
 struct Mapped {
     done: Done,
     /// Where the arguments have been noted, where the call has them in a list: in bytes where others count in pages.
-    noted: *const WriteState,
+    noted: Notes,
 }
 
 impl Mapped {
@@ -189,12 +190,12 @@ impl Mapped {
     fn current(writer: &Writer) -> Mapped {
         let done = Done::current(0);
         let is_listed = done.compat && numbers!("old_mmap").is(done.regs.number(), true);
-        Mapped { done, noted: if is_listed { writer.state() } else { core::ptr::null() } }
+        Mapped { done, noted: if is_listed { writer.notes() } else { Notes::NONE } }
     }
 
     #[inline(always)]
     fn argument(&self, position: usize) -> u64 {
-        if self.noted.is_null() { self.done.argument(position) } else { multiplexed::noted(self.noted, position) }
+        if self.noted.is_none() { self.done.argument(position) } else { self.noted.argument(position) }
     }
 }
 
@@ -228,14 +229,12 @@ impl Mapping for Mapped {
     #[inline(always)]
     fn page(self) -> u64 {
         // 32-bit tasks give pages, for bytes would not do (`mmap2`).
-        if self.done.compat && self.noted.is_null() { self.argument(5) } else { self.argument(5) >> 12 }
+        if self.done.compat && self.noted.is_none() { self.argument(5) } else { self.argument(5) >> 12 }
     }
 }
 
 #[inline(always)]
 fn is_socket(file: File<false>) -> bool {
-    const S_IFMT: u16 = 0o170_000;
-    const S_IFSOCK: u16 = 0o140_000;
     !file.is_null() && file.inode().mode() & S_IFMT == S_IFSOCK
 }
 
@@ -243,7 +242,7 @@ fn is_socket(file: File<false>) -> bool {
 #[inline(always)]
 fn duplicates(writer: &mut Writer, context: u64, done: &Done) {
     let file = of_descriptor(done.result as u32);
-    event(writer, context, Hook::SocketDup, true, |writer, started| {
+    append_event(writer, context, Hook::SocketDup, true, |writer, started| {
         writer.set_word(started, 0, done.argument(0));
         writer.set_word(started, 1, done.result);
         own_address::<true>(writer, 2, Socket::<false>(file.private_data()).sk());
@@ -256,7 +255,7 @@ fn directory(writer: &mut Writer, context: u64, done: &Done) {
     // A descriptor is no address of a string, nor the other way round.
     const LOWEST_ADDRESS: u64 = 1 << 16;
     let fs = current::<false>().fs();
-    event(writer, context, Hook::SetFsPwd, true, |writer, _| {
+    append_event(writer, context, Hook::SetFsPwd, true, |writer, _| {
         let named = done.argument(0);
         let marks = if named < LOWEST_ADDRESS { 0 } else { user_string(writer, 0, named) };
         bits::STAND_IN | marks | marks_of(1, path::append_from(writer, 1, fs.pwd_dentry(), fs.pwd_mnt()))
@@ -289,13 +288,13 @@ fn bpf(writer: &mut Writer, context: u64, done: &Done) {
     match command {
         MAP_CREATE | MAP_GET_FD_BY_ID => {
             let map = BpfMap::<false>(of_descriptor(done.result as u32).private_data());
-            event(writer, context, Hook::BpfMap, true, |writer, started| {
+            append_event(writer, context, Hook::BpfMap, true, |writer, started| {
                 bits::STAND_IN | fill_map(writer, started, map)
             });
         }
         PROG_LOAD | PROG_GET_FD_BY_ID => {
             let program = BpfProg::<false>(of_descriptor(done.result as u32).private_data());
-            event(writer, context, Hook::BpfProg, true, |writer, started| {
+            append_event(writer, context, Hook::BpfProg, true, |writer, started| {
                 bits::STAND_IN | fill_program(writer, started, program, command == PROG_LOAD)
             });
         }
@@ -310,7 +309,7 @@ fn bpf(writer: &mut Writer, context: u64, done: &Done) {
 #[inline(always)]
 fn attached(writer: &mut Writer, context: u64, fd: u32) {
     let program = BpfProg::<false>(of_descriptor(fd).private_data());
-    event(writer, context, Hook::BpfAttach, true, |writer, started| {
+    append_event(writer, context, Hook::BpfAttach, true, |writer, started| {
         writer.set_word(started, 0, program.kind() as u64);
         bits::STAND_IN | kernel_string(writer, 1, program.aux().name())
     });
@@ -319,7 +318,7 @@ fn attached(writer: &mut Writer, context: u64, fd: u32) {
 #[inline(always)]
 fn read_by_kernel(writer: &mut Writer, context: u64, fd: u32, kind: u64) {
     let file = of_descriptor(fd);
-    event(writer, context, Hook::KernelReadFile, true, |writer, started| {
+    append_event(writer, context, Hook::KernelReadFile, true, |writer, started| {
         identify(writer, started, 1, file.inode());
         writer.set_word(started, 3, kind);
         writer.set_word(started, 4, change_time_ns(file.inode()));

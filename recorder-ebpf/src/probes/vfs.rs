@@ -3,13 +3,13 @@
 use aya_ebpf::helpers::generated::{bpf_probe_read_kernel, bpf_probe_read_user};
 use events::abi::{form, hooks::Hook};
 
-use super::process::{S_IFMT, change_time_ns, header, lost};
+use events::abi::linux::{S_IFIFO, S_IFMT, S_IFREG};
 use crate::{
+    marks::lost,
+    parts::{change_time_ns, dentry_path, file_path, identify, path_of},
+    record::{append_event, header, record_in_hook, slot_of, write_in_hook},
     emit::Writer,
-    hook::{
-        Called, Returned, around, dentry_path, event, file_path, forget_kept, identify, keep, on_entry, on_exit,
-        path_of, record, slot_of, take_kept, wants, write,
-    },
+    hook::{Called, Returned, around, forget_kept, keep, on_entry, on_exit, take_kept, wants},
     kernel::{Dentry, File, Path, Pipe, probe},
 };
 
@@ -30,7 +30,6 @@ on_entry!(filldir64, listed);
 /// What is kept of the start of a file, and the least that can be a magic number.
 const MAGIC_BYTES: u32 = 32;
 pub const LEAST_MAGIC: i64 = 4;
-const S_IFREG: u16 = 0o100_000;
 
 /// Where the bytes of a write are.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -79,7 +78,7 @@ fn moved<const T: bool>(hook: Hook, returned: Returned<T>, bytes: Option<(u64, S
     if !speaks && !has_magic {
         return None;
     }
-    write(hook, |writer, _| {
+    write_in_hook(hook, |writer, _| {
         let (room, file) = (writer.room(), file.0 as u64);
         if speaks {
             let which = room | (hook as u64) << HOOK_SHIFT | (has_magic as u64) << MORE_SHIFT;
@@ -103,7 +102,7 @@ const SOURCE_SHIFT: u32 = 32;
 pub extern "C" fn vfs_moved(which: u64, at: u64, file: u64, count: u64, start: u64) -> u64 {
     let Some(mut writer) = Writer::resume(which & 0xff, at) else { return at };
     let writer = &mut writer;
-    let (context, file) = (writer.context(), File::<false>(file as *const u8));
+    let (context, file) = (writer.notes().context(), File::<false>(file as *const u8));
     let started = writer.start(Hook::VfsWrite.words());
     writer.set_word(started, 0, 0);
     identify(writer, started, 1, file.inode());
@@ -123,7 +122,7 @@ pub extern "C" fn vfs_moved(which: u64, at: u64, file: u64, count: u64, start: u
 pub extern "C" fn vfs_magic(room: u64, at: u64, file: u64, address: u64, how: u64) -> u64 {
     let Some(mut writer) = Writer::resume(room, at) else { return at };
     let source = if how >> SOURCE_SHIFT == Source::Kernel as u64 { Source::Kernel } else { Source::User };
-    let context = writer.context();
+    let context = writer.notes().context();
     append_magic(&mut writer, context, File(file as *const u8), address, source, how as u32, false, 0);
     writer.at
 }
@@ -152,7 +151,7 @@ pub fn append_magic(
     marks: u32,
 ) {
     // Inlined: a frame more would not fit on the stack.
-    event(writer, context, Hook::MagicWrite, more, #[inline(always)] |writer, started| {
+    append_event(writer, context, Hook::MagicWrite, more, #[inline(always)] |writer, started| {
         identify(writer, started, 2, file.inode());
         let mut marks = marks | file_path(writer, 0, file);
         let length = length & (2 * MAGIC_BYTES - 1);
@@ -206,7 +205,7 @@ fn times_changed() -> Option<()> {
     if after == before {
         return None;
     }
-    record(Hook::FileModification, |writer, started| {
+    record_in_hook(Hook::FileModification, |writer, started| {
         identify(writer, started, 1, file.inode());
         writer.set_word(started, 3, before);
         writer.set_word(started, 4, after);
@@ -217,7 +216,7 @@ fn times_changed() -> Option<()> {
 #[inline(always)]
 fn times_set(call: Called) -> Option<()> {
     let (path, times) = (Path::<false>(call.pointer::<0>()), call.pointer::<1>());
-    record(Hook::VfsUtimes, |writer, started| {
+    record_in_hook(Hook::VfsUtimes, |writer, started| {
         identify(writer, started, 1, path.dentry().inode());
         // Without times, it is now.
         if !times.is_null() {
@@ -247,7 +246,7 @@ fn truncated_by_dentry(call: Called) -> Option<()> {
 
 #[inline(always)]
 fn truncation(dentry: Dentry<false>, length: u64) -> Option<()> {
-    record(Hook::DoTruncate, |writer, started| {
+    record_in_hook(Hook::DoTruncate, |writer, started| {
         writer.set_word(started, 1, dentry.inode().ino());
         writer.set_word(started, 2, dentry.inode().sb().dev() as u64);
         writer.set_word(started, 3, length);
@@ -262,7 +261,7 @@ fn listed(call: Called) -> Option<()> {
     if inode != 0 {
         return None;
     }
-    record(Hook::HiddenInodes, |writer, _| super::process::kernel_string(writer, 0, name))
+    record_in_hook(Hook::HiddenInodes, |writer, _| crate::parts::kernel_string(writer, 0, name))
 }
 
 /// A splice of a file into a pipe whose buffer may be written to after it: what CVE-2022-0847 makes of it.
@@ -271,7 +270,6 @@ fn spliced<const T: bool>(returned: Returned<T>) -> Option<()> {
     const CAN_MERGE: u32 = 0x10;
     const BUFFER_BYTES: u32 = 40;
     const FLAGS_AT: u32 = 24;
-    const S_IFIFO: u16 = 0o010_000;
     const PAGE: u64 = 4096;
     let (from, to) = (File::<false>(returned.pointer::<0>()), File::<false>(returned.pointer::<2>()));
     if returned.result <= 0
@@ -288,7 +286,7 @@ fn spliced<const T: bool>(returned: Returned<T>) -> Option<()> {
         return None;
     }
     let (offset, length): (u32, u32) = (probe(buffer.wrapping_add(8)), probe(buffer.wrapping_add(12)));
-    record(Hook::DirtyPipeSplice, |writer, started| {
+    record_in_hook(Hook::DirtyPipeSplice, |writer, started| {
         let position = returned.pointer::<1>();
         let position = if position.is_null() { from.pos() } else { probe::<u64>(position) };
         writer.set_word(started, 0, from.inode().ino());

@@ -5,18 +5,18 @@ use std::{path::Path, time::Duration};
 use format::{Compression, Header};
 use recorder::{
     assemble::Choice,
-    cgroup_table::CgroupTable,
+    containers::cgroup_table::CgroupTable,
+    file::output::OutputPlace,
+    file::write::{DEFAULT_FLIGHT_BYTES, Destination},
     label::Judge,
-    output::Place,
     session::Setup,
-    write::{DEFAULT_FLIGHT_BYTES, Destination},
 };
 use scopes::Plan;
 
 pub fn setup(plan: Plan, only_matched: bool) -> Setup {
     Setup {
         destination: Destination {
-            place: Place::file(Path::new("/dev/null"), false).expect("/dev/null"),
+            place: OutputPlace::file(Path::new("/dev/null"), false).expect("/dev/null"),
             path: Path::new("/dev/null").to_owned(),
             max_bytes: None,
             rotation: None,
@@ -38,6 +38,7 @@ pub fn setup(plan: Plan, only_matched: bool) -> Setup {
         users: Vec::new(),
         cgroups: CgroupTable::new(None),
         names: None,
+        hashes: None,
         after: Duration::ZERO,
         viewing: None,
         priority_boost: 0,

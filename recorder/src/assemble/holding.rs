@@ -1,16 +1,18 @@
-//! Who waits for names, and how those that waited get their turn.
+//! Who waits for names and hashes, and how those that waited get their turn.
 
 use std::{thread, time::Duration};
 
 use crossbeam_channel::TrySendError;
+use events::catalogue::process::SCHED_PROCESS_EXEC;
 use events::{Context, Marks};
 use format::Process;
 
 use super::Assembler;
 use crate::{
-    container_events::Happened,
+    containers::container_events::Happened,
     contexts::NOBODY,
-    held::{HappenedAt, Held, OwnedRecord},
+    hashes::Hashes,
+    held::{Awaited, HappenedAt, OwnedRecord, Pending},
     kernel::{self, Record, Records},
     loss::LossEntry,
 };
@@ -25,15 +27,16 @@ impl Records for Assembler {
             self.contexts.announce(id, context);
         } else {
             let context = self.contexts.own(context);
-            self.waiting.push(Held::Context(id, context));
+            self.waiting.push(Pending::Context(id, context));
         }
     }
 
     fn record(&mut self, record: &Record<'_>) {
         self.counts.produced += 1;
         self.last_ns = self.last_ns.max(record.time_ns);
-        if !self.waiting.is_empty() || self.asks_names && self.must_wait(record.context) {
-            self.waiting.push(Held::Record(OwnedRecord::new(record)));
+        let is_hashed = self.request_hash(record);
+        if is_hashed || !self.waiting.is_empty() || self.needs_names && self.must_wait(record.context) {
+            self.waiting.push(Pending::Record(OwnedRecord::new(record)));
         } else {
             self.take(record);
         }
@@ -64,7 +67,7 @@ impl Records for Assembler {
         if self.waiting.is_empty() {
             self.contexts.forget(id);
         } else {
-            self.waiting.push(Held::Forget(id));
+            self.waiting.push(Pending::Forget(id));
         }
     }
 }
@@ -72,9 +75,9 @@ impl Records for Assembler {
 impl Assembler {
     /// Takes the state before the first event.
     pub fn begin(&mut self, processes: Vec<Process>, start_ns: u64) {
-        self.ask_names();
-        if self.waiting.is_asking() {
-            self.waiting.push(Held::Begin { processes, start_ns });
+        self.request_names();
+        if self.waiting.is_waiting() {
+            self.waiting.push(Pending::Begin { processes, start_ns });
         } else {
             self.take_state(&processes, start_ns);
         }
@@ -92,18 +95,25 @@ impl Assembler {
         for cgroup in self.cgroups.containers() {
             let marks = Marks(Marks::NO_CONTEXT);
             let (happened, cgroup_id) = (Happened::Existing, cgroup.id);
-            self.say(HappenedAt { happened, cgroup_id, time_ns: start_ns, cpu: 0, context: NOBODY, marks });
+            self.record_container_event(HappenedAt {
+                happened,
+                cgroup_id,
+                time_ns: start_ns,
+                cpu: 0,
+                context: NOBODY,
+                marks,
+            });
         }
         self.gather_sides();
         self.send_sides();
     }
 
     /// Waits for the last answers, and takes all that waited for them.
-    pub fn settle(&mut self) {
+    pub fn finish_waiting(&mut self) {
         loop {
-            self.hear_names();
+            self.receive_answers();
             self.release_held();
-            if self.waiting.is_empty() && !self.waiting.is_asking() {
+            if self.waiting.is_empty() && !self.waiting.is_waiting() {
                 return;
             }
             thread::sleep(LOOK_AGAIN);
@@ -114,14 +124,14 @@ impl Assembler {
     fn must_wait(&mut self, context: u32) -> bool {
         let known = self.contexts.get(context);
         if known.mask.is_none() {
-            self.cgroups.meet(&known.context.view());
+            self.cgroups.discover(&known.context.view());
         }
-        self.ask_names();
-        self.waiting.is_asking()
+        self.request_names();
+        self.waiting.is_waiting()
     }
 
     /// Asks for the names of new containers. One that the host's runtime has made is waited for: it knows the names.
-    pub(super) fn ask_names(&mut self) {
+    pub(super) fn request_names(&mut self) {
         let requests = self.cgroups.take_unnamed();
         let Some(names) = &self.names else { return };
         let mut requests = requests.into_iter();
@@ -136,38 +146,63 @@ impl Assembler {
                 Err(TrySendError::Disconnected(_)) => return,
             }
             if authority.is_verified() {
-                self.waiting.ask(cgroup_id);
-            } else if self.asks_names && !self.waiting.ask_for_user(cgroup_id) {
-                self.cgroups.settle(cgroup_id);
+                self.waiting.wait_for(cgroup_id);
+            } else if self.needs_names && !self.waiting.wait_for_user(cgroup_id) {
+                self.cgroups.freeze_names(cgroup_id);
             }
         }
     }
 
     /// Takes the answers that came, and the time that passed without one.
-    pub(super) fn hear_names(&mut self) {
-        self.ask_names();
+    pub(super) fn receive_answers(&mut self) {
+        self.receive_hashes();
+        self.request_names();
         while let Some(named) = self.names.as_ref().and_then(|names| names.answers.try_recv().ok()) {
-            self.waiting.answered(named.cgroup_id);
+            self.waiting.answered(Awaited::Names(named.cgroup_id));
             match named.names {
                 // Masks that were given with the old name must not differ from what replay says with a new one.
-                Some(_) if self.asks_names && self.cgroups.is_named(named.cgroup_id) => {}
+                Some(_) if self.needs_names && self.cgroups.is_named(named.cgroup_id) => {}
                 Some(names) => self.cgroups.named(named.cgroup_id, names),
-                None if self.asks_names => self.cgroups.settle(named.cgroup_id),
+                None if self.needs_names => self.cgroups.freeze_names(named.cgroup_id),
                 None => {}
             }
         }
-        for cgroup_id in self.waiting.give_up() {
-            if self.asks_names {
-                self.cgroups.settle(cgroup_id);
+        for awaited in self.waiting.give_up() {
+            match awaited {
+                Awaited::Names(cgroup_id) if self.needs_names => self.cgroups.freeze_names(cgroup_id),
+                Awaited::Names(_) | Awaited::Hash(_) => {}
             }
+        }
+    }
+
+    /// Asks for the hash of what an exec executed; true when there is an answer to wait for.
+    fn request_hash(&mut self, record: &Record<'_>) -> bool {
+        let Some(hashes) = self.hashes.as_mut().filter(|_| record.event == SCHED_PROCESS_EXEC) else {
+            return false;
+        };
+        let (pid, parent) = self.waiting.process(record.context).unwrap_or_else(|| {
+            let context = self.contexts.get(record.context).context.view();
+            (context.pid, context.ppid)
+        });
+        let asked = hashes.request(record, pid, parent);
+        if let Some(file) = asked {
+            self.waiting.wait_for_hash(file);
+        }
+        asked.is_some()
+    }
+
+    /// Takes the hashes that came.
+    fn receive_hashes(&mut self) {
+        while let Some(file) = self.hashes.as_mut().and_then(Hashes::receive) {
+            self.waiting.answered(Awaited::Hash(file));
         }
     }
 
     /// Takes what waited, as long as no answer is missing and the queue to the disk has room.
     pub(super) fn release_held(&mut self) {
-        while !self.waiting.is_empty() && !self.waiting.is_asking() {
+        while !self.waiting.is_empty() && !self.waiting.is_waiting() {
             if let Some(context) = self.waiting.next_record().map(OwnedRecord::context) {
-                if self.asks_names && self.must_wait(context) {
+                if self.needs_names && self.must_wait(context) {
                     return;
                 }
                 // With too much waiting, a full queue is a loss as it is for any other record.
@@ -176,11 +211,11 @@ impl Assembler {
                 }
             }
             match self.waiting.pop() {
-                Some(Held::Begin { processes, start_ns }) => self.take_state(&processes, start_ns),
-                Some(Held::Context(id, context)) => self.contexts.announce(id, context),
-                Some(Held::Forget(id)) => self.contexts.forget(id),
-                Some(Held::Record(record)) => record.view(|record| self.take(record)),
-                Some(Held::Happened(at)) => self.say(at),
+                Some(Pending::Begin { processes, start_ns }) => self.take_state(&processes, start_ns),
+                Some(Pending::Context(id, context)) => self.contexts.announce(id, context),
+                Some(Pending::Forget(id)) => self.contexts.forget(id),
+                Some(Pending::Record(record)) => record.view(|record| self.take(record)),
+                Some(Pending::Happened(at)) => self.record_container_event(at),
                 None => return,
             }
         }

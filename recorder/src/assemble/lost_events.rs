@@ -8,10 +8,10 @@ use crate::{contexts::NOBODY, kernel::Record, loss::LossEntry};
 
 impl Assembler {
     /// Tells the losses since the last time.
-    pub(super) fn say_losses(&mut self) {
-        let untold = self.losses.take_untold();
+    pub(super) fn record_losses(&mut self) {
+        let unwritten = self.losses.take_unwritten();
         // A row for a loss of such a row would never come to an end while the disk is too slow.
-        for loss in untold.iter().filter(|loss| loss.event != Some(LOST_EVENTS)) {
+        for loss in unwritten.iter().filter(|loss| loss.event != Some(LOST_EVENTS)) {
             self.counts.produced += 1;
             // At the end of what is there: blocks are in order of time.
             let time_ns = if self.last_ns == 0 { loss.to_ns } else { self.last_ns };

@@ -1,31 +1,41 @@
 //! One record on its way into the block: which scopes it matches, whether it is wanted, and where it stands.
 
-use events::{EventId, Marks, catalogue::process};
+use events::{EventId, Marks, Raw, catalogue::process};
 use format::Row;
+use format::facts::FactChange;
 
 use super::Assembler;
 use crate::{
-    container_events,
-    held::{HappenedAt, Held},
+    containers::container_events,
+    held::{HappenedAt, Pending},
+    host::process_table::Change,
     kernel::Record,
     loss,
-    process_table::Change,
 };
 
 impl Assembler {
     /// Takes a record whose turn it is.
     pub(super) fn take(&mut self, record: &Record<'_>) {
         let happened = container_events::follow(&mut self.cgroups, record);
-        self.place(record);
+        match self.hashes.as_ref().and_then(|hashes| hashes.known(record)) {
+            None => self.place(record),
+            Some((at, hash)) => {
+                let mut args = record.args.to_vec();
+                if let Some(arg) = args.get_mut(at) {
+                    *arg = Raw::Bytes(&hash);
+                }
+                self.place(&Record { args: &args, ..*record });
+            }
+        }
         let Some((happened, cgroup_id)) = happened else { return };
         let Record { time_ns, cpu, context, marks, .. } = *record;
         let at = HappenedAt { happened, cgroup_id, time_ns, cpu, context, marks };
-        self.ask_names();
-        if self.waiting.is_asking() {
+        self.request_names();
+        if self.waiting.is_waiting() {
             // Its name is on the way, and belongs to the event.
-            self.waiting.push_first(Held::Happened(at));
+            self.waiting.push_first(Pending::Happened(at));
         } else {
-            self.say(at);
+            self.record_container_event(at);
         }
     }
 
@@ -41,7 +51,7 @@ impl Assembler {
         let known = self.contexts.get(record.context);
         let context = known.context.view();
         if known.mask.is_none() {
-            self.cgroups.meet(&context);
+            self.cgroups.discover(&context);
         }
         if event == process::SCHED_PROCESS_EXEC {
             self.cgroups.executed(&context, record.time_ns);
@@ -56,7 +66,8 @@ impl Assembler {
                 trigger.follow(record, &context, &self.cgroups);
             }
         }
-        let change = if self.wants_changes && is_state { Change::of(record, &known.context) } else { None };
+        let changes = self.wants_changes && (is_state || FactChange::may_be(event));
+        let change = if changes { Change::of(record, &known.context) } else { None };
         let mut marks = record.marks;
         if !is_wanted {
             marks = Marks(marks.0 | Marks::STATE_ONLY);

@@ -17,6 +17,9 @@ use rustix::{
 
 use super::Error;
 
+/// What a program puts into the ring buffer to ring it: no record, and nothing is lost with it.
+pub(super) const RING: [u8; 8] = [0; 8];
+
 #[derive(Debug)]
 pub(super) struct Bell {
     epoll: OwnedFd,

@@ -27,7 +27,7 @@ use super::{
 const GRACE_NS: u64 = 10_000_000_000;
 
 #[derive(Clone, Copy, Debug)]
-pub struct Known {
+pub struct SentContext {
     pub id: u32,
     pub tid: u32,
     /// Hash of the program's path, which many contexts share.
@@ -52,7 +52,7 @@ struct SharedPath {
 /// The contexts that records may refer to.
 #[derive(Debug, Default)]
 pub struct Contexts {
-    known: HashMap<u64, Known>,
+    known: HashMap<u64, SentContext>,
     /// Those of each thread, the latest last.
     of_thread: HashMap<u32, VecDeque<u64>>,
     /// Those to be given up, with the time of their end.
@@ -61,7 +61,7 @@ pub struct Contexts {
     /// Ids of contexts that were given up, to be given again: so the sink's table stays as large as the tasks are many.
     free: Vec<u32>,
     /// The context that was asked for last: records of one task follow each other.
-    last: Option<(u64, Known)>,
+    last: Option<(u64, SentContext)>,
     path: Vec<u8>,
     /// Those that their thread has replaced, and all, in the order in which they came. Some are gone already.
     replaced: VecDeque<u64>,
@@ -91,7 +91,7 @@ impl Contexts {
     /// Takes a context with the path that was read of it.
     fn take(&mut self, wire_id: u64, time_ns: u64, wire: &WireContext, sink: &mut impl Records) {
         let path = self.hasher.hash_one(&self.path);
-        let known = Known { id: self.new_id(), tid: wire.tid, path };
+        let known = SentContext { id: self.new_id(), tid: wire.tid, path };
         announce(known.id, wire, &self.path, sink);
         self.know(wire_id, known, self.path.len(), sink);
         let thread = self.of_thread.entry(wire.tid).or_default();
@@ -140,7 +140,7 @@ impl Contexts {
     /// Announces who had a socket when the recording began. Sockets refer to it as long as they are there.
     pub fn add_owner(&mut self, owner: &SocketOwner, sink: &mut impl Records) {
         let path = self.hasher.hash_one(&owner.exe);
-        let known = Known { id: self.new_id(), tid: owner.context.tid, path };
+        let known = SentContext { id: self.new_id(), tid: owner.context.tid, path };
         announce(known.id, &owner.context, &owner.exe, sink);
         self.know(owner.id, known, owner.exe.len(), sink);
     }
@@ -153,7 +153,7 @@ impl Contexts {
         })
     }
 
-    fn know(&mut self, wire_id: u64, known: Known, path_bytes: usize, sink: &mut impl Records) {
+    fn know(&mut self, wire_id: u64, known: SentContext, path_bytes: usize, sink: &mut impl Records) {
         self.last = None;
         self.bytes += EACH_BYTES;
         let path = self.paths.entry(known.path).or_default();
@@ -168,7 +168,7 @@ impl Contexts {
         }
     }
 
-    fn give_up(&mut self, known: Known, sink: &mut impl Records) {
+    fn give_up(&mut self, known: SentContext, sink: &mut impl Records) {
         sink.forget(known.id);
         self.free.push(known.id);
         self.bytes -= EACH_BYTES;
@@ -182,7 +182,7 @@ impl Contexts {
     }
 
     #[inline]
-    pub fn get(&mut self, wire_id: u64) -> Option<Known> {
+    pub fn get(&mut self, wire_id: u64) -> Option<SentContext> {
         if let Some((last, known)) = self.last
             && last == wire_id
         {

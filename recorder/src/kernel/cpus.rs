@@ -26,10 +26,16 @@ fn with_spare(online: usize, possible: usize) -> usize {
     (online + LEAST_SPARE.max(online / ONE_SPARE_OF)).min(possible).max(1)
 }
 
-/// All CPUs together get at most 256 MiB, and each from 1 to 16.
+/// Each gets from 1 to 16 MiB, and all of them together at most 256, as long as there are no more than 256.
 pub fn default_buffer_bytes(cpus: usize) -> usize {
     let share = (256 << 20) / cpus.max(1);
     (1 << share.max(1).ilog2()).clamp(1 << 20, 16 << 20)
+}
+
+/// The ring buffer that hooks of all CPUs write into where they must not use the regions: a mebibyte for each CPU, from 4 to
+/// 64 together.
+pub fn hook_buffer_bytes(cpus: usize) -> usize {
+    (cpus << 20).next_power_of_two().clamp(4 << 20, 64 << 20)
 }
 
 #[cfg(test)]
@@ -43,5 +49,7 @@ mod tests {
         assert_eq!((with_spare(64, 128), with_spare(128, 128)), (80, 128));
         assert_eq!(default_buffer_bytes(with_spare(4, 240)), 16 << 20);
         assert_eq!((default_buffer_bytes(80), default_buffer_bytes(512)), (2 << 20, 1 << 20));
+        let hooks = [2, 5, 512].map(hook_buffer_bytes);
+        assert_eq!(hooks, [4 << 20, 8 << 20, 64 << 20]);
     }
 }

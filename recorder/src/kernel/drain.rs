@@ -6,7 +6,7 @@ use events::{
 };
 
 use super::{
-    Record, Records, UNKNOWN_CONTEXT,
+    Record, Records, UNKNOWN_CONTEXT, bell,
     clock::{self, BootOffset},
     contexts::Contexts,
     decode::{self, Arguments, MAX_ARGS, SlotReader},
@@ -72,8 +72,11 @@ impl Drain {
         }
     }
 
-    /// Takes a piece of the ring buffer: the records of one write, and what was reserved beyond them.
+    /// Takes a piece of the ring buffer: the records of one write, and what was reserved beyond them; or what only rang the bell.
     pub fn take_piece(&mut self, piece: &[u8]) {
+        if piece == bell::RING {
+            return;
+        }
         let (mut rest, mut is_more, mut cpu) = (piece, true, 0);
         while is_more {
             let header = decode::header(rest).filter(|header| usize::from(header.cpu) < self.cpus);
@@ -428,6 +431,8 @@ mod tests {
         for piece in [&[0u8; 16][..], &foreign, &torn] {
             drain.take_piece(piece);
         }
+        // What rings the bell is no record.
+        drain.take_piece(&[0; 8]);
         drain.take_packet(&[0; 8]);
         let mut told = Told::default();
         drain.release(u64::MAX, &mut told);

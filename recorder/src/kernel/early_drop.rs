@@ -263,9 +263,9 @@ pub struct EarlyDrop {
     cgroups: HashMap<MapData, u64, u64>,
     lineage: HashMap<MapData, u32, [u8; 32]>,
     /// Whether cgroups are asked for, and what has been said of each.
-    asks_cgroups: bool,
+    needs_cgroups: bool,
     told: BTreeMap<u64, u64>,
-    told_version: Option<u64>,
+    sent_version: Option<u64>,
     /// The version last seen, and when it was first.
     version: Option<u64>,
     changed_ns: u64,
@@ -291,9 +291,9 @@ impl EarlyDrop {
             state: Array::try_from(state).map_err(|_| missing("STATE"))?,
             cgroups: HashMap::try_from(cgroups).map_err(|_| missing("CGROUPS"))?,
             lineage: HashMap::try_from(lineage).map_err(|_| missing("LINEAGE"))?,
-            asks_cgroups: lowered.containers,
+            needs_cgroups: lowered.containers,
             told: BTreeMap::new(),
-            told_version: None,
+            sent_version: None,
             version: None,
             changed_ns: 0,
             attached_ns,
@@ -317,8 +317,12 @@ impl EarlyDrop {
 
     /// Says what the cgroups that are known pass, some time after the version of what is known has changed: that one was
     /// made while recording may be told after it was found.
-    pub fn tell_cgroups<I: Iterator<Item = (u64, u64)>>(&mut self, version: u64, words: impl FnOnce() -> I) {
-        if !self.asks_cgroups || self.told_version == Some(version) || self.epoch == 0 {
+    pub fn update_cgroups<I: Iterator<Item = (u64, u64)>>(
+        &mut self,
+        version: u64,
+        words: impl FnOnce() -> I,
+    ) {
+        if !self.needs_cgroups || self.sent_version == Some(version) || self.epoch == 0 {
             return;
         }
         let now_ns = clock::boot_ns();
@@ -328,7 +332,7 @@ impl EarlyDrop {
         if now_ns.saturating_sub(self.changed_ns) < SETTLED_NS {
             return;
         }
-        self.told_version = Some(version);
+        self.sent_version = Some(version);
         let now: BTreeMap<u64, u64> = words().collect();
         let mut has_changed = false;
         for (id, word) in &now {

@@ -11,14 +11,12 @@ use events::{
         RecordHeader,
         files::{PLACES, part, word},
         form,
+        linux::{S_IFIFO, S_IFMT, S_IFSOCK},
     },
+    descriptor,
 };
 
 use super::decode;
-
-const S_IFMT: u64 = 0o170_000;
-const S_IFSOCK: u64 = 0o140_000;
-const S_IFIFO: u64 = 0o010_000;
 
 /// The files that records may refer to: the last two of each place, since an event that began before the newer was told
 /// may still refer to the older.
@@ -95,28 +93,37 @@ impl Files {
     }
 }
 
+/// Behind the path of a file that no directory names any more.
+const DELETED: &[u8] = b" (deleted)";
+
 /// Appends what a FILE record says, in the form of [`events::descriptor`]; nothing when it says too little.
 fn describe(record: &[u8], words: u8, out: &mut Vec<u8>) {
     let number = |index| decode::word(record, index).unwrap_or(0);
     let (kind, inode) = (number(word::KIND), number(word::INODE));
-    let family = (kind >> 16) as u16;
-    if kind & S_IFMT == S_IFSOCK && family != 0 {
+    let (mode, family) = (kind as u16, (kind >> 16) as u16);
+    if mode & S_IFMT == S_IFSOCK && family != 0 {
         return socket(family, (kind >> 32) as u16, inode, |part| blob(record, words, part), out);
     }
     let Some(path) = decode::blobs(record, words).find(|blob| blob.arg == part::PATH) else { return };
     let Some(components) = record.get(path.bytes()) else { return };
     let file_system = blob(record, words, part::FILE_SYSTEM);
     if path.form != form::PSEUDO_PATH {
+        let start = out.len();
         decode::append_path(components, path.form, out);
         if number(word::UNLINKED) != 0 {
-            out.extend_from_slice(b" (deleted)");
+            out.extend_from_slice(DELETED);
+        } else if out.ends_with(DELETED)
+            && let Some(slash) = out.iter().skip(start).rposition(|byte| *byte == b'/')
+        {
+            // It is called so, and is there: the same path, which no file that is gone has.
+            out.splice(start + slash + 1..start + slash + 1, *b"./");
         }
         return;
     }
     let name = decode::until_nul(components);
     // Memory takes everything.
     let _ = match file_system.unwrap_or_default() {
-        _ if kind & S_IFMT == S_IFIFO => write!(out, "pipe:[{inode}]"),
+        _ if mode & S_IFMT == S_IFIFO => write!(out, "pipe:[{inode}]"),
         b"anon_inodefs" => out.write_all(b"anon_inode:").and_then(|()| out.write_all(name)),
         other if matches!(name, b"" | b"/") => out.write_all(other).and_then(|()| write!(out, ":[{inode}]")),
         _ => out.write_all(name),
@@ -147,10 +154,15 @@ fn socket<'a>(
             if !is_named(&local) && !is_named(&remote) {
                 write!(out, "[{inode}]")
             } else {
-                out.extend(local.unwrap_or_default());
+                let is_quoted =
+                    [&local, &remote].into_iter().flatten().any(|name| descriptor::needs_quotes(name));
+                let mut push = |piece: &[u8]| out.extend_from_slice(piece);
+                if let Some(local) = local.filter(|name| !name.is_empty()) {
+                    descriptor::push_name(&local, is_quoted, &mut push);
+                }
                 if let Some(remote) = remote.filter(|name| !name.is_empty()) {
-                    out.extend_from_slice(b"->");
-                    out.extend(remote);
+                    push(b"->");
+                    descriptor::push_name(&remote, is_quoted, &mut push);
                 }
                 Ok(())
             }
@@ -233,7 +245,11 @@ fn unix_name(bytes: &[u8]) -> Vec<u8> {
             let end = name.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
             [b"@", name.get(..end).unwrap_or(name)].concat()
         }
-        Some(path) => decode::until_nul(path).to_vec(),
+        Some(path) => match decode::until_nul(path) {
+            // A relative path that looks like an abstract name, a number or a peer.
+            path @ [b'@' | b'[' | b'-', ..] => [b"./", path].concat(),
+            path => path.to_vec(),
+        },
         None => Vec::new(),
     }
 }
@@ -263,6 +279,9 @@ mod tests {
         assert_eq!(told([0o100_644, 9, 0], &path), "/etc/passwd");
         assert_eq!(told([0o100_644, 9, 1], &path), "/etc/passwd (deleted)");
         assert_eq!(told([0o040_755, 2, 0], &[(part::PATH, form::PATH, b"")]), "/");
+        let called_so = [(part::PATH, form::PATH, &b"x (deleted)\0tmp\0"[..])];
+        assert_eq!(told([0o100_644, 9, 0], &called_so), "/tmp/./x (deleted)");
+        assert_eq!(told([0o100_644, 9, 1], &called_so), "/tmp/x (deleted) (deleted)");
         assert_eq!(told([0o100_644, 9, 0], &[]), "");
     }
 
@@ -303,6 +322,10 @@ mod tests {
         assert_eq!(a_socket(1, 0, &unix(b"/run/x\0"), &[]), "unix /run/x");
         assert_eq!(a_socket(1, 0, &[], &unix(b"/run/x\0")), "unix ->/run/x");
         assert_eq!(a_socket(1, 0, &unix(b"\0abc"), &[]), "unix @abc");
+        assert_eq!(a_socket(1, 0, &unix(b"@abc\0"), &[]), "unix ./@abc");
+        assert_eq!(a_socket(1, 0, &unix(b"[4711]\0"), &[]), "unix ./[4711]");
+        assert_eq!(a_socket(1, 0, &unix(b"->/run/x\0"), &[]), "unix \"./->/run/x\"");
+        assert_eq!(a_socket(1, 0, &unix(b"sock\0"), &[]), "unix sock");
         assert_eq!(a_socket(1, 0, &[], &[]), "unix [4711]");
     }
 

@@ -19,6 +19,7 @@ use super::{
     HookPrograms,
     hook_table::{ATTACHMENTS, At, Attachment, KERNEL_STAND_INS},
     load::chain,
+    object::Object,
     tables::Tables,
 };
 use crate::btf::Btf;
@@ -137,7 +138,7 @@ impl Plan {
     }
 
     /// The object with its programs declared to be of the kind that is tried: they are the same bytes.
-    pub fn declare(&self, object: &mut [u8]) {
+    pub fn declare(&self, object: &mut Object) {
         let Some(kind) = self.kind() else { return };
         for it in ATTACHMENTS {
             let program = match it.at {
@@ -145,20 +146,25 @@ impl Plan {
                 At::Both { enter, .. } => enter,
                 At::Exit { .. } => continue,
             };
-            let old = format!("fentry/{program}\0");
+            let old = format!("fentry/{program}");
             let new = match (kind, it.lsm) {
                 (Kind::Trampoline, _) => continue,
-                (Kind::Kprobe, _) => format!("kprobe/{program}\0"),
+                (Kind::Kprobe, _) => format!("kprobe/{program}"),
                 // Which hook it is for is said when it is loaded.
-                (Kind::Lsm, Some(_)) => format!("lsm/fn/{program}\0"),
+                (Kind::Lsm, Some(_)) => format!("lsm/fn/{program}"),
                 (Kind::Lsm, None) => continue,
             };
-            rename(object, old.as_bytes(), new.as_bytes());
+            object.rename_section(&old, &new);
         }
     }
 
     /// Loads all programs that have something to record. On failure the plan is another one.
-    pub fn load(&mut self, ebpf: &mut Ebpf, tables: &Tables, btf: &aya::Btf) -> Result<Vec<Loaded>, Changed> {
+    pub fn load(
+        &mut self,
+        ebpf: &mut Ebpf,
+        tables: &Tables,
+        btf: &aya::Btf,
+    ) -> Result<Vec<LoadedHook>, Changed> {
         let mut loaded = Vec::new();
         let mut failed = Vec::new();
         // Refused without a look at them, before any was not: some, for a function may be refused as well as a kind.
@@ -172,7 +178,7 @@ impl Plan {
             }
             for program in programs(it, self.kind()) {
                 match load_one(ebpf, program, it, btf) {
-                    Ok(()) => loaded.push(Loaded { program, attachment: it }),
+                    Ok(()) => loaded.push(LoadedHook { program, attachment: it }),
                     Err(error) => {
                         of_kind += usize::from(is_of_kind(&error));
                         failed.push((it.program, brief(&error)));
@@ -193,9 +199,9 @@ impl Plan {
     }
 
     /// Attaches what was loaded.
-    pub fn attach(&mut self, ebpf: &mut Ebpf, loaded: &[Loaded]) -> Result<(), Changed> {
+    pub fn attach(&mut self, ebpf: &mut Ebpf, loaded: &[LoadedHook]) -> Result<(), Changed> {
         let mut failed = Vec::new();
-        for Loaded { program, attachment } in loaded {
+        for LoadedHook { program, attachment } in loaded {
             if let Err(error) = attach_one(ebpf, program, attachment.function) {
                 failed.push((attachment.program, brief(&error)));
             }
@@ -210,12 +216,12 @@ impl Plan {
 
 /// A program that is in the kernel.
 #[derive(Clone, Copy, Debug)]
-pub struct Loaded {
+pub struct LoadedHook {
     pub program: &'static str,
     pub attachment: &'static Attachment,
 }
 
-impl Loaded {
+impl LoadedHook {
     /// Whether the program keeps arguments for another one, which counts the call as one whose entry is not known when this
     /// one did not run.
     pub fn is_counted_at_exit(&self) -> bool {
@@ -316,30 +322,9 @@ pub(super) fn brief(error: &ProgramError) -> String {
     }
 }
 
-/// Writes a name, as long, over each occurrence of another: the program's own name may be the end of it.
-fn rename(object: &mut [u8], old: &[u8], new: &[u8]) {
-    let mut at = 0;
-    while let Some(found) =
-        object.get(at..).and_then(|rest| rest.windows(old.len()).position(|window| window == old))
-    {
-        at += found;
-        if let Some(place) = object.get_mut(at..at + new.len()) {
-            place.copy_from_slice(new);
-        }
-        at += old.len();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_section_is_renamed_wherever_its_name_ends() {
-        let mut object = b"\0.relfentry/do_exit\0fentry/do_exit_too\0".to_vec();
-        rename(&mut object, b"fentry/do_exit\0", b"kprobe/do_exit\0");
-        assert_eq!(object, b"\0.relkprobe/do_exit\0fentry/do_exit_too\0");
-    }
 
     #[test]
     fn bpf_is_a_module_only_by_its_whole_name() {

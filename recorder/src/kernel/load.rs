@@ -19,7 +19,7 @@ use events::{
 use super::{
     Error, KernelOptions, Lists, Memory, clock, cpus,
     early_drop::{self, EarlyDrop},
-    hooks::{self, Kind, Loaded as LoadedHook, Plan},
+    hooks::{self, Kind, LoadedHook, Plan},
     link_misses::Links,
     losses::Missed,
     map_memory, packets, refusals,
@@ -44,7 +44,7 @@ pub struct Loaded {
     pub without_region: Array<MapData, [u64; Slot::COUNT]>,
     pub memory: Memory,
     pub lists: Lists,
-    pub door: RingBuf<MapData>,
+    pub records: RingBuf<MapData>,
     pub packets: RingBuf<MapData>,
     pub ring_bytes: RingBytes,
     /// Who had sockets when the recording began.
@@ -70,7 +70,7 @@ impl std::fmt::Debug for Loaded {
 /// Sizes of the ring buffers.
 #[derive(Clone, Copy, Debug)]
 pub struct RingBytes {
-    pub door: usize,
+    pub records: usize,
     pub packets: usize,
 }
 
@@ -186,7 +186,7 @@ pub fn load(options: &KernelOptions) -> Result<Loaded, Error> {
     let map_bytes = map_memory::bytes(&ebpf);
     let without_region = take_map(&mut ebpf, "WITHOUT_REGION")?;
     let without_region = Array::try_from(without_region).map_err(|_| broken_object("WITHOUT_REGION"))?;
-    let door = ring_buffer(&mut ebpf, "DOOR")?;
+    let records = ring_buffer(&mut ebpf, "RING_BUFFER")?;
     let packets = ring_buffer(&mut ebpf, "PACKETS")?;
     let regions = {
         let fd = |name| match ebpf.map(name) {
@@ -194,7 +194,7 @@ pub fn load(options: &KernelOptions) -> Result<Loaded, Error> {
             _ => Err(broken_object(name)),
         };
         use std::os::fd::AsFd as _;
-        let (ring, tails) = (fd("RING")?, fd("TAILS")?);
+        let (ring, tails) = (fd("REGIONS")?, fd("TAILS")?);
         Regions::map(ring.as_fd(), tails.as_fd(), (data_bytes, write_bytes), cpus)
             .map_err(|error| Error::Memory { cpus, bytes: data_bytes, reason: error.to_string() })?
     };
@@ -211,7 +211,7 @@ pub fn load(options: &KernelOptions) -> Result<Loaded, Error> {
         without_region,
         memory: Memory { cpus, buffer_bytes, map_bytes },
         lists,
-        door,
+        records,
         packets,
         ring_bytes,
         owners,

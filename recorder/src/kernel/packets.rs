@@ -12,7 +12,7 @@ use super::{
     hooks::brief,
     socket_list::{self, SocketOwner},
 };
-use crate::cgroups::unified_mount;
+use crate::containers::cgroups::unified_mount;
 
 pub const EVENT: EventId = network::NET_PACKET;
 

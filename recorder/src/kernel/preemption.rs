@@ -3,7 +3,7 @@
 
 use events::abi::tables::{PREEMPT_DISABLE_MARK, PREEMPT_ENABLE_MARK};
 
-use super::cast::{is_interpreted, make_calls_of};
+use super::{cast::is_interpreted, object::Object};
 use crate::btf::Btf;
 
 /// The two functions, by their ids of BTF.
@@ -27,9 +27,9 @@ impl Preemption {
     }
 
     /// Makes the calls of the marked helpers calls of the kernel's functions; false where the object has none.
-    pub fn put_into(self, object: &mut [u8]) -> bool {
-        let disabled = make_calls_of(object, PREEMPT_DISABLE_MARK, self.disable);
-        let enabled = make_calls_of(object, PREEMPT_ENABLE_MARK, self.enable);
+    pub fn put_into(self, object: &mut Object) -> bool {
+        let disabled = object.call_function(PREEMPT_DISABLE_MARK, self.disable);
+        let enabled = object.call_function(PREEMPT_ENABLE_MARK, self.enable);
         disabled > 0 && enabled > 0
     }
 }

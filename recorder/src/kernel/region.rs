@@ -64,7 +64,7 @@ pub struct Regions {
 }
 
 impl Regions {
-    /// Maps what the maps RING and TAILS hold, each with an element per CPU.
+    /// Maps what the maps REGIONS and TAILS hold, each with an element per CPU.
     pub fn map(
         ring: BorrowedFd<'_>,
         tails: BorrowedFd<'_>,

@@ -8,7 +8,12 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
-use events::{ArgKind, Event, EventId, Marks, Raw, Source, catalogue, marks::PARTIAL_PATH};
+use events::{
+    ArgKind, Event, EventId, Marks, Raw, Source,
+    abi::linux::{S_IFMT, S_IFREG},
+    catalogue,
+    marks::PARTIAL_PATH,
+};
 
 use rules::{COMPLETION, RULES, Rule};
 
@@ -201,8 +206,6 @@ impl StandIn {
 
 impl Given {
     fn holds(self, args: &[Raw<'_>]) -> bool {
-        const S_IFMT: u64 = 0o170_000;
-        const S_IFREG: u64 = 0o100_000;
         let number = |position: u8| match args.get(usize::from(position)) {
             Some(Raw::Number(number)) => *number,
             _ => 0,
@@ -214,7 +217,7 @@ impl Given {
             Given::OperationLacks(operation, position, bits) => {
                 number(0) == operation && number(position) & bits == 0
             }
-            Given::Special(position) => !matches!(number(position) & S_IFMT, 0 | S_IFREG),
+            Given::Special(position) => !matches!(number(position) as u16 & S_IFMT, 0 | S_IFREG),
         }
     }
 }

@@ -7,13 +7,13 @@ use events::{Context, EventId, Marks, Raw};
 use format::{Header, Process};
 use recorder::{
     assemble::Choice,
-    cgroup_table::CgroupTable,
+    containers::cgroup_table::CgroupTable,
+    file::output::OutputPlace,
+    file::write::{DEFAULT_FLIGHT_BYTES, Destination},
     kernel::{Error, Loss, Record, Records},
     label::Judge,
-    output::Place,
     session::{Session, Setup, Step, Summary},
     source::Source,
-    write::{DEFAULT_FLIGHT_BYTES, Destination},
 };
 use scopes::Plan;
 
@@ -155,7 +155,7 @@ pub fn choice(plan: Plan) -> Choice {
 pub fn setup(path: &Path) -> Setup {
     Setup {
         destination: Destination {
-            place: Place::file(path, false).unwrap(),
+            place: OutputPlace::file(path, false).unwrap(),
             path: path.to_owned(),
             max_bytes: None,
             rotation: None,
@@ -175,6 +175,7 @@ pub fn setup(path: &Path) -> Setup {
         users: Vec::new(),
         cgroups: CgroupTable::new(None),
         names: None,
+        hashes: None,
         after: Duration::ZERO,
         viewing: None,
         priority_boost: 0,

@@ -2,7 +2,7 @@
 //! replaced it is read in [`super::workload`].
 
 use events::context::ContextFlags;
-use events::{Context, Marks, mark_names, marks};
+use events::{Context, Event, Marks, mark_names, marks};
 use serde::{Deserialize, Deserializer};
 
 use super::schema::Stored;
@@ -114,7 +114,8 @@ pub(super) struct MarkNames {
 impl MarkNames {
     /// The marks, given the names of the event's arguments in order.
     pub fn marks(&self, args: &[(String, Stored)]) -> Marks {
-        let has_marks = |at: usize| args.get(at).is_some_and(|(_, stored)| stored.has_marks());
+        let has_marks =
+            |at: usize| args.get(at).is_some_and(|(name, stored)| stored.has_marks() && name != Event::HASH);
         let bit = |name: &String| {
             let position = args.iter().position(|(known, _)| known == name)?;
             marks::mark_bit(position, has_marks)

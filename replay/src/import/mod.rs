@@ -110,7 +110,7 @@ pub fn policies(recording: &Recording) -> Vec<(u8, String)> {
         let (number, name) = line.split_once(' ')?;
         Some((number.parse().ok()?, name.to_owned()))
     };
-    let lines = recording.policies.iter().filter(|_| is_made_from_log(recording));
+    let lines = recording.policies.iter().filter(|_| recording.is_made_from_log());
     lines.filter_map(read).collect()
 }
 
@@ -132,7 +132,7 @@ pub fn unpacked<'a>(mut log: impl BufRead + 'a) -> std::io::Result<Box<dyn BufRe
 
 /// A log, one event after the other. It is read twice, and must give the same both times.
 pub trait Log {
-    /// What the capture's header says that it was made from; one of [`KINDS`].
+    /// What the capture's header says that it was made from; one of [`Recording::LOG_KINDS`].
     fn kind(&self) -> &'static str;
 
     /// What such a log never says, besides what no log does.
@@ -293,15 +293,6 @@ fn header(survey: &Survey, program: &str) -> Header {
 
 /// Logs of JSON lines, as the header of an imported capture names them.
 const TRACEE_JSON: &str = "tracee-json";
-
-/// What the header of an imported capture can say that it was made from. Nothing is derived from its events: a log that
-/// held derived events still holds them.
-pub const KINDS: [&str; 7] = [TRACEE_JSON, "strace", "auditd", "sysmon", "tetragon", "kunai", "falco"];
-
-/// Whether a capture was made from a log, or from a capture that was: the newest of what was done stands first.
-pub fn is_made_from_log(recording: &Recording) -> bool {
-    recording.made_from.split(['\n', ',']).any(|line| KINDS.contains(&line.trim()))
-}
 
 /// What such a log does not say.
 const UNKNOWN: [&str; 6] =

@@ -6,7 +6,6 @@ use views::cell::Cells;
 use views::{Class, Column, Known, Look, clock};
 
 use super::Style;
-use super::losses::{self, Loss};
 
 /// How a table of chosen columns looks.
 #[derive(Clone, Debug, Default)]
@@ -104,10 +103,10 @@ impl Render for Columns<'_> {
     }
 }
 
-/// A stretch in which events were lost, as a line of a table.
-pub fn loss(loss: &Loss, layout: &Layout, look: &Look) -> Vec<u8> {
+/// A line of a table that is no event: a stretch in which events were lost, a finding of a rule.
+pub fn aside(class: Class, layout: &Layout, words: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut line = Line::default();
-    line.cell(Class::Loss, 0, false, true, |out| losses::text(loss, look, out));
+    line.cell(class, 0, false, true, words);
     let mut out = Vec::new();
     line.print(layout, &mut out);
     out

@@ -1,7 +1,7 @@
 //! What one destination gets: one of the formats as it stands, chosen columns of it, or lines after a template.
 
 use pipeline::{Output, Render};
-use views::{Column, Known, Look};
+use views::{Class, Column, Known, Look};
 
 use super::columns::{self, Columns, Layout};
 use super::fields::Fields;
@@ -49,26 +49,40 @@ impl Shown<'_> {
 
     /// A stretch in which events were lost.
     pub fn loss(&self, loss: &Loss) -> Vec<u8> {
+        let json = |string_numbers: bool| {
+            let (mut json, mut line) = (Vec::new(), Vec::new());
+            losses::json(loss, &mut json);
+            if !string_numbers {
+                return json;
+            }
+            string_numbers::quote(&json, &mut line);
+            line
+        };
+        self.aside(Class::Loss, &|look, line| losses::text(loss, look, line), &json)
+    }
+
+    /// A line between events that is none of them: in words, or as an object of JSON with its line feed, which is asked for with
+    /// whether large numbers are to be strings.
+    pub fn aside(
+        &self,
+        class: Class,
+        words: &dyn Fn(&Look, &mut Vec<u8>),
+        json: &dyn Fn(bool) -> Vec<u8>,
+    ) -> Vec<u8> {
         let text = |look: &Look| {
             let mut line = Vec::new();
-            losses::text(loss, look, &mut line);
+            words(look, &mut line);
             line.push(b'\n');
             line
         };
         match self {
-            Shown::Columns { layout, look, .. } => columns::loss(loss, layout, look),
+            Shown::Columns { layout, look, .. } => columns::aside(class, layout, |line| words(look, line)),
             Shown::Template { look, .. } => text(look),
             Shown::Whole { printer, .. } if printer.format != Format::Json => {
                 text(&printer.style.look(false))
             }
             Shown::Whole { string_numbers, .. } | Shown::Fields { string_numbers, .. } => {
-                let (mut json, mut line) = (Vec::new(), Vec::new());
-                losses::json(loss, &mut json);
-                if !string_numbers {
-                    return json;
-                }
-                string_numbers::quote(&json, &mut line);
-                line
+                json(*string_numbers)
             }
         }
     }

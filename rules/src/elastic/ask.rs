@@ -1,8 +1,10 @@
 //! What a query asks, before it is known of which kind of event: EQL and KQL are read into it.
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use crate::form::{Case, Comparison, FieldShape, Pattern, Piece, Regex, Test};
+use super::made::Made;
+use crate::form::{Case, Comparison, FieldShape, Kin, Pattern, Piece, Regex, Test};
 
 /// What is wrong with a query, and where in its text.
 #[derive(Clone, PartialEq, Debug)]
@@ -18,11 +20,39 @@ impl Wrong {
     }
 }
 
-/// The name of a field as written.
+/// A field as written: its name, or what makes a value of others.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Name {
     pub text: String,
     pub span: Range<usize>,
+    pub made: Option<Arc<Made>>,
+}
+
+impl Name {
+    pub fn new(text: impl Into<String>, span: Range<usize>) -> Name {
+        Name { text: text.into(), span, made: None }
+    }
+
+    /// What a value is made of, in the place of a field.
+    pub fn made(made: Made, span: Range<usize>) -> Name {
+        Name { text: made.written(), span, made: Some(Arc::new(made)) }
+    }
+
+    /// The same with something else in the place of each field.
+    pub fn with_fields(&self, put: &dyn Fn(&Name) -> Name) -> Name {
+        match &self.made {
+            Some(made) => Name::made(made.with_fields(put), self.span.clone()),
+            None => put(self),
+        }
+    }
+
+    /// Calls `see` with the names of the fields: its own, or those that it is made of.
+    pub fn each_field<'a>(&'a self, see: &mut dyn FnMut(&'a Name)) {
+        match &self.made {
+            Some(made) => made.each_field(see),
+            None => see(self),
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -32,8 +62,9 @@ pub enum Ask {
     All(Vec<Ask>),
     Any(Vec<Ask>),
     Test(Name, Asked),
-    /// Some ancestor of the process is such a one.
-    Descendant {
+    /// The process, its parent or some ancestor executed such a program.
+    Executed {
+        kin: Kin,
         of: Box<Ask>,
         span: Range<usize>,
     },
@@ -83,10 +114,11 @@ impl Ask {
         Ok(if parts.len() == 1 { parts.remove(0) } else { Ask::Any(parts) })
     }
 
+    /// All names of what is asked of the event itself.
     pub fn each_name<'a>(&'a self, see: &mut impl FnMut(&'a Name, &'a Asked)) {
         match self {
-            Ask::Const(_) => {}
-            Ask::Not(inner) | Ask::Descendant { of: inner, .. } => inner.each_name(see),
+            Ask::Const(_) | Ask::Executed { .. } => {}
+            Ask::Not(inner) => inner.each_name(see),
             Ask::All(parts) | Ask::Any(parts) => parts.iter().for_each(|part| part.each_name(see)),
             Ask::Test(name, asked) => see(name, asked),
         }

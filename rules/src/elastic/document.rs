@@ -289,7 +289,7 @@ impl Of<'_> {
     fn fields(&mut self, names: &[&Text]) -> Vec<(String, Field)> {
         let mut fields = Vec::new();
         for text in names.iter().filter(|text| !text.text.is_empty()) {
-            let name = Name { text: text.text.clone(), span: 0..text.text.len() };
+            let name = Name::new(text.text.clone(), 0..text.text.len());
             let before = self.lowered.wrong.len();
             fields.extend(self.lowered.field(&name, self.kinds).map(|field| (text.text.clone(), field)));
             // These stand here, and not in the query.

@@ -1,10 +1,13 @@
 //! Names of the Elastic Common Schema, by kind of event: their field, and ours.
 
 use super::kind::Kind;
+use crate::account::AccountPart;
 use crate::form::ProcessFact::{
-    ArgAt, ArgCount, Args, CommandLine, Entity, Env, Exe, Gid, Name, Pid, Uid, UserName, WorkingDirectory,
+    ArgAt, ArgCount, Args, AuditSession, CommandLine, Entity, Env, Exe, Gid, Interactive, LeadsGroup,
+    LeadsSession, LoginName, LoginUid, Name, Pid, TerminalName, Uid, UserName, WorkingDirectory,
 };
-use crate::form::{ContainerFact, Field, FileFact, ProcessFact, SocketEnd, SocketFact, Who};
+use crate::form::{ContainerFact, Field, FileFact, Leader, ProcessFact, SocketEnd, SocketFact, Who};
+use crate::login::LoginPart;
 
 /// What a name means for a kind of event.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -14,6 +17,8 @@ pub enum Meaning {
     Words(Vec<&'static str>),
     /// `success` or `failure` of the call.
     Outcome,
+    /// The same as a message to audit says it.
+    Result,
     /// Such events do not have it, others do; or Linux does not have it.
     Absent,
     /// Elastic's agents have it, and captures do not: why.
@@ -23,34 +28,41 @@ pub enum Meaning {
 
 /// Beginnings of names that are not to be had, and why.
 const LACKING: &[(&str, &str)] = &[
-    ("process.interactive", "whether a process has a terminal is not known"),
-    ("process.parent.interactive", "whether a process has a terminal is not known"),
-    ("process.tty", "the terminal of a process is not known"),
-    ("process.entry_leader.", "leaders of sessions are not known"),
-    ("process.parent.entry_leader.", "leaders of sessions are not known"),
-    ("process.session_leader.", "leaders of sessions are not known"),
-    ("process.parent.session_leader.", "leaders of sessions are not known"),
-    ("process.group_leader.", "leaders of process groups are not known"),
-    ("process.parent.group_leader.", "leaders of process groups are not known"),
+    ("process.tty.", "of a terminal its device is known, and no more"),
+    ("process.entry_leader.", "by which process a session was entered is what Elastic's agent makes of it"),
+    (
+        "process.parent.entry_leader.",
+        "by which process a session was entered is what Elastic's agent makes of it",
+    ),
+    ("process.session_leader.", "of leaders of sessions this is not known"),
+    ("process.parent.session_leader.", "of leaders of sessions this is not known"),
+    ("process.group_leader.", "of leaders of process groups this is not known"),
+    ("process.parent.group_leader.", "of leaders of process groups this is not known"),
     ("process.previous.", "what a process was before its last exec is not known"),
     ("process.thread.capabilities.", "capabilities of threads are not recorded"),
     ("process.saved_", "saved ids are not recorded"),
-    ("process.exit_code", "the exit code is not asked by rules yet"),
+    ("group.name", "names of groups are not recorded"),
+    ("process.group.name", "names of groups are not recorded"),
+    ("process.parent.group.name", "names of groups are not recorded"),
+    ("host.ip", "addresses of the host are not recorded"),
+    ("related.", "this is gathered of other fields: those are asked by their names"),
     ("process.Ext.load_module.", "marks of a module are not recorded"),
     ("process.Ext.", "this is only Elastic's agent's"),
     ("process.parent.Ext.", "this is only Elastic's agent's"),
     ("process.io.", "what terminals show is not recorded"),
-    ("process.hash.", "hashes of executables are not asked by rules yet"),
-    ("process.parent.hash.", "hashes of executables are not asked by rules yet"),
+    ("process.hash.", "of executables only the SHA-256 is known, where they are executed"),
+    ("process.parent.hash.", "the hash of a parent's executable is known of its own exec alone"),
     ("user.effective.", "effective ids are not recorded"),
     ("user.Ext.", "effective and real ids are not told apart"),
     ("group.Ext.", "effective and real ids are not told apart"),
     ("container.security_context.", "settings of containers are not recorded"),
     ("file.Ext.", "contents of files are not recorded"),
-    ("file.size", "sizes of files are not asked by rules yet"),
+    ("file.size", "sizes of files are not recorded"),
     ("file.hash.", "hashes of files are not asked by rules yet"),
     ("file.mode", "modes of files are not asked by rules yet"),
     ("file.owner", "owners of files are not recorded"),
+    ("auditd.data.socket.", "what auditd makes of addresses is not asked by these names"),
+    ("auditd.data.class", "in which class auditd puts a call is not known"),
     ("auditd.", "this field of auditd is not known"),
     ("system.", "this is read out of logs"),
     ("message", "this is read out of logs"),
@@ -155,6 +167,7 @@ pub const KNOWN: &[&str] = &[
     "file.Ext.original.name",
     "file.Ext.original.path",
     "file.path",
+    "group.id",
     "host.hostname",
     "host.id",
     "host.name",
@@ -170,7 +183,12 @@ pub const KNOWN: &[&str] = &[
     "process.entity_id",
     "process.env_vars",
     "process.executable",
+    "process.exit_code",
     "process.Ext.memfd.name",
+    "process.group_leader.executable",
+    "process.group_leader.name",
+    "process.hash.sha256",
+    "process.interactive",
     "process.name",
     "process.parent.args",
     "process.parent.args_count",
@@ -181,15 +199,30 @@ pub const KNOWN: &[&str] = &[
     "process.parent.pid",
     "process.parent.working_directory",
     "process.pid",
+    "process.session_leader.executable",
+    "process.session_leader.name",
+    "process.session_leader.same_as_process",
     "process.title",
+    "process.tty",
     "process.working_directory",
     "source.ip",
     "source.port",
+    "user.audit.id",
     "user.id",
     "user.name",
+    "user.target.id",
+    "user.target.name",
 ];
 
+/// What a message to audit says that came of it.
+pub fn result() -> Field {
+    Field::Assigned("res".into())
+}
+
 pub fn meaning(kind: &Kind, name: &str) -> Meaning {
+    if let Some(field) = account(kind, name) {
+        return Meaning::Field(field);
+    }
     if let Some(words) = words(kind, name) {
         return Meaning::Words(words);
     }
@@ -197,6 +230,8 @@ pub fn meaning(kind: &Kind, name: &str) -> Meaning {
         "event.outcome" | "auditd.result" => {
             return match kind {
                 Kind::Calls(_) => Meaning::Outcome,
+                Kind::AccountMessage(_) => Meaning::Result,
+                Kind::Login => Meaning::Field(Field::Login(LoginPart::Outcome)),
                 _ if name == "auditd.result" => Meaning::Absent,
                 // Their events are those that succeeded.
                 _ => Meaning::Words(vec!["success"]),
@@ -257,7 +292,45 @@ fn words(kind: &Kind, name: &str) -> Option<Vec<&'static str>> {
     })
 }
 
+/// What changes of users and groups have. Whoever told audit of one is the process of the event.
+fn account(kind: &Kind, name: &str) -> Option<Field> {
+    Some(match (kind, name) {
+        (Kind::Account, "event.type") => Field::Account(AccountPart::Types),
+        (Kind::Account, "event.action") => Field::Account(AccountPart::Action),
+        (Kind::Account, "event.outcome") => Field::Account(AccountPart::Outcome),
+        (Kind::Account, "user.name" | "user.target.name") => Field::Account(AccountPart::User),
+        (Kind::Account, "user.id" | "user.target.id") => Field::Account(AccountPart::UserId),
+        (Kind::Account, "group.name") => Field::Account(AccountPart::Group),
+        (Kind::Account, "group.id") => Field::Account(AccountPart::GroupId),
+        (Kind::AccountMessage(_), "user.target.name") => Field::Assigned("acct".into()),
+        (Kind::AccountMessage(message), "group.name") if message.types.contains(&"group") => {
+            Field::Assigned("acct".into())
+        }
+        (Kind::AccountMessage(_), "group.name") => Field::Assigned("grp".into()),
+        (Kind::AccountMessage(_), "user.target.id") => Field::Assigned("id".into()),
+        (Kind::AccountMessage(_), "message") => Field::arg("text"),
+        _ => return None,
+    })
+}
+
+/// What lines of logs have.
+fn logged(kind: &Kind, name: &str) -> Option<Field> {
+    Some(match (kind, name) {
+        (Kind::Login, "user.name" | "related.user") => Field::Login(LoginPart::User),
+        (Kind::Login, "source.ip" | "source.address" | "related.ip") => Field::Login(LoginPart::Address),
+        (Kind::Login, "source.port") => Field::Login(LoginPart::Port),
+        (Kind::Login, "system.auth.ssh.method") => Field::Login(LoginPart::Method),
+        (Kind::Login | Kind::SystemLog | Kind::Account, "process.name") => Field::arg("tag"),
+        (Kind::Login | Kind::SystemLog | Kind::Account, "process.pid") => Field::arg("pid"),
+        (Kind::Login | Kind::SystemLog | Kind::Account, "message") => Field::arg("text"),
+        _ => return None,
+    })
+}
+
 fn field(kind: &Kind, name: &str) -> Option<Field> {
+    if let Some(field) = logged(kind, name) {
+        return Some(field);
+    }
     let field = match name {
         "host.id" | "agent.id" | "host.name" | "host.hostname" | "agent.name" => Field::Host,
         "@timestamp" => Field::Time,
@@ -265,6 +338,9 @@ fn field(kind: &Kind, name: &str) -> Option<Field> {
         "container.name" => Field::Container(ContainerFact::Name),
         "container.image.name" => Field::Container(ContainerFact::Image),
         "orchestrator.namespace" => Field::Container(ContainerFact::PodNamespace),
+        "user.audit.id" => Field::actor(LoginUid),
+        "user.audit.name" => Field::actor(LoginName),
+        "auditd.session" => Field::actor(AuditSession),
         "user.id" | "process.user.id" | "process.real_user.id" => Field::actor(Uid),
         "user.name" | "process.user.name" => Field::actor(UserName),
         "group.id" | "process.group.id" | "process.real_group.id" => Field::actor(Gid),
@@ -272,6 +348,9 @@ fn field(kind: &Kind, name: &str) -> Option<Field> {
         "process.parent.user.name" => Field::parent(UserName),
         "process.parent.group.id" | "process.parent.real_group.id" => Field::parent(Gid),
         "process.Ext.memfd.name" if *kind == Kind::Memfd => Field::arg("name"),
+        "process.hash.sha256" if *kind == Kind::Exec => Field::arg("sha256"),
+        "process.exit_code" if *kind == Kind::Exit => Field::arg("exit_code"),
+        "process.Ext.ptrace.child_pid" if *kind == Kind::Ptrace => Field::arg("pid"),
         _ => return process(kind, name).or_else(|| file(kind, name)).or_else(|| network(kind, name)),
     };
     Some(field)
@@ -290,10 +369,28 @@ fn process(kind: &Kind, name: &str) -> Option<Field> {
         let fact = fact(name)?;
         Some(Field::Process(who, fact))
     };
-    if let Some(name) = name.strip_prefix("process.parent.") {
-        return of(if is_fork { Who::Actor } else { Who::PARENT }, name);
+    let name = name.strip_prefix("process.")?;
+    let (own, parent) = if is_fork { (Who::Actor, Who::Actor) } else { (Who::Actor, Who::PARENT) };
+    let leader = |name: &str, who: fn(Leader) -> Who, whose: Who| {
+        let (kind, name) = name.split_once('.')?;
+        let (leader, same) = match kind {
+            "session_leader" => (Leader::Session, LeadsSession),
+            "group_leader" => (Leader::Group, LeadsGroup),
+            _ => return None,
+        };
+        match name {
+            "same_as_process" => Some(Field::Process(whose, same)),
+            name => of(who(leader), name),
+        }
+    };
+    if let Some(name) = name.strip_prefix("parent.") {
+        let who = if is_fork { Who::Leader } else { Who::ParentsLeader };
+        return leader(name, who, parent).or_else(|| of(parent, name));
     }
-    of(Who::Actor, name.strip_prefix("process.")?)
+    // What is forked leads nothing yet.
+    leader(name, Who::Leader, own)
+        .filter(|_| !(is_fork && name.ends_with(".same_as_process")))
+        .or_else(|| of(own, name))
 }
 
 fn fact(name: &str) -> Option<ProcessFact> {
@@ -307,6 +404,11 @@ fn fact(name: &str) -> Option<ProcessFact> {
         "pid" => Pid,
         "working_directory" => WorkingDirectory,
         "env_vars" => Env,
+        "interactive" => Interactive,
+        "tty" => TerminalName,
+        "user.id" | "real_user.id" => Uid,
+        "user.name" | "real_user.name" => UserName,
+        "group.id" | "real_group.id" => Gid,
         _ => ArgAt(name.strip_prefix("args[")?.strip_suffix(']')?.parse().ok()?),
     })
 }
@@ -338,7 +440,8 @@ fn file(kind: &Kind, name: &str) -> Option<Field> {
 fn network(kind: &Kind, name: &str) -> Option<Field> {
     match kind {
         Kind::DnsRequest | Kind::DnsResponse => {
-            let question = if *kind == Kind::DnsRequest { "dns_questions" } else { "dns_response" };
+            let question =
+                if *kind == Kind::DnsRequest { "dns_questions" } else { "dns_response.query_data" };
             return Some(match name {
                 "dns.question.name" => Field::arg(&format!("{question}.query")),
                 "dns.question.type" => Field::arg(&format!("{question}.query_type")),

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::account::{AccountMessage, MESSAGES};
 use crate::class::Class;
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,6 +30,14 @@ pub enum Kind {
     DnsRequest,
     DnsResponse,
     Library,
+    /// A login over SSH.
+    Login,
+    /// A line of the system's log.
+    SystemLog,
+    /// A change of users or groups, told to a log.
+    Account,
+    /// The same, told to audit.
+    AccountMessage(AccountMessage),
     /// System calls that the rule names, as auditd writes them.
     Calls(BTreeSet<String>),
 }
@@ -41,7 +50,7 @@ pub struct Words {
     pub datasets: &'static [&'static str],
 }
 
-pub const KINDS: &[Kind] = &[
+const KINDS: &[Kind] = &[
     Kind::Exec,
     Kind::Fork,
     Kind::Exit,
@@ -63,15 +72,22 @@ pub const KINDS: &[Kind] = &[
     Kind::DnsRequest,
     Kind::DnsResponse,
     Kind::Library,
+    Kind::Login,
+    Kind::SystemLog,
+    Kind::Account,
 ];
 
+/// All kinds but calls that a rule names.
+pub fn kinds() -> impl Iterator<Item = Kind> {
+    KINDS.iter().cloned().chain(MESSAGES.iter().copied().map(Kind::AccountMessage))
+}
+
 /// Categories of which some kind is.
-pub const CATEGORIES: &[&str] = &["process", "file", "network", "dns", "driver", "library"];
+pub const CATEGORIES: &[&str] =
+    &["process", "file", "network", "dns", "driver", "library", "authentication", "iam"];
 
 /// Categories of ECS whose events other programs write, or other systems have.
 pub const OTHERS: &[(&str, &str)] = &[
-    ("authentication", "logins are read out of logs, whose fields are not known"),
-    ("iam", "changes of users and groups are read out of logs, whose fields are not known"),
     ("session", "sessions are read out of logs, whose fields are not known"),
     ("registry", "Linux has no registry"),
     ("web", "requests to web servers are read out of their logs"),
@@ -120,7 +136,7 @@ impl Kind {
             Kind::UserChange => process(&["change"], &["uid_change", "changed-identity-of"]),
             Kind::GroupChange => process(&["change"], &["gid_change", "guid_change"]),
             Kind::Memfd => process(&["start"], &["memfd_create"]),
-            Kind::Ptrace => process(&["access"], &["ptrace"]),
+            Kind::Ptrace => process(&["access", "start"], &["ptrace"]),
             Kind::ModuleLoad => words(
                 &["driver", "process"],
                 &["start", "info"],
@@ -156,6 +172,18 @@ impl Kind {
             Kind::DnsResponse => {
                 words(&["network", "dns"], &["protocol", "info"], &["lookup_result"], OF_NETWORK)
             }
+            Kind::Login => words(
+                &["authentication"],
+                &["start", "info"],
+                &["ssh_login", "user_login"],
+                &["system.auth", "auditd_manager.auditd"],
+            ),
+            Kind::SystemLog => words(&[], &[], &[], &["system.syslog", "system.auth"]),
+            // What each of them is, its text says.
+            Kind::Account => words(&["iam"], &[], &[], &["system.auth"]),
+            Kind::AccountMessage(message) => {
+                words(&["iam"], message.types, message.actions, &["auditd_manager.auditd", "auditd.log"])
+            }
             Kind::Library => words(&["library"], &["start"], &["load"], &["endpoint.events.library"]),
             Kind::Calls(calls) => words(
                 &["process", "network", "file", "driver"],
@@ -189,6 +217,10 @@ impl Kind {
             Kind::DnsRequest => Class::DnsRequest,
             Kind::DnsResponse => Class::DnsResponse,
             Kind::Library => Class::ImageLoad,
+            Kind::Login => Class::Login,
+            Kind::SystemLog => Class::Log(BTreeSet::new()),
+            Kind::Account => Class::Account,
+            Kind::AccountMessage(message) => Class::AuditMessage(message.kind.to_owned()),
             Kind::Calls(calls) => Class::Calls(calls.clone()),
         }
     }
@@ -214,6 +246,13 @@ impl Kind {
             Kind::UserChange | Kind::GroupChange => Some(
                 "ids that change by an exec of a setuid file are not seen: only the calls that set them are",
             ),
+            Kind::Login => Some("logins are those that sshd told to the log"),
+            Kind::Ptrace => Some("the child is the pid that the call was given, in the caller's namespace"),
+            Kind::Account => Some("users and groups change as the programs for it tell the log"),
+            Kind::AccountMessage(_) => Some("users and groups change as the programs for it tell audit"),
+            Kind::SystemLog => {
+                Some("what the kernel itself logs is seen where a logger writes it into a file")
+            }
             _ => None,
         }
     }

@@ -7,11 +7,13 @@ use scopes::nearest;
 
 use super::ask::{Ask, Asked, Name, Wrong, compiled};
 use super::ecs::{self, Meaning};
-use super::kind::{CATEGORIES, KINDS, Kind, OTHERS};
+use super::joins;
+use super::kind::{CATEGORIES, Kind, OTHERS, kinds};
+use super::made::Made;
 use crate::eql::{Part, Query as Eql, Sequence as EqlSequence, Step as EqlStep};
 use crate::form::{
-    Arm, Atom, Body, Case, Expr, Field, FileFact, Missing, Pattern, Piece, Query, Sequence, Step, Test,
-    Value, Who,
+    self, Arm, Atom, Body, Case, Computed, Execution, Expr, Field, FileFact, Kin, Missing, Pattern, Piece,
+    Query, Sequence, Step, Test, Value,
 };
 
 /// What comes of a query: what it asks, in words what of it is not quite so, or all that is wrong.
@@ -30,10 +32,17 @@ impl Lowered {
     }
 
     fn sequence(&mut self, sequence: &EqlSequence) -> Sequence {
-        let steps = sequence.steps.iter().map(|step| self.step(step)).collect();
+        let mut steps = Vec::new();
+        let (mut names, mut kinds): (Vec<Option<Name>>, Vec<Vec<Kind>>) = (Vec::new(), Vec::new());
+        for step in &sequence.steps {
+            let (lowered, of_step) = self.step(step, &names, &kinds);
+            steps.push(lowered);
+            names.push(step.name.clone());
+            kinds.push(of_step);
+        }
         let (until, until_by) = match &sequence.until {
             Some(step) => {
-                let step = self.step(step);
+                let (step, _) = self.step(step, &[], &[]);
                 (Some(step.query), step.by)
             }
             None => (None, Vec::new()),
@@ -41,11 +50,38 @@ impl Lowered {
         Sequence { steps, until, until_by, span_ns: sequence.span_ns, is_sample: sequence.is_sample }
     }
 
-    fn step(&mut self, step: &EqlStep) -> Step {
-        let (query, kinds) = self.part(&step.part);
-        let by = step.by.iter().filter_map(|name| self.field(name, &kinds)).collect();
+    /// A step and its kinds. `names` and `kinds` are those of the steps before it.
+    fn step(&mut self, step: &EqlStep, names: &[Option<Name>], kinds: &[Vec<Kind>]) -> (Step, Vec<Kind>) {
+        let (ask, asked) = joins::split(&step.part.ask, names).unwrap_or_else(|wrong| {
+            self.wrong.push(wrong);
+            (Ask::Const(true), Vec::new())
+        });
+        if let Some(join) = asked.first().filter(|_| step.is_missing) {
+            let message = "what must not come cannot ask for an event before it";
+            self.wrong.push(Wrong::new(join.left.name.span.clone(), message));
+        }
+        let part = Part { ask, ..step.part.clone() };
+        let (query, own) = self.part(&part);
+        let by = step.by.iter().filter_map(|name| self.field(name, &own)).collect();
         let missing = if step.is_missing { Missing::Yes } else { Missing::No };
-        Step { query, by, runs: step.runs, missing }
+        let mut side = |side: &joins::Side| {
+            let kinds = side.step.map_or(Some(&own), |step| kinds.get(step));
+            let field = self.field(&side.name, kinds?)?;
+            Some(form::Side { step: side.step, field })
+        };
+        let mut joins = Vec::new();
+        for it in &asked {
+            if let (Some(left), Some(right)) = (side(&it.left), side(&it.right)) {
+                joins.push(form::Join {
+                    left,
+                    right,
+                    case: it.case,
+                    shape: it.shape,
+                    is_negated: it.is_negated,
+                });
+            }
+        }
+        (Step { query, by, runs: step.runs, missing, joins }, own)
     }
 
     pub fn part(&mut self, part: &Part) -> (Query, Vec<Kind>) {
@@ -69,15 +105,24 @@ impl Lowered {
     /// The arms of a query, and the kind of each.
     pub fn query(&mut self, ask: &Ask, category: Option<&str>, span: &Range<usize>) -> (Query, Vec<Kind>) {
         let mut query = Query::default();
-        let (mut kinds, mut wrong) = (Vec::new(), Vec::new());
+        let (mut asked_of, mut wrong) = (Vec::new(), Vec::new());
         let names = named(ask);
         let calls = (!names.calls.is_empty()).then(|| Kind::Calls(names.calls.clone()));
-        for kind in KINDS.iter().cloned().chain(calls) {
+        for kind in kinds().chain(calls) {
             let words = kind.words();
             let is_meant = category.is_none_or(|category| words.categories.contains(&category));
             // A category that has one kind chooses it.
             let is_chosen = category == Some("driver") || names.says_action(&words);
             if !is_meant || kind.wants_its_action() && !is_chosen {
+                continue;
+            }
+            // Lines of logs are no happenings: only rules about a log mean them.
+            if kind == Kind::SystemLog && !names.says_dataset(&words) {
+                continue;
+            }
+            // Neither are changes of users and groups, which have a category of their own.
+            let is_account = matches!(kind, Kind::Account | Kind::AccountMessage(_));
+            if is_account && category != Some("iam") && !names.says_category("iam") {
                 continue;
             }
             let mut found = Vec::new();
@@ -96,25 +141,26 @@ impl Lowered {
                 self.notes.push(note.to_owned());
             }
             query.arms.push(Arm { class: kind.class(), expr });
-            kinds.push(kind);
+            asked_of.push(kind);
         }
         if query.arms.is_empty() {
             wrong.push(Wrong::new(span.clone(), never(ask, category)));
         }
         self.wrong.extend(wrong);
-        (query, kinds)
+        (query, asked_of)
     }
 
     /// What a name of a key or group means: the same for all kinds that have it.
     pub fn field(&mut self, name: &Name, kinds: &[Kind]) -> Option<Field> {
         let mut why = None;
         for kind in kinds {
-            match ecs::meaning(kind, &name.text) {
+            match meaning_of(name, kind, &mut self.wrong) {
                 Meaning::Field(field) => return Some(field),
                 Meaning::Words(words) => {
                     return Some(Field::Constant(words.first().copied().unwrap_or("").into()));
                 }
                 Meaning::Outcome => return Some(Field::Outcome),
+                Meaning::Result => return Some(ecs::result()),
                 other => why = Some(other),
             }
         }
@@ -129,6 +175,8 @@ impl Lowered {
 struct Named {
     calls: BTreeSet<String>,
     actions: Vec<Test>,
+    datasets: Vec<Test>,
+    categories: Vec<Test>,
 }
 
 impl Named {
@@ -136,6 +184,16 @@ impl Named {
         self.actions
             .iter()
             .any(|test| words.actions.iter().any(|word| test.passes(Value::Text(word.as_bytes()))))
+    }
+
+    fn says_category(&self, category: &str) -> bool {
+        self.categories.iter().any(|test| test.passes(Value::Text(category.as_bytes())))
+    }
+
+    fn says_dataset(&self, words: &super::kind::Words) -> bool {
+        self.datasets
+            .iter()
+            .any(|test| words.datasets.iter().any(|word| test.passes(Value::Text(word.as_bytes()))))
     }
 }
 
@@ -150,6 +208,8 @@ fn named(ask: &Ask) -> Named {
             named.calls.extend(patterns.iter().filter_map(text));
         }
         ("event.action", Asked::Test(test)) => named.actions.push(test.clone()),
+        ("event.category", Asked::Test(test)) => named.categories.push(test.clone()),
+        ("event.dataset" | "data_stream.dataset", Asked::Test(test)) => named.datasets.push(test.clone()),
         _ => {}
     });
     named
@@ -221,30 +281,59 @@ fn lower(ask: &Ask, kind: &Kind, wrong: &mut Vec<Wrong>) -> Expr {
             expr
         }
         Ask::Test(name, asked) => test(name, asked, kind, wrong),
-        Ask::Descendant { of, span } => {
-            let found = wrong.len();
-            let inner = lower(of, &Kind::Exec, wrong);
-            match inner {
-                Expr::Const(value) => Expr::Const(value),
-                // Several things of one ancestor would be asked of several ancestors.
-                Expr::Atom(Atom { field: Field::Process(Who::Actor, fact), test, written }) => {
-                    let field = Field::Process(Who::AnyAncestor, fact);
-                    Expr::Atom(Atom { field, test, written: format!("ancestor {written}").into() })
-                }
-                other => {
-                    if wrong.len() == found {
-                        let message = "only one thing can be asked of an ancestor here";
-                        wrong.push(Wrong::new(span.clone(), message));
-                    }
-                    other
-                }
-            }
-        }
+        Ask::Executed { kin, of, span } => executed(*kin, of, span, wrong),
     }
 }
 
+/// What is asked of what a process or one before it executed. It is decided when that happens.
+fn executed(kin: Kin, of: &Ask, span: &Range<usize>, wrong: &mut Vec<Wrong>) -> Expr {
+    let asked = lower(of, &Kind::Exec, wrong);
+    if asked == Expr::Const(false) {
+        return asked;
+    }
+    let written = match kin {
+        Kin::Own => "event of",
+        Kin::Parent => "child of",
+        Kin::Ancestor => "descendant of",
+    };
+    let field = match Execution::new(asked) {
+        Ok(execution) => Field::Executed(kin, execution),
+        Err(field) => {
+            // What is wrong within was told.
+            if !matches!(field, Field::Arg(_)) {
+                let message = format!("of what processes executed before, the {field} is not known any more");
+                wrong.push(Wrong::new(span.clone(), message));
+            }
+            field
+        }
+    };
+    Expr::Atom(Atom { field, test: Test::Exists, written: written.into() })
+}
+
+/// What a name means, or what it is made of.
+fn meaning_of(name: &Name, kind: &Kind, wrong: &mut Vec<Wrong>) -> Meaning {
+    let Some(made) = &name.made else { return ecs::meaning(kind, &name.text) };
+    let (mut inputs, mut is_null) = (Vec::new(), false);
+    made.each_field(&mut |name| match ecs::meaning(kind, &name.text) {
+        Meaning::Field(field) => inputs.push(field),
+        Meaning::Words(words) => inputs.push(Field::Constant(words.first().copied().unwrap_or("").into())),
+        Meaning::Outcome => inputs.push(Field::Outcome),
+        Meaning::Result => inputs.push(ecs::result()),
+        Meaning::Absent => is_null = true,
+        why => {
+            wrong.push(lacking(name, &why));
+            inputs.push(Field::arg(&name.text));
+        }
+    });
+    if is_null {
+        return Meaning::Absent;
+    }
+    let key = format!("eql {}", name.text);
+    Meaning::Field(Field::Computed(Computed::new(key, name.text.as_str(), inputs, Made::clone(made))))
+}
+
 fn test(name: &Name, asked: &Asked, kind: &Kind, wrong: &mut Vec<Wrong>) -> Expr {
-    let meaning = ecs::meaning(kind, &name.text);
+    let meaning = meaning_of(name, kind, wrong);
     let field = match (meaning, asked) {
         (Meaning::Words(words), Asked::Test(test)) => {
             return Expr::Const(words.iter().any(|word| test.passes(Value::Text(word.as_bytes()))));
@@ -252,8 +341,10 @@ fn test(name: &Name, asked: &Asked, kind: &Kind, wrong: &mut Vec<Wrong>) -> Expr
         (Meaning::Words(words), Asked::Same(..)) => {
             Field::Constant(words.first().copied().unwrap_or("").into())
         }
-        (Meaning::Outcome, Asked::Test(test)) => return outcome(name, test),
+        (Meaning::Outcome, Asked::Test(test)) => return outcome(name, test, Field::Outcome),
         (Meaning::Outcome, Asked::Same(..)) => Field::Outcome,
+        (Meaning::Result, Asked::Test(test)) => return outcome(name, test, ecs::result()),
+        (Meaning::Result, Asked::Same(..)) => ecs::result(),
         (Meaning::Field(field), _) => field,
         (Meaning::Absent, Asked::Test(test)) if *kind == Kind::Rename && name.text == OLD_EXTENSION => {
             return old_extension(name, test, wrong);
@@ -268,13 +359,14 @@ fn test(name: &Name, asked: &Asked, kind: &Kind, wrong: &mut Vec<Wrong>) -> Expr
     let written: Box<str> = name.text.as_str().into();
     let test = match asked {
         Asked::Test(test) => test.clone(),
-        Asked::Same(other, case, shape) => match ecs::meaning(kind, &other.text) {
+        Asked::Same(other, case, shape) => match meaning_of(other, kind, wrong) {
             Meaning::Field(other) => Test::SameAs(other, *case, *shape),
             Meaning::Words(words) => {
                 let word = words.first().copied().unwrap_or("").to_owned();
                 Test::SameAs(Field::Constant(word.into()), *case, *shape)
             }
             Meaning::Outcome => Test::SameAs(Field::Outcome, *case, *shape),
+            Meaning::Result => Test::SameAs(ecs::result(), *case, *shape),
             Meaning::Absent => return Expr::Const(false),
             why => {
                 wrong.push(lacking(other, &why));
@@ -319,11 +411,12 @@ fn old_extension(name: &Name, test: &Test, wrong: &mut Vec<Wrong>) -> Expr {
 }
 
 /// A call succeeded, or did not.
-fn outcome(name: &Name, test: &Test) -> Expr {
+fn outcome(name: &Name, test: &Test, field: Field) -> Expr {
     let passes = |words: &[&str]| words.iter().any(|word| test.passes(Value::Text(word.as_bytes())));
     let success = || {
-        let test = Test::Fits(Case::Exact, vec![Pattern::Equals(b"SUCCESS".to_vec())]);
-        Expr::Atom(Atom { field: Field::Outcome, test, written: name.text.as_str().into() })
+        let words = [&b"success"[..], b"1", b"yes"].map(|word| Pattern::Equals(word.to_vec()));
+        let test = Test::Fits(Case::Folded, words.to_vec());
+        Expr::Atom(Atom { field: field.clone(), test, written: name.text.as_str().into() })
     };
     match (passes(&["success"]), passes(&["failure", "fail"])) {
         (true, true) => Expr::Const(true),

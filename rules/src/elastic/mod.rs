@@ -8,8 +8,11 @@
 pub mod ask;
 mod document;
 mod ecs;
+pub mod functions;
+mod joins;
 mod kind;
 mod lower;
+pub mod made;
 #[cfg(test)]
 mod tests;
 mod toml;

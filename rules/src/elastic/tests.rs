@@ -107,6 +107,14 @@ fn a_missing_field_is_not_equal() {
 }
 
 #[test]
+fn the_hash_of_what_is_executed_is_asked() {
+    let query = query("process where event.action == \"exec\" and process.hash.sha256 == \"ab\"");
+    let hash = Field::arg("sha256");
+    assert!(eval(&query.arms[0].expr, &[(hash.clone(), b"ab")]));
+    assert!(!eval(&query.arms[0].expr, &[(hash, b"cd")]) && !eval(&query.arms[0].expr, &[]));
+}
+
+#[test]
 fn the_old_extension_is_asked_of_the_old_name() {
     let query = query("file where event.action == \"rename\" and file.Ext.original.extension like \"dpkg*\"");
     let old = Field::File(FileFact::OldName);
@@ -130,16 +138,38 @@ fn keys_are_fields_of_each_step() {
 }
 
 #[test]
-fn an_ancestor_is_asked_one_thing() {
-    let query = query(
-        "process where event.action == \"exec\" and descendant of [process where event.type == \"start\" and \
-                       process.name in (\"a\", \"b\")]",
+fn what_ancestors_executed_is_asked_whole() {
+    let of = |kin: &str| {
+        let text = format!(
+            "process where event.action == \"exec\" and {kin} of [process where event.type == \"start\" and \
+             process.name in (\"a\", \"b\") and process.args == \"c\" and not child of [process where user.id == 0]]"
+        );
+        let fields: Vec<Field> = query(&text).arms[0].expr.fields().into_iter().cloned().collect();
+        let [Field::Executed(kin, execution)] = fields.as_slice() else { panic!("{fields:?}") };
+        let mut list = Vec::new();
+        execution.add_to(&mut list);
+        assert_eq!(list.len(), 2);
+        assert_eq!(list[1], *execution);
+        *kin
+    };
+    use crate::form::Kin;
+    assert_eq!([of("descendant"), of("child"), of("event")], [Kin::Ancestor, Kin::Parent, Kin::Own]);
+    // What can never be executed is not there.
+    let never =
+        "process where event.action == \"exec\" and not descendant of [process where event.type == \"end\"]";
+    assert_eq!(query(never).arms[0].expr, Expr::Const(true));
+    assert_eq!(
+        why("process where descendant of [file where file.name == \"a\"]"),
+        "process where is expected here: it is asked what processes executed"
     );
-    let ancestor = Field::Process(crate::form::Who::AnyAncestor, ProcessFact::Name);
-    assert_eq!(query.arms[0].expr.fields(), [&ancestor]);
-    let two = "process where event.action == \"exec\" and descendant of [process where process.name == \"a\" and \
-               process.args == \"b\"]";
-    assert_eq!(why(two), "only one thing can be asked of an ancestor here");
+    assert_eq!(
+        why("process where descendant of [process where container.id != null]"),
+        "of what processes executed before, the container is not known any more"
+    );
+    assert_eq!(
+        why("process where descendant of [process where process.nmae == \"a\"]"),
+        "the field \"process.nmae\" is not known"
+    );
 }
 
 #[test]
@@ -147,7 +177,7 @@ fn what_captures_cannot_answer_is_refused_with_its_reason() {
     let why_of = |field: &str| why(&format!("process where event.action == \"exec\" and {field} == \"a\""));
     assert_eq!(
         why_of("process.entry_leader.name"),
-        "process.entry_leader.name cannot be asked of a capture: leaders of sessions are not known"
+        "process.entry_leader.name cannot be asked of a capture: by which process a session was entered is what Elastic's agent makes of it"
     );
     assert_eq!(
         why_of("aws.cloudtrail.user"),
@@ -155,8 +185,12 @@ fn what_captures_cannot_answer_is_refused_with_its_reason() {
     );
     assert_eq!(why_of("process.nmae"), "the field \"process.nmae\" is not known");
     assert_eq!(
-        why("authentication where user.name == \"a\""),
-        "no event here is of the category authentication: logins are read out of logs, whose fields are not known"
+        why_of("group.name"),
+        "group.name cannot be asked of a capture: names of groups are not recorded"
+    );
+    assert_eq!(
+        why("session where user.name == \"a\""),
+        "no event here is of the category session: sessions are read out of logs, whose fields are not known"
     );
     assert_eq!(
         why("network where event.action == \"disconnect_received\""),

@@ -2,46 +2,21 @@
 
 use std::ops::Range;
 
-use scopes::nearest;
-
 use super::token::{Kind, Token};
 use crate::elastic::ask::{Ask, Asked, Name, Wrong, compiled, wildcards};
-use crate::form::{Case, Cidr, Comparison, FieldShape, Pattern, Test};
+use crate::elastic::made::{Made, Single};
+use crate::form::{Case, Cidr, Comparison, FieldShape, Kin, Pattern, Test};
 
 /// Brackets within each other.
-const MAX_DEPTH: usize = 64;
+pub const MAX_DEPTH: usize = 64;
 /// Longest text that `length` is asked for.
 const MAX_LENGTH: f64 = 20_000.0;
 
 /// Functions that say true or false of one value.
-const FUNCTIONS: &[&str] = &[
-    "cidrMatch",
-    "endsWith",
-    "length",
-    "match",
-    "number",
-    "regex",
-    "startsWith",
-    "string",
-    "stringContains",
-    "wildcard",
-];
-/// Functions of the language that make a new value.
-const MAKING: &[&str] = &[
-    "add",
-    "between",
-    "concat",
-    "divide",
-    "indexOf",
-    "modulo",
-    "multiply",
-    "substring",
-    "subtract",
-    "arraySearch",
-    "arrayCount",
-    "arrayContains",
-    "toLower",
-];
+pub const FUNCTIONS: &[&str] =
+    &["arrayContains", "cidrMatch", "endsWith", "match", "regex", "startsWith", "stringContains", "wildcard"];
+/// Functions that ask each element of a list by a query of its own.
+pub const OF_ELEMENTS: &[&str] = &["arraySearch", "arrayCount"];
 
 pub struct Parser<'a> {
     pub tokens: &'a [Token],
@@ -52,12 +27,14 @@ pub struct Parser<'a> {
 }
 
 /// One side of a comparison.
-enum Operand {
+#[derive(Debug)]
+pub enum Operand {
     Field(Name),
     /// The length of a field's text.
     Length(Name),
     Text(String),
     Number(f64),
+    Decimal(f64),
     Bool(bool),
     Null,
     /// A function that says true or false.
@@ -132,7 +109,7 @@ impl Parser<'_> {
 
     fn primary(&mut self) -> Result<Ask, Wrong> {
         let open = self.here();
-        if self.sign("(") {
+        if !self.opens_a_value() && self.sign("(") {
             self.depth += 1;
             if self.depth > MAX_DEPTH {
                 return Err(Wrong::new(open, format!("more than {MAX_DEPTH} brackets within each other")));
@@ -148,8 +125,8 @@ impl Parser<'_> {
             self.depth -= 1;
             return Ok(inner);
         }
-        if self.word("descendant") {
-            return self.descendant(open);
+        if let Some(kin) = self.kin() {
+            return self.executed(kin, open);
         }
         let left = self.operand()?;
         if let Operand::Ask(asked) = left {
@@ -165,7 +142,7 @@ impl Parser<'_> {
             None if is_negated => Err(self.wrong("in, like or regex is expected after not")),
             // A field that is true or false, or a constant.
             None => match left {
-                Operand::Field(name) => {
+                Operand::Field(name) if name.made.is_none() => {
                     Ask::fits(&name, Case::Exact, vec![Pattern::Equals(b"true".to_vec())])
                 }
                 Operand::Bool(value) => Ok(Ask::Const(value)),
@@ -174,23 +151,34 @@ impl Parser<'_> {
         }
     }
 
-    /// `descendant of [ ... ]`
-    fn descendant(&mut self, at: Range<usize>) -> Result<Ask, Wrong> {
-        if !self.word("of") {
-            return Err(self.wrong("of is expected after descendant"));
+    /// `descendant of`, `child of` or `event of`; without `of` they are names of fields.
+    fn kin(&mut self) -> Option<Kin> {
+        let of = self.tokens.get(self.at + 1).map(|token| &token.kind);
+        if !matches!(of, Some(Kind::Word(word)) if word.eq_ignore_ascii_case("of")) {
+            return None;
         }
-        self.expect("[", "after descendant of")?;
+        let known = [("descendant", Kin::Ancestor), ("child", Kin::Parent), ("event", Kin::Own)];
+        let kin = known.into_iter().find_map(|(word, kin)| self.word(word).then_some(kin))?;
+        self.at += 1;
+        Some(kin)
+    }
+
+    /// What stands behind that: `[process where ...]`
+    fn executed(&mut self, kin: Kin, at: Range<usize>) -> Result<Ask, Wrong> {
+        self.expect("[", "after of")?;
         self.depth += 1;
         if self.depth > MAX_DEPTH {
             return Err(Wrong::new(at, format!("more than {MAX_DEPTH} brackets within each other")));
         }
-        if !self.word("process") || !self.word("where") {
-            return Err(self.wrong("process where is expected here: ancestors are processes"));
+        let category = self.here();
+        let part = self.part()?;
+        if part.category.is_some_and(|category| category.text != "process") {
+            let message = "process where is expected here: it is asked what processes executed";
+            return Err(Wrong::new(category, message));
         }
-        let of = self.or()?;
-        self.expect("]", "after the ancestor's condition")?;
+        self.expect("]", "after the condition of what was executed")?;
         self.depth -= 1;
-        Ok(Ask::Descendant { of: Box::new(of), span: at })
+        Ok(Ask::Executed { kin, of: Box::new(part.ask), span: at })
     }
 
     fn operator(&mut self) -> Option<Operator> {
@@ -223,7 +211,8 @@ impl Parser<'_> {
     fn compare(&mut self, left: Operand, operator: Operator, span: Range<usize>) -> Result<Ask, Wrong> {
         let from = self.here();
         let (mut right, mut is_list) = (Vec::new(), false);
-        if self.sign("(") {
+        let takes_a_list = !matches!(operator, Operator::Compare(_));
+        if takes_a_list && self.sign("(") {
             is_list = true;
             loop {
                 right.push((self.here(), self.operand()?));
@@ -238,9 +227,6 @@ impl Parser<'_> {
             right.push((from.clone(), self.operand()?));
         }
         match operator {
-            Operator::Compare(_) if is_list && right.len() > 1 => {
-                return Err(Wrong::new(from, "a list stands behind in, like, regex or :"));
-            }
             Operator::In(_) if !is_list => {
                 return Err(Wrong::new(from, "a list in ( ) is expected after in"));
             }
@@ -270,67 +256,8 @@ impl Parser<'_> {
         Ok(if is_not { asked.negated() } else { asked })
     }
 
-    fn operand(&mut self) -> Result<Operand, Wrong> {
-        let is_optional = self.sign("?");
-        let Some(token) = self.peek() else { return Err(self.wrong("the query ends too early")) };
-        let token = token.clone();
-        self.at += 1;
-        let name = |text: &str| Operand::Field(Name { text: text.to_owned(), span: token.span.clone() });
-        let operand = match &token.kind {
-            Kind::Name(text) => name(text),
-            Kind::Word(word) if !is_optional => {
-                if self.sign("(") {
-                    return self.function(word, &token);
-                }
-                match word.to_ascii_lowercase().as_str() {
-                    "true" => Operand::Bool(true),
-                    "false" => Operand::Bool(false),
-                    "null" => Operand::Null,
-                    "and" | "or" | "not" | "in" | "like" | "regex" | "where" | "of" | "by" | "with"
-                    | "until" => {
-                        return Err(Wrong::new(token.span, format!("{word:?} is not expected here")));
-                    }
-                    _ => name(word),
-                }
-            }
-            Kind::Word(word) => name(word),
-            Kind::Text(text) => Operand::Text(text.clone()),
-            Kind::Number(number) => Operand::Number(*number),
-            Kind::Sign("-") => match self.operand()? {
-                Operand::Number(number) => Operand::Number(-number),
-                _ => return Err(Wrong::new(token.span, "arithmetic is not read")),
-            },
-            Kind::Sign(sign) => {
-                return Err(Wrong::new(token.span.clone(), format!("{sign:?} is not expected here")));
-            }
-        };
-        match self.peek() {
-            Some(Token { kind: Kind::Sign("+" | "*" | "/" | "%"), span }) => {
-                Err(Wrong::new(span.clone(), "arithmetic is not read"))
-            }
-            Some(Token { kind: Kind::Sign("["), .. }) if matches!(operand, Operand::Field(_)) => {
-                self.element(operand)
-            }
-            _ => Ok(operand),
-        }
-    }
-
-    /// `process.args[1]`
-    fn element(&mut self, of: Operand) -> Result<Operand, Wrong> {
-        let Operand::Field(mut name) = of else { return Ok(of) };
-        self.sign("[");
-        let Some(Token { kind: Kind::Number(number), .. }) = self.peek() else {
-            return Err(self.wrong("the number of an element is expected here"));
-        };
-        name.text = format!("{}[{number}]", name.text);
-        self.at += 1;
-        name.span.end = self.here().end;
-        self.expect("]", "after the number of an element")?;
-        Ok(Operand::Field(name))
-    }
-
     /// A function whose bracket is open.
-    fn function(&mut self, word: &str, token: &Token) -> Result<Operand, Wrong> {
+    pub fn function(&mut self, word: &str, token: &Token) -> Result<Operand, Wrong> {
         let mut arguments = Vec::new();
         while !self.sign(")") {
             if !arguments.is_empty() && !self.sign(",") {
@@ -345,27 +272,13 @@ impl Parser<'_> {
         let is = |name: &str| bare.eq_ignore_ascii_case(name);
         let span = &token.span;
         let Some(function) = FUNCTIONS.iter().copied().find(|name| is(name)) else {
-            if MAKING.iter().any(|name| is(name)) {
-                let message = format!(
-                    "{bare} makes a new value, which is not read: rules ask the values that are there"
-                );
-                return Err(Wrong::new(span.clone(), message));
-            }
-            let mut wrong = Wrong::new(span.clone(), format!("there is no function {bare:?}"));
-            wrong.suggestion = nearest(bare, FUNCTIONS.iter().copied()).map(str::to_owned);
-            return Err(wrong);
+            return self.making(bare, case, arguments, span);
         };
         let mut arguments = arguments.into_iter();
         let name = match arguments.next() {
-            Some((_, Operand::Field(name))) => name,
-            Some((at, _)) => return Err(Wrong::new(at, format!("{function} asks of a field"))),
+            Some((at, operand)) => operand.name(at)?,
             None => return Err(Wrong::new(span.clone(), format!("{function} asks of a field"))),
         };
-        match function {
-            "length" => return Ok(Operand::Length(name)),
-            "string" | "number" => return Ok(Operand::Field(name)),
-            _ => {}
-        }
         let left = Operand::Field(name.clone());
         let mut asked = Vec::new();
         for (at, right) in arguments {
@@ -398,6 +311,7 @@ impl Parser<'_> {
                     continue;
                 }
                 "wildcard" => wildcards(&text, true),
+                "arrayContains" => Pattern::Equals(text.into_bytes()),
                 // `match` and `regex`
                 _ => {
                     asked.push(one(&left, Operator::Regex(case), Operand::Text(text), at, span)?);
@@ -459,10 +373,14 @@ fn one(
             let fold = if case == Case::Folded { "i" } else { "" };
             Ok(Ask::test(name, Test::Regex(vec![compiled(&format!("(?s{fold})^(?:{text})$"), &at)?])))
         }
-        (Operand::Field(name), Operand::Number(number)) if comparison != Comparison::NotEqual => {
+        (Operand::Field(name), Operand::Number(number) | Operand::Decimal(number))
+            if comparison != Comparison::NotEqual =>
+        {
             Ok(Ask::number(name, comparison, number))
         }
-        (Operand::Number(number), Operand::Field(name)) if comparison != Comparison::NotEqual => {
+        (Operand::Number(number) | Operand::Decimal(number), Operand::Field(name))
+            if comparison != Comparison::NotEqual =>
+        {
             let turned = match comparison {
                 Comparison::Less => Comparison::Greater,
                 Comparison::LessOrEqual => Comparison::GreaterOrEqual,
@@ -483,10 +401,24 @@ fn one(
         (Operand::Field(name), Operand::Field(other)) if is_equal => {
             Ok(Ask::Test(name.clone(), Asked::Same(other, case, FieldShape::Equals)))
         }
-        (Operand::Length(name), Operand::Number(number)) if comparison != Comparison::NotEqual => {
+        (Operand::Length(name), Operand::Number(number) | Operand::Decimal(number))
+            if comparison != Comparison::NotEqual =>
+        {
             length(name, comparison, number, at)
         }
         (_, Operand::Ask(_)) => Err(Wrong::new(at, "what is true or false is not compared")),
+        // Values that are made, and which of two is greater.
+        (left, right) if matches!(operator, Operator::Compare(_)) => {
+            let (Some(left), Some(right)) = (left.made(), right.made()) else {
+                return Err(Wrong::new(at, "what is true or false is not compared"));
+            };
+            let compared = Made::Compared(comparison, Box::new(left), Box::new(right));
+            if let Some(value) = compared.constant() {
+                return Ok(Ask::Const(value == Single::Bool(true)));
+            }
+            let name = Name::made(compared, span.clone());
+            Ask::fits(&name, Case::Exact, vec![Pattern::Equals(b"true".to_vec())])
+        }
         (Operand::Field(_), _) => {
             Err(Wrong::new(at, "this cannot stand here: fields are compared with values and fields"))
         }

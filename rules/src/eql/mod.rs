@@ -11,5 +11,6 @@ mod query;
 #[cfg(test)]
 mod tests;
 mod token;
+mod value;
 
 pub use query::{Part, Query, Sequence, Step, parse};

@@ -39,6 +39,8 @@ pub struct Step {
     pub by: Vec<Name>,
     pub runs: u32,
     pub is_missing: bool,
+    /// What later steps call its event.
+    pub name: Option<Name>,
 }
 
 pub fn parse(text: &str) -> Result<Query, Wrong> {
@@ -64,10 +66,10 @@ pub fn parse(text: &str) -> Result<Query, Wrong> {
 }
 
 impl Parser<'_> {
-    fn part(&mut self) -> Result<Part, Wrong> {
+    pub fn part(&mut self) -> Result<Part, Wrong> {
         let span = self.here();
         let category = match self.peek().map(|token| token.kind.clone()) {
-            Some(Kind::Word(text) | Kind::Name(text) | Kind::Text(text)) => Name { text, span: span.clone() },
+            Some(Kind::Word(text) | Kind::Name(text) | Kind::Text(text)) => Name::new(text, span.clone()),
             _ => return Err(self.wrong("a category of events is expected here, as in: process where")),
         };
         self.at += 1;
@@ -121,6 +123,20 @@ impl Parser<'_> {
                     format!("this step has {} keys, and the first has {}", step.by.len(), first.by.len());
                 return Err(Wrong::new(from, message));
             }
+            if let Some(name) = &step.name {
+                let is_taken = steps.iter().filter_map(|it| it.name.as_ref()).any(|it| it.text == name.text);
+                let why = match () {
+                    () if is_taken => "an event before has this name already",
+                    () if is_missing => "what is missing is no event that could have a name",
+                    () if is_sample => {
+                        "events of a sample have no order, so that none can ask for one before it"
+                    }
+                    () => "",
+                };
+                if !why.is_empty() {
+                    return Err(Wrong::new(name.span.clone(), why));
+                }
+            }
             steps.push(step);
         }
         let until = if !is_sample && self.word("until") {
@@ -152,7 +168,7 @@ impl Parser<'_> {
         if !self.sign("]") {
             return Err(self.wrong("and, or, or ] is expected here"));
         }
-        let (mut own, mut runs) = (Vec::new(), None);
+        let (mut own, mut runs, mut name) = (Vec::new(), None, None);
         loop {
             if own.is_empty() && self.word("by") {
                 own = self.names()?;
@@ -171,16 +187,20 @@ impl Parser<'_> {
                 };
                 self.at += 1;
                 runs = Some(number as u32);
-            } else if self.word("as") {
-                let message =
-                    "a name for this event, asked for by later steps, is not read: steps are joined by keys";
-                return Err(self.wrong(message));
+            } else if name.is_none() && self.word("as") {
+                let span = self.here();
+                let Some(Kind::Word(text) | Kind::Name(text)) = self.peek().map(|token| token.kind.clone())
+                else {
+                    return Err(self.wrong("a name for this event is expected after as"));
+                };
+                self.at += 1;
+                name = Some(Name::new(text, span));
             } else {
                 break;
             }
         }
         let by = by.iter().cloned().chain(own).collect();
-        Ok(Step { part, by, runs: runs.unwrap_or(1), is_missing })
+        Ok(Step { part, by, runs: runs.unwrap_or(1), is_missing, name })
     }
 
     fn names(&mut self) -> Result<Vec<Name>, Wrong> {
@@ -189,7 +209,7 @@ impl Parser<'_> {
             self.sign("?");
             let span = self.here();
             match self.peek().map(|token| token.kind.clone()) {
-                Some(Kind::Word(text) | Kind::Name(text)) => names.push(Name { text, span }),
+                Some(Kind::Word(text) | Kind::Name(text)) => names.push(Name::new(text, span)),
                 _ => return Err(self.wrong("the name of a field is expected here")),
             }
             self.at += 1;
@@ -202,7 +222,8 @@ impl Parser<'_> {
     /// `500ms`, `30s`, `5m`, `1h`, `1d`
     fn span(&mut self) -> Result<u64, Wrong> {
         let at = self.here();
-        let Some(Kind::Number(number)) = self.peek().map(|token| token.kind.clone()) else {
+        let Some(Kind::Number(number) | Kind::Decimal(number)) = self.peek().map(|token| token.kind.clone())
+        else {
             return Err(self.wrong("a span of time is expected here, as 30s or 5m"));
         };
         self.at += 1;

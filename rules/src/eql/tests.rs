@@ -2,7 +2,7 @@
 
 use super::{Query, parse};
 use crate::elastic::ask::{Ask, Asked};
-use crate::form::{Test, Value};
+use crate::form::{Function, Owned, Test, Value};
 
 fn shown(ask: &Ask) -> String {
     let list = |parts: &[Ask], sign: &str| parts.iter().map(shown).collect::<Vec<_>>().join(sign);
@@ -12,7 +12,7 @@ fn shown(ask: &Ask) -> String {
         Ask::All(parts) => format!("({})", list(parts, "&")),
         Ask::Any(parts) => format!("({})", list(parts, "|")),
         Ask::Test(name, _) => name.text.clone(),
-        Ask::Descendant { of, .. } => format!("descendant({})", shown(of)),
+        Ask::Executed { of, .. } => format!("descendant({})", shown(of)),
     }
 }
 
@@ -31,7 +31,14 @@ fn takes(text: &str, value: &str) -> bool {
             Ask::Not(inner) => !ask(inner, value),
             Ask::All(parts) => parts.iter().all(|part| ask(part, value)),
             Ask::Any(parts) => parts.iter().any(|part| ask(part, value)),
-            Ask::Test(_, Asked::Test(test)) => test.passes(value),
+            Ask::Test(name, Asked::Test(test)) => match &name.made {
+                None => test.passes(value),
+                Some(made) => {
+                    let mut inputs = Vec::new();
+                    name.each_field(&mut |_| inputs.push(vec![Owned::of(value)]));
+                    made.values(&inputs).iter().any(|made| test.passes(made.value()))
+                }
+            },
             other => panic!("{other:?}"),
         }
     }
@@ -78,6 +85,20 @@ fn operators_tell_cases_and_wildcards_apart() {
         (r#"string(a) == "7""#, "7", "8"),
         ("a : \"\u{c4}x\"", "\u{e4}X", "ax"),
         (r#"a == "q\"\\\u{41}""#, "q\"\\A", "q"),
+        (r#"arrayContains(a, "b", "c")"#, "c", "d"),
+        ("a == 2 * 3 + 10 / 4 - -1", "9", "8"),
+        ("a - 1 > 60 * 2", "122", "121"),
+        ("10 % (a + 1) == 1", "2", "3"),
+        ("(a + 1) / 2 == 1 and (a < 3)", "1", "4"),
+        ("a / 2.0 == 1.5", "3", "2"),
+        ("a*a-1 == 8", "3", "4"),
+        (r#"concat("x", a) == "xy""#, "y", "z"),
+        (r#"concat(a, a) : "YY""#, "y", "z"),
+        (r#"length(a) + 1 >= 4"#, "abc", "ab"),
+        (r#"substring(a, -3) in (".sh", ".py")"#, "a.sh", "a.so"),
+        (r#"startsWith(between(a, "(", ")"), "i")"#, "f(in)", "f(out)"),
+        (r#"indexOf(a, "b") != null"#, "abc", "xyz"),
+        (r#"a >= "m""#, "n", "a"),
     ] {
         assert!(takes(text, yes), "{text} takes {yes}");
         assert!(!takes(text, no), "{text} does not take {no}");
@@ -140,13 +161,26 @@ fn errors_say_where() {
         told("any where cidrMatch(a, \"x\")"),
         "\"x\": this is no network: an address, a slash, and how many bits"
     );
-    assert_eq!(told("any where a + 1 == 2"), "+: arithmetic is not read");
+    assert_eq!(told("any where a + 1"), "1: a comparison is expected here");
+    assert_eq!(told("any where a == 1 + (b == 2)"), "==: ) is expected here");
+    assert_eq!(told("any where a == (1, 2)"), "(: a list stands behind in, like, regex or :");
+    assert_eq!(
+        told("any where a == 1 + startsWith(b, \"x\")"),
+        "+: what is true or false cannot be computed with"
+    );
+    assert_eq!(told("any where substring(a) == \"x\""), "substring: substring takes 2 to 3 values");
+    let deep = format!("any where a == {}1", "-".repeat(100_000));
+    assert!(told(&deep).contains("more than 64 brackets"));
+    let deep = format!("any where a == {}1", "concat(".repeat(100_000));
+    assert!(told(&deep).contains("more than 64 brackets"));
+    let long = format!("any where a == 1{}", "+b".repeat(100_000));
+    assert!(told(&long).contains("more than 64 of these signs in a row"));
     assert_eq!(
         told("any where a == 1 | head 5"),
         "|: pipes are not read: a rule asks for all that it describes"
     );
     assert_eq!(told("any where startWith(a, \"x\")"), "startWith: there is no function \"startWith\"");
-    assert!(told("any where concat(a, b) == \"x\"").starts_with("concat: concat makes a new value"));
+    assert!(told("any where arrayCount(a, b) == 1").starts_with("arrayCount: arrayCount asks each element"));
     assert!(told("sequence [any where a]").contains("two steps at least"));
     assert!(
         told("sequence by x [any where a] by y [any where b]")
@@ -156,7 +190,14 @@ fn errors_say_where() {
     assert!(
         told("sequence [any where a] with runs=0 [any where b]").contains("a whole number from 1 to 100")
     );
-    assert!(told("sequence [any where a] as event0 [any where b]").contains("a name for this event"));
+    assert_eq!(
+        told("sequence [any where a] as e [any where b] as e"),
+        "e: an event before has this name already"
+    );
+    assert_eq!(
+        told("sequence [any where a] as [any where b]"),
+        "[: a name for this event is expected after as"
+    );
     let deep = format!("any where {}a{}", "(".repeat(500), ")".repeat(500));
     assert!(told(&deep).contains("more than 64 brackets"));
 }

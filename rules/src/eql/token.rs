@@ -12,6 +12,8 @@ pub enum Kind {
     Name(String),
     Text(String),
     Number(f64),
+    /// A number with a fraction, even if that is zero.
+    Decimal(f64),
     Sign(&'static str),
 }
 
@@ -118,7 +120,7 @@ fn quoted(rest: &str, at: usize) -> Result<(Kind, usize), Wrong> {
 
 /// `process.Ext.name`, `in~`, and parts in backticks.
 fn word(rest: &str, at: usize) -> Result<(Kind, usize), Wrong> {
-    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '@' | '-');
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '@');
     let mut text = String::new();
     let mut length = 0;
     let mut is_plain = true;
@@ -131,7 +133,6 @@ fn word(rest: &str, at: usize) -> Result<(Kind, usize), Wrong> {
             length += end + 2;
             is_plain = false;
         } else {
-            // A minus is a part of a name only within one.
             let end = more.find(|c| !is_part(c)).unwrap_or(more.len());
             text.push_str(more.get(..end).unwrap_or(""));
             length += end;
@@ -155,12 +156,15 @@ fn word(rest: &str, at: usize) -> Result<(Kind, usize), Wrong> {
 fn number(rest: &str, at: usize) -> Result<(Kind, usize), Wrong> {
     let digits = |text: &str| text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let mut length = digits(rest);
+    let mut is_decimal = false;
     if let Some(fraction) = rest.get(length..).and_then(|it| it.strip_prefix('.'))
         && digits(fraction) > 0
     {
         length += 1 + digits(fraction);
+        is_decimal = true;
     }
     match rest.get(..length).and_then(|it| it.parse().ok()) {
+        Some(number) if is_decimal => Ok((Kind::Decimal(number), length)),
         Some(number) => Ok((Kind::Number(number), length)),
         None => Err(Wrong::new(at..at + length, "this is no number")),
     }

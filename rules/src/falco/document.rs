@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use scopes::nearest;
 
-use super::Kept;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Kept};
 use crate::yaml::{Node, Scalar};
 
 /// A text of a file, which others may have appended to.

@@ -1,8 +1,8 @@
 //! Falco's fields, and what they are here. `proc.*` and `fd.*` are those after the event, as there.
 
 use crate::form::{
-    Atom, Case, ContainerFact, DescriptorFact, Expr, Field, FileFact, Pattern, ProcessFact, SocketEnd,
-    SocketFact, Test, Who,
+    Atom, Case, ContainerFact, DescriptorFact, Expr, Field, FileFact, Leader, Pattern, ProcessFact,
+    SocketEnd, SocketFact, Test, Who,
 };
 
 /// What kind of row a type of event is asked of: some fields are known by it alone.
@@ -43,6 +43,11 @@ fn atom(field: Field, test: Test, written: &str) -> Expr {
 
 fn process(who: Who, fact: ProcessFact) -> Meaning {
     Meaning::Field(Field::Process(who, fact))
+}
+
+fn holds(fact: ProcessFact, name: &str) -> Meaning {
+    let is_true = Test::Fits(Case::Exact, vec![Pattern::Equals(b"true".to_vec())]);
+    Meaning::Holds(atom(Field::actor(fact), is_true, name))
 }
 
 fn socket(end: SocketEnd, fact: SocketFact) -> Meaning {
@@ -119,21 +124,18 @@ pub fn meaning(kind: Kind, name: &str, argument: Option<&str>) -> Meaning {
                 name,
             ))
         }
-        "proc.tty"
-        | "proc.sid"
-        | "proc.vpgid"
-        | "proc.pgid"
-        | "proc.is_vpgid_leader"
-        | "proc.is_sid_leader"
-        | "proc.sname"
-        | "proc.vpgid.name"
-        | "proc.vpgid.exe" => {
-            Meaning::Refused("sessions, groups of processes and terminals are not recorded")
-        }
+        "proc.tty" => process(Who::Actor, ProcessFact::Terminal),
+        "proc.sid" => process(Who::Actor, ProcessFact::Session),
+        "proc.pgid" => process(Who::Actor, ProcessFact::Group),
+        "proc.vpgid" => process(Who::Actor, ProcessFact::NsGroup),
+        "proc.is_sid_leader" => holds(ProcessFact::LeadsSession, name),
+        "proc.is_pgid_leader" | "proc.is_vpgid_leader" => holds(ProcessFact::LeadsGroup, name),
+        "proc.sname" => process(Who::Leader(Leader::EldestOfSession), ProcessFact::Comm),
         "thread.cap_permitted" | "thread.cap_effective" | "thread.cap_inheritable" => {
             Meaning::Refused("capabilities of tasks are not recorded")
         }
-        "user.loginuid" | "user.loginname" => Meaning::Refused("ids of logins are not recorded"),
+        "user.loginuid" => process(Who::Actor, ProcessFact::LoginUidOrMinus),
+        "user.loginname" => process(Who::Actor, ProcessFact::LoginName),
         "proc.is_exe_upper_layer" | "proc.is_exe_lower_layer" => {
             Meaning::Refused("which layer of a container a program is in is not recorded")
         }
@@ -152,6 +154,8 @@ pub fn meaning(kind: Kind, name: &str, argument: Option<&str>) -> Meaning {
         "container.image.repository" => Meaning::Field(Field::Container(ContainerFact::Repository)),
         "k8s.ns.name" => Meaning::Field(Field::Container(ContainerFact::PodNamespace)),
         "k8s.pod.name" => Meaning::Field(Field::Container(ContainerFact::PodName)),
+        "k8s.pod.uid" => Meaning::Field(Field::Container(ContainerFact::PodUid)),
+        "container.type" => Meaning::Field(Field::Container(ContainerFact::Runtime)),
         "fd.num" => match kind {
             Kind::Opened => Meaning::Number(3),
             Kind::NotOpened => Meaning::Number(-1),
@@ -200,15 +204,27 @@ pub fn meaning(kind: Kind, name: &str, argument: Option<&str>) -> Meaning {
         "fd.cport" => socket(SocketEnd::Client, SocketFact::Port),
         "fd.lport" => socket(SocketEnd::Local, SocketFact::Port),
         "fd.rport" => socket(SocketEnd::Remote, SocketFact::Port),
-        "fd.sip.name" | "fd.cip.name" | "fd.lip.name" | "fd.rip.name" => {
-            Meaning::Refused("names of addresses are not kept beside connections")
-        }
+        "fd.sip.name" => socket(SocketEnd::Server, SocketFact::HostName),
+        "fd.cip.name" => socket(SocketEnd::Client, SocketFact::HostName),
+        "fd.lip.name" => socket(SocketEnd::Local, SocketFact::HostName),
+        "fd.rip.name" => socket(SocketEnd::Remote, SocketFact::HostName),
         name => {
             if let Some(argument) = name.strip_prefix("evt.arg.").or_else(|| name.strip_prefix("evt.rawarg."))
             {
                 return arg(kind, argument);
             }
             let Some(rest) = name.strip_prefix("proc.") else { return Meaning::Unknown };
+            let leaders = [
+                ("sid.", Leader::EldestOfSession),
+                ("pgid.", Leader::EldestOfGroup),
+                ("vpgid.", Leader::EldestOfGroup),
+            ];
+            let of_leader =
+                leaders.iter().find_map(|(prefix, leader)| Some((rest.strip_prefix(prefix)?, *leader)));
+            if let Some((of, leader)) = of_leader {
+                let known = fact(of).filter(|_| matches!(of, "name" | "exe" | "exepath"));
+                return known.map_or(Meaning::Unknown, |fact| process(Who::Leader(leader), fact));
+            }
             if let Some(fact) = fact(rest) {
                 return process(Who::Actor, fact);
             }
@@ -229,9 +245,14 @@ pub fn meaning(kind: Kind, name: &str, argument: Option<&str>) -> Meaning {
 /// Arguments that Falco calls otherwise.
 fn arg(kind: Kind, name: &str) -> Meaning {
     match (name, kind) {
-        (_, Kind::Exec | Kind::Fork | Kind::Exit) if !matches!(name, "filename" | "exe" | "flags") => {
+        (_, Kind::Exec | Kind::Fork | Kind::Exit)
+            if !matches!(name, "filename" | "exe" | "flags" | "ret" | "sig" | "status") =>
+        {
             Meaning::Missing
         }
+        ("ret", Kind::Exit) => Meaning::Field(Field::arg("exit_code")),
+        ("sig", Kind::Exit) => Meaning::Field(Field::arg("signal_code")),
+        ("status", Kind::Exit) => Meaning::Refused("of the status of an exit, ret and sig are asked"),
         ("filename", Kind::Exec) => Meaning::Field(Field::actor(ProcessFact::Exe)),
         ("exe", Kind::Exec) => Meaning::Field(Field::actor(ProcessFact::ArgAt(0))),
         ("path" | "name" | "newpath" | "linkpath" | "filename", _) => {
@@ -247,7 +268,7 @@ fn arg(kind: Kind, name: &str) -> Meaning {
 }
 
 /// Fields that conditions may ask, for messages.
-pub const KNOWN: [&str; 62] = [
+pub const KNOWN: [&str; 80] = [
     "evt.type",
     "evt.dir",
     "evt.num",
@@ -279,6 +300,22 @@ pub const KNOWN: [&str; 62] = [
     "proc.apid",
     "proc.env",
     "proc.cwd",
+    "proc.tty",
+    "proc.sid",
+    "proc.sid.exe",
+    "proc.sid.exepath",
+    "proc.sname",
+    "proc.is_sid_leader",
+    "proc.pgid",
+    "proc.pgid.name",
+    "proc.pgid.exe",
+    "proc.pgid.exepath",
+    "proc.is_pgid_leader",
+    "proc.vpgid",
+    "proc.vpgid.name",
+    "proc.is_vpgid_leader",
+    "user.loginuid",
+    "user.loginname",
     "proc.duration",
     "proc.is_exe_from_memfd",
     "user.name",
@@ -291,6 +328,8 @@ pub const KNOWN: [&str; 62] = [
     "container.image.repository",
     "k8s.ns.name",
     "k8s.pod.name",
+    "k8s.pod.uid",
+    "container.type",
     "fd.num",
     "fd.name",
     "fd.directory",

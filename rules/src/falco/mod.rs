@@ -3,23 +3,28 @@
 //! ```text
 //! files -> document     items in order; a later one of a name goes over an earlier one
 //!       -> token, parse conditions to trees, with macros and lists put in
-//!       -> lower        a tree for each type of event that it can be true of, over `fields`
+//!       -> lower        a tree for each type of event that it can be true of, with what `carriers` it has
+//!       -> check        a comparison of a field, by `fields`, `transform` and `operators`
 //! ```
 
+mod carriers;
+mod check;
 mod document;
 mod fields;
 mod lower;
+mod operators;
 mod output;
 mod parse;
 #[cfg(test)]
 mod tests;
 mod token;
+mod transform;
 
-pub use output::fill;
+pub use output::{fields_of, fill};
 
 use std::sync::Arc;
 
-use crate::diagnostic::{Diagnostic, File};
+use crate::diagnostic::{Diagnostic, File, Kept};
 use crate::reader::{Corpus, Reader};
 use crate::yaml::Node;
 
@@ -28,19 +33,6 @@ use crate::yaml::Node;
 pub struct Falco {
     items: document::Items,
     diagnostics: Vec<Diagnostic>,
-}
-
-/// A file that is kept until all were read: what is wrong shows when names are put in.
-#[derive(Clone, Debug)]
-struct Kept {
-    name: Arc<str>,
-    text: Arc<str>,
-}
-
-impl Kept {
-    fn file(&self) -> File<'_> {
-        File { name: &self.name, text: &self.text }
-    }
 }
 
 impl Falco {
@@ -57,7 +49,7 @@ impl Falco {
 
 impl Reader for Falco {
     fn add(&mut self, file: &File<'_>, documents: &[Node]) {
-        let kept = Arc::new(Kept { name: Arc::clone(file.name), text: file.text.into() });
+        let kept = Arc::new(Kept::of(file));
         for document in documents {
             self.items.add(&kept, document, &mut self.diagnostics);
         }

@@ -45,6 +45,22 @@ pub fn fill(
     output
 }
 
+/// The fields that a template names, of any kind of row.
+pub fn fields_of(template: &str) -> Vec<Field> {
+    let names = template.split('%').skip(1).filter_map(|rest| rest.get(..length(rest)));
+    let of = |name: &str| {
+        let (name, argument) = match name.split_once('[') {
+            Some((name, rest)) => (name, Some(rest.trim_end_matches(']')).filter(|it| !it.is_empty())),
+            None => (name, None),
+        };
+        match meaning(Kind::Exec, name, argument) {
+            Meaning::Field(field) => Some(field),
+            _ => None,
+        }
+    };
+    names.filter_map(of).collect()
+}
+
 /// Bytes of a field's name, with what stands in square brackets behind it.
 fn length(text: &str) -> usize {
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use scopes::nearest;
 
-use super::Kept;
 use super::document::{Items, Text};
 use super::token::{Kind, Token, tokens};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Kept};
 use crate::yaml::Node;
 
 /// Brackets, `not` and macros within each other.
@@ -22,7 +21,7 @@ pub enum Tree {
     All(Vec<Tree>),
     Any(Vec<Tree>),
     Not(Box<Tree>),
-    Check(Check),
+    Check(Box<Check>),
 }
 
 /// A field compared with values.
@@ -42,6 +41,8 @@ pub struct Name {
     pub functions: Vec<String>,
     pub name: String,
     pub argument: Option<String>,
+    /// What `join` and `concat` put together, where the name is one of these; the separator of `join` first.
+    pub parts: Vec<Value>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -236,7 +237,7 @@ impl Parser<'_> {
         let mut place = self.place(from);
         let last = self.place(self.at.saturating_sub(1)).span.end;
         place.span.end = last.max(place.span.end);
-        Ok(Tree::Check(Check { field, op, quantifier, values, place }))
+        Ok(Tree::Check(Box::new(Check { field, op, quantifier, values, place })))
     }
 
     fn macro_(&mut self, name: &str, from: usize) -> Read<Tree> {
@@ -263,13 +264,20 @@ impl Parser<'_> {
                 return self.error("a field was to be here");
             };
             self.at += 1;
+            let mut parts = Vec::new();
             if self.peek() == Some(&Kind::Open) {
-                if functions.len() >= MAX_DEPTH {
+                self.depth += 1;
+                if functions.len() + self.depth >= MAX_DEPTH {
                     return self.error("too many functions within each other");
                 }
-                functions.push(word);
                 self.at += 1;
-                continue;
+                if !matches!(word.as_str(), "join" | "concat") {
+                    functions.push(word);
+                    self.depth -= 1;
+                    continue;
+                }
+                self.parts(&mut parts)?;
+                self.depth -= 1;
             }
             let (name, argument) = match word.split_once('[') {
                 Some((name, rest)) => (name.to_owned(), Some(rest.trim_end_matches(']').to_owned())),
@@ -281,8 +289,29 @@ impl Parser<'_> {
                 }
                 self.at += 1;
             }
-            return Ok(Name { functions, name, argument });
+            return Ok(Name { functions, name, argument, parts });
         }
+    }
+
+    /// Fields and texts up to the bracket that closes, which may stand in brackets of their own.
+    fn parts(&mut self, parts: &mut Vec<Value>) -> Read<()> {
+        let mut open = 1;
+        while open > 0 {
+            match self.peek().cloned() {
+                Some(Kind::Open) => open += 1,
+                Some(Kind::Close) => open -= 1,
+                Some(Kind::Comma) => {}
+                Some(Kind::Quoted(text)) => parts.push(Value::Text(text)),
+                Some(Kind::Word(_)) => {
+                    parts.push(Value::Field(self.name()?));
+                    continue;
+                }
+                _ => return self.error("a field, a text, `,` or `)` was to be here"),
+            }
+            self.at += 1;
+        }
+        *self.atoms += parts.len();
+        Ok(())
     }
 
     fn value(&mut self) -> Read<Value> {

@@ -48,7 +48,8 @@ fn macros_and_lists_are_put_in_and_types_of_events_become_arms() {
     let shell = rule(&corpus, "Shell");
     assert_eq!(classes(shell), ["Exec"]);
     assert_eq!(shell.tags, ["maturity_stable", "attack.t1059"]);
-    assert_eq!(shell.output.as_deref(), Some("shell %proc.name of %proc.pname"));
+    let words = crate::rule::Template::Words("shell %proc.name of %proc.pname".into());
+    assert_eq!(shell.output, Some(words));
     let Body::Event(query) = &shell.body else { panic!() };
     let text = format!("{:?}", query.arms[0].expr);
     assert!(text.contains(&format!("{:?}", b"(systemd)".to_vec())), "{text}");
@@ -86,7 +87,7 @@ fn exceptions_leave_out_what_they_name() {
 fn unknown_names_are_told_with_the_nearest_and_fields_without_a_source_with_the_reason() {
     let text = format!(
         "{BASE}\n- rule: A\n  condition: spawned and proc.nam = x\n  desc: x\n  output: x\n  priority: INFO\n- rule: B\n  condition: spawnd\n  \
-         desc: x\n  output: x\n  priority: INFO\n- rule: C\n  condition: spawned and proc.tty != 0\n  desc: x\n  output: x\n  priority: INFO\n\
+         desc: x\n  output: x\n  priority: INFO\n- rule: C\n  condition: spawned and thread.cap_effective contains CAP_SYS_ADMIN\n  desc: x\n  output: x\n  priority: INFO\n\
          - rule: D\n  condition: spawned and proc.name equals x\n  desc: x\n  output: x\n  priority: INFO\n"
     );
     let told: Vec<String> = read(&[&text]).diagnostics.iter().map(ToString::to_string).collect();
@@ -96,7 +97,7 @@ fn unknown_names_are_told_with_the_nearest_and_fields_without_a_source_with_the_
         "did you mean \"proc.name\"?",
         "there is no macro \"spawnd\"",
         "did you mean \"spawned\"?",
-        "proc.tty cannot be asked: sessions, groups of processes and terminals are not recorded",
+        "thread.cap_effective cannot be asked: capabilities of tasks are not recorded",
         "unknown operator \"equals\"",
     ] {
         assert!(told.contains(expected), "{expected}\nis not in\n{told}");

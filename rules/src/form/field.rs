@@ -2,6 +2,12 @@
 
 use std::fmt;
 
+use format::facts::{Fact, FactSet};
+
+use super::{Computed, Execution, Kin};
+use crate::account::AccountPart;
+use crate::login::LoginPart;
+
 /// A value of an event, or of what is known at its time. A field that an event does not have is missing.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub enum Field {
@@ -31,8 +37,50 @@ pub enum Field {
     Variable(Box<str>),
     /// All texts of the event: for words without a field.
     AnyText,
+    /// The value behind `NAME=` in the text of a message.
+    Assigned(Box<str>),
+    /// Of a login, where the text of a message tells of one.
+    Login(LoginPart),
+    /// Of a change of users or groups, where the text of a message tells of one.
+    Account(AccountPart),
+    /// Of the address that a request of HTTP asks for.
+    Uri(UriPart),
+    /// A header of a request of HTTP, by its name.
+    Header(Box<str>),
+    /// Addresses that a recorded DNS answer gave for a name before.
+    Resolved(Box<Field>),
     /// What every event of an arm has alike.
     Constant(Box<str>),
+    /// What is made of other fields.
+    Computed(Computed),
+    /// The executable of such an execution of the process or of one before it.
+    Executed(Kin, Execution),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum UriPart {
+    Whole,
+    /// What stands before the question mark.
+    Stem,
+    Query,
+    Extension,
+}
+
+impl UriPart {
+    /// The part of an address; `None` where it has none.
+    pub fn of(self, uri: &[u8]) -> Option<&[u8]> {
+        let mark = uri.iter().position(|byte| *byte == b'?');
+        let stem = uri.get(..mark.unwrap_or(uri.len()))?;
+        match self {
+            UriPart::Whole => Some(uri),
+            UriPart::Stem => Some(stem),
+            UriPart::Query => uri.get(mark? + 1..),
+            UriPart::Extension => {
+                let name = stem.rsplit(|byte| *byte == b'/').next()?;
+                name.get(name.iter().rposition(|byte| *byte == b'.')? + 1..)
+            }
+        }
+    }
 }
 
 /// Whose fact.
@@ -44,6 +92,25 @@ pub enum Who {
     Ancestor(u8),
     /// Parents and theirs, up to the first.
     AnyAncestor,
+    /// Who leads what the process is in, and what its parent is in.
+    Leader(Leader),
+    ParentsLeader(Leader),
+}
+
+/// Whose pid names a session or a group of processes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum Leader {
+    Session,
+    Group,
+    /// Where the leader is not there any more, the eldest ancestor in it.
+    EldestOfSession,
+    EldestOfGroup,
+}
+
+impl Leader {
+    pub const fn is_of_session(self) -> bool {
+        matches!(self, Leader::Session | Leader::EldestOfSession)
+    }
 }
 
 impl Who {
@@ -82,6 +149,61 @@ pub enum ProcessFact {
     CommAndArgs,
     /// All arguments but the first, joined by one blank.
     Arguments,
+    /// Its session and its group, as pids of the host.
+    Session,
+    Group,
+    /// Its group as its own pid namespace numbers it.
+    NsGroup,
+    /// `true` or `false`.
+    LeadsSession,
+    LeadsGroup,
+    /// Whether it has a terminal: `true` or `false`.
+    Interactive,
+    /// The number of its terminal's device, 0 where it has none; that of `/dev/tty` where nobody saw which it is.
+    Terminal,
+    /// `pts/0`.
+    TerminalName,
+    /// As audit writes it: `pts0`, `(none)`.
+    AuditTerminal,
+    /// Who logged in; of nobody 4294967295, also as `unset`.
+    LoginUid,
+    /// The same, of nobody -1.
+    LoginUidOrMinus,
+    LoginName,
+    /// Number of the login, by audit.
+    AuditSession,
+}
+
+impl ProcessFact {
+    /// The kind of facts that events are followed for, to know it.
+    pub const fn kind(self) -> Option<Fact> {
+        Some(match self {
+            ProcessFact::WorkingDirectory => Fact::Directory,
+            ProcessFact::Session | ProcessFact::LeadsSession => Fact::Session,
+            ProcessFact::Group | ProcessFact::NsGroup | ProcessFact::LeadsGroup => Fact::Group,
+            ProcessFact::Interactive
+            | ProcessFact::Terminal
+            | ProcessFact::TerminalName
+            | ProcessFact::AuditTerminal => Fact::Terminal,
+            ProcessFact::LoginUid
+            | ProcessFact::LoginUidOrMinus
+            | ProcessFact::LoginName
+            | ProcessFact::AuditSession => Fact::Login,
+            _ => return None,
+        })
+    }
+}
+
+impl Who {
+    /// The kind of facts that events are followed for, to know who it is.
+    pub const fn kind(self) -> Option<Fact> {
+        match self {
+            Who::Leader(leader) | Who::ParentsLeader(leader) => {
+                Some(if leader.is_of_session() { Fact::Session } else { Fact::Group })
+            }
+            Who::Actor | Who::Ancestor(_) | Who::AnyAncestor => None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -153,6 +275,10 @@ pub enum ContainerFact {
     Repository,
     /// `true` from the start of the entry point on; missing before.
     Started,
+    /// Of the pod that it belongs to.
+    PodUid,
+    /// What runs it: `docker`, `containerd`.
+    Runtime,
 }
 
 impl Field {
@@ -166,6 +292,29 @@ impl Field {
 
     pub const fn parent(fact: ProcessFact) -> Field {
         Field::Process(Who::PARENT, fact)
+    }
+
+    /// The facts of processes that it asks for.
+    pub fn facts(&self) -> FactSet {
+        match self {
+            Field::Process(who, fact) => fact.kind().into_iter().chain(who.kind()).collect(),
+            Field::Computed(computed) => {
+                computed.inputs().iter().flat_map(|input| input.facts().iter()).collect()
+            }
+            Field::Executed(_, execution) => execution.facts(),
+            Field::Resolved(name) => name.facts(),
+            _ => FactSet::NONE,
+        }
+    }
+
+    /// Calls `see` with each execution that it asks for.
+    pub fn each_execution(&self, see: &mut dyn FnMut(&Execution)) {
+        match self {
+            Field::Computed(computed) => computed.inputs().iter().for_each(|input| input.each_execution(see)),
+            Field::Executed(_, execution) => see(execution),
+            Field::Resolved(name) => name.each_execution(see),
+            _ => {}
+        }
     }
 }
 
@@ -187,6 +336,8 @@ impl fmt::Display for Field {
                     Who::Ancestor(1) => out.write_str("parent.")?,
                     Who::Ancestor(n) => write!(out, "ancestor[{n}].")?,
                     Who::AnyAncestor => out.write_str("ancestor.")?,
+                    Who::Leader(leader) => write!(out, "{}.", leader.name())?,
+                    Who::ParentsLeader(leader) => write!(out, "parent.{}.", leader.name())?,
                 }
                 match fact {
                     ProcessFact::ArgAt(n) => write!(out, "argv[{n}]"),
@@ -237,10 +388,35 @@ impl fmt::Display for Field {
                 ContainerFact::PodNamespace => "pod namespace",
                 ContainerFact::Repository => "image repository",
                 ContainerFact::Started => "container started",
+                ContainerFact::PodUid => "pod uid",
+                ContainerFact::Runtime => "container runtime",
+            }),
+            Field::Computed(computed) => out.write_str(computed.written()),
+            Field::Resolved(name) => write!(out, "addresses of {name}"),
+            Field::Executed(kin, _) => out.write_str(match kin {
+                Kin::Own => "execution of the process",
+                Kin::Parent => "execution of the parent",
+                Kin::Ancestor => "execution of an ancestor",
             }),
             Field::Host => out.write_str("host"),
             Field::AnyText => out.write_str("text"),
+            Field::Assigned(name) => write!(out, "{name}="),
+            Field::Login(part) => out.write_str(part.name()),
+            Field::Account(part) => out.write_str(part.name()),
+            Field::Uri(part) => out.write_str(match part {
+                UriPart::Whole => "uri",
+                UriPart::Stem => "uri's path",
+                UriPart::Query => "uri's query",
+                UriPart::Extension => "uri's extension",
+            }),
+            Field::Header(name) => write!(out, "header {name}"),
         }
+    }
+}
+
+impl Leader {
+    const fn name(self) -> &'static str {
+        if self.is_of_session() { "session leader" } else { "group leader" }
     }
 }
 
@@ -264,6 +440,16 @@ impl ProcessFact {
             ProcessFact::Age => "age",
             ProcessFact::CommAndArgs => "command line",
             ProcessFact::Arguments => "arguments",
+            ProcessFact::Session => "session",
+            ProcessFact::Group => "pgrp",
+            ProcessFact::NsGroup => "pgrp in its namespace",
+            ProcessFact::LeadsSession => "leads its session",
+            ProcessFact::LeadsGroup => "leads its group",
+            ProcessFact::Interactive => "interactive",
+            ProcessFact::Terminal | ProcessFact::TerminalName | ProcessFact::AuditTerminal => "tty",
+            ProcessFact::LoginUid | ProcessFact::LoginUidOrMinus => "loginuid",
+            ProcessFact::LoginName => "login",
+            ProcessFact::AuditSession => "login session",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What several events add up to: their state is brought forward in order of time.
 
-use super::{Comparison, Field, Query};
+use super::{Case, Comparison, Field, FieldShape, Query};
 
 /// How many findings of other rules there are within a span, or what their values add up to.
 #[derive(Clone, PartialEq, Debug)]
@@ -81,6 +81,40 @@ pub struct Step {
     pub runs: u32,
     /// No such event may be there.
     pub missing: Missing,
+    /// What is asked of events before it in the same sequence.
+    pub joins: Vec<Join>,
+}
+
+/// A comparison of this step's event with an earlier one.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Join {
+    pub left: Side,
+    pub right: Side,
+    pub case: Case,
+    /// How the left one is to the right one.
+    pub shape: FieldShape,
+    pub is_negated: bool,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct Side {
+    /// The number of an earlier step; `None` is this one.
+    pub step: Option<usize>,
+    pub field: Field,
+}
+
+impl Sequence {
+    /// The fields of a step for which later ones ask.
+    pub fn kept_of(&self, step: usize) -> Vec<&Field> {
+        let mut kept: Vec<&Field> = Vec::new();
+        let joins = self.steps.iter().flat_map(|it| &it.joins);
+        for side in joins.flat_map(|join| [&join.left, &join.right]).filter(|it| it.step == Some(step)) {
+            if !kept.contains(&&side.field) {
+                kept.push(&side.field);
+            }
+        }
+        kept
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -7,11 +7,15 @@ use std::rc::Rc;
 use events::{Context, Event, Raw};
 use format::{Block, ColumnView, Contexts};
 use format::{MISSING, NUMBER};
+use pipeline::derive::DerivedRow;
 
 use super::At;
-use crate::access::{Access, ContextPart, OfRow, context_value, each_own_value, each_value, variable};
+use super::host_names::HostNames;
+use crate::access::{
+    Access, ContextPart, OfRow, context_value, each_computed, each_own_value, each_value, variable,
+};
 use crate::compile::EventPrograms;
-use crate::facts::Processes;
+use crate::facts::{Processes, Subject};
 use crate::form::Value;
 
 /// Distinct values of facts whose answers are kept for a block.
@@ -32,6 +36,8 @@ pub struct Judged<'c, 'b> {
     columns: Vec<OnceCell<View<'b>>>,
     /// Arguments by position.
     args: Vec<OnceCell<ColumnView<'b>>>,
+    /// Its rows are derived: they have no columns in the block, and are judged one by one.
+    is_derived: bool,
     /// What could not be decoded: its values are missing until the block is given up for it.
     damage: RefCell<Option<format::Error>>,
     nothing: Held,
@@ -77,7 +83,10 @@ pub struct Row<'r, 'b> {
     /// On the clock that orders rows of all hosts.
     pub key_ns: u64,
     pub ret: i64,
+    /// The row that is judged where it is derived; all else is that of the row which it is derived from.
+    pub derived: Option<DerivedRow<'r>>,
     pub processes: &'r Processes,
+    pub names: &'r HostNames,
     pub user: &'r dyn Fn(u32) -> Option<String>,
 }
 
@@ -93,9 +102,15 @@ impl<'c, 'b> Judged<'c, 'b> {
             contexts: block.contexts()?,
             columns,
             args,
+            is_derived: false,
             damage: RefCell::default(),
             nothing: Rc::new([]),
         })
+    }
+
+    /// Of rows that are derived from some of the block.
+    pub fn of_derived(programs: &'c EventPrograms, block: &'b Block) -> format::Result<Judged<'c, 'b>> {
+        Ok(Judged { is_derived: true, ..Judged::new(programs, block, u16::MAX)? })
     }
 
     /// What could not be decoded of what was asked for.
@@ -119,6 +134,7 @@ impl<'c, 'b> Judged<'c, 'b> {
         let access = &self.programs.columns.get(number)?.access;
         let view = || {
             let (source, codes) = match access {
+                Access::Argument { .. } if self.is_derived => (Source::Row, 0),
                 Access::Argument { position, .. } => {
                     let column = self.argument(*position);
                     let codes = match column {
@@ -346,8 +362,19 @@ impl Row<'_, '_> {
     pub fn each_value(&self, access: &Access, see: &mut dyn FnMut(Value<'_>)) {
         match access {
             Access::Process(who, fact) => {
-                self.processes.each_value(self.context, *who, *fact, self.time_ns, self.user, see);
+                let subject = Subject::of(self.context);
+                self.processes.each_value(subject, *who, *fact, self.time_ns, self.user, see);
             }
+            Access::HostName(address) => self.each_value(address, &mut |address| {
+                for name in self.names.of(&address.text()) {
+                    see(Value::Text(name.as_bytes()));
+                }
+            }),
+            Access::Resolved(name) => self.each_value(name, &mut |name| {
+                for address in self.names.addresses(&name.text()) {
+                    see(Value::Text(address.to_string().as_bytes()));
+                }
+            }),
             Access::Variable(name) => {
                 let process = self.processes.get(self.context.process());
                 if let Some(env) = process.and_then(|process| process.env.as_deref()) {
@@ -358,6 +385,14 @@ impl Row<'_, '_> {
                 if let Some(name) = (self.user)(self.context.uid) {
                     see(Value::Text(name.as_bytes()));
                 }
+            }
+            Access::Computed(computed, inputs) => {
+                let inputs = inputs.iter().map(Option::as_ref);
+                each_computed(computed, inputs, &mut |access, see| self.each_value(access, see), see);
+            }
+            Access::Executed(kin, execution) => {
+                let subject = Subject::of(self.context);
+                self.processes.each_execution(subject, *kin, execution, see);
             }
             access => each_own_value(access, self, see),
         }
@@ -386,7 +421,10 @@ impl OfRow for Row<'_, '_> {
     }
 
     fn arg(&self, position: usize) -> Raw<'_> {
-        self.judged.argument(position).get(self.ordinal)
+        match &self.derived {
+            Some(derived) => derived.args.get(position),
+            None => self.judged.argument(position).get(self.ordinal),
+        }
     }
 
     fn ret(&self) -> i64 {

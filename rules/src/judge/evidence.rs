@@ -3,10 +3,11 @@
 use super::Row;
 use crate::access::{Access, access};
 use crate::compile::{Node, Program};
+use crate::facts::Subject;
 use crate::falco;
 use crate::finding::{Actor, Ancestor, Container, Deciding, Finding, Output, Seen};
 use crate::form::{Field, ProcessFact};
-use crate::rule::Rule;
+use crate::rule::{OutputOf, Rule, Template};
 
 /// Ancestors that are told.
 const ANCESTORS: usize = 8;
@@ -83,11 +84,23 @@ impl Row<'_, '_> {
             command_line: fact(ProcessFact::CommandLine),
             uid: context.uid,
             user: (self.user)(context.uid),
+            ..Actor::default()
         };
+        if let Some(known) = self.processes.get(context.process()) {
+            let facts = &known.facts;
+            process.cwd = facts.cwd.as_deref().map(printed);
+            (process.session, process.pgrp) = (facts.session, facts.group);
+            process.loginuid = facts.login_uid;
+            process.tty = facts.terminal.is_there().map(|is_there| match facts.terminal.name() {
+                Some(name) => name,
+                None if is_there => "tty".to_owned(),
+                None => String::new(),
+            });
+        }
         if process.name.is_empty() {
             process.name = printed(context.comm);
         }
-        let ancestors = self.processes.ancestors(context).take(ANCESTORS);
+        let ancestors = self.processes.ancestors(Subject::of(context)).take(ANCESTORS);
         let ancestry = ancestors
             .map(|it| Ancestor {
                 pid: it.pid,
@@ -120,18 +133,47 @@ impl Row<'_, '_> {
 
     /// A rule's template, filled with the values of this row.
     pub fn output(&self, rule: &Rule, program: &Program) -> Option<Output> {
-        let template = rule.output.as_deref()?;
         let event = self.judged.programs.event;
-        Some(falco::fill(template, &program.class, event, &mut |field| {
-            let access = access(event, &program.class, field)?;
-            self.first(&access).map(|text| printed(&text))
-        }))
+        match rule.output.as_ref()? {
+            Template::Words(template) => Some(falco::fill(template, &program.class, event, &mut |field| {
+                let access = access(event, &program.class, field)?;
+                self.first(&access).map(|text| printed(&text))
+            })),
+            Template::Fields(all) => {
+                let of_event = all.iter().filter(|output| output.event == event.name);
+                let told = of_event.map(|output| self.fields(program, output));
+                // Where several detectors lead to one event, that of which all fields are there.
+                told.max_by_key(|output| output.fields.iter().all(|(_, value)| value.is_some()))
+            }
+        }
+    }
+
+    fn fields(&self, program: &Program, output: &OutputOf) -> Output {
+        let value = |field: &Field| {
+            let access = access(self.judged.programs.event, &program.class, field)?;
+            let mut values: Vec<String> = Vec::new();
+            self.each_value(&access, &mut |value| values.push(printed(&value.text())));
+            (!values.is_empty()).then(|| values.join(" "))
+        };
+        let fields: Vec<(String, Option<String>)> =
+            output.fields.iter().map(|(name, field)| (name.clone(), value(field))).collect();
+        let words = fields.iter().filter_map(|(name, value)| Some(format!("{name}={}", value.as_ref()?)));
+        Output { text: words.collect::<Vec<_>>().join(" "), fields }
     }
 
     /// A value of a field of this row, for keys; `None` when it is missing.
     pub fn value_of(&self, program: &Program, field: &Field) -> Option<Vec<u8>> {
         let access: Access = access(self.judged.programs.event, &program.class, field)?;
         self.first(&access)
+    }
+
+    /// All values of a field of this row, as texts.
+    pub fn values_of(&self, program: &Program, field: &Field) -> Vec<Vec<u8>> {
+        let mut values = Vec::new();
+        if let Some(access) = access(self.judged.programs.event, &program.class, field) {
+            self.each_value(&access, &mut |value| values.push(value.text().into_owned()));
+        }
+        values
     }
 }
 

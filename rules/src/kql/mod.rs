@@ -9,7 +9,7 @@ mod tests;
 use std::ops::Range;
 
 use crate::elastic::ask::{Ask, Name, Wrong, wildcards};
-use crate::form::{Case, Cidr, Comparison, Pattern, Test};
+use crate::form::{Case, Cidr, Comparison, Pattern, Piece, Test};
 
 /// Brackets within each other.
 const MAX_DEPTH: usize = 64;
@@ -175,7 +175,7 @@ impl<'a> Parser<'a> {
     fn primary(&mut self) -> Result<Ask, Wrong> {
         let Some(token) = self.peek() else { return Err(self.wrong("the query ends too early")) };
         let name = match &token.kind {
-            Kind::Word(text) | Kind::Text(text) => Name { text: unescaped(text), span: token.span.clone() },
+            Kind::Word(text) | Kind::Text(text) => Name::new(unescaped(text), token.span.clone()),
             Kind::Sign(sign) => return Err(self.wrong(format!("{sign:?} is not expected here"))),
         };
         self.at += 1;
@@ -244,9 +244,17 @@ impl<'a> Parser<'a> {
         {
             return Err(self.wrong("and or or is expected here: values with blanks stand in quotes"));
         }
+        if TEXTS.contains(&name.text.as_str()) {
+            // A word or phrase somewhere in the text, in whatever letters.
+            let around = [vec![Piece::Many], pattern.pieces(), vec![Piece::Many]].concat();
+            return Ask::fits(name, Case::Folded, vec![Pattern::from_pieces(around)]);
+        }
         Ask::fits(name, Case::Exact, vec![pattern])
     }
 }
+
+/// Fields that are texts of words, where the others are single values.
+const TEXTS: &[&str] = &["message"];
 
 /// Texts of which any is asked become one test.
 fn gathered(ask: Ask) -> Ask {

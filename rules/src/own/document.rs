@@ -1,5 +1,7 @@
 //! Documents: a rule each.
 
+use std::collections::BTreeSet;
+
 use events::catalogue;
 use events::threat::{self, Threat};
 use scopes::nearest;
@@ -14,7 +16,7 @@ use crate::rule::{Language, Level, Rule};
 use crate::yaml::{Node, Scalar};
 
 /// Kinds of happenings by name; each has its carriers in [`crate::class`].
-const KINDS: [(&str, Class); 17] = [
+static KINDS: [(&str, Class); 20] = [
     ("exec", Class::Exec),
     ("exec_failed", Class::ExecFailed),
     ("fork", Class::Fork),
@@ -29,7 +31,10 @@ const KINDS: [(&str, Class); 17] = [
     ("accept", Class::Accept),
     ("bind", Class::Bind),
     ("dns_request", Class::DnsRequest),
+    ("dns_response", Class::DnsResponse),
     ("http_request", Class::HttpRequest),
+    ("http_response", Class::HttpResponse),
+    ("log", Class::Log(BTreeSet::new())),
     ("module_load", Class::ModuleLoad),
     ("process_access", Class::ProcessAccess),
 ];
@@ -55,13 +60,6 @@ const OWN_KEYS: [&str; 16] = [
 
 /// Appends nothing when a rule is not to be asked, or is wrong.
 pub fn read(file: &File<'_>, document: &Node, errors: &mut Vec<Diagnostic>) -> Vec<Rule> {
-    match document.get("type").and_then(Node::text) {
-        Some("detector") => detector(file, document, errors),
-        _ => own(file, document, errors),
-    }
-}
-
-fn own(file: &File<'_>, document: &Node, errors: &mut Vec<Diagnostic>) -> Vec<Rule> {
     unknown_keys(file, document, &OWN_KEYS, errors);
     let text = |key: &str| document.get(key).and_then(Node::text).map(|text| text.trim().to_owned());
     let list = |key: &str| -> Vec<String> {
@@ -192,9 +190,10 @@ fn arm(file: &File<'_>, node: &Node, also: &[&str], errors: &mut Vec<Diagnostic>
             let given = kind.text().unwrap_or_default();
             let found = KINDS.iter().find(|(name, _)| *name == given);
             if found.is_none() {
-                let names = KINDS.map(|(name, _)| name);
+                let names: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
                 let error = kind.error(file, format!("unknown kind {given:?}"));
-                errors.push(error.suggesting(nearest(given, names)).allowing(names.join(", ")));
+                errors
+                    .push(error.suggesting(nearest(given, names.iter().copied())).allowing(names.join(", ")));
             }
             found?.1.clone()
         }
@@ -247,7 +246,7 @@ fn sequence(file: &File<'_>, node: &Node, errors: &mut Vec<Diagnostic>) -> Seque
         if let Some(arm) = arm(file, step, &["by", "runs", "missing"], errors) {
             let missing = if is_missing { Missing::Yes } else { Missing::No };
             let by = own.unwrap_or_else(|| by.clone());
-            steps.push(Step { query: Query { arms: vec![arm] }, by, runs, missing });
+            steps.push(Step { query: Query { arms: vec![arm] }, by, runs, missing, joins: Vec::new() });
         }
     }
     if steps.len() < 2 && errors.is_empty() {
@@ -323,84 +322,4 @@ fn span(file: &File<'_>, node: &Node, errors: &mut Vec<Diagnostic>) -> u64 {
         );
         0
     })
-}
-
-/// A detector as Tracee has them.
-fn detector(file: &File<'_>, document: &Node, errors: &mut Vec<Diagnostic>) -> Vec<Rule> {
-    let Some(id) = document.get("id").and_then(Node::text).map(str::to_owned) else {
-        errors.push(document.error(file, "a detector has an `id`"));
-        return Vec::new();
-    };
-    let text = |path: &[&str]| {
-        let node = path.iter().try_fold(document, |node, key| node.get(key));
-        node.and_then(Node::text).map(|text| text.trim().to_owned())
-    };
-    let mut rule = Rule { language: Language::Tracee, ..head(file, document, id) };
-    if let Some(title) = text(&["threat", "name"]).or_else(|| text(&["produced_event", "name"])) {
-        rule.title = title;
-    }
-    if let Some(description) =
-        text(&["threat", "description"]).or_else(|| text(&["produced_event", "description"]))
-    {
-        rule.description = description;
-    }
-    if let Some(node) = document.get("threat").and_then(|threat| threat.get("severity")) {
-        rule.level = level(file, node, errors);
-    } else if document.get("threat").is_none() {
-        rule.level = Level::Info;
-    }
-    rule.tags.extend(text(&["produced_event", "name"]));
-    rule.tags.extend(
-        text(&["threat", "mitre", "technique", "id"]).map(|id| format!("attack.{}", id.to_ascii_lowercase())),
-    );
-    if let Some(conditions) = document.get("conditions").filter(|it| !it.is_null()) {
-        errors.push(
-            conditions.error(file, "conditions in CEL are not asked: only the filters of `requirements` are"),
-        );
-        return Vec::new();
-    }
-    let events = document.get("requirements").and_then(|it| it.get("events"));
-    let Some(events) = events else {
-        errors.push(document.error(file, "a detector has `requirements` with `events`"));
-        return Vec::new();
-    };
-    let mut arms = Vec::new();
-    for node in events.one_or_more() {
-        let Some(name) = node.get("name") else {
-            errors.push(node.error(file, "an event has a `name`"));
-            continue;
-        };
-        let Some(class) = named(file, name, errors) else { continue };
-        let events = filter::events_of(&class);
-        let about = About { file, events: &events };
-        let mut all = Vec::new();
-        for key in ["data_filters", "scope_filters"] {
-            let filters = node.get(key).filter(|it| !it.is_null()).map(Node::one_or_more).unwrap_or_default();
-            all.extend(by_key(&about, filters, errors));
-        }
-        arms.push(Arm { class, expr: Expr::all(all) });
-    }
-    vec![Rule { body: Body::Event(Query { arms }), ..rule }]
-}
-
-/// Filters of one key that are to be had are alternatives, as several values of one filter are; what is excluded is excluded
-/// by each.
-fn by_key(about: &About<'_>, filters: &[Node], errors: &mut Vec<Diagnostic>) -> Vec<Expr> {
-    let mut groups: Vec<(&str, Vec<Expr>)> = Vec::new();
-    let mut all = Vec::new();
-    for node in filters {
-        let text = node.text().unwrap_or_default();
-        let expr = filter::read(about, node, errors);
-        match text.split_once('=') {
-            Some((key, _)) if !key.ends_with(['!', '<', '>']) => {
-                match groups.iter_mut().find(|(known, _)| *known == key) {
-                    Some((_, group)) => group.push(expr),
-                    None => groups.push((key, vec![expr])),
-                }
-            }
-            _ => all.push(expr),
-        }
-    }
-    all.extend(groups.into_iter().map(|(_, group)| Expr::any(group)));
-    all
 }

@@ -112,7 +112,7 @@ fn one(about: &About<'_>, node: &Node, text: &str) -> Read<Expr> {
         && parts.scope.is_none()
         && let Some(field) = names::field(key)
     {
-        return own(about, node, text, &parts, field);
+        return of_field(about, node, text, &parts, field);
     }
     // What names an argument or a result names it of its event.
     let prefix = match owner {
@@ -245,7 +245,13 @@ fn container(about: &About<'_>, node: &Node, op: Op, values: &[Given], written: 
 }
 
 /// Tests of a field that is known by its meaning.
-fn own(about: &About<'_>, node: &Node, text: &str, parts: &syntax::Parts<'_>, field: Field) -> Read<Expr> {
+pub fn of_field(
+    about: &About<'_>,
+    node: &Node,
+    text: &str,
+    parts: &syntax::Parts<'_>,
+    field: Field,
+) -> Read<Expr> {
     let mut values = Vec::new();
     let mut networks = Vec::new();
     for piece in &parts.values {

@@ -1,7 +1,7 @@
-//! Rules in our own YAML, and detectors in Tracee's, which it is a superset of.
+//! Rules in our own YAML, a superset of Tracee's detectors: see [`crate::tracee`].
 //!
 //! ```text
-//! document -> document     metadata; which events (`when`, `sequence`, `requirements`), and what they add up to
+//! document -> document     metadata; which events (`when`, `sequence`), and what they add up to
 //!          -> filter       filters, as `-f` has them, and over fields that events have by their meaning: `names`
 //! ```
 
@@ -16,9 +16,9 @@ use crate::reader::{Corpus, Reader};
 use crate::rule::Rule;
 use crate::yaml::Node;
 
-pub(crate) use filter::events_of;
+pub(crate) use filter::{About, events_of, of_field as filter_of, read as filter};
 
-/// Reads our own files, and Tracee's detectors.
+/// Reads our own files.
 #[derive(Debug, Default)]
 pub struct Own {
     rules: Vec<Rule>,
@@ -30,8 +30,7 @@ impl Own {
     /// Whether a document is one of ours.
     pub fn reads(document: &Node) -> bool {
         let has = |key| document.get(key).is_some();
-        let is_own = has("rule") && (has("when") || has("sequence"));
-        is_own || document.get("type").and_then(Node::text) == Some("detector")
+        has("rule") && (has("when") || has("sequence"))
     }
 }
 

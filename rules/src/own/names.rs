@@ -1,12 +1,17 @@
 //! Fields that our own rules ask about by their meaning, whatever event has them.
 
-use crate::form::{Field, FileFact, ProcessFact, SocketEnd, SocketFact, Who};
+use crate::form::{Field, FileFact, Leader, ProcessFact, SocketEnd, SocketFact, Who};
 
 /// What stands before a fact says whose it is.
-const WHOSE: [(&str, Who); 3] =
-    [("parent.", Who::PARENT), ("grandparent.", Who::Ancestor(2)), ("ancestor.", Who::AnyAncestor)];
+const WHOSE: [(&str, Who); 5] = [
+    ("parent.", Who::PARENT),
+    ("grandparent.", Who::Ancestor(2)),
+    ("ancestor.", Who::AnyAncestor),
+    ("session_leader.", Who::Leader(Leader::Session)),
+    ("group_leader.", Who::Leader(Leader::Group)),
+];
 
-const OF_PROCESSES: [(&str, ProcessFact); 14] = [
+const OF_PROCESSES: [(&str, ProcessFact); 20] = [
     ("exe", ProcessFact::Exe),
     ("name", ProcessFact::Name),
     ("comm", ProcessFact::Comm),
@@ -21,11 +26,32 @@ const OF_PROCESSES: [(&str, ProcessFact); 14] = [
     ("pid", ProcessFact::Pid),
     ("process", ProcessFact::Entity),
     ("age_ns", ProcessFact::Age),
+    ("session", ProcessFact::Session),
+    ("pgrp", ProcessFact::Group),
+    ("tty", ProcessFact::TerminalName),
+    ("interactive", ProcessFact::Interactive),
+    ("loginuid", ProcessFact::LoginUid),
+    ("login", ProcessFact::LoginName),
 ];
 
 /// Of the process itself those that no filter of `-f` has already.
-const OF_ACTOR: [&str; 9] =
-    ["exe", "command_line", "argv", "argc", "env", "cwd", "user", "process", "age_ns"];
+const OF_ACTOR: [&str; 15] = [
+    "exe",
+    "command_line",
+    "argv",
+    "argc",
+    "env",
+    "cwd",
+    "user",
+    "process",
+    "age_ns",
+    "session",
+    "pgrp",
+    "tty",
+    "interactive",
+    "loginuid",
+    "login",
+];
 
 const OTHERS: [(&str, Field); 15] = [
     ("exe.name", Field::actor(ProcessFact::Name)),

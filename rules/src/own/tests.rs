@@ -60,16 +60,3 @@ fn counts_are_rules_over_what_is_counted_and_sequences_have_keys_and_a_span() {
     let Body::Sequence(sequence) = &corpus.rules[2].body else { panic!("no sequence") };
     assert_eq!((sequence.steps.len(), sequence.span_ns), (2, Some(10_000_000_000)));
 }
-
-#[test]
-fn detectors_of_tracee_ask_their_filters() {
-    let corpus = read(
-        "id: SHELL-1\ntype: detector\nproduced_event: {name: shell_of_nginx, version: 1.0.0}\nrequirements:\n  events:\n    \
-         - name: sched_process_exec\n      data_filters: [pathname=/bin/sh, pathname=/bin/bash]\n      scope_filters: [comm=nginx]\n\
-         threat: {name: Shell of nginx, severity: high, mitre: {technique: {id: T1059, name: x}}}\n",
-    );
-    assert!(corpus.diagnostics.is_empty(), "{:?}", corpus.diagnostics);
-    let rule = &corpus.rules[0];
-    assert_eq!((rule.id.as_str(), rule.title.as_str()), ("SHELL-1", "Shell of nginx"));
-    assert_eq!(rule.tags, ["shell_of_nginx", "attack.t1059"]);
-}

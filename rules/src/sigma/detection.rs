@@ -8,6 +8,7 @@ use super::condition;
 use super::modifier::{Chain, Modifier, parse};
 use super::names::{self, Meaning};
 use super::source::{Kind, Source};
+use crate::audit::Profile;
 use crate::diagnostic::{Diagnostic, File};
 use crate::form::{Arm, Atom, Case, Expr, Field, Pattern, Query, Test, Value};
 use crate::yaml::{Node, Scalar};
@@ -16,16 +17,41 @@ use crate::yaml::{Node, Scalar};
 const NO_SELECTION: &[&str] = &["condition", "timeframe", "rules"];
 
 /// What a detection asks of each kind of record of its source.
-pub fn read(file: &File<'_>, detection: &Node, source: &Source, errors: &mut Vec<Diagnostic>) -> Query {
+/// `profile`: what audit was told. Beside the query, what of it is not quite so.
+pub fn read(
+    file: &File<'_>,
+    detection: &Node,
+    source: &Source,
+    profile: Option<&Profile>,
+    errors: &mut Vec<Diagnostic>,
+) -> (Query, Vec<String>) {
+    let mut notes = Vec::new();
+    let profile = profile.filter(|_| source.arms.contains(&Kind::Syscall) && names(detection, "key"));
     let mut query = Query::default();
     let mut unknown = Vec::new();
     for (number, kind) in source.arms.iter().enumerate() {
         // What is wrong is so for all kinds: it is told once.
         let mut found = Vec::new();
-        let mut reader = Reader { file, kind, source, errors: &mut found, unknown: &mut unknown };
+        let mut reader = Reader { file, kind, source, key: None, errors: &mut found, unknown: &mut unknown };
         let expr = reader.detection(detection);
         if number == 0 {
             errors.append(&mut found);
+        }
+        // Where keys are known and asked for, all records of calls are those that rules of audit made.
+        if let (Kind::Syscall, Some(profile)) = (kind, profile) {
+            for (key, keyed) in profile.each() {
+                let (mut found, mut unknown) = (Vec::new(), Vec::new());
+                let (errors, unknown) = (&mut found, &mut unknown);
+                let expr = fold(Reader { file, kind, source, key, errors, unknown }.detection(detection));
+                if expr == Expr::Const(false) {
+                    continue;
+                }
+                let arm =
+                    |arm: &Arm| Arm { expr: Expr::all([arm.expr.clone(), expr.clone()]), ..arm.clone() };
+                query.arms.extend(keyed.arms.iter().map(arm));
+                notes.extend(keyed.notes.iter().cloned());
+            }
+            continue;
         }
         let expr = fold(expr);
         if expr == Expr::Const(false) {
@@ -33,8 +59,19 @@ pub fn read(file: &File<'_>, detection: &Node, source: &Source, errors: &mut Vec
         }
         // A record of audit that nothing is asked of but what it is not would be any.
         if source.arms.len() > 1
-            && matches!(kind, Kind::Path | Kind::Syscall | Kind::Message(_))
+            && matches!(kind, Kind::Path | Kind::Syscall | Kind::Message(_) | Kind::HttpStatus)
             && !is_bound(&expr)
+            // Where the type of a message is all that is asked, it was asked for by name.
+            && !(matches!(kind, Kind::Message(_)) && expr == Expr::Const(true))
+        {
+            continue;
+        }
+        // Questions and requests are asked of answers only where the answer matters: each would be told twice.
+        let asks = |what: &str| {
+            expr.fields().iter().any(|field| matches!(field, Field::Arg(name) if name.contains(what)))
+        };
+        if (*kind == Kind::DnsAnswer && !asks("dns_answer"))
+            || (*kind == Kind::HttpStatus && !asks("status_code"))
         {
             continue;
         }
@@ -43,7 +80,16 @@ pub fn read(file: &File<'_>, detection: &Node, source: &Source, errors: &mut Vec
         query.arms.push(Arm { class: kind.class(calls), expr });
     }
     errors.extend(unknown.into_iter().map(|(error, _)| error));
-    query
+    (query, notes)
+}
+
+/// Whether some item of a detection asks for a field.
+fn names(node: &Node, field: &str) -> bool {
+    let is_it = |key: &Node| key.text().is_some_and(|key| key.split('|').next() == Some(field));
+    let of_map = node.entries().unwrap_or_default().iter();
+    let of_list = node.list().unwrap_or_default();
+    of_map.into_iter().any(|(key, value)| is_it(key) || names(value, field))
+        || of_list.iter().any(|value| names(value, field))
 }
 
 /// Decides atoms over what is the same for all events of an arm.
@@ -80,6 +126,8 @@ struct Reader<'a> {
     file: &'a File<'a>,
     kind: &'a Kind,
     source: &'a Source,
+    /// That of the rule of audit that made the record.
+    key: Option<&'a str>,
     errors: &'a mut Vec<Diagnostic>,
     /// Names that no kind of the source knows.
     unknown: &'a mut Vec<(Diagnostic, String)>,
@@ -167,7 +215,11 @@ impl Reader<'_> {
         if name.is_empty() {
             return self.words(value, &modifiers, written);
         }
-        match names::meaning(self.kind, name) {
+        let meaning = match self.key.filter(|_| name == "key") {
+            Some(key) => Meaning::Field(Field::Constant(key.into())),
+            None => names::meaning(self.kind, name),
+        };
+        match meaning {
             Meaning::Field(field) => self.chain(field, &modifiers, value, written),
             Meaning::Absent => {
                 // What is missing passes only where it is to be missing.

@@ -6,6 +6,7 @@ use scopes::nearest;
 
 use super::source::{self, Source};
 use super::{Sigma, correlation, detection, names};
+use crate::audit::Profile;
 use crate::diagnostic::{Diagnostic, File};
 use crate::form::Body;
 use crate::rule::{Language, Level, Rule};
@@ -132,19 +133,19 @@ fn one(sigma: &mut Sigma, file: &File<'_>, document: &Node) {
         errors.push(document.error(file, "a rule has a detection"));
         return sigma.diagnostics.append(&mut errors);
     };
-    let query = detection::read(file, node, &source, &mut errors);
+    let (query, notes) = detection::read(file, node, &source, sigma.profile.as_deref(), &mut errors);
     if query.arms.is_empty() && errors.is_empty() {
-        errors.push(never(file, node, &source));
+        errors.push(never(file, node, &source, sigma.profile.as_deref()));
     }
     if errors.is_empty() {
-        let rule = Rule { body: Body::Event(query), ..head };
+        let rule = Rule { body: Body::Event(query), notes, ..head };
         sigma.entries.push(Entry::Rule(RuleEntry { rule, name, source }));
     }
     sigma.diagnostics.append(&mut errors);
 }
 
 /// Why a detection can match nothing.
-fn never(file: &File<'_>, detection: &Node, source: &Source) -> Diagnostic {
+fn never(file: &File<'_>, detection: &Node, source: &Source, profile: Option<&Profile>) -> Diagnostic {
     let mut absent: Vec<&str> = Vec::new();
     for (_, selection) in detection.entries().unwrap_or_default() {
         for map in selection.one_or_more() {
@@ -158,6 +159,22 @@ fn never(file: &File<'_>, detection: &Node, source: &Source) -> Diagnostic {
         }
     }
     absent.dedup();
+    if absent.contains(&"key") {
+        let message = match profile {
+            None => "key is that of a rule of auditctl: --audit-rules FILE says which there are".to_owned(),
+            Some(profile) => {
+                let keys: Vec<&str> = profile.keys().take(64).collect();
+                let message =
+                    "this can never match: no rule of --audit-rules has such a key for what it asks";
+                return detection
+                    .get("condition")
+                    .unwrap_or(detection)
+                    .error(file, message)
+                    .allowing(keys.join(", "));
+            }
+        };
+        return detection.get("condition").unwrap_or(detection).error(file, message);
+    }
     let message = if absent.is_empty() {
         "this can never match: no record has all that it asks for".to_owned()
     } else {

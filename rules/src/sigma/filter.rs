@@ -39,7 +39,7 @@ pub fn read(
         names.clear();
     }
     // What is wrong with it shows even when no rule is there that it goes for.
-    detection::read(file, node, &source, errors);
+    detection::read(file, node, &source, None, errors);
     Some(Entry { place: file.place(node.line, node.column), text, node: node.clone(), source, rules: names })
 }
 
@@ -67,7 +67,8 @@ pub fn apply(sigma: &mut Sigma) {
                 continue;
             }
             // It was read before: what is wrong was told.
-            let unwanted = detection::read(&file, &filter.node, &entry.source, &mut Vec::new());
+            let profile = sigma.profile.as_deref();
+            let (unwanted, _) = detection::read(&file, &filter.node, &entry.source, profile, &mut Vec::new());
             let Body::Event(query) = &mut entry.rule.body else { continue };
             for arm in &mut query.arms {
                 let of_class = unwanted.arms.iter().filter(|other| other.class == arm.class);

@@ -19,6 +19,9 @@ mod source;
 mod tests;
 pub(crate) mod text;
 
+use std::sync::Arc;
+
+use crate::audit::Profile;
 use crate::diagnostic::{Diagnostic, File};
 use crate::reader::{Corpus, Reader};
 use crate::yaml::Node;
@@ -29,9 +32,17 @@ use document::Entry;
 #[derive(Debug, Default)]
 pub struct Sigma {
     entries: Vec<Entry>,
+    /// What audit was told.
+    profile: Option<Arc<Profile>>,
     diagnostics: Vec<Diagnostic>,
     foreign: Vec<String>,
     found: usize,
+}
+
+impl Sigma {
+    pub fn new(profile: Option<Arc<Profile>>) -> Sigma {
+        Sigma { profile, ..Sigma::default() }
+    }
 }
 
 impl Reader for Sigma {

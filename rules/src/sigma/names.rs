@@ -2,9 +2,10 @@
 
 use super::source::Kind;
 use crate::form::ProcessFact::{
-    ArgAt, Comm, CommandLine, Entity, Exe, Gid, Pid, Uid, UserName, WorkingDirectory,
+    ArgAt, AuditSession, AuditTerminal, Comm, CommandLine, Entity, Exe, Gid, LoginUid, Pid, Uid, UserName,
+    WorkingDirectory,
 };
-use crate::form::{ContainerFact, Field, FileFact, SocketEnd, SocketFact};
+use crate::form::{ContainerFact, Field, FileFact, SocketEnd, SocketFact, UriPart};
 
 /// What a name means for a kind of record.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -73,13 +74,24 @@ const OF_AUDIT: &[&str] = &[
     "ogid",
 ];
 
+/// What messages of programs to audit say as `name=value`.
+const OF_MESSAGES: &[&str] = &[
+    "unit", "acct", "op", "res", "terminal", "addr", "hostname", "exe", "comm", "tty", "auid", "uid", "ses",
+];
+
 pub fn meaning(kind: &Kind, name: &str) -> Meaning {
     let field = match kind {
         Kind::Process | Kind::ProcessEnd | Kind::Words => process(name),
         Kind::File(class) => file(name, *class == crate::class::Class::Rename),
         Kind::Network => network(name),
-        Kind::Dns => dns(name),
-        Kind::Http => http(name),
+        Kind::Dns | Kind::DnsAnswer => match dns(name, kind) {
+            None if DNS.contains(&name) => return Meaning::Absent,
+            field => field,
+        },
+        Kind::Http | Kind::HttpStatus => match http(name, kind) {
+            None if HTTP.contains(&name) => return Meaning::Absent,
+            field => field,
+        },
         Kind::Image => image(name),
         Kind::ProcessAccess => access(name),
         Kind::Module => module(name),
@@ -111,22 +123,8 @@ pub fn known(kind: &Kind) -> &'static [&'static str] {
             "ProcessId",
             "ProcessGuid",
         ],
-        Kind::Dns => &["query", "record_type", "answer", "QueryName", "Image"],
-        Kind::Http => &[
-            "c-uri",
-            "c-uri-extension",
-            "c-uri-query",
-            "c-uri-stem",
-            "c-useragent",
-            "cs-cookie",
-            "cs-host",
-            "cs-method",
-            "cs-referer",
-            "cs-uri-query",
-            "cs-uri-stem",
-            "cs-user-agent",
-            "sc-status",
-        ],
+        Kind::Dns | Kind::DnsAnswer => DNS,
+        Kind::Http | Kind::HttpStatus => HTTP,
         Kind::Image => &["Image", "ImageLoaded", "ProcessId", "User"],
         Kind::ProcessAccess => &["SourceImage", "SourceProcessId", "TargetProcessId", "GrantedAccess"],
         Kind::Module => &["ImageLoaded", "Image"],
@@ -134,6 +132,31 @@ pub fn known(kind: &Kind) -> &'static [&'static str] {
         Kind::Log(_) => &["USER", "message"],
     }
 }
+
+const DNS: &[&str] = &["query", "QueryName", "record_type", "answer", "QueryResults", "Image"];
+
+const HTTP: &[&str] = &[
+    "c-uri",
+    "c-uri-extension",
+    "c-uri-query",
+    "c-uri-stem",
+    "c-useragent",
+    "cs-cookie",
+    "cs-cookies",
+    "cs-host",
+    "cs-method",
+    "cs-query",
+    "cs-referer",
+    "cs-referrer",
+    "cs-uri",
+    "cs-uri-query",
+    "cs-uri-stem",
+    "cs-user-agent",
+    "dst_ip",
+    "r-dns",
+    "sc-status",
+    "src_ip",
+];
 
 const PROCESS: &[&str] = &[
     "Image",
@@ -194,30 +217,37 @@ fn network(name: &str) -> Option<Field> {
     }
 }
 
-fn dns(name: &str) -> Option<Field> {
+fn dns(name: &str, kind: &Kind) -> Option<Field> {
+    let is_answer = *kind == Kind::DnsAnswer;
     Some(match name {
+        "query" | "QueryName" if is_answer => Field::arg("dns_response.query_data.query"),
+        "record_type" if is_answer => Field::arg("dns_response.query_data.query_type"),
+        "answer" | "QueryResults" if is_answer => Field::arg("dns_response.dns_answer.answer"),
         "query" | "QueryName" => Field::arg("dns_questions.query"),
         "record_type" => Field::arg("dns_questions.query_type"),
-        "answer" | "QueryResults" => Field::arg("dns_response.answer"),
         "Image" => Field::actor(Exe),
         _ => return None,
     })
 }
 
-fn http(name: &str) -> Option<Field> {
+fn http(name: &str, kind: &Kind) -> Option<Field> {
     Some(match name {
-        "c-uri" | "cs-uri" => Field::arg("http_request.uri"),
-        "c-uri-extension" => Field::arg("http_request.extension"),
+        // The other end is the one that asked.
+        "src_ip" if *kind == Kind::HttpStatus => Field::arg("metadata.dst_ip"),
+        "dst_ip" if *kind == Kind::HttpStatus => Field::arg("metadata.src_ip"),
+        "sc-status" if *kind == Kind::HttpStatus => Field::arg("http_response.status_code"),
+        _ if *kind == Kind::HttpStatus => return None,
+        "c-uri" | "cs-uri" => Field::Uri(UriPart::Whole),
+        "c-uri-extension" => Field::Uri(UriPart::Extension),
+        "c-uri-query" | "cs-uri-query" | "cs-query" => Field::Uri(UriPart::Query),
+        "c-uri-stem" | "cs-uri-stem" => Field::Uri(UriPart::Stem),
         "dst_ip" => Field::arg("metadata.dst_ip"),
         "src_ip" => Field::arg("metadata.src_ip"),
-        "c-uri-query" | "cs-uri-query" | "cs-query" => Field::arg("http_request.query"),
-        "c-uri-stem" | "cs-uri-stem" => Field::arg("http_request.stem"),
         "cs-method" => Field::arg("http_request.method"),
         "cs-host" | "r-dns" => Field::arg("http_request.host"),
-        "c-useragent" | "cs-user-agent" => Field::arg("http_request.headers.User-Agent"),
-        "cs-referer" | "cs-referrer" => Field::arg("http_request.headers.Referer"),
-        "cs-cookie" | "cs-cookies" => Field::arg("http_request.headers.Cookie"),
-        "sc-status" => Field::arg("http_response.status"),
+        "c-useragent" | "cs-user-agent" => Field::Header("User-Agent".into()),
+        "cs-referer" | "cs-referrer" => Field::Header("Referer".into()),
+        "cs-cookie" | "cs-cookies" => Field::Header("Cookie".into()),
         _ => return None,
     })
 }
@@ -249,7 +279,7 @@ fn module(name: &str) -> Option<Field> {
 fn log(name: &str) -> Option<Field> {
     match name {
         // sudo writes them into its message: `USER=root`.
-        "USER" => Some(Field::arg("log.USER")),
+        "USER" => Some(Field::Assigned("USER".into())),
         "message" => Some(Field::arg("text")),
         _ => None,
     }
@@ -262,7 +292,8 @@ fn audit(kind: &Kind, name: &str) -> Meaning {
         ("type", Kind::Path) => return constant("PATH"),
         ("type", Kind::Syscall) => return constant("SYSCALL"),
         ("type", Kind::Message(kind)) => return constant(kind),
-        (_, Kind::Message(_)) if name == "msg" || name == "unit" => Field::arg("text"),
+        ("msg", Kind::Message(_)) => Field::arg("text"),
+        (_, Kind::Message(_)) if OF_MESSAGES.contains(&name) => Field::Assigned(name.into()),
         ("exe", Kind::Syscall) => Field::actor(Exe),
         ("comm", Kind::Syscall) => Field::actor(Comm),
         ("uid", Kind::Syscall) => Field::actor(Uid),
@@ -275,13 +306,16 @@ fn audit(kind: &Kind, name: &str) -> Meaning {
         ("name", Kind::Path) => Field::File(FileFact::Path),
         ("nametype", Kind::Path) => Field::arg("audit.nametype"),
         ("argc", Kind::Execve) => Field::actor(crate::form::ProcessFact::ArgCount),
+        ("auid", Kind::Syscall) => Field::actor(LoginUid),
+        ("ses", Kind::Syscall) => Field::actor(AuditSession),
+        ("tty", Kind::Syscall) => Field::actor(AuditTerminal),
         ("cwd", Kind::Execve | Kind::Path | Kind::Syscall) => Field::actor(WorkingDirectory),
         ("proctitle", Kind::Execve | Kind::Syscall) => Field::actor(CommandLine),
         _ => match (argument(name), kind) {
             (Some(n), Kind::Execve) => Field::actor(ArgAt(n)),
             (Some(n), Kind::Syscall) if n < 4 => Field::Register(n as u8),
             (Some(_), _) => return Meaning::Absent,
-            // The key of an audit rule, and ids of sessions: known when somebody tells what audit was told.
+            // The key of an audit rule: known when somebody tells what audit was told.
             (None, _) if OF_AUDIT.contains(&name) => return Meaning::Absent,
             (None, _) => return Meaning::Unknown,
         },

@@ -22,8 +22,12 @@ pub enum Kind {
     File(Class),
     Network,
     Dns,
+    /// What a question was answered.
+    DnsAnswer,
     /// Requests that a server here got, or that a proxy or client here sent.
     Http,
+    /// The status that a request was answered with.
+    HttpStatus,
     Image,
     ProcessAccess,
     Module,
@@ -87,8 +91,8 @@ pub fn read(file: &File<'_>, document: &Node) -> Result<Read, Diagnostic> {
         (Some("file_delete"), None) => vec![Kind::File(Class::Remove)],
         (Some("file_rename"), None) => vec![Kind::File(Class::Rename)],
         (Some("network_connection"), None) => vec![Kind::Network],
-        (Some("dns" | "dns_query"), None) => vec![Kind::Dns],
-        (Some("webserver" | "proxy"), _) => vec![Kind::Http],
+        (Some("dns" | "dns_query"), None) => vec![Kind::Dns, Kind::DnsAnswer],
+        (Some("webserver" | "proxy"), _) => vec![Kind::Http, Kind::HttpStatus],
         (Some("image_load"), None) => vec![Kind::Image],
         (Some("process_access"), None) => vec![Kind::ProcessAccess],
         (Some("driver_load"), None) => vec![Kind::Module],
@@ -132,7 +136,9 @@ impl Kind {
             Kind::File(class) => class.clone(),
             Kind::Network => Class::Connect,
             Kind::Dns => Class::DnsRequest,
+            Kind::DnsAnswer => Class::DnsResponse,
             Kind::Http => Class::HttpRequest,
+            Kind::HttpStatus => Class::HttpResponse,
             Kind::Image => Class::ImageLoad,
             Kind::ProcessAccess => Class::ProcessAccess,
             Kind::Module => Class::ModuleLoad,
@@ -141,7 +147,8 @@ impl Kind {
             Kind::Syscall if calls.is_empty() => Class::calls(["execve", "execveat"]),
             Kind::Syscall => Class::Calls(calls),
             Kind::Message(kind) => Class::AuditMessage((*kind).to_owned()),
-            Kind::Log(service) if service.is_empty() => Class::Log(BTreeSet::new()),
+            // All that is logged is said to syslog.
+            Kind::Log(service) if service.is_empty() || service == "syslog" => Class::Log(BTreeSet::new()),
             Kind::Log(service) => Class::Log(BTreeSet::from([service.clone()])),
         }
     }

@@ -138,13 +138,57 @@ fn a_rule_of_audit_is_asked_of_the_records_of_its_types() {
 
 #[test]
 fn what_nothing_tells_is_named() {
-    let detection = "s:\n    type: SYSCALL\n    key: k\ncondition: s";
-    let corpus = read(&with_source("product: linux\n    service: auditd", detection));
+    let told = |field: &str| {
+        let detection = format!("s:\n    type: SYSCALL\n    {field}: k\ncondition: s");
+        told(&read(&with_source("product: linux\n    service: auditd", &detection)))
+    };
+    let euid = told("euid");
+    assert!(euid.contains("this can never match: nothing here tells euid in rule.yml:10:16"), "{euid}");
+    let key = told("key");
     assert!(
-        told(&corpus).contains("this can never match: nothing here tells key in rule.yml:10:16"),
-        "{}",
-        told(&corpus)
+        key.contains("key is that of a rule of auditctl: --audit-rules FILE says which there are"),
+        "{key}"
     );
+}
+
+/// A record has the key of the first rule of audit that takes it, and only what such rules take is recorded.
+#[test]
+fn keys_are_those_of_rules_of_audit() {
+    let lines = "-a always,exit -F arch=b64 -S connect -F a2=16 -F success=1 -k net\n-w /usr/bin/id -p x -k who\n\
+                 -w /usr/bin -p x -k run\n-a always,exit -S sysinfo\n";
+    let read = |detection: &str| {
+        let files = [("audit.rules".to_owned(), lines.to_owned())];
+        let mut readers = Readers::default().with_audit_rules(&files);
+        readers.add("rule.yml", &with_source("product: linux\n    service: auditd", detection), true);
+        readers.finish()
+    };
+    let arms = |detection: &str| {
+        let corpus = read(detection);
+        assert!(corpus.diagnostics.is_empty(), "{}", told(&corpus));
+        let Body::Event(query) = &corpus.rules[0].body else { panic!("an event") };
+        query.arms.iter().map(|arm| (format!("{:?}", arm.class), arm.expr.clone())).collect::<Vec<_>>()
+    };
+    let all = arms("s:\n    type: SYSCALL\n    exe|endswith: /nmap\n    key: NET\ncondition: s");
+    let [(class, expr)] = all.as_slice() else { panic!("{all:?}") };
+    assert_eq!(class, "Calls({\"connect\"})");
+    let fields = expr.fields();
+    assert!(fields.contains(&&IMAGE) && fields.contains(&&Field::arg("addrlen")), "{fields:?}");
+    // What a line before takes has that one's key.
+    let all = arms("s:\n    key: run\ncondition: s");
+    assert_eq!(all.len(), 1);
+    let path = Field::File(FileFact::Path);
+    assert!(eval(&all[0].1, &[(path.clone(), b"/usr/bin/ls")]));
+    assert!(!eval(&all[0].1, &[(path, b"/usr/bin/id")]));
+    // Without a key, and with another.
+    let classes = |detection: &str| arms(detection).into_iter().map(|(class, _)| class).collect::<Vec<_>>();
+    assert_eq!(classes("s:\n    type: SYSCALL\n    key: null\ncondition: s"), ["Calls({\"sysinfo\"})"]);
+    assert_eq!(
+        classes("s:\n    type: SYSCALL\n    uid: 0\nk:\n    key|startswith: [r, w]\ncondition: s and not k"),
+        ["Calls({\"sysinfo\"})", "Calls({\"connect\"})"]
+    );
+    let never = told(&read("s:\n    type: SYSCALL\n    key: other\ncondition: s"));
+    assert!(never.contains("no rule of --audit-rules has such a key"), "{never}");
+    assert!(never.contains("allowed: net, run, who"), "{never}");
 }
 
 #[test]

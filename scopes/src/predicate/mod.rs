@@ -6,6 +6,7 @@ pub(crate) mod context;
 pub(crate) mod id;
 pub(crate) mod number;
 pub(crate) mod text;
+pub mod thing;
 mod wild;
 
 use crate::filter::Filter;

@@ -15,7 +15,7 @@ use crate::io_uring;
 pub fn all(folder: &str) -> io::Result<()> {
     let folder = Path::new(folder);
     type Deed = fn(&Path) -> io::Result<()>;
-    let deeds: [(&str, Deed); 9] = [
+    let deeds: [(&str, Deed); 10] = [
         ("processes", processes),
         ("files", files),
         ("memory", memory),
@@ -25,6 +25,7 @@ pub fn all(folder: &str) -> io::Result<()> {
         ("packets", packets),
         ("bpf", bpf),
         ("the ring", ring),
+        ("messages", messages),
     ];
     for (name, deed) in deeds {
         if let Err(error) = deed(folder) {
@@ -110,6 +111,35 @@ fn files(folder: &Path) -> io::Result<()> {
 
 fn in_folder(folder: &Path, name: &str) -> String {
     folder.join(name).to_string_lossy().into_owned()
+}
+
+/// A line of a log, and a message to audit.
+fn messages(_: &Path) -> io::Result<()> {
+    let log = PathBuf::from(format!("/var/log/deeds-{}.log", std::process::id()));
+    File::create(&log)?.write_all(b"Nov 29 06:12:01 web deeds[7]: done\n")?;
+    fs::remove_file(&log)?;
+    tell_audit(1124, b"op=deed terminal=none res=success")
+}
+
+/// Sends a message of a program to the kernel's audit.
+pub fn tell_audit(kind: u16, text: &[u8]) -> io::Result<()> {
+    let mut message = (16 + text.len() as u32).to_ne_bytes().to_vec();
+    message.extend_from_slice(&kind.to_ne_bytes());
+    // NLM_F_REQUEST, no sequence, no port.
+    message.extend_from_slice(&[1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    message.extend_from_slice(text);
+    // SAFETY: the message is as long as said, and the descriptor is closed here only.
+    unsafe {
+        let socket =
+            check(libc::socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_AUDIT).into())? as i32;
+        let mut kernel: libc::sockaddr_nl = std::mem::zeroed();
+        kernel.nl_family = libc::AF_NETLINK as u16;
+        let (address, size) = ((&raw const kernel).cast(), size_of_val(&kernel) as u32);
+        let sent = libc::sendto(socket, message.as_ptr().cast(), message.len(), 0, address, size);
+        let sent = check(sent as i64);
+        libc::close(socket);
+        sent.map(drop)
+    }
 }
 
 fn memory(_: &Path) -> io::Result<()> {

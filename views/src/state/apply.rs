@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use events::{Context, Event, Marks, Raw, descriptor};
+use format::facts::{Actor, FactChange, FactSet};
 use pipeline::stage::Told;
 
 use super::deeds::{self, Deed};
@@ -82,12 +83,13 @@ fn descriptor_of<'a>(row: &Told<'a>, at: usize) -> Option<(i32, Option<&'a [u8]>
 impl Boot {
     pub(super) fn apply(&mut self, deed: Deed, event: &'static Event, row: &Told<'_>, context: &Context<'_>) {
         // Whoever runs when a packet comes has nothing to do with the connection, and may have ended already.
-        if let Deed::Connection { new, local, remote, protocol } = deed {
+        if let Deed::Connection { new, local, remote, protocol, cookie } = deed {
             return self.connections.tell(
                 number(row, new),
                 bytes(row, local),
                 bytes(row, remote),
                 number(row, protocol),
+                number(row, cookie),
             );
         }
         let wall_ns = row.wall_ns();
@@ -111,7 +113,9 @@ impl Boot {
                 if row.number(tid).is_none_or(|tid| tid as u32 == pid as u32) {
                     let ns_pid = row.number(ns_pid).unwrap_or(pid);
                     let flags = row.number(flags).unwrap_or_default();
-                    self.fork(context.pid, pid as u32, ns_pid as u32, start, flags, wall_ns);
+                    let began_ns = start.wrapping_sub(row.boot_ns()) as i64;
+                    let began = (wall_ns, wall_ns.saturating_add(began_ns));
+                    self.fork(context.pid, pid as u32, ns_pid as u32, start, flags, began);
                 }
             }
             Deed::Exec { argv } => {
@@ -150,16 +154,11 @@ impl Boot {
                     }
                 }
             }
-            Deed::Session => {
-                if let Some(process) = self.processes.get_mut(&context.pid) {
-                    process.session = Some(context.pid);
-                }
-            }
             Deed::Directory { fd } => {
-                let told = self.told_of(event, tid).map(Arc::from);
-                let of_descriptor = fd.and_then(|fd| descriptor_of(row, fd)?.1).map(Arc::from);
-                if let Some(process) = self.processes.get_mut(&context.pid) {
-                    process.cwd = told.or(of_descriptor);
+                // A hook that saw it has said which one it is already.
+                if self.told_of(event, tid).is_none() {
+                    let of_descriptor = fd.and_then(|fd| descriptor_of(row, fd)?.1);
+                    self.change(&FactChange::Directory(of_descriptor.map(Arc::from)), context);
                 }
             }
             Deed::Mount { source, target, kind, flags } => {
@@ -192,22 +191,58 @@ impl Boot {
         is_its.then_some(told.path)
     }
 
-    fn fork(&mut self, parent: u32, pid: u32, ns_pid: u32, start_ns: u64, flags: u64, wall_ns: i64) {
+    /// Brings facts forward by a row.
+    pub(super) fn follow(&mut self, row: &Told<'_>, context: &Context<'_>) {
+        let change = FactChange::of(row.event, row.ret(), row.marks(), &|position| row.arg(position));
+        if let Some(change) = change
+            && self.process(context, row).is_some()
+        {
+            self.change(&change, context);
+        }
+    }
+
+    fn change(&mut self, change: &FactChange, context: &Context<'_>) {
+        let actor = Actor::of(context);
+        self.ns_pids.learn(actor.pid_ns, actor.ns_pid, actor.pid);
+        let (processes, followed) = (&mut self.processes, self.followed.unwrap_or(FactSet::ALL));
+        change.apply(actor, &self.ns_pids, &mut |pid, change| {
+            if let Some(process) = processes.get_mut(&pid) {
+                change(&mut process.facts);
+                process.facts.keep(followed);
+            }
+        });
+    }
+
+    fn fork(
+        &mut self,
+        parent: u32,
+        pid: u32,
+        ns_pid: u32,
+        start_ns: u64,
+        flags: u64,
+        (wall_ns, start_wall_ns): (i64, i64),
+    ) {
         let is_known =
             |it: &Process| super::process::same_start(it.start_ns, start_ns) && it.since == Since::Before;
         if self.processes.get(&pid).is_some_and(is_known) || !self.has_room() {
             return;
         }
         self.end(pid);
-        let Some(of) = self.processes.get(&parent).cloned() else { return };
+        let Some(of) = self.processes.get_mut(&parent) else { return };
+        let is_kernel_thread = of.is_kernel_thread();
+        let facts = of.facts.fork(flags, is_kernel_thread);
+        let of = of.clone();
+        self.ns_pids.learn(of.pid_ns, ns_pid, pid);
         let table = self.descriptors.fork(of.table, flags & CLONE_FILES != 0);
         let entity = if flags & CLONE_PARENT != 0 { of.parent } else { of.context().process() };
         let child = Process {
             pid,
             ns_pid,
             start_ns,
+            facts,
             parent: entity,
             since: Since::At(wall_ns),
+            start_wall_ns: Some(start_wall_ns),
             table,
             context_name: None,
             has_new_mounts: flags & CLONE_NEWNS != 0,
@@ -221,10 +256,11 @@ impl Boot {
         for at in deeds::descriptors(event) {
             match descriptor_of(row, at) {
                 Some((AT_FDCWD, Some(directory))) => {
-                    if let Some(process) = self.processes.get_mut(&pid)
-                        && process.cwd.as_deref() != Some(directory)
+                    let is_other = |it: &Process| it.facts.cwd.as_deref() != Some(directory);
+                    if self.processes.get(&pid).is_some_and(is_other)
+                        && let Some(context) = row.context()
                     {
-                        process.cwd = Some(directory.into());
+                        self.change(&FactChange::Directory(Some(directory.into())), &context);
                     }
                 }
                 Some((fd, Some(what))) if fd >= 0 => {

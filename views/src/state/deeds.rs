@@ -2,7 +2,8 @@
 
 use events::catalogue;
 use events::{ArgKind, Event, EventId, Returns};
-use pipeline::stage::Reads;
+use format::facts::FactChange;
+use pipeline::stage::{Reads, Sieve};
 
 use super::Wants;
 
@@ -27,7 +28,6 @@ pub(crate) enum Deed {
     Unshare {
         flags: usize,
     },
-    Session,
     /// Another working directory: that of a descriptor, or one that was told.
     Directory {
         fd: Option<usize>,
@@ -91,6 +91,7 @@ pub(crate) enum Deed {
         local: usize,
         remote: usize,
         protocol: usize,
+        cookie: usize,
     },
     Mount {
         source: usize,
@@ -138,15 +139,30 @@ impl Deeds {
         *self.by_id.get(usize::from(event.0))?
     }
 
+    /// Whether rows of an event are looked at for what they change of facts.
+    pub fn may_change_facts(&self, event: EventId) -> bool {
+        self.wants.facts && FactChange::may_be(event)
+    }
+
     pub fn reads(&self) -> Vec<Reads> {
         let known = self.by_id.iter().flatten();
+        let of_facts =
+            catalogue::events().filter(|event| self.may_change_facts(event.id)).map(|event| Reads {
+                event: event.id,
+                args: FactChange::reads(event),
+                contexts: true,
+                results: true,
+                only: FactChange::sieve(event.id).map(|(position, passes)| Sieve { position, passes }),
+            });
         known
             .map(|(deed, event)| Reads {
                 event: event.id,
                 args: deed.args(event),
                 contexts: true,
                 results: true,
+                only: None,
             })
+            .chain(of_facts)
             .collect()
     }
 }
@@ -166,7 +182,6 @@ fn deed(event: &Event, wants: Wants) -> Option<Deed> {
         "sched_process_exec" => Some(Deed::Exec { argv: at("argv") }),
         "sched_process_exit" => Some(Deed::Exit { whole: at("process_group_exit") }),
         "unshare" => Some(Deed::Unshare { flags: at("flags") }),
-        "setsid" => Some(Deed::Session),
         "set_fs_pwd" => Some(Deed::Told { path: at("resolved_path"), call: at(Event::CALLER) }),
         "chdir" => Some(Deed::Directory { fd: None }),
         "fchdir" => Some(Deed::Directory { fd: maybe("fd") }),
@@ -195,6 +210,7 @@ fn deed(event: &Event, wants: Wants) -> Option<Deed> {
             local: at("local_addr"),
             remote: at("remote_addr"),
             protocol: at("protocol"),
+            cookie: at("cookie"),
         }),
         _ if !event.is_syscall() => None,
         _ if event.returns == Returns::Fd => Some(Deed::Gives { flags: maybe("flags"), name: maybe("name") }),
@@ -229,7 +245,7 @@ impl Deed {
             Deed::Told { path, call } => vec![path, call],
             Deed::Close { fd: at } => vec![at],
             Deed::Directory { fd } => fd.into_iter().collect(),
-            Deed::Refresh | Deed::Session | Deed::PivotRoot | Deed::Use => Vec::new(),
+            Deed::Refresh | Deed::PivotRoot | Deed::Use => Vec::new(),
             Deed::Open { path, flags } => [Some(path), flags].into_iter().flatten().collect(),
             Deed::CloseRange { first, last, flags } => vec![first, last, flags],
             Deed::Duplicate { flags, .. } => flags.into_iter().collect(),
@@ -240,7 +256,9 @@ impl Deed {
             Deed::Accept { peer, flags, .. } => [Some(peer), flags].into_iter().flatten().collect(),
             Deed::Listen { fd } => vec![fd],
             Deed::Gives { flags, name } => [flags, name].into_iter().flatten().collect(),
-            Deed::Connection { new, local, remote, protocol } => vec![new, local, remote, protocol],
+            Deed::Connection { new, local, remote, protocol, cookie } => {
+                vec![new, local, remote, protocol, cookie]
+            }
             Deed::Mount { source, target, kind, flags } => vec![source, target, kind, flags],
             Deed::Unmount { target: at } | Deed::MoveMount { to: at } => vec![at],
         };

@@ -186,10 +186,10 @@ impl Descriptors {
     pub(crate) fn use_of(&mut self, table: u64, fd: i32, what: &[u8], wall_ns: i64) {
         if let Some(known) = self.get_mut(table, fd) {
             known.is_doubtful = false;
-            let text = known.file.what.borrow().clone();
-            if text.as_deref() == Some(what) {
+            if known.file.what.borrow().as_deref() == Some(what) {
                 return;
             }
+            let text = known.file.what.borrow().clone();
             if text.is_none_or(|text| may_become(&text, what)) {
                 *known.file.what.borrow_mut() = Some(what.into());
                 return;

@@ -1,11 +1,12 @@
 //! The objects of a state, as lists.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 
 use events::consts::Named;
 use events::descriptor::{self, Ends};
 use events::{Names, value};
+use format::facts::Terminal;
 use pipeline::Source;
 use pipeline::source::Host;
 use scopes::{LineageBits, Plan, Subject};
@@ -14,6 +15,7 @@ use super::files::{Descriptor, OpenFile};
 use super::mounts::MS_BIND;
 use super::{Boot, Object, Process, Since, State, Value};
 use crate::Known;
+use crate::known::Who;
 
 /// What is listed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,6 +41,31 @@ struct Around<'s> {
 impl State<'_> {
     /// The objects of a kind, those alone that belong to processes which a plan matches. `wall_ns`: the moment.
     pub fn list(&self, listed: Listed, plan: Option<&Plan>, known: &Known, wall_ns: i64) -> Vec<Object> {
+        self.list_if(listed, plan.is_some(), known, wall_ns, &|around, it| self.matches(around, plan, it))
+    }
+
+    /// The same of some processes.
+    pub fn list_of(
+        &self,
+        listed: Listed,
+        whose: Option<&HashSet<Who>>,
+        known: &Known,
+        wall_ns: i64,
+    ) -> Vec<Object> {
+        let is_theirs = |around: &Around<'_>, it: &Process| {
+            whose.is_none_or(|whose| whose.contains(&Who::of(around.number, &it.context())))
+        };
+        self.list_if(listed, whose.is_some(), known, wall_ns, &is_theirs)
+    }
+
+    fn list_if(
+        &self,
+        listed: Listed,
+        is_chosen: bool,
+        known: &Known,
+        wall_ns: i64,
+        is_asked: &dyn Fn(&Around<'_>, &Process) -> bool,
+    ) -> Vec<Object> {
         let names_hosts = self.source().has_hosts();
         let mut objects = Vec::new();
         for (number, boot) in self.boots() {
@@ -48,14 +75,14 @@ impl State<'_> {
             let source = self.source();
             let around = Around { number, boot, host, source, known, names_hosts };
             let mut processes: Vec<&Process> =
-                boot.processes.values().filter(|it| self.matches(&around, plan, it)).collect();
+                boot.processes.values().filter(|it| is_asked(&around, it)).collect();
             processes.sort_by_key(|it| it.pid);
             match listed {
                 Listed::Processes => objects.extend(processes.iter().map(|it| around.process(it))),
                 Listed::Descriptors => processes.iter().for_each(|it| around.descriptors(it, &mut objects)),
                 Listed::Sockets => around.sockets(&processes, &mut objects),
-                Listed::Mounts => around.mounts(&processes, plan.is_some(), &mut objects),
-                Listed::Containers => around.containers(&processes, plan.is_some(), wall_ns, &mut objects),
+                Listed::Mounts => around.mounts(&processes, is_chosen, &mut objects),
+                Listed::Containers => around.containers(&processes, is_chosen, wall_ns, &mut objects),
             }
         }
         objects
@@ -105,13 +132,15 @@ impl Around<'_> {
     fn process(&self, process: &Process) -> Object {
         let parent = self.boot.parent(process);
         let entity = process.context().process();
+        let start = process.start_wall_ns.unwrap_or_else(|| self.host.wall(process.start_ns));
         let argv = process.argv.as_ref().map(|argv| value::strings(argv).map(<[u8]>::to_vec).collect());
         let mut object = self
             .object(format!("{} {}", process.pid, process.start_ns / 10_000_000))
             .column("user", "USER", self.user(process.uid))
             .column("pid", "PID", Value::Number(process.pid.into()))
             .column("ppid", "PPID", parent.map_or(Value::Unknown, |pid| Value::Number(pid.into())))
-            .column("start", "START", Value::Time(self.host.wall(process.start_ns)));
+            .column("start", "START", Value::Time(start))
+            .column("tty", "TTY", terminal(&process.facts.terminal));
         if !self.host.containers().is_empty() {
             object = object.column("container", "CONTAINER", self.container(process));
         }
@@ -123,10 +152,11 @@ impl Around<'_> {
             .fact("comm", Value::text(&process.comm))
             .fact("exe", if process.is_kernel_thread() { Value::Nothing } else { known_text(&process.exe) })
             .fact("argv", argv.map_or(Value::Unknown, Value::Texts))
-            .fact("cwd", Value::maybe(process.cwd.as_deref()))
-            .fact("session", process.session.map_or(Value::Unknown, |it| Value::Number(it.into())))
-            .fact("tty", Value::Unknown)
-            .fact("loginuid", Value::Unknown)
+            .fact("cwd", Value::maybe(process.facts.cwd.as_deref()))
+            .fact("session", number(process.facts.session))
+            .fact("pgrp", number(process.facts.group))
+            .fact("loginuid", number(process.facts.login_uid))
+            .fact("login_session", number(process.facts.audit_session))
             .fact("cgroup_id", Value::Number(process.cgroup_id.into()))
             .fact("mnt_ns", Value::Number(process.mnt_ns.into()))
             .fact("pid_ns", Value::Number(process.pid_ns.into()))
@@ -147,7 +177,7 @@ impl Around<'_> {
                 .column("name", "NAME", name)
         };
         let own = Value::Since(process.since, false);
-        if let Some(cwd) = &process.cwd {
+        if let Some(cwd) = &process.facts.cwd {
             objects.push(row("cwd".into(), Value::word("DIR"), own.clone(), Value::text(cwd), "cwd"));
         }
         if !process.exe.is_empty() {
@@ -332,6 +362,20 @@ impl Around<'_> {
                     .fact("cgroup_id", Value::Number(id.into())),
             );
         }
+    }
+}
+
+fn number(known: Option<u32>) -> Value {
+    known.map_or(Value::Unknown, |number| Value::Number(number.into()))
+}
+
+/// By its name, as `ps` has it; `tty` where there is one that nobody saw the name of.
+fn terminal(terminal: &Terminal) -> Value {
+    match (terminal.is_there(), terminal.name()) {
+        (None, _) => Value::Unknown,
+        (Some(false), _) => Value::Nothing,
+        (Some(true), Some(name)) => Value::text(name.as_bytes()),
+        (Some(true), None) => Value::word("tty"),
     }
 }
 

@@ -15,19 +15,22 @@ pub mod list;
 pub mod mounts;
 pub mod object;
 pub mod process;
+mod recent;
 pub mod sockets;
 
 use std::collections::BTreeMap;
 
 use events::Context;
+use format::facts::{self, Fact, FactSet, Facts, NsPids};
 use hashbrown::HashMap;
 use pipeline::stage::{Client, Reads, Told};
 use pipeline::{Lineages, Source};
 
-use deeds::Deeds;
+use deeds::{Deed, Deeds};
 use files::Descriptors;
 use mounts::Mounts;
 use process::Process;
+use recent::RecentUses;
 use sockets::Connections;
 
 pub use list::Listed;
@@ -47,6 +50,10 @@ pub struct Wants {
     /// Descriptors and sockets.
     pub files: bool,
     pub mounts: bool,
+    /// Directories, sessions, terminals and logins.
+    pub facts: bool,
+    /// These of processes that have ended, too, as they were last.
+    pub ended: bool,
 }
 
 /// Since when something is known to be as it is. Times are of the wall clock, ns since the epoch.
@@ -67,6 +74,8 @@ pub struct State<'a> {
     deeds: Deeds,
     lineages: Option<Lineages<'a>>,
     boots: BTreeMap<usize, Boot>,
+    /// Uses of descriptors since anything else happened: once more they change nothing.
+    recent: RecentUses,
 }
 
 /// What a hook said of the call that it happened in.
@@ -90,12 +99,23 @@ pub struct Boot {
     pub(crate) told: HashMap<u32, PathTold>,
     left_out: u64,
     has_begun: bool,
+    /// By pid and start in ticks, where somebody asks for them.
+    ended: Option<HashMap<(u32, u64), Facts>>,
+    /// The facts that can be followed: others are not known.
+    followed: Option<FactSet>,
+    ns_pids: NsPids,
 }
 
 impl<'a> State<'a> {
     /// `lineages`: where filters ask who descends from whom.
     pub fn new(source: &'a Source, wants: Wants, lineages: Option<Lineages<'a>>) -> State<'a> {
-        State { source, deeds: Deeds::new(wants), lineages, boots: BTreeMap::new() }
+        State {
+            source,
+            deeds: Deeds::new(wants),
+            lineages,
+            boots: BTreeMap::new(),
+            recent: RecentUses::default(),
+        }
     }
 
     /// What it is to be told.
@@ -110,6 +130,14 @@ impl<'a> State<'a> {
     /// Boots by their number in the source.
     pub fn boots(&self) -> impl Iterator<Item = (usize, &Boot)> {
         self.boots.iter().map(|(number, boot)| (*number, boot))
+    }
+
+    /// What is known of a process of a boot; of one that has ended as it was last.
+    pub fn facts(&self, boot: usize, pid: u32, start_ns: u64) -> Option<Facts> {
+        let boot = self.boots.get(&boot)?;
+        let alive = boot.processes.get(&pid).filter(|it| process::same_start(it.start_ns, start_ns));
+        let ended = || boot.ended.as_ref()?.get(&(pid, process::tick(start_ns)));
+        alive.map(|it| &it.facts).or_else(ended).map(Facts::as_now)
     }
 
     /// Objects that were not kept, since there were more than there may be.
@@ -128,12 +156,14 @@ impl<'a> State<'a> {
 
 impl Client for State<'_> {
     fn begin(&mut self, number: usize, host_number: u16) {
+        self.recent.forget();
         if let Some(lineages) = &mut self.lineages {
             lineages.begin(number, host_number);
         }
         let Some(file) = self.source.files().get(number) else { return };
         let Some(host) = file.host(host_number) else { return };
         let boot = self.boots.entry(host.boot).or_default();
+        boot.asks_ended(self.deeds.wants);
         boot.of = (number, host_number);
         // Descriptors are looked at when a recording begins: a later part, a flight recorder's stretch and a cut repeat them.
         let recording = file.capture.header().recording_of(host_number);
@@ -141,6 +171,8 @@ impl Client for State<'_> {
             recording.part == 0 && file.first(host_number).saturating_sub(host.start_ns) < FRESH_NS;
         let records = file.capture.records().unwrap_or_default();
         let processes: Vec<_> = records.processes.into_iter().filter(|it| it.host == host_number).collect();
+        let followed = followed(file, host_number);
+        boot.followed = Some(boot.followed.unwrap_or(FactSet::ALL).and(followed));
         boot.begin(processes, self.deeds.wants, is_fresh);
     }
 
@@ -148,7 +180,18 @@ impl Client for State<'_> {
         if let Some(lineages) = &mut self.lineages {
             lineages.tell(row);
         }
-        let Some((deed, event)) = self.deeds.of(row.event) else { return };
+        let deed = self.deeds.of(row.event);
+        if deed.is_none() && !self.deeds.may_change_facts(row.event) {
+            return;
+        }
+        match deed {
+            Some((Deed::Use, event)) if row.ret() >= 0 && !self.deeds.may_change_facts(row.event) => {
+                if self.recent.has_seen(row, event) {
+                    return;
+                }
+            }
+            _ => self.recent.forget(),
+        }
         let Some(context) = row.context() else { return };
         if row.marks().has(events::Marks::NO_CONTEXT) {
             return;
@@ -156,7 +199,13 @@ impl Client for State<'_> {
         let (file, host) = (row.file(), row.host());
         let boot =
             self.boots.entry(row.boot()).or_insert_with(|| Boot { of: (file, host), ..Boot::default() });
-        boot.apply(deed, event, row, &context);
+        boot.asks_ended(self.deeds.wants);
+        if self.deeds.may_change_facts(row.event) {
+            boot.follow(row, &context);
+        }
+        if let Some((deed, event)) = deed {
+            boot.apply(deed, event, row, &context);
+        }
     }
 
     fn forget(&mut self, before: u64) {
@@ -166,9 +215,26 @@ impl Client for State<'_> {
     }
 }
 
+/// The facts of processes that a file tells the changes of. Where nothing tells to which directory a call leads, the calls
+/// still tell that there is another.
+fn followed(file: &pipeline::File, host: u16) -> FactSet {
+    let followed = file.followed(host);
+    if followed.has(Fact::Directory) || !file.records(host, &["chdir", "fchdir"]) {
+        return followed;
+    }
+    followed.with(Fact::Directory)
+}
+
 impl Boot {
     /// What a part of the recording knew when it began. One that is not the first says who is still there.
-    fn begin(&mut self, known: Vec<format::Process>, wants: Wants, is_fresh: bool) {
+    fn begin(&mut self, mut known: Vec<format::Process>, wants: Wants, is_fresh: bool) {
+        let followed = self.followed.unwrap_or(FactSet::ALL);
+        for process in &mut known {
+            process.facts.keep(followed);
+            self.ns_pids.learn(process.pid_ns, process.ns_pid, process.pid);
+        }
+        self.processes.values_mut().for_each(|it| it.facts.keep(followed));
+        facts::share_terminals(known.iter_mut());
         if self.has_begun && !known.is_empty() {
             let still: HashMap<u32, u64> = known.iter().map(|it| (it.pid, it.start_ns)).collect();
             let is_gone = |process: &Process| {
@@ -178,11 +244,15 @@ impl Boot {
             gone.into_iter().for_each(|pid| self.end(pid));
         }
         for process in known {
-            let is_known = self
+            let same = self
                 .processes
-                .get(&process.pid)
-                .is_some_and(|it| process::same_start(it.start_ns, process.start_ns));
-            if is_known || !self.has_room() {
+                .get_mut(&process.pid)
+                .filter(|it| process::same_start(it.start_ns, process.start_ns));
+            if let Some(same) = same {
+                same.facts.complete(&process.facts);
+                continue;
+            }
+            if !self.has_room() {
                 continue;
             }
             self.end(process.pid);
@@ -190,6 +260,12 @@ impl Boot {
             self.processes.insert(process.pid, Process::from_snapshot(process, table));
         }
         self.has_begun = true;
+    }
+
+    fn asks_ended(&mut self, wants: Wants) {
+        if wants.ended && self.ended.is_none() {
+            self.ended = Some(HashMap::new());
+        }
     }
 
     /// Whether one more process may be kept; it is counted if not.
@@ -202,6 +278,13 @@ impl Boot {
     /// A process is there no more.
     pub(crate) fn end(&mut self, pid: u32) {
         if let Some(process) = self.processes.remove(&pid) {
+            if let Some(ended) = self.ended.as_mut().filter(|ended| ended.len() < MOST_PROCESSES) {
+                ended.insert((pid, process::tick(process.start_ns)), process.facts.as_now());
+            }
+            // What is not followed stays unknown, also to those who share it.
+            if self.followed.unwrap_or(FactSet::ALL).has(Fact::Terminal) {
+                process.facts.end(pid);
+            }
             self.descriptors.release(process.table);
         }
     }

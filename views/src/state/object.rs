@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 
 use super::Since;
+use crate::clock::Hand;
+use crate::text;
 
 /// A process, a descriptor, a socket, a mount or a container at a moment.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -76,6 +78,39 @@ impl Value {
 
     pub fn word(word: &'static str) -> Value {
         Value::Text(Cow::Borrowed(word.as_bytes()))
+    }
+
+    /// Appends the text of a table's cell; a terminal obeys nothing in it.
+    pub fn write(&self, hand: &mut Hand<'_>, out: &mut Vec<u8>) {
+        match self {
+            Value::Unknown => out.push(b'?'),
+            Value::Nothing => out.push(b'-'),
+            Value::Text(bytes) => text::shown(bytes, out),
+            Value::Number(number) => out.extend_from_slice(number.to_string().as_bytes()),
+            Value::Flag(flag) => out.extend_from_slice(if *flag { b"yes" } else { b"no" }),
+            Value::Time(ns) => hand.write(*ns, out),
+            Value::Since(since, is_doubtful) => {
+                match since {
+                    Since::Before => out.extend_from_slice(b"before"),
+                    Since::At(ns) => hand.write(*ns, out),
+                    Since::Seen(ns) => {
+                        out.extend_from_slice(b"<=");
+                        hand.write(*ns, out);
+                    }
+                }
+                if *is_doubtful {
+                    out.push(b'?');
+                }
+            }
+            Value::Texts(texts) => {
+                for (at, bytes) in texts.iter().enumerate() {
+                    if at > 0 {
+                        out.push(b' ');
+                    }
+                    text::shown(bytes, out);
+                }
+            }
+        }
     }
 }
 

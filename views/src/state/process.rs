@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use events::Context;
 use events::context::Entity;
+use format::facts::Facts;
 
 use super::Since;
 
@@ -12,7 +13,12 @@ const TICK_NS: u64 = 10_000_000;
 
 /// Whether two starts, either of which /proc may have cut, are of one process.
 pub(crate) fn same_start(a_ns: u64, b_ns: u64) -> bool {
-    a_ns / TICK_NS == b_ns / TICK_NS
+    tick(a_ns) == tick(b_ns)
+}
+
+/// A start in ticks of the clock.
+pub(crate) fn tick(start_ns: u64) -> u64 {
+    start_ns / TICK_NS
 }
 
 #[derive(Clone, Debug)]
@@ -36,11 +42,12 @@ pub struct Process {
     pub exe: Arc<[u8]>,
     /// Each argument with a NUL behind it; `None` where nobody saw it.
     pub argv: Option<Arc<[u8]>>,
-    /// The working directory; `None` where nobody saw it.
-    pub cwd: Option<Arc<[u8]>>,
-    /// The session, as its leader's pid; `None` where nobody saw it.
-    pub session: Option<u32>,
+    /// Its directory, session, terminal and login, as far as somebody saw them.
+    pub facts: Facts,
     pub since: Since,
+    /// When it began by the wall clock of the event that told so: near a time at which that clock was set, a part of a capture knows
+    /// it only where it has rows.
+    pub start_wall_ns: Option<i64>,
     pub(crate) table: u64,
     /// What it was refreshed from last.
     pub(crate) context_name: Option<(usize, u16)>,
@@ -65,9 +72,9 @@ impl Process {
             comm: known.comm.into(),
             exe: known.exe.into(),
             argv: Some(known.argv.into()),
-            cwd: None,
-            session: None,
+            facts: known.facts,
             since: Since::Before,
+            start_wall_ns: None,
             table,
             context_name: None,
             has_new_mounts: false,
@@ -91,9 +98,9 @@ impl Process {
             comm: context.comm.into(),
             exe: context.exe.into(),
             argv: None,
-            cwd: None,
-            session: None,
+            facts: Facts::default(),
             since: Since::Seen(wall_ns),
+            start_wall_ns: None,
             table,
             context_name: None,
             has_new_mounts: false,

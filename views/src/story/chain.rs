@@ -9,9 +9,12 @@
 //! backwards   from 4: x; 3: /tmp/x is not in the story yet; 2: /tmp/x; 1: curl
 //! ```
 
+use std::sync::Arc;
+
 use hashbrown::HashMap;
 use pipeline::stage::Told;
-use scopes::pattern::Pattern;
+use scopes::Sought;
+use scopes::thing::peer::end;
 
 use super::flow::{Flow, Flows};
 use super::thing::{How, Thing};
@@ -30,9 +33,9 @@ pub enum Way {
 pub enum Root {
     Thing(Thing),
     /// Files by path.
-    Path(Pattern),
-    /// Connections by one of their ends.
-    Peer(Pattern),
+    Files(Arc<Sought>),
+    /// Connections by either of their ends.
+    Peers(Arc<Sought>),
 }
 
 /// When something happened, and by whom, so that its number can be found.
@@ -211,10 +214,10 @@ impl Chain {
 
     fn is_root(&self, thing: &Thing) -> bool {
         self.roots.iter().any(|root| match (root, thing) {
-            (Root::Path(pattern), Thing::File(_, path)) => pattern.matches(path),
-            (Root::Peer(pattern), Thing::Connection(ends)) => {
-                let ends = ends.split(|byte| *byte == b' ').skip(1);
-                ends.clone().any(|end| pattern.matches(end) || pattern.matches(address(end)))
+            (Root::Files(sought), Thing::File(_, path)) => sought.has_file(path),
+            (Root::Peers(sought), Thing::Connection(ends)) => {
+                let ends = ends.split(|byte| *byte == b' ').skip(1).filter_map(end);
+                ends.into_iter().any(|end| sought.has_peer(end))
             }
             _ => false,
         })
@@ -309,11 +312,4 @@ impl Chain {
             }
         }
     }
-}
-
-/// An end without its port: `10.0.0.1` of `10.0.0.1:80`, `::1` of `[::1]:80`.
-fn address(end: &[u8]) -> &[u8] {
-    let colon = end.iter().rposition(|byte| *byte == b':').unwrap_or(end.len());
-    let address = end.get(..colon).unwrap_or(end);
-    address.strip_prefix(b"[").and_then(|it| it.strip_suffix(b"]")).unwrap_or(address)
 }

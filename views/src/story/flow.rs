@@ -4,6 +4,7 @@ use events::{ArgKind, Context, Event, EventId, Marks, Raw, catalogue};
 use hashbrown::HashMap;
 use pipeline::Source;
 use pipeline::stage::{Reads, Told};
+use scopes::thing::file;
 
 use super::thing::{How, Place, Thing};
 use crate::known::Who;
@@ -41,8 +42,10 @@ enum When {
     Done,
     /// It moved bytes: its result is how many.
     Moved,
-    /// It opened something that it may change (`O_CREAT`, `O_TRUNC`): the flags are this argument.
+    /// It opened something that it may change: the flags are this argument.
     Creates(usize),
+    /// A signal that somebody sent: the argument is which. That a child ended is no deed of its own.
+    Sent(usize),
     /// It maps what it may run or read: prot and flags.
     Maps(usize, usize),
     /// It changes the traced process: the request.
@@ -132,7 +135,7 @@ fn rules(event: &Event) -> Vec<Rule> {
         }
         "fchmod" | "fchown" => vec![rule(own, End::Fd(first_fd()), How::ChangesMode, When::Done)],
         "connect" => vec![rule(own, End::Fd(first_fd()), How::Connects, When::Always)],
-        "signal_generate" => vec![rule(own, End::Pid(at("target_pid")), How::Signals, When::Always)],
+        "signal_generate" => vec![rule(own, End::Pid(at("target_pid")), How::Signals, When::Sent(at("sig")))],
         "ptrace" => vec![rule(own, End::Pid(at("pid")), How::Traces, When::Traces(at("request")))],
         "process_vm_writev" => vec![rule(own, End::Pid(at("pid")), How::WritesMemory, When::Moved)],
         "process_vm_readv" => vec![rule(End::Pid(at("pid")), own, How::ReadsMemory, When::Moved)],
@@ -169,7 +172,7 @@ impl<'a> Flows<'a> {
                 args.retain(|at| *at < event.args.len());
                 args.sort_unstable();
                 args.dedup();
-                Reads { event: event.id, args, contexts: true, results: true }
+                Reads { event: event.id, args, contexts: true, results: true, only: None }
             })
             .collect();
         reads.sort_by_key(|reads| reads.event);
@@ -210,15 +213,9 @@ impl<'a> Flows<'a> {
             }
             End::Path(at, directory) => {
                 let Raw::Bytes(path) = row.arg(at) else { return None };
-                if path.starts_with(b"/") {
-                    return Thing::file(place(), path);
-                }
-                let (_, directory) = row.arg(directory?).descriptor()?;
-                let is_simple =
-                    !path.is_empty() && !path.split(|byte| *byte == b'/').any(|part| part == b"..");
-                let path = path.strip_prefix(b"./").unwrap_or(path);
-                (is_simple && directory.starts_with(b"/"))
-                    .then(|| Thing::file(place(), &[directory, b"/", path].concat()))?
+                let directory = directory.and_then(|at| row.arg(at).descriptor());
+                let directory = directory.map_or(&b""[..], |(_, stands_for)| stands_for);
+                Thing::file(place(), &file::of_path(path, directory))
             }
             End::Pid(at) => {
                 // A pid that a task in a pid namespace gave is not the host's.
@@ -253,7 +250,7 @@ impl Rule {
             End::Child(pid, start) => [Some(pid), Some(start)],
         };
         let asked = match self.when {
-            When::Creates(at) | When::Traces(at) => [Some(at), None],
+            When::Creates(at) | When::Traces(at) | When::Sent(at) => [Some(at), None],
             When::Maps(prot, flags) => [Some(prot), Some(flags)],
             When::Always | When::Done | When::Moved => [None, None],
         };
@@ -262,8 +259,10 @@ impl Rule {
 
     /// Bytes that went, if anything did.
     fn counts(self, row: &Told<'_>) -> Option<u64> {
+        const O_ACCMODE: u64 = 3;
         const O_CREAT: u64 = 0o100;
         const O_TRUNC: u64 = 0o1000;
+        const SIGCHLD: u64 = 17;
         const PROT_WRITE: u64 = 2;
         const MAP_SHARED: u64 = 1;
         // What only asks, or ends: the tracer takes nothing from it and changes nothing.
@@ -274,9 +273,12 @@ impl Rule {
             When::Done => (ret >= 0).then_some(0),
             When::Moved => (ret > 0).then_some(ret as u64),
             When::Creates(flags) => {
-                let creates = row.number(flags)? & (O_CREAT | O_TRUNC) != 0;
+                // Hooks are told the flags without those that only say how to open.
+                let flags = row.number(flags)?;
+                let creates = flags & (O_CREAT | O_TRUNC) != 0 || flags & O_ACCMODE != 0;
                 (creates == (self.how == How::OpensToWrite)).then_some(0)
             }
+            When::Sent(signal) => (row.number(signal)? != SIGCHLD).then_some(0),
             When::Maps(prot, flags) => {
                 let writes = row.number(prot)? & PROT_WRITE != 0 && row.number(flags)? & 3 == MAP_SHARED;
                 (writes == (self.how == How::Writes)).then_some(0)

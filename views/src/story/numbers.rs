@@ -3,27 +3,36 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
+use pipeline::source::RowRef;
 use pipeline::{EventView, Matcher, Projection, Question, Sink, Source};
 
 use super::Moment;
 use crate::known::Who;
 
-/// Finds the numbers of events among all events of a source in order of time, from 1.
+/// Where an event stands among all events of a source.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stands {
+    /// In order of time, from 1.
+    pub number: u64,
+    pub at: RowRef,
+}
+
+/// Finds where events stand among all events of a source.
 pub fn of(
     source: &Source,
     matchers: Vec<Matcher<'_>>,
     threads: usize,
     wanted: &HashSet<Moment>,
-) -> pipeline::Result<HashMap<Moment, u64>> {
+) -> pipeline::Result<HashMap<Moment, Stands>> {
     let times = wanted.iter().map(|moment| moment.wall_ns).collect();
     let question = Question { threads, ..Question::new(source, matchers) };
     let (mut numbers, mut before) = (HashMap::new(), 0);
     let mut left = wanted.len();
     question.ask(&Counting { wanted, times }, &mut |piece: Piece| {
-        for (moment, at) in piece.found {
+        for (moment, number, at) in piece.found {
             numbers.entry(moment).or_insert_with(|| {
                 left = left.saturating_sub(1);
-                before + at
+                Stands { number: before + number, at }
             });
         }
         before += piece.events;
@@ -41,7 +50,7 @@ struct Counting<'w> {
 #[derive(Debug, Default)]
 struct Piece {
     events: u64,
-    found: Vec<(Moment, u64)>,
+    found: Vec<(Moment, u64, RowRef)>,
 }
 
 impl Sink for Counting<'_> {
@@ -66,7 +75,7 @@ impl Sink for Counting<'_> {
         let (boot, tid) = (event.host.boot, event.context.tid);
         let moment = Moment { wall_ns: event.wall_ns, boot, tid, event: event.event.id.0 };
         if self.wanted.contains(&moment) {
-            piece.found.push((moment, piece.events));
+            piece.found.push((moment, piece.events, event.at));
         }
     }
 

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use super::chain::{Chain, Edge, Moment, Node, Way};
+use super::numbers::Stands;
 use super::thing::Thing;
 use crate::clock::Hand;
 use crate::text;
@@ -15,9 +17,17 @@ pub struct Telling<'a> {
     pub chain: &'a Chain,
     pub way: Way,
     pub forest: &'a Forest,
-    pub numbers: &'a HashMap<Moment, u64>,
+    pub numbers: &'a HashMap<Moment, Stands>,
     /// Boots whose names are shown, where there are several.
     pub hosts: bool,
+}
+
+/// A line of a tree.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct TreeLine {
+    pub text: Vec<u8>,
+    /// The bytes that tell events, as [`Telling::events`] does, and the first and the last of these.
+    pub events: Option<(Range<usize>, Moment, Moment)>,
 }
 
 impl Telling<'_> {
@@ -52,8 +62,9 @@ impl Telling<'_> {
     /// `#1204`, `#1204 to #1390, 12 events`, with bytes where some went.
     pub fn events(&self, edge: &Edge) -> String {
         let mut out = String::new();
-        let number =
-            |moment: &Moment| self.numbers.get(moment).map_or("#?".to_owned(), |number| format!("#{number}"));
+        let number = |moment: &Moment| {
+            self.numbers.get(moment).map_or("#?".to_owned(), |it| format!("#{}", it.number))
+        };
         let _ = match edge.count {
             1 => write!(out, "{}", number(&edge.first)),
             count => write!(out, "{} to {}, {count} events", number(&edge.first), number(&edge.last)),
@@ -85,21 +96,30 @@ impl Telling<'_> {
 
     /// A tree, each thing once, from the roots on.
     pub fn tree(&self, order: &[usize], hand: &mut Hand<'_>, out: &mut Vec<u8>) {
+        for line in self.lines(order, hand) {
+            out.extend_from_slice(&line.text);
+            out.push(b'\n');
+        }
+    }
+
+    /// The same line by line, each with the events that it is about.
+    pub fn lines(&self, order: &[usize], hand: &mut Hand<'_>) -> Vec<TreeLine> {
+        let mut lines = Vec::new();
         let mut seen = vec![false; self.chain.nodes.len()];
         for root in order.iter().filter(|at| self.chain.nodes.get(**at).is_some_and(|it| it.is_root)) {
             if seen.get(*root).copied().unwrap_or(true) {
                 continue;
             }
             if let Some(node) = self.chain.nodes.get(*root) {
-                out.extend_from_slice(self.label(node).as_bytes());
-                out.push(b'\n');
+                lines.push(TreeLine { text: self.label(node).into_bytes(), ..TreeLine::default() });
             }
-            self.below(*root, &mut seen, hand, out);
+            self.below(*root, &mut seen, hand, &mut lines);
         }
+        lines
     }
 
     /// What leads on from a node. Its own stack: a chain of forks may be as long as a capture.
-    fn below(&self, root: usize, seen: &mut [bool], hand: &mut Hand<'_>, out: &mut Vec<u8>) {
+    fn below(&self, root: usize, seen: &mut [bool], hand: &mut Hand<'_>, lines: &mut Vec<TreeLine>) {
         enum Line {
             Edge(usize, usize),
             Folded(String, usize),
@@ -120,6 +140,8 @@ impl Telling<'_> {
             let depth = *depth;
             // A chain may be long; what is deep stands at this depth, with its depth.
             const DEEPEST: usize = 40;
+            let mut told = TreeLine::default();
+            let out = &mut told.text;
             (0..depth.min(DEEPEST)).for_each(|_| out.extend_from_slice(b"  "));
             if depth > DEEPEST {
                 out.extend_from_slice(format!("[{depth}] ").as_bytes());
@@ -131,7 +153,11 @@ impl Telling<'_> {
                     let Some(far) = self.chain.nodes.get(edge.far) else { continue };
                     hand.write(edge.first.wall_ns, out);
                     let (verb, label, events) = (self.verb(edge), self.label(far), self.events(edge));
-                    out.extend_from_slice(format!("  {verb} {label}  [{events}]").as_bytes());
+                    out.extend_from_slice(format!("  {verb} {label}  [").as_bytes());
+                    let start = out.len();
+                    out.extend_from_slice(events.as_bytes());
+                    told.events = Some((start..out.len(), edge.first, edge.last));
+                    out.push(b']');
                     match seen.get_mut(edge.far) {
                         Some(seen) if !*seen => {
                             *seen = true;
@@ -142,7 +168,7 @@ impl Telling<'_> {
                     }
                 }
             }
-            out.push(b'\n');
+            lines.push(told);
         }
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use events::descriptor;
+use scopes::thing::file;
 
 use crate::known::Who;
 
@@ -34,11 +35,11 @@ impl Thing {
     /// What a descriptor stands for, by the forms of [`events::descriptor`]; `None` of what nothing goes through, or of which
     /// too little is known to find its other side.
     pub fn of_descriptor(place: Place, text: &[u8]) -> Option<Thing> {
-        if text.starts_with(b"/") {
-            return Thing::file(place, text);
-        }
-        if text.starts_with(b"memfd:") {
-            return Some(Thing::File(place, text.into()));
+        if let Some(path) = file::of_descriptor(text) {
+            return match path.starts_with(b"memfd:") {
+                true => Some(Thing::File(place, (*path).into())),
+                false => Thing::file(place, &path),
+            };
         }
         if text.starts_with(b"pipe:[") {
             return Some(Thing::Channel(place, text.into()));
@@ -59,9 +60,8 @@ impl Thing {
         }
     }
 
-    /// A file by its absolute path, whether it still has a name or not.
+    /// A file by its absolute path.
     pub fn file(place: Place, path: &[u8]) -> Option<Thing> {
-        let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
         let is_nowhere =
             NOWHERE.iter().any(|front| path.starts_with(front)) && !path.starts_with(SHARED_MEMORY);
         (path.starts_with(b"/") && path.len() > 1 && !is_nowhere).then(|| Thing::File(place, path.into()))

@@ -5,8 +5,8 @@ use events::abi::{
     Slot,
     hooks::Hook,
     region::{
-        CAPTURE_RESERVE, KEPT_BACK, LIST_BYTES, LIST_STRINGS, VALUE_SIZE_MARK, region_bytes, room,
-        room_bytes, rooms_offset, spare, write_bytes,
+        CAPTURE_RESERVE, KEPT_BACK, LIST_BYTES, LIST_STRINGS, region_bytes, room, room_bytes, rooms_offset,
+        spare, write_bytes,
     },
     tables::{Config, compared},
 };
@@ -22,6 +22,7 @@ use crate::{
         cast::Cast,
         cpus, early_drop,
         hooks::{Kind, Plan},
+        object::Object,
         packets,
         plain::bytes_of,
         preemption::Preemption,
@@ -29,12 +30,6 @@ use crate::{
         tables::Tables,
     },
 };
-
-/// The kernel programs, as `cargo xtask ebpf` built them for this architecture.
-#[cfg(not(target_arch = "aarch64"))]
-const OBJECT: &[u8] = include_bytes!("../../../ebpf/tracer.bpf.o");
-#[cfg(target_arch = "aarch64")]
-const OBJECT: &[u8] = include_bytes!("../../../ebpf/tracer.aarch64.bpf.o");
 
 /// What the object is made ready with.
 #[derive(Clone, Copy)]
@@ -79,10 +74,10 @@ fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, Made), 
     let wanted = options.buffer_bytes.unwrap_or_else(|| cpus::default_buffer_bytes(cpus));
     let buffer_bytes = wanted.clamp(256 << 10, 1 << 30).next_power_of_two();
     let data_bytes = if is_ringbuf { 4096 } else { buffer_bytes };
-    let door_bytes = if is_ringbuf {
+    let ring_buffer_bytes = if is_ringbuf {
         (buffer_bytes * cpus).next_power_of_two().min(1 << 30)
     } else if has_trampolines {
-        4 << 20
+        cpus::hook_buffer_bytes(cpus)
     } else {
         256 << 10
     };
@@ -102,9 +97,9 @@ fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, Made), 
         last_room: (rooms_offset + (room::COUNT - 2) * room_bytes(write_bytes)) as u64,
         write_bytes: write_bytes as u64,
         capture_limit: (write_bytes - CAPTURE_RESERVE) as u64,
-        quarter_bytes: door_bytes as u64 / 4,
+        quarter_bytes: ring_buffer_bytes as u64 / 4,
         kept_back: (data_bytes / KEPT_BACK) as u64,
-        door_limit: (door_bytes - door_bytes / KEPT_BACK) as u64,
+        ring_limit: (ring_buffer_bytes - ring_buffer_bytes / KEPT_BACK) as u64,
         quarter_shift: (data_bytes / 4).ilog2(),
         ringbuf: is_ringbuf.into(),
         modern: btf.has_enumerator("BPF_FUNC_task_pt_regs").into(),
@@ -137,9 +132,12 @@ fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, Made), 
     for (place, tgid) in config.excluded.iter_mut().zip(excluded) {
         *place = tgid;
     }
-    let mut object = with_region_size(OBJECT, region_bytes(data_bytes, write_bytes))?;
+    let mut object = Object::as_built();
+    if !object.set_region_bytes(region_bytes(data_bytes, write_bytes) as u32) {
+        return Err(broken_object("REGIONS"));
+    }
     if let Some(cast) = cast
-        && cast.put_into(&mut object) == 0
+        && !cast.put_into(&mut object)
     {
         return Err(broken_object("bpf_rdonly_cast"));
     }
@@ -164,37 +162,20 @@ fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, Made), 
         .override_global("SLOT_MASK", bytes_of(&slot_mask), true)
         .override_global("SYSCALLS", bytes_of(&tables.syscalls), true)
         .override_global("SAMPLES", bytes_of(&tables.samples), true)
-        .map_max_entries("RING", cpu_entries)
+        .map_max_entries("REGIONS", cpu_entries)
         .map_max_entries("PACKETS", packet_bytes)
         .map_max_entries("OWNERS", sockets)
         .map_max_entries("LISTENERS", listeners)
         .map_max_entries("TAILS", cpu_entries)
-        .map_max_entries("DOOR", door_bytes as u32)
+        .map_max_entries("RING_BUFFER", ring_buffer_bytes as u32)
         .map_max_entries("GIVEN", if tables.compares() { compared::THREADS } else { 1 })
         .map_max_entries("RUNS", if spares::are_needed() { spare::TASKS } else { 1 })
-        .load(&object)
+        .load(object.bytes())
         .map_err(|error| load_error(error, cpus, buffer_bytes))?;
-    let ring_bytes = RingBytes { door: door_bytes, packets: packet_bytes as usize };
+    let ring_bytes = RingBytes { records: ring_buffer_bytes, packets: packet_bytes as usize };
     Ok((ebpf, Made { buffer_bytes, data_bytes, write_bytes, ring_bytes, lists }))
 }
 
 const fn halves(bits: u128) -> [u64; 2] {
     [bits as u64, (bits >> 64) as u64]
-}
-
-/// The object with the size of RING's values in its definition: the one place where the mark stands.
-pub(super) fn with_region_size(object: &[u8], bytes: usize) -> Result<Vec<u8>, Error> {
-    const ARRAY: u32 = 2;
-    let definition =
-        |size: u32| -> Vec<u8> { [ARRAY, 4, size].iter().flat_map(|n| n.to_ne_bytes()).collect() };
-    let (old, new) = (definition(VALUE_SIZE_MARK), definition(bytes as u32));
-    let mut object = object.to_vec();
-    let mut places =
-        object.windows(old.len()).enumerate().filter(|(_, window)| *window == old).map(|(at, _)| at);
-    let (Some(at), None) = (places.next(), places.next()) else { return Err(broken_object("RING")) };
-    drop(places);
-    if let Some(place) = object.get_mut(at..at + new.len()) {
-        place.copy_from_slice(&new);
-    }
-    Ok(object)
 }

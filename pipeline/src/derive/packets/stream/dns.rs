@@ -44,6 +44,11 @@ impl Messages {
         matches!(&self.state, State::Length(length) if length.is_empty())
     }
 
+    /// Where the next message begins is not known.
+    pub fn is_lost(&self) -> bool {
+        matches!(self.state, State::Lost)
+    }
+
     /// Reads what follows: bytes, and then so many that were not kept. `fresh`: the bytes begin a segment.
     pub fn read(&mut self, mut bytes: &[u8], fresh: bool, hole: u32, found: &mut Vec<Message>) {
         if fresh && matches!(self.state, State::Lost) {

@@ -10,10 +10,12 @@
 
 mod dns;
 mod http;
+mod restarts;
 
 use std::collections::{BTreeMap, HashMap};
 
 pub use http::begins_head;
+pub use restarts::Restarts;
 
 /// Streams that are held at once. Those that hold no part of a message make room; a new one for which there is no room is
 /// told as far as its first packet goes.
@@ -210,11 +212,6 @@ impl<A: Copy + Eq + Ord + std::hash::Hash, P> Streams<A, P> {
         self.streams.get(key).map(Stream::is_between)
     }
 
-    /// The sequence number that comes next in a stream; `None` when it is not held.
-    pub fn next_sequence(&self, key: &Key<A>) -> Option<u32> {
-        self.streams.get(key)?.next
-    }
-
     /// Bytes that are held for what is to come.
     pub fn held(&self) -> usize {
         self.bytes
@@ -232,8 +229,11 @@ impl<P> Stream<P> {
 
     /// What came of it up to now is no HTTP.
     fn is_neither(&self) -> bool {
-        let is_lost = matches!(&self.reader, Reader::Http(heads) if heads.is_lost());
-        is_lost && !self.has_messages && self.early.is_empty()
+        self.is_lost() && !self.has_messages && self.early.is_empty()
+    }
+
+    fn is_lost(&self) -> bool {
+        matches!(&self.reader, Reader::Http(heads) if heads.is_lost())
     }
 
     fn is_between(&self) -> bool {

@@ -1,0 +1,213 @@
+//! The table of open files: what was last sent for each, and whether that is still so.
+
+use core::ptr::{read_volatile, write_volatile};
+
+use aya_ebpf::{macros::map, maps::Array};
+use events::abi::files::{PLACES, found, id};
+
+use super::{
+    describe::{describe, socket_of},
+    last_seen::remember,
+};
+use crate::{
+    context::{add_to, current},
+    emit::{Writer, config},
+    hash,
+    kernel::{Dentry, File, VfsMount},
+};
+
+/// What the last file sent for a place was made from. Pointers may be reused after a file is gone; then its mount, its
+/// directory, the hash of its name, or what `more` holds has changed.
+#[repr(C)]
+struct FileEntry {
+    file: u64,
+    dentry: u64,
+    /// A file that is mounted in two places has two paths.
+    mount: u64,
+    parent: u64,
+    name_hash: u64,
+    /// Of what has no name: the inode's number, or the addresses of a socket.
+    more: u64,
+    /// [`MOVES`] at the time, and above that bits of [`what`].
+    state: u64,
+    /// An event that began before refers to nothing that was sent after it.
+    sent_ns: u64,
+    id: u64,
+    /// All of the above: two CPUs that write the same place at once leave nothing that looks right.
+    check: u64,
+}
+
+pub mod what {
+    pub const NAMELESS: u64 = 1 << 63;
+    /// A socket of the internet families.
+    pub const INTERNET: u64 = 1 << 62;
+    pub const UNLINKED: u64 = 1 << 61;
+    /// No bits of it.
+    pub const MOVES: u64 = UNLINKED - 1;
+}
+
+#[map]
+static FILES: Array<FileEntry> = Array::with_max_entries(PLACES, 0);
+
+/// Counts what may have changed the paths of files that are open: renames and moves of mounts.
+#[map]
+static MOVES: Array<u64> = Array::with_max_entries(1, 0);
+
+/// Notes that paths of open files may be others now.
+#[inline(always)]
+pub fn names_moved() -> u32 {
+    if let Some(moves) = MOVES.get_ptr_mut(0) {
+        // An increment that two CPUs make at once still changes the number.
+        // SAFETY: a map value.
+        unsafe { write_volatile(moves, read_volatile(moves).wrapping_add(1) & what::MOVES) };
+    }
+    0
+}
+
+/// What stands for the directory that a task is in.
+pub const NO_DESCRIPTOR: u32 = u32::MAX;
+
+/// Sends the file that [`find`] has left.
+#[inline(always)]
+pub fn send(writer: &mut Writer, fd: u32, which: usize) {
+    writer.at = descriptors_send(writer.room(), writer.at, fd as u64, which as u64);
+}
+
+/// Where a file is kept.
+#[inline(always)]
+fn bucket_of(file: u64, dentry: u64) -> u32 {
+    let address = if file == 0 { dentry } else { file };
+    hash::bucket(address, PLACES)
+}
+
+macro_rules! field {
+    ($entry:ident.$field:ident) => {
+        // SAFETY: a map value.
+        unsafe { read_volatile(&raw const (*$entry).$field) }
+    };
+}
+pub(super) use field;
+
+/// Notes the id of a file. False when it is new or has changed: then it is left for [`send`]. Without a file: a directory.
+#[inline(always)]
+pub fn find<const TYPED: bool>(
+    writer: &mut Writer,
+    file: File<TYPED>,
+    dentry: Dentry<TYPED>,
+    mount: VfsMount<TYPED>,
+    is_changed: bool,
+    which: usize,
+) -> bool {
+    let (file_number, dentry_number, mount_number) = if TYPED {
+        (writer.opaque(file.0 as u64), writer.opaque(dentry.0 as u64), writer.opaque(mount.0 as u64))
+    } else {
+        (file.0 as u64, dentry.0 as u64, mount.0 as u64)
+    };
+    let (Some(entry), Some(moves)) = (FILES.get_ptr(bucket_of(file_number, dentry_number)), MOVES.get_ptr(0)) else {
+        writer.notes().set_found(which, 0);
+        return true;
+    };
+    let (hashed, parent, name_hash) = dentry.identity();
+    let (state, id) = (field!(entry.state), field!(entry.id));
+    // SAFETY: a map value.
+    let moves = unsafe { read_volatile(moves) };
+    if field!(entry.file) == file_number
+        && field!(entry.dentry) == dentry_number
+        && field!(entry.mount) == mount_number
+        && field!(entry.parent) as *const u8 == parent.0
+        && field!(entry.name_hash) == name_hash
+        && state & what::MOVES == moves
+        && field!(entry.sent_ns) <= writer.time_ns()
+        && (state & what::UNLINKED != 0) == (hashed == 0)
+        && !is_changed
+        && field!(entry.check) == check(entry, id)
+        && (state & what::NAMELESS == 0 || field!(entry.more) == more_of(state, file, dentry))
+    {
+        writer.notes().set_found(which, id);
+        return true;
+    }
+    writer.notes().set_found(which, 0);
+    writer.notes().set_file(file_number, dentry_number, mount_number);
+    false
+}
+
+/// The sum of what an entry says. The id is the caller's: another CPU may have put its own there by now.
+#[inline(always)]
+fn check(entry: *const FileEntry, id: u64) -> u64 {
+    let mut sum = id;
+    macro_rules! add {
+        ($($field:ident)*) => { $(add_to(&mut sum, field!(entry.$field));)* };
+    }
+    add!(file dentry mount parent name_hash more state sent_ns);
+    sum
+}
+
+/// Sends what a file is, and notes its id.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn descriptors_send(room: u64, at: u64, fd: u64, which: u64) -> u64 {
+    let Some(mut writer) = Writer::resume(room, at) else { return at };
+    let (file, dentry, mount) = writer.notes().file();
+    let place = bucket_of(file, dentry);
+    let (Some(entry), Some(moves)) = (FILES.get_ptr_mut(place), MOVES.get_ptr(0)) else { return at };
+    // SAFETY: a map value.
+    let moves = unsafe { read_volatile(moves) };
+    let (file, dentry) = (File::<false>(file as *const u8), Dentry::<false>(dentry as *const u8));
+    let mount = VfsMount::<false>(mount as *const u8);
+    let (hashed, parent, name_hash) = dentry.identity();
+    let number = writer.next_number() & id::NUMBER_MASK;
+    let id = (writer.cpu() as u64 + 1) << id::CPU_SHIFT | (place as u64) << id::PLACE_SHIFT | number;
+    let what = describe(&mut writer, id, file, dentry, mount);
+    let state = what | moves | if hashed == 0 { what::UNLINKED } else { 0 };
+    let more = if what & what::NAMELESS != 0 { more_of(what, file, dentry) } else { 0 };
+    let mut check = 0;
+    macro_rules! set {
+        ($field:ident, $value:expr) => {{
+            let value: u64 = $value;
+            check ^= value;
+            // SAFETY: a map value.
+            unsafe { write_volatile(&raw mut (*entry).$field, value) };
+        }};
+    }
+    // What makes it valid is written last, from what was meant: what is there by then may be another CPU's.
+    // SAFETY: a map value.
+    unsafe { write_volatile(&raw mut (*entry).check, 0) };
+    set!(file, file.0 as u64);
+    set!(dentry, dentry.0 as u64);
+    set!(mount, mount.0 as u64);
+    set!(parent, parent.0 as u64);
+    set!(name_hash, name_hash);
+    set!(more, more);
+    set!(state, state);
+    set!(sent_ns, writer.time_ns());
+    set!(id, id);
+    // SAFETY: as above.
+    unsafe { write_volatile(&raw mut (*entry).check, check) };
+    writer.notes().set_found(which as usize & (found::COUNT - 1), id);
+    if config!(remembers) != 0 && fd as u32 != NO_DESCRIPTOR {
+        let task = current::<false>();
+        remember(task.files().0 as u64, task.tgid(), fd as u32, id);
+    }
+    writer.at
+}
+
+/// The write that sent this came to nothing.
+#[inline(always)]
+pub fn invalidate(id: u64) {
+    if id != 0
+        && let Some(entry) = FILES.get_ptr_mut(id::place(id))
+    {
+        // SAFETY: a map value.
+        unsafe { write_volatile(&raw mut (*entry).check, 0) };
+    }
+}
+
+/// What tells a file without a name from others at the same addresses.
+#[inline(always)]
+fn more_of<const TYPED: bool>(what: u64, file: File<TYPED>, dentry: Dentry<TYPED>) -> u64 {
+    if what & what::INTERNET != 0 && !file.is_null() {
+        socket_of(file).endpoints()
+    } else {
+        dentry.inode().ino()
+    }
+}

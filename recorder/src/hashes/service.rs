@@ -1,0 +1,145 @@
+//! The thread that hashes.
+
+use std::{
+    collections::VecDeque,
+    fs::File,
+    io::{self, Read},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Receiver, Sender, TryRecvError};
+use sha2::{Digest, Sha256};
+
+use super::{FileState, Hash, HashRequest, Hashed, open::Opener};
+
+/// A larger file is not waited for, and is hashed while there is nothing else to do.
+const SOON: u64 = 32 << 20;
+/// A larger one is not hashed.
+const BOUND: u64 = 1 << 30;
+/// Large files that wait.
+const LARGE: usize = 64;
+/// Bytes that are read at a time, and after how many pieces the thread rests.
+const PIECE: usize = 256 << 10;
+const PIECES: usize = 32;
+/// The longest rest.
+const REST: Duration = Duration::from_millis(20);
+
+/// Answers requests until their sender is gone; meant for a thread of its own. `opener` is made before that thread gives up what
+/// it has no use for.
+pub fn serve(opener: &Opener, requests: &Receiver<HashRequest>, answers: &Sender<Hashed>) {
+    let mut buffer = vec![0; PIECE];
+    let mut large: VecDeque<Job> = VecDeque::new();
+    loop {
+        let next = match large.is_empty() {
+            true => requests.recv().ok(),
+            false => match requests.try_recv() {
+                Ok(request) => Some(request),
+                Err(TryRecvError::Empty) => None,
+                Err(TryRecvError::Disconnected) => return,
+            },
+        };
+        let began = Instant::now();
+        let answer = match (next, large.front_mut()) {
+            (Some(request), _) => {
+                let file = request.file;
+                match opener.open(&request).filter(|(_, size)| *size <= BOUND) {
+                    Some((opened, size)) if size > SOON => {
+                        if large.len() < LARGE {
+                            large.push_back(Job::new(file, opened));
+                        }
+                        Some(Hashed { file, hash: None })
+                    }
+                    Some((opened, _)) => Some(Job::new(file, opened).finish(&mut buffer)),
+                    None => Some(Hashed { file, hash: None }),
+                }
+            }
+            (None, Some(job)) => {
+                let hashed = job.advance(&mut buffer, PIECES);
+                if hashed.is_some() {
+                    large.pop_front();
+                }
+                hashed
+            }
+            (None, None) => return,
+        };
+        // Whoever is no longer there to hear it ends the work.
+        if answer.is_some_and(|answer| answers.send(answer).is_err()) {
+            return;
+        }
+        thread::sleep(began.elapsed().min(REST));
+    }
+}
+
+/// A file that is being hashed.
+struct Job {
+    file: FileState,
+    opened: File,
+    sum: Sha256,
+}
+
+impl Job {
+    fn new(file: FileState, opened: File) -> Job {
+        Job { file, opened, sum: Sha256::new() }
+    }
+
+    /// Reads to the end, resting as long as it works.
+    fn finish(mut self, buffer: &mut [u8]) -> Hashed {
+        loop {
+            let began = Instant::now();
+            if let Some(hashed) = self.advance(buffer, PIECES) {
+                return hashed;
+            }
+            thread::sleep(began.elapsed().min(REST));
+        }
+    }
+
+    /// Reads so many pieces; the hash, or its absence, when that was all.
+    fn advance(&mut self, buffer: &mut [u8], pieces: usize) -> Option<Hashed> {
+        for _ in 0..pieces {
+            match self.opened.read(buffer) {
+                Ok(0) => {
+                    return Some(Hashed { file: self.file, hash: Some(digits(self.sum.finalize_reset())) });
+                }
+                Ok(read) => self.sum.update(buffer.get(..read).unwrap_or_default()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return Some(Hashed { file: self.file, hash: None }),
+            }
+        }
+        None
+    }
+}
+
+/// In hexadecimal digits.
+fn digits(hash: impl IntoIterator<Item = u8>) -> Hash {
+    let mut digits = [0; 64];
+    for (byte, place) in hash.into_iter().zip(digits.chunks_exact_mut(2)) {
+        let digit = |value: u8| if value < 10 { b'0' + value } else { b'a' + value - 10 };
+        place.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+    }
+    digits
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_hashed_to_its_end() {
+        let of = |bytes: &[u8]| {
+            let mut opened = tempfile::tempfile().unwrap();
+            opened.write_all(bytes).unwrap();
+            io::Seek::rewind(&mut opened).unwrap();
+            let file = FileState { device: 1, inode: 2, changed_ns: 3 };
+            let hashed = Job::new(file, opened).finish(&mut [0; 1000]);
+            assert_eq!(hashed.file, file);
+            String::from_utf8(hashed.hash.unwrap().to_vec()).unwrap()
+        };
+        assert_eq!(of(b""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        assert_eq!(of(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        let million = vec![b'a'; 1_000_000];
+        assert_eq!(of(&million), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+    }
+}
