@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use interchange::export::About;
+use interchange::export::scap::Surveyed;
 use interchange::{Exporter, Format};
 use pipeline::{Question, Source};
 use scopes::nearest;
@@ -29,7 +30,7 @@ pub struct Options {
     /// the last one, or #7, the time of event 7
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     from: Option<String>,
-    /// The format (strace, csv, pcapng, timesketch, ecs, otlp-json, ocsf, sysmon, parquet), and, given once more with a time, up to when
+    /// The format (strace, csv, pcapng, timesketch, ecs, otlp-json, ocsf, sysmon, scap, parquet), and, given once more with a time, up to when
     #[arg(long, value_name = "FORMAT|TIME", required = true, allow_hyphen_values = true)]
     to: Vec<String>,
     /// The file to write, or - for stdout
@@ -62,7 +63,10 @@ pub fn run(options: Options) -> Result<Outcome> {
         true => Progress::unless_printing(files),
         false => Progress::of(files),
     };
-    let exporter = Exporter::new(format, about(&source));
+    let exporter = match format {
+        Format::Scap => Exporter::new(format, about(&source)).with_survey(surveyed(&question, &source)?),
+        _ => Exporter::new(format, about(&source)),
+    };
     let inputs: Vec<&Path> = [options.ask.inputs.paths(), options.scopes.paths()].concat();
     if format == Format::Parquet {
         let place = Place::of(&options.output);
@@ -93,6 +97,13 @@ pub fn run(options: Options) -> Result<Outcome> {
     let left_out = exporter.left_out();
     if !options.quiet && !left_out.is_empty() {
         tell(format, &left_out, stats.matched);
+    }
+    if !options.quiet && exporter.cut() > 0 {
+        stderr::warn(format_args!(
+            "{} command lines or environments cut, which {} cannot hold whole",
+            exporter.cut(),
+            format.name()
+        ));
     }
     outcome::with_gaps(Outcome::Done, &stats.gaps, &source)
 }
@@ -201,6 +212,18 @@ fn narrowed(given: &FilterOptions, format: Format) -> FilterOptions {
         scopes.filters.push(format!("{number}:event={events}"));
     }
     scopes
+}
+
+/// What the tables of a `.scap` file are to say. They know threads by number alone, so they can be of one host only.
+fn surveyed(question: &Question<'_>, source: &Source) -> Result<Surveyed> {
+    let surveyed = Surveyed::of(question, source)?;
+    if let [first, _, ..] = surveyed.hosts.as_slice() {
+        let all = surveyed.hosts.join(", ");
+        bail!(
+            "a .scap file is of one host, and these events are of {all}: choose one, as by -f host={first}"
+        );
+    }
+    Ok(surveyed)
 }
 
 fn about(source: &Source) -> About {

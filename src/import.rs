@@ -1,5 +1,6 @@
 //! `tracer import`: logs of others as a capture.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -9,11 +10,13 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use interchange::import::{Auditd, Dialect, Objects, Strace, Sysmon};
+use format::{Side, recorded};
+use interchange::import::{Auditd, Dialect, Objects, Scap, Strace, Sysmon};
 use jiff::Timestamp;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use replay::import::{self, BadLines, JsonLines, Line, Log};
+use sha2::{Digest, Sha256};
 
 use crate::outcome::Outcome;
 use crate::progress::Progress;
@@ -25,12 +28,12 @@ pub struct Options {
     /// What the log is
     #[arg(long, value_name = "FORMAT", default_value = "tracee-json")]
     from: Format,
-    /// The log, packed by gzip or not
+    /// The log, packed by gzip, zstd or not
     #[arg(value_name = "FILE")]
     log: PathBuf,
     #[command(flatten)]
     target: Target,
-    /// Leave out lines that are no events, and say how many there were
+    /// Leave out lines or blocks that are no events, and say how many there were
     #[arg(long)]
     skip_bad: bool,
 }
@@ -51,6 +54,8 @@ enum Format {
     Kunai,
     /// Alerts of Falco as JSON
     Falco,
+    /// What sysdig, Falco's tools and Stratoshark capture
+    Scap,
 }
 
 /// The log in the form that captures are made from; times without a date are of the day on which it was written.
@@ -65,6 +70,14 @@ impl Log for Opened<'_> {
 
     fn unknown(&self) -> &'static [&'static str] {
         self.log.unknown()
+    }
+
+    fn place(&self) -> &'static str {
+        self.log.place()
+    }
+
+    fn sides(&mut self) -> Vec<Side> {
+        self.log.sides()
     }
 
     fn next(&mut self) -> io::Result<Option<(u64, Result<Line, String>)>> {
@@ -98,9 +111,26 @@ fn open(path: &Path, format: Format, read: &Arc<AtomicU64>) -> io::Result<Opened
             Format::Kunai => Box::new(Objects::new(log, Dialect::Kunai)),
             Format::Falco => Box::new(Objects::new(log, Dialect::Falco)),
             Format::Auditd => Box::new(Auditd::new(log)),
+            Format::Scap => Box::new(Scap::new(log)),
             Format::Strace => Box::new(Strace::new(log, midnight_before(written)?)),
         },
     })
+}
+
+/// The log's name and digest, so that what the capture says leads back to it.
+fn said_of(path: &Path) -> io::Result<BTreeMap<String, String>> {
+    let mut file = File::open(path)?;
+    let mut digest = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => break,
+            count => digest.update(buffer.get(..count).unwrap_or_default()),
+        }
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let digest = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok([(recorded::LOG_NAME.to_owned(), name), (recorded::LOG_SHA256.to_owned(), digest)].into())
 }
 
 /// Seconds since the epoch at which the local day of a time began.
@@ -124,6 +154,7 @@ pub fn run(options: Options) -> Result<Outcome> {
         program: concat!("tracer ", env!("CARGO_PKG_VERSION")).to_owned(),
         writer: options.target.writer_options()?,
         encoder: options.target.encoder_options(),
+        log: said_of(&options.log).with_context(|| name.clone())?,
     };
     let file = options.target.file(&[&options.log])?;
     let (file, finished, imported) =
@@ -132,7 +163,8 @@ pub fn run(options: Options) -> Result<Outcome> {
     options.target.close(file, &finished)?;
     stderr::note(format_args!("{} events imported", imported.events));
     if let Some(first) = &imported.first_skipped {
-        stderr::warn(format_args!("{} lines skipped; the first: {first}", imported.skipped));
+        let places = if options.from == Format::Scap { "blocks" } else { "lines" };
+        stderr::warn(format_args!("{} {places} skipped; the first: {first}", imported.skipped));
     }
     Ok(Outcome::Done)
 }

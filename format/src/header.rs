@@ -371,8 +371,8 @@ pub struct Recording {
 impl Recording {
     /// What a capture can say that it was made from where that was the log of another tool. Nothing is derived from its events:
     /// a log that held derived events still holds them.
-    pub const LOG_KINDS: [&str; 7] =
-        ["tracee-json", "strace", "auditd", "sysmon", "tetragon", "kunai", "falco"];
+    pub const LOG_KINDS: [&str; 8] =
+        ["tracee-json", "strace", "auditd", "sysmon", "tetragon", "kunai", "falco", "scap"];
 
     /// Whether it was made from a log, or from a capture that was: the newest of what was done stands first.
     pub fn is_made_from_log(&self) -> bool {
@@ -403,6 +403,9 @@ pub mod recorded {
     pub const BEGAN_NS: &str = "began_ns";
     /// When the host's rows ended in what a capture was cut from, boot clock ns: what waits for more rows is told then.
     pub const ENDED_NS: &str = "ended_ns";
+    /// Of a capture that was made from a log: the log's name, and its SHA-256 in hex.
+    pub const LOG_NAME: &str = "log_name";
+    pub const LOG_SHA256: &str = "log_sha256";
     /// [`ENDED_NS`] where rows follow that were cut away: what waits for them is not told.
     pub const GOES_ON: u64 = u64::MAX;
 }

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use interchange::import::{Auditd, Dialect, Objects, Strace, Sysmon};
+use interchange::import::{Auditd, Dialect, Objects, Scap, Strace, Sysmon};
 use replay::import::{self, BadLines, JsonLines, Log, Writing};
 
 fuzz_target!(|bytes: &[u8]| {
@@ -13,6 +13,7 @@ fuzz_target!(|bytes: &[u8]| {
         Some((b't', text)) => through(|| Objects::new(text, Dialect::Tetragon)),
         Some((b'k', text)) => through(|| Objects::new(text, Dialect::Kunai)),
         Some((b'f', text)) => through(|| Objects::new(text, Dialect::Falco)),
+        Some((b'c', file)) => through(|| Scap::new(file)),
         _ => through(|| JsonLines::new(import::unpacked(bytes).expect("bytes are read"))),
     }
 });
@@ -23,6 +24,7 @@ fn through<L: Log>(log: impl Fn() -> L) {
         program: "fuzz".into(),
         writer: format::WriterOptions::default(),
         encoder: format::Options::default(),
+        log: Default::default(),
     };
     if let Ok((capture, _, _)) = import::write(log(), survey, writing, Vec::new()) {
         let verdict = format::verify_bytes(capture, format::Expected::default()).expect("it reads");

@@ -2,5 +2,6 @@
 
 pub mod export;
 pub mod import;
+mod scap;
 
 pub use export::{Exporter, Format};

@@ -69,6 +69,9 @@ pub struct Info {
     /// What the recorder took; `null` where the capture does not say.
     pub memory: Option<MemoryInfo>,
     pub made_from: String,
+    /// Name and SHA-256 of the log that the capture was made from; empty where that is not said.
+    pub log: String,
+    pub log_sha256: String,
     /// What the log never says that the capture was made from: no such event is not "it did not happen".
     pub not_known: Vec<String>,
     /// How it was made from other captures, the last step first: a line for each step, and behind it one for each source.
@@ -232,6 +235,8 @@ impl Info {
             transport: recording.transport.clone(),
             memory: MemoryInfo::of(recording),
             made_from: recording.made_from.clone(),
+            log: recording.more.get(recorded::LOG_NAME).cloned().unwrap_or_default(),
+            log_sha256: recording.more.get(recorded::LOG_SHA256).cloned().unwrap_or_default(),
             not_known: recording.unknown_fields.clone(),
             provenance: provenance(header),
             part: recording.part,
@@ -315,6 +320,9 @@ impl Info {
         }
         if !self.made_from.is_empty() {
             line("Made from", self.made_from.clone());
+        }
+        if !self.log_sha256.is_empty() {
+            line("Log", format!("{}, SHA-256 {}", self.log, self.log_sha256));
         }
         if !self.not_known.is_empty() {
             line("Not known", self.not_known.join("; "));

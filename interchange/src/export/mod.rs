@@ -10,6 +10,7 @@ mod ocsf;
 mod otlp;
 pub mod parquet;
 mod pcapng;
+pub mod scap;
 mod strace;
 mod sysmon;
 mod timesketch;
@@ -39,6 +40,8 @@ pub enum Format {
     Ocsf,
     /// Events of Sysmon for Linux, as in syslog.
     Sysmon,
+    /// What sysdig, Falco's tools and Stratoshark capture.
+    Scap,
     /// One wide table; rows of [`parquet::Table`], not yet the file.
     Parquet,
 }
@@ -53,6 +56,7 @@ impl Format {
         Format::OtlpJson,
         Format::Ocsf,
         Format::Sysmon,
+        Format::Scap,
         Format::Parquet,
     ];
 
@@ -66,6 +70,7 @@ impl Format {
             Format::OtlpJson => "otlp-json",
             Format::Ocsf => "ocsf",
             Format::Sysmon => "sysmon",
+            Format::Scap => "scap",
             Format::Parquet => "parquet",
         }
     }
@@ -91,6 +96,8 @@ pub struct Exporter {
     about: About,
     left_out: LeftOut,
     names: pcapng::HostNames,
+    /// Of a format whose tables stand before its events.
+    surveyed: scap::Surveyed,
 }
 
 /// What is said once of all events.
@@ -108,7 +115,18 @@ pub struct About {
 
 impl Exporter {
     pub fn new(format: Format, about: About) -> Exporter {
-        Exporter { format, about, left_out: LeftOut::default(), names: pcapng::HostNames::default() }
+        Exporter {
+            format,
+            about,
+            left_out: LeftOut::default(),
+            names: pcapng::HostNames::default(),
+            surveyed: scap::Surveyed::default(),
+        }
+    }
+
+    /// With what a first reading found, for a format whose tables stand before its events.
+    pub fn with_survey(self, surveyed: scap::Surveyed) -> Exporter {
+        Exporter { surveyed, ..self }
     }
 
     /// What stands before the first event.
@@ -116,6 +134,7 @@ impl Exporter {
         match self.format {
             Format::Csv => csv::header(),
             Format::Pcapng => pcapng::header(&self.about),
+            Format::Scap => self.surveyed.tables().to_vec(),
             _ => Vec::new(),
         }
     }
@@ -126,6 +145,11 @@ impl Exporter {
             Format::Pcapng => self.names.block(),
             _ => Vec::new(),
         }
+    }
+
+    /// Command lines and environments that the format cannot hold whole.
+    pub fn cut(&self) -> u64 {
+        self.surveyed.cut()
     }
 
     /// Events that the format cannot hold, by name, with how many there were.
@@ -146,6 +170,7 @@ impl Output for Exporter {
             Format::OtlpJson => self.counting(otlp::Otlp::new(&self.about)),
             Format::Ocsf => self.counting(ocsf::Ocsf),
             Format::Sysmon => self.counting(sysmon::Sysmon::default()),
+            Format::Scap => self.counting(scap::Scap::new(&self.surveyed)),
             Format::Parquet => self.counting(parquet::Parquet::default()),
         }
     }

@@ -34,8 +34,8 @@ const LINE_BYTES: usize = 16 << 20;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    #[error("line {number}: {reason}")]
-    Line { number: u64, reason: String },
+    #[error("{place} {number}: {reason}")]
+    Line { place: &'static str, number: u64, reason: String },
     #[error("reading the log")]
     Read(#[source] std::io::Error),
     #[error("writing the capture")]
@@ -58,6 +58,7 @@ pub struct Imported {
 pub struct Survey {
     kind: &'static str,
     unknown: &'static [&'static str],
+    sides: Vec<Side>,
     foreign: Foreign,
     cgroups: BTreeMap<u64, Cgroup>,
     policies: Policies,
@@ -121,12 +122,18 @@ pub enum BadLines {
     Skip,
 }
 
-/// A log as it is, or unpacked where it begins as gzip does. Several packed pieces, one after the other, are one log.
+/// A log as it is, or unpacked where it begins as gzip or zstd do. Several packed pieces, one after the other, are one log.
 pub fn unpacked<'a>(mut log: impl BufRead + 'a) -> std::io::Result<Box<dyn BufRead + 'a>> {
     const GZIP: &[u8] = &[0x1f, 0x8b];
-    Ok(match log.fill_buf()?.starts_with(GZIP) {
-        true => Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(log))),
-        false => Box::new(log),
+    const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+    Ok(match log.fill_buf()? {
+        begin if begin.starts_with(GZIP) => {
+            Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(log)))
+        }
+        begin if begin.starts_with(ZSTD) => {
+            Box::new(BufReader::with_capacity(1 << 16, zstd::stream::read::Decoder::with_buffer(log)?))
+        }
+        _ => Box::new(log),
     })
 }
 
@@ -138,6 +145,16 @@ pub trait Log {
     /// What such a log never says, besides what no log does.
     fn unknown(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// What the number of an event counts: lines, or bytes from the beginning.
+    fn place(&self) -> &'static str {
+        "line"
+    }
+
+    /// What is known beside the events, once all of them were read.
+    fn sides(&mut self) -> Vec<Side> {
+        Vec::new()
     }
 
     /// The next event with the number of its line, or why the line is none; `None` at the end.
@@ -175,6 +192,7 @@ pub fn survey(mut log: impl Log, bad: BadLines) -> Result<Survey, Error> {
         return Err(Error::Empty);
     }
     std::mem::swap(&mut survey.imported, &mut imported);
+    survey.sides = log.sides();
     Ok(survey)
 }
 
@@ -185,6 +203,8 @@ pub struct Writing {
     pub program: String,
     pub writer: WriterOptions,
     pub encoder: Options,
+    /// What the header says of the log itself, by the names of [`format::recorded`].
+    pub log: BTreeMap<String, String>,
 }
 
 /// Reads a log for the second time and writes its capture.
@@ -194,7 +214,8 @@ pub fn write<W: Write>(
     writing: Writing,
     out: W,
 ) -> Result<(W, Finished, Imported), Error> {
-    let mut writer = Writer::create_with(out, &header(&survey, &writing.program), writing.writer)?;
+    let mut writer =
+        Writer::create_with(out, &header(&survey, &writing.program, writing.log), writing.writer)?;
     let mut clock = LogClock::new(survey.ahead_ns);
     let by_boot_clock = |cgroup: &Cgroup| {
         let mut cgroup = cgroup.clone();
@@ -204,6 +225,9 @@ pub fn write<W: Write>(
         }
         cgroup
     };
+    for side in &survey.sides {
+        writer.side(side)?;
+    }
     writer.side(&Side::Cgroups(survey.cgroups.values().map(by_boot_clock).collect()))?;
     let mut builder = BlockBuilder::new();
     let mut encoder = Encoder::new(writing.encoder);
@@ -263,10 +287,11 @@ pub fn write<W: Write>(
     Ok((out, finished, survey.imported))
 }
 
-fn header(survey: &Survey, program: &str) -> Header {
+fn header(survey: &Survey, program: &str, log: BTreeMap<String, String>) -> Header {
     let mut schema = current_schema();
     schema.extend(survey.foreign.declarations());
     let less: &[&str] = if survey.says_less { &UNKNOWN_OF_WORKLOADS } else { &[] };
+    let has_processes = survey.sides.iter().any(|side| matches!(side, Side::Processes(_)));
     let (clock, first_ns) = (LogClock::new(survey.ahead_ns), survey.first_ns.unwrap_or(0));
     let boot: &[&str] = if survey.ahead_ns.is_some_and(|ahead| ahead != 0) { &[] } else { &["boot clock"] };
     Header {
@@ -280,11 +305,12 @@ fn header(survey: &Survey, program: &str) -> Header {
             policies: survey.policies.lines(),
             unknown_fields: boot
                 .iter()
-                .chain(&UNKNOWN)
+                .chain(UNKNOWN.iter().filter(|it| **it != PROCESSES || !has_processes))
                 .chain(survey.unknown)
                 .chain(less)
                 .map(|field| (*field).to_owned())
                 .collect(),
+            more: log,
             ..Recording::default()
         },
         ..Header::default()
@@ -295,8 +321,8 @@ fn header(survey: &Survey, program: &str) -> Header {
 const TRACEE_JSON: &str = "tracee-json";
 
 /// What such a log does not say.
-const UNKNOWN: [&str; 6] =
-    ["gid", "net_ns", "user_ns", "processes before the first event", "losses", "truncation"];
+const UNKNOWN: [&str; 6] = ["gid", "net_ns", "user_ns", PROCESSES, "losses", "truncation"];
+const PROCESSES: &str = "processes before the first event";
 
 /// What lines with a workload do not say besides.
 const UNKNOWN_OF_WORKLOADS: [&str; 5] =
@@ -395,9 +421,10 @@ fn each_line(
             Ok(()) => imported.events += 1,
             Err(reason) if bad == BadLines::Skip => {
                 imported.skipped += 1;
-                imported.first_skipped.get_or_insert_with(|| format!("line {number}: {reason}"));
+                let place = log.place();
+                imported.first_skipped.get_or_insert_with(|| format!("{place} {number}: {reason}"));
             }
-            Err(reason) => return Err(Error::Line { number, reason }),
+            Err(reason) => return Err(Error::Line { place: log.place(), number, reason }),
         }
     }
     Ok(imported)
