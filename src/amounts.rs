@@ -22,6 +22,23 @@ pub fn grouped(number: u64) -> String {
     out
 }
 
+/// Bytes as users write them: `100M`, `2G`, `4096`.
+pub fn size(text: &str) -> Result<u64, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit.trim_end_matches(['B', 'b']).trim_end_matches('i') {
+        "" => Some(1),
+        "K" | "k" => Some(1u64 << 10),
+        "M" | "m" => Some(1 << 20),
+        "G" | "g" => Some(1 << 30),
+        "T" | "t" => Some(1 << 40),
+        _ => None,
+    };
+    let bytes =
+        number.parse::<u64>().ok().zip(factor).and_then(|(number, factor)| number.checked_mul(factor));
+    bytes.ok_or_else(|| format!("{text} is no size, such as 100M or 2G"))
+}
+
 /// `12.3 MiB`.
 pub fn bytes(number: u64) -> String {
     let mut value = number as f64;

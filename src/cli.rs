@@ -5,9 +5,9 @@ use clap::{Parser, Subcommand};
 
 use crate::outcome::Outcome;
 use crate::{
-    case_command, complete, config_command, cut, diff, events_list, examples, explain, export, help, import,
-    info, man, merge, recover, redact, replay, report, rules_command, scan, settings, state, story, top,
-    tree, ui, uses, verify,
+    case_command, complete, config_command, cut, diff, events_list, examples, explain, export, extract, help,
+    import, info, man, merge, recover, redact, replay, report, rules_command, scan, settings, state, story,
+    top, tree, ui, uses, verify,
 };
 #[cfg(feature = "record")]
 use crate::{doctor, record, watch};
@@ -62,6 +62,8 @@ enum Command {
     Info(info::Options),
     /// Write what matches in the format of another program
     Export(export::Options),
+    /// Write the bytes of artifacts into a folder: what was executed, loaded, written
+    Extract(extract::Options),
     /// Turn a log of JSON lines into a capture
     Import(import::Options),
     /// Say whether captures are what was written, and name the first bad block
@@ -166,6 +168,7 @@ impl Cli {
             Command::Report(options) => report::run(options),
             Command::Info(options) => info::run(options),
             Command::Export(options) => export::run(options),
+            Command::Extract(options) => extract::run(options),
             Command::Import(options) => import::run(options),
             Command::Verify(options) => verify::run(&options),
             Command::Case(options) => case_command::run(&options),
@@ -228,6 +231,7 @@ mod tests {
         ("info", &[READING]),
         // Its --to is a format as well as a time.
         ("export", &[READING, FILTERS, THREADS]),
+        ("extract", &[READING, FILTERS, THREADS]),
         ("import", &[TARGET]),
         ("verify", &[IDENTITY]),
         ("case", &[]),

@@ -1,6 +1,7 @@
 //! `tracer cut`: part of a capture: a stretch of time, what matches a filter, some of the arguments.
 
 mod answers;
+mod artifacts;
 mod as_it_comes;
 mod begun;
 mod columns;
@@ -32,6 +33,7 @@ use crate::sought;
 use crate::stderr;
 use crate::target::Target;
 use answers::Answers;
+use artifacts::Artifacts;
 use begun::Begun;
 use columns::Columns;
 use keep::{Half, Keep, Others, STATE_EVENTS};
@@ -82,6 +84,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
     let inputs = [options.input.paths(), options.scopes.paths()].concat();
     let Some(file) = source.files().first() else { bail!("{name}: it cannot be read") };
     let stretch = options.range.resolve(&source, replay::render::clock::local_zone)?;
+    let is_part = plan.is_some() || stretch.is_some();
     let range = stretch.clone().map_or((i64::MIN, i64::MAX), |range| (range.start, range.end));
     provenance::tell_beginnings(&mut header, file);
     provenance::tell_ends(&mut header, file, range.1);
@@ -104,7 +107,11 @@ pub fn run(options: &Options) -> Result<Outcome> {
     let mut streams = streams;
     let answers = Answers::of(&source, &names, &mut streams)?;
     let mut copier = options.target.copier();
-    let mut keep = Keep { range, others: others.as_ref(), streams, begun, answers, ..Keep::all(&columns) };
+    let artifacts = is_part.then(|| Artifacts::of(&file.capture));
+    // Which of the rows have artifacts is seen when they are copied one by one.
+    let takes_stored_blocks = takes_stored_blocks && artifacts.as_ref().is_none_or(Artifacts::is_empty);
+    let mut keep =
+        Keep { range, others: others.as_ref(), streams, begun, answers, artifacts, ..Keep::all(&columns) };
     copier.sides(&file.capture, &mut writer, &mut keep, Place::default())?;
     let mut run = Run {
         source: &source,
@@ -123,6 +130,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
         run.matched(plan)?;
     }
     run.up_to(usize::MAX)?;
+    run.copier.artifacts(&file.capture, &mut run.writer, &mut run.keep, Place::default())?;
     drop(progress);
     options.target.finish(run.writer)?;
     outcome::with_gaps(Outcome::Done, &run.gaps, &source)

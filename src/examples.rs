@@ -189,6 +189,14 @@ Examples:
   tracer info c.trz --identity key.txt        of an encrypted capture",
     ),
     (
+        "extract",
+        "\
+Examples:
+  tracer extract c.trz -o kept                          the bytes of all artifacts, and manifest.json
+  tracer extract c.trz -o kept -f container -f comm=sh  those of events that match
+  tracer extract c.trz --list                           what there is, and what was left out and why",
+    ),
+    (
         "import",
         "\
 Examples:

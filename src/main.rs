@@ -21,6 +21,7 @@ mod explain;
 mod explain_rule;
 mod export;
 mod export_table;
+mod extract;
 mod filters;
 mod folder;
 mod follow;

@@ -48,6 +48,9 @@ pub fn run(options: &Options) -> Result<Outcome> {
                 .with_context(|| name.display().to_string())?;
         }
     }
+    for (capture, place) in captures.iter().zip(&places) {
+        copier.artifacts(capture, &mut writer, &mut AsItIs, *place).context("writing")?;
+    }
     drop(progress);
     options.target.finish(writer)?;
     Ok(Outcome::Done)

@@ -68,6 +68,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
             writer.side(&format::Side::Losses(vec![loss]))?;
         }
     }
+    copier.artifacts(capture, &mut writer, &mut AsItIs, Place::default()).context("writing")?;
     drop(progress);
     options.target.finish(writer)?;
     Ok(Outcome::Done)

@@ -18,7 +18,7 @@ use crate::{glob, provenance, stderr};
 /// EVENT.ARGUMENT (openat.pathname, *.buf); WHAT=GLOB means only the values that fit (paths=/home/*, any=*alice*), in
 /// small or capital letters. The first rule that fits decides, drops before hashes. What cannot be hashed part by part
 /// (packets, messages, listings of directories) is left out as a whole. Ids of containers, cgroups, processes and users
-/// stay. Nothing is written when a rule changes nothing, or when something that was taken out of one place still stands in
+/// stay; the bytes of artifacts do not, unless --keep-artifacts says so. Nothing is written when a rule changes nothing, or when something that was taken out of one place still stands in
 /// another.
 #[derive(Args, Debug)]
 pub struct Options {
@@ -36,6 +36,10 @@ pub struct Options {
     /// secret nobody keeps
     #[arg(long, value_name = "FILE")]
     secret: Option<PathBuf>,
+    /// Let the bytes of artifacts of these kinds stay (exec, memfd, module, bpf, write); those of others are left out, as all
+    /// are without this, for they may hold anything
+    #[arg(long, value_name = "KINDS", value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(format::Artifact::KINDS))]
+    keep_artifacts: Vec<String>,
     /// Go on when a rule changes nothing
     #[arg(long)]
     allow_unused: bool,
@@ -64,6 +68,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
     let capture = options.input.open()?;
     let mut redactor = Redactor::new(rules, &secret);
     redactor.check(capture.schema())?;
+    redactor.keep_artifacts(&options.keep_artifacts);
     // Neither the rules nor the file are told: their names say what is hidden.
     let source = SourceCapture { name: String::new(), ..options.input.provenance()? };
     let mut header = provenance::header(&[&capture], vec!["tracer".into(), "redact".into()], vec![source]);
@@ -81,6 +86,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
     for block in 0..capture.blocks().len() {
         copier.block(&capture, block, &mut writer, &mut redactor, Place::default()).with_context(name)?;
     }
+    copier.artifacts(&capture, &mut writer, &mut redactor, Place::default()).with_context(name)?;
     tell_leftovers(&redactor, options.allow_leftovers)?;
     let (file, finished) = writer.finish()?;
     match file.partial() {

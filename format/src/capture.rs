@@ -1,5 +1,6 @@
 //! A capture file, opened for reading.
 
+mod contents;
 mod ending;
 mod records;
 mod salvaging;

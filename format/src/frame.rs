@@ -40,12 +40,15 @@ pub(crate) enum Kind {
     Segment,
     /// A table of records beside the events.
     Table,
+    /// The bytes of an artifact. Versions of the program before there were any pass over it.
+    Content,
     /// What a later version of the program wrote beside the events, and a reader passes over.
     Other(u8),
 }
 
 /// Kinds from here on may be passed over.
-const FIRST_OTHER: u8 = 64;
+const FIRST_OTHER: u8 = CONTENT;
+const CONTENT: u8 = 64;
 
 impl Kind {
     fn byte(self) -> u8 {
@@ -57,6 +60,7 @@ impl Kind {
             Kind::Seal => 5,
             Kind::Segment => 6,
             Kind::Table => 7,
+            Kind::Content => CONTENT,
             Kind::Other(byte) => byte,
         }
     }
@@ -72,6 +76,7 @@ impl Kind {
             5 => Some(Kind::Seal),
             6 if has_segments => Some(Kind::Segment),
             7 if has_segments => Some(Kind::Table),
+            CONTENT if has_segments => Some(Kind::Content),
             FIRST_OTHER.. if has_segments => Some(Kind::Other(byte)),
             _ => None,
         }
@@ -85,6 +90,7 @@ impl Kind {
             Kind::Index => "index",
             Kind::Seal => "seal",
             Kind::Segment => "index segment",
+            Kind::Content => "bytes of an artifact",
             Kind::Other(_) => "frame of a later version",
         }
     }

@@ -398,6 +398,11 @@ pub mod recorded {
     pub const KERNEL_BYTES: &str = "kernel_bytes";
     /// Bytes that the recorder's own memory may come to.
     pub const MEMORY_BOUND_BYTES: &str = "memory_bound_bytes";
+    /// Kinds of artifacts that are kept, bytes of one, and bytes and number of all together.
+    pub const ARTIFACTS: &str = "artifacts";
+    pub const ARTIFACT_BYTES: &str = "artifact_bytes";
+    pub const ARTIFACTS_BYTES: &str = "artifacts_bytes";
+    pub const ARTIFACTS_NUMBER: &str = "artifacts_number";
     /// When what is known of the host's processes at the start was so, boot clock ns, in a capture that was cut: with the first
     /// rows of what it was cut from.
     pub const BEGAN_NS: &str = "began_ns";

@@ -8,6 +8,7 @@
 
 mod archive;
 mod args;
+pub mod artifact;
 mod block;
 mod bloom;
 mod builder;
@@ -15,6 +16,7 @@ mod bytestrings;
 mod capture;
 mod columns;
 mod compress;
+mod content;
 mod descriptors;
 mod directory;
 mod distinct;
@@ -60,10 +62,12 @@ mod wall_clock;
 mod writer;
 
 pub use args::{ArgTable, ColumnView, Dictionary, MISSING, NUMBER};
+pub use artifact::{Artifact, Sha256, hex};
 pub use block::{Block, Contexts, Scratch};
 pub use bloom::Bloom;
 pub use builder::BlockBuilder;
 pub use capture::{Capture, Completeness, OpenOptions, Records, SegmentSummary, SetEnding};
+pub use content::{Content, ContentInfo, sha256};
 pub use encode::{BlockHead, Compression, EncodedBlock, Encoder, Options};
 pub use encrypt::{Identity, Recipients};
 pub use error::{Error, Result};

@@ -45,6 +45,9 @@ pub const SEGMENT_TABLES: usize = 4096;
 pub const TABLE_BYTES: usize = 1 << 20;
 /// Memory that the columns of one table may take.
 pub const TABLE_MEMORY: usize = 96 << 20;
+/// Bytes of one artifact, decompressed, and artifacts whose bytes one file holds.
+pub const CONTENT_BYTES: usize = 64 << 20;
+pub const CONTENTS: usize = 1 << 16;
 /// Blocks that are read of an unfinished or damaged file without a segment that lists them.
 pub const SALVAGED_BLOCKS: usize = 1 << 18;
 /// Blocks of one file.

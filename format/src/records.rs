@@ -6,7 +6,7 @@ use crate::args::Dictionary;
 use crate::facts::{Directories, Facts, Terminal};
 use crate::schema::Schema;
 use crate::table::{Table, TableBuilder};
-use crate::{Cgroup, ClockOffset, Container, Loss, Process, Result, Side, User, limits};
+use crate::{Artifact, Cgroup, ClockOffset, Container, Loss, Process, Result, Side, User, limits};
 
 /// The names of the tables.
 const PROCESSES: &str = "processes";
@@ -14,6 +14,7 @@ pub(crate) const CGROUPS: &str = "cgroups";
 pub(crate) const LOSSES: &str = "losses";
 pub(crate) const USERS: &str = "users";
 pub(crate) const CLOCKS: &str = "clocks";
+pub(crate) const ARTIFACTS: &str = "artifacts";
 
 /// In place of a number that is not known.
 const NONE: u64 = u64::MAX;
@@ -26,6 +27,7 @@ pub(crate) fn tables(side: &Side) -> Result<Vec<AlignedVec>> {
         Side::Losses(all) => chunked(all, |loss| loss.cause.len(), losses),
         Side::Users(all) => chunked(all, |user| user.name.len(), users),
         Side::Clocks(all) => chunked(all, |_| 0, clocks),
+        Side::Artifacts(all) => chunked(all, |it| it.path.len() + it.left_out.len() + 64, artifacts),
     }
 }
 
@@ -301,6 +303,54 @@ fn read_clocks(table: &Table<'_>) -> Result<Vec<ClockOffset>> {
         .collect())
 }
 
+fn artifacts(all: &[Artifact]) -> Result<AlignedVec> {
+    let mut table = TableBuilder::new(ARTIFACTS, all.len());
+    let mut number = |name: &str, of: &dyn Fn(&Artifact) -> u64| table.integers(name, all.iter().map(of));
+    number("host", &|it| it.host.into());
+    number("time_ns", &|it| it.time_ns);
+    number("event", &|it| it.event.map_or(NONE, |event| event.0.into()));
+    number("pid", &|it| it.pid.into());
+    number("tid", &|it| it.tid.into());
+    number("size", &|it| it.size);
+    number("kept", &|it| it.kept);
+    number("count", &|it| it.count);
+    table.strings("kind", all.iter().map(|it| it.kind.as_bytes()));
+    table.strings("path", all.iter().map(|it| it.path.as_slice()));
+    table.strings("found", all.iter().map(|it| it.found.as_bytes()));
+    table.strings("sha256", all.iter().map(|it| it.sha256.as_ref().map_or(&[][..], |hash| &hash[..])));
+    table.strings("left_out", all.iter().map(|it| it.left_out.as_bytes()));
+    table.to_bytes()
+}
+
+fn read_artifacts(table: &Table<'_>, schema: &Schema) -> Result<Vec<Artifact>> {
+    let numbers = |name| table.numbers(name);
+    let (host, time, event) = (numbers("host")?, numbers("time_ns")?, numbers("event")?);
+    let (pid, tid, count) = (numbers("pid")?, numbers("tid")?, numbers("count")?);
+    let (size, kept) = (numbers("size")?, numbers("kept")?);
+    let (kind, path, found) = (table.texts("kind")?, table.texts("path")?, table.texts("found")?);
+    let (sha256, left_out) = (table.texts("sha256")?, table.texts("left_out")?);
+    let at = |column: &[u64], row: usize| column.get(row).copied().unwrap_or_default();
+    let artifact = |row: usize| Artifact {
+        host: at(&host, row) as u16,
+        kind: text(&kind, row),
+        time_ns: at(&time, row),
+        event: u16::try_from(at(&event, row))
+            .ok()
+            .and_then(|id| schema.by_file_id(id))
+            .map(|file| file.event.id),
+        pid: at(&pid, row) as u32,
+        tid: at(&tid, row) as u32,
+        path: bytes(&path, row),
+        found: text(&found, row),
+        sha256: sha256.get(row as u32).and_then(|hash| hash.try_into().ok()),
+        size: at(&size, row),
+        kept: at(&kept, row),
+        left_out: text(&left_out, row),
+        count: at(&count, row),
+    };
+    Ok((0..table.rows()).map(artifact).collect())
+}
+
 /// The records of a table; `None` of one that this program does not know.
 pub(crate) fn read(head: &[u8], schema: &Schema, offset: u64) -> Result<Option<Side>> {
     read_wanted(head, schema, offset, &|_| true)
@@ -323,6 +373,7 @@ pub(crate) fn read_wanted(
         LOSSES => Side::Losses(read_losses(&table, schema)?),
         USERS => Side::Users(read_users(&table)?),
         CLOCKS => Side::Clocks(read_clocks(&table)?),
+        ARTIFACTS => Side::Artifacts(read_artifacts(&table, schema)?),
         _ => return Ok(None),
     }))
 }

@@ -12,6 +12,7 @@
 //! back and searched too: see [`Redactor::search_capture`].
 
 mod address;
+mod artifacts;
 mod bearing;
 mod descriptor;
 mod forms;
@@ -27,7 +28,7 @@ use std::cell::{Cell, RefCell};
 use events::{ArgKind, Raw, vectors::Message};
 
 use crate::rewrite::{Change, Copied, Edit, Text};
-use crate::{Result, Schema};
+use crate::{Artifact, Content, Result, Schema, Sha256};
 use address::Packet;
 use bearing::{Bearing, Form, StringsAre, TextIs, bearing};
 use host_names::HostNames;
@@ -50,6 +51,8 @@ pub struct Redactor {
     /// The second time.
     is_checking: bool,
     leftovers: RefCell<Leftovers>,
+    /// Kinds of artifacts whose bytes stay.
+    kept_artifacts: Vec<String>,
     repeated: Repeated,
 }
 
@@ -75,6 +78,7 @@ impl Redactor {
             removed: RefCell::default(),
             is_checking: false,
             leftovers: RefCell::default(),
+            kept_artifacts: Vec::new(),
             repeated: Repeated::default(),
         }
     }
@@ -459,6 +463,18 @@ impl Edit for Redactor {
         }
         self.search(|| what.name().to_owned(), true, written);
         changed
+    }
+
+    fn artifact(&mut self, artifact: Artifact) -> Option<Artifact> {
+        Some(self.redacted_artifact(artifact))
+    }
+
+    fn keeps_content(&mut self, _: &Sha256) -> bool {
+        false
+    }
+
+    fn content(&mut self, content: &Content) -> Result<()> {
+        self.search_content(content)
     }
 }
 

@@ -1,5 +1,6 @@
 //! From captures to a capture: rows are copied block by block, and changed or left out on the way.
 
+mod artifacts;
 mod block_copy;
 mod side;
 
@@ -10,8 +11,8 @@ use block_copy::BlockCopy;
 use events::{Context, Event, Raw};
 
 use crate::{
-    Block, BlockBuilder, Capture, ClockOffset, Encoder, Header, Options, Process, Result, Scratch, Side,
-    WallClock, Writer,
+    Artifact, Block, BlockBuilder, Capture, ClockOffset, Content, Encoder, Header, Options, Process, Result,
+    Scratch, Sha256, Side, WallClock, Writer,
 };
 
 /// A row that is about to be copied.
@@ -116,6 +117,21 @@ pub trait Edit {
     /// Changes a process of those that were there when recording began.
     fn process(&mut self, _process: &mut Process) {}
 
+    /// What becomes of an artifact; asked once the rows were. `None` leaves it out, and its bytes with it unless others have them.
+    fn artifact(&mut self, artifact: Artifact) -> Option<Artifact> {
+        Some(artifact)
+    }
+
+    /// Whether the bytes of an artifact stay that no artifact names which does.
+    fn keeps_content(&mut self, _sha256: &Sha256) -> bool {
+        true
+    }
+
+    /// The bytes of an artifact are copied.
+    fn content(&mut self, _content: &Content) -> Result<()> {
+        Ok(())
+    }
+
     /// The text that takes the place of this one; `None` leaves it.
     fn text(&mut self, _what: Text, _text: &[u8]) -> Option<Vec<u8>> {
         None
@@ -168,7 +184,7 @@ impl Copier {
         }
     }
 
-    /// Copies the records beside the events.
+    /// Copies the records beside the events, but for artifacts.
     pub fn sides(
         &mut self,
         capture: &Capture,
@@ -245,7 +261,7 @@ impl Copier {
         for number in 0..capture.blocks().len() {
             self.copy::<std::io::Sink>(capture, number, None, edit, Place::default())?;
         }
-        Ok(())
+        self.artifacts(capture, &mut nothing, edit, Place::default())
     }
 
     fn copy<W: Write>(

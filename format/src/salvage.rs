@@ -11,6 +11,7 @@
 //! what looking for frames in vain may cost, and what heads may decompress to, is counted.
 
 use crate::compress::Decompressor;
+use crate::content::Content;
 use crate::directory::Directory;
 use crate::frame::{self, FrameHeader, HEADER_BYTES, Kind, PREAMBLE_BYTES, padding};
 use crate::reader::{self, Reader};
@@ -34,6 +35,8 @@ pub(crate) enum Found {
     },
     /// Records beside the events.
     Records,
+    /// The bytes of an artifact.
+    Content,
     Segment,
     Other,
 }
@@ -180,6 +183,11 @@ impl Scan<'_> {
                 return Err(damaged("a frame's head does not fit its checksum"));
             }
             Kind::Side | Kind::Table => Found::Records,
+            Kind::Content => {
+                let head = reader::decompress(&inner, head, &mut self.decompressor).map_err(damaged)?;
+                Content::from_frame(&head, groups.to_vec(), offset)?;
+                Found::Content
+            }
             Kind::Segment => Found::Segment,
             Kind::Header | Kind::Index | Kind::Seal | Kind::Other(_) => Found::Other,
         };

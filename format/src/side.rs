@@ -2,6 +2,7 @@
 
 use events::{Context, EventId};
 
+use crate::Artifact;
 use crate::facts::Facts;
 
 /// A few records, in a frame of their own between blocks.
@@ -15,6 +16,7 @@ pub enum Side {
     Users(Vec<User>),
     /// In captures made from others; what is said of a host is all of its clock.
     Clocks(Vec<ClockOffset>),
+    Artifacts(Vec<Artifact>),
 }
 
 /// A process as /proc showed it when recording began.

@@ -15,7 +15,8 @@ use crate::frame::{
 use crate::seal::{Chain, Seal};
 use crate::statistics::{EventCount, Statistics};
 use crate::{
-    Block, Capture, Error, OpenOptions, Result, Scratch, Side, block, limits, reader, records, side_v1,
+    Block, Capture, Content, Error, OpenOptions, Result, Scratch, Side, block, limits, reader, records,
+    side_v1,
 };
 
 /// Bytes in front of the first block, at most: the header, and records beside the events.
@@ -29,6 +30,8 @@ pub enum Streamed {
     /// A block, and what its directory says of its rows.
     Block(Arc<Block>, Box<Statistics>),
     Side(Side),
+    /// The bytes of an artifact.
+    Content(Box<Content>),
     /// Something is missing here, in words.
     Missing(String),
     /// The capture is whole; whether another part of its set follows.
@@ -319,6 +322,11 @@ fn take(
         Kind::Table => {
             let side = records::read(&raw()?, schema, offset)?;
             (side.into_iter().map(Streamed::Side).collect(), None)
+        }
+        Kind::Content => {
+            let body = payload.get(inner.head_stored as usize..).unwrap_or_default().to_vec();
+            let content = Content::from_frame(&raw()?, body, offset)?;
+            (vec![Streamed::Content(Box::new(content))], None)
         }
         Kind::Side => {
             let sides = side_v1::read(version, &raw()?, schema, offset)?;

@@ -4,6 +4,7 @@
 //! it, as are the places of all frames: an index that hides rows, lists a block twice or leaves a table out is found,
 //! whoever signed it.
 
+mod artifacts;
 mod clocks;
 mod index;
 mod seals;
@@ -11,6 +12,7 @@ mod verdict;
 
 use std::path::Path;
 
+use artifacts::{Artifacts, NamedHash};
 use clocks::Clocks;
 use index::Stretch;
 pub use verdict::{Expected, Fault, Sealed, Verdict};
@@ -22,19 +24,34 @@ use crate::reader;
 use crate::schema::Schema;
 use crate::seal::{Chain, Seal};
 use crate::source::Source;
-use crate::{Error, Header, Result, Scratch};
+use crate::{Capture, Error, Header, OpenOptions, Result, Scratch};
 
 /// Verifies a file. An error means that the file could not be read.
 pub fn verify(path: &Path, expected: Expected<'_>) -> Result<Verdict> {
-    verify_source(&Source::open(path, false)?, expected)
+    let (mut verdict, named) = verify_source(&Source::open(path, false)?, expected)?;
+    artifacts::check_events(&mut verdict, &named, || {
+        Capture::open_with(
+            path,
+            &OpenOptions { identity: expected.identity.cloned(), ..OpenOptions::default() },
+        )
+    })?;
+    Ok(verdict)
 }
 
 /// Verifies a capture in memory.
 pub fn verify_bytes(bytes: Vec<u8>, expected: Expected<'_>) -> Result<Verdict> {
-    verify_source(&Source::Bytes(bytes), expected)
+    let source = Source::Bytes(bytes);
+    let (mut verdict, named) = verify_source(&source, expected)?;
+    artifacts::check_events(&mut verdict, &named, || {
+        let Source::Bytes(bytes) = source else { return Err(Error::NotACapture) };
+        let options = OpenOptions { identity: expected.identity.cloned(), ..OpenOptions::default() };
+        Capture::from_bytes_with(bytes, &options)
+    })?;
+    Ok(verdict)
 }
 
-fn verify_source(source: &Source, expected: Expected<'_>) -> Result<Verdict> {
+/// The verdict, and the hashes that the file says events have.
+fn verify_source(source: &Source, expected: Expected<'_>) -> Result<(Verdict, Vec<NamedHash>)> {
     let mut walk = Walk {
         source,
         expected,
@@ -51,6 +68,7 @@ fn verify_source(source: &Source, expected: Expected<'_>) -> Result<Verdict> {
         scratch: Scratch::new(),
         stretch: Stretch::default(),
         clocks: Clocks::default(),
+        artifacts: Artifacts::default(),
         index: 0,
         seal: None,
         sealed_before: None,
@@ -75,7 +93,8 @@ fn verify_source(source: &Source, expected: Expected<'_>) -> Result<Verdict> {
         .run()
         .and_then(|()| walk.check_clocks())
         .and_then(|()| walk.check_end())
-        .and_then(|()| walk.check_witness());
+        .and_then(|()| walk.check_witness())
+        .and_then(|()| walk.check_artifacts());
     match outcome {
         Ok(()) => {
             if let Some(error) = walk.refused {
@@ -96,7 +115,7 @@ fn verify_source(source: &Source, expected: Expected<'_>) -> Result<Verdict> {
         }
         Err(Stop::Error(error)) => return Err(error),
     }
-    Ok(walk.verdict)
+    Ok((walk.verdict, walk.artifacts.named))
 }
 
 /// Goes from frame to frame.
@@ -119,6 +138,7 @@ struct Walk<'a> {
     scratch: Scratch,
     stretch: Stretch,
     clocks: Clocks,
+    artifacts: Artifacts,
     /// Where the index or the last segment stands.
     index: u64,
     /// The last seal, and where it stands.
@@ -244,7 +264,7 @@ impl Walk<'_> {
                 self.index = offset;
                 self.stretch.is_closed = true;
             }
-            Kind::Side | Kind::Table | Kind::Other(_) => {
+            Kind::Side | Kind::Table | Kind::Content | Kind::Other(_) => {
                 self.stretch.others.push((offset, header.frame_bytes() as u32));
             }
             Kind::Header => self.stretch.expected.from = end,
@@ -290,6 +310,7 @@ impl Walk<'_> {
             Kind::Segment => self.segment(&raw, rest)?,
             Kind::Index => self.old_index(&raw)?,
             Kind::Table => self.table(&raw),
+            Kind::Content => self.content(&raw, rest)?,
             Kind::Side | Kind::Other(_) => {}
         }
         Ok(())

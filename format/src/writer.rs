@@ -1,5 +1,6 @@
 //! A capture file as it grows: every frame is whole before the next begins, so a file that ends early reads up to there.
 
+use std::collections::HashSet;
 use std::io::Write;
 
 use rkyv::util::AlignedVec;
@@ -14,8 +15,8 @@ use crate::records;
 use crate::seal::{Chain, Seal};
 use crate::segment::SegmentBuilder;
 use crate::{
-    Compression, EncodedBlock, Ends, Error, HeadSink, Header, Recipients, Result, SealHead, SetId, Side,
-    Signer, limits,
+    Compression, Content, EncodedBlock, Ends, Error, HeadSink, Header, Recipients, Result, SealHead, SetId,
+    Sha256, Side, Signer, limits,
 };
 
 /// Appends frames to `W`. Its memory does not grow with the file: what is known of blocks goes out with each segment.
@@ -35,6 +36,8 @@ pub struct Writer<W: Write> {
     rows: u64,
     /// Bytes of all records beside the events, as a reader counts them.
     pub(crate) side_bytes: usize,
+    /// Hashes of artifacts whose bytes are there.
+    contents: HashSet<Sha256>,
     pub(crate) sign: Option<SealSigner>,
     oldest_part: u32,
     heads: Option<HeadSink>,
@@ -111,6 +114,7 @@ impl<W: Write> Writer<W> {
             blocks: 0,
             rows: 0,
             side_bytes: 0,
+            contents: HashSet::new(),
             sign: None,
             oldest_part: 0,
             heads: options.heads,
@@ -165,6 +169,30 @@ impl<W: Write> Writer<W> {
         self.segment.table(offset, self.bytes - offset);
         self.side_bytes += table.len();
         Ok(())
+    }
+
+    /// Appends the bytes of an artifact, unless the file has them already: then false.
+    pub fn content(&mut self, content: &Content) -> Result<bool> {
+        if self.contents.contains(&content.sha256) {
+            return Ok(false);
+        }
+        let (value, limit) = (self.contents.len() as u64 + 1, limits::CONTENTS as u64);
+        if value > limit {
+            return Err(Error::TooLarge { what: "the number of artifacts", value, limit });
+        }
+        self.end_full_segment()?;
+        let offset = self.bytes;
+        let (head, mut payload) = compressed(&mut self.compressor, &content.head()?)?;
+        payload.extend_from_slice(content.body());
+        self.frame(Kind::Content, head, &payload)?;
+        self.segment.table(offset, self.bytes - offset);
+        self.contents.insert(content.sha256);
+        Ok(true)
+    }
+
+    /// Whether the file has the bytes of an artifact.
+    pub fn has_content(&self, sha256: &Sha256) -> bool {
+        self.contents.contains(sha256)
     }
 
     /// How many more bytes of records beside the events the file may take.

@@ -56,7 +56,7 @@ fn streamed(bytes: &[u8], piece: usize) -> Result<Seen, Error> {
         }
         Streamed::Side(format::Side::Processes(all)) => seen.processes += all.len(),
         Streamed::Side(format::Side::Cgroups(all)) => seen.cgroups += all.len(),
-        Streamed::Side(_) => {}
+        Streamed::Side(_) | Streamed::Content(_) => {}
         Streamed::Missing(what) => seen.missing.push(what),
         Streamed::End { .. } => seen.is_over = true,
     };

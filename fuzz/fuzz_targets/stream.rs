@@ -17,6 +17,7 @@ fn read(bytes: &[u8], piece: usize) -> Vec<String> {
                 format!("block of {} rows, {} events, {times:?}", block.rows(), statistics.events.len())
             }
             Streamed::Side(side) => format!("{side:?}"),
+            Streamed::Content(content) => format!("{content:?}"),
             Streamed::Missing(what) => what,
             Streamed::End { is_last_part } => format!("end {is_last_part}"),
         });

@@ -157,7 +157,7 @@ impl<'q> Arriving<'q> {
                 self.stats.lost = lost.fold(self.stats.lost, u64::saturating_add);
             }
             // Who was there when a later part began was forked in this one, or told before.
-            Side::Processes(_) | Side::Users(_) => {}
+            Side::Processes(_) | Side::Users(_) | Side::Artifacts(_) => {}
             Side::Clocks(clocks) => {
                 self.clocks.extend(clocks);
                 for host in &mut self.hosts {

@@ -1,11 +1,13 @@
 //! What a capture holds, from its header, statistics and side records; of a part of a capture whose statistics do not say what
 //! its rows are marked with, the rows are read.
 
+mod artifacts;
 mod marks;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use artifacts::ArtifactsInfo;
 use events::EventId;
 use format::{Capture, Completeness, Header, Provenance, Recording, SourceCapture, recorded};
 use jiff::Timestamp;
@@ -68,6 +70,10 @@ pub struct Info {
     pub transport: String,
     /// What the recorder took; `null` where the capture does not say.
     pub memory: Option<MemoryInfo>,
+    /// Bytes that were kept; `null` where there are none, and none were asked for.
+    pub artifacts: Option<ArtifactsInfo>,
+    /// How often an exec has no hash, by the reason.
+    pub without_hash: BTreeMap<String, u64>,
     pub made_from: String,
     /// Name and SHA-256 of the log that the capture was made from; empty where that is not said.
     pub log: String,
@@ -234,6 +240,8 @@ impl Info {
             list_bytes: recording.number(recorded::LIST_BYTES),
             transport: recording.transport.clone(),
             memory: MemoryInfo::of(recording),
+            artifacts: ArtifactsInfo::of(capture),
+            without_hash: artifacts::without_hash(capture),
             made_from: recording.made_from.clone(),
             log: recording.more.get(recorded::LOG_NAME).cloned().unwrap_or_default(),
             log_sha256: recording.more.get(recorded::LOG_SHA256).cloned().unwrap_or_default(),
@@ -317,6 +325,15 @@ impl Info {
         }
         if !self.transport.is_empty() {
             line("Kept", self.kept());
+        }
+        if let Some(artifacts) = &self.artifacts {
+            artifacts.lines().into_iter().enumerate().for_each(|(at, told)| {
+                line(if at == 0 { "Artifacts" } else { "" }, told);
+            });
+        }
+        for (at, (reason, count)) in self.without_hash.iter().enumerate() {
+            let noun = if *count == 1 { "exec" } else { "execs" };
+            line(if at == 0 { "Without hash" } else { "" }, format!("{} {noun}: {reason}", grouped(*count)));
         }
         if !self.made_from.is_empty() {
             line("Made from", self.made_from.clone());
@@ -413,7 +430,7 @@ fn rfc3339(wall_ns: u64) -> String {
 }
 
 /// 1234567 as 1,234,567.
-fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {

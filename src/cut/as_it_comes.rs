@@ -37,12 +37,18 @@ pub fn run(options: &Options) -> Result<Outcome> {
     let mut keep = Keep::all(&columns);
     copier.sides(&head, &mut writer, &mut keep, Place::default())?;
     let mut outcome = Outcome::Done;
+    let mut artifacts = head.artifacts().to_vec();
     let mut clocks = Clocks::default();
     while let Some(streamed) = stream.next().with_context(|| name.clone())? {
         match streamed {
             Streamed::Block(block, _) => {
                 clocks.block(&block);
                 copier.arrived(&head, &block, &mut writer, &mut keep, Place::default())?;
+            }
+            // They are written once it is known of which the bytes have come.
+            Streamed::Side(Side::Artifacts(more)) => artifacts.extend(more),
+            Streamed::Content(content) => {
+                writer.content(&content)?;
             }
             Streamed::Side(side) => {
                 clocks.is_told |= matches!(side, Side::Clocks(_));
@@ -58,6 +64,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
     if let Some(side) = clocks.side() {
         copier.side(side, &mut writer, &mut keep, Place::default())?;
     }
+    copier.artifact_records(artifacts, &mut writer, Place::default())?;
     options.target.finish(writer)?;
     Ok(outcome)
 }

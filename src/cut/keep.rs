@@ -5,11 +5,12 @@ use std::collections::HashSet;
 use events::catalogue::network::NET_PACKET;
 use events::catalogue::process::{SCHED_PROCESS_EXEC, SCHED_PROCESS_EXIT, SCHED_PROCESS_FORK};
 use events::{EventId, Raw};
-use format::Process;
 use format::rewrite::{Change, Copied, Edit, Fate};
+use format::{Artifact, Process, Sha256};
 
 use super::Rows;
 use super::answers::Answers;
+use super::artifacts::Artifacts;
 use super::begun::Begun;
 use super::columns::Columns;
 use super::facts;
@@ -33,6 +34,8 @@ pub struct Keep<'a> {
     pub begun: Begun,
     /// Answers of DNS that names are known by.
     pub answers: Answers,
+    /// Those whose events stay; `None` where all do.
+    pub artifacts: Option<Artifacts>,
     /// Number of the block in its file.
     pub block: usize,
     /// Number of the block's host in its file, and of its boot in the source.
@@ -71,6 +74,7 @@ impl<'a> Keep<'a> {
             streams: Streams::default(),
             begun: Begun::default(),
             answers: Answers::default(),
+            artifacts: None,
             block: 0,
             host: (0, 0),
             fate: Fate::Keep,
@@ -106,7 +110,19 @@ impl Edit for Keep<'_> {
                 Fate::Drop
             }
         };
+        if let Some(artifacts) = self.artifacts.as_mut().filter(|_| self.fate == Fate::Keep) {
+            artifacts.row(self.host.0, row);
+        }
         self.fate
+    }
+
+    fn artifact(&mut self, artifact: Artifact) -> Option<Artifact> {
+        let stays = self.artifacts.as_ref().is_none_or(|artifacts| artifacts.stays(&artifact));
+        stays.then_some(artifact)
+    }
+
+    fn keeps_content(&mut self, sha256: &Sha256) -> bool {
+        self.artifacts.as_ref().is_none_or(|artifacts| artifacts.is_named(sha256))
     }
 
     fn argument(&mut self, row: &Copied<'_>, position: usize, value: Raw<'_>) -> Change {

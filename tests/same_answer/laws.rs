@@ -2,6 +2,7 @@
 
 mod answers;
 mod arriving;
+mod artifacts;
 mod bounds;
 mod damage;
 mod live;
@@ -30,6 +31,7 @@ pub const LAWS: &[(&str, Law)] = &[
     ("a torn file", damage::torn),
     ("a damaged file", damage::damaged),
     ("redact", made::redact),
+    ("artifacts", artifacts::artifacts),
     ("import", made::import),
     ("encryption", made::encryption),
     ("pipes", arriving::pipes),

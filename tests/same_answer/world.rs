@@ -2,7 +2,7 @@
 
 use events::{Context, Marks, Raw};
 use format::facts::{Facts, Terminal, UNSET};
-use format::{Clock, Loss, Side, User};
+use format::{Artifact, Clock, Loss, Side, User};
 
 use crate::program::synthetic::{self, BOOT, Event, Made, WALL};
 use crate::random::Random;
@@ -281,6 +281,34 @@ fn row(
     };
     let ret = if failed { -(random.below(14) as i64) } else { random.below(9) as i64 };
     made.push(&Event { at, name, context, ret, scopes: 1, marks, args: &args });
+    if at % 7 == 0 {
+        artifact(made, at, name, context.pid, context.tid);
+    }
+}
+
+/// Bytes that were kept of an event, or were not; some are those of another.
+fn artifact(made: &mut Made, at: u64, name: &str, pid: u32, tid: u32) {
+    let bytes = format!("password=hunter2 of {}\n", at % 5).repeat(1 + (at % 3) as usize * 1000).into_bytes();
+    let is_left_out = at % 4 == 0;
+    let size = bytes.len() as u64;
+    let artifact = Artifact {
+        kind: Artifact::KINDS[(at % 5) as usize].into(),
+        time_ns: BOOT + at,
+        event: events::catalogue::by_name(name).map(|event| event.id),
+        pid,
+        tid,
+        path: PATHS[(at % 5) as usize].to_vec(),
+        sha256: (!is_left_out).then(|| format::sha256(&bytes)),
+        size: size + at % 2,
+        kept: if is_left_out { 0 } else { size },
+        left_out: if is_left_out { format::artifact::reasons::GONE.into() } else { String::new() },
+        count: 1,
+        ..Artifact::default()
+    };
+    made.sides.push(Side::Artifacts(vec![artifact]));
+    if !is_left_out {
+        made.contents.push(bytes);
+    }
 }
 
 /// When init, which adopts, began.

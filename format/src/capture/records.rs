@@ -3,7 +3,9 @@
 
 use super::{Capture, Completeness};
 use crate::frame::Kind;
-use crate::{Cgroup, ClockOffset, Error, Loss, Process, Result, Side, User, limits, records, side_v1};
+use crate::{
+    Artifact, Cgroup, ClockOffset, Error, Loss, Process, Result, Side, User, limits, records, side_v1,
+};
 
 /// Where the records stand, and those that are kept.
 #[derive(Debug, Default)]
@@ -12,6 +14,8 @@ pub(super) struct Beside {
     losses: Vec<Loss>,
     clocks: Vec<ClockOffset>,
     has_containers: bool,
+    /// Where frames with the bytes of artifacts stand.
+    pub(super) contents: Vec<u64>,
     /// Decompressed, up to now.
     bytes: usize,
     /// There are more of them than may be read.
@@ -26,6 +30,7 @@ pub struct Records {
     pub cgroups: Vec<Cgroup>,
     pub losses: Vec<Loss>,
     pub users: Vec<User>,
+    pub artifacts: Vec<Artifact>,
 }
 
 impl Records {
@@ -35,6 +40,7 @@ impl Records {
             Side::Cgroups(all) => self.cgroups.extend(all),
             Side::Losses(all) => self.losses.extend(all),
             Side::Users(all) => self.users.extend(all),
+            Side::Artifacts(all) => self.artifacts.extend(all),
             // Kept from the start.
             Side::Clocks(_) => {}
         }
@@ -61,7 +67,7 @@ impl Capture {
                 Side::Cgroups(all) => {
                     self.beside.has_containers |= all.iter().any(|cgroup| cgroup.container.is_some());
                 }
-                Side::Processes(_) | Side::Users(_) => {}
+                Side::Processes(_) | Side::Users(_) | Side::Artifacts(_) => {}
             }
         }
         Ok(())
@@ -137,6 +143,10 @@ impl Capture {
 
     pub fn users(&self) -> &[User] {
         &self.kept_records().users
+    }
+
+    pub fn artifacts(&self) -> &[Artifact] {
+        &self.kept_records().artifacts
     }
 
     pub(super) fn tell_unread_records(&mut self) {

@@ -13,6 +13,7 @@ impl Capture {
     /// Finds frames by going through the file.
     pub(super) fn salvage(&mut self, with_strays: bool) -> Result<()> {
         let mut records = Vec::new();
+        let mut contents = Vec::new();
         let mut pending: Vec<BlockInfo> = Vec::new();
         let mut segments: Vec<SegmentRef> = Vec::new();
         let (mut undeclared_blocks, mut undeclared_rows) = (0u64, 0u64);
@@ -21,6 +22,7 @@ impl Capture {
         let found = salvage::scan(&self.reader, with_strays, &mut |offset, found| {
             match found {
                 Found::Records => records.push(offset),
+                Found::Content => contents.push(offset),
                 Found::Block { directory, bytes } => match self.info(&directory, offset, bytes) {
                     Some(info) if unlisted + pending.len() < limits::SALVAGED_BLOCKS => pending.push(info),
                     Some(info) => {
@@ -47,6 +49,7 @@ impl Capture {
         })?;
         push_blocks(&mut segments, &mut count, pending);
         self.segments = segments;
+        contents.into_iter().for_each(|offset| self.take_content(offset));
         for offset in records {
             let kind = if self.reader.version() >= frame::SEGMENTS { Kind::Table } else { Kind::Side };
             // One that was whole may still say nothing that can be read.

@@ -68,8 +68,10 @@ impl Capture {
         }
         for (at, head) in heads.into_iter().rev() {
             for (offset, _) in &head.tables {
-                if self.reader.frame(*offset)?.kind == Kind::Table {
-                    self.take_records(*offset, Kind::Table)?;
+                match self.reader.frame(*offset)?.kind {
+                    Kind::Table => self.take_records(*offset, Kind::Table)?,
+                    Kind::Content => self.take_content(*offset),
+                    _ => {}
                 }
             }
             self.segments.push(SegmentRef { summary: summary(&head, at), place: SegmentPlace::File(at) });

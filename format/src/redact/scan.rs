@@ -9,12 +9,12 @@ use super::repeated::LONG;
 use super::{Redactor, forms};
 use crate::rewrite::{Change, Copied, Copier, Edit, Text};
 use crate::schema::FIRST_FOREIGN_ID;
-use crate::{Capture, Header, Options, Result, Statistics};
+use crate::{Artifact, Capture, Content, Header, Options, Result, Statistics};
 
 /// Bytes of a file that are searched at once, and how many of them are searched again with the next ones: a value of this
 /// length at most is found wherever it stands.
-const CHUNK: usize = 1 << 20;
-const OVERLAP: usize = 16 << 10;
+pub(super) const CHUNK: usize = 1 << 20;
+pub(super) const OVERLAP: usize = 16 << 10;
 
 /// Looks at everything and changes nothing.
 struct Search<'r> {
@@ -104,6 +104,18 @@ impl Edit for Search<'_> {
     fn text(&mut self, what: Text, text: &[u8]) -> Option<Vec<u8>> {
         self.redactor.search(|| what.name().to_owned(), true, text);
         None
+    }
+
+    fn artifact(&mut self, artifact: Artifact) -> Option<Artifact> {
+        let words = [&artifact.kind, &artifact.found, &artifact.left_out].map(String::as_bytes);
+        for text in words.into_iter().chain([artifact.path.as_slice()]) {
+            self.redactor.search(|| "artifacts".to_owned(), true, text);
+        }
+        Some(artifact)
+    }
+
+    fn content(&mut self, content: &Content) -> Result<()> {
+        self.redactor.search_content(content)
     }
 }
 

@@ -10,6 +10,8 @@ pub(super) fn copy(side: Side, edit: &mut dyn Edit, place: Place) -> Side {
         Side::Users(all) => Side::Users(all.into_iter().map(|it| user(it, edit, place)).collect()),
         Side::Losses(all) => Side::Losses(all.into_iter().map(|it| loss(it, place)).collect()),
         Side::Clocks(all) => Side::Clocks(all.into_iter().map(|it| clock(it, place)).collect()),
+        // They are copied by themselves, behind the events: see `artifacts`.
+        Side::Artifacts(_) => Side::Artifacts(Vec::new()),
     }
 }
 

@@ -34,13 +34,17 @@ impl Clocks {
 }
 
 impl Walk<'_> {
-    /// Takes what a table says of clocks. One that cannot be read says nothing.
+    /// Takes what a table says of clocks and artifacts. One that cannot be read says nothing.
     pub(super) fn table(&mut self, head: &[u8]) {
-        let wanted = |name: &str| name == records::CLOCKS;
-        if let Ok(Some(Side::Clocks(all))) = records::read_wanted(head, &self.schema, self.offset, &wanted) {
-            for offset in all {
-                self.clocks.told.entry(offset.host).or_default().insert(offset.wall_offset_ns);
+        let wanted = |name: &str| matches!(name, records::CLOCKS | records::ARTIFACTS);
+        match records::read_wanted(head, &self.schema, self.offset, &wanted) {
+            Ok(Some(Side::Clocks(all))) => {
+                for offset in all {
+                    self.clocks.told.entry(offset.host).or_default().insert(offset.wall_offset_ns);
+                }
             }
+            Ok(Some(Side::Artifacts(all))) => self.artifacts.take(all),
+            _ => {}
         }
     }
 

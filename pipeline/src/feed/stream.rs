@@ -125,7 +125,8 @@ impl Reading {
             Streamed::Block(block, statistics) => vec![Fed::Block(block, statistics)],
             Streamed::Side(side) => vec![Fed::Side(side)],
             Streamed::Missing(what) => vec![Fed::Missing(what)],
-            Streamed::End { .. } => Vec::new(),
+            // Nobody asks for the bytes of artifacts as they come.
+            Streamed::Content(_) | Streamed::End { .. } => Vec::new(),
         };
         all.into_iter().all(|fed| self.sender.send(Ok(fed)).is_ok())
     }

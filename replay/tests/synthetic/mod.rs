@@ -41,6 +41,8 @@ pub fn header() -> Header {
 pub struct Made {
     pub header: Header,
     pub sides: Vec<Side>,
+    /// Bytes of artifacts.
+    pub contents: Vec<Vec<u8>>,
     builder: BlockBuilder,
     encoder: Encoder,
     blocks: Vec<format::EncodedBlock>,
@@ -74,6 +76,7 @@ impl Made {
         Made {
             header: header(),
             sides: Vec::new(),
+            contents: Vec::new(),
             builder: BlockBuilder::new(),
             encoder: Encoder::new(Options::default()),
             blocks: Vec::new(),
@@ -145,6 +148,10 @@ impl Made {
         let mut writer = Writer::create(Vec::new(), &self.header).expect("a header");
         for side in &self.sides {
             writer.side(side).expect("a side record");
+        }
+        for bytes in &self.contents {
+            let content = format::Content::new(bytes, format::Compression::Fast).expect("few bytes");
+            writer.content(&content).expect("bytes of an artifact");
         }
         for block in &self.blocks {
             writer.block(block).expect("a block");
