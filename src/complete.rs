@@ -141,6 +141,10 @@ fn with_completers(command: Command, captures: &Arc<[PathBuf]>) -> Command {
                     }
                     "rule" => Box::new(|text: &str| values::rules(text, "")),
                     "events" | "names" | "topic" | "sample" => Box::new(values::events_and_sets),
+                    "artifacts" => Box::new(|text: &str| {
+                        let kinds = ["exec", "memfd", "module", "bpf", "write=/"];
+                        listed(text, kinds.map(str::to_owned).to_vec())
+                    }),
                     "columns" | "fields" => Box::new(|text: &str| listed(text, columns())),
                     "by" => Box::new(|text: &str| {
                         listed(text, By::ALL.iter().map(|by| by.name().to_owned()).collect())
@@ -201,6 +205,7 @@ mod tests {
         assert!(offered("tracer replay --col").contains(&"--columns".to_owned()));
         assert_eq!(offered("tracer replay --color al"), ["always"]);
         assert_eq!(offered("tracer top --by comm,dir"), ["comm,directory"]);
+        assert_eq!(offered("tracer record --artifacts exec,mem"), ["exec,memfd"]);
         assert!(offered("tracer replay --columns +ex").contains(&"+exe".to_owned()));
         assert!(offered("tracer help security_socket_l").contains(&"security_socket_listen".to_owned()));
     }

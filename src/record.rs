@@ -1,5 +1,6 @@
 //! `tracer record`: kernel to file.
 
+mod artifacts;
 mod findings;
 mod for_rules;
 mod kernel_side;
@@ -109,6 +110,9 @@ pub struct Capturing {
     /// Do not read executed files to work out their SHA-256 (sched_process_exec.sha256)
     #[arg(long)]
     pub no_hashes: bool,
+
+    #[command(flatten)]
+    pub artifacts: artifacts::ArtifactOptions,
 
     /// Keep all capabilities and system calls while recording, for kernels and containers that refuse to take them away
     #[arg(long)]

@@ -1,5 +1,6 @@
 //! What the kernel recorded becomes rows of blocks, labelled with the scopes that they matched.
 
+mod artifacts;
 mod holding;
 mod lost_events;
 mod place;
@@ -18,6 +19,7 @@ use events::EventId;
 use format::{BlockBuilder, Clock, Loss, Side};
 
 use crate::{
+    artifacts::{ArtifactService, Taken, Tracker, places},
     containers::cgroup_table::CgroupTable,
     containers::container_events,
     containers::names::{NameRequest, Named},
@@ -126,6 +128,8 @@ pub struct Assembler {
     names: Option<NameService>,
     /// Of executed files, where they are asked for.
     hashes: Option<Hashes>,
+    /// Of artifacts, where they are asked for.
+    tracker: Option<Tracker>,
     /// Some scope, or the trigger, asks for what only a container's runtime tells.
     needs_names: bool,
     waiting: Waiting,
@@ -146,6 +150,10 @@ pub struct Assembler {
     blocked: bool,
     losses: Ledger,
     sides: VecDeque<Side>,
+    /// Artifacts that found no room.
+    taken: Option<Taken>,
+    /// The file that was being written when hashes were asked for last.
+    part: u32,
     counts: Counts,
     /// Where a program does not end the record that it began.
     stuck_cpus: Vec<u16>,
@@ -174,6 +182,9 @@ impl Assembler {
             cgroups,
             names,
             hashes: None,
+            tracker: None,
+            taken: None,
+            part: 0,
             lanes,
             builder: None,
             block: 0,
@@ -203,6 +214,11 @@ impl Assembler {
     /// Gives execs the hashes of their files.
     pub fn with_hashes(self, service: Option<HashService>) -> Assembler {
         Assembler { hashes: service.map(Hashes::new), ..self }
+    }
+
+    /// Tells of what may become an artifact.
+    pub fn with_artifacts(self, service: Option<ArtifactService>) -> Assembler {
+        Assembler { tracker: service.map(|service| Tracker::new(service, places::own_mnt_ns())), ..self }
     }
 
     pub fn counts(&self) -> Counts {
@@ -255,6 +271,7 @@ impl Assembler {
             self.gather_sides();
         }
         self.send_sides();
+        self.send_artifacts();
         self.cgroups.forget_removed(self.last_ns);
         self.progress.events.store(self.counts.rows, Ordering::Relaxed);
         self.progress.lost.store(self.losses.total(), Ordering::Relaxed);
@@ -307,6 +324,7 @@ impl Assembler {
             let changes = std::mem::take(&mut self.changes);
             self.lanes.hand_over_at_last(Work::Block { builder, changes }, patience);
         }
+        self.finish_artifacts(patience);
         let counts = self.counts();
         self.progress.events.store(counts.rows, Ordering::Relaxed);
         (counts, self.lanes.finish(patience))

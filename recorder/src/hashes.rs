@@ -11,14 +11,20 @@
 //! Nothing here holds up the drain, and the thread works for half of its time at most: who executes new files in a loop
 //! must not keep a CPU busy.
 
-mod open;
+pub mod open;
 mod service;
+
+use std::collections::BTreeMap;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use events::{Raw, catalogue, catalogue::process::SCHED_PROCESS_EXEC};
+use format::{Artifact, artifact::reasons};
 use hashbrown::HashMap;
 
-use crate::kernel::Record;
+use crate::{
+    artifacts::{At, Who},
+    kernel::Record,
+};
 pub use open::Opener;
 pub use service::serve;
 
@@ -39,8 +45,9 @@ pub struct FileState {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct HashRequest {
     pub file: FileState,
-    /// Whose executable it was a moment ago, and that one's parent.
-    pub pid: u32,
+    /// The exec: whose executable it was a moment ago.
+    pub at: At,
+    /// The parent of that process.
     pub parent: u32,
     /// From the root of the one who executed it.
     pub path: Vec<u8>,
@@ -50,8 +57,8 @@ pub struct HashRequest {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Hashed {
     pub file: FileState,
-    /// `None`: it could not be read, or takes too long to be waited for. An answer may still come.
-    pub hash: Option<Hash>,
+    /// Or why there is none. Of a file that takes too long to be waited for, an answer may still come.
+    pub hash: Result<Hash, &'static str>,
 }
 
 /// In hexadecimal digits.
@@ -68,7 +75,9 @@ pub struct HashService {
 #[derive(Debug)]
 pub struct Hashes {
     service: HashService,
-    known: HashMap<FileState, Option<Hash>>,
+    known: HashMap<FileState, Result<Hash, &'static str>>,
+    /// Execs without a hash, by the reason.
+    missed: BTreeMap<&'static str, u64>,
     args: Positions,
 }
 
@@ -93,7 +102,7 @@ impl Hashes {
             changed: position("ctime"),
             hash: position("sha256"),
         };
-        Hashes { service, known: HashMap::new(), args }
+        Hashes { service, known: HashMap::new(), missed: BTreeMap::new(), args }
     }
 
     fn file(&self, record: &Record<'_>) -> Option<FileState> {
@@ -111,7 +120,7 @@ impl Hashes {
     }
 
     /// Asks for the hash of what was executed, if nobody did; tells the file when there is an answer to wait for.
-    pub fn request(&mut self, record: &Record<'_>, pid: u32, parent: u32) -> Option<FileState> {
+    pub fn request(&mut self, record: &Record<'_>, who: Who) -> Option<FileState> {
         let file = self.file(record)?;
         if self.known.contains_key(&file) {
             return None;
@@ -120,9 +129,10 @@ impl Hashes {
             Some(Raw::Bytes(path)) => path.to_vec(),
             _ => Vec::new(),
         };
-        match self.service.ask.try_send(HashRequest { file, pid, parent, path }) {
+        let at = At { time_ns: record.time_ns, event: record.event, pid: who.pid, tid: who.tid };
+        match self.service.ask.try_send(HashRequest { file, at, parent: who.parent, path }) {
             Ok(()) => {
-                self.remember(file, None);
+                self.remember(file, Err(reasons::LATE));
                 Some(file)
             }
             // With so many new files waiting, the next exec of it asks again.
@@ -137,17 +147,47 @@ impl Hashes {
         Some(file)
     }
 
-    fn remember(&mut self, file: FileState, hash: Option<Hash>) {
+    /// Asks anew for every file: whoever keeps bytes begins another file, which has none yet.
+    pub fn forget(&mut self) {
+        self.known.clear();
+    }
+
+    fn remember(&mut self, file: FileState, hash: Result<Hash, &'static str>) {
         if self.known.len() >= REMEMBERED {
             self.known.clear();
         }
         self.known.insert(file, hash);
     }
 
-    /// Where the hash stands among the arguments of an exec, and what is known of it.
-    pub fn known(&self, record: &Record<'_>) -> Option<(usize, Hash)> {
-        let hash = self.known.get(&self.file(record)?).copied().flatten()?;
-        Some((self.args.hash, hash))
+    /// Where the hash stands among the arguments of an exec, and what is known of it. That there is none is counted.
+    pub fn known(&mut self, record: &Record<'_>) -> Option<(usize, Hash)> {
+        if record.event != SCHED_PROCESS_EXEC {
+            return None;
+        }
+        let known = match self.file(record) {
+            Some(file) => self.known.get(&file).copied().unwrap_or(Err(reasons::TOO_MANY_AT_ONCE)),
+            None => Err(reasons::UNNAMED),
+        };
+        match known {
+            Ok(hash) => Some((self.args.hash, hash)),
+            Err(reason) => {
+                *self.missed.entry(reason).or_default() += 1;
+                None
+            }
+        }
+    }
+
+    /// How often an exec had no hash, by the reason; as the capture tells of it.
+    pub fn missed(&mut self) -> Vec<Artifact> {
+        let missed = std::mem::take(&mut self.missed).into_iter();
+        missed
+            .map(|(reason, count)| Artifact {
+                kind: Artifact::HASH.to_owned(),
+                left_out: reason.to_owned(),
+                count,
+                ..Artifact::default()
+            })
+            .collect()
     }
 }
 

@@ -24,7 +24,8 @@ use events::{EventId, Marks, Raw};
 use format::Process;
 
 use crate::{
-    containers::container_events::Happened, contexts::OwnedContext, hashes::FileState, kernel::Record,
+    artifacts::Who, containers::container_events::Happened, contexts::OwnedContext, hashes::FileState,
+    kernel::Record,
 };
 
 /// How long an answer is waited for. Runtimes answer in milliseconds, and a daemon that starts the container meanwhile
@@ -152,8 +153,8 @@ pub enum Awaited {
 pub struct Waiting {
     queue: VecDeque<Pending>,
     bytes: usize,
-    /// Whose the contexts in the queue are: process and parent.
-    processes: HashMap<u32, (u32, u32)>,
+    /// Whose the contexts in the queue are.
+    processes: HashMap<u32, Who>,
     /// What was asked for, and until when an answer is waited for.
     asked: BTreeMap<Awaited, Instant>,
     /// When one of a user's was asked for last.
@@ -216,13 +217,13 @@ impl Waiting {
         self.bytes += held.bytes();
         if let Pending::Context(id, context) = &held {
             let context = context.view();
-            self.processes.insert(*id, (context.pid, context.ppid));
+            self.processes.insert(*id, Who::of(&context));
         }
         self.queue.push_back(held);
     }
 
-    /// The process and the parent of a context that waits itself.
-    pub fn process(&self, context: u32) -> Option<(u32, u32)> {
+    /// Whose a context is that waits itself.
+    pub fn process(&self, context: u32) -> Option<Who> {
         self.processes.get(&context).copied()
     }
 

@@ -1,6 +1,7 @@
 //! From the running kernel to a capture file.
 
 pub mod amount;
+pub mod artifacts;
 pub mod assemble;
 pub mod btf;
 pub mod containers;

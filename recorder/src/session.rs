@@ -14,6 +14,7 @@ use std::{
 use format::{Compression, Header, Options, Process, Side, User};
 
 use crate::{
+    artifacts::ArtifactService,
     assemble::{Assembler, Choice, NameService, Progress},
     containers::cgroup_table::CgroupTable,
     file::lanes::{Gauge, Lanes, Viewer, Wait},
@@ -29,6 +30,9 @@ const WAIT: Duration = Duration::from_millis(50);
 /// With a command to watch, its end should be seen soon.
 const SHORT_WAIT: Duration = Duration::from_millis(10);
 
+/// With artifacts to keep.
+const QUICK_WAIT: Duration = Duration::from_millis(2);
+
 /// Everything that a session needs to know.
 #[derive(Debug)]
 pub struct Setup {
@@ -42,6 +46,8 @@ pub struct Setup {
     pub names: Option<NameService>,
     /// Who hashes executed files; nobody does without.
     pub hashes: Option<HashService>,
+    /// Who keeps the bytes of what is executed, loaded, written; nobody does without.
+    pub artifacts: Option<ArtifactService>,
     /// How long a flight recorder goes on after its trigger. Without a flight recorder the trigger ends the recording.
     pub after: Duration,
     /// Who looks on.
@@ -136,13 +142,16 @@ pub struct Session {
     after: Duration,
     is_flight: bool,
     is_stream: bool,
+    /// Descriptors that may be wanted are not open for long.
+    is_quick: bool,
 }
 
 impl Session {
     /// Creates the file, and writes the header and the state that there is.
     pub fn start(setup: Setup) -> Result<Session, Error> {
         let progress = Arc::new(Progress::default());
-        let gauge = Arc::new(Gauge { bytes: Arc::clone(&progress.bytes), ..Gauge::default() });
+        let part = setup.artifacts.as_ref().map(|service| Arc::clone(&service.part)).unwrap_or_default();
+        let gauge = Arc::new(Gauge { bytes: Arc::clone(&progress.bytes), part, ..Gauge::default() });
         let is_flight = setup.destination.flight.is_some();
         let is_stream = setup.destination.place.is_stream();
         let mut quiet_age = setup.destination.quiet_block_age();
@@ -154,6 +163,7 @@ impl Session {
                 Halt::DiskFull | Halt::MaxSize => Error::DiskFull,
                 Halt::ReaderGone | Halt::Abandoned => Error::NoReader,
             })?;
+        let is_quick = setup.artifacts.is_some();
         let wants_changes = sink.wants_changes();
         let viewer = setup.viewing.map(|Viewing { viewer, block_age }| {
             quiet_age = quiet_age.min(block_age);
@@ -177,11 +187,20 @@ impl Session {
             Arc::clone(&progress),
         )
         .with_quiet_age(quiet_age)
-        .with_hashes(setup.hashes);
+        .with_hashes(setup.hashes)
+        .with_artifacts(setup.artifacts);
         assembler.push_side(Side::Processes(setup.processes.clone()));
         assembler.push_side(Side::Users(setup.users));
         assembler.begin(setup.processes, start_ns);
-        Ok(Session { assembler, progress, started: Instant::now(), after: setup.after, is_flight, is_stream })
+        Ok(Session {
+            assembler,
+            progress,
+            started: Instant::now(),
+            after: setup.after,
+            is_flight,
+            is_stream,
+            is_quick,
+        })
     }
 
     /// Numbers to show while it runs.
@@ -211,6 +230,7 @@ impl Session {
             if self.assembler.is_stuck() || until.is_some_and(|until| until <= Instant::now()) {
                 break;
             }
+            let wait = if self.is_quick { wait.min(QUICK_WAIT) } else { wait };
             let drained = source.wait(wait).and_then(|()| source.drain(&mut self.assembler));
             if let Err(error) = drained {
                 source_error = Some(error);

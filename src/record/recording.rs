@@ -12,6 +12,7 @@ use events::{EventId, catalogue};
 use format::{Header, Side, Unavailable, User};
 use recorder::{
     amount::Stretch,
+    artifacts::HandOn,
     assemble::{Choice, NameService, Progress},
     containers::cgroup_table::CgroupTable,
     containers::container_runtimes::docker_socket,
@@ -38,7 +39,9 @@ use recorder::{
 use scopes::{Plan, ScopeSet};
 
 use super::{
-    Capturing, Keeping, Options, findings,
+    Capturing, Keeping, Options,
+    artifacts::Keeps,
+    findings,
     for_rules::ForRules,
     kernel_side::{kernel_options, numbers_of_recording, tell_unavailable, transport_name, unavailable},
     old_parts,
@@ -126,8 +129,12 @@ pub fn run(order: Order<'_>, attendant: &mut dyn Attendant) -> Result<Ended> {
     let Order { capturing, keeping, .. } = order;
     // What others wrote and read is in this memory soon.
     privileges::hide_memory().context("cannot make the recorder's memory unreadable")?;
+    let keeps = Keeps::read(&order)?;
     let for_rules = ForRules::read(&capturing.for_rules)?;
-    let chosen = for_rules.events(&capturing.events);
+    let mut chosen = for_rules.events(&capturing.events);
+    if let Some(keeps) = &keeps {
+        chosen = keeps.events(chosen);
+    }
     let mut wanted = select::select(&chosen)?;
     let samples = sample::samples(&capturing.sample)?;
     let users = host::users();
@@ -180,7 +187,8 @@ pub fn run(order: Order<'_>, attendant: &mut dyn Attendant) -> Result<Ended> {
         viewed_bytes: attendant.viewed_bytes(),
     };
     let memory = kernel.memory();
-    let bound_bytes = memory::bound_bytes(memory, holds);
+    let kept_bytes = keeps.as_ref().map_or(0, Keeps::memory_bytes);
+    let bound_bytes = memory::bound_bytes(memory, holds) + kept_bytes;
     let mut snapshot = snapshot.join().ok().and_then(Result::ok).unwrap_or_default();
     snapshot.refresh(Path::new("/proc")).context("cannot read the processes of /proc")?;
     let cgroups = CgroupTable::of_host();
@@ -214,7 +222,10 @@ pub fn run(order: Order<'_>, attendant: &mut dyn Attendant) -> Result<Ended> {
             snaplen: capturing.snaplen,
             transport: transport_name(capturing.transport).to_owned(),
             unavailable,
-            more: numbers_of_recording(memory, kernel.lists(), bound_bytes),
+            more: numbers_of_recording(memory, kernel.lists(), bound_bytes)
+                .into_iter()
+                .chain(keeps.iter().flat_map(Keeps::told))
+                .collect(),
             ..format::Recording::default()
         },
         ..Header::default()
@@ -233,6 +244,15 @@ pub fn run(order: Order<'_>, attendant: &mut dyn Attendant) -> Result<Ended> {
             Side::Cgroups(cgroups.containers()),
         ]
     })?;
+    let is_confined = !capturing.keep_privileges;
+    let (artifacts, hand_on) = match &keeps {
+        Some(keeps) => {
+            stderr::note(keeps.text());
+            let (service, hand_on) = keeps.start(is_confined).context("starting what keeps artifacts")?;
+            (Some(service), hand_on)
+        }
+        None => (None, None),
+    };
     let setup = Setup {
         destination: Destination {
             place,
@@ -259,11 +279,12 @@ pub fn run(order: Order<'_>, attendant: &mut dyn Attendant) -> Result<Ended> {
         users,
         cgroups,
         names: name_service(capturing),
-        hashes: if capturing.no_hashes { None } else { hash_service(capturing) },
+        hashes: if capturing.no_hashes { None } else { hash_service(capturing, hand_on) },
+        artifacts,
         after: keeping.after,
         viewing,
         priority_boost: capturing.priority_boost.unwrap_or(priority::DEFAULT_BOOST),
-        is_confined: !capturing.keep_privileges,
+        is_confined,
     };
     let session = Session::start(setup)?;
     // Only now: a recording that does not start replaces nothing.
@@ -384,7 +405,7 @@ pub fn default_path() -> PathBuf {
 }
 
 /// Hashes executed files on a thread of its own; without it execs have no hashes.
-fn hash_service(options: &Capturing) -> Option<HashService> {
+fn hash_service(options: &Capturing, hand_on: Option<HandOn>) -> Option<HashService> {
     let is_confined = !options.keep_privileges;
     let opener = Opener::default();
     let (ask, requests) = crossbeam_channel::bounded(HASH_QUEUE);
@@ -396,7 +417,7 @@ fn hash_service(options: &Capturing) -> Option<HashService> {
             if is_confined && privileges::confine(Part::Hashes).is_err() {
                 return;
             }
-            hashes::serve(&opener, &requests, &answer);
+            hashes::serve(&opener, &requests, &answer, hand_on.as_ref());
         })
         .ok()?;
     Some(HashService { ask, answers })

@@ -3,7 +3,7 @@
 use std::ffi::CString;
 use std::io;
 
-use crate::{behaviours, cut, execs, identity, memory, overlap, paths, seccomp, strict, walk};
+use crate::{artifacts, behaviours, cut, execs, identity, memory, overlap, paths, seccomp, strict, walk};
 
 /// First argument.
 pub const FLAG: &str = "--act";
@@ -12,6 +12,7 @@ type Act = fn(&str) -> io::Result<()>;
 
 /// The acts by their names.
 const ACTS: &[(&str, Act)] = &[
+    ("leave-artifacts", artifacts::leave),
     ("alternate-mounts", paths::alternate_mounts),
     ("go-deep", paths::go_deep),
     ("share-a-place", identity::share_a_place),

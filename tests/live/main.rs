@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod acts;
+mod artifacts;
 mod behaviours;
 mod bounded;
 mod clocks;
@@ -135,6 +136,7 @@ fn main() {
         identity::TESTS,
         seccomp::TESTS,
         execs::TESTS,
+        artifacts::TESTS,
         hashes::TESTS,
         cut::TESTS,
         overlap::TESTS,

@@ -39,6 +39,7 @@ pub fn setup(plan: Plan, only_matched: bool) -> Setup {
         cgroups: CgroupTable::new(None),
         names: None,
         hashes: None,
+        artifacts: None,
         after: Duration::ZERO,
         viewing: None,
         priority_boost: 0,

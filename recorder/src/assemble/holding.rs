@@ -34,6 +34,7 @@ impl Records for Assembler {
     fn record(&mut self, record: &Record<'_>) {
         self.counts.produced += 1;
         self.last_ns = self.last_ns.max(record.time_ns);
+        self.track(record);
         let is_hashed = self.request_hash(record);
         if is_hashed || !self.waiting.is_empty() || self.needs_names && self.must_wait(record.context) {
             self.waiting.push(Pending::Record(OwnedRecord::new(record)));
@@ -177,14 +178,11 @@ impl Assembler {
 
     /// Asks for the hash of what an exec executed; true when there is an answer to wait for.
     fn request_hash(&mut self, record: &Record<'_>) -> bool {
-        let Some(hashes) = self.hashes.as_mut().filter(|_| record.event == SCHED_PROCESS_EXEC) else {
+        if record.event != SCHED_PROCESS_EXEC || self.hashes.is_none() {
             return false;
-        };
-        let (pid, parent) = self.waiting.process(record.context).unwrap_or_else(|| {
-            let context = self.contexts.get(record.context).context.view();
-            (context.pid, context.ppid)
-        });
-        let asked = hashes.request(record, pid, parent);
+        }
+        let who = self.who(record.context);
+        let asked = self.hashes.as_mut().and_then(|hashes| hashes.request(record, who));
         if let Some(file) = asked {
             self.waiting.wait_for_hash(file);
         }

@@ -17,7 +17,7 @@ impl Assembler {
     /// Takes a record whose turn it is.
     pub(super) fn take(&mut self, record: &Record<'_>) {
         let happened = container_events::follow(&mut self.cgroups, record);
-        match self.hashes.as_ref().and_then(|hashes| hashes.known(record)) {
+        match self.hashes.as_mut().and_then(|hashes| hashes.known(record)) {
             None => self.place(record),
             Some((at, hash)) => {
                 let mut args = record.args.to_vec();

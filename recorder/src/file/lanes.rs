@@ -12,7 +12,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -22,6 +22,7 @@ use crossbeam_channel::{Receiver, SendTimeoutError, Sender, bounded};
 use format::{BlockBuilder, Encoder, Options, Side};
 
 use crate::{
+    artifacts::Taken,
     file::write::{Sink, Written},
     host::priority,
     host::privileges::{self, Part},
@@ -60,6 +61,7 @@ pub enum Work {
         changes: Vec<Change>,
     },
     Side(Side),
+    Artifacts(Taken),
     /// What the flight recorder holds is to be written, and what follows as well.
     Release,
 }
@@ -69,6 +71,7 @@ pub enum Work {
 pub enum Piece {
     Block { block: Arc<format::EncodedBlock>, changes: Vec<Change> },
     Side(Side),
+    Artifacts(Taken),
     Release,
 }
 
@@ -93,6 +96,8 @@ pub struct Gauge {
     pub rows: AtomicU64,
     /// The writer cannot go on: the recording should end.
     pub stuck: AtomicBool,
+    /// The number of the file that is being written.
+    pub part: Arc<AtomicU32>,
     /// Nobody waits for the output any longer.
     pub abandoned: Arc<AtomicBool>,
 }
@@ -223,6 +228,7 @@ fn encode(
                 }
                 Piece::Side(side)
             }
+            Work::Artifacts(taken) => Piece::Artifacts(taken),
             Work::Release => Piece::Release,
         };
         // The writer stays until this thread is gone.

@@ -1,6 +1,7 @@
 //! The thread that writes: pieces into the file, into the files of a rotated set, or into memory until something
 //! triggers.
 
+mod artifacts;
 mod destination;
 mod flight;
 mod open_file;
@@ -83,6 +84,8 @@ pub struct Sink {
     evicted: VecDeque<Evicted>,
     /// Losses that the open file tells of at its end.
     pending_losses: Option<Loss>,
+    /// Artifacts for which the open file had no room.
+    unwritten_artifacts: u64,
     gauge: Arc<Gauge>,
     result: Written,
 }
@@ -114,6 +117,7 @@ impl Sink {
             unwritten_rows: 0,
             evicted: VecDeque::new(),
             pending_losses: None,
+            unwritten_artifacts: 0,
             gauge,
             result: Written::default(),
         };
@@ -142,6 +146,7 @@ impl Sink {
         output.abandon_with(Arc::clone(&self.gauge.abandoned));
         output.reserve(64 << 10, END_BYTES).map_err(|_| Halt::DiskFull)?;
         let output = Shared(Arc::new(Mutex::new(output)));
+        self.gauge.part.store(self.part, Ordering::Relaxed);
         self.header.recording.part = self.part;
         self.header.recording.previous_head = self.previous_head;
         let mut options = self.destination.seal.clone();
@@ -180,6 +185,7 @@ impl Sink {
             }
             Piece::Block { block, changes } => self.block(&block, changes),
             Piece::Side(side) => self.side(side),
+            Piece::Artifacts(taken) => self.artifacts(taken),
             // Who looks on may decide what was decided already.
             Piece::Release if self.holding => self.release(),
             Piece::Release => Ok(()),

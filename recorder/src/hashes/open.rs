@@ -18,6 +18,8 @@ use rustix::fs::{
 };
 use rustix::fs::{fstat, memfd_create, open, openat, openat2, statx};
 
+use format::artifact::reasons;
+
 use super::{FileState, HashRequest};
 
 /// File systems that answer by themselves, from memory or a local disk.
@@ -43,27 +45,36 @@ impl Default for Opener {
 
 /// A mount of a file system.
 #[derive(PartialEq, Eq, Debug)]
-struct Mount {
-    id: u64,
+pub struct Mount {
+    pub id: u64,
     device: u32,
     /// Where it is mounted, and whether that shows the root of the file system.
-    point: PathBuf,
+    pub point: PathBuf,
     is_whole: bool,
     kind: String,
 }
 
 impl Opener {
-    /// The file and its size, if it is still there, unchanged.
-    pub(super) fn open(&self, request: &HashRequest) -> Option<(File, u64)> {
-        let HashRequest { file, pid, parent, path } = request;
+    /// Whether a device holds files that are in memory alone.
+    pub fn is_memory(&self, device: u32) -> bool {
+        self.memory == Some(device)
+    }
+
+    /// The file and its size, if it is still there, unchanged; or why not.
+    pub(super) fn open(&self, request: &HashRequest) -> Result<(File, u64), &'static str> {
+        let HashRequest { file, at, parent, path } = request;
+        let pid = &at.pid;
         let is_in_memory = self.memory == Some(file.device);
         // Of who executed it, if it is alive; of its parent, which mostly lives in the same place; and of the host.
         let roots = [Some(*pid), Some(*parent).filter(|parent| *parent != 0), None];
         let mounts: Vec<Vec<Mount>> = roots.iter().map(|of| mounts(*of, file.device)).collect();
         let mut all = mounts.iter().flatten().peekable();
         let is_known = all.peek().is_some();
-        if !is_in_memory && (!is_known || all.any(|mount| !LOCAL.contains(&mount.kind.as_str()))) {
-            return None;
+        if !is_in_memory && all.any(|mount| !is_local(mount)) {
+            return Err(reasons::OTHERS_ANSWER);
+        }
+        if !is_in_memory && !is_known {
+            return Err(reasons::GONE);
         }
         // A process that executes something else meanwhile leads elsewhere: to a file system, perhaps, that says of a file what
         // its owner likes.
@@ -75,9 +86,9 @@ impl Opener {
         let flags = OFlags::PATH | OFlags::CLOEXEC;
         let executable = open(format!("/proc/{pid}/exe"), flags, Mode::empty()).ok();
         if let Some(found) = executable.and_then(|there| same(there, file, Changed::InName, &is_there)) {
-            return Some(found);
+            return Ok(found);
         }
-        let path = Path::new(std::ffi::OsStr::new(std::str::from_utf8(path).ok()?));
+        let path = Path::new(std::str::from_utf8(path).map_err(|_| reasons::GONE)?);
         for (of, mounts) in roots.iter().zip(&mounts) {
             for mount in mounts {
                 // Elsewhere only what is mounted at the root is looked at: on the way to another mount anything may be.
@@ -93,19 +104,29 @@ impl Opener {
                 let mut there =
                     below.into_iter().flatten().filter_map(|within| beneath(&root, mount.id, within));
                 if let Some(found) = there.find_map(|there| same(there, file, Changed::Never, &is_there)) {
-                    return Some(found);
+                    return Ok(found);
                 }
             }
         }
-        None
+        Err(reasons::GONE)
     }
+}
+
+/// Whether its file system answers by itself.
+pub fn is_local(mount: &Mount) -> bool {
+    LOCAL.contains(&mount.kind.as_str())
 }
 
 /// The mounts of a device that a process sees; of the recorder's own place without one.
 fn mounts(pid: Option<u32>, device: u32) -> Vec<Mount> {
+    mounts_of(pid).into_iter().filter(|mount| mount.device == device).collect()
+}
+
+/// All of them.
+pub fn mounts_of(pid: Option<u32>) -> Vec<Mount> {
     let of = pid.map_or("self".to_owned(), |pid| pid.to_string());
     let text = fs::read_to_string(format!("/proc/{of}/mountinfo")).unwrap_or_default();
-    text.lines().filter_map(mount).filter(|mount| mount.device == device).collect()
+    text.lines().filter_map(mount).collect()
 }
 
 /// A line of `/proc/PID/mountinfo`: see proc(5).
@@ -126,13 +147,13 @@ fn mount(line: &str) -> Option<Mount> {
 }
 
 /// The mount that a descriptor leads to.
-fn mount_of(there: &OwnedFd) -> Option<u64> {
+pub fn mount_of(there: &OwnedFd) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/self/fdinfo/{}", there.as_raw_fd())).ok()?;
     text.lines().find_map(|line| line.strip_prefix("mnt_id:"))?.trim().parse().ok()
 }
 
 /// What is there below a directory, which must be of this mount, on the directory's own file system.
-fn beneath(root: &Path, mount: u64, path: &Path) -> Option<OwnedFd> {
+pub fn beneath(root: &Path, mount: u64, path: &Path) -> Option<OwnedFd> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = open(root, flags, Mode::empty()).ok()?;
     // Another one may be mounted over it.
@@ -184,7 +205,7 @@ fn same(
     Some((File::from(file), meta.stx_size))
 }
 
-fn nanoseconds(time: StatxTimestamp) -> u64 {
+pub fn nanoseconds(time: StatxTimestamp) -> u64 {
     (time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec.into())
 }
 

@@ -3,15 +3,17 @@
 use std::{
     collections::VecDeque,
     fs::File,
-    io::{self, Read},
+    io::{self, Read, Seek as _},
     thread,
     time::{Duration, Instant},
 };
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
+use format::artifact::reasons;
 use sha2::{Digest, Sha256};
 
-use super::{FileState, Hash, HashRequest, Hashed, open::Opener};
+use super::{Hash, HashRequest, Hashed, open::Opener};
+use crate::artifacts::{Executed, HandOn};
 
 /// A larger file is not waited for, and is hashed while there is nothing else to do.
 const SOON: u64 = 32 << 20;
@@ -27,7 +29,13 @@ const REST: Duration = Duration::from_millis(20);
 
 /// Answers requests until their sender is gone; meant for a thread of its own. `opener` is made before that thread gives up what
 /// it has no use for.
-pub fn serve(opener: &Opener, requests: &Receiver<HashRequest>, answers: &Sender<Hashed>) {
+/// Files are handed on to `executed`, where there is one, once they are hashed.
+pub fn serve(
+    opener: &Opener,
+    requests: &Receiver<HashRequest>,
+    answers: &Sender<Hashed>,
+    executed: Option<&HandOn>,
+) {
     let mut buffer = vec![0; PIECE];
     let mut large: VecDeque<Job> = VecDeque::new();
     loop {
@@ -43,21 +51,33 @@ pub fn serve(opener: &Opener, requests: &Receiver<HashRequest>, answers: &Sender
         let answer = match (next, large.front_mut()) {
             (Some(request), _) => {
                 let file = request.file;
-                match opener.open(&request).filter(|(_, size)| *size <= BOUND) {
-                    Some((opened, size)) if size > SOON => {
-                        if large.len() < LARGE {
-                            large.push_back(Job::new(file, opened));
-                        }
-                        Some(Hashed { file, hash: None })
+                match opener.open(&request) {
+                    Ok((_, size)) if size > BOUND => Some(Hashed { file, hash: Err(reasons::TOO_LARGE) }),
+                    Ok((opened, size)) if size > SOON => {
+                        let reason = match large.len() < LARGE {
+                            true => {
+                                large.push_back(Job::new(request, opened, size));
+                                reasons::LATE
+                            }
+                            false => reasons::TOO_MANY_AT_ONCE,
+                        };
+                        Some(Hashed { file, hash: Err(reason) })
                     }
-                    Some((opened, _)) => Some(Job::new(file, opened).finish(&mut buffer)),
-                    None => Some(Hashed { file, hash: None }),
+                    Ok((opened, size)) => {
+                        let mut job = Job::new(request, opened, size);
+                        let hashed = job.finish(&mut buffer);
+                        job.hand_on(hashed, executed);
+                        Some(hashed)
+                    }
+                    Err(reason) => Some(Hashed { file, hash: Err(reason) }),
                 }
             }
             (None, Some(job)) => {
                 let hashed = job.advance(&mut buffer, PIECES);
-                if hashed.is_some() {
-                    large.pop_front();
+                if let Some(hashed) = hashed
+                    && let Some(job) = large.pop_front()
+                {
+                    job.hand_on(hashed, executed);
                 }
                 hashed
             }
@@ -73,18 +93,28 @@ pub fn serve(opener: &Opener, requests: &Receiver<HashRequest>, answers: &Sender
 
 /// A file that is being hashed.
 struct Job {
-    file: FileState,
+    request: HashRequest,
     opened: File,
+    size: u64,
     sum: Sha256,
 }
 
 impl Job {
-    fn new(file: FileState, opened: File) -> Job {
-        Job { file, opened, sum: Sha256::new() }
+    fn new(request: HashRequest, opened: File, size: u64) -> Job {
+        Job { request, opened, size, sum: Sha256::new() }
+    }
+
+    /// Hands the file on to whoever keeps its bytes.
+    fn hand_on(mut self, hashed: Hashed, executed: Option<&HandOn>) {
+        let Some(executed) = executed.filter(|_| hashed.hash.is_ok()) else { return };
+        if self.opened.rewind().is_ok() {
+            let Job { request: HashRequest { file, at, path, .. }, opened, size, .. } = self;
+            executed.send(Executed { file, opened, size, at, path });
+        }
     }
 
     /// Reads to the end, resting as long as it works.
-    fn finish(mut self, buffer: &mut [u8]) -> Hashed {
+    fn finish(&mut self, buffer: &mut [u8]) -> Hashed {
         loop {
             let began = Instant::now();
             if let Some(hashed) = self.advance(buffer, PIECES) {
@@ -96,14 +126,15 @@ impl Job {
 
     /// Reads so many pieces; the hash, or its absence, when that was all.
     fn advance(&mut self, buffer: &mut [u8], pieces: usize) -> Option<Hashed> {
+        let file = self.request.file;
         for _ in 0..pieces {
             match self.opened.read(buffer) {
                 Ok(0) => {
-                    return Some(Hashed { file: self.file, hash: Some(digits(self.sum.finalize_reset())) });
+                    return Some(Hashed { file, hash: Ok(digits(self.sum.finalize_reset())) });
                 }
                 Ok(read) => self.sum.update(buffer.get(..read).unwrap_or_default()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return Some(Hashed { file: self.file, hash: None }),
+                Err(_) => return Some(Hashed { file, hash: Err(reasons::UNREADABLE) }),
             }
         }
         None
@@ -125,6 +156,8 @@ mod tests {
     use std::io::Write as _;
 
     use super::*;
+    use crate::artifacts::At;
+    use crate::hashes::FileState;
 
     #[test]
     fn a_file_is_hashed_to_its_end() {
@@ -133,7 +166,9 @@ mod tests {
             opened.write_all(bytes).unwrap();
             io::Seek::rewind(&mut opened).unwrap();
             let file = FileState { device: 1, inode: 2, changed_ns: 3 };
-            let hashed = Job::new(file, opened).finish(&mut [0; 1000]);
+            let at = At { time_ns: 0, event: events::EventId(0), pid: 0, tid: 0 };
+            let request = HashRequest { file, at, parent: 0, path: Vec::new() };
+            let hashed = Job::new(request, opened, 0).finish(&mut [0; 1000]);
             assert_eq!(hashed.file, file);
             String::from_utf8(hashed.hash.unwrap().to_vec()).unwrap()
         };

@@ -10,9 +10,10 @@
 //! | write | `DAC_OVERRIDE` | the next file of a set, in somebody's directory |
 //! | names | `DAC_READ_SEARCH` | the state of container runtimes |
 //! | hashes | `SYS_PTRACE`, `DAC_READ_SEARCH` | the executables of processes |
+//! | artifacts | `BPF`, `SYS_PTRACE`, `DAC_READ_SEARCH` | what processes have open; instructions of bpf programs |
 //! | others | none | |
 //!
-//! None gains anything by executing a program (`no_new_privs`), and the first five may make only the system calls of
+//! None gains anything by executing a program (`no_new_privs`), and the first six may make only the system calls of
 //! their lists ([`super::seccomp`]). All threads share their memory, so this bounds what a fault does, and what code that
 //! takes one over can do at once; it is no wall between them. What it rests on and what not is in `docs/security.md`.
 
@@ -36,6 +37,7 @@ pub enum Part {
     Write,
     Names,
     Hashes,
+    Artifacts,
     /// Signals, the progress line, the wait for the command.
     Other,
 }
@@ -51,6 +53,9 @@ impl Part {
             Part::Write => CapabilitySet::DAC_OVERRIDE,
             Part::Names => CapabilitySet::DAC_READ_SEARCH,
             Part::Hashes => CapabilitySet::SYS_PTRACE.union(CapabilitySet::DAC_READ_SEARCH),
+            Part::Artifacts => {
+                CapabilitySet::BPF.union(CapabilitySet::SYS_PTRACE).union(CapabilitySet::DAC_READ_SEARCH)
+            }
             Part::Encode | Part::Other => CapabilitySet::empty(),
         }
     }

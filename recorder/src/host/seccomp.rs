@@ -114,6 +114,9 @@ const ASKING: &[libc::c_long] = &[
     libc::SYS_geteuid,
 ];
 
+/// What processes have, and bpf programs: looked at, never made.
+const HOLDING: &[libc::c_long] = &[libc::SYS_bpf, libc::SYS_pidfd_open, libc::SYS_pidfd_getfd];
+
 /// The calls of a thread with this part; `None` leaves it all of them.
 fn allowed(part: Part) -> Option<Vec<libc::c_long>> {
     let lists: &[&[libc::c_long]] = match part {
@@ -122,6 +125,7 @@ fn allowed(part: Part) -> Option<Vec<libc::c_long>> {
         Part::Drain => &[RUNTIME, READING, DRAINING],
         Part::Names => &[RUNTIME, READING, ASKING],
         Part::Hashes => &[RUNTIME, READING],
+        Part::Artifacts => &[RUNTIME, READING, HOLDING],
         Part::Other => return None,
     };
     Some(lists.concat())
@@ -176,7 +180,7 @@ mod tests {
 
     #[test]
     fn no_list_lets_a_thread_execute_trace_or_mount() {
-        for part in [Part::Drain, Part::Encode, Part::Write, Part::Names, Part::Hashes] {
+        for part in [Part::Drain, Part::Encode, Part::Write, Part::Names, Part::Hashes, Part::Artifacts] {
             let calls = allowed(part).unwrap();
             for forbidden in [
                 libc::SYS_execve,

@@ -176,6 +176,7 @@ pub fn setup(path: &Path) -> Setup {
         cgroups: CgroupTable::new(None),
         names: None,
         hashes: None,
+        artifacts: None,
         after: Duration::ZERO,
         viewing: None,
         priority_boost: 0,

@@ -42,6 +42,7 @@ impl Sink {
     /// Ends the open file.
     pub(super) fn close(&mut self, ending: Ending) -> Result<(), Halt> {
         self.write_pending_losses()?;
+        self.write_unwritten_artifacts()?;
         let Some(file) = self.file.take() else { return Ok(()) };
         let OpenFile { mut writer, output, part, blocks, rows, .. } = file;
         writer.set_oldest_part(self.oldest_part(part + 1));
