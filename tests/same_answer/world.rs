@@ -281,7 +281,7 @@ fn row(
     };
     let ret = if failed { -(random.below(14) as i64) } else { random.below(9) as i64 };
     made.push(&Event { at, name, context, ret, scopes: 1, marks, args: &args });
-    if at % 7 == 0 {
+    if at.is_multiple_of(7) {
         artifact(made, at, name, context.pid, context.tid);
     }
 }
@@ -289,7 +289,7 @@ fn row(
 /// Bytes that were kept of an event, or were not; some are those of another.
 fn artifact(made: &mut Made, at: u64, name: &str, pid: u32, tid: u32) {
     let bytes = format!("password=hunter2 of {}\n", at % 5).repeat(1 + (at % 3) as usize * 1000).into_bytes();
-    let is_left_out = at % 4 == 0;
+    let is_left_out = at.is_multiple_of(4);
     let size = bytes.len() as u64;
     let artifact = Artifact {
         kind: Artifact::KINDS[(at % 5) as usize].into(),
