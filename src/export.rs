@@ -30,7 +30,7 @@ pub struct Options {
     /// the last one, or #7, the time of event 7
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     from: Option<String>,
-    /// The format (strace, csv, pcapng, timesketch, ecs, otlp-json, ocsf, sysmon, scap, parquet), and, given once more with a time, up to when
+    /// The format (strace, csv, pcapng, timesketch, ecs, otlp-json, ocsf, sysmon, scap, parquet, arrow), and, given once more with a time, up to when
     #[arg(long, value_name = "FORMAT|TIME", required = true, allow_hyphen_values = true)]
     to: Vec<String>,
     /// The file to write, or - for stdout
@@ -73,6 +73,14 @@ pub fn run(options: Options) -> Result<Outcome> {
         let sources = options.ask.inputs.provenance()?;
         let facts = export_table::facts(&sources);
         let stats = export_table::write(&place, "", options.force, &inputs, facts, |deliver| {
+            Ok(question.print(&[&exporter], &mut |_, rows| deliver(rows))?)
+        })?;
+        return outcome::with_gaps(Outcome::Done, &stats.gaps, &source);
+    }
+    if format == Format::Arrow {
+        let place = Place::of(&options.output);
+        let facts = export_table::facts(&options.ask.inputs.provenance()?);
+        let stats = export_table::stream(&place, options.force, &inputs, &facts, |deliver| {
             Ok(question.print(&[&exporter], &mut |_, rows| deliver(rows))?)
         })?;
         return outcome::with_gaps(Outcome::Done, &stats.gaps, &source);

@@ -1,4 +1,4 @@
-//! `tracer export --to parquet`: a table in one file, or a folder of tables a host and day.
+//! `tracer export --to parquet`: a table in one file, or a folder of tables a host and day. `--to arrow`: the same as a stream.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use format::SourceCapture;
-use interchange::export::parquet::{Error, Partitions, Table};
+use interchange::export::parquet::{Error, Partitions, Stream, Table};
 
 use crate::output::{self, OutputFile};
 
@@ -96,6 +96,33 @@ pub fn write<T>(
             tables.finish().with_context(|| format!("writing below {}", root.display()))?;
             Ok(told)
         }
+    }
+}
+
+/// Writes rows that `ask` delivers as a stream of batches.
+pub fn stream<T>(
+    place: &Place,
+    force: bool,
+    inputs: &[&Path],
+    facts: &[(String, String)],
+    ask: impl FnOnce(&mut dyn FnMut(&[u8]) -> std::io::Result<()>) -> Result<T>,
+) -> Result<T> {
+    match place {
+        Place::Stdout => {
+            let mut stream =
+                Stream::new(BufWriter::new(output::stdout(inputs)?), facts).map_err(std::io::Error::from)?;
+            let told = ask(&mut |rows| Ok(stream.rows(rows)?))?;
+            stream.finish().map_err(std::io::Error::from)?.flush()?;
+            Ok(told)
+        }
+        Place::File(path) => {
+            let out = BufWriter::with_capacity(1 << 18, output::create(path, force, inputs)?);
+            let mut stream = Stream::new(out, facts)?;
+            let told = ask(&mut |rows| Ok(stream.rows(rows)?))?;
+            closed(stream.finish()?).with_context(|| format!("writing {}", path.display()))?;
+            Ok(told)
+        }
+        Place::Folder(_) => bail!("--to arrow writes one stream: give a file, or - for stdout"),
     }
 }
 

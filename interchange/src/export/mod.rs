@@ -44,6 +44,8 @@ pub enum Format {
     Scap,
     /// One wide table; rows of [`parquet::Table`], not yet the file.
     Parquet,
+    /// The same table; rows of [`parquet::Stream`], not yet the stream.
+    Arrow,
 }
 
 impl Format {
@@ -58,6 +60,7 @@ impl Format {
         Format::Sysmon,
         Format::Scap,
         Format::Parquet,
+        Format::Arrow,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -72,6 +75,7 @@ impl Format {
             Format::Sysmon => "sysmon",
             Format::Scap => "scap",
             Format::Parquet => "parquet",
+            Format::Arrow => "arrow",
         }
     }
 
@@ -171,7 +175,7 @@ impl Output for Exporter {
             Format::Ocsf => self.counting(ocsf::Ocsf),
             Format::Sysmon => self.counting(sysmon::Sysmon::default()),
             Format::Scap => self.counting(scap::Scap::new(&self.surveyed)),
-            Format::Parquet => self.counting(parquet::Parquet::default()),
+            Format::Parquet | Format::Arrow => self.counting(parquet::Parquet::default()),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Parquet: one wide table that DuckDB, pandas, Spark and Athena read. Threads turn events into rows ([`row`]), one writes row
-//! groups of them ([`Table`]).
+//! groups of them ([`Table`]), or batches of Arrow's stream ([`Stream`]).
 
+mod cells;
 mod partitions;
 mod row;
 mod schema;
+mod stream;
 mod table;
 
 use std::collections::HashMap;
@@ -18,6 +20,7 @@ use replay::render::{json_text, values};
 use super::{Writes, facts};
 pub use partitions::Partitions;
 use row::Row;
+pub use stream::Stream;
 pub use table::{Error, Table};
 
 /// The message type of the table.
