@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use interchange::export::About;
+use interchange::export::perfetto::Tracks;
 use interchange::export::scap::Surveyed;
 use interchange::{Exporter, Format};
 use pipeline::{Question, Source};
@@ -30,7 +31,7 @@ pub struct Options {
     /// the last one, or #7, the time of event 7
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     from: Option<String>,
-    /// The format (strace, csv, pcapng, timesketch, ecs, otlp-json, ocsf, sysmon, scap, parquet, arrow), and, given once more with a time, up to when
+    /// The format (strace, csv, pcapng, timesketch, ecs, otlp-json, ocsf, sysmon, scap, perfetto, parquet, arrow), and, given once more with a time, up to when
     #[arg(long, value_name = "FORMAT|TIME", required = true, allow_hyphen_values = true)]
     to: Vec<String>,
     /// The file to write, or - for stdout
@@ -65,6 +66,7 @@ pub fn run(options: Options) -> Result<Outcome> {
     };
     let exporter = match format {
         Format::Scap => Exporter::new(format, about(&source)).with_survey(surveyed(&question, &source)?),
+        Format::Perfetto => Exporter::new(format, about(&source)).with_tracks(tracks(&question)?),
         _ => Exporter::new(format, about(&source)),
     };
     let inputs: Vec<&Path> = [options.ask.inputs.paths(), options.scopes.paths()].concat();
@@ -222,16 +224,26 @@ fn narrowed(given: &FilterOptions, format: Format) -> FilterOptions {
     scopes
 }
 
-/// What the tables of a `.scap` file are to say. They know threads by number alone, so they can be of one host only.
+/// What the tables of a `.scap` file are to say.
 fn surveyed(question: &Question<'_>, source: &Source) -> Result<Surveyed> {
     let surveyed = Surveyed::of(question, source)?;
-    if let [first, _, ..] = surveyed.hosts.as_slice() {
-        let all = surveyed.hosts.join(", ");
-        bail!(
-            "a .scap file is of one host, and these events are of {all}: choose one, as by -f host={first}"
-        );
-    }
+    one_host("scap", &surveyed.hosts)?;
     Ok(surveyed)
+}
+
+fn tracks(question: &Question<'_>) -> Result<Tracks> {
+    let tracks = Tracks::of(question)?;
+    one_host("perfetto", &tracks.hosts)?;
+    Ok(tracks)
+}
+
+/// Formats that know processes by number alone can be of one host only.
+fn one_host(format: &str, hosts: &[String]) -> Result<()> {
+    if let [first, _, ..] = hosts {
+        let all = hosts.join(", ");
+        bail!("{format} is of one host, and these events are of {all}: choose one, as by -f host={first}");
+    }
+    Ok(())
 }
 
 fn about(source: &Source) -> About {

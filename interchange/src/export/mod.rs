@@ -10,6 +10,7 @@ mod ocsf;
 mod otlp;
 pub mod parquet;
 mod pcapng;
+pub mod perfetto;
 pub mod scap;
 mod strace;
 mod sysmon;
@@ -42,6 +43,8 @@ pub enum Format {
     Sysmon,
     /// What sysdig, Falco's tools and Stratoshark capture.
     Scap,
+    /// Protocol buffers of Perfetto: tracks, slices of processes, events as instants.
+    Perfetto,
     /// One wide table; rows of [`parquet::Table`], not yet the file.
     Parquet,
     /// The same table; rows of [`parquet::Stream`], not yet the stream.
@@ -59,6 +62,7 @@ impl Format {
         Format::Ocsf,
         Format::Sysmon,
         Format::Scap,
+        Format::Perfetto,
         Format::Parquet,
         Format::Arrow,
     ];
@@ -74,6 +78,7 @@ impl Format {
             Format::Ocsf => "ocsf",
             Format::Sysmon => "sysmon",
             Format::Scap => "scap",
+            Format::Perfetto => "perfetto",
             Format::Parquet => "parquet",
             Format::Arrow => "arrow",
         }
@@ -102,6 +107,7 @@ pub struct Exporter {
     names: pcapng::HostNames,
     /// Of a format whose tables stand before its events.
     surveyed: scap::Surveyed,
+    tracks: perfetto::Tracks,
 }
 
 /// What is said once of all events.
@@ -125,6 +131,7 @@ impl Exporter {
             left_out: LeftOut::default(),
             names: pcapng::HostNames::default(),
             surveyed: scap::Surveyed::default(),
+            tracks: perfetto::Tracks::default(),
         }
     }
 
@@ -133,12 +140,18 @@ impl Exporter {
         Exporter { surveyed, ..self }
     }
 
+    /// The same for tracks.
+    pub fn with_tracks(self, tracks: perfetto::Tracks) -> Exporter {
+        Exporter { tracks, ..self }
+    }
+
     /// What stands before the first event.
     pub fn begin(&self) -> Vec<u8> {
         match self.format {
             Format::Csv => csv::header(),
             Format::Pcapng => pcapng::header(&self.about),
             Format::Scap => self.surveyed.tables().to_vec(),
+            Format::Perfetto => self.tracks.written().to_vec(),
             _ => Vec::new(),
         }
     }
@@ -175,6 +188,7 @@ impl Output for Exporter {
             Format::Ocsf => self.counting(ocsf::Ocsf),
             Format::Sysmon => self.counting(sysmon::Sysmon::default()),
             Format::Scap => self.counting(scap::Scap::new(&self.surveyed)),
+            Format::Perfetto => self.counting(perfetto::Perfetto::default()),
             Format::Parquet | Format::Arrow => self.counting(parquet::Parquet::default()),
         }
     }
