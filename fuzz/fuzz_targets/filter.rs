@@ -37,6 +37,11 @@ fn ask(set: &ScopeSet, filters: &[&str]) {
                 plan.arg_mask(event.id, *position, value);
             }
         }
+        let texts: [&[u8]; 4] =
+            [b"\x01\x00/run/evil.sock\0", b"\x03\0\0\0\0\0\0\0/etc/evil", b"/etc/../evil", b"\xff"];
+        for text in texts {
+            plan.things_mask(event.id, &|_| Raw::Bytes(text));
+        }
         plan.ret_mask(event.id, -2);
         plan.row_mask(event.id, RowFacts { wall_ns: 1, cpu: 1, marks: Marks(0x0101_0003) });
     }

@@ -53,11 +53,15 @@ impl<'a> History<'a> {
         let moments =
             Moments { source: self.source, oldest: oldest.collect(), client, moments, next: 0, see };
         let mut stage: Stage<_, ()> = Stage::new(moments);
+        let mut begins = Vec::new();
         for (time, file, host) in beginnings {
             stage.begin(time, file, host);
+            let of = self.source.files().get(file).and_then(|file| file.host(host));
+            begins.extend(of.map(|of| (of.boot, time)));
         }
         let mut gaps = Vec::new();
-        self.scanned(&blocks, &mut |at, found| {
+        begins.sort_unstable();
+        self.scanned(&blocks, &are_alone(&blocks, &begins), &mut |at, found| {
             match found {
                 Ok((scanned, rows)) => stage.rows(&scanned, rows),
                 Err(error) => gaps.push(self.gap(&blocks, at, &error)?),
@@ -83,7 +87,7 @@ impl<'a> History<'a> {
         let mut gaps = Vec::new();
         // Rows that may stand before others of a block that is still to come.
         let mut pending: Vec<(Row, Arc<Scanned>)> = Vec::new();
-        self.scanned(&blocks, &mut |at, found| {
+        self.scanned(&blocks, &[], &mut |at, found| {
             match found {
                 Ok((scanned, rows)) => {
                     pending.extend(rows.into_iter().map(|row| (row, Arc::clone(&scanned))))
@@ -124,12 +128,12 @@ impl<'a> History<'a> {
         blocks
     }
 
-    fn scan(&self, job: usize, reference: BlockRef, scratch: &mut Scratch) -> Found {
+    fn scan(&self, job: usize, reference: BlockRef, is_alone: bool, scratch: &mut Scratch) -> Found {
         let Some(file) = self.source.file(reference) else {
             return Err(format::Error::NoBlock { block: reference.block, blocks: 0 });
         };
         let block = Arc::new(file.capture.block(reference.block, scratch)?);
-        let rows = stage::scan(self.reads, |time| file.key(block.host(), time), &block)?;
+        let rows = stage::scan(self.reads, |time| file.key(block.host(), time), &block, is_alone)?;
         let scanned = Scanned { job, file: reference.file, boot: reference.boot, is_chosen: false, block };
         Ok((Arc::new(scanned), rows))
     }
@@ -140,18 +144,21 @@ impl<'a> History<'a> {
         if self.strict { Err(Error::Gap(Box::new(gap))) } else { Ok(gap) }
     }
 
-    /// Calls `take` with the blocks as they were scanned, in their order, until it has enough.
+    /// Calls `take` with the blocks as they were scanned, in their order, until it has enough. Of the blocks that are alone,
+    /// repeated uses may be left out.
     fn scanned(
         &self,
         blocks: &[BlockRef],
+        are_alone: &[bool],
         take: &mut dyn FnMut(usize, Found) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         let threads = self.threads.min(blocks.len());
+        let is_alone = |at: usize| are_alone.get(at).copied().unwrap_or_default();
         if threads <= 1 {
             let mut scratch = Scratch::new();
             for (at, block) in blocks.iter().enumerate() {
                 self.cancellation.check()?;
-                if take(at, self.scan(at, *block, &mut scratch))?.is_break() {
+                if take(at, self.scan(at, *block, is_alone(at), &mut scratch))?.is_break() {
                     break;
                 }
             }
@@ -166,7 +173,7 @@ impl<'a> History<'a> {
                     let mut scratch = Scratch::new();
                     for (at, block) in blocks.iter().enumerate().skip(thread).step_by(threads) {
                         // Nobody takes it any more once there is enough.
-                        if give.send(self.scan(at, *block, &mut scratch)).is_err() {
+                        if give.send(self.scan(at, *block, is_alone(at), &mut scratch)).is_err() {
                             return;
                         }
                     }
@@ -184,6 +191,34 @@ impl<'a> History<'a> {
             Ok(())
         })
     }
+}
+
+/// Which blocks, sorted by their first rows, are the only ones of their boot that tell something between their first row and
+/// their last one. `begins`: when recordings of boots begin, sorted.
+fn are_alone(blocks: &[BlockRef], begins: &[(usize, u64)]) -> Vec<bool> {
+    let mut are_alone = vec![true; blocks.len()];
+    // By boot: the block that lasts longest so far.
+    let mut longest: Vec<Option<(u64, usize)>> = Vec::new();
+    for (at, block) in blocks.iter().enumerate() {
+        if longest.len() <= block.boot {
+            longest.resize(block.boot + 1, None);
+        }
+        let Some(longest) = longest.get_mut(block.boot) else { continue };
+        let overlaps = longest.filter(|(last, _)| *last >= block.first);
+        let next = begins.get(begins.partition_point(|begin| *begin < (block.boot, block.first)));
+        let begins = next.is_some_and(|(boot, time)| *boot == block.boot && *time <= block.last);
+        for at in
+            overlaps.map(|(_, other)| other).into_iter().chain((overlaps.is_some() || begins).then_some(at))
+        {
+            if let Some(is_alone) = are_alone.get_mut(at) {
+                *is_alone = false;
+            }
+        }
+        if longest.is_none_or(|(last, _)| last < block.last) {
+            *longest = Some((block.last, at));
+        }
+    }
+    are_alone
 }
 
 /// A client, and the moments at which it is looked at.
@@ -240,5 +275,27 @@ impl<C: Client> Client for Moments<'_, C> {
 
     fn forget(&mut self, before: u64) {
         self.client.forget(before);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_is_alone_where_nothing_else_of_its_boot_is_told_meanwhile() {
+        let block = |boot, first, last| BlockRef { first, last, boot, ..BlockRef::default() };
+        let blocks = [
+            block(0, 1, 9),
+            block(1, 2, 3),
+            block(0, 10, 20),
+            block(0, 20, 21),
+            block(0, 30, 50),
+            block(0, 31, 32),
+        ];
+        assert_eq!(are_alone(&blocks, &[(0, 0), (1, 0)]), [true, true, false, false, false, false]);
+        let later = [block(0, 1, 9), block(0, 10, 20), block(0, 21, 30), block(0, 22, 23), block(0, 29, 40)];
+        assert_eq!(are_alone(&later, &[(0, 10), (1, 5)]), [true, false, false, false, false]);
+        assert_eq!(are_alone(&later[..2], &[(1, 10)]), [true, true]);
     }
 }

@@ -45,6 +45,7 @@ pub(crate) fn reads() -> Vec<Reads> {
             contexts: true,
             results: false,
             only: None,
+            repeats: false,
         },
         Reads {
             event: SCHED_PROCESS_EXIT,
@@ -52,6 +53,7 @@ pub(crate) fn reads() -> Vec<Reads> {
             contexts: true,
             results: false,
             only: None,
+            repeats: false,
         },
     ]
 }

@@ -16,6 +16,7 @@
 
 pub(crate) mod copies;
 mod passing;
+mod repeats;
 mod view;
 
 use std::collections::VecDeque;
@@ -25,6 +26,7 @@ use events::{Context, EventId, Marks, Raw};
 use format::facts::Passes;
 use format::{Block, BlockInfo};
 pub use passing::Passing;
+use repeats::RepeatedUses;
 use view::View;
 
 /// An event that a client reads, and its arguments by their positions in the catalogue's declaration.
@@ -38,6 +40,9 @@ pub struct Reads {
     pub results: bool,
     /// Rows that it is told; all without.
     pub only: Option<Sieve>,
+    /// All that rows of the event do to the client is to say what the descriptors stand for that are read: the same again,
+    /// by the same context and with nothing else told in between, changes nothing, and need not be told.
+    pub repeats: bool,
 }
 
 impl Reads {
@@ -51,6 +56,7 @@ impl Reads {
             contexts,
             results: false,
             only: None,
+            repeats: false,
         }
     }
 }
@@ -235,8 +241,14 @@ pub(crate) fn has_rows(reads: &[Reads], info: &BlockInfo) -> bool {
 }
 
 /// Decodes what is read of a block, and lists its rows in the order in which they stand.
-/// `key`: of a time of the boot clock on the ordering clock.
-pub(crate) fn scan(reads: &[Reads], key: impl Fn(u64) -> u64, block: &Block) -> format::Result<Vec<Row>> {
+/// `key`: of a time of the boot clock on the ordering clock. `is_alone`: nothing else is told between its first row and its
+/// last one, so that repeated uses can be left out.
+pub(crate) fn scan(
+    reads: &[Reads],
+    key: impl Fn(u64) -> u64,
+    block: &Block,
+    is_alone: bool,
+) -> format::Result<Vec<Row>> {
     let mut is_read = vec![false; block.event_list().len()];
     let mut passing: Vec<Option<Passing>> = vec![None; is_read.len()];
     let (mut contexts, mut results) = (false, false);
@@ -274,6 +286,7 @@ pub(crate) fn scan(reads: &[Reads], key: impl Fn(u64) -> u64, block: &Block) -> 
         block.rets()?;
     }
     let (times, marks) = (block.times()?, block.marks()?);
+    let mut repeated = if is_alone && times.is_sorted() { RepeatedUses::of(reads, block)? } else { None };
     let mut ordinals = vec![0; is_read.len()];
     for (row, code) in (0u32..).zip(block.event_codes()?) {
         let at = usize::from(*code);
@@ -288,6 +301,9 @@ pub(crate) fn scan(reads: &[Reads], key: impl Fn(u64) -> u64, block: &Block) -> 
         let at_ordinal = *ordinal as usize;
         *ordinal += 1;
         if passing.get(at).and_then(Option::as_ref).is_some_and(|passing| !passing.has(at_ordinal)) {
+            continue;
+        }
+        if repeated.as_mut().is_some_and(|repeated| repeated.has(row as usize, at, at_ordinal)) {
             continue;
         }
         let time = key(*time);

@@ -218,7 +218,7 @@ impl<'q, S: Sink> Asking<'q, S> {
 
     fn look(&self, job: &Job, block: &Block) -> format::Result<Vec<Row>> {
         let key = |boot_ns| job.host.as_ref().map_or(boot_ns, |host| host.key(boot_ns));
-        stage::scan(self.scans.as_ref().map_or(&[], Scans::reads), key, block)
+        stage::scan(self.scans.as_ref().map_or(&[], Scans::reads), key, block, false)
     }
 }
 

@@ -334,7 +334,11 @@ impl ThingKey {
                 has(position) || directory.is_some_and(has)
             };
             equal |= match (place, self.files(), self.peers()) {
-                (Place::Path(..) | Place::Descriptor(_), Some(texts), _) => may_texts(texts, |pattern| {
+                (
+                    Place::Path(..) | Place::Descriptor(_) | Place::Address(_) | Place::Message(_),
+                    Some(texts),
+                    _,
+                ) => may_texts(texts, |pattern| {
                     let steps = |piece: &&[u8]| -> Vec<Vec<u8>> {
                         piece.split(|byte| *byte == b'/').map(<[u8]>::to_vec).collect()
                     };

@@ -52,6 +52,13 @@ fn a_file_is_named_by_paths_directories_and_descriptors() {
     assert_eq!(read("tcp 10.0.0.1:1->10.0.0.2:2"), 2);
     let unix = fd("unix ->/run/docker.sock");
     assert_eq!(mask(&["file=/run/docker.sock"], "connect", &[("sockfd", Raw::Bytes(&unix))]), 1);
+    let address = |path: &str| [&1u16.to_le_bytes()[..], path.as_bytes(), b"\0"].concat();
+    for path in ["/run/docker.sock", "/run//./docker.sock"] {
+        let refused = [("addr", Raw::Bytes(&address(path)))];
+        assert_eq!(mask(&["file=/run/docker.sock", "2:file!=/run/*"], "connect", &refused), 1, "{path}");
+    }
+    let abstract_one = [("addr", Raw::Bytes(&address("\0/run/docker.sock")))];
+    assert_eq!(mask(&["file=*docker.sock", "2:file!=*"], "connect", &abstract_one), 2, "no file");
     let memory = fd("memfd:x");
     assert_eq!(mask(&["file=memfd:*"], "execveat", &[("dirfd", Raw::Bytes(&memory))]), 1);
     let renamed = [("old_path", Raw::Bytes(b"/tmp/a")), ("new_path", Raw::Bytes(b"/tmp/b"))];

@@ -1,6 +1,8 @@
 //! `--only-matched` against the broad capture of the same run, event by event: what the kernel drops, nobody asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{TcpListener, UdpSocket};
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
 use libtest_mimic::Failed;
@@ -19,6 +21,7 @@ pub const TESTS: &[Test] = &[
     ("only_matched_keeps_what_the_broad_capture_matches_by_ancestors", by_ancestors),
     ("only_matched_keeps_what_the_broad_capture_matches_by_event", by_event),
     ("only_matched_keeps_what_the_broad_capture_matches_by_file", by_file),
+    ("only_matched_keeps_what_the_broad_capture_matches_by_peer", by_peer),
     ("only_matched_keeps_what_the_broad_capture_matches_in_sixty_four_scopes", in_sixty_four_scopes),
     ("only_matched_follows_a_process_that_was_there_before", of_a_process_that_was_there),
     ("what_only_matched_drops_is_counted_as_left_out", left_out),
@@ -27,9 +30,15 @@ pub const TESTS: &[Test] = &[
 /// Runs the mixed workload within narrow recordings, one inside the other, all of them within a broad one; then holds
 /// each to the broad one. `$PARENT` stands for the pid of a narrow recorder; that of the last is the workload's parent.
 fn check(filter_sets: &[&[&str]]) -> Result<(), Failed> {
+    check_beside("", filter_sets).map(drop)
+}
+
+/// The same, with more work. Returns the rows of each.
+fn check_beside(work: &str, filter_sets: &[&[&str]]) -> Result<Vec<Vec<String>>, Failed> {
     let dir = scratch()?;
     let told = dir.path().join("pids");
-    let mut script = format!("echo $$ > {}; {MIXED}", path(&told)?);
+    let mut script = format!("echo $$ > {}; {work} {MIXED}", path(&told)?);
+    let mut rows = Vec::new();
     let mut files: Vec<PathBuf> = Vec::new();
     for (number, filters) in filter_sets.iter().enumerate().rev() {
         let file = dir.path().join(format!("{number}.trz"));
@@ -55,8 +64,9 @@ fn check(filter_sets: &[&[&str]]) -> Result<(), Failed> {
         let expected = within(&broad, &asked, &run, |_| true)?;
         same_rows(&narrow, &expected)
             .map_err(|error| format!("{filters:?}: {}", error.message().unwrap_or("?")))?;
+        rows.push(expected);
     }
-    Ok(())
+    Ok(rows)
 }
 
 fn recorded_filters(file: &Path) -> Result<Vec<String>, Failed> {
@@ -123,6 +133,60 @@ fn by_file() -> Result<(), Failed> {
         &["file!=/etc/*", "openat.retval>=0"],
         &["write.file=/*", "2:peer!=127.0.0.1", "2:event=close"],
     ])
+}
+
+/// Connections that are made, refused and only written to, and unix sockets with somebody behind them and nobody.
+fn by_peer() -> Result<(), Failed> {
+    let dir = scratch()?;
+    let sockets = path(dir.path())?;
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let datagrams = UdpSocket::bind("127.0.0.1:0")?;
+    let local = UnixDatagram::bind(dir.path().join("heard"))?;
+    // Bound, so that nobody else has its number, and not listening.
+    let refused = TcpListener::bind("127.0.0.2:0")?;
+    let (port, datagrams_port, refused_port) =
+        (listener.local_addr()?.port(), datagrams.local_addr()?.port(), refused.local_addr()?.port());
+    drop(refused);
+    let work = format!(
+        "bash -c 'exec 3<>/dev/tcp/127.0.0.1/{port}; echo hello >&3'; \
+         bash -c 'exec 3<>/dev/tcp/127.0.0.2/{refused_port}' 2> /dev/null; \
+         bash -c 'echo x > /dev/udp/127.0.0.1/{datagrams_port}'; \
+         logger --socket {sockets}/heard x; logger --socket {sockets}/nobody x 2> /dev/null;"
+    );
+    let heard = format!("file={sockets}/heard");
+    let nobody = format!("file={sockets}/nobody");
+    let rows = check_beside(
+        &work,
+        &[
+            &[&format!("peer=127.0.0.1:{port}")],
+            &["peer=127.0.0.0/8", &format!("peer!=127.0.0.1:{port}"), "peer!=127.0.0.1/32"],
+            &[&format!("peer=:{datagrams_port}"), "2:peer=10.99.0.0/16"],
+            &[&heard],
+            &[&nobody],
+        ],
+    )?;
+    drop(local);
+    let has = |of: usize, what: &str| {
+        let rows = rows.get(of).map(Vec::as_slice).unwrap_or_default();
+        ensure(rows.iter().any(|row| row.contains(what)), || format!("{what:?} is not among {rows:#?}"))
+    };
+    for (of, what) in [
+        (0, "\"connect\" 0 "),
+        (0, "\"security_socket_connect\" 0 "),
+        (0, "\"write\" 6 "),
+        (1, "\"connect\" -111 "),
+        (2, "\"connect\" 0 "),
+        (2, "\"write\" 2 "),
+        (3, "\"connect\" 0 "),
+        (4, "\"connect\" -2 "),
+    ] {
+        has(of, what)?;
+    }
+    let others = rows.iter().enumerate().filter(|(of, _)| *of != 0);
+    let is_of_first =
+        |row: &String| row.contains(&format!(":{port}\"")) || row.contains(&format!(":{port} "));
+    let strays: Vec<_> = others.flat_map(|(_, rows)| rows).filter(|row| is_of_first(row)).collect();
+    ensure(strays.is_empty(), || format!("of another peer: {strays:#?}"))
 }
 
 fn by_comm() -> Result<(), Failed> {

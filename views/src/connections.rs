@@ -122,9 +122,10 @@ impl Connections {
             contexts: true,
             results: true,
             only: None,
+            repeats: false,
         });
         let mut reads: Vec<Reads> = of_calls.collect();
-        reads.push(Reads { event, args, contexts: true, results: true, only: None });
+        reads.push(Reads { event, args, contexts: true, results: true, only: None, repeats: false });
         reads.sort_by_key(|reads| reads.event);
         reads
     }

@@ -111,7 +111,9 @@ impl ThingKey {
     pub fn words(&self, place: Place, value: Raw<'_>, other: Raw<'_>) -> Words {
         let mut words = Words::default();
         match &self.wanted {
-            Wanted::Files(texts) => file::each(place, value, other, &mut |name| words.add(texts.words(name))),
+            Wanted::Files(texts) => {
+                file::each(self.event, place, value, other, &mut |name| words.add(texts.words(name)));
+            },
             Wanted::Peers(peers) => {
                 peer::each(self.event, place, value, other, &mut |end| words.add(peers.words(end)));
             }
@@ -165,7 +167,7 @@ impl ThingKey {
             let (one, other) = (value(position), other.map_or(Raw::Missing, value));
             let is_named = |words: Words| words.equal | words.not != 0;
             match &self.wanted {
-                Wanted::Files(texts) => file::each(*place, one, other, &mut |name| {
+                Wanted::Files(texts) => file::each(self.event, *place, one, other, &mut |name| {
                     found(arg.name, String::from_utf8_lossy(name).into_owned(), is_named(texts.words(name)));
                 }),
                 Wanted::Peers(peers) => peer::each(self.event, *place, one, other, &mut |end| {

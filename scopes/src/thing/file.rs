@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use events::show::{self, Leaf};
 use events::{ArgKind, Event, Raw, descriptor};
 
 use super::{Place, is_text, position};
@@ -25,6 +26,8 @@ pub(super) fn place(event: &Event, at: usize) -> Option<Place> {
     let arg = event.args.get(at)?;
     match arg.kind {
         ArgKind::Fd => Some(Place::Descriptor(at)),
+        ArgKind::Sockaddr(_) => Some(Place::Address(at)),
+        ArgKind::Msghdr | ArgKind::Mmsghdr(_) => Some(Place::Message(at)),
         kind if is_text(kind) && is_path(event, arg.name) => {
             let directories = DIRECTORIES.iter().find(|(name, _)| *name == arg.name).map(|(_, names)| *names);
             let directory = directories.unwrap_or_default().iter().find_map(|name| position(event, name));
@@ -140,7 +143,13 @@ pub(crate) fn of_value(path: &str) -> Cow<'_, str> {
 }
 
 /// Calls `found` with each file that an event names at a place, given the values there.
-pub fn each<'a>(place: Place, value: Raw<'a>, other: Raw<'a>, found: &mut dyn FnMut(&[u8])) {
+pub fn each<'a>(
+    event: &Event,
+    place: Place,
+    value: Raw<'a>,
+    other: Raw<'a>,
+    found: &mut dyn FnMut(&[u8]),
+) {
     match (place, value) {
         (Place::Path(..), Raw::Bytes(path)) if !path.is_empty() => {
             let directory = other.descriptor().map_or(&b""[..], |(_, stands_for)| stands_for);
@@ -160,8 +169,23 @@ pub fn each<'a>(place: Place, value: Raw<'a>, other: Raw<'a>, found: &mut dyn Fn
                     .for_each(found);
             }
         }
+        // Also where nobody was there: then no descriptor has the path.
+        (Place::Address(at), value) => unix(event, at, value, "sun_path", found),
+        (Place::Message(at), value) => unix(event, at, value, "msg_name.sun_path", found),
         _ => {}
     }
+}
+
+/// The paths of unix sockets below a value. One that is relative stays as it was given; abstract names are no files.
+fn unix<'a>(event: &Event, at: usize, value: Raw<'a>, member: &str, found: &mut dyn FnMut(&[u8])) {
+    let arg = |position: usize| if position == at { value } else { Raw::Missing };
+    show::find(event, at, &arg, member, &mut |leaf| {
+        if let Leaf::Text(path) = leaf
+            && !path.is_empty()
+        {
+            found(&tidy(path));
+        }
+    });
 }
 
 #[cfg(test)]
@@ -202,7 +226,9 @@ mod tests {
     fn unix_sockets_with_paths_are_files() {
         let mut names = Vec::new();
         let value = [&3u64.to_le_bytes()[..], b"unix ->/run/docker.sock"].concat();
-        each(Place::Descriptor(0), Raw::Bytes(&value), Raw::Missing, &mut |name| names.push(name.to_vec()));
+        let connect = events::catalogue::by_name("connect").unwrap();
+        let fd = Raw::Bytes(&value);
+        each(connect, Place::Descriptor(0), fd, Raw::Missing, &mut |name| names.push(name.to_vec()));
         assert_eq!(names, [b"/run/docker.sock"]);
     }
 }

@@ -153,6 +153,7 @@ impl Deeds {
                 contexts: true,
                 results: true,
                 only: FactChange::sieve(event.id).map(|(position, passes)| Sieve { position, passes }),
+                repeats: false,
             });
         known
             .map(|(deed, event)| Reads {
@@ -161,6 +162,7 @@ impl Deeds {
                 contexts: true,
                 results: true,
                 only: None,
+                repeats: *deed == Deed::Use,
             })
             .chain(of_facts)
             .collect()

@@ -15,7 +15,6 @@ pub mod list;
 pub mod mounts;
 pub mod object;
 pub mod process;
-mod recent;
 pub mod sockets;
 
 use std::collections::BTreeMap;
@@ -26,11 +25,10 @@ use hashbrown::HashMap;
 use pipeline::stage::{Client, Reads, Told};
 use pipeline::{Lineages, Source};
 
-use deeds::{Deed, Deeds};
+use deeds::Deeds;
 use files::Descriptors;
 use mounts::Mounts;
 use process::Process;
-use recent::RecentUses;
 use sockets::Connections;
 
 pub use list::Listed;
@@ -74,8 +72,6 @@ pub struct State<'a> {
     deeds: Deeds,
     lineages: Option<Lineages<'a>>,
     boots: BTreeMap<usize, Boot>,
-    /// Uses of descriptors since anything else happened: once more they change nothing.
-    recent: RecentUses,
 }
 
 /// What a hook said of the call that it happened in.
@@ -109,13 +105,7 @@ pub struct Boot {
 impl<'a> State<'a> {
     /// `lineages`: where filters ask who descends from whom.
     pub fn new(source: &'a Source, wants: Wants, lineages: Option<Lineages<'a>>) -> State<'a> {
-        State {
-            source,
-            deeds: Deeds::new(wants),
-            lineages,
-            boots: BTreeMap::new(),
-            recent: RecentUses::default(),
-        }
+        State { source, deeds: Deeds::new(wants), lineages, boots: BTreeMap::new() }
     }
 
     /// What it is to be told.
@@ -156,7 +146,6 @@ impl<'a> State<'a> {
 
 impl Client for State<'_> {
     fn begin(&mut self, number: usize, host_number: u16) {
-        self.recent.forget();
         if let Some(lineages) = &mut self.lineages {
             lineages.begin(number, host_number);
         }
@@ -183,14 +172,6 @@ impl Client for State<'_> {
         let deed = self.deeds.of(row.event);
         if deed.is_none() && !self.deeds.may_change_facts(row.event) {
             return;
-        }
-        match deed {
-            Some((Deed::Use, event)) if row.ret() >= 0 && !self.deeds.may_change_facts(row.event) => {
-                if self.recent.has_seen(row, event) {
-                    return;
-                }
-            }
-            _ => self.recent.forget(),
         }
         let Some(context) = row.context() else { return };
         if row.marks().has(events::Marks::NO_CONTEXT) {

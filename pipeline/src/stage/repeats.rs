@@ -1,0 +1,172 @@
+//! Uses of descriptors that change nothing, since the same one was told a moment ago. Programs read and write the same
+//! descriptor over and over, and what it stands for is known after the first time. They are left out where blocks are
+//! scanned, which any thread does, and not where rows are told in order.
+//!
+//! ```text
+//! read 3 /a    told
+//! read 3 /a    left out: nothing else was told since
+//! read 3 /b    told, and what is remembered of 3 is forgotten
+//! close 3      told: anything may be otherwise now
+//! read 3 /a    told
+//! ```
+
+use events::{Marks, Raw};
+use format::{Block, ColumnView};
+
+use super::Reads;
+
+/// Uses that are remembered: of a copy there are two, and a few programs run at one time.
+const MOST: usize = 16;
+/// Descriptors of one call; of more nothing is remembered.
+const MOST_DESCRIPTORS: usize = 2;
+
+/// A descriptor's number, and what it stands for.
+type Descriptor<'a> = (u64, &'a [u8]);
+
+/// What else two uses have in common that are the same.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Kind {
+    /// Codes of the block.
+    pub event: u16,
+    pub context: u16,
+    pub marks: u32,
+    pub is_failure: bool,
+}
+
+/// Who does what with which descriptors.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Use<'a> {
+    kind: Kind,
+    descriptors: [Option<Descriptor<'a>>; MOST_DESCRIPTORS],
+}
+
+/// Uses of one block since anything else was told.
+#[derive(Debug, Default)]
+struct Repeats<'a> {
+    uses: [Option<Use<'a>>; MOST],
+    oldest: usize,
+    has_any: bool,
+}
+
+impl<'a> Repeats<'a> {
+    /// Whether this use was told since something else was; it is remembered.
+    pub fn has_seen(&mut self, kind: Kind, args: impl Iterator<Item = Raw<'a>>) -> bool {
+        let mut descriptors = [None; MOST_DESCRIPTORS];
+        for (slot, arg) in descriptors.iter_mut().zip(args) {
+            *slot = arg.descriptor();
+        }
+        let new = Use { kind, descriptors };
+        if self.uses.contains(&Some(new)) {
+            return true;
+        }
+        // Who shares descriptors is not known here: what the number stands for with another process may be the same file.
+        for old in &mut self.uses {
+            *old = old.filter(|old| !contradict(old, &new));
+        }
+        if let Some(slot) = self.uses.get_mut(self.oldest) {
+            *slot = Some(new);
+        }
+        self.oldest = (self.oldest + 1) % MOST;
+        self.has_any = true;
+        false
+    }
+
+    /// Something happened that may change what descriptors stand for.
+    pub fn forget(&mut self) {
+        if self.has_any {
+            *self = Repeats::default();
+        }
+    }
+}
+
+/// Whether two uses say that one number stands for two things.
+fn contradict(one: &Use<'_>, other: &Use<'_>) -> bool {
+    one.descriptors.iter().flatten().any(|(number, what)| {
+        other.descriptors.iter().flatten().any(|(other, other_what)| number == other && what != other_what)
+    })
+}
+
+/// Which rows of a block only say again what descriptors stand for.
+#[derive(Debug)]
+pub(super) struct RepeatedUses<'a> {
+    /// By code of the event; `None` where rows do more than that.
+    columns: Vec<Option<Vec<ColumnView<'a>>>>,
+    contexts: &'a [u16],
+    rets: &'a [i64],
+    marks: &'a [u32],
+    repeats: Repeats<'a>,
+}
+
+impl<'a> RepeatedUses<'a> {
+    /// `None` where no event is only of uses.
+    pub fn of(reads: &[Reads], block: &'a Block) -> format::Result<Option<RepeatedUses<'a>>> {
+        let mut columns = vec![None; block.event_list().len()];
+        for ((code, event), columns) in (0u16..).zip(block.event_list()).zip(&mut columns) {
+            let mut own = reads.iter().filter(|reads| reads.event == *event);
+            let (Some(only), None) = (own.next(), own.next()) else { continue };
+            if only.repeats && only.contexts && only.results && only.args.len() <= MOST_DESCRIPTORS {
+                let column = |position: &usize| block.args(code).column(*position);
+                *columns = Some(only.args.iter().map(column).collect::<format::Result<_>>()?);
+            }
+        }
+        if columns.iter().all(Option::is_none) {
+            return Ok(None);
+        }
+        let (contexts, rets, marks) = (block.context_codes()?, block.rets()?, block.marks()?);
+        Ok(Some(RepeatedUses { columns, contexts, rets, marks, repeats: Repeats::default() }))
+    }
+
+    /// Whether a row that is read need not be told. Rows are asked in their order, each once.
+    pub fn has(&mut self, row: usize, code: usize, ordinal: usize) -> bool {
+        let columns = self.columns.get(code).and_then(Option::as_ref);
+        let marks = self.marks.get(row).copied().unwrap_or_default();
+        let of_row =
+            self.contexts.get(row).zip(self.rets.get(row)).filter(|_| marks & Marks::NO_CONTEXT == 0);
+        let Some((columns, (context, ret))) = columns.zip(of_row) else {
+            self.repeats.forget();
+            return false;
+        };
+        let kind = Kind { event: code as u16, context: *context, marks, is_failure: *ret < 0 };
+        self.repeats.has_seen(kind, columns.iter().map(|column| column.get(ordinal)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn descriptor(number: u64, what: &str) -> Vec<u8> {
+        [&number.to_le_bytes()[..], what.as_bytes()].concat()
+    }
+
+    #[test]
+    fn a_use_is_seen_until_another_file_has_its_number_or_something_else_happens() {
+        let [a, b, other] = [descriptor(3, "/a"), descriptor(3, "/b"), descriptor(4, "/a")];
+        let mut repeats = Repeats::default();
+        let kind = |event, context| Kind { event, context, ..Kind::default() };
+        let mut seen =
+            |event, context, text| repeats.has_seen(kind(event, context), [Raw::Bytes(text)].into_iter());
+        assert!(!seen(1, 1, &a));
+        assert!(seen(1, 1, &a));
+        assert!(!seen(1, 2, &a) && !seen(2, 1, &a) && !seen(1, 1, &other), "who and what count as well");
+        assert!(seen(1, 1, &a) && seen(1, 2, &a) && seen(1, 1, &other));
+        assert!(!seen(1, 2, &b));
+        assert!(seen(1, 1, &other));
+        assert!(!seen(1, 1, &a), "another process may share the descriptor");
+        assert!(!seen(1, 2, &b), "what it was is told again");
+        repeats.forget();
+        assert!(!repeats.has_seen(kind(1, 2), [Raw::Bytes(&b)].into_iter()));
+    }
+
+    #[test]
+    fn no_more_is_remembered_than_there_is_room_for() {
+        let mut repeats = Repeats::default();
+        for round in 0..2 {
+            for context in 0..=MOST as u16 {
+                let kind = Kind { context, ..Kind::default() };
+                let seen = repeats.has_seen(kind, [Raw::Number(3)].into_iter());
+                assert!(!seen, "round {round}: context {context} came {MOST} others ago");
+            }
+        }
+    }
+}
