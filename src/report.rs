@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use events::catalogue::network::{NET_PACKET_DNS_REQUEST, NET_PACKET_DNS_RESPONSE};
 use format::SourceCapture;
 use pipeline::{Matcher, Source};
-use replay::Info;
+use replay::{Asked, Info};
 use rules::Rule;
-use scopes::Plan;
+use scopes::{Plan, ScopeSet};
 use views::story::{self, Flows};
 use views::tree::Forest;
 
@@ -20,7 +21,7 @@ use ::report::{About, Asking, Gathered, MOST_EVENTS, OfCapture, Page, Written};
 
 use crate::asking::{self, AskOptions};
 use crate::caveats;
-use crate::filters::FilterOptions;
+use crate::filters::{Diagnostics, FilterOptions};
 use crate::outcome::{self, Outcome};
 use crate::output;
 use crate::range::TimeRange;
@@ -87,11 +88,13 @@ pub fn run(mut options: Options) -> Result<Outcome> {
     caveats.iter().for_each(stderr::warn);
     let corpus = if options.rules.is_off() { None } else { Some(options.rules.read()?) };
     let rules: &[Rule] = corpus.as_ref().map_or(&[], |corpus| &corpus.rules);
+    let names = names(&options, &source)?;
     let progress = options.ask.progress()?;
     let clock = options.ask.clock();
     let asking = Asking {
         source: &source,
         matchers: asked.matchers(&source),
+        names: names.as_ref().map(|names| names.matchers(&source)),
         is_narrowed: !options.scopes.is_empty(),
         range: options.ask.range(&options.range, &source)?,
         limit: options.limit,
@@ -121,6 +124,21 @@ pub fn run(mut options: Options) -> Result<Outcome> {
     drop(progress);
     tell(&options, &gathered, &written);
     outcome::with_gaps(Outcome::Done, &gathered.gaps, &source)
+}
+
+/// What asks for the messages of DNS of the processes that the page is about, where its own filters do not.
+fn names(options: &Options, source: &Source) -> Result<Option<Asked>> {
+    let messages = [NET_PACKET_DNS_REQUEST, NET_PACKET_DNS_RESPONSE];
+    let set = if options.scopes.is_empty() {
+        Some(
+            ScopeSet::parse(&["event=net_packet_dns_request,net_packet_dns_response"])
+                .map_err(Diagnostics)?,
+        )
+    } else {
+        asking::set(&options.scopes, source, true)?.naming(&messages)
+    };
+    let Some(set) = set else { return Ok(None) };
+    Ok(Some(Asked::given(set, source).map_err(Diagnostics)?))
 }
 
 fn write(options: &Options, page: &Page<'_>) -> Result<Written> {

@@ -157,6 +157,49 @@ fn nothing_of_a_capture_becomes_markup_or_script() {
     );
 }
 
+/// A packet that asks for an address, from its IP header on.
+fn question(name: &[u8]) -> Vec<u8> {
+    let dns = [&[0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0][..], name, &[0, 1, 0, 1]].concat();
+    let udp = [&[0x9c, 0x40, 0, 53][..], &(dns.len() as u16 + 8).to_be_bytes(), &[0, 0], &dns].concat();
+    let length = (udp.len() as u16 + 20).to_be_bytes();
+    [&[0x45, 0, length[0], length[1], 0, 0, 0, 0, 64, 17, 0, 0, 10, 1, 2, 3, 8, 8, 8, 8][..], &udp].concat()
+}
+
+#[test]
+fn names_that_the_pages_processes_asked_for_stand_in_it_though_its_filters_name_no_messages() {
+    let folder = Folder::new();
+    let mut made = Made::new();
+    let curl = process(510, 1, 1000, "curl", "/usr/bin/curl");
+    let wget = process(511, 1, 1000, "wget", "/usr/bin/wget");
+    made.sides.push(synthetic::snapshot(&[curl, wget]));
+    for (at, process, name) in [(10, curl, b"\x07example\x03org\0"), (20, wget, b"\x05other\x05local\0")] {
+        let packet = question(name);
+        let args = [("data", Raw::Bytes(&packet)), ("length", Raw::Number(packet.len() as u64))];
+        made.push(&event(at, "net_packet", process, &[&args[..], &[("direction", Raw::Number(1))]].concat()));
+        made.push(&event(at + 1, "close", process, &[("fd", Raw::Number(3))]));
+    }
+    let file = folder.capture("c.trz", made);
+    let path = program::text(&folder.path("a.html"));
+    let has = |filters: &[&str]| {
+        let filters: Vec<&str> = filters.iter().flat_map(|filter| ["-f", filter]).collect();
+        printed(&[&["report", &file, "-o", &path, "--force"], filters.as_slice()].concat());
+        let page = std::fs::read_to_string(&path).expect("a page");
+        let text = Markup::read(&page).text();
+        let (_, text) = text.split_once("Names that were asked for").unwrap_or_default();
+        (text.contains("example.org"), text.contains("other.local"))
+    };
+    assert_eq!(has(&[]), (true, true));
+    assert_eq!(has(&["comm=curl"]), (true, false));
+    assert_eq!(
+        has(&["comm=curl", "2:comm=wget", "2:event=close"]),
+        (true, false),
+        "scope 2 says what it wants"
+    );
+    assert_eq!(has(&["2:event=net_packet_dns_request", "2:comm=wget"]), (false, true));
+    assert_eq!(has(&["comm=curl", "2:event=net_packet_dns_request"]), (true, true));
+    assert_eq!(has(&["event=close"]), (false, false));
+}
+
 #[test]
 fn a_case_of_another_file_is_not_taken_for_one_of_this() {
     let folder = Folder::new();

@@ -32,6 +32,8 @@ pub struct Asking<'a> {
     pub source: &'a Source,
     /// By file of the source: which events the page is about.
     pub matchers: Vec<Matcher<'a>>,
+    /// Where `matchers` do not ask for the messages of DNS that belong to the page's events: what does.
+    pub names: Option<Vec<Matcher<'a>>>,
     /// They leave some events out, so that files are those of the processes that are left.
     pub is_narrowed: bool,
     pub range: Option<Range<i64>>,
@@ -84,8 +86,8 @@ impl Gathered {
             ..Question::new(source, asking.matchers.clone())
         };
         let mut totals = Totals::of(&question, &known, &forest)?;
-        if !asking.is_narrowed {
-            totals.ask_names(&question, &known)?;
+        if let Some(matchers) = &asking.names {
+            totals.ask_names(&question, matchers.clone(), &known)?;
         }
         add(&mut gaps, totals.stats.gaps.clone());
         forest.processes.iter_mut().zip(&totals.tallies).for_each(|(process, tally)| process.tally = *tally);

@@ -1,7 +1,6 @@
 //! Sums over all that matches, also over what does not fit into the page.
 
 use pipeline::{Matcher, Question, Stats};
-use scopes::{Plan, ScopeSet};
 use views::Known;
 use views::sums::{By, Sum, Sums};
 use views::tree::{Forest, Tally};
@@ -49,12 +48,13 @@ impl Totals {
         Ok(Totals { groups, tallies, stats })
     }
 
-    /// Names of DNS are in derived events: they are asked for by themselves where no filter says which events there are.
-    pub fn ask_names(&mut self, question: &Question<'_>, known: &Known) -> pipeline::Result<()> {
-        let set = ScopeSet::parse(&["event=net_packet_dns_request,net_packet_dns_response"]);
-        let plan = set.map_or_else(|_| Plan::everything(), |set| Plan::compile(&set));
-        let files = question.source.files().iter();
-        let matchers = files.map(|file| Matcher::of_capture(&plan, &file.capture)).collect();
+    /// Names of DNS are in derived events, which come only to who names them: they are asked for by themselves.
+    pub fn ask_names(
+        &mut self,
+        question: &Question<'_>,
+        matchers: Vec<Matcher<'_>>,
+        known: &Known,
+    ) -> pipeline::Result<()> {
         let question = Question { matchers, ..question.clone() };
         let mut sums = Sums::new(By::Domain, known);
         question.batches_in_parallel(

@@ -113,7 +113,7 @@ impl Checks {
             set.scopes().map(|scope| (scope, Selection::of(scope, set))).collect();
         let derived = catalogue::events().filter(|event| event.is_derived()).map(|event| event.id);
         let derived = derived.filter(|id| selections.iter().any(|(_, it)| it.has(*id))).collect();
-        let rows = events_filter(vec![Value::Recorded, Value::Events(derived)]);
+        let rows = events_filter(1, vec![Value::Recorded, Value::Events(derived)]);
         let every_row = || {
             let mut every_row = ScopeSet::with_declared(set.declared().iter().copied());
             every_row.insert(Scope { number: 64, name: None, filters: vec![rows.clone()] });
@@ -207,7 +207,7 @@ impl Parts {
                 let texts: Vec<&str> = filters.iter().map(Filter::without_scope_and_lists).collect();
                 let identity = format!("{target:?} {texts:?} {chosen:?}");
                 if target != Target::Events {
-                    filters.push(events_filter(vec![Value::Recorded]));
+                    filters.push(events_filter(1, vec![Value::Recorded]));
                 }
                 filters.iter_mut().for_each(|filter| filter.scope = 1);
                 let mut alone = ScopeSet::with_declared(set.declared().iter().copied());
@@ -221,9 +221,9 @@ impl Parts {
     }
 }
 
-fn events_filter(values: Vec<Value>) -> Filter {
+pub(crate) fn events_filter(scope: u8, values: Vec<Value>) -> Filter {
     Filter {
-        scope: 1,
+        scope,
         flag: String::new(),
         text: String::new(),
         target: Target::Events,
@@ -237,8 +237,7 @@ fn events_filter(values: Vec<Value>) -> Filter {
 /// A scope's filters by key: which events there are, then the process, then single events.
 fn groups(scope: &Scope, set: &ScopeSet, selection: &Selection) -> Vec<(Target, Vec<Filter>)> {
     let mut groups: Vec<(Target, Vec<Filter>)> = Vec::new();
-    let names_events = |filter: &Filter| filter.target == Target::Events || filter.target.event().is_some();
-    if scope.filters.iter().any(names_events) {
+    if scope.names_events() {
         let chosen = set.events().map(|event| event.id).filter(|id| selection.has(*id)).collect();
         let explicit = scope.filters.iter().filter(|filter| filter.target == Target::Events);
         let texts: Vec<&str> = explicit.map(|filter| filter.without_scope()).collect();
@@ -246,7 +245,7 @@ fn groups(scope: &Scope, set: &ScopeSet, selection: &Selection) -> Vec<(Target, 
             [] => "event=(those that its filters name)".to_owned(),
             texts => texts.join(" "),
         };
-        groups.push((Target::Events, vec![Filter { text, ..events_filter(vec![Value::Events(chosen)]) }]));
+        groups.push((Target::Events, vec![Filter { text, ..events_filter(1, vec![Value::Events(chosen)]) }]));
     }
     let process = scope.filters.iter().filter(|filter| matches!(filter.target, Target::Field(_)));
     let of_any = |filter: &&Filter| matches!(filter.target, Target::Mark(_) | Target::Thing(_));

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use events::{Event, catalogue};
+use events::{Event, EventId, catalogue};
 use hashbrown::HashMap;
 
 use crate::check::{self, Site};
 use crate::contradiction;
 use crate::diagnostic::{Diagnostic, Severity, nearest};
+use crate::explain;
 use crate::filter::{Declaration, Filter, Target, Value};
 use crate::key::Field;
 use crate::pattern::Pattern;
@@ -36,6 +37,12 @@ impl Scope {
             Some(name) => format!("{} ({name})", self.number),
             None => self.number.to_string(),
         }
+    }
+
+    /// Whether its filters say which events there are; without, it has all that are recorded.
+    pub fn names_events(&self) -> bool {
+        let names = |filter: &Filter| filter.target == Target::Events || filter.target.event().is_some();
+        self.filters.iter().any(names)
     }
 }
 
@@ -131,6 +138,17 @@ impl ScopeSet {
         };
         let spelled_out = |text: &str| filter(text).map_or(text, |filter| filter.without_lists()).to_owned();
         filters.iter().map(|text| spelled_out(text.as_ref())).collect()
+    }
+
+    /// The same scopes, of which those that name no events ask for these and no others. Derived events come only to scopes
+    /// that name them. `None` where all name some.
+    pub fn naming(mut self, events: &[EventId]) -> Option<ScopeSet> {
+        let mut unnamed = self.scopes.values_mut().filter(|scope| !scope.names_events()).peekable();
+        unnamed.peek()?;
+        for scope in unnamed {
+            scope.filters.push(explain::events_filter(scope.number, vec![Value::Events(events.to_vec())]));
+        }
+        Some(self)
     }
 
     /// The same scopes without what these processes do.
