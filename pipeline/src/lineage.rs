@@ -45,7 +45,7 @@ pub(crate) fn reads() -> Vec<Reads> {
             contexts: true,
             results: false,
             only: None,
-            repeats: false,
+            descriptors: None,
         },
         Reads {
             event: SCHED_PROCESS_EXIT,
@@ -53,7 +53,7 @@ pub(crate) fn reads() -> Vec<Reads> {
             contexts: true,
             results: false,
             only: None,
-            repeats: false,
+            descriptors: None,
         },
     ]
 }

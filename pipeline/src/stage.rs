@@ -40,9 +40,22 @@ pub struct Reads {
     pub results: bool,
     /// Rows that it is told; all without.
     pub only: Option<Sieve>,
-    /// All that rows of the event do to the client is to say what the descriptors stand for that are read: the same again,
-    /// by the same context and with nothing else told in between, changes nothing, and need not be told.
-    pub repeats: bool,
+    /// What rows of the event do to descriptors, where that is all that they do to the client besides saying what the
+    /// descriptors stand for that are read. Uses that say the same again need not be told.
+    pub descriptors: Option<DescriptorChange>,
+}
+
+/// What an event does to the descriptors of its process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DescriptorChange {
+    /// It only uses them.
+    None,
+    /// Something is told of the call that it happens in, and nothing of descriptors.
+    Call,
+    /// Its result is a new one.
+    Opens,
+    /// The one of this argument is closed.
+    Closes(usize),
 }
 
 impl Reads {
@@ -56,7 +69,7 @@ impl Reads {
             contexts,
             results: false,
             only: None,
-            repeats: false,
+            descriptors: None,
         }
     }
 }

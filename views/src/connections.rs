@@ -122,10 +122,10 @@ impl Connections {
             contexts: true,
             results: true,
             only: None,
-            repeats: false,
+            descriptors: None,
         });
         let mut reads: Vec<Reads> = of_calls.collect();
-        reads.push(Reads { event, args, contexts: true, results: true, only: None, repeats: false });
+        reads.push(Reads { event, args, contexts: true, results: true, only: None, descriptors: None });
         reads.sort_by_key(|reads| reads.event);
         reads
     }

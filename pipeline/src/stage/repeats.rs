@@ -6,14 +6,17 @@
 //! read 3 /a    told
 //! read 3 /a    left out: nothing else was told since
 //! read 3 /b    told, and what is remembered of 3 is forgotten
-//! close 3      told: anything may be otherwise now
-//! read 3 /a    told
+//! read 4 /a    told
+//! close 3      told, and what is remembered of 3 is forgotten
+//! read 4 /a    left out
+//! dup2 0 3     told, and all is forgotten: anything may be otherwise now
+//! read 4 /a    told
 //! ```
 
 use events::{Marks, Raw};
 use format::{Block, ColumnView};
 
-use super::Reads;
+use super::{DescriptorChange, Reads};
 
 /// Uses that are remembered: of a copy there are two, and a few programs run at one time.
 const MOST: usize = 16;
@@ -60,9 +63,7 @@ impl<'a> Repeats<'a> {
             return true;
         }
         // Who shares descriptors is not known here: what the number stands for with another process may be the same file.
-        for old in &mut self.uses {
-            *old = old.filter(|old| !contradict(old, &new));
-        }
+        self.forget_where(|old| contradict(old, &new));
         if let Some(slot) = self.uses.get_mut(self.oldest) {
             *slot = Some(new);
         }
@@ -77,6 +78,23 @@ impl<'a> Repeats<'a> {
             *self = Repeats::default();
         }
     }
+
+    /// The same, of those of which this holds.
+    fn forget_where(&mut self, is_changed: impl Fn(&Use<'_>) -> bool) {
+        for old in &mut self.uses {
+            *old = old.filter(|old| !is_changed(old));
+        }
+    }
+
+    /// This number stands for another file in some process, or for none.
+    pub fn forget_number(&mut self, number: u64) {
+        self.forget_where(|old| old.descriptors.iter().flatten().any(|(known, _)| *known == number));
+    }
+
+    /// Something was told of a call that has not returned yet, which a call that fails makes void.
+    pub fn forget_failures(&mut self) {
+        self.forget_where(|old| old.kind.is_failure);
+    }
 }
 
 /// Whether two uses say that one number stands for two things.
@@ -89,45 +107,73 @@ fn contradict(one: &Use<'_>, other: &Use<'_>) -> bool {
 /// Which rows of a block only say again what descriptors stand for.
 #[derive(Debug)]
 pub(super) struct RepeatedUses<'a> {
-    /// By code of the event; `None` where rows do more than that.
-    columns: Vec<Option<Vec<ColumnView<'a>>>>,
+    /// By code of the event.
+    deeds: Vec<Deed<'a>>,
     contexts: &'a [u16],
     rets: &'a [i64],
     marks: &'a [u32],
     repeats: Repeats<'a>,
 }
 
+/// What rows of an event do, as far as it is known.
+#[derive(Clone, Debug, Default)]
+enum Deed<'a> {
+    Uses(Vec<ColumnView<'a>>),
+    TellsOfCall,
+    Opens,
+    Closes(ColumnView<'a>),
+    #[default]
+    Anything,
+}
+
 impl<'a> RepeatedUses<'a> {
     /// `None` where no event is only of uses.
     pub fn of(reads: &[Reads], block: &'a Block) -> format::Result<Option<RepeatedUses<'a>>> {
-        let mut columns = vec![None; block.event_list().len()];
-        for ((code, event), columns) in (0u16..).zip(block.event_list()).zip(&mut columns) {
+        let mut deeds = vec![Deed::default(); block.event_list().len()];
+        for ((code, event), deed) in (0u16..).zip(block.event_list()).zip(&mut deeds) {
             let mut own = reads.iter().filter(|reads| reads.event == *event);
             let (Some(only), None) = (own.next(), own.next()) else { continue };
-            if only.repeats && only.contexts && only.results && only.args.len() <= MOST_DESCRIPTORS {
-                let column = |position: &usize| block.args(code).column(*position);
-                *columns = Some(only.args.iter().map(column).collect::<format::Result<_>>()?);
-            }
+            let column = |position: &usize| block.args(code).column(*position);
+            *deed = match only.descriptors {
+                Some(DescriptorChange::None) if only.args.len() <= MOST_DESCRIPTORS => {
+                    Deed::Uses(only.args.iter().map(column).collect::<format::Result<_>>()?)
+                }
+                Some(DescriptorChange::Call) => Deed::TellsOfCall,
+                Some(DescriptorChange::Opens) => Deed::Opens,
+                Some(DescriptorChange::Closes(position)) => Deed::Closes(column(&position)?),
+                Some(DescriptorChange::None) | None => Deed::Anything,
+            };
         }
-        if columns.iter().all(Option::is_none) {
+        if !deeds.iter().any(|deed| matches!(deed, Deed::Uses(_))) {
             return Ok(None);
         }
         let (contexts, rets, marks) = (block.context_codes()?, block.rets()?, block.marks()?);
-        Ok(Some(RepeatedUses { columns, contexts, rets, marks, repeats: Repeats::default() }))
+        Ok(Some(RepeatedUses { deeds, contexts, rets, marks, repeats: Repeats::default() }))
     }
 
     /// Whether a row that is read need not be told. Rows are asked in their order, each once.
     pub fn has(&mut self, row: usize, code: usize, ordinal: usize) -> bool {
-        let columns = self.columns.get(code).and_then(Option::as_ref);
         let marks = self.marks.get(row).copied().unwrap_or_default();
-        let of_row =
-            self.contexts.get(row).zip(self.rets.get(row)).filter(|_| marks & Marks::NO_CONTEXT == 0);
-        let Some((columns, (context, ret))) = columns.zip(of_row) else {
+        let of_row = self.contexts.get(row).zip(self.rets.get(row));
+        let of_row = of_row.filter(|_| marks & Marks::NO_CONTEXT == 0);
+        let Some((deed, (context, ret))) = self.deeds.get(code).zip(of_row) else {
             self.repeats.forget();
             return false;
         };
-        let kind = Kind { event: code as u16, context: *context, marks, is_failure: *ret < 0 };
-        self.repeats.has_seen(kind, columns.iter().map(|column| column.get(ordinal)))
+        match deed {
+            Deed::Uses(columns) => {
+                let kind = Kind { event: code as u16, context: *context, marks, is_failure: *ret < 0 };
+                return self.repeats.has_seen(kind, columns.iter().map(|column| column.get(ordinal)));
+            }
+            Deed::TellsOfCall => self.repeats.forget_failures(),
+            Deed::Opens => self.repeats.forget_number(*ret as u64),
+            Deed::Closes(column) => match column.get(ordinal).descriptor() {
+                Some((number, _)) => self.repeats.forget_number(number),
+                None => self.repeats.forget(),
+            },
+            Deed::Anything => self.repeats.forget(),
+        }
+        false
     }
 }
 
@@ -154,6 +200,11 @@ mod tests {
         assert!(seen(1, 1, &other));
         assert!(!seen(1, 1, &a), "another process may share the descriptor");
         assert!(!seen(1, 2, &b), "what it was is told again");
+        assert!(seen(1, 1, &other));
+        repeats.forget_number(3);
+        let mut seen =
+            |event, context, text| repeats.has_seen(kind(event, context), [Raw::Bytes(text)].into_iter());
+        assert!(seen(1, 1, &other) && !seen(1, 2, &b));
         repeats.forget();
         assert!(!repeats.has_seen(kind(1, 2), [Raw::Bytes(&b)].into_iter()));
     }

@@ -3,7 +3,7 @@
 use events::catalogue;
 use events::{ArgKind, Event, EventId, Returns};
 use format::facts::FactChange;
-use pipeline::stage::{Reads, Sieve};
+use pipeline::stage::{DescriptorChange, Reads, Sieve};
 
 use super::Wants;
 
@@ -153,7 +153,7 @@ impl Deeds {
                 contexts: true,
                 results: true,
                 only: FactChange::sieve(event.id).map(|(position, passes)| Sieve { position, passes }),
-                repeats: false,
+                descriptors: None,
             });
         known
             .map(|(deed, event)| Reads {
@@ -162,7 +162,7 @@ impl Deeds {
                 contexts: true,
                 results: true,
                 only: None,
-                repeats: *deed == Deed::Use,
+                descriptors: deed.descriptor_change(),
             })
             .chain(of_facts)
             .collect()
@@ -239,6 +239,17 @@ fn deed(event: &Event, wants: Wants) -> Option<Deed> {
 }
 
 impl Deed {
+    /// `None` where it does more.
+    fn descriptor_change(self) -> Option<DescriptorChange> {
+        match self {
+            Deed::Use => Some(DescriptorChange::None),
+            Deed::Told { .. } => Some(DescriptorChange::Call),
+            Deed::Open { .. } => Some(DescriptorChange::Opens),
+            Deed::Close { fd } => Some(DescriptorChange::Closes(fd)),
+            _ => None,
+        }
+    }
+
     /// Everything that is read of the event.
     fn args(self, event: &Event) -> Vec<usize> {
         let own = match self {

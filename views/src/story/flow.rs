@@ -172,7 +172,7 @@ impl<'a> Flows<'a> {
                 args.retain(|at| *at < event.args.len());
                 args.sort_unstable();
                 args.dedup();
-                Reads { event: event.id, args, contexts: true, results: true, only: None, repeats: false }
+                Reads { event: event.id, args, contexts: true, results: true, only: None, descriptors: None }
             })
             .collect();
         reads.sort_by_key(|reads| reads.event);
