@@ -50,6 +50,7 @@ impl<'a> History<'a> {
         blocks.sort_unstable();
         let beginnings = self.source.beginnings(|_| true);
         let oldest = beginnings.iter().filter(|(time, ..)| *time == 0).map(|(_, file, host)| (*file, *host));
+        let looked_at = moments;
         let moments =
             Moments { source: self.source, oldest: oldest.collect(), client, moments, next: 0, see };
         let mut stage: Stage<_, ()> = Stage::new(moments);
@@ -61,7 +62,7 @@ impl<'a> History<'a> {
         }
         let mut gaps = Vec::new();
         begins.sort_unstable();
-        self.scanned(&blocks, &are_alone(&blocks, &begins), &mut |at, found| {
+        self.scanned(&blocks, &are_alone(&blocks, &begins), looked_at, &mut |at, found| {
             match found {
                 Ok((scanned, rows)) => stage.rows(&scanned, rows),
                 Err(error) => gaps.push(self.gap(&blocks, at, &error)?),
@@ -87,7 +88,7 @@ impl<'a> History<'a> {
         let mut gaps = Vec::new();
         // Rows that may stand before others of a block that is still to come.
         let mut pending: Vec<(Row, Arc<Scanned>)> = Vec::new();
-        self.scanned(&blocks, &[], &mut |at, found| {
+        self.scanned(&blocks, &[], &[], &mut |at, found| {
             match found {
                 Ok((scanned, rows)) => {
                     pending.extend(rows.into_iter().map(|row| (row, Arc::clone(&scanned))))
@@ -128,11 +129,19 @@ impl<'a> History<'a> {
         blocks
     }
 
-    fn scan(&self, job: usize, reference: BlockRef, is_alone: bool, scratch: &mut Scratch) -> Found {
+    fn scan(
+        &self,
+        job: usize,
+        reference: BlockRef,
+        is_alone: bool,
+        moments: &[i64],
+        scratch: &mut Scratch,
+    ) -> Found {
         let Some(file) = self.source.file(reference) else {
             return Err(format::Error::NoBlock { block: reference.block, blocks: 0 });
         };
         let block = Arc::new(file.capture.block(reference.block, scratch)?);
+        let is_alone = is_alone && !is_looked_at(&block, moments)?;
         let rows = stage::scan(self.reads, |time| file.key(block.host(), time), &block, is_alone)?;
         let scanned = Scanned { job, file: reference.file, boot: reference.boot, is_chosen: false, block };
         Ok((Arc::new(scanned), rows))
@@ -144,12 +153,13 @@ impl<'a> History<'a> {
         if self.strict { Err(Error::Gap(Box::new(gap))) } else { Ok(gap) }
     }
 
-    /// Calls `take` with the blocks as they were scanned, in their order, until it has enough. Of the blocks that are alone,
-    /// repeated uses may be left out.
+    /// Calls `take` with the blocks as they were scanned, in their order, until it has enough. Of the blocks that are alone
+    /// and within which there is no moment, only what changes the state at their end need be told.
     fn scanned(
         &self,
         blocks: &[BlockRef],
         are_alone: &[bool],
+        moments: &[i64],
         take: &mut dyn FnMut(usize, Found) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         let threads = self.threads.min(blocks.len());
@@ -158,7 +168,7 @@ impl<'a> History<'a> {
             let mut scratch = Scratch::new();
             for (at, block) in blocks.iter().enumerate() {
                 self.cancellation.check()?;
-                if take(at, self.scan(at, *block, is_alone(at), &mut scratch))?.is_break() {
+                if take(at, self.scan(at, *block, is_alone(at), moments, &mut scratch))?.is_break() {
                     break;
                 }
             }
@@ -173,7 +183,7 @@ impl<'a> History<'a> {
                     let mut scratch = Scratch::new();
                     for (at, block) in blocks.iter().enumerate().skip(thread).step_by(threads) {
                         // Nobody takes it any more once there is enough.
-                        if give.send(self.scan(at, *block, is_alone(at), &mut scratch)).is_err() {
+                        if give.send(self.scan(at, *block, is_alone(at), moments, &mut scratch)).is_err() {
                             return;
                         }
                     }
@@ -191,6 +201,15 @@ impl<'a> History<'a> {
             Ok(())
         })
     }
+}
+
+/// Whether a moment lies between the first row of a block and its last one.
+fn is_looked_at(block: &format::Block, moments: &[i64]) -> format::Result<bool> {
+    let (times, clock) = (block.times()?, block.clock());
+    let wall = |time: Option<&u64>| time.map(|time| clock.wall(*time) as i64);
+    let Some((first, last)) = wall(times.first()).zip(wall(times.last())) else { return Ok(false) };
+    let next = moments.get(moments.partition_point(|moment| *moment < first));
+    Ok(next.is_some_and(|moment| *moment <= last))
 }
 
 /// Which blocks, sorted by their first rows, are the only ones of their boot that tell something between their first row and

@@ -17,6 +17,8 @@
 pub(crate) mod copies;
 mod passing;
 mod repeats;
+mod thinning;
+mod transients;
 mod view;
 
 use std::collections::VecDeque;
@@ -26,7 +28,7 @@ use events::{Context, EventId, Marks, Raw};
 use format::facts::Passes;
 use format::{Block, BlockInfo};
 pub use passing::Passing;
-use repeats::RepeatedUses;
+use thinning::Thinning;
 use view::View;
 
 /// An event that a client reads, and its arguments by their positions in the catalogue's declaration.
@@ -41,21 +43,29 @@ pub struct Reads {
     /// Rows that it is told; all without.
     pub only: Option<Sieve>,
     /// What rows of the event do to descriptors, where that is all that they do to the client besides saying what the
-    /// descriptors stand for that are read. Uses that say the same again need not be told.
+    /// descriptors stand for that are read.
     pub descriptors: Option<DescriptorChange>,
 }
 
-/// What an event does to the descriptors of its process.
+/// What an event does to the descriptors of its process, beside saying what those stand for that are read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DescriptorChange {
-    /// It only uses them.
+    /// Nothing.
     None,
-    /// Something is told of the call that it happens in, and nothing of descriptors.
-    Call,
+    /// It sets something of them.
+    Sets,
+    /// What it does to the one of `fd` depends on the number of another argument.
+    Controls { fd: usize, command: usize, sets: &'static [u64], duplicates: &'static [u64] },
     /// Its result is a new one.
     Opens,
+    /// Its result is a copy of the one of this argument.
+    Duplicates(usize),
     /// The one of this argument is closed.
     Closes(usize),
+    /// Nothing: it tells something of the call that it happens in, which has not returned yet.
+    TellsOfCall,
+    /// Nothing, and nothing to its process: whoever runs has no part in it.
+    Elsewhere,
 }
 
 impl Reads {
@@ -254,8 +264,8 @@ pub(crate) fn has_rows(reads: &[Reads], info: &BlockInfo) -> bool {
 }
 
 /// Decodes what is read of a block, and lists its rows in the order in which they stand.
-/// `key`: of a time of the boot clock on the ordering clock. `is_alone`: nothing else is told between its first row and its
-/// last one, so that repeated uses can be left out.
+/// `key`: of a time of the boot clock on the ordering clock. `is_alone`: nothing else is told, and nobody looks, between
+/// its first row and its last one, so that rows can be left out whose effects are gone by then.
 pub(crate) fn scan(
     reads: &[Reads],
     key: impl Fn(u64) -> u64,
@@ -299,7 +309,7 @@ pub(crate) fn scan(
         block.rets()?;
     }
     let (times, marks) = (block.times()?, block.marks()?);
-    let mut repeated = if is_alone && times.is_sorted() { RepeatedUses::of(reads, block)? } else { None };
+    let mut thinning = if is_alone && times.is_sorted() { Thinning::of(reads, block)? } else { None };
     let mut ordinals = vec![0; is_read.len()];
     for (row, code) in (0u32..).zip(block.event_codes()?) {
         let at = usize::from(*code);
@@ -316,12 +326,15 @@ pub(crate) fn scan(
         if passing.get(at).and_then(Option::as_ref).is_some_and(|passing| !passing.has(at_ordinal)) {
             continue;
         }
-        if repeated.as_mut().is_some_and(|repeated| repeated.has(row as usize, at, at_ordinal)) {
+        if thinning.as_mut().is_some_and(|thinning| thinning.leaves_out(row as usize, at, at_ordinal)) {
             continue;
         }
         let time = key(*time);
         let is_hidden = marks.get(row as usize).is_some_and(|marks| marks & Marks::STATE_ONLY != 0);
         rows.push(Row { time, row, ordinal: at_ordinal as u32, code: *code, event: *event, is_hidden });
+    }
+    if let Some(thinning) = thinning {
+        thinning.thin(&mut rows);
     }
     Ok(rows)
 }

@@ -13,22 +13,17 @@
 //! read 4 /a    told
 //! ```
 
-use events::{Marks, Raw};
-use format::{Block, ColumnView};
-
-use super::{DescriptorChange, Reads};
-
 /// Uses that are remembered: of a copy there are two, and a few programs run at one time.
 const MOST: usize = 16;
 /// Descriptors of one call; of more nothing is remembered.
-const MOST_DESCRIPTORS: usize = 2;
+pub(super) const MOST_DESCRIPTORS: usize = 2;
 
 /// A descriptor's number, and what it stands for.
-type Descriptor<'a> = (u64, &'a [u8]);
+pub(super) type Descriptor<'a> = (u64, &'a [u8]);
 
 /// What else two uses have in common that are the same.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-struct Kind {
+pub(super) struct Kind {
     /// Codes of the block.
     pub event: u16,
     pub context: u16,
@@ -45,7 +40,7 @@ struct Use<'a> {
 
 /// Uses of one block since anything else was told.
 #[derive(Debug, Default)]
-struct Repeats<'a> {
+pub(super) struct Repeats<'a> {
     uses: [Option<Use<'a>>; MOST],
     oldest: usize,
     has_any: bool,
@@ -53,10 +48,10 @@ struct Repeats<'a> {
 
 impl<'a> Repeats<'a> {
     /// Whether this use was told since something else was; it is remembered.
-    pub fn has_seen(&mut self, kind: Kind, args: impl Iterator<Item = Raw<'a>>) -> bool {
+    pub fn has_seen(&mut self, kind: Kind, used: impl Iterator<Item = Descriptor<'a>>) -> bool {
         let mut descriptors = [None; MOST_DESCRIPTORS];
-        for (slot, arg) in descriptors.iter_mut().zip(args) {
-            *slot = arg.descriptor();
+        for (slot, used) in descriptors.iter_mut().zip(used) {
+            *slot = Some(used);
         }
         let new = Use { kind, descriptors };
         if self.uses.contains(&Some(new)) {
@@ -70,6 +65,16 @@ impl<'a> Repeats<'a> {
         self.oldest = (self.oldest + 1) % MOST;
         self.has_any = true;
         false
+    }
+
+    /// Something else said what descriptors stand for.
+    pub fn tell(&mut self, used: impl Iterator<Item = Descriptor<'a>>) {
+        let mut descriptors = [None; MOST_DESCRIPTORS];
+        for (slot, used) in descriptors.iter_mut().zip(used) {
+            *slot = Some(used);
+        }
+        let said = Use { kind: Kind::default(), descriptors };
+        self.forget_where(|old| contradict(old, &said));
     }
 
     /// Something happened that may change what descriptors stand for.
@@ -104,109 +109,30 @@ fn contradict(one: &Use<'_>, other: &Use<'_>) -> bool {
     })
 }
 
-/// Which rows of a block only say again what descriptors stand for.
-#[derive(Debug)]
-pub(super) struct RepeatedUses<'a> {
-    /// By code of the event.
-    deeds: Vec<Deed<'a>>,
-    contexts: &'a [u16],
-    rets: &'a [i64],
-    marks: &'a [u32],
-    repeats: Repeats<'a>,
-}
-
-/// What rows of an event do, as far as it is known.
-#[derive(Clone, Debug, Default)]
-enum Deed<'a> {
-    Uses(Vec<ColumnView<'a>>),
-    TellsOfCall,
-    Opens,
-    Closes(ColumnView<'a>),
-    #[default]
-    Anything,
-}
-
-impl<'a> RepeatedUses<'a> {
-    /// `None` where no event is only of uses.
-    pub fn of(reads: &[Reads], block: &'a Block) -> format::Result<Option<RepeatedUses<'a>>> {
-        let mut deeds = vec![Deed::default(); block.event_list().len()];
-        for ((code, event), deed) in (0u16..).zip(block.event_list()).zip(&mut deeds) {
-            let mut own = reads.iter().filter(|reads| reads.event == *event);
-            let (Some(only), None) = (own.next(), own.next()) else { continue };
-            let column = |position: &usize| block.args(code).column(*position);
-            *deed = match only.descriptors {
-                Some(DescriptorChange::None) if only.args.len() <= MOST_DESCRIPTORS => {
-                    Deed::Uses(only.args.iter().map(column).collect::<format::Result<_>>()?)
-                }
-                Some(DescriptorChange::Call) => Deed::TellsOfCall,
-                Some(DescriptorChange::Opens) => Deed::Opens,
-                Some(DescriptorChange::Closes(position)) => Deed::Closes(column(&position)?),
-                Some(DescriptorChange::None) | None => Deed::Anything,
-            };
-        }
-        if !deeds.iter().any(|deed| matches!(deed, Deed::Uses(_))) {
-            return Ok(None);
-        }
-        let (contexts, rets, marks) = (block.context_codes()?, block.rets()?, block.marks()?);
-        Ok(Some(RepeatedUses { deeds, contexts, rets, marks, repeats: Repeats::default() }))
-    }
-
-    /// Whether a row that is read need not be told. Rows are asked in their order, each once.
-    pub fn has(&mut self, row: usize, code: usize, ordinal: usize) -> bool {
-        let marks = self.marks.get(row).copied().unwrap_or_default();
-        let of_row = self.contexts.get(row).zip(self.rets.get(row));
-        let of_row = of_row.filter(|_| marks & Marks::NO_CONTEXT == 0);
-        let Some((deed, (context, ret))) = self.deeds.get(code).zip(of_row) else {
-            self.repeats.forget();
-            return false;
-        };
-        match deed {
-            Deed::Uses(columns) => {
-                let kind = Kind { event: code as u16, context: *context, marks, is_failure: *ret < 0 };
-                return self.repeats.has_seen(kind, columns.iter().map(|column| column.get(ordinal)));
-            }
-            Deed::TellsOfCall => self.repeats.forget_failures(),
-            Deed::Opens => self.repeats.forget_number(*ret as u64),
-            Deed::Closes(column) => match column.get(ordinal).descriptor() {
-                Some((number, _)) => self.repeats.forget_number(number),
-                None => self.repeats.forget(),
-            },
-            Deed::Anything => self.repeats.forget(),
-        }
-        false
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn descriptor(number: u64, what: &str) -> Vec<u8> {
-        [&number.to_le_bytes()[..], what.as_bytes()].concat()
-    }
-
     #[test]
     fn a_use_is_seen_until_another_file_has_its_number_or_something_else_happens() {
-        let [a, b, other] = [descriptor(3, "/a"), descriptor(3, "/b"), descriptor(4, "/a")];
+        let [a, b, other]: [Descriptor<'_>; 3] = [(3, b"/a"), (3, b"/b"), (4, b"/a")];
         let mut repeats = Repeats::default();
         let kind = |event, context| Kind { event, context, ..Kind::default() };
-        let mut seen =
-            |event, context, text| repeats.has_seen(kind(event, context), [Raw::Bytes(text)].into_iter());
-        assert!(!seen(1, 1, &a));
-        assert!(seen(1, 1, &a));
-        assert!(!seen(1, 2, &a) && !seen(2, 1, &a) && !seen(1, 1, &other), "who and what count as well");
-        assert!(seen(1, 1, &a) && seen(1, 2, &a) && seen(1, 1, &other));
-        assert!(!seen(1, 2, &b));
-        assert!(seen(1, 1, &other));
-        assert!(!seen(1, 1, &a), "another process may share the descriptor");
-        assert!(!seen(1, 2, &b), "what it was is told again");
-        assert!(seen(1, 1, &other));
+        let mut seen = |event, context, text| repeats.has_seen(kind(event, context), [text].into_iter());
+        assert!(!seen(1, 1, a));
+        assert!(seen(1, 1, a));
+        assert!(!seen(1, 2, a) && !seen(2, 1, a) && !seen(1, 1, other), "who and what count as well");
+        assert!(seen(1, 1, a) && seen(1, 2, a) && seen(1, 1, other));
+        assert!(!seen(1, 2, b));
+        assert!(seen(1, 1, other));
+        assert!(!seen(1, 1, a), "another process may share the descriptor");
+        assert!(!seen(1, 2, b), "what it was is told again");
+        assert!(seen(1, 1, other));
         repeats.forget_number(3);
-        let mut seen =
-            |event, context, text| repeats.has_seen(kind(event, context), [Raw::Bytes(text)].into_iter());
-        assert!(seen(1, 1, &other) && !seen(1, 2, &b));
+        let mut seen = |event, context, text| repeats.has_seen(kind(event, context), [text].into_iter());
+        assert!(seen(1, 1, other) && !seen(1, 2, b));
         repeats.forget();
-        assert!(!repeats.has_seen(kind(1, 2), [Raw::Bytes(&b)].into_iter()));
+        assert!(!repeats.has_seen(kind(1, 2), [b].into_iter()));
     }
 
     #[test]
@@ -215,7 +141,7 @@ mod tests {
         for round in 0..2 {
             for context in 0..=MOST as u16 {
                 let kind = Kind { context, ..Kind::default() };
-                let seen = repeats.has_seen(kind, [Raw::Number(3)].into_iter());
+                let seen = repeats.has_seen(kind, [(3, &[][..])].into_iter());
                 assert!(!seen, "round {round}: context {context} came {MOST} others ago");
             }
         }

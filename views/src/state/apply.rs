@@ -17,11 +17,11 @@ const O_CLOEXEC: u64 = 0o2_000_000;
 const AT_FDCWD: i32 = -100;
 const CLOSE_RANGE_UNSHARE: u64 = 2;
 const CLOSE_RANGE_CLOEXEC: u64 = 4;
-const F_DUPFD: u64 = 0;
-const F_SETFD: u64 = 2;
-const F_DUPFD_CLOEXEC: u64 = 1030;
-const FIOCLEX: u64 = 0x5451;
-const FIONCLEX: u64 = 0x5450;
+pub(super) const F_DUPFD: u64 = 0;
+pub(super) const F_SETFD: u64 = 2;
+pub(super) const F_DUPFD_CLOEXEC: u64 = 1030;
+pub(super) const FIOCLEX: u64 = 0x5451;
+pub(super) const FIONCLEX: u64 = 0x5450;
 /// Threads of which a hook has said something that no call has taken yet: more than run at one time.
 const MOST_TOLD: usize = 1 << 16;
 

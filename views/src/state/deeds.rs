@@ -6,6 +6,7 @@ use format::facts::FactChange;
 use pipeline::stage::{DescriptorChange, Reads, Sieve};
 
 use super::Wants;
+use super::apply::{F_DUPFD, F_DUPFD_CLOEXEC, F_SETFD, FIOCLEX, FIONCLEX};
 
 /// What an event does to the state, with the positions of the arguments that say it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -239,13 +240,30 @@ fn deed(event: &Event, wants: Wants) -> Option<Deed> {
 }
 
 impl Deed {
-    /// `None` where it does more.
+    /// `None` where it does more than that.
     fn descriptor_change(self) -> Option<DescriptorChange> {
         match self {
             Deed::Use => Some(DescriptorChange::None),
-            Deed::Told { .. } => Some(DescriptorChange::Call),
-            Deed::Open { .. } => Some(DescriptorChange::Opens),
+            Deed::Listen { .. } => Some(DescriptorChange::Sets),
+            Deed::Control { fd, command, .. } => Some(DescriptorChange::Controls {
+                fd,
+                command,
+                sets: &[F_SETFD],
+                duplicates: &[F_DUPFD, F_DUPFD_CLOEXEC],
+            }),
+            Deed::Ioctl { fd, request } => Some(DescriptorChange::Controls {
+                fd,
+                command: request,
+                sets: &[FIOCLEX, FIONCLEX],
+                duplicates: &[],
+            }),
+            Deed::Open { .. } | Deed::Socket { .. } | Deed::Accept { .. } | Deed::Gives { .. } => {
+                Some(DescriptorChange::Opens)
+            }
+            Deed::Duplicate { old, .. } => Some(DescriptorChange::Duplicates(old)),
             Deed::Close { fd } => Some(DescriptorChange::Closes(fd)),
+            Deed::Told { .. } => Some(DescriptorChange::TellsOfCall),
+            Deed::Connection { .. } => Some(DescriptorChange::Elsewhere),
             _ => None,
         }
     }
