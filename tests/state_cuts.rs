@@ -12,7 +12,7 @@ use views::Known;
 use views::state::{Listed, State, Wants};
 
 /// As many worlds as are quick in a build that is not optimised; `TRACER_WORLDS` asks for more.
-const WORLDS: u64 = 300;
+const WORLDS: u64 = 120;
 const ROWS: usize = 220;
 const AT_FDCWD: i64 = -100;
 const CLONE_FILES: u64 = 0x400;

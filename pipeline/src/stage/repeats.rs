@@ -54,7 +54,7 @@ impl<'a> Repeats<'a> {
             *slot = Some(used);
         }
         let new = Use { kind, descriptors };
-        if self.uses.contains(&Some(new)) {
+        if self.uses.iter().flatten().any(|old| *old == new) {
             return true;
         }
         // Who shares descriptors is not known here: what the number stands for with another process may be the same file.
@@ -86,8 +86,10 @@ impl<'a> Repeats<'a> {
 
     /// The same, of those of which this holds.
     fn forget_where(&mut self, is_changed: impl Fn(&Use<'_>) -> bool) {
-        for old in &mut self.uses {
-            *old = old.filter(|old| !is_changed(old));
+        for slot in &mut self.uses {
+            if slot.as_ref().is_some_and(&is_changed) {
+                *slot = None;
+            }
         }
     }
 

@@ -113,7 +113,7 @@ impl ThingKey {
         match &self.wanted {
             Wanted::Files(texts) => {
                 file::each(self.event, place, value, other, &mut |name| words.add(texts.words(name)));
-            },
+            }
             Wanted::Peers(peers) => {
                 peer::each(self.event, place, value, other, &mut |end| words.add(peers.words(end)));
             }

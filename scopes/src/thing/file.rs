@@ -143,13 +143,7 @@ pub(crate) fn of_value(path: &str) -> Cow<'_, str> {
 }
 
 /// Calls `found` with each file that an event names at a place, given the values there.
-pub fn each<'a>(
-    event: &Event,
-    place: Place,
-    value: Raw<'a>,
-    other: Raw<'a>,
-    found: &mut dyn FnMut(&[u8]),
-) {
+pub fn each<'a>(event: &Event, place: Place, value: Raw<'a>, other: Raw<'a>, found: &mut dyn FnMut(&[u8])) {
     match (place, value) {
         (Place::Path(..), Raw::Bytes(path)) if !path.is_empty() => {
             let directory = other.descriptor().map_or(&b""[..], |(_, stands_for)| stands_for);
