@@ -114,7 +114,7 @@ fn world(seed: u64) -> Vec<Step> {
         };
         let directory = match random.below(3) {
             0 => fd(number + 1, what),
-            _ => fd(AT_FDCWD, *random.of::<&str>(&directories)),
+            _ => fd(AT_FDCWD, random.of::<&str>(&directories)),
         };
         match random.below(34) {
             0..=5 => {
