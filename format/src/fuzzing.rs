@@ -20,6 +20,17 @@ pub fn capture(bytes: &[u8]) {
     for with_strays in [false, true] {
         let options = OpenOptions { with_strays, ..OpenOptions::default() };
         let Ok(capture) = Capture::from_bytes_with(bytes.to_vec(), &options) else { return };
+        for info in capture.contents().unwrap_or_default() {
+            // What it says is not what is read.
+            let mut read = 0;
+            let content = capture.content(&info).and_then(|content| {
+                content.read(&mut |some| {
+                    read += some.len();
+                    Ok(())
+                })
+            });
+            assert!(read as u64 <= info.size && (content.is_err() || read as u64 == info.size));
+        }
         let mut scratch = Scratch::new();
         assert_eq!(capture.blocks().len(), capture.block_count());
         for at in 0..capture.block_count() {

@@ -81,7 +81,7 @@ pub use row::Row;
 pub use schema::{ArgSchema, EventSchema, Schema, current_schema};
 pub use seal::{PublicKey, SigningKey};
 pub use segment::Segment;
-pub use side::{Cgroup, ClockOffset, Container, Loss, Process, Side, User};
+pub use side::{Cgroup, ClockOffset, Container, ContainerMount, Loss, Process, Settings, Side, User};
 pub use sizes::{ColumnName, ColumnSize};
 pub use source::bytes_read;
 pub use statistics::{EventCount, Numbers, Statistics, Texts};

@@ -1,5 +1,7 @@
 //! Records beside the events as tables of version 5, and back.
 
+mod settings;
+
 use rkyv::util::AlignedVec;
 
 use crate::args::Dictionary;
@@ -75,7 +77,8 @@ fn cgroup_bytes(cgroup: &Cgroup) -> usize {
         .iter()
         .sum()
     });
-    cgroup.path.len() + of_container
+    let settings = cgroup.container.as_ref().map_or(0, |it| it.settings.bytes());
+    cgroup.path.len() + of_container + settings
 }
 
 fn processes(all: &[Process]) -> Result<AlignedVec> {
@@ -197,6 +200,11 @@ fn cgroups(all: &[Cgroup]) -> Result<AlignedVec> {
     text("pod_uid", &|it| &it.pod_uid);
     table.integers("pod_sandbox", containers.iter().map(|it| it.pod_sandbox.into()));
     table.integers("started_ns", containers.iter().map(|it| time(it.started_ns)));
+    let settings = |cgroup: &Cgroup| cgroup.container.as_ref().map(|it| settings::texts(&it.settings));
+    let settings: Vec<_> = all.iter().map(|cgroup| settings(cgroup).unwrap_or_default()).collect();
+    table.integers("privileged", settings.iter().map(|it| it.privileged));
+    table.strings("mounts", settings.iter().map(|it| it.mounts.as_slice()));
+    table.strings("added_capabilities", settings.iter().map(|it| it.capabilities.as_slice()));
     table.to_bytes()
 }
 
@@ -205,6 +213,8 @@ fn read_cgroups(table: &Table<'_>) -> Result<Vec<Cgroup>> {
     let (created, removed) = (table.numbers("created_ns")?, table.numbers("removed_ns")?);
     let (is_container, sandbox) = (table.numbers("is_container")?, table.numbers("pod_sandbox")?);
     let started = table.numbers("started_ns")?;
+    let privileged = table.numbers("privileged")?;
+    let (mounts, capabilities) = (table.texts("mounts")?, table.texts("added_capabilities")?);
     let (container, runtime) = (table.texts("container_id")?, table.texts("runtime")?);
     let (name, image, digest) = (table.texts("name")?, table.texts("image")?, table.texts("image_digest")?);
     let (pod, namespace, uid) =
@@ -228,6 +238,7 @@ fn read_cgroups(table: &Table<'_>) -> Result<Vec<Cgroup>> {
             pod_uid: text(&uid, row),
             pod_sandbox: at(&sandbox, row) != 0,
             started_ns: time(&started, row),
+            settings: settings::read(at(&privileged, row), &bytes(&mounts, row), &bytes(&capabilities, row)),
         }),
     };
     Ok((0..table.rows()).map(cgroup).collect())

@@ -106,6 +106,36 @@ pub struct Container {
     pub pod_sandbox: bool,
     /// Boot clock, ns; `None` when it ran before the recording began, or nobody knows.
     pub started_ns: Option<u64>,
+    pub settings: Settings,
+}
+
+/// How a container was made, as its runtime has it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Settings {
+    /// It has all that its host's root has; `None`: not known.
+    pub privileged: Option<bool>,
+    /// What of the host is mounted in it; `None`: not known.
+    pub mounts: Option<Vec<ContainerMount>>,
+    /// Capabilities beyond those that containers have by default, such as `CAP_SYS_ADMIN`; `None`: not known.
+    pub added_capabilities: Option<Vec<String>>,
+}
+
+/// Something of the host in a container.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ContainerMount {
+    pub source: String,
+    /// In the container.
+    pub destination: String,
+    pub is_writable: bool,
+}
+
+impl Settings {
+    /// Bytes of its texts.
+    pub fn bytes(&self) -> usize {
+        let mounts = self.mounts.iter().flatten().map(|it| it.source.len() + it.destination.len() + 64);
+        let capabilities = self.added_capabilities.iter().flatten().map(|it| it.len() + 24);
+        mounts.chain(capabilities).sum()
+    }
 }
 
 /// Events that happened and are not in the file.

@@ -175,8 +175,8 @@ impl From<ContainerV1> for Container {
             pod_name: it.pod_name,
             pod_namespace: it.pod_namespace,
             pod_uid: it.pod_uid,
-            pod_sandbox: false,
             started_ns: it.started_ns,
+            ..Container::default()
         }
     }
 }

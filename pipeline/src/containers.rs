@@ -1,6 +1,6 @@
 //! Which container a cgroup belongs to.
 
-use format::Cgroup;
+use format::{Cgroup, Settings};
 use hashbrown::HashMap;
 use scopes::ContainerFacts;
 
@@ -22,6 +22,7 @@ pub struct Container {
     /// When its entry point was executed, boot clock ns; `None`: not seen, so before the recording began if the cgroup
     /// is as old, and never otherwise.
     pub started_ns: Option<u64>,
+    pub settings: Settings,
 }
 
 impl Container {
@@ -71,6 +72,7 @@ impl Containers {
             pod_sandbox: known.pod_sandbox,
             created_ns: cgroup.created_ns,
             started_ns: known.started_ns,
+            settings: known.settings.clone(),
         };
         self.insert(cgroup.id, container);
     }

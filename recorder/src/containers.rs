@@ -9,4 +9,5 @@ pub mod delegation;
 pub mod identity;
 pub mod names;
 pub mod runtime_paths;
+pub mod runtime_settings;
 pub mod runtime_state;

@@ -58,9 +58,16 @@ pub struct Container {
 
 impl Container {
     pub fn create(name: &str, command: &[&str]) -> Result<Container, Failed> {
+        Container::create_with(name, &[], command)
+    }
+
+    /// With options of `docker create`.
+    pub fn create_with(name: &str, options: &[&str], command: &[&str]) -> Result<Container, Failed> {
         image()?;
         let name = format!("tracer-test-{name}-{}", std::process::id());
-        let mut arguments = vec!["create", "--network=none", "--name", &name, IMAGE];
+        let mut arguments = vec!["create", "--network=none", "--name", &name];
+        arguments.extend(options);
+        arguments.push(IMAGE);
         arguments.extend(command);
         let id = docker(&arguments)?;
         Ok(Container { id, name })

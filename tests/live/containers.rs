@@ -13,10 +13,50 @@ pub const TESTS: &[Test] = &[
     ("a_container_that_starts_while_recording_is_matched_by_what_is_known_of_it", by_state_on_disk),
     ("a_container_whose_name_only_docker_s_socket_tells_is_matched_from_its_first_event", by_socket),
     ("only_matched_keeps_a_container_s_events_from_the_first_to_the_last", only_matched),
+    ("how_a_container_was_made_is_known_as_docker_has_it", settings),
     ("a_container_older_than_the_recording_is_known_and_not_new", older),
 ];
 
 const TRUE: &[&str] = &["/bin/busybox", "sh", "-c", "/bin/busybox true"];
+
+/// Privileged, mounts and added capabilities, as `docker inspect` says them.
+fn settings() -> Result<(), Failed> {
+    let dir = scratch()?;
+    for (name, options) in [
+        ("plain", &["-v", "/etc:/host-etc:ro", "-v", "/tmp:/t", "--cap-add", "net_admin"][..]),
+        ("privileged", &["--privileged"]),
+    ] {
+        let container = Container::create_with(name, options, TRUE)?;
+        let Container { id, name } = &container;
+        // Where Docker itself has not all capabilities, a privileged one is made and does not start: it is known all the same.
+        let file = record(dir.path(), &[], &["sh", "-c", "docker start --attach \"$0\"; true", name])?;
+        let capture = format::Capture::open(&file)?;
+        let mut found = capture.cgroups().iter().filter_map(|cgroup| cgroup.container.as_ref());
+        let settings = found.rfind(|it| it.id == *id).ok_or("no such container")?.settings.clone();
+        let inspected: Value = serde_json::from_str(&crate::docker::docker(&["inspect", id])?)?;
+        let inspected = &inspected[0];
+        same("privileged", settings.privileged, inspected["HostConfig"]["Privileged"].as_bool())?;
+        let mut mounts: Vec<_> = settings.mounts.ok_or("no mounts")?;
+        mounts.sort_by(|a, b| a.destination.cmp(&b.destination));
+        let told: Vec<_> =
+            mounts.iter().map(|it| (it.source.as_str(), it.destination.as_str(), it.is_writable)).collect();
+        let listed = inspected["Mounts"].as_array().into_iter().flatten();
+        let text = |it: &'_ Value| it.as_str().unwrap_or_default().to_owned();
+        let mut listed: Vec<_> = listed
+            .map(|it| (text(&it["Source"]), text(&it["Destination"]), it["RW"].as_bool().unwrap_or_default()))
+            .collect();
+        listed.sort_by(|a, b| a.1.cmp(&b.1));
+        let listed: Vec<_> = listed.iter().map(|it| (it.0.as_str(), it.1.as_str(), it.2)).collect();
+        same("mounts", told, listed)?;
+        let expected: &[&str] = if name.contains("plain") { &["CAP_NET_ADMIN"] } else { &[] };
+        same(
+            "capabilities",
+            settings.added_capabilities.unwrap_or_default().as_slice(),
+            &expected.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>(),
+        )?;
+    }
+    Ok(())
+}
 
 fn bit(scope: u32) -> u64 {
     1 << (scope - 1)

@@ -27,7 +27,7 @@ fn running() -> Result<(), Failed> {
     let dir = scratch()?;
     let file = dir.path().join("c.trz");
     let mut recorder = Command::new(TRACER)
-        .args(["record", "-o", path(&file)?, "--duration", "60s"])
+        .args(["record", "-o", path(&file)?, "--duration", "60s", "--artifacts", "exec,memfd,module,bpf"])
         .stderr(Stdio::null())
         .spawn()?;
     wait_for(&file)?;
@@ -35,6 +35,7 @@ fn running() -> Result<(), Failed> {
     const DAC_OVERRIDE: u64 = 1 << 1;
     const DAC_READ_SEARCH: u64 = 1 << 2;
     const SYS_PTRACE: u64 = 1 << 19;
+    const BPF: u64 = 1 << 39;
     const DRAIN: u64 = DAC_READ_SEARCH | SYS_PTRACE | 1 << 5 | 1 << 38 | 1 << 39;
     let mut seen = Vec::new();
     for task in std::fs::read_dir(format!("/proc/{}/task", recorder.id()))? {
@@ -45,6 +46,8 @@ fn running() -> Result<(), Failed> {
             "tracer-write" => (DAC_OVERRIDE, "2"),
             "tracer-names" => (DAC_READ_SEARCH, "2"),
             "tracer-hashes" => (DAC_READ_SEARCH | SYS_PTRACE, "2"),
+            // The kernel cuts names.
+            "tracer-artifact" => (DAC_READ_SEARCH | SYS_PTRACE | BPF, "2"),
             "tracer" => (DRAIN, "2"),
             _ => (0, "0"),
         };
@@ -57,9 +60,15 @@ fn running() -> Result<(), Failed> {
         ensure(seccomp == filter, || format!("{name}: Seccomp {seccomp}"))?;
         seen.push(name);
     }
-    for expected in
-        ["tracer", "tracer-encode", "tracer-write", "tracer-names", "tracer-hashes", "tracer-signals"]
-    {
+    for expected in [
+        "tracer",
+        "tracer-encode",
+        "tracer-write",
+        "tracer-names",
+        "tracer-hashes",
+        "tracer-artifact",
+        "tracer-signals",
+    ] {
         ensure(seen.iter().any(|name| name == expected), || format!("no thread {expected} in {seen:?}"))?;
     }
     // Not dumpable: its memory is nobody's but root's with the right to trace.

@@ -1,7 +1,7 @@
 //! What stands beside the events, on its way into another capture.
 
 use super::{Edit, Place, Text};
-use crate::{Cgroup, ClockOffset, Loss, Process, Side, User};
+use crate::{Cgroup, ClockOffset, Loss, Process, Settings, Side, User};
 
 pub(super) fn copy(side: Side, edit: &mut dyn Edit, place: Place) -> Side {
     match side {
@@ -59,6 +59,7 @@ fn cgroup(mut cgroup: Cgroup, edit: &mut dyn Edit, place: Place) -> Cgroup {
         ] {
             change(Text::Container, name);
         }
+        settings(&mut container.settings, &mut change);
     }
     change(Text::Cgroup, &mut cgroup.path);
     Cgroup {
@@ -66,6 +67,18 @@ fn cgroup(mut cgroup: Cgroup, edit: &mut dyn Edit, place: Place) -> Cgroup {
         created_ns: cgroup.created_ns.map(|time| place.time(time)),
         removed_ns: cgroup.removed_ns.map(|time| place.time(time)),
         ..cgroup
+    }
+}
+
+/// Paths are redacted as others are. A capability has one of the kernel's names; another word may say anything.
+fn settings(settings: &mut Settings, change: &mut dyn FnMut(Text, &mut String)) {
+    for mount in settings.mounts.iter_mut().flatten() {
+        change(Text::Path, &mut mount.source);
+        change(Text::Path, &mut mount.destination);
+    }
+    let of_kernel = |name: &str| events::Names::Capability.parse(name).is_some();
+    for capability in settings.added_capabilities.iter_mut().flatten().filter(|name| !of_kernel(name)) {
+        change(Text::Container, capability);
     }
 }
 

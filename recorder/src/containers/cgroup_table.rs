@@ -12,7 +12,7 @@ use std::{
 };
 
 use events::Context;
-use format::{Cgroup, Container};
+use format::{Cgroup, Container, Settings};
 use scopes::ContainerFacts;
 
 use crate::{
@@ -145,7 +145,7 @@ impl CgroupTable {
             return;
         }
         if let Some(older) = self.known.get(&id) {
-            self.bytes -= bytes_of(&older.path);
+            self.bytes -= bytes_of(&older.path) + settings_bytes(older);
         }
         self.bytes += bytes_of(&path);
         self.known.insert(id, Cgroup { id, path, created_ns, container, ..Cgroup::default() });
@@ -176,7 +176,7 @@ impl CgroupTable {
 
     fn forget(&mut self, id: u64) {
         if let Some(cgroup) = self.known.remove(&id) {
-            self.bytes -= bytes_of(&cgroup.path);
+            self.bytes -= bytes_of(&cgroup.path) + settings_bytes(&cgroup);
         }
         self.nameless.remove(&id);
         self.unwritten.remove(&id);
@@ -231,7 +231,14 @@ impl CgroupTable {
         let Some(container) = self.known.get_mut(&cgroup_id).and_then(|c| c.container.as_mut()) else {
             return;
         };
-        let ContainerNames { name, image, pod_name, pod_namespace, pod_uid, pod_sandbox, runtime } = names;
+        let ContainerNames { name, image, pod_name, pod_namespace, pod_uid, pod_sandbox, runtime, settings } =
+            names;
+        // Where there is no room for them, they are not known.
+        let bytes = settings.bytes();
+        self.bytes -= container.settings.bytes();
+        let has_room = self.bytes + bytes <= BYTES_BOUND;
+        container.settings = if has_room { settings } else { Settings::default() };
+        self.bytes += container.settings.bytes();
         if let Some(runtime) = runtime.filter(|_| container.runtime.is_empty()) {
             container.runtime = runtime.name().to_owned();
         }
@@ -340,6 +347,10 @@ impl CgroupTable {
 
 fn bytes_of(path: &str) -> usize {
     EACH_BYTES + path.len()
+}
+
+fn settings_bytes(cgroup: &Cgroup) -> usize {
+    cgroup.container.as_ref().map_or(0, |container| container.settings.bytes())
 }
 
 /// Whether the cgroup is the container's own, and not one inside it.

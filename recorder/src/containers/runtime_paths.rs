@@ -26,6 +26,7 @@ use crate::{
     containers::container_runtimes::DockerPlaces,
     containers::delegation::Authority,
     containers::identity::{PathContainer, Runtime},
+    containers::runtime_settings,
     containers::runtime_state::{self, ContainerNames},
 };
 
@@ -179,7 +180,13 @@ impl RuntimePaths {
 }
 
 fn docker_state(data_root: &Path, id: &str) -> Option<ContainerNames> {
-    runtime_state::docker(&read_state(data_root, &Path::new("containers").join(id).join("config.v2.json"))?)
+    let folder = Path::new("containers").join(id);
+    let mut names = runtime_state::docker(&read_state(data_root, &folder.join("config.v2.json"))?)?;
+    // It is written before the container starts.
+    if let Some(host) = read_state(data_root, &folder.join("hostconfig.json")) {
+        runtime_settings::docker_host(&host, &mut names.settings);
+    }
+    Some(names)
 }
 
 /// CRI-O's and podman's storage.
@@ -189,9 +196,13 @@ fn stored(storage: &Path, id: &str) -> Option<ContainerNames> {
         let listed = |list: &str| {
             runtime_state::podman(&read_state(storage, &driver.join(list)).unwrap_or_default(), id)
         };
-        bundle()
-            .and_then(|json| runtime_state::bundle(&json))
-            .or_else(|| PODMAN_LISTS.iter().find_map(|list| listed(list)))
+        let bundle = bundle();
+        let named = || {
+            let mut names = PODMAN_LISTS.iter().find_map(|list| listed(list))?;
+            names.settings = bundle.as_deref().map(runtime_settings::of_bundle).unwrap_or_default();
+            Some(names)
+        };
+        bundle.as_deref().and_then(runtime_state::bundle).or_else(named)
     })
 }
 

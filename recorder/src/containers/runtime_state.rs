@@ -5,6 +5,9 @@
 
 use serde_json::Value;
 
+use format::Settings;
+
+use super::runtime_settings;
 use crate::containers::identity::Runtime;
 
 /// What people call a container. Empty texts are not known.
@@ -19,6 +22,7 @@ pub struct ContainerNames {
     pub pod_sandbox: bool,
     /// Who answered; the path may have left it open.
     pub runtime: Option<Runtime>,
+    pub settings: Settings,
 }
 
 impl ContainerNames {
@@ -35,6 +39,7 @@ pub fn docker(json: &[u8]) -> Option<ContainerNames> {
     let names = ContainerNames {
         name: root.get("Name").map(text)?.trim_start_matches('/').to_owned(),
         image: root.pointer("/Config/Image").map(text).unwrap_or_default(),
+        settings: runtime_settings::docker(&root),
         ..of_labels(label)
     };
     (!names.is_empty()).then_some(names)
@@ -99,6 +104,7 @@ pub fn bundle(json: &[u8]) -> Option<ContainerNames> {
         pod_sandbox: first(&["io.kubernetes.cri.container-type", "io.kubernetes.cri-o.ContainerType"])
             == "sandbox",
         runtime: Some(if is_crio { Runtime::CriO } else { Runtime::Containerd }),
+        settings: runtime_settings::bundle(&root),
     };
     (!names.is_empty()).then_some(names)
 }
@@ -153,6 +159,7 @@ mod tests {
             pod_uid: "6e37".into(),
             pod_sandbox: false,
             runtime: Some(Runtime::Containerd),
+            settings: Settings::default(),
         };
         assert_eq!(bundle(containerd).unwrap(), expected);
         assert_eq!(bundle(crio).unwrap(), ContainerNames { runtime: Some(Runtime::CriO), ..expected });

@@ -389,6 +389,9 @@ fn halt(error: format::Error) -> Halt {
 }
 
 fn cgroup_bytes(cgroup: &Cgroup) -> usize {
-    let texts = cgroup.container.as_ref().map_or(0, |it| it.id.len() + it.name.len() + it.image.len() + 256);
+    let texts = cgroup
+        .container
+        .as_ref()
+        .map_or(0, |it| it.id.len() + it.name.len() + it.image.len() + it.settings.bytes() + 256);
     size_of::<Cgroup>() + cgroup.path.len() + texts
 }

@@ -1,6 +1,7 @@
 //! Values that a row has by itself, and of its context.
 
 use events::{Context, Event, Raw};
+use format::ContainerMount;
 use pipeline::Container;
 
 use super::texts::{path_part, repository};
@@ -110,6 +111,18 @@ pub fn container_value(
             }
             return;
         }
+        ContainerFact::Privileged => {
+            if let Some(privileged) = container.settings.privileged {
+                see(Value::Text(if privileged { b"true" } else { b"false" }));
+            }
+            return;
+        }
+        ContainerFact::Mounts => {
+            if let Some(mounts) = &container.settings.mounts {
+                see(Value::Text(mounts_text(mounts).as_bytes()));
+            }
+            return;
+        }
         ContainerFact::Started => {
             if container.started_by(time_ns) {
                 see(Value::Text(b"true"));
@@ -120,6 +133,12 @@ pub fn container_value(
     if !text.is_empty() {
         see(Value::Text(text.as_bytes()));
     }
+}
+
+/// As Falco has them.
+fn mounts_text(mounts: &[ContainerMount]) -> String {
+    let text = |it: &ContainerMount| format!("{}:{}::{}:", it.source, it.destination, it.is_writable);
+    mounts.iter().map(text).collect::<Vec<_>>().join(" ")
 }
 
 pub fn context_value(context: &Context<'_>, part: ContextPart, see: &mut dyn FnMut(Value<'_>)) {

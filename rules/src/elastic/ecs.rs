@@ -335,6 +335,7 @@ fn field(kind: &Kind, name: &str) -> Option<Field> {
         "host.id" | "agent.id" | "host.name" | "host.hostname" | "agent.name" => Field::Host,
         "@timestamp" => Field::Time,
         "container.id" => Field::Container(ContainerFact::Id),
+        "container.security_context.privileged" => Field::Container(ContainerFact::Privileged),
         "container.name" => Field::Container(ContainerFact::Name),
         "container.image.name" => Field::Container(ContainerFact::Image),
         "orchestrator.namespace" => Field::Container(ContainerFact::PodNamespace),

@@ -139,11 +139,14 @@ pub fn meaning(kind: Kind, name: &str, argument: Option<&str>) -> Meaning {
         "proc.is_exe_upper_layer" | "proc.is_exe_lower_layer" => {
             Meaning::Refused("which layer of a container a program is in is not recorded")
         }
-        "container.privileged"
-        | "container.mounts"
-        | "container.mount"
-        | "container.mount.dest"
-        | "container.mount.source" => Meaning::Refused("settings of containers are not recorded"),
+        "container.privileged" => {
+            let is_true = Test::Fits(Case::Exact, vec![Pattern::Equals(b"true".to_vec())]);
+            Meaning::Holds(atom(Field::Container(ContainerFact::Privileged), is_true, name))
+        }
+        "container.mounts" => Meaning::Field(Field::Container(ContainerFact::Mounts)),
+        "container.mount" | "container.mount.dest" | "container.mount.source" => {
+            Meaning::Refused("one mount is not told apart from the others: container.mounts has all")
+        }
         "user.name" => process(Who::Actor, ProcessFact::UserName),
         "user.uid" => process(Who::Actor, ProcessFact::Uid),
         "group.gid" => process(Who::Actor, ProcessFact::Gid),

@@ -279,6 +279,10 @@ pub enum ContainerFact {
     PodUid,
     /// What runs it: `docker`, `containerd`.
     Runtime,
+    /// `true` or `false`; missing where it is not known.
+    Privileged,
+    /// What of the host is mounted in it, each `source:destination::writable:`, parted by blanks.
+    Mounts,
 }
 
 impl Field {
@@ -390,6 +394,8 @@ impl fmt::Display for Field {
                 ContainerFact::Started => "container started",
                 ContainerFact::PodUid => "pod uid",
                 ContainerFact::Runtime => "container runtime",
+                ContainerFact::Privileged => "container privileged",
+                ContainerFact::Mounts => "container mounts",
             }),
             Field::Computed(computed) => out.write_str(computed.written()),
             Field::Resolved(name) => write!(out, "addresses of {name}"),

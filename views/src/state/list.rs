@@ -13,6 +13,7 @@ use scopes::{LineageBits, Plan, Subject};
 
 use super::files::{Descriptor, OpenFile};
 use super::mounts::MS_BIND;
+use super::settings;
 use super::{Boot, Object, Process, Since, State, Value};
 use crate::Known;
 use crate::known::Who;
@@ -356,8 +357,11 @@ impl Around<'_> {
                     .column("image", "IMAGE", known_text(container.image.as_bytes()))
                     .column("runtime", "RUNTIME", known_text(container.runtime.as_bytes()))
                     .column("pod", "POD", pod)
+                    .column("privileged", "PRIVILEGED", settings::privileged(&container.settings))
                     .column("since", "CREATED", Value::Since(created, false))
                     .column("processes", "PROCESSES", Value::Number(inside as i128))
+                    .fact("mounts", settings::mounts(&container.settings))
+                    .fact("added_capabilities", settings::added_capabilities(&container.settings))
                     .fact("id", Value::text(container.id.as_bytes()))
                     .fact("cgroup_id", Value::Number(id.into())),
             );

@@ -15,6 +15,7 @@ pub mod list;
 pub mod mounts;
 pub mod object;
 pub mod process;
+mod settings;
 pub mod sockets;
 
 use std::collections::BTreeMap;
