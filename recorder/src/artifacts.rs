@@ -55,7 +55,8 @@ impl Limits {
     pub const DEFAULT: Limits = Limits { each: 16 << 20, total: 256 << 20, number: 4096 };
     /// What one may be at most.
     pub const EACH: u64 = format::limits::CONTENT_BYTES as u64;
-    pub const NUMBER: u64 = format::limits::CONTENTS as u64;
+    /// A part of a set may get some that were meant for the one before it, and must not be full then.
+    pub const NUMBER: u64 = format::limits::CONTENTS as u64 / 2;
 
     /// Bytes of memory that are taken at most: one artifact as it is read, compressed twice (as it is made and as it is
     /// written), and what is held for requests and records.

@@ -33,7 +33,7 @@ pub struct ArtifactOptions {
     #[arg(long, value_name = "SIZE", requires = "artifacts", value_parser = amount::size)]
     pub artifacts_total: Option<u64>,
 
-    /// How many artifacts are kept, at most 65536; of a rotated set, in each file [default: 4096]
+    /// How many artifacts are kept, at most 32768; of a rotated set, in each file [default: 4096]
     #[arg(long, value_name = "N", requires = "artifacts")]
     pub artifacts_number: Option<u64>,
 }
