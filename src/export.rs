@@ -73,7 +73,7 @@ pub fn run(options: Options) -> Result<Outcome> {
     if format == Format::Parquet {
         let place = Place::of(&options.output);
         let sources = options.ask.inputs.provenance()?;
-        let facts = export_table::facts(&sources);
+        let facts = export_table::facts(&sources, &labels(&source));
         let stats = export_table::write(&place, "", options.force, &inputs, facts, |deliver| {
             Ok(question.print(&[&exporter], &mut |_, rows| deliver(rows))?)
         })?;
@@ -81,7 +81,7 @@ pub fn run(options: Options) -> Result<Outcome> {
     }
     if format == Format::Arrow {
         let place = Place::of(&options.output);
-        let facts = export_table::facts(&options.ask.inputs.provenance()?);
+        let facts = export_table::facts(&options.ask.inputs.provenance()?, &labels(&source));
         let stats = export_table::stream(&place, options.force, &inputs, &facts, |deliver| {
             Ok(question.print(&[&exporter], &mut |_, rows| deliver(rows))?)
         })?;
@@ -153,7 +153,7 @@ fn since_last(options: &Options, format: Format, until: Option<String>) -> Resul
         let exporter = Exporter::new(format, about(&source));
         let place = Place::Folder(root.clone());
         let part = format!("{}-", head.get(..16).unwrap_or(&head));
-        let facts = export_table::facts(&[provenance]);
+        let facts = export_table::facts(&[provenance], &labels(&source));
         export_table::write(&place, &part, true, &inputs, facts, |deliver| {
             Ok(question.print(&[&exporter], &mut |_, rows| deliver(rows))?)
         })?;
@@ -246,6 +246,15 @@ fn one_host(format: &str, hosts: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// What all of these recordings say of themselves.
+fn labels(source: &Source) -> Vec<(String, String)> {
+    let recordings = || source.files().iter().map(|file| &file.capture.header().recording);
+    let mut labels: Vec<(&str, &str)> =
+        recordings().next().map(|first| first.labels().collect()).unwrap_or_default();
+    labels.retain(|label| recordings().all(|other| other.labels().any(|it| it == *label)));
+    labels.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect()
+}
+
 fn about(source: &Source) -> About {
     let mut hosts: Vec<&str> = Vec::new();
     let (mut kernel, mut machine) = (String::new(), String::new());
@@ -262,7 +271,7 @@ fn about(source: &Source) -> About {
         }
     }
     let program = concat!("tracer ", env!("CARGO_PKG_VERSION")).to_owned();
-    About { program, host: hosts.join(","), kernel, machine }
+    About { program, host: hosts.join(","), kernel, machine, labels: labels(source) }
 }
 
 /// Names that are told of what was left out; the rest is a number.

@@ -32,11 +32,12 @@ impl Place {
 
 /// What stands in each table's own metadata: the program, the version of the columns, and the captures that it was made from
 /// with the heads of their chains, so that a row leads back to signed bytes.
-pub fn facts(sources: &[SourceCapture]) -> Vec<(String, String)> {
+pub fn facts(sources: &[SourceCapture], labels: &[(String, String)]) -> Vec<(String, String)> {
     let mut facts = vec![
         ("tracer.version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
         ("tracer.columns".to_owned(), "1".to_owned()),
     ];
+    facts.extend(labels.iter().map(|(name, text)| (format!("tracer.label.{name}"), text.clone())));
     for (at, source) in sources.iter().enumerate() {
         let head = source.head.map_or_else(|| source.verdict.clone(), |head| hex(&head));
         let signed = source.signed_by.as_ref().map(|key| format!(" signed by {key}")).unwrap_or_default();

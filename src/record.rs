@@ -179,6 +179,10 @@ pub struct Keeping {
     #[arg(long, value_name = "TIME", requires = "flight", default_value = "10s", value_parser = amount::time)]
     pub after: Duration,
 
+    /// What the capture is to say of where and what for it was recorded: NAME=TEXT, several with commas; shown by `tracer info`, exported
+    #[arg(long, value_name = "NAME=TEXT", value_delimiter = ',', value_parser = label)]
+    pub labels: Vec<(String, String)>,
+
     #[command(flatten)]
     pub sealing: Sealing,
 
@@ -222,6 +226,7 @@ impl Keeping {
             (sealing.sign_key.is_some(), "--sign-key"),
             (!sealing.encrypt_to.is_empty(), "--encrypt-to"),
             (self.heads.is_some(), "--heads"),
+            (!self.labels.is_empty(), "--labels"),
         ];
         given.into_iter().find(|(is_given, _)| *is_given).map(|(_, name)| name)
     }
@@ -248,6 +253,21 @@ pub enum Hooks {
     None,
 }
 
+/// An argument of `--labels`.
+fn label(text: &str) -> Result<(String, String), String> {
+    const NAME: usize = 63;
+    const TEXT: usize = 255;
+    let (name, value) = text.split_once('=').ok_or("it is no NAME=TEXT, such as team=web")?;
+    let is_named = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-/".contains(&byte));
+    if name.is_empty() || name.len() > NAME || !is_named {
+        return Err(format!("its name {name:?} is not of 1 to {NAME} letters, digits, and _ . - /"));
+    }
+    if value.len() > TEXT || value.chars().any(char::is_control) {
+        return Err(format!("its text is longer than {TEXT} bytes, or holds what does not print"));
+    }
+    Ok((name.to_owned(), value.to_owned()))
+}
+
 /// The argument of `--list-bytes`.
 fn list_bytes(text: &str) -> Result<u32, String> {
     let bytes = amount::size(text).map_err(|error| error.to_string())?;
@@ -257,4 +277,20 @@ fn list_bytes(text: &str) -> Result<u32, String> {
 
 pub fn run(options: Options) -> Result<Outcome> {
     recording::record(&options)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_names_with_texts() {
+        let read = |text: &str| label(text).map(|(name, text)| format!("{name}|{text}"));
+        assert_eq!(read("team=web"), Ok("team|web".to_owned()));
+        assert_eq!(read("k8s.io/zone=a=b c"), Ok("k8s.io/zone|a=b c".to_owned()));
+        assert_eq!(read("empty="), Ok("empty|".to_owned()));
+        for bad in ["team", "=x", "a b=c", "a=x\ny", &format!("a={}", "x".repeat(256))] {
+            assert!(label(bad).is_err(), "{bad}");
+        }
+    }
 }

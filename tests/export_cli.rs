@@ -365,3 +365,27 @@ fn formats_of_activities_hold_what_they_have_classes_for() {
     assert!(!execs(file).is_empty());
     assert_eq!(execs(&back), execs(file));
 }
+
+/// Labels of a recording are shown and exported, and a copy that is given away does not have them.
+#[test]
+fn labels_of_a_recording_go_where_its_events_go() {
+    let folder = Folder::new();
+    let mut made = id_and_ls();
+    for (name, said) in [("team", "web"), ("stage.of", "7")] {
+        made.header.recording.more.insert(format::recorded::label(name), said.to_owned());
+    }
+    let file = folder.capture("a.trz", made);
+    assert!(printed(&["info", &file]).contains("Labels         stage.of=7, team=web\n"));
+    let info: Value = serde_json::from_str(&printed(&["info", &file, "-o", "json"])).expect("JSON");
+    assert_eq!(info["labels"]["team"], "web");
+    let first = |format: &str, line: usize| -> Value {
+        let lines = printed(&["export", &file, "--to", format, "-q"]);
+        serde_json::from_str(lines.lines().nth(line).expect("a line")).expect("JSON")
+    };
+    assert_eq!(first("ecs", 1)["labels"], serde_json::json!({ "stage_of": "7", "team": "web" }));
+    let resource = first("otlp-json", 0)["resourceLogs"][0]["resource"]["attributes"].to_string();
+    assert!(resource.contains("tracer.label.team"), "{resource}");
+    let redacted = text(&folder.path("redacted.trz"));
+    printed(&["redact", &file, "-o", &redacted, "--hash", "comm=ls", "--allow-leftovers"]);
+    assert!(!printed(&["info", &redacted]).contains("Labels"));
+}

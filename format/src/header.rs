@@ -379,6 +379,12 @@ impl Recording {
         self.made_from.split(['\n', ',']).any(|line| Self::LOG_KINDS.contains(&line.trim()))
     }
 
+    /// What who recorded it wanted to be said of it, by name.
+    pub fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        let labels = self.more.iter().map(|(name, text)| (name.strip_prefix(recorded::LABEL), text));
+        labels.filter_map(|(name, text)| Some((name?, text.as_str())))
+    }
+
     /// A number that is known of it, by one of the names of [`recorded`].
     pub fn number(&self, name: &str) -> Option<u64> {
         self.more.get(name)?.parse().ok()
@@ -411,6 +417,13 @@ pub mod recorded {
     /// Of a capture that was made from a log: the log's name, and its SHA-256 in hex.
     pub const LOG_NAME: &str = "log_name";
     pub const LOG_SHA256: &str = "log_sha256";
+    /// What stands before the names of labels.
+    pub const LABEL: &str = "label.";
+
+    pub fn label(name: &str) -> String {
+        format!("{LABEL}{name}")
+    }
+
     /// [`ENDED_NS`] where rows follow that were cut away: what waits for them is not told.
     pub const GOES_ON: u64 = u64::MAX;
 }

@@ -74,6 +74,8 @@ pub struct Info {
     pub artifacts: Option<ArtifactsInfo>,
     /// How often an exec has no hash, by the reason.
     pub without_hash: BTreeMap<String, u64>,
+    /// What who recorded it wanted to be said of it.
+    pub labels: BTreeMap<String, String>,
     pub made_from: String,
     /// Name and SHA-256 of the log that the capture was made from; empty where that is not said.
     pub log: String,
@@ -242,6 +244,7 @@ impl Info {
             memory: MemoryInfo::of(recording),
             artifacts: ArtifactsInfo::of(capture),
             without_hash: artifacts::without_hash(capture),
+            labels: recording.labels().map(|(name, text)| (name.to_owned(), text.to_owned())).collect(),
             made_from: recording.made_from.clone(),
             log: recording.more.get(recorded::LOG_NAME).cloned().unwrap_or_default(),
             log_sha256: recording.more.get(recorded::LOG_SHA256).cloned().unwrap_or_default(),
@@ -334,6 +337,11 @@ impl Info {
         for (at, (reason, count)) in self.without_hash.iter().enumerate() {
             let noun = if *count == 1 { "exec" } else { "execs" };
             line(if at == 0 { "Without hash" } else { "" }, format!("{} {noun}: {reason}", grouped(*count)));
+        }
+        if !self.labels.is_empty() {
+            let labels: Vec<String> =
+                self.labels.iter().map(|(name, text)| format!("{name}={text}")).collect();
+            line("Labels", labels.join(", "));
         }
         if !self.made_from.is_empty() {
             line("Made from", self.made_from.clone());

@@ -225,6 +225,9 @@ pub fn run(order: Order<'_>, attendant: &mut dyn Attendant) -> Result<Ended> {
             more: numbers_of_recording(memory, kernel.lists(), bound_bytes)
                 .into_iter()
                 .chain(keeps.iter().flat_map(Keeps::told))
+                .chain(
+                    keeping.labels.iter().map(|(name, text)| (format::recorded::label(name), text.clone())),
+                )
                 .collect(),
             ..format::Recording::default()
         },

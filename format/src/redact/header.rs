@@ -9,7 +9,7 @@ use super::bearing::{Form, StringsAre, TextIs, of_kind};
 use super::host_names::HostNames;
 use super::rule::What;
 use super::{Judged, Redactor, Subject, forms};
-use crate::{Header, Host, Provenance, Recording, SourceCapture};
+use crate::{Header, Host, Provenance, Recording, SourceCapture, recorded};
 
 /// What ends a word of a filter, a policy or a command line.
 const BETWEEN: &[char] = &['=', '<', '>', '!', ',', ':', ' ', '\t', '\n', '\r', '"', '\''];
@@ -125,8 +125,10 @@ impl Redactor {
         self.ours(transport);
         unavailable.iter_mut().for_each(|it| self.ours(&mut it.reason));
         unknown_fields.iter_mut().chain(events).for_each(|text| self.ours(text));
-        // Sizes stay; nobody knows what a later version says there.
-        more.retain(|_, value| value.bytes().all(|byte| byte.is_ascii_digit()));
+        // Sizes stay; nobody knows what a later version says there, nor what labels do.
+        more.retain(|name, value| {
+            !name.starts_with(recorded::LABEL) && value.bytes().all(|byte| byte.is_ascii_digit())
+        });
         for text in [command_line, filters, policies].into_iter().flatten() {
             self.search(
                 || "the recording's command line, filters or policies".into(),

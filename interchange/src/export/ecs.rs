@@ -7,12 +7,19 @@ use pipeline::EventView;
 use replay::render::values;
 
 use super::object::Object;
-use super::{Writes, wall::Wall};
+use super::{About, Writes, wall::Wall};
 
-#[derive(Debug, Default)]
-pub struct Ecs {
+#[derive(Debug)]
+pub struct Ecs<'a> {
+    about: &'a About,
     wall: Wall,
     text: Vec<u8>,
+}
+
+impl Ecs<'_> {
+    pub fn new(about: &About) -> Ecs<'_> {
+        Ecs { about, wall: Wall::default(), text: Vec::new() }
+    }
 }
 
 /// What kind of thing an event is, in the schema's words: `event.category` and `event.type`.
@@ -60,7 +67,7 @@ fn classified(event: &Event) -> (&'static str, &'static str) {
     }
 }
 
-impl Writes for Ecs {
+impl Writes for Ecs<'_> {
     fn event(&mut self, event: &EventView<'_>, out: &mut Vec<u8>) -> bool {
         out.extend_from_slice(b"{\"create\":{}}\n");
         let mut object = Object::open(out);
@@ -68,6 +75,15 @@ impl Writes for Ecs {
         self.wall.iso(event.wall_ns, &mut self.text);
         object.text("@timestamp", &self.text);
         object.object_of("ecs", |it| it.text("version", b"8.17.0"));
+        if !self.about.labels.is_empty() {
+            object.object_of("labels", |it| {
+                // A dot would be another object in the index.
+                self.about
+                    .labels
+                    .iter()
+                    .for_each(|(name, text)| it.text(&name.replace('.', "_"), text.as_bytes()));
+            });
+        }
         object.object_of("event", |it| {
             let (category, kind) = classified(event.event);
             it.text("kind", b"event");

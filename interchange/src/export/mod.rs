@@ -121,6 +121,8 @@ pub struct About {
     pub kernel: String,
     /// As `x86_64`.
     pub machine: String,
+    /// What was to be said of the recordings, where all of them say the same.
+    pub labels: Vec<(String, String)>,
 }
 
 impl Exporter {
@@ -183,7 +185,7 @@ impl Output for Exporter {
             Format::Csv => self.counting(csv::Csv::default()),
             Format::Pcapng => self.counting(pcapng::Pcapng::new(&self.names)),
             Format::Timesketch => self.counting(timesketch::Timesketch::default()),
-            Format::Ecs => self.counting(ecs::Ecs::default()),
+            Format::Ecs => self.counting(ecs::Ecs::new(&self.about)),
             Format::OtlpJson => self.counting(otlp::Otlp::new(&self.about)),
             Format::Ocsf => self.counting(ocsf::Ocsf),
             Format::Sysmon => self.counting(sysmon::Sysmon::default()),

@@ -30,6 +30,9 @@ impl Writes for Otlp<'_> {
         to.raw(b"{\"resourceLogs\":[{\"resource\":{\"attributes\":[");
         to.text("host.name", event.host.name.as_bytes());
         to.text("os.type", b"linux");
+        for (name, text) in &self.about.labels {
+            to.text(&format!("tracer.label.{name}"), text.as_bytes());
+        }
         if let Some(container) = event.container.filter(|container| !container.id.is_empty()) {
             to.text("container.id", container.id.as_bytes());
             to.some_text("container.name", container.name.as_bytes());
