@@ -74,6 +74,7 @@ impl Reader {
                 self.made(ends.as_ref(), last, result, tid)?;
             }
             self.follow(call, &all, result, pid);
+            self.change_user(call, &all, result, tid)?;
         }
         Ok(())
     }
@@ -250,6 +251,29 @@ impl Reader {
             self.state.inherit(child, parent.pid);
         }
         Ok(())
+    }
+
+    /// Who a thread is from now on. Of a thread that is no root, `setuid` changes what is not kept here.
+    fn change_user(
+        &mut self,
+        call: &Call,
+        all: &[Option<&Params<'_>>],
+        result: i64,
+        tid: u32,
+    ) -> Result<(), String> {
+        let known = self.state.thread(tid);
+        let name = match call.event.name {
+            "setuid" if known.uid == 0 => "uid",
+            "setresuid" | "setreuid" => "ruid",
+            _ => return Ok(()),
+        };
+        let said = all.iter().rev().flatten().find_map(|params| params.number(name));
+        // All bits: it stays.
+        let said = said.map(|uid| uid as u32).filter(|uid| *uid != u32::MAX);
+        match said.filter(|_| result == 0) {
+            Some(uid) => self.state.set(tid, Thread { uid, ..known }),
+            None => Ok(()),
+        }
     }
 
     /// What a call does to descriptors and directories.

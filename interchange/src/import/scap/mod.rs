@@ -46,7 +46,7 @@ impl<R: BufRead> Log for Scap<R> {
 
     fn unknown(&self) -> &'static [&'static str] {
         &[
-            "uid after it was changed",
+            "uid after it was changed by what is not in the file",
             "namespaces but pids",
             "cgroups but containers",
             "arguments of calls that the format has no event for",

@@ -85,6 +85,31 @@ fn calls_are_read_of_pairs_and_of_ends_only_in_old_versions_and_in_new_ones() {
 }
 
 #[test]
+fn a_thread_is_who_its_calls_made_it() {
+    let (user, keeps) = (1000u32.to_le_bytes(), u32::MAX.to_le_bytes());
+    let calls = [
+        event(false, 1, 7, 198, &[&user]),
+        event(false, 2, 7, 199, &[&s64(0)]),
+        event(false, 3, 7, 5, &[&s64(0), &s64(4)]),
+        // No root any more: the call changes the effective one at most.
+        event(false, 4, 7, 198, &[&[5, 0, 0, 0]]),
+        event(false, 5, 7, 199, &[&s64(0)]),
+        event(false, 6, 7, 192, &[&keeps, &[9, 0, 0, 0], &keeps]),
+        event(false, 7, 7, 193, &[&s64(0)]),
+        event(false, 8, 7, 5, &[&s64(0), &s64(4)]),
+    ];
+    let file = [section(), calls.concat()].concat();
+    let mut log = Scap::new(&file[..]);
+    let mut uids = Vec::new();
+    while let Some((_, line)) = log.next().expect("bytes are read") {
+        let line = line.expect("an event");
+        uids.push((line.event_name.clone(), line.context(0).uid));
+    }
+    let close: Vec<u32> = uids.iter().filter(|(name, _)| name == "close").map(|(_, uid)| *uid).collect();
+    assert_eq!(close, [1000, 1000], "{uids:?}");
+}
+
+#[test]
 fn what_had_not_ended_is_told_where_it_began() {
     let file =
         [section(), event(false, 1, 7, 6, &[&s64(0), &[0; 4]]), event(false, 2, 8, 4, &[&s64(9)])].concat();
