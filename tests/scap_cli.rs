@@ -51,7 +51,7 @@ fn made() -> Made {
     call("mkdir", -17, &[("pathname", Raw::Bytes(b"/tmp")), ("mode", number(0o755))]);
     call("chdir", 0, &[("path", Raw::Bytes(b"/tmp"))]);
     call("kill", 0, &[("pid", number(510)), ("sig", number(15))]);
-    call("setuid", 0, &[("uid", number(1000))]);
+    call("setuid", -1, &[("uid", number(1000))]);
     let map = [
         ("addr", number(0)),
         ("length", number(8192)),
