@@ -4,6 +4,8 @@
 //! with the process. Those that an exec closes are gone with the process too, which is later than they were. What is
 //! followed is bounded; beyond that, nothing is held, and that is told.
 
+use std::collections::VecDeque;
+
 use crossbeam_channel::TrySendError;
 use events::{Context, EventId, Raw, catalogue, catalogue::process};
 use format::artifact::reasons;
@@ -44,6 +46,8 @@ pub struct Tracker {
     /// By what is held: how many descriptors lead to it.
     holders: HashMap<u64, u32>,
     next: u64,
+    /// What nobody has open any more and the service was not told yet.
+    closed: VecDeque<u64>,
     /// Requests that found no room, by kind: told once there is some.
     refused: Vec<(&'static str, u64)>,
 }
@@ -114,6 +118,7 @@ impl Tracker {
             held: HashMap::new(),
             holders: HashMap::new(),
             next: 0,
+            closed: VecDeque::new(),
             refused: Vec::new(),
         }
     }
@@ -241,12 +246,22 @@ impl Tracker {
     fn open(&mut self, at: At, fd: i32, kind: &'static str, path: Vec<u8>, is_ours: bool) {
         // Of a descriptor that was closed unseen, this is the end.
         self.close(at.pid, fd);
-        if self.holders.len() >= FOLLOWED {
-            return self.refuse(kind);
+        // What is told as left out was wanted, as far as its path says.
+        let is_wanted = kind != "write" || !path.starts_with(b"/") || self.kinds().wants_written(&path);
+        if self.holders.len() + self.closed.len() >= FOLLOWED {
+            if is_wanted {
+                self.refuse(kind);
+            }
+            return;
         }
         let hold = self.next;
         self.next += 1;
-        if self.ask(kind, Request::Opened { hold, kind, at, fd, path, is_ours }) {
+        let request = Request::Opened { hold, kind, at, fd, path, is_ours };
+        let is_told = match is_wanted {
+            true => self.ask(kind, request),
+            false => self.service.ask.try_send(request).is_ok(),
+        };
+        if is_told {
             self.held.entry(at.pid).or_default().push((fd, hold));
             self.holders.insert(hold, 1);
         }
@@ -309,8 +324,18 @@ impl Tracker {
         *count -= 1;
         if *count == 0 {
             self.holders.remove(&hold);
-            // Without room it stays held until the end, and is read then.
-            let _ = self.service.ask.try_send(Request::Closed { hold });
+            self.closed.push_back(hold);
+            self.tell_closed();
+        }
+    }
+
+    /// Tells what was closed, as far as there is room: what is held without need keeps others out.
+    fn tell_closed(&mut self) {
+        while let Some(hold) = self.closed.front().copied() {
+            if self.service.ask.try_send(Request::Closed { hold }).is_err() {
+                return;
+            }
+            self.closed.pop_front();
         }
     }
 
@@ -334,6 +359,7 @@ impl Tracker {
 
     /// The next that came of requests.
     pub fn receive(&mut self) -> Option<Taken> {
+        self.tell_closed();
         self.service.answers.try_recv().ok()
     }
 
