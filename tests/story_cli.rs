@@ -334,6 +334,7 @@ fn a_connection_is_one_line_from_asking_to_closing() {
     // Nobody listens: it never has a port that is seen.
     state(&mut rows, 7, 2, 0, 2);
     state(&mut rows, 2, 7, 0, 2);
+    rows.moves("close", curl, "tcp 0.0.0.0:4243->10.0.0.9:0", 0);
     let file = folder.capture("c.trz", rows.made);
     let all = objects(&["conn", &file]);
     let told: Vec<String> =
@@ -344,4 +345,5 @@ fn a_connection_is_one_line_from_asking_to_closing() {
         "{all:#?}"
     );
     assert!(all[0]["begun"].is_i64() && all[0]["ended"].is_i64(), "{all:#?}");
+    assert!(all.iter().all(|it| it["processes"] == serde_json::json!(["curl(600)"])), "{all:#?}");
 }

@@ -40,6 +40,9 @@ type Ends = (usize, Vec<u8>, SocketAddr, SocketAddr);
 /// A socket of a boot, by the cookie that the kernel gives it.
 type Socket = (usize, u64);
 
+/// When a connection was asked for, by the wall clock, and by whom: it is the caller of `connect` who runs then.
+type Asked = (i64, Option<Who>);
+
 #[derive(Clone, Debug)]
 struct Connection {
     sent: u64,
@@ -63,8 +66,8 @@ pub struct Connections {
     open: BTreeMap<Ends, Connection>,
     /// Both ends by the socket: it has no port of its own before it is given one, and none any more once it is closed.
     ends_of: HashMap<Socket, Ends>,
-    /// Sockets that asked for a connection and have no port yet: when, by the wall clock.
-    asking: HashMap<Socket, i64>,
+    /// Sockets that asked for a connection and have no port yet.
+    asking: HashMap<Socket, Asked>,
     /// Ended, and followed by another one of the same ends.
     done: Vec<(Ends, Connection)>,
     /// What there was no room for.
@@ -166,9 +169,12 @@ impl Connections {
         }
         let socket = number(at.cookie).filter(|cookie| *cookie != 0).map(|cookie| (row.boot(), cookie));
         let ends = (row.boot(), b"tcp".to_vec(), local, remote);
-        let Some((ends, asked_ns)) = self.ends_of(socket, ends, (old, new), wall_ns) else { return };
+        let caller = || row.context().filter(|it| it.pid != 0 && !row.marks().has(Marks::NO_CONTEXT));
+        let asked = (old, new) == (CLOSE, SYN_SENT);
+        let asked = asked.then(|| (wall_ns, caller().map(|it| Who::of(row.boot(), &it))));
+        let Some((ends, asked)) = self.ends_of(socket, ends, new, asked) else { return };
         // The same ends once more are another connection.
-        let begins = matches!((old, new), (CLOSE, SYN_SENT) | (_, SYN_RECV)) || asked_ns.is_some();
+        let begins = new == SYN_RECV || asked.is_some();
         if begins
             && self.open.get(&ends).is_some_and(|it| it.ended_ns.is_some())
             && let Some(ended) = self.open.remove(&ends)
@@ -176,12 +182,12 @@ impl Connections {
             self.done.push((ends.clone(), ended));
         }
         let Some(it) = self.of(ends, wall_ns) else { return };
-        if let Some(asked_ns) = asked_ns {
+        if let Some((asked_ns, who)) = asked {
             (it.is_outgoing, it.begun_ns) = (Some(true), Some(asked_ns));
             it.first_ns = it.first_ns.min(asked_ns);
+            it.holders.extend(who);
         }
         match (old, new) {
-            (CLOSE, SYN_SENT) => (it.is_outgoing, it.begun_ns) = (Some(true), Some(wall_ns)),
             (SYN_RECV, ESTABLISHED) => (it.is_outgoing, it.begun_ns) = (Some(false), Some(wall_ns)),
             (SYN_SENT, CLOSE) => it.how = Some("refused or no answer"),
             (ESTABLISHED, FIN_WAIT1) => it.how = Some("closed here"),
@@ -194,42 +200,42 @@ impl Connections {
         }
     }
 
-    /// The ends that a state is of, and when the connection was asked for where that becomes known with it. `None` while a socket
+    /// The ends that a state is of, and who asked for the connection where that becomes known with it. `None` while a socket
     /// has no port yet.
     fn ends_of(
         &mut self,
         socket: Option<Socket>,
         ends: Ends,
-        change: (u64, u64),
-        wall_ns: i64,
-    ) -> Option<(Ends, Option<i64>)> {
+        new: u64,
+        asked: Option<Asked>,
+    ) -> Option<(Ends, Option<Asked>)> {
         let (.., local, _) = &ends;
         let has_port = local.port() != 0;
-        let Some(socket) = socket else { return Some((ends, None)) };
+        let Some(socket) = socket else { return Some((ends, asked)) };
         let has_room = self.ends_of.len() + self.asking.len() < MOST_CONNECTIONS;
-        match change {
-            (CLOSE, SYN_SENT) if !has_port => {
+        match (new, asked) {
+            (_, Some(asked)) if !has_port => {
                 if has_room {
-                    self.asking.insert(socket, wall_ns);
+                    self.asking.insert(socket, asked);
                 }
                 None
             }
             // One that was refused never had a port that anybody saw.
-            (_, CLOSE) => {
-                let asked_ns = self.asking.remove(&socket);
+            (CLOSE, _) => {
+                let asked = self.asking.remove(&socket);
                 let known = self.ends_of.remove(&socket);
-                match (known, asked_ns) {
-                    (Some(known), asked_ns) => Some((known, asked_ns)),
+                match (known, asked) {
+                    (Some(known), asked) => Some((known, asked)),
                     (None, None) if !has_port => None,
-                    (None, asked_ns) => Some((ends, asked_ns)),
+                    (None, asked) => Some((ends, asked)),
                 }
             }
             _ if !has_port => self.ends_of.get(&socket).cloned().map(|known| (known, None)),
-            _ => {
+            (_, asked) => {
                 if has_room {
                     self.ends_of.insert(socket, ends.clone());
                 }
-                Some((ends, self.asking.remove(&socket)))
+                Some((ends, asked.or(self.asking.remove(&socket))))
             }
         }
     }
@@ -241,6 +247,10 @@ impl Connections {
             return;
         };
         let (Some(local), Some(remote)) = (end(local), end(remote)) else { return };
+        // A socket whose connection was refused keeps the address, but is connected to nobody.
+        if word == b"tcp" && remote.port() == 0 {
+            return;
+        }
         let Some(context) = row.context().filter(|it| it.pid != 0) else { return };
         let who = Who::of(row.boot(), &context);
         let bytes = u64::try_from(row.ret()).unwrap_or_default();
