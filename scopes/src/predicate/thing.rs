@@ -208,7 +208,9 @@ impl Peers {
                 }
                 Peer::Port(port) => peers.ports.entry(*port).or_default().add(words),
                 Peer::Name(pattern, _) if pattern.is_exact() => {}
-                Peer::Name(pattern, port) => peers.written.push((pattern.clone(), *port, words)),
+                Peer::Written(pattern, port) | Peer::Name(pattern, port) => {
+                    peers.written.push((pattern.clone(), *port, words))
+                }
             }
         }
         peers

@@ -160,6 +160,9 @@ pub enum Peer {
         port: Option<u16>,
     },
     Port(u16),
+    /// Addresses as they are written, with or without their port, by a text with wildcards that is no name: none is made of
+    /// numbers alone.
+    Written(Pattern, Option<u16>),
     /// Names that DNS answers gave, in lower case, or with wildcards also addresses as they are written; at this port where
     /// there is one.
     Name(Pattern, Option<u16>),
@@ -214,6 +217,10 @@ impl Peer {
         };
         if !name.contains('*') && !is_name(name) {
             return Err((format!("{name:?} is neither an address nor a name"), None));
+        }
+        let is_of_address = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'*');
+        if name.contains('*') && (name.contains(':') || name.bytes().all(is_of_address)) {
+            return Ok(Peer::Written(Pattern::parse(&name.to_ascii_lowercase()), port));
         }
         Ok(Peer::Name(Pattern::parse(&name.trim_end_matches('.').to_ascii_lowercase()), port))
     }
@@ -313,8 +320,12 @@ mod tests {
         assert_eq!(of("evil.example.com:8443"), Peer::Name(Pattern::parse("evil.example.com"), Some(8443)));
         assert_eq!(of("*.evil.com"), Peer::Name(Pattern::parse("*.evil.com"), None));
         assert_eq!(of("10.0.0.9:*"), host("10.0.0.9", None));
-        assert_eq!(of("10.0.0.9:4*"), Peer::Name(Pattern::parse("10.0.0.9:4*"), None));
-        assert_eq!(of("10.0.*"), Peer::Name(Pattern::parse("10.0.*"), None));
+        assert_eq!(of("10.0.0.9:4*"), Peer::Written(Pattern::parse("10.0.0.9:4*"), None));
+        assert_eq!(of("10.0.*"), Peer::Written(Pattern::parse("10.0.*"), None));
+        assert_eq!(of("10.0.*:443"), Peer::Written(Pattern::parse("10.0.*"), Some(443)));
+        assert_eq!(of("fe80::*"), Peer::Written(Pattern::parse("fe80::*"), None));
+        assert_eq!(of("*"), Peer::Written(Pattern::parse("*"), None));
+        assert_eq!(of("10.0.*.example"), Peer::Name(Pattern::parse("10.0.*.example"), None));
     }
 
     #[test]
