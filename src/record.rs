@@ -8,6 +8,7 @@ mod old_parts;
 pub mod order;
 pub mod progress;
 pub mod recording;
+mod standing;
 mod steer;
 pub mod trigger;
 

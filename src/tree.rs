@@ -298,6 +298,11 @@ fn json(
     }
     out.push(b']');
     number("userId", Some(process.uid.into()), &mut out);
+    number("euid", process.credentials.map(|it| it.euid.into()), &mut out);
+    number("egid", process.credentials.map(|it| it.egid.into()), &mut out);
+    number("suid", process.credentials.map(|it| it.suid.into()), &mut out);
+    let cap = process.credentials.map(|it| format!("{:x}", it.effective));
+    string("cap", cap.as_deref().map(str::as_bytes), &mut out);
     string("user", known.user(process.boot, process.uid).map(str::as_bytes), &mut out);
     string("cwd", facts.cwd.as_deref(), &mut out);
     number("session", facts.session.map(Into::into), &mut out);

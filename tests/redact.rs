@@ -5,6 +5,7 @@ mod program;
 
 use std::fs;
 
+use events::context::Standing;
 use events::variants::VARIANTS;
 use events::{ArgKind, Context, Event, Marks, Raw, catalogue};
 use format::facts::Facts;
@@ -45,6 +46,7 @@ fn values(file: &str) -> Vec<(String, Vec<u8>)> {
             add("context.comm", context.comm);
             add("context.exe", context.exe);
             add("context.uts", context.uts);
+            add("context.standing.cwd", context.standing.cwd.unwrap_or_default());
         }
         for (code, id) in block.event_list().iter().enumerate() {
             let event = capture.schema().event(*id).unwrap();
@@ -137,6 +139,7 @@ fn push(made: &mut Made, at: u64, event: &'static Event, selected: Option<(usize
         comm: CANARY.as_bytes(),
         exe: value,
         uts: CANARY.as_bytes(),
+        standing: Standing { cwd: Some(value), ..Standing::default() },
         ..process(7, 1, 0, "x", "/x")
     };
     made.push(&synthetic::Event {

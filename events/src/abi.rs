@@ -129,9 +129,17 @@ pub struct WireContext {
     pub comm: [u8; 16],
     /// 65 bytes in the kernel, NUL included.
     pub uts: [[u8; 8]; 8],
+    pub euid: u32,
+    pub egid: u32,
+    pub suid: u32,
+    pub sgid: u32,
+    pub fsuid: u32,
+    pub fsgid: u32,
+    /// Effective, permitted, inheritable, bounding and ambient.
+    pub capabilities: [u64; 5],
 }
 
-pub const CONTEXT_BYTES: usize = 168;
+pub const CONTEXT_BYTES: usize = 232;
 const _: () = assert!(core::mem::size_of::<WireContext>() == CONTEXT_BYTES);
 
 /// Bits of `Marks` and `ContextFlags` that the kernel programs set; the crate's tests hold them against the originals.

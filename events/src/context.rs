@@ -37,7 +37,46 @@ pub struct Context<'a> {
     /// Node name of the uts namespace.
     pub uts: &'a [u8],
     pub flags: ContextFlags,
+    /// What it acts with beside its real ids; `None` where nobody told.
+    pub credentials: Option<Credentials>,
+    pub standing: Standing<'a>,
 }
+
+/// The ids and capabilities that a task acts with (`task_struct.cred`). Ids are those of the initial user namespace.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Credentials {
+    pub euid: u32,
+    pub egid: u32,
+    pub suid: u32,
+    pub sgid: u32,
+    pub fsuid: u32,
+    pub fsgid: u32,
+    /// Sets of capabilities, bit N for the one with number N.
+    pub effective: u64,
+    pub permitted: u64,
+    pub inheritable: u64,
+    pub bounding: u64,
+    pub ambient: u64,
+}
+
+/// Where a task's process stands: what its calls change and no credential tells. `None`: not known.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Standing<'a> {
+    /// The working directory, as its mount namespace sees it.
+    pub cwd: Option<&'a [u8]>,
+    /// Its session and its group, as the pids of their leaders on the host.
+    pub session: Option<u32>,
+    pub group: Option<u32>,
+    /// The number of the controlling terminal's device, 0 for none: see [`crate::terminal`].
+    pub terminal: Option<u32>,
+    /// Who logged in, whatever users have been since; [`UNSET`] for what nobody's login led to.
+    pub login_uid: Option<u32>,
+    /// Number of that login, by audit; [`UNSET`] for none.
+    pub audit_session: Option<u32>,
+}
+
+/// A login uid or an audit session that nobody has set.
+pub const UNSET: u32 = u32::MAX;
 
 /// Facts of a task that are a bit each.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -67,6 +106,12 @@ pub struct Entity {
 impl Context<'_> {
     pub fn process(&self) -> Entity {
         Entity { pid: self.pid, start_ns: self.process_start_ns }
+    }
+
+    /// The same without texts: all of them that a context has.
+    pub fn without_texts(&self) -> Context<'static> {
+        let standing = Standing { cwd: None, ..self.standing };
+        Context { comm: b"", exe: b"", uts: b"", standing, ..*self }
     }
 
     pub fn parent(&self) -> Entity {

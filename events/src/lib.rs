@@ -6,6 +6,7 @@
 
 pub mod abi;
 pub mod args;
+pub mod capability;
 pub mod capture;
 pub mod catalogue;
 pub mod consts;
@@ -20,6 +21,7 @@ pub mod origin;
 pub mod sets;
 pub mod show;
 pub mod structs;
+pub mod terminal;
 pub mod threat;
 pub mod tree;
 pub mod value;

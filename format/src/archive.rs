@@ -60,6 +60,24 @@ pub(crate) mod key {
     pub(crate) const CONTEXTS: u32 = 4;
     /// Texts that columns of arguments share.
     pub(crate) const TEXTS: u32 = 5;
+    /// Columns of contexts, beside those that every block has: see `columns::acting`.
+    pub(crate) const EUID: u32 = 16;
+    pub(crate) const EGID: u32 = 17;
+    pub(crate) const SUID: u32 = 18;
+    pub(crate) const SGID: u32 = 19;
+    pub(crate) const FSUID: u32 = 20;
+    pub(crate) const FSGID: u32 = 21;
+    pub(crate) const EFFECTIVE: u32 = 22;
+    pub(crate) const PERMITTED: u32 = 23;
+    pub(crate) const INHERITABLE: u32 = 24;
+    pub(crate) const SESSION: u32 = 25;
+    pub(crate) const TERMINAL: u32 = 26;
+    pub(crate) const LOGIN_UID: u32 = 27;
+    pub(crate) const AUDIT_SESSION: u32 = 28;
+    pub(crate) const GROUP: u32 = 29;
+    pub(crate) const BOUNDING: u32 = 30;
+    pub(crate) const AMBIENT: u32 = 31;
+    pub(crate) const DIRECTORIES: u32 = 40;
     /// What every event has in its own table, beside its arguments.
     pub(crate) const RET: u32 = 64;
     pub(crate) const SCOPES: u32 = 65;

@@ -8,6 +8,7 @@ mod statistics;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
+use contexts::ContextColumns;
 pub use contexts::Contexts;
 use events::EventId;
 pub use scratch::Scratch;
@@ -15,7 +16,6 @@ use scratch::{Buffers, KEPT, KEPT_BYTES, keep, lock};
 
 use crate::archive::{self, ArchivedBlockV1, column_key, key};
 use crate::args::Dictionary;
-use crate::builder::ContextRow;
 use crate::columns::{self, Column};
 use crate::directory::Directory;
 use crate::encode::{BlockHead, HeadPlace};
@@ -50,7 +50,7 @@ pub struct Block {
     rets: OnceLock<Vec<i64>>,
     scopes: OnceLock<Vec<u64>>,
     marks: OnceLock<Vec<u32>>,
-    contexts: OnceLock<(Vec<ContextRow>, Dictionary)>,
+    contexts: OnceLock<ContextColumns>,
     texts: OnceLock<Dictionary>,
     /// Bytes decompressed, and memory taken, up to now.
     decompressed: AtomicU64,
@@ -197,17 +197,8 @@ impl Block {
     }
 
     pub fn contexts(&self) -> Result<Contexts<'_>> {
-        let (rows, strings) = get_or_try(&self.contexts, || {
-            let (mut rows, mut strings) = lock(&self.buffers).contexts.pop().unwrap_or_default();
-            let count = self.directory.contexts;
-            self.take(count * size_of::<ContextRow>())?;
-            let bytes = self.column_bytes(key::CONTEXTS)?.ok_or(self.damaged("it has no contexts"))?;
-            columns::decode_contexts(bytes, count, self.memory_left(), &mut rows, &mut strings)
-                .map_err(|Torn| self.damaged("its contexts are torn"))?;
-            self.take(strings.bytes.len())?;
-            Ok((rows, strings))
-        })?;
-        Ok(Contexts { rows, strings })
+        let columns = get_or_try(&self.contexts, || self.decode_contexts())?;
+        Ok(Contexts { columns })
     }
 
     /// Each is an index of [`Block::event_list`].

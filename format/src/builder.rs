@@ -3,6 +3,7 @@
 use events::{Context, EventId, Raw};
 use hashbrown::HashMap;
 
+use crate::columns::acting::Acting;
 use crate::{Clock, Error, HighWater, Result, Row, limits};
 
 /// Collects the rows of one block. It is emptied by [`crate::Encoder::encode`] and then takes the next block's.
@@ -29,6 +30,9 @@ pub struct BlockBuilder {
 
 /// Blocks after which the memory is looked at.
 const WINDOW: u32 = 16;
+
+/// What a context takes about, its texts included.
+const CONTEXT_BYTES: usize = 400;
 
 const NO_TABLE: u16 = u16::MAX;
 
@@ -57,8 +61,45 @@ pub(crate) const TAG_BYTES: u8 = 2;
 pub(crate) struct ContextTable {
     pub(crate) rows: Vec<ContextRow>,
     codes: HashMap<ContextRow, u32>,
-    pub(crate) strings: Vec<Vec<u8>>,
-    string_codes: HashMap<Vec<u8>, u32>,
+    pub(crate) strings: Interned,
+    /// Working directories: they stand in a column of their own.
+    pub(crate) directories: Interned,
+}
+
+/// Texts, each with a code from 0.
+#[derive(Debug, Default)]
+pub(crate) struct Interned {
+    texts: Vec<Vec<u8>>,
+    codes: HashMap<Vec<u8>, u32>,
+}
+
+impl Interned {
+    fn code(&mut self, text: &[u8]) -> u32 {
+        if let Some(code) = self.codes.get(text) {
+            return *code;
+        }
+        let code = self.texts.len() as u32;
+        self.texts.push(text.to_vec());
+        self.codes.insert(text.to_vec(), code);
+        code
+    }
+
+    pub(crate) fn get(&self, code: u32) -> Option<&[u8]> {
+        self.texts.get(code as usize).map(Vec::as_slice)
+    }
+
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &[u8]> {
+        self.texts.iter().map(Vec::as_slice)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.texts.is_empty()
+    }
+
+    fn clear(&mut self) {
+        self.texts.clear();
+        self.codes.clear();
+    }
 }
 
 /// A [`Context`] with its strings as codes.
@@ -68,20 +109,23 @@ pub(crate) struct ContextRow {
     pub(crate) numbers: [u32; 16],
     /// cgroup_id, thread_start_ns, process_start_ns, parent_start_ns.
     pub(crate) wide: [u64; 4],
+    pub(crate) acting: Acting,
 }
 
 impl ContextTable {
     fn intern(&mut self, context: &Context<'_>) -> u32 {
-        let comm = self.string(context.comm);
-        let exe = self.string(context.exe);
-        let uts = self.string(context.uts);
+        let comm = self.strings.code(context.comm);
+        let exe = self.strings.code(context.exe);
+        let uts = self.strings.code(context.uts);
         let c = context;
+        let acting = Acting::new(c.credentials, &c.standing, |cwd| self.directories.code(cwd));
         let row = ContextRow {
             numbers: [
                 c.pid, c.tid, c.ppid, c.ns_pid, c.ns_tid, c.ns_ppid, c.uid, c.gid, c.mnt_ns, c.pid_ns,
                 c.net_ns, c.user_ns, c.flags.0, comm, exe, uts,
             ],
             wide: [c.cgroup_id, c.thread_start_ns, c.process_start_ns, c.parent_start_ns],
+            acting,
         };
         let next = self.rows.len() as u32;
         let code = *self.codes.entry(row).or_insert(next);
@@ -91,21 +135,11 @@ impl ContextTable {
         code
     }
 
-    fn string(&mut self, text: &[u8]) -> u32 {
-        if let Some(code) = self.string_codes.get(text) {
-            return *code;
-        }
-        let code = self.strings.len() as u32;
-        self.strings.push(text.to_vec());
-        self.string_codes.insert(text.to_vec(), code);
-        code
-    }
-
     fn clear(&mut self) {
         self.rows.clear();
         self.codes.clear();
         self.strings.clear();
-        self.string_codes.clear();
+        self.directories.clear();
     }
 }
 
@@ -231,7 +265,7 @@ impl BlockBuilder {
     /// About how much memory the rows take.
     pub fn bytes(&self) -> usize {
         let columns: usize = self.tables.iter().map(|t| t.rows * t.columns.len() * 9).sum();
-        self.len() * 34 + columns + self.bytes.len() + self.contexts.rows.len() * 200
+        self.len() * 34 + columns + self.bytes.len() + self.contexts.rows.len() * CONTEXT_BYTES
     }
 
     /// Whether the next row belongs into another block.
@@ -243,7 +277,7 @@ impl BlockBuilder {
 
     /// Bytes that are kept for the next block.
     fn kept_bytes(&self) -> usize {
-        self.times.capacity() * 34 + self.bytes.capacity() + self.contexts.rows.capacity() * 200
+        self.times.capacity() * 34 + self.bytes.capacity() + self.contexts.rows.capacity() * CONTEXT_BYTES
     }
 
     /// Forgets all rows and contexts, and keeps the memory as long as blocks need it.

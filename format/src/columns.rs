@@ -14,6 +14,7 @@
 //! ```
 //! A column that is not there is missing in every row.
 
+pub(crate) mod acting;
 mod builder;
 mod contexts;
 

@@ -7,7 +7,7 @@ use events::ArgKind;
 use gather::{fill, sharing, time_order};
 
 use crate::archive::{self, BlockV1, GroupV1, INLINE, column_key, key};
-use crate::columns::{self, ColumnBuilder, DESCRIPTOR_NUMBER, Sharing};
+use crate::columns::{self, ColumnBuilder, DESCRIPTOR_NUMBER, Sharing, acting};
 use crate::compress::Compressor;
 use crate::distinct::Distinct;
 use crate::integers::{self, Work};
@@ -205,6 +205,7 @@ impl Encoder {
         let start = self.raw.len();
         columns::encode_contexts(&b.contexts, &mut self.raw, &mut self.work);
         self.place(key::CONTEXTS, start);
+        self.put_acting(b);
         self.texts.clear();
         self.trigrams.clear();
         self.put_tables(b, order.as_deref());
@@ -353,6 +354,20 @@ impl Encoder {
                     self.put(column_key(code, position), numbers.iter().copied());
                 }
             }
+        }
+    }
+
+    /// What is known of contexts beside what every block says of them.
+    fn put_acting(&mut self, b: &BlockBuilder) {
+        for (at, key) in acting::KEYS.into_iter().enumerate() {
+            let start = self.raw.len();
+            if acting::encode(&b.contexts, at, &mut self.raw, &mut self.work) {
+                self.place(key, start);
+            }
+        }
+        let start = self.raw.len();
+        if acting::encode_directories(&b.contexts, &mut self.raw, &mut self.work) {
+            self.place(key::DIRECTORIES, start);
         }
     }
 

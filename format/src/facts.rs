@@ -13,6 +13,9 @@ mod terminal;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use events::context::Standing;
+pub use events::context::UNSET;
+
 pub use change::{Actor, Fact, FactChange, OfProcess, Passes};
 pub use followed::FactSet;
 pub use ns_pids::NsPids;
@@ -37,9 +40,6 @@ pub struct Facts {
     /// Number of that login, by audit; [`UNSET`] for none.
     pub audit_session: Option<u32>,
 }
-
-/// A login uid or an audit session that nobody has set.
-pub const UNSET: u32 = u32::MAX;
 
 /// Whose calls change the working directory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -103,6 +103,19 @@ impl Facts {
                 Fact::Terminal => self.terminal = Terminal::default(),
                 Fact::Login => (self.login_uid, self.audit_session) = (None, None),
             }
+        }
+    }
+
+    /// As the context of one of its threads has them.
+    pub fn standing(&self, is_main_thread: bool) -> Standing<'_> {
+        let is_its = is_main_thread || self.directories == Directories::One;
+        Standing {
+            cwd: self.cwd.as_deref().filter(|_| is_its),
+            session: self.session,
+            group: self.group,
+            terminal: self.terminal.number(),
+            login_uid: self.login_uid,
+            audit_session: self.audit_session,
         }
     }
 

@@ -5,6 +5,7 @@ mod settings;
 use rkyv::util::AlignedVec;
 
 use crate::args::Dictionary;
+use crate::columns::acting;
 use crate::facts::{Directories, Facts, Terminal};
 use crate::schema::Schema;
 use crate::table::{Table, TableBuilder};
@@ -104,6 +105,10 @@ fn processes(all: &[Process]) -> Result<AlignedVec> {
     number("terminal", &|p| p.facts.terminal.stored());
     number("login_uid", &|p| known(p.facts.login_uid));
     number("audit_session", &|p| known(p.facts.audit_session));
+    for (at, name) in acting::CREDENTIAL_NAMES.into_iter().enumerate() {
+        let stored = |p: &Process| acting::store(p.credentials.as_ref()).get(at).copied().unwrap_or_default();
+        table.integers(name, all.iter().map(stored));
+    }
     table.strings("comm", all.iter().map(|p| p.comm.as_slice()));
     table.strings("exe", all.iter().map(|p| p.exe.as_slice()));
     table.strings("argv", all.iter().map(|p| p.argv.as_slice()));
@@ -125,6 +130,10 @@ fn read_processes(table: &Table<'_>) -> Result<Vec<Process>> {
     let (directories, terminal, cwd) = (numbers("directories")?, numbers("terminal")?, table.texts("cwd")?);
     let (session, group) = (numbers("session")?, numbers("process_group")?);
     let (login_uid, audit_session) = (numbers("login_uid")?, numbers("audit_session")?);
+    let mut credentials = acting::CREDENTIAL_NAMES.map(|_| Vec::new());
+    for (column, name) in credentials.iter_mut().zip(acting::CREDENTIAL_NAMES) {
+        *column = numbers(name)?;
+    }
     let counts = numbers("fds")?;
     let total = counts.iter().try_fold(0usize, |sum, count| sum.checked_add(usize::try_from(*count).ok()?));
     let total = total.ok_or_else(|| table.torn())?;
@@ -163,6 +172,7 @@ fn read_processes(table: &Table<'_>) -> Result<Vec<Process>> {
             login_uid: read_known(at(&login_uid, row)),
             audit_session: read_known(at(&audit_session, row)),
         },
+        credentials: acting::load(credentials.each_ref().map(|column| at(column, row))),
     };
     Ok((0..table.rows()).map(process).collect())
 }

@@ -1,5 +1,6 @@
 //! What stands beside the events: processes that were there before, cgroups and their containers, users, losses.
 
+use events::context::Credentials;
 use events::{Context, EventId};
 
 use crate::Artifact;
@@ -48,6 +49,8 @@ pub struct Process {
     pub fds: Vec<(i32, Vec<u8>)>,
     /// What its calls change: its directory, session, terminal, login.
     pub facts: Facts,
+    /// What its main thread acts with; `None` where /proc did not say.
+    pub credentials: Option<Credentials>,
 }
 
 impl Process {
@@ -71,6 +74,8 @@ impl Process {
             parent_start_ns: self.parent_start_ns,
             comm: &self.comm,
             exe: &self.exe,
+            credentials: self.credentials,
+            standing: self.facts.standing(true),
             ..Context::default()
         }
     }

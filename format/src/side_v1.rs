@@ -147,6 +147,7 @@ impl From<ProcessV1> for Process {
             fds: it.fds,
             // No version before 5 knows any.
             facts: Facts::default(),
+            credentials: None,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use events::context::ContextFlags;
+use events::context::{ContextFlags, Credentials, Standing};
 use events::{Context, EventId, Marks, Raw, catalogue};
 use format::{
     Block, BlockBuilder, Capture, Cgroup, Clock, ColumnView, Completeness, Container, Encoder, Header, Loss,
@@ -39,6 +39,19 @@ fn context(pid: u32) -> Context<'static> {
         exe: b"/usr/bin/ls",
         uts: b"host",
         flags: ContextFlags(ContextFlags::COMPAT),
+        credentials: (!pid.is_multiple_of(3)).then(|| Credentials {
+            euid: pid % 5,
+            effective: 1 << (pid % 41),
+            bounding: u64::MAX >> 1,
+            ..Credentials::default()
+        }),
+        standing: Standing {
+            cwd: [None, Some(&b"/srv"[..]), Some(b"/home/a")][pid as usize % 3],
+            session: pid.is_multiple_of(2).then_some(pid),
+            terminal: (!pid.is_multiple_of(4)).then_some(34816 + pid % 2),
+            login_uid: (!pid.is_multiple_of(5)).then_some(u32::MAX),
+            ..Standing::default()
+        },
     }
 }
 

@@ -16,6 +16,7 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender};
 use events::EventId;
+use format::facts::FactSet;
 use format::{BlockBuilder, Clock, Loss, Side};
 
 use crate::{
@@ -30,6 +31,7 @@ use crate::{
     held::{HappenedAt, Waiting},
     host::clocks,
     host::process_table::Change,
+    host::standings::Standings,
     kernel::{EarlyDrop, Record},
     label::Judge,
     loss::{Ledger, LossEntry},
@@ -66,6 +68,8 @@ pub struct Choice {
     pub trigger: Option<Judge>,
     /// Told what the kernel needs to drop what matches nothing, where it does.
     pub early_drop: Option<EarlyDrop>,
+    /// Facts of processes whose changes come by, wanted or not: contexts have them.
+    pub followed: FactSet,
 }
 
 /// Numbers that others may read while the recording runs.
@@ -124,6 +128,7 @@ pub struct Assembler {
     choice: Choice,
     wanted: Option<EventBits>,
     contexts: ContextTable,
+    standings: Standings,
     cgroups: CgroupTable,
     names: Option<NameService>,
     /// Of executed files, where they are asked for.
@@ -177,6 +182,7 @@ impl Assembler {
             needs_names: choice.labels.needs_names()
                 || choice.trigger.as_ref().is_some_and(Judge::needs_names),
             waiting: Waiting::default(),
+            standings: Standings::new(choice.followed),
             choice,
             contexts: ContextTable::default(),
             cgroups,

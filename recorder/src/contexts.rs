@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use events::Context;
+use events::context::Standing;
+use format::facts::Facts;
 use hashbrown::HashSet;
+
+use crate::host::standings::Standings;
 
 /// Texts that many contexts have, each kept once: a path is up to 4 KiB, and thousands of tasks run the same program.
 #[derive(Debug, Default)]
@@ -35,12 +39,15 @@ pub struct OwnedContext {
     comm: Box<[u8]>,
     exe: Arc<[u8]>,
     uts: Arc<[u8]>,
+    /// Its working directory, where somebody knows it.
+    cwd: Option<Arc<[u8]>>,
 }
 
 impl OwnedContext {
     pub fn new(context: &Context<'_>, texts: &mut SharedTexts) -> OwnedContext {
         OwnedContext {
-            numbers: Context { comm: b"", exe: b"", uts: b"", ..*context },
+            numbers: context.without_texts(),
+            cwd: context.standing.cwd.map(|cwd| texts.share(cwd)),
             comm: context.comm.into(),
             exe: texts.share(context.exe),
             uts: texts.share(context.uts),
@@ -48,7 +55,22 @@ impl OwnedContext {
     }
 
     pub fn view(&self) -> Context<'_> {
-        Context { comm: &self.comm, exe: &self.exe, uts: &self.uts, ..self.numbers }
+        let standing = Standing { cwd: self.cwd.as_deref(), ..self.numbers.standing };
+        Context { comm: &self.comm, exe: &self.exe, uts: &self.uts, standing, ..self.numbers }
+    }
+
+    /// Takes what is known of where its process stands; whether that is something else than before.
+    pub fn stand(&mut self, facts: Option<&Facts>) -> bool {
+        let is_main_thread = self.numbers.pid == self.numbers.tid;
+        let standing = facts.map(|facts| facts.standing(is_main_thread)).unwrap_or_default();
+        let cwd = facts.and_then(|facts| facts.cwd.as_ref()).filter(|_| standing.cwd.is_some());
+        let standing = Standing { cwd: None, ..standing };
+        if self.numbers.standing == standing && self.cwd.as_ref() == cwd {
+            return false;
+        }
+        self.numbers.standing = standing;
+        self.cwd = cwd.cloned();
+        true
     }
 
     /// The program's path, to be kept without a copy.
@@ -67,11 +89,26 @@ pub struct ContextFacts {
     pub mask: Option<(u64, u64)>,
     /// The same for the filter that triggers a flight recorder.
     pub trigger: Option<(u64, u64)>,
+    /// The version of [`Standings`] that the context was last brought up to.
+    pub standing: u64,
 }
 
 impl ContextFacts {
     fn new(context: OwnedContext) -> ContextFacts {
-        ContextFacts { context, local: None, mask: None, trigger: None }
+        ContextFacts { context, local: None, mask: None, trigger: None, standing: 0 }
+    }
+
+    /// Brings the context up to where its process stands now. What was answered with another is forgotten.
+    #[inline]
+    pub fn stand(&mut self, standings: &mut Standings) {
+        if self.standing == standings.version() {
+            return;
+        }
+        let facts = standings.of(&self.context.numbers);
+        if self.context.stand(facts) {
+            (self.local, self.mask, self.trigger) = (None, None, None);
+        }
+        self.standing = standings.version();
     }
 }
 

@@ -47,7 +47,7 @@ pub enum Pending {
         processes: Vec<Process>,
         start_ns: u64,
     },
-    Context(u32, OwnedContext),
+    Context(u32, Box<OwnedContext>),
     Forget(u32),
     Record(OwnedRecord),
     /// What is to be said of a container once it has its name.
@@ -301,7 +301,7 @@ mod tests {
         let mut waiting = Waiting::default();
         waiting.push(Pending::Forget(1));
         let context = Context { comm: b"ls", ..Context::default() };
-        waiting.push(Pending::Context(1, OwnedContext::new(&context, &mut SharedTexts::default())));
+        waiting.push(Pending::Context(1, Box::new(OwnedContext::new(&context, &mut SharedTexts::default()))));
         assert!(waiting.bytes > 2);
         while waiting.pop().is_some() {}
         assert_eq!((waiting.bytes, waiting.is_empty()), (0, true));

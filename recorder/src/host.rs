@@ -11,3 +11,4 @@ pub mod process_table;
 pub(crate) mod seccomp;
 pub mod signals;
 pub mod snapshot;
+pub mod standings;

@@ -10,6 +10,7 @@ use scopes::{Lineage, LineageBits, Plan, Recording, Subject, plan::RowFacts};
 
 use crate::{
     containers::cgroup_table::CgroupTable,
+    contexts::OwnedContext,
     host::process_table::{Fork, ends_process},
     kernel::Record,
 };
@@ -67,8 +68,9 @@ impl Judge {
     }
 
     /// Keeps what a fork or exit changes. To be told after [`Judge::mask`] was asked about the record itself.
-    pub fn follow(&mut self, record: &Record<'_>, context: &Context<'_>, cgroups: &CgroupTable) {
+    pub fn follow(&mut self, record: &Record<'_>, context: &OwnedContext, cgroups: &CgroupTable) {
         let Some(lineage) = &mut self.lineage else { return };
+        let context = &context.view();
         match record.event {
             process::SCHED_PROCESS_FORK => {
                 let Some(child) = Fork::read(record) else { return };
@@ -115,7 +117,7 @@ impl Judge {
     pub fn mask(
         &self,
         record: &Record<'_>,
-        context: &Context<'_>,
+        context: &OwnedContext,
         cgroups: &CgroupTable,
         remembered: &mut Remembered,
     ) -> u64 {
@@ -128,14 +130,14 @@ impl Judge {
         mask &= match *remembered {
             Some((mask, version)) if version == cgroups.version() || !self.needs.containers => mask,
             _ => {
-                let mask =
-                    self.evaluate(record.time_ns, context, cgroups, |subject| plan.context_mask(subject));
+                let mask = self
+                    .evaluate(record.time_ns, &context.view(), cgroups, |subject| plan.context_mask(subject));
                 *remembered = Some((mask, cgroups.version()));
                 mask
             }
         };
         if mask & plan.has_event_context(event) != 0 {
-            mask &= self.evaluate(record.time_ns, context, cgroups, |subject| {
+            mask &= self.evaluate(record.time_ns, &context.view(), cgroups, |subject| {
                 plan.event_context_mask(event, subject)
             });
         }

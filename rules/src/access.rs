@@ -14,6 +14,7 @@ use format::facts::FactSet;
 
 use crate::account::AccountPart;
 use crate::class::Class;
+use crate::facts::credentials;
 use crate::form::{
     Computed, ContainerFact, DescriptorFact, Execution, Field, FileFact, Kin, ProcessFact, SocketEnd,
     SocketFact, UriPart, Who,
@@ -134,6 +135,8 @@ pub enum ContextPart {
     Comm,
     Uid,
     Gid,
+    /// What credentials tell.
+    Credentials(ProcessFact),
     UserName,
     Pid,
     NsPid,
@@ -258,6 +261,7 @@ fn actor(event: &'static Event, fact: ProcessFact) -> Option<Access> {
         ProcessFact::Pid => ContextPart::Pid,
         ProcessFact::NsPid => ContextPart::NsPid,
         ProcessFact::Entity => ContextPart::Entity,
+        fact if credentials::tell(fact) => ContextPart::Credentials(fact),
         fact => return Some(Access::Process(Who::Actor, fact)),
     }))
 }

@@ -1,12 +1,13 @@
 //! What is known of processes at a moment: brought forward by forks, execs and changes of directory, in order of time.
 
+pub mod credentials;
 mod lineage;
 mod value;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use events::context::Entity;
+use events::context::{Credentials, Entity};
 use events::{Context, Raw};
 use format::Process as Recorded;
 use format::facts::{Actor, Fact, FactChange, FactSet, Facts, NsPids, share_terminals};
@@ -30,6 +31,8 @@ pub struct Process {
     pub parent: Option<Entity>,
     pub uid: u32,
     pub gid: u32,
+    /// What it acts with; `None` where that is not known.
+    pub credentials: Option<Credentials>,
     pub ns_pid: u32,
     pub comm: Arc<[u8]>,
     pub exe: Arc<[u8]>,
@@ -100,6 +103,7 @@ impl Processes {
                 parent: Some(Entity { pid: process.ppid, start_ns: process.parent_start_ns }),
                 uid: process.uid,
                 gid: process.gid,
+                credentials: process.credentials,
                 ns_pid: process.ns_pid,
                 comm: process.comm.as_slice().into(),
                 exe: process.exe.as_slice().into(),
@@ -158,6 +162,7 @@ impl Processes {
                     known.exe = context.exe.into();
                 }
                 (known.uid, known.gid) = (context.uid, context.gid);
+                known.credentials = context.credentials.or(known.credentials);
                 known.parent = Some(context.parent());
             }
             None => {
@@ -335,6 +340,7 @@ fn of_context(context: &Context<'_>) -> Process {
         parent: Some(context.parent()),
         uid: context.uid,
         gid: context.gid,
+        credentials: context.credentials,
         ns_pid: context.ns_pid,
         comm: context.comm.into(),
         exe: context.exe.into(),

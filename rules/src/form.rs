@@ -21,7 +21,8 @@ pub use computed::{Computed, Function, Owned};
 pub use execution::{Execution, Kin};
 pub use expr::Expr;
 pub use field::{
-    ContainerFact, DescriptorFact, Field, FileFact, Leader, ProcessFact, SocketEnd, SocketFact, UriPart, Who,
+    CapabilitySet, ContainerFact, DescriptorFact, Field, FileFact, Leader, ProcessFact, SocketEnd,
+    SocketFact, UriPart, Who,
 };
 pub use machine::{Bounds, Count, Join, Key, Measure, Missing, Order, Sequence, Side, Step, Together};
 pub use pattern::{Case, Pattern, Piece};

@@ -91,11 +91,16 @@ fn excludes((one, ones): (&Target, &[&Filter]), (other, others): (&Target, &[&Fi
     let Some(field) = one.field().filter(|field| other.field() == Some(*field)) else { return false };
     let asked = [Asked { bit: 1, filters: ones.to_vec() }, Asked { bit: 2, filters: others.to_vec() }];
     let values = || ones.iter().chain(others).flat_map(|filter| &filter.values);
+    // A task has several capabilities.
+    if field.class() == Class::Capability {
+        return false;
+    }
     if values().all(|value| matches!(value, Value::Number(_))) && values().next().is_some() {
         return !some_number_passes(one, &asked, 0b11);
     }
     // Of texts it is known where one of the two names all that it wants.
-    let is_text = matches!(field.class(), Class::Text) && field != Field::ContainerId;
+    let is_text = matches!(field.class(), Class::Text | Class::Directory | Class::Terminal)
+        && field != Field::ContainerId;
     is_text
         && [ones, others].into_iter().any(|filters| {
             let wanted: Vec<&Value> =

@@ -5,10 +5,11 @@
 
 use std::fmt::Write;
 
-use events::{Context, Event, EventId, Marks, Raw, catalogue, mark_names, show};
+use events::{Context, Event, EventId, Marks, Raw, capability, catalogue, mark_names, show};
 
 use crate::filter::{Filter, Target, Value};
-use crate::key::Field;
+use crate::key::{Class, Field};
+use crate::predicate::acting;
 use crate::predicate::context::text;
 use crate::predicate::thing::ThingKey;
 use crate::selection::Selection;
@@ -358,6 +359,7 @@ impl Seen<'_> {
     fn field(&self, field: Field) -> String {
         let context = self.context;
         let none = || "none".to_owned();
+        let unknown = || "not known".to_owned();
         match field {
             Field::Binary => {
                 format!("{} (mount namespace {})", String::from_utf8_lossy(context.exe), context.mnt_ns)
@@ -392,6 +394,15 @@ impl Seen<'_> {
             Field::ProcessorId => self.cpu.to_string(),
             Field::Syscall if self.event.is_syscall() => self.event.name.to_owned(),
             Field::Syscall => none(),
+            Field::Tty | Field::Cwd => {
+                let shown = |text: &[u8]| String::from_utf8_lossy(text).into_owned();
+                acting::text(field, context, |text| text.map_or_else(unknown, shown))
+            }
+            _ if field.class() == Class::Capability => acting::capabilities(field, context)
+                .map_or_else(unknown, |set| capability::Set(set).to_string()),
+            _ if matches!(field.class(), Class::Number { .. } | Class::User | Class::Login) => {
+                acting::number(field, context).map_or_else(unknown, |number| number.to_string())
+            }
             _ => {
                 let subject = Subject { container: self.container, host: self.host, ..Subject::of(context) };
                 text(field, &subject).map_or_else(none, |text| String::from_utf8_lossy(text).into_owned())

@@ -50,6 +50,20 @@ fields! {
     Host = "host",
     ContainerId = "containerId", ContainerImage = "containerImage", ContainerName = "containerName",
     PodName = "podName", PodNamespace = "podNamespace", PodUid = "podUid", PodSandbox = "podSandbox",
+    /// The real group.
+    Gid = "gid",
+    Euid = "euid", Egid = "egid", Suid = "suid", Sgid = "sgid", Fsuid = "fsuid", Fsgid = "fsgid",
+    /// A capability of the effective set; the others by their names.
+    Cap = "cap", CapPermitted = "capPermitted", CapInheritable = "capInheritable",
+    CapBounding = "capBounding", CapAmbient = "capAmbient",
+    /// The working directory.
+    Cwd = "cwd",
+    /// By the leaders' pids on the host.
+    Session = "session", Pgid = "pgid",
+    /// The controlling terminal.
+    Tty = "tty",
+    /// Who logged in, and the number of that login.
+    LoginUid = "loginuid", AuditSession = "auditSession",
     Timestamp = "timestamp", ProcessorId = "processorId", Syscall = "syscall",
 }
 
@@ -70,6 +84,14 @@ pub enum Class {
     },
     /// A number or a user's name.
     User,
+    /// The same, or `unset`.
+    Login,
+    /// A capability's name or number; a task has several.
+    Capability,
+    /// An absolute path, of which nothing else is known.
+    Directory,
+    /// A terminal's name, or `none`.
+    Terminal,
     Tree,
     Container,
     /// Bare, or `=true`, `=false`.
@@ -82,10 +104,11 @@ const ORDER: &[Op] = &[Op::Equal, Op::NotEqual, Op::Less, Op::Greater, Op::LessO
 impl Class {
     pub fn operators(self) -> &'static [Op] {
         match self {
-            Class::Number { ordered: true, .. } | Class::Id { .. } | Class::User => ORDER,
+            Class::Number { ordered: true, .. } | Class::Id { .. } | Class::User | Class::Login => ORDER,
             Class::Container => &[Op::Is, Op::IsNot, Op::Equal, Op::NotEqual],
             Class::Flag => &[Op::Is, Op::IsNot, Op::Equal, Op::NotEqual],
             Class::Text | Class::Path | Class::Tree | Class::Number { ordered: false, .. } => EQUALITY,
+            Class::Capability | Class::Directory | Class::Terminal => EQUALITY,
         }
     }
 
@@ -101,6 +124,10 @@ impl Class {
             Class::Id { pin: true, .. } => "a number from 0 to 4294967295, or NUMBER@START",
             Class::Id { .. } => "a number from 0 to 4294967295",
             Class::User => "a number from 0 to 4294967295, or a user's name",
+            Class::Login => "a number from 0 to 4294967295, a user's name, or unset",
+            Class::Capability => "a capability's name (CAP_SYS_ADMIN, sys_admin) or number, 0 to 63",
+            Class::Directory => "an absolute path, with * for any characters",
+            Class::Terminal => "a terminal's name (pts/0, tty1), with * for any characters, or none",
             Class::Tree => "a process id, or PID@START",
             Class::Container => "an id or its beginning, a name, new, or started",
             Class::Flag => "true or false",
@@ -129,7 +156,22 @@ impl Field {
             Field::Container => Class::Container,
             Field::Pid | Field::Tid | Field::HostPid => Class::Id { new: true, pin: true },
             Field::Ppid => Class::Id { new: false, pin: true },
-            Field::Uid => Class::User,
+            Field::Uid | Field::Euid | Field::Suid | Field::Fsuid => Class::User,
+            Field::LoginUid => Class::Login,
+            Field::Cap
+            | Field::CapPermitted
+            | Field::CapInheritable
+            | Field::CapBounding
+            | Field::CapAmbient => Class::Capability,
+            Field::Cwd => Class::Directory,
+            Field::Tty => Class::Terminal,
+            Field::Gid
+            | Field::Egid
+            | Field::Sgid
+            | Field::Fsgid
+            | Field::Session
+            | Field::Pgid
+            | Field::AuditSession => U32,
             Field::MntNs | Field::PidNs => NAMESPACE,
             Field::Tree => Class::Tree,
             Field::NsPid | Field::NsTid | Field::NsPpid => U32,
@@ -189,6 +231,24 @@ const KEYS: &[(&str, Short, Key)] = &[
     ("pidns", Short::No, Key::Field(Field::PidNs)),
     ("uts", Short::No, Key::Field(Field::Uts)),
     ("host", Short::No, Key::Field(Field::HostName)),
+    ("gid", Short::No, Key::Field(Field::Gid)),
+    ("euid", Short::No, Key::Field(Field::Euid)),
+    ("egid", Short::No, Key::Field(Field::Egid)),
+    ("suid", Short::No, Key::Field(Field::Suid)),
+    ("sgid", Short::No, Key::Field(Field::Sgid)),
+    ("fsuid", Short::No, Key::Field(Field::Fsuid)),
+    ("fsgid", Short::No, Key::Field(Field::Fsgid)),
+    ("cap", Short::No, Key::Field(Field::Cap)),
+    ("capPermitted", Short::No, Key::Field(Field::CapPermitted)),
+    ("capInheritable", Short::No, Key::Field(Field::CapInheritable)),
+    ("capBounding", Short::No, Key::Field(Field::CapBounding)),
+    ("capAmbient", Short::No, Key::Field(Field::CapAmbient)),
+    ("cwd", Short::No, Key::Field(Field::Cwd)),
+    ("session", Short::No, Key::Field(Field::Session)),
+    ("pgid", Short::No, Key::Field(Field::Pgid)),
+    ("tty", Short::No, Key::Field(Field::Tty)),
+    ("loginuid", Short::No, Key::Field(Field::LoginUid)),
+    ("auditSession", Short::No, Key::Field(Field::AuditSession)),
     ("tree", Short::No, Key::Field(Field::Tree)),
     ("follow", Short::AnyPrefix, Key::Follow),
     ("file", Short::No, Key::Thing(Thing::File)),
@@ -236,6 +296,24 @@ const CONTEXT_FIELDS: &[(&str, Field)] = &[
     ("nsPpid", Field::NsPpid),
     ("uid", Field::Uid),
     ("userId", Field::Uid),
+    ("gid", Field::Gid),
+    ("euid", Field::Euid),
+    ("egid", Field::Egid),
+    ("suid", Field::Suid),
+    ("sgid", Field::Sgid),
+    ("fsuid", Field::Fsuid),
+    ("fsgid", Field::Fsgid),
+    ("cap", Field::Cap),
+    ("capPermitted", Field::CapPermitted),
+    ("capInheritable", Field::CapInheritable),
+    ("capBounding", Field::CapBounding),
+    ("capAmbient", Field::CapAmbient),
+    ("cwd", Field::Cwd),
+    ("session", Field::Session),
+    ("pgid", Field::Pgid),
+    ("tty", Field::Tty),
+    ("loginuid", Field::LoginUid),
+    ("auditSession", Field::AuditSession),
     ("mntns", Field::MntNs),
     ("mountNamespace", Field::MntNs),
     ("pidns", Field::PidNs),

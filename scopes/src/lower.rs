@@ -255,13 +255,17 @@ impl Plan {
                 Key::Text(Field::Uts, key) => lowered.uts = Some(LoweredText::new(key.gate, &key.texts)),
                 Key::Binary(key) if key.is_plain() => lowered.binary = Some(binary(key)),
                 Key::Binary(_) => lowered.kept.push(Field::Binary),
-                Key::Number(field, key) => {
+                Key::Number(field, key) if is_lowered(*field) => {
                     lowered.numbers.push((*field, number(key.gate, &key.intervals, 0)))
                 }
                 Key::Id(ids) => lowered.add_ids(ids),
                 Key::Container(_) => lowered.containers = true,
                 Key::Tree(gate) => lowered.tree = Some(self.lowered_tree(*gate)),
-                Key::Text(field, _) | Key::Flag(field, _) => lowered.kept.push(*field),
+                Key::Text(field, _)
+                | Key::Flag(field, _)
+                | Key::Number(field, _)
+                | Key::Standing(field, _)
+                | Key::Members(field, _) => lowered.kept.push(*field),
                 Key::Fixed(_) => {}
             }
         }
@@ -313,6 +317,20 @@ impl Lowered {
             _ => {}
         }
     }
+}
+
+/// Numbers that the kernel side compares.
+fn is_lowered(field: Field) -> bool {
+    matches!(
+        field,
+        Field::Uid
+            | Field::NsPid
+            | Field::NsTid
+            | Field::NsPpid
+            | Field::MntNs
+            | Field::PidNs
+            | Field::CgroupId
+    )
 }
 
 fn binary(key: &BinaryKey) -> LoweredText {

@@ -326,6 +326,18 @@ impl Plan {
         }
     }
 
+    /// Whether some scope asks for a field of contexts, of all events or of one.
+    pub fn asks_field(&self, field: Field) -> bool {
+        let is_it = |key: &Key| match key {
+            Key::Number(of, _) | Key::Standing(of, _) | Key::Members(of, _) | Key::Text(of, _) => {
+                *of == field
+            }
+            _ => false,
+        };
+        let of_events = self.details.iter().map(|detail| &detail.context);
+        std::iter::once(&self.context).chain(of_events).any(|keys| keys.asks(is_it))
+    }
+
     /// Scopes with `follow`.
     pub fn follow(&self) -> u64 {
         self.follow

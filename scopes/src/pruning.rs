@@ -189,6 +189,8 @@ impl Key {
                 Ancestry::Unnamed => context::tree_mask(*gate, LineageBits::default()),
             },
             Key::Fixed(mask) => *mask,
+            // Statistics say nothing of these.
+            Key::Standing(..) | Key::Members(..) => u64::MAX,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Values of filters, read by what the filter is about.
 
-use events::{Arg, ArgKind, Event, Source, catalogue, consts::errno, descriptor};
+use events::{Arg, ArgKind, Event, Source, capability, catalogue, consts::errno, descriptor};
 
 use crate::check::{Checked, Site};
 use crate::diagnostic::{Diagnostic, Severity};
@@ -104,14 +104,23 @@ fn field_value(
         }),
         Class::Flag => flag(site, piece),
         Class::Number { max, .. } => fitting(site, piece, max, class.values()),
-        Class::User => match piece.text.bytes().all(|b| b.is_ascii_digit() || b == b'-') || op.is_bound() {
-            true => fitting(site, piece, u64::from(u32::MAX), class.values()),
-            false if number(piece.text).is_some() => {
-                fitting(site, piece, u64::from(u32::MAX), class.values())
+        Class::Login if piece.text == "unset" => Ok(Value::Number(events::context::UNSET.into())),
+        Class::Capability => capability(site, piece),
+        Class::Directory if piece.text.starts_with(['/', '*']) => Ok(Value::Text(Pattern::parse(piece.text))),
+        Class::Directory => wrong(format!("{:?} is a relative path", piece.text)),
+        Class::Terminal => {
+            Ok(Value::Text(Pattern::parse(piece.text.strip_prefix("/dev/").unwrap_or(piece.text))))
+        }
+        Class::User | Class::Login => {
+            match piece.text.bytes().all(|b| b.is_ascii_digit() || b == b'-') || op.is_bound() {
+                true => fitting(site, piece, u64::from(u32::MAX), class.values()),
+                false if number(piece.text).is_some() => {
+                    fitting(site, piece, u64::from(u32::MAX), class.values())
+                }
+                false if is_user_name(piece.text) => Ok(Value::User(piece.text.to_owned())),
+                false => wrong(format!("{:?} is neither a number nor a user's name", piece.text)),
             }
-            false if is_user_name(piece.text) => Ok(Value::User(piece.text.to_owned())),
-            false => wrong(format!("{:?} is neither a number nor a user's name", piece.text)),
-        },
+        }
         Class::Id { new, pin } => match piece.text {
             "new" if new && !op.is_bound() => Ok(Value::New),
             "new" if new => wrong(format!("`new` cannot be compared by `{op}`")),
@@ -154,6 +163,23 @@ fn flag(site: &Site<'_>, piece: &Piece<'_>) -> Checked<Value> {
         text => {
             let message = format!("{text:?} is neither true nor false");
             site.error(piece.span.clone(), message, Class::Flag.values())
+        }
+    }
+}
+
+/// A capability by its name, with `CAP_` or without, in whatever letters, or by its number.
+fn capability(site: &Site<'_>, piece: &Piece<'_>) -> Checked<Value> {
+    if number(piece.text).is_some() || looks_numeric(piece.text) {
+        return fitting(site, piece, 63, Class::Capability.values());
+    }
+    let upper = piece.text.to_ascii_uppercase();
+    let name = if upper.starts_with("CAP_") { upper } else { format!("CAP_{upper}") };
+    match capability::number(&name) {
+        Some(number) => Ok(Value::Number(number.into())),
+        None => {
+            let message = format!("no capability is called {:?}", piece.text);
+            let allowed = Class::Capability.values();
+            site.unknown(piece.span.clone(), message, &name, capability::names(), allowed)
         }
     }
 }
@@ -491,7 +517,7 @@ pub(crate) fn domain(target: &Target) -> Option<(i128, i128)> {
         Target::Ret(_) => Some((i128::from(i64::MIN), i128::from(i64::MAX))),
         Target::Field(field) | Target::EventField(_, field) => match field.class() {
             Class::Number { max, .. } => Some((0, i128::from(max))),
-            Class::Id { .. } | Class::User => Some((0, i128::from(u32::MAX))),
+            Class::Id { .. } | Class::User | Class::Login => Some((0, i128::from(u32::MAX))),
             _ => None,
         },
         Target::Arg { .. } => {

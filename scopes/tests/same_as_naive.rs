@@ -4,7 +4,7 @@ mod naive;
 #[path = "naive/policy.rs"]
 mod policy;
 
-use events::context::Entity;
+use events::context::{Credentials, Entity, Standing};
 use events::{Context, Raw, catalogue};
 use naive::{ANCESTOR, BEGAN, Container, Filter, HOST_MNT_NS, NOW, USERS, World};
 use proptest::prelude::*;
@@ -133,6 +133,17 @@ fn filters() -> impl Strategy<Value = Vec<Filter>> {
         with("openat.context.containerId", EQUALITY, words(&["abcdef", "abc", "ab*", "*d", "fff"])),
         with("openat.context.containerImage", EQUALITY, words(&["nginx:1", "nginx*", "*:1", "redis"])),
         with("openat.context.podName", EQUALITY, words(&["front-1", "front*", "back*"])),
+        with("euid", ORDER, few()),
+        with("euid", EQUALITY, words(NAMES)),
+        with("openat.context.euid", ORDER, few()),
+        with("cap", EQUALITY, words(&["CAP_CHOWN", "chown", "0", "sys_admin", "21"])),
+        with("openat.context.cap", EQUALITY, words(&["CAP_SYS_ADMIN", "chown"])),
+        with("cwd", EQUALITY, paths()),
+        with("openat.context.cwd", EQUALITY, paths()),
+        with("session", ORDER, few()),
+        with("tty", EQUALITY, words(&["pts/0", "/dev/pts/1", "pts/*", "none", "*1"])),
+        with("loginuid", ORDER, few()),
+        with("loginuid", EQUALITY, words(&["unset", "root", "3"])),
         with("kill.pid", ORDER, words(&["-2", "-1", "0", "3"])),
         with("read.retval", ORDER, few()),
         with("close.fd", ORDER, few()),
@@ -203,6 +214,13 @@ fn world() -> impl Strategy<Value = World> {
         proptest::option::of(select(ARGVS)),
         proptest::option::of(0u16..6),
         -3i32..5,
+        (
+            proptest::option::of((0u32..6, select(&[0u64, 1, 1 << 21, 1 | 1 << 21][..]))),
+            proptest::option::of(select(&["/bin/ls", "/etc", "/usr/bin/ls", "/"][..])),
+            proptest::option::of(0u32..6),
+            proptest::option::of(select(&["none", "pts/0", "pts/1", "tty1"][..])),
+            proptest::option::of(select(&[0u32, 1, 3, u32::MAX][..])),
+        ),
     );
     let start = || select(&[0, BEGAN - 1, BEGAN, 60_000_000_000][..]);
     (event, who, (0u32..6, select(&[1u32, 7, 3][..]), start(), start()), container(), line, args, more)
@@ -214,8 +232,9 @@ fn world() -> impl Strategy<Value = World> {
                 container,
                 (line, were_there),
                 (pathname, flags, ret, fd),
-                ((ns_tid, ns_ppid, pid_ns, cpu, cgroup), ancestor, argv, port, killed),
+                ((ns_tid, ns_ppid, pid_ns, cpu, cgroup), ancestor, argv, port, killed, acting),
             )| {
+                let (credentials, cwd, session, tty, loginuid) = acting;
                 let mut ancestors = vec![pid];
                 ancestors.extend(line.into_iter().filter(|ancestor| *ancestor != pid));
                 World {
@@ -247,6 +266,11 @@ fn world() -> impl Strategy<Value = World> {
                     tid: if tid_offset == 1 { pid } else { pid + tid_offset },
                     line: ancestors,
                     were_there,
+                    credentials,
+                    cwd,
+                    session,
+                    tty,
+                    loginuid,
                 }
             },
         )
@@ -275,6 +299,18 @@ fn mask(plan: &Plan, lowered: &Lowered, tight: &Lowered, tables: &mut (Table, Ta
         comm: world.comm.as_bytes(),
         exe: world.exe.as_bytes(),
         uts: world.uts.as_bytes(),
+        credentials: world.credentials.map(|(euid, effective)| Credentials {
+            euid,
+            effective,
+            ..Credentials::default()
+        }),
+        standing: Standing {
+            cwd: world.cwd.map(str::as_bytes),
+            session: world.session,
+            terminal: world.tty.and_then(events::terminal::by_name),
+            login_uid: world.loginuid,
+            ..Standing::default()
+        },
         ..Context::default()
     };
     let facts = world.container.as_ref().map(|container| ContainerFacts {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use events::consts::errno;
-use events::{Event, Set, catalogue};
+use events::{Event, Set, capability, catalogue};
 use scopes::key::{self, Class, Field, Key};
 use scopes::{Plan, ScopeSet, Thing};
 use views::sums::By;
@@ -118,7 +118,10 @@ fn of_key(name: &str, begun: &str, captures: &[PathBuf]) -> Vec<Value> {
         Some(Key::Field(Field::Comm)) => By::Comm,
         Some(Key::Field(Field::Binary)) => By::Binary,
         Some(Key::Field(Field::Container)) => By::Container,
-        Some(Key::Field(Field::Uid)) => By::User,
+        Some(Key::Field(field)) if matches!(field.class(), Class::User | Class::Login) => By::User,
+        Some(Key::Field(field)) if field.class() == Class::Capability => {
+            return capability::names().map(Value::plain).collect();
+        }
         Some(Key::Field(Field::HostName)) => By::Host,
         _ => return Vec::new(),
     };

@@ -154,10 +154,10 @@ impl Edit for Keep<'_> {
         if let Some(others) = self.others.filter(|others| !others.matched.contains(&process.pid)) {
             process.argv.clear();
             process.fds.clear();
-            process.facts.cwd = None;
             if !others.follows {
                 process.comm.clear();
                 process.exe.clear();
+                process.facts.cwd = None;
             }
         }
     }

@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use events::{EventId, catalogue};
+use format::facts::FactSet;
 use format::{Header, Side, Unavailable, User};
 use recorder::{
     amount::Stretch,
@@ -46,7 +47,7 @@ use super::{
     kernel_side::{kernel_options, numbers_of_recording, tell_unavailable, transport_name, unavailable},
     old_parts,
     order::{Attendant, Ended, Order, Scopes, Target},
-    progress,
+    progress, standing,
     steer::Steer,
     trigger::Trigger,
 };
@@ -175,9 +176,13 @@ pub fn run(order: Order<'_>, attendant: &mut dyn Attendant) -> Result<Ended> {
     // The slow pass over /proc goes on while the kernel side is loaded; the quick one follows when it is attached.
     let snapshot =
         thread::Builder::new().name("tracer-snapshot".into()).spawn(|| Snapshot::take(Path::new("/proc")))?;
-    // A trigger looks at more than the scopes do.
-    let lowered = (only_matched && trigger.is_none()).then(|| plan.lower());
-    let options = kernel_options(capturing, wanted.as_ref(), samples.clone(), lowered, order.exclude);
+    let plans = || std::iter::once(&plan).chain(&trigger);
+    let asked = standing::asked(plans());
+    let attached = standing::attached(wanted.as_ref(), asked);
+    // A trigger looks at more than the scopes do, and so does whoever follows what tells where processes stand.
+    let drops_early = only_matched && trigger.is_none() && asked == FactSet::NONE;
+    let lowered = drops_early.then(|| plan.lower());
+    let options = kernel_options(capturing, attached.as_ref(), samples.clone(), lowered, order.exclude);
     let mut kernel = Kernel::load(&options)?;
     let clock = clocks::now();
     memory::give_back();
@@ -199,6 +204,8 @@ pub fn run(order: Order<'_>, attendant: &mut dyn Attendant) -> Result<Ended> {
         Some(Unavailable { event: catalogue::by_id(*id)?.name.to_owned(), reason: sample::reason(*every) })
     }));
     for_rules.tell(&unavailable);
+    let followed = standing::followed(attached.as_ref(), &unavailable, drops_early);
+    standing::tell(asked, followed);
     let header = Header {
         program: concat!("tracer ", env!("CARGO_PKG_VERSION")).to_owned(),
         host: host::host(),
@@ -277,6 +284,7 @@ pub fn run(order: Order<'_>, attendant: &mut dyn Attendant) -> Result<Ended> {
             wanted,
             trigger: trigger.map(|plan| Judge::new(plan, recording, wall_offset_ns).on(hostname)),
             early_drop: kernel.take_early_drop(),
+            followed,
         },
         processes,
         users,

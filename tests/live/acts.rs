@@ -3,7 +3,9 @@
 use std::ffi::CString;
 use std::io;
 
-use crate::{artifacts, behaviours, cut, execs, identity, memory, overlap, paths, seccomp, strict, walk};
+use crate::{
+    artifacts, behaviours, credentials, cut, execs, identity, memory, overlap, paths, seccomp, strict, walk,
+};
 
 /// First argument.
 pub const FLAG: &str = "--act";
@@ -29,6 +31,7 @@ const ACTS: &[(&str, Act)] = &[
     ("have-all-cut", cut::have_all_cut),
     ("write-a-file", walk::deeds::again),
     ("misbehave", behaviours::misbehave),
+    ("change-credentials", credentials::change_credentials),
 ];
 
 /// Does it, and leaves.

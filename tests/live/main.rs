@@ -9,6 +9,7 @@ mod clocks;
 mod compat;
 mod containers;
 mod cpus;
+mod credentials;
 
 mod cut;
 mod debugging;
@@ -126,6 +127,7 @@ fn main() {
         stand_ins::TESTS,
         state::TESTS,
         facts::TESTS,
+        credentials::TESTS,
         story::TESTS,
         descriptors::TESTS,
         sets::TESTS,

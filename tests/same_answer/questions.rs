@@ -23,7 +23,7 @@ pub fn filter(random: &mut Random) -> String {
     let pid = *random.of(&[1, 20, 21, 30, 101, 103, 107, 10_101, 99_999]);
     let comparison = *random.of(&["=", "!=", "<", ">", "<=", ">="]);
     let equality = *random.of(&["=", "!="]);
-    match random.below(30) {
+    match random.below(38) {
         0 => format!("pid{comparison}{pid}"),
         1 => format!("tid{equality}{pid}"),
         2 => format!("ppid{comparison}{pid}"),
@@ -48,6 +48,25 @@ pub fn filter(random: &mut Random) -> String {
                 "host!=web*",
             ])
             .to_string(),
+        30 => format!("cwd{equality}{}", random.of(&["/srv", "/home/*", r"/tmp/\xff", "*s*"])),
+        31 => format!("session{comparison}{pid}"),
+        32 => format!("tty{equality}{}", random.of(&["pts/0", "none", "pts/*", "/dev/pts/1"])),
+        33 => format!("loginuid{equality}{}", random.of(&["500", "unset", "alice"])),
+        34 => format!(
+            "{}{comparison}{}",
+            random.of(&["euid", "suid", "fsuid", "egid"]),
+            random.of(&["0", "1", "500"])
+        ),
+        35 => format!(
+            "cap{equality}{}",
+            random.of(&["CAP_SYS_ADMIN", "net_raw", "0", "33", "sys_admin,net_raw"])
+        ),
+        36 => format!("capPermitted{equality}{}", random.of(&["sys_admin", "1"])),
+        37 => format!(
+            "{}{comparison}{}",
+            random.of(&["pgid", "auditSession", "gid"]),
+            random.of(&["0", "30", "500"])
+        ),
         14 => format!("tree{equality}{pid}"),
         15 => "follow".to_owned(),
         16 => format!(

@@ -1,5 +1,6 @@
 //! Hosts that are made up: processes that fork, exec, outlive their parents and do what filters ask about.
 
+use events::context::{Credentials, Standing};
 use events::{Context, Marks, Raw};
 use format::facts::{Facts, Terminal, UNSET};
 use format::{Artifact, Clock, Loss, Side, User};
@@ -57,6 +58,27 @@ impl Process {
             cgroup_id: if self.is_inside { synthetic::CONTAINER_CGROUP } else { 1 },
             pid_ns: plain.pid_ns + u32::from(self.is_inside),
             uts: hostname.as_bytes(),
+            credentials: (!self.pid.is_multiple_of(5)).then(|| Credentials {
+                euid: if self.pid.is_multiple_of(2) { 0 } else { self.uid },
+                suid: self.uid,
+                fsuid: self.pid % 3,
+                effective: if self.pid.is_multiple_of(2) { 0x1ff_ffff_ffff } else { 1 << (self.pid % 41) },
+                permitted: 1 << 21,
+                ..Credentials::default()
+            }),
+            standing: Standing {
+                cwd: [None, Some(&b"/home/500"[..]), Some(b"/tmp/\xff"), Some(b"/srv")]
+                    [(self.pid + thread) as usize % 4],
+                session: (!self.pid.is_multiple_of(3)).then_some(self.parent),
+                group: (!self.pid.is_multiple_of(4)).then_some(self.pid),
+                terminal: [None, Some(0), Some(34816), Some(34817)][self.pid as usize / 2 % 4],
+                login_uid: (!self.pid.is_multiple_of(6)).then_some(if self.uid == 0 {
+                    UNSET
+                } else {
+                    self.uid
+                }),
+                audit_session: self.pid.is_multiple_of(2).then_some(self.uid),
+            },
             ..plain
         }
     }

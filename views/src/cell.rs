@@ -1,7 +1,9 @@
 //! What stands in a cell, and its text.
 
-use events::Raw;
 use events::consts::errno;
+use events::context::UNSET;
+use events::terminal::DeviceName;
+use events::{Raw, capability};
 use pipeline::EventView;
 
 use crate::clock::{Clock, Hand};
@@ -31,6 +33,10 @@ pub enum Cell<'a> {
     /// Wall clock, ns since the epoch.
     Time(i64),
     Unsigned(u64),
+    /// A terminal by the number of its device.
+    Terminal(u32),
+    /// A set of capabilities.
+    Capabilities(u64),
     Signed(i64),
     Mask(u64),
     Bytes(&'a [u8]),
@@ -53,6 +59,7 @@ impl Column {
         let context = event.context;
         let text = |text: &'a str| if text.is_empty() { Cell::Nothing } else { Cell::Bytes(text.as_bytes()) };
         let number = |number: u32| Cell::Unsigned(number.into());
+        let known_number = |known: Option<u32>| known.map_or(Cell::Nothing, number);
         let pair =
             |inside: u32, host: u32| if look.pairs { Cell::Pair(inside, host) } else { number(inside) };
         let of_container =
@@ -80,6 +87,15 @@ impl Column {
                 None => number(context.uid),
             },
             Column::Gid => number(context.gid),
+            Column::Euid => known_number(context.credentials.map(|it| it.euid)),
+            Column::Cap => context.credentials.map_or(Cell::Nothing, |it| Cell::Capabilities(it.effective)),
+            Column::Cwd => context.standing.cwd.map_or(Cell::Nothing, Cell::Bytes),
+            Column::Session => known_number(context.standing.session),
+            Column::Tty => context.standing.terminal.map_or(Cell::Nothing, Cell::Terminal),
+            Column::LoginUid => match context.standing.login_uid {
+                Some(UNSET) => Cell::Bytes(b"unset"),
+                other => known_number(other),
+            },
             Column::Comm => Cell::Bytes(context.comm),
             Column::Exe => Cell::Bytes(context.exe),
             Column::Pid => pair(context.ns_pid, context.pid),
@@ -138,6 +154,8 @@ impl<'a> Cells<'a> {
             Cell::Nothing => {}
             Cell::Time(wall_ns) => self.hand.write(wall_ns, out),
             Cell::Unsigned(number) => digits::unsigned(number, out),
+            Cell::Terminal(device) => out.extend_from_slice(DeviceName(device).to_string().as_bytes()),
+            Cell::Capabilities(set) => out.extend_from_slice(capability::Set(set).to_string().as_bytes()),
             Cell::Signed(number) => {
                 digits::signed(number, out);
                 if let Some(name) = errno_of(event).filter(|_| look.errno) {

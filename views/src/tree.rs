@@ -3,7 +3,7 @@
 
 use std::cmp::Reverse;
 
-use events::context::Entity;
+use events::context::{Credentials, Entity};
 use events::{Names, Raw, catalogue, value};
 use format::Block;
 use hashbrown::HashMap;
@@ -30,6 +30,7 @@ pub struct Process {
     /// Of its last exec; empty where nobody saw one.
     pub argv: Vec<Vec<u8>>,
     pub uid: u32,
+    pub credentials: Option<Credentials>,
     pub container: String,
     /// Wall clock, ns since the epoch.
     pub start_wall_ns: Option<i64>,
@@ -311,6 +312,7 @@ struct Ranks {
     parent: Option<Reverse<u64>>,
     comm: Option<(bool, u64)>,
     uid: Option<(bool, u64)>,
+    credentials: Option<(bool, u64)>,
     exe: Option<u64>,
     container: Option<u64>,
     exec: Option<u64>,
@@ -344,6 +346,11 @@ impl Learning {
         let of_leader = context.pid == context.tid;
         outrank(&mut ranks.comm, (of_leader, last_ns), &mut process.comm, || context.comm.to_vec());
         outrank(&mut ranks.uid, (of_leader, last_ns), &mut process.uid, || context.uid);
+        if context.credentials.is_some() {
+            outrank(&mut ranks.credentials, (of_leader, last_ns), &mut process.credentials, || {
+                context.credentials
+            });
+        }
         if !context.exe.is_empty() {
             outrank(&mut ranks.exe, last_ns, &mut process.exe, || context.exe.to_vec());
         }

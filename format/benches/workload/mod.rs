@@ -1,6 +1,7 @@
 //! Rows as three workloads make them: a loop of one-byte reads and writes, a walk over a tree of files, a storm of forks.
 //! Times and addresses are noisy as on a real host, from a fixed seed.
 
+use events::context::Credentials;
 use events::dirents::{Dirent, TAG};
 use events::{Context, EventId, Marks, Raw, catalogue};
 use format::{BlockBuilder, Row};
@@ -79,7 +80,8 @@ fn context(task: u32) -> Context<'static> {
         comm: if task.is_multiple_of(2) { b"bash" } else { b"true" },
         exe: if task.is_multiple_of(2) { b"/usr/bin/bash" } else { b"/usr/bin/true" },
         uts: b"host",
-        flags: Default::default(),
+        credentials: Some(Credentials { effective: 0x1ff_ffff_ffff, ..Credentials::default() }),
+        ..Context::default()
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::contexts::ContextColumns;
 use crate::args::Dictionary;
-use crate::builder::ContextRow;
 use crate::columns::Column;
 use crate::compress::Decompressor;
 
@@ -24,7 +24,7 @@ pub(super) struct Buffers {
     pub(super) rets: Vec<Vec<i64>>,
     #[allow(clippy::vec_box)] // cells hold boxes, and get them back from here
     pub(super) columns: Vec<Box<Column>>,
-    pub(super) contexts: Vec<(Vec<ContextRow>, Dictionary)>,
+    pub(super) contexts: Vec<ContextColumns>,
     pub(super) texts: Option<Dictionary>,
 }
 

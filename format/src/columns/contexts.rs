@@ -17,7 +17,7 @@ fn base_of(field: usize) -> Option<usize> {
 
 /// Appends the contexts of a block.
 pub(crate) fn encode(contexts: &ContextTable, out: &mut Vec<u8>, work: &mut Work) {
-    let strings: Vec<&[u8]> = contexts.strings.iter().map(Vec::as_slice).collect();
+    let strings: Vec<&[u8]> = contexts.strings.texts().collect();
     bytestrings::encode(&strings, out, work);
     let mut words = Vec::with_capacity(contexts.rows.len());
     for field in 0..ContextRow::default().numbers.len() {

@@ -38,7 +38,7 @@ pub(super) fn of_builder(b: &BlockBuilder, mut events: Vec<EventCount>) -> Stati
     let contexts = &b.contexts.rows;
     for (texts, at) in it.texts_mut().into_iter().zip(TEXTS) {
         let codes: BTreeSet<u32> = contexts.iter().filter_map(|row| row.numbers.get(at).copied()).collect();
-        let text = |code: u32| b.contexts.strings.get(code as usize).map(|text| Arc::from(text.as_slice()));
+        let text = |code: u32| b.contexts.strings.get(code).map(Arc::from);
         *texts = Texts::of(codes.into_iter().filter_map(text).collect());
     }
     let [pids, tids, ppids, uids, mnt_nss, pid_nss, cgroups] = it.numbers_mut();

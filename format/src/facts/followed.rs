@@ -17,9 +17,12 @@ impl FactSet {
         if recording.only_matched || recording.is_made_from_log() {
             return FactSet::NONE;
         }
-        let is_recorded =
-            |name: &&str| is_chosen(name) && recording.unavailable.iter().all(|it| it.event != **name);
-        Fact::ALL.into_iter().filter(|fact| fact.needs().iter().all(&is_recorded)).collect()
+        FactSet::told_by(&|name| is_chosen(name) && recording.unavailable.iter().all(|it| it.event != name))
+    }
+
+    /// Those whose changes are told by events of which these are seen, every one.
+    pub fn told_by(is_seen: &dyn Fn(&str) -> bool) -> FactSet {
+        Fact::ALL.into_iter().filter(|fact| fact.needs().iter().all(|name| is_seen(name))).collect()
     }
 
     pub const fn has(self, fact: Fact) -> bool {

@@ -4,6 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use events::terminal::DeviceName;
+pub use events::terminal::named_device;
+
 /// The terminal of a process: that of its session, which all have in common that had it of the same leader. A clone is the same
 /// terminal: when it is hung up, all lose it.
 #[derive(Clone, Default)]
@@ -110,40 +113,9 @@ impl fmt::Debug for Terminal {
     }
 }
 
-/// Numbers of the kernel's drivers of terminals.
-const TTY: u32 = 4;
-const CONSOLE: u32 = 5;
-const SLAVES: std::ops::RangeInclusive<u32> = 136..=143;
-/// Of driver 4: lines of consoles are before it, serial ones from it on.
-const SERIAL: u32 = 64;
-
 /// The name of a terminal by the number of its device, as `ps` has it: `pts/0`, `tty1`, `ttyS0`; others by both numbers.
 pub fn device_name(number: u32) -> String {
-    let (major, minor) = ((number >> 8) & 0xfff, (number & 0xff) | ((number >> 12) & 0xf_ff00));
-    match major {
-        TTY if minor < SERIAL => format!("tty{minor}"),
-        TTY => format!("ttyS{}", minor - SERIAL),
-        CONSOLE if minor == 0 => "tty".into(),
-        CONSOLE if minor == 1 => "console".into(),
-        major if SLAVES.contains(&major) => format!("pts/{}", minor + (major - SLAVES.start()) * 256),
-        major => format!("{major}:{minor}"),
-    }
-}
-
-/// The number of the device of a path that names a terminal; `None` for other paths, and for names that mean another terminal
-/// (`/dev/tty`, `/dev/console`).
-pub fn named_device(path: &[u8]) -> Option<u32> {
-    let name = std::str::from_utf8(path.strip_prefix(b"/dev/")?).ok()?;
-    let number = |digits: &str| digits.parse::<u32>().ok().filter(|it| it.to_string() == digits);
-    let device = |major: u32, minor: u32| major << 8 | minor & 0xff | (minor & !0xff) << 12;
-    if let Some(digits) = name.strip_prefix("pts/") {
-        return number(digits).filter(|minor| *minor < 1 << 20).map(|minor| device(*SLAVES.start(), minor));
-    }
-    if let Some(digits) = name.strip_prefix("ttyS") {
-        return number(digits).filter(|minor| *minor < 192).map(|minor| device(TTY, minor + SERIAL));
-    }
-    let minor = number(name.strip_prefix("tty")?).filter(|minor| (1..SERIAL).contains(minor))?;
-    Some(device(TTY, minor))
+    DeviceName(number).to_string()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 use std::io::Write;
 use std::sync::Arc;
 
-use events::context::ContextFlags;
+use events::context::{ContextFlags, Standing};
 use events::{Context, Event, EventId, Marks, Raw};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
@@ -172,7 +172,7 @@ impl<'a> BlockCopy<'a> {
         Some(word)
     }
 
-    fn context(&mut self, code: u16, context: &Context<'_>, hides: bool, edit: &mut dyn Edit) -> Result<u32> {
+    fn context(&mut self, code: u16, context: &Context<'a>, hides: bool, edit: &mut dyn Edit) -> Result<u32> {
         let place = self.place;
         let [whole, bare] = &mut self.codes;
         let Some(known) = if hides { bare } else { whole }.get_mut(code as usize) else {
@@ -182,12 +182,15 @@ impl<'a> BlockCopy<'a> {
         if let Some(known) = known {
             return Ok(*known);
         }
-        let context = &if hides { Context { comm: b"", exe: b"", uts: b"", ..*context } } else { *context };
+        let context = &if hides { context.without_texts() } else { *context };
         let (comm, exe, uts) = (
             edit.text(Text::Comm, context.comm),
             edit.text(Text::Path, context.exe),
             edit.text(Text::Host, context.uts),
         );
+        let directory = context.standing.cwd.and_then(|cwd| edit.text(Text::Directory, cwd));
+        // One that was dropped is not known.
+        let cwd = directory.as_deref().or(context.standing.cwd).filter(|cwd| !cwd.is_empty());
         let moved = Context {
             thread_start_ns: place.start(context.thread_start_ns),
             process_start_ns: place.start(context.process_start_ns),
@@ -196,6 +199,7 @@ impl<'a> BlockCopy<'a> {
             exe: exe.as_deref().unwrap_or(context.exe),
             uts: uts.as_deref().unwrap_or(context.uts),
             flags: ContextFlags(context.flags.0),
+            standing: Standing { cwd, ..context.standing },
             ..*context
         };
         let code = self.builder.intern(&moved);

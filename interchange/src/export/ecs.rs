@@ -2,7 +2,7 @@
 //! `tracer`.
 
 use events::consts::errno;
-use events::{ArgKind, Event, Raw};
+use events::{ArgKind, Event, Raw, capability};
 use pipeline::EventView;
 use replay::render::values;
 
@@ -97,7 +97,13 @@ impl Writes for Ecs<'_> {
         object.object_of("host", |it| it.text("name", event.host.name.as_bytes()));
         process(event, &mut object);
         let context = event.context;
-        object.object_of("user", |it| it.text("id", context.uid.to_string().as_bytes()));
+        let credentials = context.credentials.as_ref();
+        object.object_of("user", |it| {
+            it.text("id", context.uid.to_string().as_bytes());
+            if let Some(euid) = credentials.map(|it| it.euid) {
+                it.object_of("effective", |it| it.text("id", euid.to_string().as_bytes()));
+            }
+        });
         object.object_of("group", |it| it.text("id", context.gid.to_string().as_bytes()));
         if let Some(path) = path(event) {
             object.object_of("file", |it| it.text("path", path));
@@ -155,7 +161,32 @@ fn process(event: &EventView<'_>, object: &mut Object<'_>) {
         it.text("name", context.comm);
         it.some_text("executable", context.exe);
         it.text("entity_id", format!("{}@{}", context.pid, context.process_start_ns).as_bytes());
-        it.object_of("thread", |it| it.number("id", context.tid.into()));
+        it.some_text("working_directory", context.standing.cwd.unwrap_or_default());
+        if let Some(terminal) = context.standing.terminal {
+            it.value("interactive").extend_from_slice(if terminal != 0 { b"true" } else { b"false" });
+        }
+        if let Some(session) = context.standing.session {
+            it.object_of("session_leader", |it| it.number("pid", session.into()));
+        }
+        if let Some(group) = context.standing.group {
+            it.object_of("group_leader", |it| it.number("pid", group.into()));
+        }
+        if let Some(of) = &context.credentials {
+            // The effective user, as the schema says.
+            let users = [("user", of.euid), ("real_user", context.uid), ("saved_user", of.suid)];
+            let groups = [("group", of.egid), ("real_group", context.gid), ("saved_group", of.sgid)];
+            for (name, id) in users.into_iter().chain(groups) {
+                it.object_of(name, |it| it.text("id", id.to_string().as_bytes()));
+            }
+        }
+        it.object_of("thread", |it| {
+            it.number("id", context.tid.into());
+            let Some(of) = &context.credentials else { return };
+            it.object_of("capabilities", |it| {
+                capabilities("effective", of.effective, it);
+                capabilities("permitted", of.permitted, it);
+            });
+        });
         it.object_of("parent", |it| {
             it.number("pid", context.ppid.into());
             it.text("entity_id", format!("{}@{}", context.ppid, context.parent_start_ns).as_bytes());
@@ -181,6 +212,12 @@ fn process(event: &EventView<'_>, object: &mut Object<'_>) {
             out.push(b']');
         }
     });
+}
+
+fn capabilities(name: &str, set: u64, object: &mut Object<'_>) {
+    let names: Vec<String> =
+        capability::members(set).filter_map(capability::name).map(|name| format!("\"{name}\"")).collect();
+    object.value(name).extend_from_slice(format!("[{}]", names.join(",")).as_bytes());
 }
 
 /// The file that an event is about, where an argument names one.

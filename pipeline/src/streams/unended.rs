@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use events::catalogue::{self, network::NET_PACKET};
+use events::context::Standing;
 use events::{Context, Marks, Raw};
 use format::{Block, BlockBuilder, Clock, Encoder, Options, Row, Schema, Scratch};
 use scopes::LineageBits;
@@ -14,9 +15,10 @@ use crate::state::{Ready, Taken};
 /// A packet after which its stream waits for more, with all that is known of it: its block is gone when nothing more came.
 #[derive(Clone, Debug)]
 pub(crate) struct LastPacket {
-    /// Its strings are in `texts`.
+    /// Its strings are in `texts` and `cwd`.
     context: Context<'static>,
     texts: [Vec<u8>; 3],
+    cwd: Option<Vec<u8>>,
     lineage: LineageBits,
     cpu: u16,
     marks: u32,
@@ -42,7 +44,8 @@ impl LastPacket {
             Raw::Bytes(bytes) => Some(Value::Bytes(bytes.to_vec())),
         };
         LastPacket {
-            context: Context { comm: b"", exe: b"", uts: b"", ..context },
+            context: context.without_texts(),
+            cwd: context.standing.cwd.map(<[u8]>::to_vec),
             texts: [context.comm.to_vec(), context.exe.to_vec(), context.uts.to_vec()],
             lineage: lineage(&context),
             cpu: block.cpus().ok().and_then(|cpus| cpus.get(at)).copied().unwrap_or_default(),
@@ -61,7 +64,8 @@ pub(crate) fn ready(unended: Vec<(LastPacket, Vec<Message>)>, host: u16, end: Cl
     let mut taken = Taken { is_end: true, ..Taken::default() };
     for (packet, messages) in unended {
         let [comm, exe, uts] = &packet.texts;
-        let context = builder.intern(&Context { comm, exe, uts, ..packet.context });
+        let standing = Standing { cwd: packet.cwd.as_deref(), ..packet.context.standing };
+        let context = builder.intern(&Context { comm, exe, uts, standing, ..packet.context });
         let args: Vec<Raw<'_>> = packet
             .args
             .iter()

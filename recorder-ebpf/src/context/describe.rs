@@ -8,7 +8,7 @@ use events::abi::{CONTEXT_BYTES, RecordHeader, WireContext, bits, kind};
 use super::current;
 use crate::{
     emit::Writer,
-    kernel::{Pid, Task},
+    kernel::{Pid, Task, probe},
     path::{self, Outcome},
 };
 
@@ -73,6 +73,21 @@ pub unsafe fn describe(task: Task<false>, cgroup_id: u64, payload: *mut WireCont
     set!(ns_ppid, number_at(parent.thread_pid(), level));
     set!(uid, cred.uid());
     set!(gid, cred.gid());
+    set!(euid, cred.euid());
+    set!(egid, cred.egid());
+    set!(suid, cred.suid());
+    set!(sgid, cred.sgid());
+    set!(fsuid, cred.fsuid());
+    set!(fsgid, cred.fsgid());
+    // SAFETY: by the caller's word.
+    let capabilities = unsafe { (&raw mut (*payload).capabilities).cast::<u64>() };
+    macro_rules! set_capabilities {
+        ($($at:literal $set:ident),*) => {
+            // SAFETY: as above.
+            $(unsafe { write_volatile(capabilities.add($at), probe(cred.$set())) };)*
+        };
+    }
+    set_capabilities!(0 cap_effective, 1 cap_permitted, 2 cap_inheritable, 3 cap_bset, 4 cap_ambient);
     set!(pid_ns, thread_pid.at_level(level).ns().inum());
     set!(user_ns, cred.user_ns().inum());
     set!(cgroup_id, cgroup_id);

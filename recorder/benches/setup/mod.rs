@@ -33,6 +33,7 @@ pub fn setup(plan: Plan, only_matched: bool) -> Setup {
             wanted: None,
             trigger: None,
             early_drop: None,
+            followed: format::facts::FactSet::ALL,
         },
         processes: Vec::new(),
         users: Vec::new(),

@@ -27,7 +27,7 @@ impl Records for Assembler {
             self.contexts.announce(id, context);
         } else {
             let context = self.contexts.own(context);
-            self.waiting.push(Pending::Context(id, context));
+            self.waiting.push(Pending::Context(id, Box::new(context)));
         }
     }
 
@@ -86,6 +86,7 @@ impl Assembler {
     }
 
     fn take_state(&mut self, processes: &[Process], start_ns: u64) {
+        self.standings.begin(processes);
         self.choice.labels.snapshot(processes, &self.cgroups);
         if let Some(trigger) = &mut self.choice.trigger {
             trigger.snapshot(processes, &self.cgroups);
@@ -210,7 +211,7 @@ impl Assembler {
             }
             match self.waiting.pop() {
                 Some(Pending::Begin { processes, start_ns }) => self.take_state(&processes, start_ns),
-                Some(Pending::Context(id, context)) => self.contexts.announce(id, context),
+                Some(Pending::Context(id, context)) => self.contexts.announce(id, *context),
                 Some(Pending::Forget(id)) => self.contexts.forget(id),
                 Some(Pending::Record(record)) => record.view(|record| self.take(record)),
                 Some(Pending::Happened(at)) => self.record_container_event(at),

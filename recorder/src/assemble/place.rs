@@ -44,30 +44,33 @@ impl Assembler {
         let event = record.event;
         let is_wanted = self.wanted.as_ref().is_none_or(|wanted| wanted.has(event));
         let is_state = is_process_state(event);
+        let known = self.contexts.get(record.context);
+        self.standings.see(record, &known.context);
         if !is_wanted && !is_state {
             self.counts.filtered += 1;
             return;
         }
-        let known = self.contexts.get(record.context);
-        let context = known.context.view();
+        known.stand(&mut self.standings);
         if known.mask.is_none() {
-            self.cgroups.discover(&context);
+            self.cgroups.discover(&known.context.view());
         }
         if event == process::SCHED_PROCESS_EXEC {
-            self.cgroups.executed(&context, record.time_ns);
+            self.cgroups.executed(&known.context.view(), record.time_ns);
         }
-        let mask = self.choice.labels.mask(record, &context, &self.cgroups, &mut known.mask);
+        let context = &known.context;
+        let mask = self.choice.labels.mask(record, context, &self.cgroups, &mut known.mask);
         if let Some(trigger) = &self.choice.trigger {
-            self.triggered |= trigger.mask(record, &context, &self.cgroups, &mut known.trigger) != 0;
+            self.triggered |= trigger.mask(record, context, &self.cgroups, &mut known.trigger) != 0;
         }
         if is_state {
-            self.choice.labels.follow(record, &context, &self.cgroups);
+            self.choice.labels.follow(record, context, &self.cgroups);
             if let Some(trigger) = &mut self.choice.trigger {
-                trigger.follow(record, &context, &self.cgroups);
+                trigger.follow(record, context, &self.cgroups);
             }
         }
         let changes = self.wants_changes && (is_state || FactChange::may_be(event));
         let change = if changes { Change::of(record, &known.context) } else { None };
+        self.standings.leave(record, &known.context);
         let mut marks = record.marks;
         if !is_wanted {
             marks = Marks(marks.0 | Marks::STATE_ONLY);

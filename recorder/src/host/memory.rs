@@ -2,7 +2,8 @@
 //! so that the sum can be told before anything is recorded. `docs/security.md` has them in a table.
 
 use crate::{
-    assemble, containers::cgroup_table, file::lanes, file::write, held, host::process_table, kernel,
+    assemble, containers::cgroup_table, file::lanes, file::write, held, host::process_table, host::standings,
+    kernel,
 };
 
 /// The program with its stacks, its tables by event, and what its allocator holds beyond what was asked of it.
@@ -32,6 +33,7 @@ pub fn bound_bytes(kernel: kernel::Memory, holds: Holds) -> u64 {
         assemble::BLOCK_BYTES * lanes::BLOCKS,
         held::BYTES_BOUND,
         cgroup_table::BYTES_BOUND,
+        standings::BYTES_BOUND,
         texts,
         cgroups,
     ];

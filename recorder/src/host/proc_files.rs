@@ -7,6 +7,7 @@ use std::{
     os::fd::{AsFd, OwnedFd},
 };
 
+use events::context::Credentials;
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, openat, readlinkat, statat};
 
 /// What is read of one file at most: argv may be 2 MiB, of which the first 64 KiB say enough.
@@ -91,22 +92,54 @@ pub(crate) struct Status {
     pub gid: u32,
     /// The innermost id of `NSpid`; kernels without pid namespaces have none.
     pub ns_pid: Option<u32>,
+    /// The other ids, and the sets of capabilities; `None` where one of them is missing.
+    pub credentials: Option<Credentials>,
 }
 
 impl Status {
     pub fn parse(text: &[u8]) -> Status {
         let mut status = Status::default();
+        // Of users and groups the real, effective and saved ids, and those for files; capabilities in order of `SETS`.
+        const SETS: [&str; 5] = ["CapEff", "CapPrm", "CapInh", "CapBnd", "CapAmb"];
+        let (mut uids, mut gids, mut sets) = (None, None, [None; SETS.len()]);
         for line in text.split(|b| *b == b'\n') {
             let Ok(line) = std::str::from_utf8(line) else { continue };
             let Some((key, value)) = line.split_once(':') else { continue };
             let mut numbers = value.split_ascii_whitespace().map_while(|n| n.parse().ok());
+            let four = |[real, effective, saved, files]: [Option<u32>; 4]| {
+                Some((real?, [effective?, saved?, files?]))
+            };
             match key {
-                "Uid" => status.uid = numbers.next().unwrap_or_default(),
-                "Gid" => status.gid = numbers.next().unwrap_or_default(),
+                "Uid" => uids = four(std::array::from_fn(|_| numbers.next())),
+                "Gid" => gids = four(std::array::from_fn(|_| numbers.next())),
                 "NSpid" => status.ns_pid = numbers.last(),
-                _ => {}
+                _ => {
+                    let at = SETS.iter().position(|set| *set == key);
+                    if let Some(set) = at.and_then(|at| sets.get_mut(at)) {
+                        *set = u64::from_str_radix(value.trim(), 16).ok();
+                    }
+                }
             }
         }
+        status.uid = uids.map_or(0, |(real, _)| real);
+        status.gid = gids.map_or(0, |(real, _)| real);
+        status.credentials = uids.zip(gids).and_then(|((_, users), (_, groups))| {
+            let ([euid, suid, fsuid], [egid, sgid, fsgid]) = (users, groups);
+            let [effective, permitted, inheritable, bounding, ambient] = sets;
+            Some(Credentials {
+                euid,
+                egid,
+                suid,
+                sgid,
+                fsuid,
+                fsgid,
+                effective: effective?,
+                permitted: permitted?,
+                inheritable: inheritable?,
+                bounding: bounding?,
+                ambient: ambient?,
+            })
+        });
         status
     }
 }
@@ -192,8 +225,24 @@ mod tests {
 
     #[test]
     fn real_ids_and_the_innermost_pid_are_read() {
-        let text = b"Name:\tsh\nUid:\t1000\t0\t0\t0\nGid:\t100\t0\t0\t0\nNSpid:\t4711\t12\t1\n";
-        assert_eq!(Status::parse(text), Status { uid: 1000, gid: 100, ns_pid: Some(1) });
+        let text = b"Name:\tsh\nUid:\t1000\t0\t1\t2\nGid:\t100\t3\t4\t5\nNSpid:\t4711\t12\t1\n";
+        let plain = Status { uid: 1000, gid: 100, ns_pid: Some(1), credentials: None };
+        assert_eq!(Status::parse(text), plain);
+        let sets = b"CapInh:\t1\nCapPrm:\t3\nCapEff:\t000001ffffffffff\nCapBnd:\t7\nCapAmb:\t0\n";
+        let credentials = Some(Credentials {
+            euid: 0,
+            suid: 1,
+            fsuid: 2,
+            egid: 3,
+            sgid: 4,
+            fsgid: 5,
+            effective: 0x1ff_ffff_ffff,
+            permitted: 3,
+            inheritable: 1,
+            bounding: 7,
+            ambient: 0,
+        });
+        assert_eq!(Status::parse(&[text.as_slice(), sets].concat()), Status { credentials, ..plain });
         assert_eq!(Status::parse(b"Uid:\n\xff\n:\n"), Status::default());
     }
 

@@ -190,6 +190,7 @@ fn process_of(context: &Context<'_>) -> Process {
         net_ns: context.net_ns,
         user_ns: context.user_ns,
         comm: context.comm.to_vec(),
+        credentials: context.credentials,
         ..Process::default()
     }
 }
@@ -215,6 +216,7 @@ pub fn process_from(state: &ProcessState, cgroup_id: u64) -> Process {
         argv: state.argv.clone(),
         fds: state.fds.clone(),
         facts: state.facts.clone(),
+        credentials: state.credentials,
     }
 }
 

@@ -18,6 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use events::context::Credentials;
 use format::facts::{Facts, Terminal};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
@@ -65,6 +66,8 @@ pub struct ProcessState {
     pub fds: Vec<(i32, Vec<u8>)>,
     /// Of its session and terminal, its directory and its login.
     pub facts: Facts,
+    /// Its ids beside the real ones, and its capabilities.
+    pub credentials: Option<Credentials>,
 }
 
 /// All processes, by pid.
@@ -155,6 +158,7 @@ impl Snapshot {
             arguments_at: stat.arguments_at,
             fds,
             facts,
+            credentials: status.credentials,
         })
     }
 

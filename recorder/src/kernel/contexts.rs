@@ -13,7 +13,7 @@ use std::{
 use events::{
     Context,
     abi::{RecordHeader, WireContext},
-    context::ContextFlags,
+    context::{ContextFlags, Credentials, Standing},
 };
 use hashbrown::HashMap;
 
@@ -40,7 +40,7 @@ const OF_THREAD: usize = 16;
 /// Bytes that contexts may take, here and with the sink. An ordinary machine's are some hundred kibibytes.
 pub const BYTES_BOUND: usize = 64 << 20;
 /// What one takes in all tables together, its path apart.
-const EACH_BYTES: usize = 512;
+const EACH_BYTES: usize = 768;
 
 /// A path that contexts have: how many, and its length.
 #[derive(Clone, Copy, Debug, Default)]
@@ -212,6 +212,23 @@ impl Contexts {
     }
 }
 
+fn credentials(wire: &WireContext) -> Credentials {
+    let [effective, permitted, inheritable, bounding, ambient] = wire.capabilities;
+    Credentials {
+        euid: wire.euid,
+        egid: wire.egid,
+        suid: wire.suid,
+        sgid: wire.sgid,
+        fsuid: wire.fsuid,
+        fsgid: wire.fsgid,
+        effective,
+        permitted,
+        inheritable,
+        bounding,
+        ambient,
+    }
+}
+
 fn announce(id: u32, wire: &WireContext, exe: &[u8], sink: &mut impl Records) {
     let context = Context {
         pid: wire.pid,
@@ -234,6 +251,8 @@ fn announce(id: u32, wire: &WireContext, exe: &[u8], sink: &mut impl Records) {
         exe,
         uts: until_nul(wire.uts.as_flattened()),
         flags: ContextFlags(wire.flags),
+        credentials: Some(credentials(wire)),
+        standing: Standing::default(),
     };
     sink.context(id, &context);
 }

@@ -80,6 +80,10 @@ pub fn context(record: &[u8]) -> Option<WireContext> {
     for (i, part) in uts.iter_mut().enumerate() {
         *part = number(bytes, 104 + i * 8)?;
     }
+    let mut capabilities = [0; 5];
+    for (i, set) in capabilities.iter_mut().enumerate() {
+        *set = u64_at(bytes, 192 + i * 8)?;
+    }
     Some(WireContext {
         pid: word(0)?,
         tid: word(1)?,
@@ -101,6 +105,13 @@ pub fn context(record: &[u8]) -> Option<WireContext> {
         spare: 0,
         comm: number(bytes, 88)?,
         uts,
+        euid: word(42)?,
+        egid: word(43)?,
+        suid: word(44)?,
+        sgid: word(45)?,
+        fsuid: word(46)?,
+        fsgid: word(47)?,
+        capabilities,
     })
 }
 

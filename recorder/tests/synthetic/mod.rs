@@ -21,6 +21,7 @@ pub const OPENAT: EventId = EventId(257);
 
 /// One thing that a source says.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant)] // a script is short
 pub enum Said {
     Context(u32, Context<'static>),
     Record(Spoken),
@@ -149,6 +150,7 @@ pub fn choice(plan: Plan) -> Choice {
         wanted: None,
         trigger: None,
         early_drop: None,
+        followed: format::facts::FactSet::ALL,
     }
 }
 

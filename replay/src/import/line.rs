@@ -5,6 +5,7 @@ use events::context::ContextFlags;
 use events::{Context, Event, Marks, mark_names, marks};
 use serde::{Deserialize, Deserializer};
 
+use super::acting::Acting;
 use super::schema::Stored;
 use crate::render::json_text;
 
@@ -85,6 +86,8 @@ pub struct Line {
     pub(super) process_entity_id: serde_json::Value,
     #[serde(default)]
     pub(super) parent_entity_id: serde_json::Value,
+    #[serde(default)]
+    pub(super) task: Acting,
     /// It is in the form that says less: see [`super::workload`].
     #[serde(skip)]
     pub is_workload: bool,
@@ -205,6 +208,7 @@ impl Line {
         if self.cgroup_id == 0 && !self.container_id.is_empty() {
             self.cgroup_id = stand_in(&self.container_id);
         }
+        self.task.complete();
         self.names = Some(Box::new(Names {
             comm: json_text::bytes_of(&self.process_name),
             uts: json_text::bytes_of(&self.host_name),
@@ -256,6 +260,8 @@ impl Line {
             exe,
             uts,
             flags: ContextFlags(flags),
+            credentials: self.task.credentials(),
+            standing: self.task.standing(),
             ..Context::default()
         }
     }

@@ -6,6 +6,7 @@
 //! their text goes. The log is read twice: the header of a capture declares events that the program does not know, so
 //! these must be known before the first row.
 
+mod acting;
 mod clock;
 mod line;
 mod schema;

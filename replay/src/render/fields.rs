@@ -67,6 +67,8 @@ impl Render for Fields<'_> {
                 | Cell::Process(_)
                 | Cell::Parent
                 | Cell::Ancestors
+                | Cell::Terminal(_)
+                | Cell::Capabilities(_)
                 | Cell::Marks => {
                     self.scratch.clear();
                     self.cells.write(column, event, &mut self.scratch);

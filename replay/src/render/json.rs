@@ -8,6 +8,7 @@ use events::Raw;
 use pipeline::{EventView, Render};
 use views::digits;
 
+use super::acting;
 use super::json_event::{BEHIND_SYSCALL, Known, SYSCALL};
 use super::{Style, json_text, marks, memo::Memo, values};
 
@@ -201,7 +202,9 @@ fn context(event: &EventView<'_>, out: &mut Vec<u8>) {
 fn entities(event: &EventView<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"executable\":{\"path\":");
     json_text::quoted(event.context.exe, out);
-    out.extend_from_slice(b"},\"processEntityId\":");
+    out.extend_from_slice(b"}");
+    acting::json(event.context, out);
+    out.extend_from_slice(b",\"processEntityId\":");
     entity(event.context.process(), out);
     out.extend_from_slice(b",\"parentEntityId\":");
     entity(event.context.parent(), out);

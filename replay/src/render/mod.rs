@@ -1,5 +1,6 @@
 //! Events as people and programs read them.
 
+mod acting;
 pub mod columns;
 mod fields;
 mod json;

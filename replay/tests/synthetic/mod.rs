@@ -187,7 +187,7 @@ pub fn process<'a>(pid: u32, ppid: u32, uid: u32, comm: &'a str, exe: &'a str) -
         comm: comm.as_bytes(),
         exe: exe.as_bytes(),
         uts: b"hb",
-        flags: Default::default(),
+        ..Context::default()
     }
 }
 

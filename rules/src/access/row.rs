@@ -7,7 +7,7 @@ use pipeline::Container;
 use super::texts::{path_part, repository};
 use super::values::each_value;
 use super::{Access, ContextPart, Part};
-use crate::facts::entity;
+use crate::facts::{credentials, entity};
 use crate::form::{Computed, ContainerFact, Owned, Value};
 
 /// A row, and what it is known by itself: everything but what is known of processes over time.
@@ -155,6 +155,9 @@ pub fn context_value(context: &Context<'_>, part: ContextPart, see: &mut dyn FnM
         ContextPart::ParentEntity => text(entity(context.ppid, context.parent_start_ns).as_bytes()),
         ContextPart::Uid => see(Value::Number(context.uid.into())),
         ContextPart::Gid => see(Value::Number(context.gid.into())),
+        ContextPart::Credentials(fact) => {
+            credentials::each_value(context.credentials.as_ref(), (context.uid, context.gid), fact, see)
+        }
         ContextPart::Pid => see(Value::Number(context.pid.into())),
         ContextPart::NsPid => see(Value::Number(context.ns_pid.into())),
         ContextPart::ParentPid => see(Value::Number(context.ppid.into())),

@@ -228,6 +228,7 @@ impl Check {
             Named::Uid if matches!(self.value, Value::Text(_)) => Field::actor(ProcessFact::UserName),
             Named::Uid => Field::actor(ProcessFact::Uid),
             Named::Gid => Field::actor(ProcessFact::Gid),
+            Named::Credentials(fact) => Field::actor(fact),
             Named::LoginUid if matches!(self.value, Value::Text(_)) => Field::actor(ProcessFact::LoginName),
             Named::LoginUid => Field::actor(ProcessFact::LoginUid),
             Named::LoginSession => Field::actor(ProcessFact::AuditSession),

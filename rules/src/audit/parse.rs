@@ -7,6 +7,7 @@ use scopes::nearest;
 
 use super::written::{Action, Check, Field, Line, Op, Path, Perms, Value, Written};
 use crate::diagnostic::{Diagnostic, File, MAX_PER_LINE};
+use crate::form::ProcessFact;
 
 const OPS: [(&str, Op); 9] = [
     ("&=", Op::AllBits),
@@ -20,7 +21,7 @@ const OPS: [(&str, Op); 9] = [
     ("&", Op::AnyBit),
 ];
 
-const FIELDS: [&str; 17] = [
+const FIELDS: [&str; 23] = [
     "auid",
     "sessionid",
     "arch",
@@ -32,6 +33,12 @@ const FIELDS: [&str; 17] = [
     "ppid",
     "uid",
     "gid",
+    "euid",
+    "egid",
+    "suid",
+    "sgid",
+    "fsuid",
+    "fsgid",
     "exe",
     "success",
     "exit",
@@ -43,7 +50,6 @@ const FIELDS: [&str; 17] = [
 /// Fields that audit has and captures do not.
 fn refused(field: &str) -> Option<&'static str> {
     Some(match field {
-        "euid" | "suid" | "fsuid" | "egid" | "sgid" | "fsgid" => "effective and saved ids are not recorded",
         "subj_user" | "subj_role" | "subj_type" | "subj_sen" | "subj_clr" => {
             "labels of SELinux are not recorded"
         }
@@ -212,7 +218,7 @@ impl Parser<'_, '_> {
             "-F" => self.field(value),
             "-C" => {
                 let message = format!(
-                    "{:?} cannot be asked: effective ids and owners of files are not recorded",
+                    "{:?} cannot be asked: what two fields have is not compared, and owners of files are not recorded",
                     value.text
                 );
                 self.error(&value.span, message);
@@ -344,6 +350,12 @@ impl Parser<'_, '_> {
             "ppid" => Field::ParentPid,
             "uid" => Field::Uid,
             "gid" => Field::Gid,
+            "euid" => Field::Credentials(ProcessFact::Euid),
+            "egid" => Field::Credentials(ProcessFact::Egid),
+            "suid" => Field::Credentials(ProcessFact::Suid),
+            "sgid" => Field::Credentials(ProcessFact::Sgid),
+            "fsuid" => Field::Credentials(ProcessFact::Fsuid),
+            "fsgid" => Field::Credentials(ProcessFact::Fsgid),
             "auid" | "loginuid" => Field::LoginUid,
             "sessionid" | "ses" => Field::LoginSession,
             "exe" => Field::Exe,
@@ -385,7 +397,9 @@ fn value_of(field: Field, text: &str) -> Option<Value> {
             _ => None,
         },
         // Ids that are all bits are written as -1, too.
-        Field::Uid | Field::Gid | Field::LoginUid | Field::LoginSession if matches!(text, "unset" | "-1") => {
+        Field::Uid | Field::Gid | Field::Credentials(_) | Field::LoginUid | Field::LoginSession
+            if matches!(text, "unset" | "-1") =>
+        {
             Some(Value::Number(u32::MAX.into()))
         }
         Field::Uid | Field::LoginUid => {

@@ -61,13 +61,13 @@ fn what_a_line_before_takes_lines_behind_it_do_not_see() {
 #[test]
 fn what_is_wrong_is_told_with_its_place_and_all_at_once() {
     let told = told(
-        "-w /etc -p wb -k a\n-a always,exit -S opnat -k b\n-a always,exit -F euid>=1000 -S open -k c\n\
+        "-w /etc -p wb -k a\n-a always,exit -S opnat -k b\n-a always,exit -F obj_uid>=1000 -S open -k c\n\
          -a allways,exit -S open\n-F uid\n-w etc -p w\n-a always,exit -C uid!=euid -S execve\n--loginuid\n",
     );
     for expected in [
         "unknown permission 'b' in audit.rules:1:12",
         "there is no system call \"opnat\" in audit.rules:2:19; did you mean \"openat\"?",
-        "euid cannot be asked: effective and saved ids are not recorded in audit.rules:3:19",
+        "obj_uid cannot be asked: owners of files are not recorded in audit.rules:3:19",
         "\"allways\" is neither an action nor a list in audit.rules:4:4; did you mean \"always\"?",
         "\"uid\" compares nothing in audit.rules:5:4",
         "a path that is watched begins with / in audit.rules:6:4",

@@ -1,5 +1,7 @@
 //! What a line of auditctl says.
 
+use crate::form::ProcessFact;
+
 /// What a line is.
 pub enum Line {
     /// A comment, or empty.
@@ -93,6 +95,8 @@ pub enum Field {
     ParentPid,
     Uid,
     Gid,
+    /// An effective, saved or file-system id.
+    Credentials(ProcessFact),
     LoginUid,
     LoginSession,
     Exe,

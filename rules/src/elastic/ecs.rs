@@ -3,10 +3,13 @@
 use super::kind::Kind;
 use crate::account::AccountPart;
 use crate::form::ProcessFact::{
-    ArgAt, ArgCount, Args, AuditSession, CommandLine, Entity, Env, Exe, Gid, Interactive, LeadsGroup,
-    LeadsSession, LoginName, LoginUid, Name, Pid, TerminalName, Uid, UserName, WorkingDirectory,
+    ActingGid, ActingUid, ArgAt, ArgCount, Args, AuditSession, Capabilities, CommandLine, Entity, Env, Exe,
+    Gid, Interactive, LeadsGroup, LeadsSession, LoginName, LoginUid, Name, Pid, Sgid, Suid, TerminalName,
+    Uid, UserName, WorkingDirectory,
 };
-use crate::form::{ContainerFact, Field, FileFact, Leader, ProcessFact, SocketEnd, SocketFact, Who};
+use crate::form::{
+    CapabilitySet, ContainerFact, Field, FileFact, Leader, ProcessFact, SocketEnd, SocketFact, Who,
+};
 use crate::login::LoginPart;
 
 /// What a name means for a kind of event.
@@ -39,8 +42,6 @@ const LACKING: &[(&str, &str)] = &[
     ("process.group_leader.", "of leaders of process groups this is not known"),
     ("process.parent.group_leader.", "of leaders of process groups this is not known"),
     ("process.previous.", "what a process was before its last exec is not known"),
-    ("process.thread.capabilities.", "capabilities of threads are not recorded"),
-    ("process.saved_", "saved ids are not recorded"),
     ("group.name", "names of groups are not recorded"),
     ("process.group.name", "names of groups are not recorded"),
     ("process.parent.group.name", "names of groups are not recorded"),
@@ -52,9 +53,7 @@ const LACKING: &[(&str, &str)] = &[
     ("process.io.", "what terminals show is not recorded"),
     ("process.hash.", "of executables only the SHA-256 is known, where they are executed"),
     ("process.parent.hash.", "the hash of a parent's executable is known of its own exec alone"),
-    ("user.effective.", "effective ids are not recorded"),
-    ("user.Ext.", "effective and real ids are not told apart"),
-    ("group.Ext.", "effective and real ids are not told apart"),
+    ("user.effective.", "names of effective users are not asked: user.effective.id is"),
     ("container.security_context.", "settings of containers are not recorded"),
     ("file.Ext.", "contents of files are not recorded"),
     ("file.size", "sizes of files are not recorded"),
@@ -342,12 +341,28 @@ fn field(kind: &Kind, name: &str) -> Option<Field> {
         "user.audit.id" => Field::actor(LoginUid),
         "user.audit.name" => Field::actor(LoginName),
         "auditd.session" => Field::actor(AuditSession),
-        "user.id" | "process.user.id" | "process.real_user.id" => Field::actor(Uid),
+        "user.id" | "process.user.id" | "user.effective.id" => Field::actor(ActingUid),
+        "process.real_user.id" | "user.Ext.real.id" => Field::actor(Uid),
+        "process.saved_user.id" => Field::actor(Suid),
+        "process.saved_group.id" => Field::actor(Sgid),
+        "process.thread.capabilities.effective" => Field::actor(Capabilities(CapabilitySet::Effective)),
+        "process.thread.capabilities.permitted" => Field::actor(Capabilities(CapabilitySet::Permitted)),
         "user.name" | "process.user.name" => Field::actor(UserName),
-        "group.id" | "process.group.id" | "process.real_group.id" => Field::actor(Gid),
-        "process.parent.user.id" | "process.parent.real_user.id" => Field::parent(Uid),
+        "group.id" | "process.group.id" => Field::actor(ActingGid),
+        "process.real_group.id" | "group.Ext.real.id" => Field::actor(Gid),
+        "process.parent.user.id" => Field::parent(ActingUid),
+        "process.parent.real_user.id" => Field::parent(Uid),
+        "process.parent.saved_user.id" => Field::parent(Suid),
+        "process.parent.saved_group.id" => Field::parent(Sgid),
+        "process.parent.thread.capabilities.effective" => {
+            Field::parent(Capabilities(CapabilitySet::Effective))
+        }
+        "process.parent.thread.capabilities.permitted" => {
+            Field::parent(Capabilities(CapabilitySet::Permitted))
+        }
         "process.parent.user.name" => Field::parent(UserName),
-        "process.parent.group.id" | "process.parent.real_group.id" => Field::parent(Gid),
+        "process.parent.group.id" => Field::parent(ActingGid),
+        "process.parent.real_group.id" => Field::parent(Gid),
         "process.Ext.memfd.name" if *kind == Kind::Memfd => Field::arg("name"),
         "process.hash.sha256" if *kind == Kind::Exec => Field::arg("sha256"),
         "process.exit_code" if *kind == Kind::Exit => Field::arg("exit_code"),
@@ -407,9 +422,11 @@ fn fact(name: &str) -> Option<ProcessFact> {
         "env_vars" => Env,
         "interactive" => Interactive,
         "tty" => TerminalName,
-        "user.id" | "real_user.id" => Uid,
+        "user.id" => ActingUid,
+        "real_user.id" => Uid,
         "user.name" | "real_user.name" => UserName,
-        "group.id" | "real_group.id" => Gid,
+        "group.id" => ActingGid,
+        "real_group.id" => Gid,
         _ => ArgAt(name.strip_prefix("args[")?.strip_suffix(']')?.parse().ok()?),
     })
 }

@@ -3,7 +3,7 @@
 use events::value::strings;
 use format::facts::UNSET;
 
-use super::{Process, entity};
+use super::{Process, credentials, entity};
 use crate::access::{Part, path_part};
 use crate::form::{ProcessFact, Value};
 
@@ -71,6 +71,17 @@ pub fn each_value(
         }
         ProcessFact::Uid => see(Value::Number(process.uid.into())),
         ProcessFact::Gid => see(Value::Number(process.gid.into())),
+        ProcessFact::Euid
+        | ProcessFact::Egid
+        | ProcessFact::Suid
+        | ProcessFact::Sgid
+        | ProcessFact::Fsuid
+        | ProcessFact::Fsgid
+        | ProcessFact::ActingUid
+        | ProcessFact::ActingGid
+        | ProcessFact::Capabilities(_) => {
+            credentials::each_value(process.credentials.as_ref(), (process.uid, process.gid), fact, see)
+        }
         ProcessFact::Pid => see(Value::Number(process.pid.into())),
         ProcessFact::NsPid => see(Value::Number(process.ns_pid.into())),
         ProcessFact::Entity => text(entity(process.pid, process.start_ns).as_bytes()),

@@ -1,8 +1,8 @@
 //! Falco's fields, and what they are here. `proc.*` and `fd.*` are those after the event, as there.
 
 use crate::form::{
-    Atom, Case, ContainerFact, DescriptorFact, Expr, Field, FileFact, Leader, Pattern, ProcessFact,
-    SocketEnd, SocketFact, Test, Who,
+    Atom, CapabilitySet, Case, ContainerFact, DescriptorFact, Expr, Field, FileFact, Leader, Pattern,
+    ProcessFact, SocketEnd, SocketFact, Test, Who,
 };
 
 /// What kind of row a type of event is asked of: some fields are known by it alone.
@@ -131,8 +131,10 @@ pub fn meaning(kind: Kind, name: &str, argument: Option<&str>) -> Meaning {
         "proc.is_sid_leader" => holds(ProcessFact::LeadsSession, name),
         "proc.is_pgid_leader" | "proc.is_vpgid_leader" => holds(ProcessFact::LeadsGroup, name),
         "proc.sname" => process(Who::Leader(Leader::EldestOfSession), ProcessFact::Comm),
-        "thread.cap_permitted" | "thread.cap_effective" | "thread.cap_inheritable" => {
-            Meaning::Refused("capabilities of tasks are not recorded")
+        "thread.cap_effective" => process(Who::Actor, ProcessFact::Capabilities(CapabilitySet::Effective)),
+        "thread.cap_permitted" => process(Who::Actor, ProcessFact::Capabilities(CapabilitySet::Permitted)),
+        "thread.cap_inheritable" => {
+            process(Who::Actor, ProcessFact::Capabilities(CapabilitySet::Inheritable))
         }
         "user.loginuid" => process(Who::Actor, ProcessFact::LoginUidOrMinus),
         "user.loginname" => process(Who::Actor, ProcessFact::LoginName),
@@ -148,8 +150,8 @@ pub fn meaning(kind: Kind, name: &str, argument: Option<&str>) -> Meaning {
             Meaning::Refused("one mount is not told apart from the others: container.mounts has all")
         }
         "user.name" => process(Who::Actor, ProcessFact::UserName),
-        "user.uid" => process(Who::Actor, ProcessFact::Uid),
-        "group.gid" => process(Who::Actor, ProcessFact::Gid),
+        "user.uid" => process(Who::Actor, ProcessFact::ActingUid),
+        "group.gid" => process(Who::Actor, ProcessFact::ActingGid),
         "container.id" => Meaning::Container,
         "container.full_id" => Meaning::Field(Field::Container(ContainerFact::Id)),
         "container.name" => Meaning::Field(Field::Container(ContainerFact::Name)),

@@ -137,6 +137,18 @@ pub enum ProcessFact {
     WorkingDirectory,
     Uid,
     Gid,
+    /// Effective, saved and file-system ids; not known where a recording has no credentials.
+    Euid,
+    Egid,
+    Suid,
+    Sgid,
+    Fsuid,
+    Fsgid,
+    /// The user and the group that it acts as: the effective ones, and the real ones where only these are known.
+    ActingUid,
+    ActingGid,
+    /// Names of the capabilities in a set, each.
+    Capabilities(CapabilitySet),
     UserName,
     Pid,
     /// Its pid in its own namespace.
@@ -172,6 +184,14 @@ pub enum ProcessFact {
     LoginName,
     /// Number of the login, by audit.
     AuditSession,
+}
+
+/// A set of capabilities of a task.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum CapabilitySet {
+    Effective,
+    Permitted,
+    Inheritable,
 }
 
 impl ProcessFact {
@@ -439,6 +459,17 @@ impl ProcessFact {
             ProcessFact::WorkingDirectory => "cwd",
             ProcessFact::Uid => "uid",
             ProcessFact::Gid => "gid",
+            ProcessFact::Euid => "euid",
+            ProcessFact::Egid => "egid",
+            ProcessFact::Suid => "suid",
+            ProcessFact::Sgid => "sgid",
+            ProcessFact::Fsuid => "fsuid",
+            ProcessFact::Fsgid => "fsgid",
+            ProcessFact::ActingUid => "effective uid",
+            ProcessFact::ActingGid => "effective gid",
+            ProcessFact::Capabilities(CapabilitySet::Effective) => "cap",
+            ProcessFact::Capabilities(CapabilitySet::Permitted) => "capPermitted",
+            ProcessFact::Capabilities(CapabilitySet::Inheritable) => "capInheritable",
             ProcessFact::UserName => "user",
             ProcessFact::Pid => "pid",
             ProcessFact::NsPid => "pid in its namespace",

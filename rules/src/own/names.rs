@@ -1,6 +1,6 @@
 //! Fields that our own rules ask about by their meaning, whatever event has them.
 
-use crate::form::{Field, FileFact, Leader, ProcessFact, SocketEnd, SocketFact, Who};
+use crate::form::{CapabilitySet, Field, FileFact, Leader, ProcessFact, SocketEnd, SocketFact, Who};
 
 /// What stands before a fact says whose it is.
 const WHOSE: [(&str, Who); 5] = [
@@ -11,7 +11,7 @@ const WHOSE: [(&str, Who); 5] = [
     ("group_leader.", Who::Leader(Leader::Group)),
 ];
 
-const OF_PROCESSES: [(&str, ProcessFact); 20] = [
+const OF_PROCESSES: [(&str, ProcessFact); 26] = [
     ("exe", ProcessFact::Exe),
     ("name", ProcessFact::Name),
     ("comm", ProcessFact::Comm),
@@ -22,6 +22,12 @@ const OF_PROCESSES: [(&str, ProcessFact); 20] = [
     ("cwd", ProcessFact::WorkingDirectory),
     ("uid", ProcessFact::Uid),
     ("gid", ProcessFact::Gid),
+    ("euid", ProcessFact::Euid),
+    ("egid", ProcessFact::Egid),
+    ("suid", ProcessFact::Suid),
+    ("sgid", ProcessFact::Sgid),
+    ("cap", ProcessFact::Capabilities(CapabilitySet::Effective)),
+    ("capPermitted", ProcessFact::Capabilities(CapabilitySet::Permitted)),
     ("user", ProcessFact::UserName),
     ("pid", ProcessFact::Pid),
     ("process", ProcessFact::Entity),

@@ -2,8 +2,8 @@
 
 use super::source::Kind;
 use crate::form::ProcessFact::{
-    ArgAt, AuditSession, AuditTerminal, Comm, CommandLine, Entity, Exe, Gid, LoginUid, Pid, Uid, UserName,
-    WorkingDirectory,
+    ArgAt, AuditSession, AuditTerminal, Comm, CommandLine, Egid, Entity, Euid, Exe, Fsgid, Fsuid, Gid,
+    LoginUid, Pid, Sgid, Suid, Uid, UserName, WorkingDirectory,
 };
 use crate::form::{ContainerFact, Field, FileFact, SocketEnd, SocketFact, UriPart};
 
@@ -51,6 +51,9 @@ const OF_AUDIT: &[&str] = &[
     "gid",
     "egid",
     "suid",
+    "sgid",
+    "fsuid",
+    "fsgid",
     "pid",
     "ppid",
     "tty",
@@ -298,6 +301,12 @@ fn audit(kind: &Kind, name: &str) -> Meaning {
         ("comm", Kind::Syscall) => Field::actor(Comm),
         ("uid", Kind::Syscall) => Field::actor(Uid),
         ("gid", Kind::Syscall) => Field::actor(Gid),
+        ("euid", Kind::Syscall) => Field::actor(Euid),
+        ("egid", Kind::Syscall) => Field::actor(Egid),
+        ("suid", Kind::Syscall) => Field::actor(Suid),
+        ("sgid", Kind::Syscall) => Field::actor(Sgid),
+        ("fsuid", Kind::Syscall) => Field::actor(Fsuid),
+        ("fsgid", Kind::Syscall) => Field::actor(Fsgid),
         ("pid", Kind::Syscall) => Field::actor(Pid),
         ("ppid", Kind::Syscall) => Field::parent(Pid),
         ("SYSCALL" | "syscall", Kind::Syscall) => Field::Call,

@@ -7,6 +7,7 @@ use events::context::ContextFlags;
 use crate::filter::{Namespace, Value};
 use crate::key::{Class, Field};
 use crate::pattern::Pattern;
+use crate::predicate::acting::{self, MembersKey};
 use crate::predicate::container::{self, ContainerKey};
 use crate::predicate::id::Ids;
 use crate::predicate::number::Numbers;
@@ -21,6 +22,10 @@ use crate::words::{Gate, Words};
 pub(crate) enum Key {
     Text(Field, TextKey),
     Number(Field, Numbers),
+    /// Working directories and terminals.
+    Standing(Field, TextKey),
+    /// Capabilities.
+    Members(Field, MembersKey),
     /// `host`, `podSandbox`.
     Flag(Field, FlagKey),
     Id(Ids),
@@ -47,7 +52,9 @@ impl ContextKeys {
                 }
                 Class::Text => Key::Text(field, TextKey::new(asked)),
                 Class::Path => Key::Binary(BinaryKey::new(asked)),
-                Class::Number { .. } | Class::User => Key::Number(field, Numbers::new(asked)),
+                Class::Number { .. } | Class::User | Class::Login => Key::Number(field, Numbers::new(asked)),
+                Class::Directory | Class::Terminal => Key::Standing(field, TextKey::new(asked)),
+                Class::Capability => Key::Members(field, MembersKey::new(asked)),
                 Class::Id { .. } => Key::Id(Ids::new(field, asked)),
                 Class::Tree => Key::Tree(gate(asked)),
                 Class::Container => Key::Container(ContainerKey::new(asked)),
@@ -81,10 +88,12 @@ impl Key {
                     Field::MntNs => context.mnt_ns.into(),
                     Field::PidNs => context.pid_ns.into(),
                     Field::CgroupId => context.cgroup_id,
-                    _ => return key.mask(None),
+                    _ => return key.mask(acting::number(*field, context).map(i128::from)),
                 };
                 key.mask(Some(number.into()))
             }
+            Key::Standing(field, key) => acting::text(*field, context, |text| key.mask(text)),
+            Key::Members(field, key) => key.mask(acting::capabilities(*field, context)),
             Key::Flag(Field::PodSandbox, key) => {
                 key.mask(subject.container.map(|container| container.pod_sandbox))
             }

@@ -1,5 +1,6 @@
 //! One key of all scopes at once: from a value to the scopes that it passes.
 
+pub(crate) mod acting;
 pub(crate) mod argument;
 pub(crate) mod container;
 pub(crate) mod context;

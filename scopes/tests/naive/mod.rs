@@ -101,6 +101,13 @@ pub struct World {
     pub killed: i32,
     /// The argument of `read`: its number, and what it stands for, empty when that is not known.
     pub fd: Option<(i64, &'static str)>,
+    /// The effective user, and the effective capabilities.
+    pub credentials: Option<(u32, u64)>,
+    pub cwd: Option<&'static str>,
+    pub session: Option<u32>,
+    /// The name of its terminal.
+    pub tty: Option<&'static str>,
+    pub loginuid: Option<u32>,
 }
 
 impl World {
@@ -211,6 +218,11 @@ fn key_passes(key: &str, filters: &[&Filter], world: &World) -> bool {
         "sched_process_exec.argv" => world.argv.is_none(),
         "connect.addr.sin_port" | "connect.addr.sin_addr" | "connect.addr.sa_family" => world.port.is_none(),
         "openat.context.podSandbox" => world.container.is_none(),
+        "euid" | "cap" | "openat.context.euid" | "openat.context.cap" => world.credentials.is_none(),
+        "cwd" | "openat.context.cwd" => world.cwd.is_none(),
+        "session" => world.session.is_none(),
+        "tty" => world.tty.is_none(),
+        "loginuid" => world.loginuid.is_none(),
         "openat.context.containerId" => world.container.is_none(),
         "openat.context.containerName" => world.container.as_ref().is_none_or(|c| c.name.is_empty()),
         "openat.context.containerImage" => world.container.as_ref().is_none_or(|c| c.image.is_empty()),
@@ -294,6 +306,9 @@ fn entity(key: &str, world: &World) -> Option<(u32, u64)> {
 fn number(key: &str, world: &World) -> i128 {
     match key {
         "uid" | "openat.context.uid" => world.uid.into(),
+        "euid" | "openat.context.euid" => world.credentials.unwrap().0.into(),
+        "session" => world.session.unwrap().into(),
+        "loginuid" => world.loginuid.unwrap().into(),
         "pid" => world.pid.into(),
         "tid" => world.tid.into(),
         "ppid" | "openat.context.hostPpid" => world.ppid.into(),
@@ -363,6 +378,26 @@ fn equal(key: &str, value: &str, world: &World) -> bool {
         }
         "openat.context.podNamespace" => like(value, world.container.as_ref().unwrap().pod_namespace),
         "openat.context.podUid" => like(value, world.container.as_ref().unwrap().pod_uid),
+        "cap" | "openat.context.cap" => {
+            let number = match value {
+                "CAP_CHOWN" | "chown" | "0" => 0,
+                "CAP_SYS_ADMIN" | "sys_admin" | "21" => 21,
+                other => panic!("{other}"),
+            };
+            world.credentials.unwrap().1 >> number & 1 == 1
+        }
+        "cwd" | "openat.context.cwd" => like(value, world.cwd.unwrap()),
+        "tty" => like(value.strip_prefix("/dev/").unwrap_or(value), world.tty.unwrap()),
+        "euid" | "openat.context.euid" => {
+            let euid = world.credentials.unwrap().0;
+            euid.to_string() == value || USERS.contains(&(value, euid))
+        }
+        "loginuid" => {
+            let login = world.loginuid.unwrap();
+            login.to_string() == value
+                || USERS.contains(&(value, login))
+                || value == "unset" && login == u32::MAX
+        }
         "uid" | "openat.context.uid" => world.uid.to_string() == value || USERS.contains(&(value, world.uid)),
         "pid" => value == world.pid.to_string() || value == world.tid.to_string(),
         // A number is the descriptor's; a text is what it stands for, or its number where nothing is known of it.

@@ -20,6 +20,12 @@ const BEFORE: &[(&str, Column)] = &[
     ("thread", Column::Tid),
     ("parent pid", Column::Ppid),
     ("user", Column::User),
+    ("effective uid", Column::Euid),
+    ("capabilities", Column::Cap),
+    ("directory", Column::Cwd),
+    ("session", Column::Session),
+    ("terminal", Column::Tty),
+    ("login uid", Column::LoginUid),
 ];
 
 /// Behind them.

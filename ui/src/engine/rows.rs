@@ -101,6 +101,14 @@ pub fn field(column: &Column, event: &EventView<'_>) -> Option<Field> {
         Column::MntNs => number("mntns", context.mnt_ns),
         Column::PidNs => number("pidns", context.pid_ns),
         Column::Uid | Column::User => number("uid", context.uid),
+        Column::Euid => context.credentials.and_then(|it| number("euid", it.euid)),
+        Column::Cwd => context.standing.cwd.and_then(|cwd| bytes("cwd", cwd)),
+        Column::Session => context.standing.session.and_then(|session| number("session", session)),
+        Column::Tty => {
+            let name = context.standing.terminal.map(|it| events::terminal::DeviceName(it).to_string());
+            name.map(|name| Field::new("tty", name))
+        }
+        Column::LoginUid => context.standing.login_uid.and_then(|uid| number("loginuid", uid)),
         Column::Comm => bytes("comm", context.comm),
         Column::Exe => bytes("binary", context.exe),
         Column::Pid | Column::Process => {

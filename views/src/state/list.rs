@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 
+use events::capability;
 use events::consts::Named;
+use events::context::Credentials;
 use events::descriptor::{self, Ends};
 use events::{Names, value};
 use format::facts::Terminal;
@@ -142,12 +144,25 @@ impl Around<'_> {
             .column("ppid", "PPID", parent.map_or(Value::Unknown, |pid| Value::Number(pid.into())))
             .column("start", "START", Value::Time(start))
             .column("tty", "TTY", terminal(&process.facts.terminal));
+        let of = |id: fn(&Credentials) -> u32| number(process.credentials.as_ref().map(id));
+        let set = |of: fn(&Credentials) -> u64| capabilities(process.credentials.as_ref().map(of));
         if !self.host.containers().is_empty() {
             object = object.column("container", "CONTAINER", self.container(process));
         }
         object
             .fact("uid", Value::Number(process.uid.into()))
             .fact("gid", Value::Number(process.gid.into()))
+            .fact("euid", of(|it| it.euid))
+            .fact("egid", of(|it| it.egid))
+            .fact("suid", of(|it| it.suid))
+            .fact("sgid", of(|it| it.sgid))
+            .fact("fsuid", of(|it| it.fsuid))
+            .fact("fsgid", of(|it| it.fsgid))
+            .fact("cap", set(|it| it.effective))
+            .fact("cap_permitted", set(|it| it.permitted))
+            .fact("cap_inheritable", set(|it| it.inheritable))
+            .fact("cap_bounding", set(|it| it.bounding))
+            .fact("cap_ambient", set(|it| it.ambient))
             .fact("ns_pid", Value::Number(process.ns_pid.into()))
             .fact("entity", Value::text(format!("{}@{}", entity.pid, entity.start_ns).as_bytes()))
             .fact("comm", Value::text(&process.comm))
@@ -371,6 +386,13 @@ impl Around<'_> {
 
 fn number(known: Option<u32>) -> Value {
     known.map_or(Value::Unknown, |number| Value::Number(number.into()))
+}
+
+/// The names of a set of capabilities.
+fn capabilities(set: Option<u64>) -> Value {
+    let Some(set) = set else { return Value::Unknown };
+    let name = |member: u32| capability::name(member).map_or_else(|| member.to_string(), str::to_owned);
+    Value::Texts(capability::members(set).map(|member| name(member).into_bytes()).collect())
 }
 
 /// By its name, as `ps` has it; `tty` where there is one that nobody saw the name of.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use events::Context;
-use events::context::Entity;
+use events::context::{Credentials, Entity};
 use format::facts::Facts;
 
 use super::Since;
@@ -44,6 +44,8 @@ pub struct Process {
     pub argv: Option<Arc<[u8]>>,
     /// Its directory, session, terminal and login, as far as somebody saw them.
     pub facts: Facts,
+    /// What its main thread acts with, where that is known.
+    pub credentials: Option<Credentials>,
     pub since: Since,
     /// When it began by the wall clock of the event that told so: near a time at which that clock was set, a part of a capture knows
     /// it only where it has rows.
@@ -73,6 +75,7 @@ impl Process {
             exe: known.exe.into(),
             argv: Some(known.argv.into()),
             facts: known.facts,
+            credentials: known.credentials,
             since: Since::Before,
             start_wall_ns: None,
             table,
@@ -99,6 +102,7 @@ impl Process {
             exe: context.exe.into(),
             argv: None,
             facts: Facts::default(),
+            credentials: context.credentials,
             since: Since::Seen(wall_ns),
             start_wall_ns: None,
             table,
@@ -120,6 +124,7 @@ impl Process {
                 self.comm = context.comm.into();
             }
             (self.uid, self.gid) = (context.uid, context.gid);
+            self.credentials = context.credentials.or(self.credentials);
         }
         if !context.exe.is_empty() && *self.exe != *context.exe {
             self.exe = context.exe.into();
@@ -151,6 +156,8 @@ impl Process {
             parent_start_ns: self.parent.start_ns,
             comm: &self.comm,
             exe: &self.exe,
+            credentials: self.credentials,
+            standing: self.facts.standing(true),
             ..Context::default()
         }
     }

@@ -12,8 +12,10 @@ use std::collections::HashMap;
 
 use events::catalogue::{self, Arch};
 use events::consts::errno;
+use events::context::Credentials;
 use events::descriptor::ends;
-use events::{Event, Raw};
+use events::terminal::DeviceName;
+use events::{Context, Event, Raw};
 use pipeline::EventView;
 use replay::render::{json_text, values};
 
@@ -103,9 +105,34 @@ impl Writes for Parquet {
             }
             out.push(b'}');
         });
+        acting(context, &mut row);
         row.end();
         true
     }
+}
+
+/// What the task acts with, and where its process stands, as far as it is known.
+fn acting(context: &Context<'_>, row: &mut Row<'_>) {
+    let of = |number: fn(&Credentials) -> i64| context.credentials.as_ref().map(number);
+    for number in [
+        of(|it| it.euid.into()),
+        of(|it| it.egid.into()),
+        of(|it| it.suid.into()),
+        of(|it| it.sgid.into()),
+        of(|it| it.fsuid.into()),
+        of(|it| it.fsgid.into()),
+        of(|it| it.effective as i64),
+        of(|it| it.permitted as i64),
+    ] {
+        row.some_int(number);
+    }
+    let it = &context.standing;
+    row.some_text(it.cwd.unwrap_or_default());
+    row.some_int(it.session.map(i64::from));
+    row.some_int(it.group.map(i64::from));
+    let terminal = it.terminal.map(|it| DeviceName(it).to_string());
+    row.some_text(terminal.as_deref().unwrap_or_default().as_bytes());
+    row.some_int(it.login_uid.map(i64::from));
 }
 
 impl Parquet {

@@ -37,7 +37,7 @@ const fn with_bloom(name: &'static str, kind: Kind) -> Column {
 }
 
 /// In the order in which rows have them: [`super::row`] writes them so.
-pub const COLUMNS: [Column; 52] = [
+pub const COLUMNS: [Column; 65] = [
     required("time", Kind::Time),
     required("seq", Kind::Int),
     required("host", Kind::Text),
@@ -90,6 +90,19 @@ pub const COLUMNS: [Column; 52] = [
     required("recorded_scopes", Kind::Ints),
     required("scopes", Kind::Ints),
     required("args", Kind::Text),
+    optional("euid", Kind::Int),
+    optional("egid", Kind::Int),
+    optional("suid", Kind::Int),
+    optional("sgid", Kind::Int),
+    optional("fsuid", Kind::Int),
+    optional("fsgid", Kind::Int),
+    optional("cap_effective", Kind::Int),
+    optional("cap_permitted", Kind::Int),
+    optional("cwd", Kind::Text),
+    optional("session", Kind::Int),
+    optional("pgid", Kind::Int),
+    optional("tty", Kind::Text),
+    optional("loginuid", Kind::Int),
 ];
 
 /// The message type, as the format's own text has it.
