@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use events::catalogue;
 
-use super::written::{Check, Field as Named, Op, Path, Perms, Value, Written};
+use super::written::{Check, Comparison as Compared, Field as Named, Op, Path, Perms, Value, Written};
 use crate::class::Class;
-use crate::form::{Atom, Case, Comparison, Expr, Field, FileFact, Pattern, ProcessFact, Test};
+use crate::form::{Atom, Case, Comparison, Expr, Field, FieldShape, FileFact, Pattern, ProcessFact, Test};
 
 /// Calls that read, write and change what their paths lead to, beside those that a class has.
 const READING: [&str; 6] = ["readlink", "readlinkat", "getxattr", "lgetxattr", "listxattr", "llistxattr"];
@@ -115,6 +115,14 @@ impl<'w> Lowered<'w> {
         all.push(self.called(class)?);
         for check in &written.checks {
             all.push(check.expr(class));
+        }
+        for Compared { one, other, is_equal, text } in &written.comparisons {
+            // Audit knows both: where a capture does not, nothing is said of them.
+            let exists = |fact: &ProcessFact| atom(Field::actor(*fact), Test::Exists, text);
+            let same = Test::SameAs(Field::actor(*other), Case::Exact, FieldShape::Equals);
+            let same = atom(Field::actor(*one), same, text);
+            all.extend([exists(one), exists(other)]);
+            all.push(if *is_equal { same } else { same.negated() });
         }
         Some(Expr::all(all)).filter(|expr| *expr != Expr::Const(false))
     }

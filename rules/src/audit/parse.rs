@@ -5,7 +5,7 @@ use std::ops::Range;
 use events::{EventId, catalogue};
 use scopes::nearest;
 
-use super::written::{Action, Check, Field, Line, Op, Path, Perms, Value, Written};
+use super::written::{Action, Check, Comparison, Field, Line, Op, Path, Perms, Value, Written};
 use crate::diagnostic::{Diagnostic, File, MAX_PER_LINE};
 use crate::form::ProcessFact;
 
@@ -46,6 +46,22 @@ const FIELDS: [&str; 23] = [
     "a1",
     "a2",
 ];
+
+/// The ids of a task that `-C` compares.
+fn id(name: &str) -> Option<ProcessFact> {
+    Some(match name {
+        "uid" => ProcessFact::Uid,
+        "gid" => ProcessFact::Gid,
+        "euid" => ProcessFact::Euid,
+        "egid" => ProcessFact::Egid,
+        "suid" => ProcessFact::Suid,
+        "sgid" => ProcessFact::Sgid,
+        "fsuid" => ProcessFact::Fsuid,
+        "fsgid" => ProcessFact::Fsgid,
+        "auid" | "loginuid" => ProcessFact::LoginUid,
+        _ => return None,
+    })
+}
 
 /// Fields that audit has and captures do not.
 fn refused(field: &str) -> Option<&'static str> {
@@ -137,6 +153,7 @@ pub fn line(file: &File<'_>, line: &str, at: usize, errors: &mut Vec<Diagnostic>
         path: None,
         perms: None,
         checks: Vec::new(),
+        comparisons: Vec::new(),
         key: None,
         is_compat: false,
     };
@@ -151,7 +168,8 @@ pub fn line(file: &File<'_>, line: &str, at: usize, errors: &mut Vec<Diagnostic>
     if list.as_deref().is_some_and(|list| list != "exit") {
         return Line::Control;
     }
-    if written.calls.is_empty() && written.path.is_none() && written.checks.is_empty() && list.is_none() {
+    let asks = !written.checks.is_empty() || !written.comparisons.is_empty();
+    if written.calls.is_empty() && written.path.is_none() && !asks && list.is_none() {
         errors.push(
             file.error_within(whole, "this asks for nothing: -w PATH, or -a always,exit with -S or -F"),
         );
@@ -216,14 +234,38 @@ impl Parser<'_, '_> {
             "-k" => self.written.key = Some(value.text.to_owned()),
             "-S" => value.text.split(',').for_each(|name| self.call(value, name)),
             "-F" => self.field(value),
-            "-C" => {
-                let message = format!(
-                    "{:?} cannot be asked: what two fields have is not compared, and owners of files are not recorded",
-                    value.text
-                );
-                self.error(&value.span, message);
-            }
+            "-C" => self.comparison(value),
             _ => self.list(option, value),
+        }
+    }
+
+    /// Two ids of the task.
+    fn comparison(&mut self, word: &Word<'_>) {
+        let (is_equal, sides) = match word.text.split_once("!=") {
+            Some(sides) => (false, Some(sides)),
+            None => (true, word.text.split_once('=')),
+        };
+        let Some((one, other)) = sides else {
+            let message = format!("{:?} compares nothing", word.text);
+            let error = self.file.error_within(word.span.clone(), message);
+            self.errors.push(error.allowing("uid!=euid, gid=egid, auid!=uid"));
+            return;
+        };
+        let mut known = |name: &str| {
+            let fact = id(name);
+            if fact.is_none() {
+                let message = match refused(name) {
+                    Some(why) => format!("{name} cannot be asked: {why}"),
+                    None => format!("{name:?} is no id of a task"),
+                };
+                self.error(&word.span, message);
+            }
+            fact
+        };
+        let (one, other) = (known(one), known(other));
+        if let (Some(one), Some(other)) = (one, other) {
+            let text = word.text.to_owned();
+            self.written.comparisons.push(Comparison { one, other, is_equal, text });
         }
     }
 

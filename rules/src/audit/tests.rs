@@ -62,7 +62,7 @@ fn what_a_line_before_takes_lines_behind_it_do_not_see() {
 fn what_is_wrong_is_told_with_its_place_and_all_at_once() {
     let told = told(
         "-w /etc -p wb -k a\n-a always,exit -S opnat -k b\n-a always,exit -F obj_uid>=1000 -S open -k c\n\
-         -a allways,exit -S open\n-F uid\n-w etc -p w\n-a always,exit -C uid!=euid -S execve\n--loginuid\n",
+         -a allways,exit -S open\n-F uid\n-w etc -p w\n-a always,exit -C uid!=obj_uid -S execve\n--loginuid\n",
     );
     for expected in [
         "unknown permission 'b' in audit.rules:1:12",
@@ -71,7 +71,7 @@ fn what_is_wrong_is_told_with_its_place_and_all_at_once() {
         "\"allways\" is neither an action nor a list in audit.rules:4:4; did you mean \"always\"?",
         "\"uid\" compares nothing in audit.rules:5:4",
         "a path that is watched begins with / in audit.rules:6:4",
-        "\"uid!=euid\" cannot be asked",
+        "obj_uid cannot be asked: owners of files are not recorded in audit.rules:7:19",
         "unknown option \"--loginuid\" in audit.rules:8:1",
     ] {
         assert!(told.contains(expected), "{expected}\nis not in\n{told}");
@@ -85,4 +85,15 @@ fn arguments_are_asked_by_the_names_that_each_call_gives_them() {
     let fields: Vec<String> =
         query.arms.iter().flat_map(|arm| arm.expr.fields()).map(ToString::to_string).collect();
     assert_eq!(fields, ["persona", "domain"]);
+}
+
+#[test]
+fn ids_are_asked_and_compared() {
+    let corpus = read("-a always,exit -C uid!=euid -F euid=0 -F auid!=unset -S execve -k x\n");
+    assert!(corpus.diagnostics.is_empty(), "{:?}", corpus.diagnostics);
+    let Body::Event(query) = &corpus.rules[0].body else { panic!("no query") };
+    let expr = format!("{:?}", query.arms[0].expr);
+    for expected in ["Process(Actor, Euid)", "SameAs(Process(Actor, Euid)", "Exists", "Not("] {
+        assert!(expr.contains(expected), "{expected} is not in {expr}");
+    }
 }

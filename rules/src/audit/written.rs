@@ -31,6 +31,7 @@ pub struct Written {
     pub path: Option<Path>,
     pub perms: Option<Perms>,
     pub checks: Vec<Check>,
+    pub comparisons: Vec<Comparison>,
     pub key: Option<String>,
     /// It is about calls of 32-bit programs.
     pub is_compat: bool,
@@ -45,8 +46,19 @@ impl Written {
             && self.path == other.path
             && self.perms == other.perms
             && self.checks == other.checks
+            && self.comparisons == other.comparisons
             && self.key == other.key
     }
+}
+
+/// Two ids of the task that are the same or are not (`-C`).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Comparison {
+    pub one: ProcessFact,
+    pub other: ProcessFact,
+    pub is_equal: bool,
+    /// As it is written: `uid!=euid`.
+    pub text: String,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
