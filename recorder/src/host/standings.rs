@@ -2,6 +2,7 @@
 //! not send these with contexts, since they would have to look for changes at every call; the calls that change them are records
 //! themselves. So every context of the file has them, and filters ask for them as for anything else of a context.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use events::{Context, Raw, catalogue::process};
@@ -18,6 +19,8 @@ use crate::{
 
 /// Processes of which this is known; when there are more, it is not known of those that begin then.
 const MOST: usize = 1 << 17;
+/// Processes that have ended and are known a little longer: what they do on their way out comes after their end.
+const ENDED: usize = 4096;
 /// Bytes that directories may take, here and with contexts; those for which there is no room are not known.
 const DIRECTORIES_BOUND: usize = 16 << 20;
 /// What all of it takes at most.
@@ -56,6 +59,8 @@ pub struct Standings {
     /// By pid: when it began, and its facts.
     known: HashMap<u32, (u64, Facts)>,
     directories: Directories,
+    /// The pids and starts of those that have ended.
+    ended: VecDeque<(u32, u64)>,
     ns_pids: NsPids,
     /// Facts whose changes come by: others are not known.
     followed: FactSet,
@@ -172,15 +177,19 @@ impl Standings {
             return;
         }
         let context = context.view();
+        let is_it = |(start, _): &&(u64, Facts)| same_start(*start, context.process_start_ns);
         if ends_process(record, &context)
-            && self
-                .known
-                .get(&context.pid)
-                .is_some_and(|(start, _)| same_start(*start, context.process_start_ns))
-            && let Some((_, facts)) = self.known.remove(&context.pid)
+            && let Some((start, facts)) = self.known.get(&context.pid).filter(is_it)
         {
             facts.end(context.pid);
+            self.ended.push_back((context.pid, *start));
             self.version += 1;
+        }
+        if self.ended.len() > ENDED
+            && let Some((pid, start)) = self.ended.pop_front()
+            && self.known.get(&pid).is_some_and(|(of, _)| *of == start)
+        {
+            self.known.remove(&pid);
         }
     }
 
@@ -243,10 +252,20 @@ mod tests {
         row(&mut standings, &thread, "set_fs_pwd", &[("resolved_path", Raw::Bytes(b"/usr"))]);
         assert_eq!(cwd(&mut standings, &shell).as_deref(), Some(&b"/usr"[..]));
         assert_eq!(cwd(&mut standings, &context(9, 9)).as_deref(), Some(&b"/root"[..]));
-        // What ended, what has its number later, and what nobody saw begin.
+        // What it does after its end, what has its number later, and what nobody saw begin.
         row(&mut standings, &context(9, 9), "sched_process_exit", &[("process_group_exit", Raw::Number(1))]);
-        assert_eq!(cwd(&mut standings, &context(9, 9)), None);
+        assert_eq!(cwd(&mut standings, &context(9, 9)).as_deref(), Some(&b"/root"[..]));
+        let end = context(9, 9);
+        let later = Context { process_start_ns: 10 * TICK, ..end.view() };
+        assert!(standings.of(&later).is_none());
         assert_eq!(cwd(&mut standings, &context(11, 11)), None);
+        // It is forgotten when enough others have ended.
+        for pid in 100..100 + ENDED as u32 {
+            standings.known.insert(pid, (u64::from(pid) * TICK, Facts::default()));
+            let end = [("process_group_exit", Raw::Number(1))];
+            row(&mut standings, &context(pid, pid), "sched_process_exit", &end);
+        }
+        assert_eq!(cwd(&mut standings, &context(9, 9)), None);
     }
 
     #[test]
