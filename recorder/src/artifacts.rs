@@ -90,12 +90,12 @@ pub enum Request {
     Missed { kind: &'static str, at: At, path: Vec<u8>, reason: &'static str },
 }
 
-/// A file that was executed, opened and hashed.
+/// A file that was executed.
 #[derive(Debug)]
 pub struct Executed {
     pub file: FileState,
-    pub opened: File,
-    pub size: u64,
+    /// Hashed, from its beginning on, with its size; or why it could not be.
+    pub opened: Result<(File, u64), &'static str>,
     pub at: At,
     pub path: Vec<u8>,
 }

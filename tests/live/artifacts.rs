@@ -17,6 +17,7 @@ use crate::host::{act, ensure, info, path, record, same, scratch, tracer, tracer
 
 pub const TESTS: &[Test] = &[
     ("bytes_of_what_is_gone_come_out_as_they_were", of_what_is_gone),
+    ("each_program_is_kept_or_named_as_missing", of_short_lives),
     ("artifacts_leave_with_their_events", of_parts),
     ("a_flood_of_files_is_bounded_and_counted", of_a_flood),
     ("every_part_of_a_set_has_the_bytes_of_its_artifacts", of_a_set),
@@ -158,6 +159,30 @@ fn of_what_is_gone() -> Result<(), Failed> {
     ensure(listed.contains("/removed") && listed.contains("memfd"), || listed.clone())?;
     let told = info(&file)?;
     ensure(told["artifacts"]["kept"].as_u64() >= Some(6), || format!("{:#}", told["artifacts"]))
+}
+
+/// Copied, executed and removed at once: some are there long enough.
+fn of_short_lives() -> Result<(), Failed> {
+    let dir = scratch()?;
+    let script = "for i in 1 2 3 4 5 6 7 8 9; do cp /bin/true \"$0/short-$i\"; \"$0/short-$i\"; rm \"$0/short-$i\"; done";
+    let folder = path(dir.path())?;
+    let file = record(dir.path(), &["--artifacts", "exec"], &["sh", "-c", script, folder])?;
+    let manifest = extract(&file, &dir.path().join("out"), &[])?;
+    for number in 1..=9 {
+        let name = format!("/short-{number}");
+        let is_missing = |it: &Value| {
+            let path = it["path"].as_str().unwrap_or_default();
+            it["kind"] == "exec"
+                && path.ends_with(&name)
+                && it["reason"].is_string()
+                && it["event_number"].is_u64()
+        };
+        let missing = manifest["left_out"].as_array().into_iter().flatten().any(is_missing);
+        ensure(missing || entry(&manifest, "exec", &name).is_ok(), || {
+            format!("{name} is not in {manifest:#}")
+        })?;
+    }
+    Ok(())
 }
 
 fn of_parts() -> Result<(), Failed> {

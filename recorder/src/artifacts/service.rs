@@ -265,9 +265,13 @@ impl Worker {
         match due {
             Due::File { kind, at, place, opened_ns } => self.take_file(kind, at, &place, opened_ns),
             Due::Opened { executed } => {
-                let Executed { file: _, opened, size, at, path } = executed;
-                let found = "executable";
-                self.take_opened(about("exec", at, path, found), opened, size);
+                let Executed { file: _, opened, at, path } = executed;
+                match opened {
+                    Ok((opened, size)) => {
+                        self.take_opened(about("exec", at, path, "executable"), opened, size);
+                    }
+                    Err(reason) => self.leave_out("exec", at, path, reason),
+                }
             }
             Due::Program { at, program } => {
                 let mut artifact = about("bpf", at, program.name(), "descriptor");

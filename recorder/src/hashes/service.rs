@@ -51,17 +51,19 @@ pub fn serve(
         let answer = match (next, large.front_mut()) {
             (Some(request), _) => {
                 let file = request.file;
+                let missed = |request: HashRequest, reason: &'static str| {
+                    hand_on(request, Err(reason), executed);
+                    Some(Hashed { file, hash: Err(reason) })
+                };
                 match opener.open(&request) {
-                    Ok((_, size)) if size > BOUND => Some(Hashed { file, hash: Err(reasons::TOO_LARGE) }),
+                    Ok((_, size)) if size > BOUND => missed(request, reasons::TOO_LARGE),
                     Ok((opened, size)) if size > SOON => {
-                        let reason = match large.len() < LARGE {
-                            true => {
-                                large.push_back(Job::new(request, opened, size));
-                                reasons::LATE
-                            }
-                            false => reasons::TOO_MANY_AT_ONCE,
-                        };
-                        Some(Hashed { file, hash: Err(reason) })
+                        if large.len() < LARGE {
+                            large.push_back(Job::new(request, opened, size));
+                            Some(Hashed { file, hash: Err(reasons::LATE) })
+                        } else {
+                            missed(request, reasons::TOO_MANY_AT_ONCE)
+                        }
                     }
                     Ok((opened, size)) => {
                         let mut job = Job::new(request, opened, size);
@@ -69,7 +71,7 @@ pub fn serve(
                         job.hand_on(hashed, executed);
                         Some(hashed)
                     }
-                    Err(reason) => Some(Hashed { file, hash: Err(reason) }),
+                    Err(reason) => missed(request, reason),
                 }
             }
             (None, Some(job)) => {
@@ -91,6 +93,14 @@ pub fn serve(
     }
 }
 
+/// Hands a file on to whoever keeps its bytes, or says why there are none.
+fn hand_on(request: HashRequest, opened: Result<(File, u64), &'static str>, executed: Option<&HandOn>) {
+    let HashRequest { file, at, path, .. } = request;
+    if let Some(executed) = executed {
+        executed.send(Executed { file, opened, at, path });
+    }
+}
+
 /// A file that is being hashed.
 struct Job {
     request: HashRequest,
@@ -106,11 +116,12 @@ impl Job {
 
     /// Hands the file on to whoever keeps its bytes.
     fn hand_on(mut self, hashed: Hashed, executed: Option<&HandOn>) {
-        let Some(executed) = executed.filter(|_| hashed.hash.is_ok()) else { return };
-        if self.opened.rewind().is_ok() {
-            let Job { request: HashRequest { file, at, path, .. }, opened, size, .. } = self;
-            executed.send(Executed { file, opened, size, at, path });
-        }
+        let opened = match (hashed.hash, self.opened.rewind()) {
+            (Err(reason), _) => Err(reason),
+            (Ok(_), Err(_)) => Err(reasons::UNREADABLE),
+            (Ok(_), Ok(())) => Ok((self.opened, self.size)),
+        };
+        hand_on(self.request, opened, executed);
     }
 
     /// Reads to the end, resting as long as it works.
