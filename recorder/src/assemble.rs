@@ -138,6 +138,8 @@ pub struct Assembler {
     /// Some scope, or the trigger, asks for what only a container's runtime tells.
     needs_names: bool,
     waiting: Waiting,
+    /// What waited is taken when there is room for it in the file. At the end that may never be.
+    waits_for_room: bool,
     lanes: Lanes,
     builder: Option<Box<BlockBuilder>>,
     /// Number of the block being filled; contexts are interned anew in each.
@@ -182,6 +184,7 @@ impl Assembler {
             needs_names: choice.labels.needs_names()
                 || choice.trigger.as_ref().is_some_and(Judge::needs_names),
             waiting: Waiting::default(),
+            waits_for_room: true,
             standings: Standings::new(choice.followed),
             choice,
             contexts: ContextTable::default(),
@@ -315,7 +318,7 @@ impl Assembler {
         patience: &mut dyn FnMut() -> Wait,
     ) -> (Counts, Result<Option<Written>, format::Error>) {
         // Names that came meanwhile still get into the file.
-        self.finish_waiting();
+        self.finish_waiting(patience);
         self.record_losses();
         self.tick();
         // Twice: what had no room among the others comes after them.

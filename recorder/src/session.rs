@@ -248,7 +248,8 @@ impl Session {
         if let Err(error) = source.finish(&mut self.assembler) {
             source_error.get_or_insert(error);
         }
-        self.assembler.finish_waiting();
+        let mut patience = Patience::new(self.assembler.gauge(), self.is_stream);
+        self.assembler.finish_waiting(&mut || patience.with(steer()));
         // What triggers at the very end is worth keeping as well.
         if self.assembler.take_triggered() {
             triggered |= !self.is_flight;

@@ -192,12 +192,14 @@ fn reader_that_stops() -> Result<(), Failed> {
     rustix::pipe::fcntl_setpipe_size(&reader, 1 << 20)?;
     for signal in [Signal::TERM, Signal::INT] {
         let work = Loop::start(dir.path(), "find", "/usr/share/doc -xdev", "")?;
+        // Rows wait for the hashes of what is executed, and then for room that never comes.
+        let executes = Loop::start(dir.path(), "ls", "/", "")?;
         let mut recorder = Command::new(TRACER)
             .args(["record", "--stream", "-o", path(&fifo)?])
             .stderr(Stdio::null())
             .spawn()?;
         std::thread::sleep(Duration::from_secs(8));
-        drop(work);
+        drop((work, executes));
         kill_process(Pid::from_child(&recorder), signal)?;
         same("exit code", ends_within(&mut recorder, Duration::from_secs(20))?, Some(2))?;
     }

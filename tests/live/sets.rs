@@ -73,7 +73,7 @@ fn rotated_by_size() -> Result<(), Failed> {
     for (number, file) in files.iter().enumerate() {
         same("complete", info(Path::new(file))?["complete"].as_bool(), Some(true))?;
         // A block is a second at most, and a part is over when the next block would be too much.
-        ensure(fs::metadata(file)?.len() < 600 << 10, || format!("{file} is large"))?;
+        ensure(fs::metadata(file)?.len() < 2 << 20, || format!("{file} is large"))?;
         let found = count_in(&files[number..=number], &["-f", &named])?;
         ensure(found > 0, || format!("nothing of {named} in {file}"))?;
         alone += found;

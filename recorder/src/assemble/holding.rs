@@ -11,6 +11,7 @@ use super::Assembler;
 use crate::{
     containers::container_events::Happened,
     contexts::NOBODY,
+    file::lanes::Wait,
     hashes::Hashes,
     held::{Awaited, HappenedAt, OwnedRecord, Pending},
     kernel::{self, Record, Records},
@@ -110,8 +111,9 @@ impl Assembler {
         self.send_sides();
     }
 
-    /// Waits for the last answers, and takes all that waited for them.
-    pub fn finish_waiting(&mut self) {
+    /// Waits for the last answers, and takes all that waited for them: for room in the file as long as `patience` does. Then
+    /// what finds none is lost, and counted.
+    pub fn finish_waiting(&mut self, patience: &mut dyn FnMut() -> Wait) {
         loop {
             self.receive_answers();
             self.release_held();
@@ -119,6 +121,7 @@ impl Assembler {
                 return;
             }
             thread::sleep(LOOK_AGAIN);
+            self.waits_for_room &= patience() == Wait::On;
         }
     }
 
@@ -205,7 +208,7 @@ impl Assembler {
                     return;
                 }
                 // With too much waiting, a full queue is a loss as it is for any other record.
-                if !self.has_room() && !self.waiting.is_full() && !self.is_stuck() {
+                if !self.has_room() && !self.waiting.is_full() && !self.is_stuck() && self.waits_for_room {
                     return;
                 }
             }
