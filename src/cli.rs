@@ -5,9 +5,9 @@ use clap::{Parser, Subcommand};
 
 use crate::outcome::Outcome;
 use crate::{
-    case_command, complete, config_command, cut, diff, events_list, examples, explain, export, extract, help,
-    import, info, man, merge, recover, redact, replay, report, rules_command, scan, settings, state, story,
-    top, tree, ui, uses, verify,
+    case_command, complete, config_command, cut, diff, events_list, examples, explain, export, extract,
+    fleet_command, help, import, info, man, merge, recover, redact, replay, report, rules_command, scan,
+    settings, state, story, top, tree, ui, uses, verify,
 };
 #[cfg(feature = "record")]
 use crate::{doctor, record, watch};
@@ -88,6 +88,12 @@ enum Command {
     Scan(scan::Options),
     /// Say what is in files of rules
     Rules(rules_command::Options),
+    /// Ask captures in SQL (by tracer-fleet, a program of its own)
+    #[command(disable_help_flag = true)]
+    Sql(fleet_command::SqlOptions),
+    /// Run a part of a cluster that answers SQL (by tracer-fleet)
+    #[command(disable_help_flag = true)]
+    Fleet(fleet_command::FleetOptions),
     /// List the events there are
     Events(events_list::Options),
     /// Say whether this host can record, and what to do where it cannot; exit code 1 when it cannot
@@ -181,6 +187,8 @@ impl Cli {
             Command::Diff(options) => diff::run(options),
             Command::Scan(options) => scan::run(options),
             Command::Rules(options) => rules_command::run(options),
+            Command::Sql(options) => fleet_command::sql(options),
+            Command::Fleet(options) => fleet_command::fleet(options),
             Command::Events(options) => events_list::run(&options),
             #[cfg(feature = "record")]
             Command::Doctor(options) => doctor::run(&options),
@@ -245,6 +253,9 @@ mod tests {
         ("diff", &[READING, THREADS]),
         ("scan", &[READING, RANGE, THREADS, RULES]),
         ("rules", &[]),
+        // What they read is said by the program that does it.
+        ("sql", &[]),
+        ("fleet", &[]),
         ("events", &[]),
         #[cfg(feature = "record")]
         ("doctor", &[]),

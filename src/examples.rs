@@ -293,6 +293,22 @@ Examples:
   tracer rules test mine/tests.yaml -o junit   whether they find what they must",
     ),
     (
+        "sql",
+        "\
+Examples:
+  tracer sql c.trz 'select comm, count(*) from events group by comm order by 2 desc limit 10'
+  tracer sql captures/ 'select * from connections' -o csv
+  tracer sql s3://bucket/web 'select time, host from events where comm = $$xmrig$$'",
+    ),
+    (
+        "fleet",
+        "\
+Examples:
+  tracer fleet scheduler --bind 127.0.0.1:50050
+  tracer fleet executor --scheduler 127.0.0.1:50050
+  tracer sql --cluster 127.0.0.1:50050 s3://bucket/web 'select count(*) from events'",
+    ),
+    (
         "events",
         "\
 Examples:

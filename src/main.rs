@@ -23,6 +23,7 @@ mod export;
 mod export_table;
 mod extract;
 mod filters;
+mod fleet_command;
 mod folder;
 mod follow;
 mod glob;

@@ -24,7 +24,7 @@ use crate::frame::{self, FrameHeader, HEADER_BYTES, Kind, TRAILER_BYTES, Trailer
 use crate::index::BlockInfo;
 use crate::reader::{self, Head, Reader};
 use crate::schema::{FileEvent, Schema};
-use crate::source::Source;
+use crate::source::{ReadAt, Source};
 use crate::statistics::{EventCount, Statistics};
 use crate::{Block, EncodedBlock, Error, Header, Identity, Result, Scratch};
 
@@ -114,6 +114,11 @@ impl Capture {
 
     pub fn open_with(path: &Path, options: &OpenOptions) -> Result<Capture> {
         Capture::from_source(Source::open(path, options.mmap)?, options)
+    }
+
+    /// Opens a capture that is no file: of a store of objects, those ranges are read that are asked for.
+    pub fn from_reader(reader: Box<dyn ReadAt>, options: &OpenOptions) -> Result<Capture> {
+        Capture::from_source(Source::Other(reader), options)
     }
 
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Capture> {

@@ -83,7 +83,7 @@ pub use seal::{PublicKey, SigningKey};
 pub use segment::Segment;
 pub use side::{Cgroup, ClockOffset, Container, ContainerMount, Loss, Process, Settings, Side, User};
 pub use sizes::{ColumnName, ColumnSize};
-pub use source::bytes_read;
+pub use source::{ReadAt, bytes_read};
 pub use statistics::{EventCount, Numbers, Statistics, Texts};
 pub use stream::{StreamReader, Streamed};
 pub use trigrams::Trigrams;

@@ -9,12 +9,23 @@ use crate::descriptors::SharedFile;
 use crate::map::Map;
 use crate::{Error, Result};
 
+const ENDS_EARLY: &str = "the file ends before what should stand here";
+
 /// See [`bytes_read`].
 static READ: AtomicU64 = AtomicU64::new(0);
 
 /// Bytes that this process has read out of captures, for whoever shows how far something is. What is read twice counts twice.
 pub fn bytes_read() -> u64 {
     READ.load(Ordering::Relaxed)
+}
+
+/// Bytes of a capture that are read from elsewhere, such as an object in a store. Threads read at the same time.
+pub trait ReadAt: std::fmt::Debug + Send + Sync {
+    /// How many there are.
+    fn bytes(&self) -> u64;
+
+    /// Fills the buffer from this place on; [`io::ErrorKind::UnexpectedEof`] where there are not as many.
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
 }
 
 /// The bytes of a file: in memory, or read piece by piece.
@@ -24,6 +35,7 @@ pub(crate) enum Source {
     Map(Map),
     /// Read with `pread`, so that a file which shrinks meanwhile is an error and no signal.
     File(SharedFile),
+    Other(Box<dyn ReadAt>),
 }
 
 impl Source {
@@ -45,6 +57,7 @@ impl Source {
             Source::Bytes(bytes) => bytes.len() as u64,
             Source::Map(map) => map.bytes().len() as u64,
             Source::File(file) => file.bytes(),
+            Source::Other(reader) => reader.bytes(),
         }
     }
 
@@ -55,23 +68,29 @@ impl Source {
         length: usize,
         buffer: &'a mut Vec<u8>,
     ) -> Result<&'a [u8]> {
-        let ends = Error::Damaged { offset, what: "the file ends before what should stand here" };
+        let ends = Error::Damaged { offset, what: ENDS_EARLY };
         match offset.checked_add(length as u64) {
             Some(end) if end <= self.len() => {}
             _ => return Err(ends),
         }
         READ.fetch_add(length as u64, Ordering::Relaxed);
+        let failed = |error: io::Error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => Error::Damaged { offset, what: ENDS_EARLY },
+            _ => Error::Io { what: "reading the capture", source: error },
+        };
         match self {
             Source::Bytes(bytes) => bytes.get(offset as usize..offset as usize + length).ok_or(ends),
             Source::Map(map) => map.bytes().get(offset as usize..offset as usize + length).ok_or(ends),
             Source::File(file) => {
                 buffer.resize(length, 0);
                 let file = file.open().map_err(Error::io("reading the capture"))?;
-                match read_exact_at(&file, buffer, offset) {
-                    Ok(()) => Ok(buffer),
-                    Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(ends),
-                    Err(source) => Err(Error::Io { what: "reading the capture", source }),
-                }
+                read_exact_at(&file, buffer, offset).map_err(failed)?;
+                Ok(buffer)
+            }
+            Source::Other(reader) => {
+                buffer.resize(length, 0);
+                reader.read_exact_at(buffer, offset).map_err(failed)?;
+                Ok(buffer)
             }
         }
     }

@@ -99,11 +99,17 @@ impl Choice<'_> {
                 file.each_block(number, segment, &mut |reference, info| {
                     let it = &info.statistics;
                     let host = file.host(info.host());
-                    let is_chosen = host.is_some_and(|host| {
-                        self.question.is_in_range(host, it.first_ns, it.last_ns)
-                            && Pruning::new(matcher.of_host(info.host()), file, host)
-                                .may_match(it, |_| Ancestry::Unknown)
-                    });
+                    let is_asked = self
+                        .question
+                        .among
+                        .as_ref()
+                        .is_none_or(|among| among.contains(&(number, reference.block)));
+                    let is_chosen = is_asked
+                        && host.is_some_and(|host| {
+                            self.question.is_in_range(host, it.first_ns, it.last_ns)
+                                && Pruning::new(matcher.of_host(info.host()), file, host)
+                                    .may_match(it, |_| Ancestry::Unknown)
+                        });
                     if !is_chosen {
                         stats.blocks_skipped += 1;
                         stats.rows_skipped += it.rows;

@@ -1,9 +1,10 @@
 //! A question asked of a source: blocks are chosen, matched, put in order and handed to a sink on several threads; the
 //! answer is the same whatever the number of threads.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
 
 use crate::batch::Batch;
 use crate::cancellation::Cancellation;
@@ -47,6 +48,9 @@ pub struct Question<'a> {
     pub meter: Meter,
     /// Whoever asks may stop it.
     pub cancellation: Cancellation,
+    /// Only rows of these blocks, by file of the source and number in it; `None`: of all. What goes from block to block is
+    /// still read from the others.
+    pub among: Option<Arc<BTreeSet<(usize, usize)>>>,
 }
 
 impl<'a> Question<'a> {
@@ -63,7 +67,19 @@ impl<'a> Question<'a> {
             waiting_bytes: WAITING_BYTES,
             meter: Meter::default(),
             cancellation: Cancellation::default(),
+            among: None,
         }
+    }
+
+    /// Whether something goes from block to block for its sake: who descends from whom, what streams of packets say.
+    pub fn has_state(&self) -> bool {
+        State::new(self.source, &self.matchers).is_some()
+    }
+
+    /// The blocks that statistics do not rule out, in order of their first rows.
+    pub fn chosen_blocks(&self) -> Vec<BlockRef> {
+        let (jobs, _) = Choice { question: self, scans: None }.jobs();
+        jobs.into_iter().map(|job| job.reference).collect()
     }
 
     /// The number of events that match.

@@ -179,6 +179,15 @@ impl ScopeSet {
         scope.or_insert_with(|| Scope { number, name: None, filters: Vec::new() }).filters.push(filter);
     }
 
+    /// Adds a scope of another set over the same events, under the lowest number that is free; `None` when all 64 are taken.
+    pub fn add_scope(&mut self, scope: &Scope) -> Option<u8> {
+        let number = self.free_number()?;
+        let mut filters = scope.filters.clone();
+        filters.iter_mut().for_each(|filter| filter.scope = number);
+        self.scopes.insert(number, Scope { number, name: scope.name.clone(), filters });
+        Some(number)
+    }
+
     /// A policy's scope.
     pub(crate) fn insert(&mut self, scope: Scope) {
         self.scopes.insert(scope.number, scope);

@@ -4,7 +4,7 @@ use parquet::data_type::ByteArray;
 
 use super::Error;
 use super::row::{self, Cell};
-use super::schema::{COLUMNS, Column, Kind};
+use super::schema::{COLUMNS, Column, Kind, Wanted};
 
 /// Rows of a group: what engines read at once.
 const GROUP_ROWS: usize = 131_072;
@@ -96,21 +96,30 @@ pub struct Rows {
     written: i64,
     /// A row whose end has not come yet.
     pub begun: Vec<u8>,
+    wanted: Wanted,
 }
 
 impl Default for Rows {
     fn default() -> Rows {
         let columns = COLUMNS.iter().map(|_| Cells::default()).collect();
-        Rows { columns, rows: 0, bytes: 0, written: 0, begun: Vec::new() }
+        Rows { columns, rows: 0, bytes: 0, written: 0, begun: Vec::new(), wanted: Wanted::ALL }
     }
 }
 
 impl Rows {
+    /// Rows of which these columns alone are gathered.
+    pub fn of(wanted: Wanted) -> Rows {
+        Rows { wanted, ..Rows::default() }
+    }
+
     /// Takes one row, without its length; whether the group is large enough.
     pub fn push(&mut self, mut row: &[u8]) -> Result<bool, Error> {
         self.bytes += row.len();
         for (at, (column, cells)) in COLUMNS.iter().zip(&mut self.columns).enumerate() {
             let cell = row::cell(at, &mut row).ok_or(Error::Row)?;
+            if !self.wanted.has(at) {
+                continue;
+            }
             let cell =
                 if column.name == "seq" { Cell::Int(self.written + self.rows as i64 + 1) } else { cell };
             cells.push(column, cell)?;

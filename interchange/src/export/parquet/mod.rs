@@ -22,7 +22,8 @@ use replay::render::{json_text, values};
 use super::{Writes, facts};
 pub use partitions::Partitions;
 use row::Row;
-pub use stream::Stream;
+pub use schema::projection;
+pub use stream::{Batches, Stream, arrow_schema};
 pub use table::{Error, Table};
 
 /// The message type of the table.
@@ -34,12 +35,13 @@ pub fn schema() -> String {
 pub struct Parquet {
     /// Numbers of calls on x86-64, by event.
     numbers: HashMap<u16, Option<i64>>,
+    wanted: schema::Wanted,
 }
 
 impl Writes for Parquet {
     fn event(&mut self, event: &EventView<'_>, out: &mut Vec<u8>) -> bool {
         let context = event.context;
-        let mut row = Row::begin(out);
+        let mut row = Row::begin(out, self.wanted);
         row.int(event.wall_ns);
         // The table counts them.
         row.int(0);
@@ -76,20 +78,12 @@ impl Writes for Parquet {
         row.int(event.cpu.into());
         entity(&mut row, context.pid, context.process_start_ns);
         entity(&mut row, context.ppid, context.parent_start_ns);
-        arguments(event, failed.is_some(), &mut row);
+        if !row.passes(ARGUMENTS) {
+            arguments(event, failed.is_some(), &mut row);
+        }
         row.some_text(caller(event));
-        let marked = |is: &dyn Fn(usize) -> bool| -> Vec<&[u8]> {
-            let args = event.event.listed_args().iter().enumerate();
-            args.filter(|(at, _)| is(*at)).map(|(_, arg)| arg.name.as_bytes()).collect()
-        };
-        for names in [
-            marked(&|at| event.event.is_cut(event.marks, at)),
-            marked(&|at| event.event.is_unreadable(event.marks, at)),
-        ] {
-            match names.as_slice() {
-                [] => row.nothing(),
-                names => row.texts(names.iter().copied()),
-            }
+        if !row.passes(2) {
+            marked(event, &mut row);
         }
         row.scopes(event.recorded);
         row.scopes(event.scopes);
@@ -105,9 +99,33 @@ impl Writes for Parquet {
             }
             out.push(b'}');
         });
-        acting(context, &mut row);
+        if !row.passes(ACTING) {
+            acting(context, &mut row);
+        }
         row.end();
         true
+    }
+}
+
+/// Columns of [`acting`].
+const ACTING: usize = 13;
+/// Columns of [`arguments`].
+const ARGUMENTS: usize = 18;
+
+/// Arguments that are cut, and those that could not be read.
+fn marked(event: &EventView<'_>, row: &mut Row<'_>) {
+    let marked = |is: &dyn Fn(usize) -> bool| -> Vec<&[u8]> {
+        let args = event.event.listed_args().iter().enumerate();
+        args.filter(|(at, _)| is(*at)).map(|(_, arg)| arg.name.as_bytes()).collect()
+    };
+    for names in [
+        marked(&|at| event.event.is_cut(event.marks, at)),
+        marked(&|at| event.event.is_unreadable(event.marks, at)),
+    ] {
+        match names.as_slice() {
+            [] => row.nothing(),
+            names => row.texts(names.iter().copied()),
+        }
     }
 }
 
@@ -205,7 +223,7 @@ mod tests {
 
     /// A row whose cells are all there, with a list of `lists` texts.
     fn row(time: i64, lists: usize, out: &mut Vec<u8>) {
-        let mut row = Row::begin(out);
+        let mut row = Row::begin(out, schema::Wanted::ALL);
         for column in schema::COLUMNS {
             match column.kind {
                 schema::Kind::Time => row.int(time),

@@ -1,6 +1,6 @@
 //! A row between the threads that read events and the one that writes the table: its cells in the order of the columns.
 
-use super::schema::{COLUMNS, Kind};
+use super::schema::{COLUMNS, Kind, Wanted};
 
 /// Appends a row: its length, then each cell.
 ///
@@ -15,13 +15,37 @@ use super::schema::{COLUMNS, Kind};
 pub struct Row<'a> {
     out: &'a mut Vec<u8>,
     start: usize,
+    wanted: Wanted,
+    /// The column that comes next.
+    at: usize,
 }
 
 impl<'a> Row<'a> {
-    pub fn begin(out: &'a mut Vec<u8>) -> Row<'a> {
+    /// Columns that are not wanted are nothing, whatever they are given.
+    pub fn begin(out: &'a mut Vec<u8>, wanted: Wanted) -> Row<'a> {
         let start = out.len();
         out.extend_from_slice(&[0; 4]);
-        Row { out, start }
+        Row { out, start, wanted, at: 0 }
+    }
+
+    /// Goes on to the next column; where that is not wanted, nothing stands there.
+    fn is_next_wanted(&mut self) -> bool {
+        let is_wanted = self.wanted.has(self.at);
+        self.at += 1;
+        if !is_wanted {
+            self.out.push(0);
+        }
+        is_wanted
+    }
+
+    /// Passes over the next columns where none of them is wanted: what they are need not be found out.
+    pub fn passes(&mut self, columns: usize) -> bool {
+        let is_unwanted = (self.at..self.at + columns).all(|column| !self.wanted.has(column));
+        if is_unwanted {
+            self.at += columns;
+            self.out.extend(std::iter::repeat_n(0, columns));
+        }
+        is_unwanted
     }
 
     pub fn end(self) {
@@ -32,10 +56,14 @@ impl<'a> Row<'a> {
     }
 
     pub fn nothing(&mut self) {
+        self.at += 1;
         self.out.push(0);
     }
 
     pub fn int(&mut self, number: i64) {
+        if !self.is_next_wanted() {
+            return;
+        }
         self.out.push(1);
         self.out.extend_from_slice(&number.to_le_bytes());
     }
@@ -49,6 +77,9 @@ impl<'a> Row<'a> {
 
     /// A text that `write` appends.
     pub fn text_by(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        if !self.is_next_wanted() {
+            return;
+        }
         self.out.push(1);
         sized(self.out, write);
     }
@@ -66,6 +97,9 @@ impl<'a> Row<'a> {
     }
 
     pub fn texts<'t>(&mut self, texts: impl Iterator<Item = &'t [u8]>) {
+        if !self.is_next_wanted() {
+            return;
+        }
         self.out.push(1);
         let at = self.out.len();
         self.out.extend_from_slice(&[0; 4]);
@@ -81,6 +115,9 @@ impl<'a> Row<'a> {
 
     /// The scopes of a mask by their numbers.
     pub fn scopes(&mut self, mask: u64) {
+        if !self.is_next_wanted() {
+            return;
+        }
         self.out.push(1);
         self.out.extend_from_slice(&mask.count_ones().to_le_bytes());
         for scope in (1..=64i32).filter(|scope| mask >> (scope - 1) & 1 == 1) {

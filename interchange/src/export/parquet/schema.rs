@@ -1,5 +1,7 @@
 //! The columns of the table: one wide row an event, typed columns for what is asked most, the rest as JSON text.
 
+use pipeline::Projection;
+
 /// How a column is stored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
@@ -104,6 +106,55 @@ pub const COLUMNS: [Column; 65] = [
     optional("tty", Kind::Text),
     optional("loginuid", Kind::Int),
 ];
+
+/// Columns that somebody reads, by their numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Wanted(u128);
+
+impl Wanted {
+    pub const ALL: Wanted = Wanted(u128::MAX);
+
+    pub fn of(columns: &[usize]) -> Wanted {
+        Wanted(columns.iter().fold(0, |bits, column| bits | 1u128.checked_shl(*column as u32).unwrap_or(0)))
+    }
+
+    pub fn has(self, column: usize) -> bool {
+        self.0.checked_shr(column as u32).unwrap_or(0) & 1 == 1
+    }
+}
+
+impl Default for Wanted {
+    fn default() -> Wanted {
+        Wanted::ALL
+    }
+}
+
+// A bit each.
+const _: () = assert!(COLUMNS.len() <= 128);
+
+/// What of an event a column is made of.
+pub fn projection(columns: &[usize]) -> Projection {
+    let mut projection = Projection::NONE;
+    for column in columns.iter().filter_map(|column| COLUMNS.get(*column)) {
+        match column.name {
+            "time" | "seq" | "host" | "event" | "syscall_nr" | "scopes" => {}
+            "retval" | "errno" => projection.rets = true,
+            "cpu" => projection.cpus = true,
+            "recorded_scopes" => projection.recorded = true,
+            "cut" | "unreadable" => projection.marks = true,
+            "bytes" => projection.rets = true,
+            "pathname" | "path2" | "fd" | "fd_path" | "flags" | "mode" | "argv" | "env" | "remote_addr"
+            | "remote_port" | "local_addr" | "local_port" | "protocol" | "target_pid" | "signal"
+            | "domain" | "sha256" | "syscall" => projection.arguments = true,
+            "args" => {
+                projection = Projection { arguments: true, marks: true, rets: true, ..projection };
+            }
+            // Of the task and its container.
+            _ => projection.contexts = true,
+        }
+    }
+    projection
+}
 
 /// The message type, as the format's own text has it.
 pub fn message() -> String {

@@ -1,4 +1,5 @@
-//! The same table as a stream of Arrow's IPC format: a batch a group of rows, for programs that read a pipe.
+//! The same table as arrays of Arrow: a stream of its IPC format, a batch a group of rows, for programs that read a pipe; and
+//! columns of it for engines.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -10,10 +11,13 @@ use arrow_buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
+use pipeline::EventView;
+
 use super::cells::{Cells, Rows};
 use super::row;
-use super::schema::{COLUMNS, Column, Kind};
+use super::schema::{COLUMNS, Column, Kind, Wanted};
 use super::table::Error;
+use super::{Parquet, Writes};
 
 /// A stream, as it is written.
 pub struct Stream<W: Write> {
@@ -32,8 +36,7 @@ impl<W: Write> Stream<W> {
     /// `facts` stand in the schema's metadata by their keys.
     pub fn new(out: W, facts: &[(String, String)]) -> Result<Stream<W>, Error> {
         let facts: HashMap<String, String> = facts.iter().cloned().collect();
-        let fields: Vec<Field> = COLUMNS.iter().map(field).collect();
-        let schema = Arc::new(Schema::new_with_metadata(fields, facts));
+        let schema = Arc::new(arrow_schema().as_ref().clone().with_metadata(facts));
         Ok(Stream { writer: StreamWriter::try_new(out, &schema)?, schema, rows: Rows::default() })
     }
 
@@ -62,6 +65,48 @@ impl<W: Write> Stream<W> {
         self.batch()?;
         self.writer.finish()?;
         Ok(self.writer.into_inner()?)
+    }
+}
+
+/// The columns of the table.
+pub fn arrow_schema() -> SchemaRef {
+    Arc::new(Schema::new(COLUMNS.iter().map(field).collect::<Vec<_>>()))
+}
+
+/// Some columns of the table, of events that are handed over one by one: for engines that read captures themselves.
+#[derive(Debug)]
+pub struct Batches {
+    columns: Vec<usize>,
+    writer: Parquet,
+    rows: Rows,
+    row: Vec<u8>,
+}
+
+impl Batches {
+    /// `columns`: positions in [`arrow_schema`], in the order in which arrays are wanted.
+    pub fn new(columns: &[usize]) -> Batches {
+        let wanted = Wanted::of(columns);
+        let writer = Parquet { wanted, ..Parquet::default() };
+        Batches { columns: columns.to_vec(), writer, rows: Rows::of(wanted), row: Vec::new() }
+    }
+
+    /// Adds a row. The event needs what [`super::projection`] says of the columns.
+    pub fn event(&mut self, event: &EventView<'_>) -> Result<(), Error> {
+        self.row.clear();
+        self.writer.event(event, &mut self.row);
+        // Its length stands before it.
+        self.rows.push(self.row.get(4..).unwrap_or_default())?;
+        Ok(())
+    }
+
+    /// The columns of the rows so far, of which none is left.
+    pub fn take(&mut self) -> Result<Vec<ArrayRef>, Error> {
+        let mut cells = self.rows.take();
+        let of = |column: &usize| {
+            let cells = cells.get_mut(*column).map(std::mem::take).ok_or(Error::Row)?;
+            array(COLUMNS.get(*column).ok_or(Error::Row)?, cells)
+        };
+        self.columns.iter().map(of).collect()
     }
 }
 

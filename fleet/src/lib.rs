@@ -1,0 +1,18 @@
+//! SQL over captures, here and on clusters: DataFusion's engine over tracer's blocks, statistics and scopes.
+
+pub mod captures;
+pub mod cluster;
+pub mod codec;
+pub mod events_table;
+pub mod output;
+pub mod pushdown;
+pub mod question;
+pub mod rule_files;
+pub mod scan;
+pub mod scopes_function;
+pub mod session;
+pub mod sql;
+mod store;
+mod tasks;
+pub mod views;
+mod words;

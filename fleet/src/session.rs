@@ -1,0 +1,40 @@
+//! A session of queries: the table of events, views of it, and the functions that ask scopes.
+
+use std::sync::Arc;
+
+use datafusion::common::Result;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::prelude::{SessionConfig, SessionContext};
+
+use crate::captures::Opened;
+use crate::events_table::EventsTable;
+use crate::question::Spec;
+use crate::scopes_function::{self, PlaceScopes};
+use crate::views::{View, ViewTable};
+
+/// The name of the table of events.
+pub const EVENTS: &str = "events";
+
+/// A session whose queries run in this process.
+pub fn embedded(threads: usize) -> SessionContext {
+    let config = SessionConfig::new().with_target_partitions(threads.max(1)).with_information_schema(true);
+    let state = SessionStateBuilder::new().with_default_features().with_config(config).build();
+    let session = SessionContext::new_with_state(state);
+    add_functions(&session);
+    session
+}
+
+pub fn add_functions(session: &SessionContext) {
+    scopes_function::functions().into_iter().for_each(|function| session.register_udf(function));
+    session.add_analyzer_rule(Arc::new(PlaceScopes));
+}
+
+/// Registers the captures of `spec` as tables.
+pub fn add_tables(session: &SessionContext, spec: &Spec, opened: &Opened) -> Result<()> {
+    session.register_table(EVENTS, Arc::new(EventsTable::new(spec.clone(), opened.clone())?))?;
+    for view in View::ALL {
+        session
+            .register_table(view.name(), Arc::new(ViewTable::new(view, &spec.captures, opened.clone())))?;
+    }
+    Ok(())
+}

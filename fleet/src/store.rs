@@ -1,0 +1,164 @@
+//! Captures in object stores: `s3://bucket/path`. Of an object only those ranges are fetched that a question reads.
+
+use std::collections::HashMap;
+use std::io;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use anyhow::{Context, Result, bail};
+use bytes::Bytes;
+use format::ReadAt;
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use tokio::runtime::Runtime;
+use url::Url;
+
+/// What is fetched at once, so that neighbouring small reads are one request.
+const CHUNK: u64 = 256 << 10;
+/// Chunks that are kept of each object.
+const KEPT: usize = 8;
+
+pub fn is_url(name: &str) -> bool {
+    name.contains("://")
+}
+
+/// The store of a URL, one for each bucket, and the path in it. Keys, region and endpoint are those of the environment
+/// (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, `AWS_ENDPOINT_URL`).
+fn store(name: &str) -> Result<(Arc<dyn ObjectStore>, Path)> {
+    static STORES: Mutex<Option<HashMap<String, Arc<dyn ObjectStore>>>> = Mutex::new(None);
+    let url = Url::parse(name).with_context(|| name.to_owned())?;
+    let bucket = url[..url::Position::BeforePath].to_owned();
+    let mut stores = STORES.lock().unwrap_or_else(PoisonError::into_inner);
+    let stores = stores.get_or_insert_default();
+    if let Some(known) = stores.get(&bucket) {
+        let (_, path) = object_store::ObjectStoreScheme::parse(&url).with_context(|| name.to_owned())?;
+        return Ok((Arc::clone(known), Path::parse(path)?));
+    }
+    let options = std::env::vars().filter(|(key, _)| key.starts_with("AWS_"));
+    let options = options.map(|(key, value)| (key.to_ascii_lowercase(), value));
+    let (made, path) = object_store::parse_url_opts(&url, options).with_context(|| name.to_owned())?;
+    let made: Arc<dyn ObjectStore> = Arc::from(made);
+    stores.insert(bucket, Arc::clone(&made));
+    Ok((made, path))
+}
+
+/// Requests run on threads of their own: whoever waits for one may be a thread of the query.
+fn runtime() -> io::Result<&'static Runtime> {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    if let Some(runtime) = RUNTIME.get() {
+        return Ok(runtime);
+    }
+    let made = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .thread_name("object-store")
+        .build()?;
+    Ok(RUNTIME.get_or_init(|| made))
+}
+
+fn wait<T: Send + 'static>(request: impl Future<Output = T> + Send + 'static) -> io::Result<T> {
+    let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+    runtime()?.spawn(async move { sender.send(request.await) });
+    receiver.recv().map_err(|_| io::Error::other("the request ended without an answer"))
+}
+
+/// The captures that a URL names: the object itself, or all objects below it whose names end in `.trz`.
+pub fn captures(name: &str) -> Result<Vec<String>> {
+    if name.ends_with(".trz") {
+        return Ok(vec![name.to_owned()]);
+    }
+    let (store, prefix) = store(name)?;
+    let listed =
+        async move { store.list(Some(&prefix)).map_ok(|it| it.location).try_collect::<Vec<_>>().await };
+    let listed = wait(listed)?.with_context(|| format!("listing {name}"))?;
+    let url = Url::parse(name).with_context(|| name.to_owned())?;
+    let bucket = &url[..url::Position::BeforePath];
+    let captures = listed.iter().filter(|path| path.as_ref().ends_with(".trz"));
+    let mut captures: Vec<String> = captures.map(|path| format!("{bucket}/{path}")).collect();
+    captures.sort();
+    if captures.is_empty() {
+        bail!(
+            "{name}: there is no capture here ({} other objects); names of captures end in .trz",
+            listed.len()
+        );
+    }
+    Ok(captures)
+}
+
+/// Reads an object by ranges.
+pub fn reader(name: &str) -> Result<Box<dyn ReadAt>> {
+    let (store, path) = store(name)?;
+    let (of, at) = (Arc::clone(&store), path.clone());
+    let head = wait(async move { of.head(&at).await })?.with_context(|| name.to_owned())?;
+    Ok(Box::new(Object { store, path, bytes: head.size, chunks: Mutex::default() }))
+}
+
+/// An object, and what was fetched of it last.
+#[derive(Debug)]
+struct Object {
+    store: Arc<dyn ObjectStore>,
+    path: Path,
+    bytes: u64,
+    chunks: Mutex<Vec<(u64, Bytes)>>,
+}
+
+impl Object {
+    fn fetch(&self, range: Range<u64>) -> io::Result<Bytes> {
+        let (store, path) = (Arc::clone(&self.store), self.path.clone());
+        let length = range.end - range.start;
+        let bytes = wait(async move { store.get_range(&path, range).await })?.map_err(io::Error::other)?;
+        match bytes.len() as u64 == length {
+            true => Ok(bytes),
+            false => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
+    fn chunk(&self, number: u64) -> io::Result<Bytes> {
+        let known = |chunks: &[(u64, Bytes)]| {
+            chunks.iter().find(|(at, _)| *at == number).map(|(_, bytes)| bytes.clone())
+        };
+        if let Some(bytes) = known(&self.chunks.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return Ok(bytes);
+        }
+        let start = number * CHUNK;
+        let bytes = self.fetch(start..(start + CHUNK).min(self.bytes))?;
+        let mut chunks = self.chunks.lock().unwrap_or_else(PoisonError::into_inner);
+        if chunks.len() >= KEPT {
+            chunks.remove(0);
+        }
+        chunks.push((number, bytes.clone()));
+        Ok(bytes)
+    }
+}
+
+impl ReadAt for Object {
+    fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        let end = offset + buffer.len() as u64;
+        if end > self.bytes {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if buffer.len() as u64 >= CHUNK {
+            buffer.copy_from_slice(&self.fetch(offset..end)?);
+            return Ok(());
+        }
+        let mut at = offset;
+        while at < end {
+            let chunk = self.chunk(at / CHUNK)?;
+            let rest = chunk.get((at % CHUNK) as usize..).unwrap_or_default();
+            let length = rest.len().min((end - at) as usize);
+            let (from, to) = ((at - offset) as usize, (at - offset) as usize + length);
+            let (Some(part), Some(rest)) = (buffer.get_mut(from..to), rest.get(..length)) else { break };
+            if length == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            part.copy_from_slice(rest);
+            at += length as u64;
+        }
+        Ok(())
+    }
+}

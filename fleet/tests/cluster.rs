@@ -1,0 +1,138 @@
+//! A scheduler and two executors, each a process: they give the rows that one process gives, and when one of them is killed,
+//! the same rows or an error.
+
+mod support;
+
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use support::{RARE, busy};
+
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Two ports that follow each other and are free.
+fn ports() -> u16 {
+    loop {
+        let port =
+            TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its address").port();
+        if port < u16::MAX && TcpListener::bind(("127.0.0.1", port + 1)).is_ok() {
+            return port;
+        }
+    }
+}
+
+fn start(arguments: &[&str]) -> Process {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tracer-fleet"));
+    let command = command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
+    Process(command.spawn().expect("it starts"))
+}
+
+fn reach(port: u16) {
+    let began = Instant::now();
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(began.elapsed() < Duration::from_secs(60), "nobody listens on {port}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn executor(scheduler: &str, work: &Path) -> Process {
+    let port = ports();
+    let bind = format!("127.0.0.1:{port}");
+    let work = work.join(port.to_string());
+    std::fs::create_dir_all(&work).expect("a folder");
+    let work = work.to_str().expect("UTF-8");
+    let executor = start(&[
+        "executor",
+        "--scheduler",
+        scheduler,
+        "--bind",
+        &bind,
+        "--work",
+        work,
+        "--threads",
+        "2",
+        "--heartbeat",
+        "1",
+    ]);
+    reach(port);
+    executor
+}
+
+fn ask(arguments: &[&str]) -> Output {
+    let words = [&["sql", "-q", "-o", "csv"], arguments].concat();
+    Command::new(env!("CARGO_BIN_EXE_tracer-fleet")).args(words).output().expect("it runs")
+}
+
+fn sorted(output: &Output) -> Vec<String> {
+    let mut lines: Vec<String> = String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn a_cluster_gives_the_rows_that_one_process_gives() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let captures = folder.path().join("captures");
+    std::fs::create_dir(&captures).expect("a folder");
+    for host in 0..8u64 {
+        let name = format!("web{host}");
+        busy(&name, host, 8_000, 500, host == 5).save(&captures.join(format!("{name}.trz")));
+    }
+    let captures = captures.to_str().expect("UTF-8");
+    let port = ports();
+    let scheduler = format!("127.0.0.1:{port}");
+    let _scheduler = start(&["scheduler", "--bind", &scheduler, "--executor-timeout", "8"]);
+    reach(port);
+    let _one = executor(&scheduler, folder.path());
+    let two = executor(&scheduler, folder.path());
+    for query in [
+        "select count(*) from events".to_owned(),
+        format!("select host, comm, exe, count(*) from events where comm = '{RARE}' group by host, comm, exe"),
+        "select host, event, errno, count(*), sum(retval) from events group by host, event, errno".into(),
+        "select time, host, event, args from events where uid = 33 and retval < 0".into(),
+        "select count(*) from events where matched(scopes('9:comm=ls 3:uid=0'), 9)".into(),
+        "select scopes('9:comm=ls 3:uid=0') as mask, count(*) from events group by 1".into(),
+        "select a.host, count(*) from events a join events b on a.time = b.time and a.host_pid = b.host_pid where a.host < b.host group by a.host".into(),
+        "select host, count(*) from processes group by host".into(),
+        "select path, count(*) from files group by path".into(),
+    ] {
+        let ours = ask(&[captures, &query]);
+        let theirs = ask(&["--cluster", &scheduler, captures, &query]);
+        assert!(ours.status.success(), "{query}: {}", String::from_utf8_lossy(&ours.stderr));
+        assert!(theirs.status.success(), "{query}: {}", String::from_utf8_lossy(&theirs.stderr));
+        assert!(ours.stdout.len() > 10, "{query}");
+        assert_eq!(sorted(&ours), sorted(&theirs), "{query}");
+    }
+    // Killed while it reads: what it had done is done by the other one, or the query fails.
+    let query = "select host, comm, max(args), count(*) from events group by host, comm";
+    let expected = sorted(&ask(&[captures, query]));
+    let mut two = Some(two);
+    for delay in [300, 900] {
+        let killed = two.take().unwrap_or_else(|| executor(&scheduler, folder.path()));
+        let words = ["sql", "-q", "-o", "csv", "--cluster", &scheduler, captures, query];
+        let asked = Command::new(env!("CARGO_BIN_EXE_tracer-fleet"))
+            .args(words)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        std::thread::sleep(Duration::from_millis(delay));
+        drop(killed);
+        let output = asked.wait_with_output().expect("it ends");
+        if output.status.success() {
+            assert_eq!(sorted(&output), expected, "after {delay} ms");
+        } else {
+            assert_eq!(output.status.code(), Some(2), "after {delay} ms");
+            assert!(!output.stderr.is_empty(), "after {delay} ms nothing is said");
+        }
+    }
+}
