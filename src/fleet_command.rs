@@ -41,6 +41,11 @@ pub fn fleet(options: FleetOptions) -> Result<Outcome> {
     run(options.words)
 }
 
+/// `tracer scan --cluster`, with the words behind `scan`.
+pub fn scan(words: Vec<OsString>) -> Result<Outcome> {
+    run(std::iter::once("scan".into()).chain(words).collect())
+}
+
 /// Becomes the other program: the one beside this one, or the first in the search path.
 fn run(words: Vec<OsString>) -> Result<Outcome> {
     let beside = std::env::current_exe().ok().and_then(|it| Some(it.parent()?.join(PROGRAM)));
@@ -50,7 +55,7 @@ fn run(words: Vec<OsString>) -> Result<Outcome> {
     let error = become_program(Command::new(&program).args(words));
     if error.kind() == io::ErrorKind::NotFound {
         bail!(
-            "SQL is a program of its own, {PROGRAM}, and is neither beside this one nor in PATH: \
+            "this is done by a program of its own, {PROGRAM}, which is neither beside this one nor in PATH: \
              `cargo build --release` in fleet/ of tracer's sources makes it"
         );
     }

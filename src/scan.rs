@@ -9,16 +9,18 @@ mod ocsf;
 mod sarif;
 mod text;
 
+use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use rules::Level;
 use rules::finding::Finding;
 use rules::scan::{Asking, Scan};
 
 use crate::asking::AskOptions;
+use crate::fleet_command;
 use crate::outcome::{self, Outcome};
 use crate::progress::Progress;
 use crate::range::TimeRange;
@@ -47,6 +49,9 @@ pub struct Options {
     /// Say which rules cannot be answered by these captures and why, and where answers are approximate
     #[arg(long)]
     coverage: bool,
+    /// Let a cluster do it, whose scheduler this is (by tracer-fleet): a task for the captures of each boot
+    #[arg(long, value_name = "HOST:PORT", conflicts_with_all = ["all", "audit_rules", "baseline", "coverage", "from", "history", "learn", "no_builtin", "only", "to", "verify"])]
+    cluster: Option<String>,
     #[command(flatten)]
     memory: Memory,
     #[command(flatten)]
@@ -71,6 +76,9 @@ fn level(text: &str) -> Result<Level, String> {
 }
 
 pub fn run(options: Options) -> Result<Outcome> {
+    if let Some(cluster) = &options.cluster {
+        return on_cluster(&options, cluster);
+    }
     let corpus = options.rules.read()?;
     let source = options.ask.source()?;
     let zone = options.ask.zone();
@@ -140,6 +148,28 @@ pub fn run(options: Options) -> Result<Outcome> {
     let is_found =
         options.fail_on.is_some_and(|least| counts.highest.is_some_and(|highest| highest >= least));
     outcome::with_gaps(if is_found { Outcome::Found } else { Outcome::Done }, &report.stats.gaps, &source)
+}
+
+/// The same by the other program.
+fn on_cluster(options: &Options, cluster: &str) -> Result<Outcome> {
+    let format = match options.output {
+        Format::Text => "table",
+        Format::Json => "json",
+        _ => bail!("with --cluster findings are told as text or json (a line a row of the table findings)"),
+    };
+    let mut words: Vec<OsString> = ["--cluster", cluster, "-o", format].map(OsString::from).to_vec();
+    if let Some(level) = options.fail_on {
+        words.extend(["--fail-on".into(), level.name().into()]);
+    }
+    if options.ask.damage.strict {
+        words.push("--strict".into());
+    }
+    for rules in &options.rules.rules {
+        words.extend(["--rules".into(), rules.clone().into_os_string()]);
+    }
+    words.push("--".into());
+    words.extend(options.ask.inputs.given().iter().map(|path| path.clone().into_os_string()));
+    fleet_command::scan(words)
 }
 
 /// What was found, by level.

@@ -25,6 +25,10 @@ fn the_other_program_gets_the_words_as_they_are() {
             &["sql", "a.trz", "select 'x y'", "-o", "csv", "--help"][..],
             "sql\na.trz\nselect 'x y'\n-o\ncsv\n--help\n",
         ),
+        (
+            &["scan", "c.trz", "s3://b/d.trz", "--cluster", "h:1", "--fail-on", "high", "--rules", "r"],
+            "scan\n--cluster\nh:1\n-o\ntable\n--fail-on\nhigh\n--rules\nr\n--\nc.trz\ns3://b/d.trz\n",
+        ),
         (&["fleet", "executor", "--scheduler", "h:1"], "executor\n--scheduler\nh:1\n"),
     ] {
         let output = tracer(path, given);

@@ -80,6 +80,8 @@ fn in_folder(folder: &Path) -> Result<Vec<PathBuf>> {
 
 /// Opens captures as one source. `identity`: the file of the option; else the environment says which.
 pub fn open(captures: &[String], identity: Option<&Path>) -> Result<Opened, DataFusionError> {
+    // Filters of a query may ask for behaviours.
+    rules::behaviours::install();
     let opened = || -> Result<Source> {
         let mut options = OpenOptions::default();
         let of_environment = std::env::var_os(IDENTITY).map(PathBuf::from);

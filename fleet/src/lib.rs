@@ -4,6 +4,7 @@ pub mod captures;
 pub mod cluster;
 pub mod codec;
 pub mod events_table;
+pub mod findings;
 pub mod output;
 pub mod pushdown;
 pub mod question;

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tracer_fleet::cluster;
 use tracer_fleet::sql::{self, Outcome, say};
+use tracer_fleet::{cluster, findings};
 
 /// SQL over captures, here and on clusters.
 #[derive(Parser, Debug)]
@@ -18,6 +18,8 @@ struct Cli {
 enum Command {
     /// Ask captures in SQL
     Sql(sql::Options),
+    /// Ask captures rules, and tell all findings by time
+    Scan(findings::Options),
     /// Hand out the work of queries to executors
     Scheduler(cluster::SchedulerOptions),
     /// Do the work of queries that a scheduler hands out
@@ -27,11 +29,13 @@ enum Command {
 fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Sql(options) => sql::run(&options),
+        Command::Scan(options) => findings::run(&options),
         Command::Scheduler(options) => cluster::schedule(&options).map(|()| Outcome::Done),
         Command::Executor(options) => cluster::execute(&options).map(|()| Outcome::Done),
     };
     match ended {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Found) => ExitCode::from(1),
         Ok(Outcome::Partial) => ExitCode::from(2),
         // The reader has seen enough.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,

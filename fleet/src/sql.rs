@@ -25,18 +25,28 @@ pub struct Options {
     /// Captures, folders of them, s3://bucket/path; the last word is the query
     #[arg(required = true, num_args = 2.., value_name = "FILE... QUERY")]
     words: Vec<String>,
-    /// Ask what these scopes match, such as 9:comm=ls; without, what was recorded (repeatable)
+    /// Ask what these scopes match, such as 9:comm=ls; without, all that was recorded (repeatable)
     #[arg(short, long = "filter", value_name = "[N:]FILTER", allow_hyphen_values = true)]
     filters: Vec<String>,
-    /// A file of rules, or a folder of them, for the view findings, beside the rules of the program (repeatable)
-    #[arg(long, value_name = "PATH")]
-    rules: Vec<PathBuf>,
+    #[command(flatten)]
+    asking: Asking,
     /// table, json (a line a row), csv, parquet, and a file if not stdout: csv:answer.csv
     #[arg(long, short, value_name = "FORMAT[:FILE]", default_value = "table")]
     output: Destination,
     /// Write over a file that is there
     #[arg(long)]
     force: bool,
+    /// Say on stderr what answering took
+    #[arg(long, conflicts_with = "cluster")]
+    stats: bool,
+}
+
+/// Who answers, and how captures are read.
+#[derive(Args, Debug)]
+pub struct Asking {
+    /// A file of rules, or a folder of them, for findings, beside the rules of the program (repeatable)
+    #[arg(long, value_name = "PATH")]
+    rules: Vec<PathBuf>,
     /// Threads that read and answer; all processors unless said otherwise
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -44,7 +54,7 @@ pub struct Options {
     #[arg(long)]
     strict: bool,
     /// Let a cluster answer, whose scheduler this is: captures are read by its executors, from paths or URLs that they reach
-    #[arg(long, value_name = "HOST:PORT", conflicts_with_all = ["threads", "stats"])]
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "threads")]
     cluster: Option<String>,
     /// With --cluster: into how many tasks the reading is parted
     #[arg(long, value_name = "N", default_value_t = 16, requires = "cluster")]
@@ -52,9 +62,6 @@ pub struct Options {
     /// File with the age identity that encrypted captures were encrypted to
     #[arg(long, value_name = "FILE", env = "TRACER_IDENTITY")]
     identity: Option<PathBuf>,
-    /// Say on stderr what answering took
-    #[arg(long)]
-    stats: bool,
     /// No warnings on stderr
     #[arg(long, short)]
     quiet: bool,
@@ -64,6 +71,8 @@ pub struct Options {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outcome {
     Done,
+    /// What was looked for was found.
+    Found,
     /// An answer was given, and said what is missing from it.
     Partial,
 }
@@ -75,41 +84,51 @@ impl Options {
             _ => bail!("give captures, and behind them a query"),
         }
     }
+}
 
+impl Asking {
     fn threads(&self) -> usize {
         let all = || std::thread::available_parallelism().map_or(1, usize::from);
         self.threads.unwrap_or_else(all).max(1)
+    }
+
+    /// Opens captures, and tells what there is to know of them before an answer.
+    pub fn open(&self, files: &[String], filters: &[String]) -> Result<(Spec, Opened)> {
+        let captures = captures::named(files)?;
+        let spec = Spec { captures, filters: filters.to_vec(), scopes: Vec::new() };
+        let rules = Arc::new(rule_files::read(&self.rules)?);
+        let opened = captures::open(&spec.captures, self.identity.as_deref())?;
+        let opened = Opened { strict: self.strict, rules, ..opened };
+        if !self.quiet {
+            replay::open::warnings(&opened.source).iter().for_each(|line| say(&format!("warning: {line}")));
+        }
+        Ok((spec, opened))
+    }
+
+    /// A session with these captures as tables.
+    pub async fn session(&self, spec: &Spec, opened: &Opened) -> Result<SessionContext> {
+        let session = match &self.cluster {
+            Some(address) => cluster::session(address, self.tasks).await?,
+            None => session::embedded(self.threads()),
+        };
+        session::add_tables(&session, spec, opened)?;
+        session.sql(FILES).await?;
+        Ok(session)
     }
 }
 
 pub fn run(options: &Options) -> Result<Outcome> {
     let (files, query) = options.split()?;
     let start = Instant::now();
-    let spec =
-        Spec { captures: captures::named(files)?, filters: options.filters.clone(), scopes: Vec::new() };
-    let rules = Arc::new(rule_files::read(&options.rules)?);
-    let opened = Opened {
-        strict: options.strict,
-        rules,
-        ..captures::open(&spec.captures, options.identity.as_deref())?
-    };
-    if !options.quiet {
-        replay::open::warnings(&opened.source).iter().for_each(|line| say(&format!("warning: {line}")));
-    }
-    let runtime = cluster::runtime()?;
-    let (plan, rows) = runtime.block_on(async {
-        let session = match &options.cluster {
-            Some(address) => cluster::session(address, options.tasks).await?,
-            None => session::embedded(options.threads()),
-        };
-        session::add_tables(&session, &spec, &opened)?;
-        session.sql(FILES).await?;
+    let (spec, opened) = options.asking.open(files, &options.filters)?;
+    let (plan, rows) = cluster::runtime()?.block_on(async {
+        let session = options.asking.session(&spec, &opened).await?;
         answer(&session, query, options).await
     })?;
     if options.stats {
         stats(&plan, rows, start.elapsed().as_secs_f64());
     }
-    Ok(told(&opened))
+    Ok(told(&opened, Outcome::Done))
 }
 
 async fn answer(
@@ -154,8 +173,7 @@ fn each_scan(plan: &Arc<dyn ExecutionPlan>, see: &mut dyn FnMut(&ScanExec)) {
 }
 
 /// Tells the blocks that are missing from the answer, and records beside the events that could not be read.
-fn told(opened: &Opened) -> Outcome {
-    let mut outcome = Outcome::Done;
+pub fn told(opened: &Opened, mut outcome: Outcome) -> Outcome {
     for file in opened.source.files() {
         if let Some(what) = file.capture.unread_records() {
             outcome = Outcome::Partial;

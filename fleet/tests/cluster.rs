@@ -112,11 +112,24 @@ fn a_cluster_gives_the_rows_that_one_process_gives() {
         assert!(ours.stdout.len() > 10, "{query}");
         assert_eq!(sorted(&ours), sorted(&theirs), "{query}");
     }
+    // Rules, too: three hosts in all, whose findings are those of one process.
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures");
+    let files = ["ptrace", "artifacts", "tree"].map(|name| format!("{fixtures}/{name}.trz"));
+    let words: Vec<&str> = files.iter().map(String::as_str).collect();
+    let scan = |more: &[&str]| {
+        let words = [&["scan", "-q", "-o", "csv", "--fail-on", "informational"], more, &words].concat();
+        Command::new(env!("CARGO_BIN_EXE_tracer-fleet")).args(words).output().expect("it runs")
+    };
+    let (ours, theirs) = (scan(&[]), scan(&["--cluster", &scheduler]));
+    assert_eq!(ours.status.code(), Some(1), "{}", String::from_utf8_lossy(&ours.stderr));
+    assert_eq!(theirs.status.code(), Some(1), "{}", String::from_utf8_lossy(&theirs.stderr));
+    assert!(sorted(&ours).len() >= 2, "a header, and what ptrace shows");
+    assert_eq!(sorted(&ours), sorted(&theirs));
     // Killed while it reads: what it had done is done by the other one, or the query fails.
     let query = "select host, comm, max(args), count(*) from events group by host, comm";
     let expected = sorted(&ask(&[captures, query]));
     let mut two = Some(two);
-    for delay in [300, 900] {
+    for delay in [600] {
         let killed = two.take().unwrap_or_else(|| executor(&scheduler, folder.path()));
         let words = ["sql", "-q", "-o", "csv", "--cluster", &scheduler, captures, query];
         let asked = Command::new(env!("CARGO_BIN_EXE_tracer-fleet"))
