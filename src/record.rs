@@ -4,6 +4,7 @@ mod artifacts;
 mod findings;
 mod for_rules;
 mod kernel_side;
+mod metrics;
 mod old_parts;
 pub mod order;
 pub mod progress;
@@ -18,6 +19,7 @@ use anyhow::Result;
 use clap::{Args, Parser, ValueEnum};
 use recorder::{
     amount::{self, Stretch},
+    file::retention,
     kernel::Lists,
 };
 
@@ -163,6 +165,17 @@ pub struct Keeping {
     #[arg(long, value_name = "N", requires = "rotate", value_parser = clap::value_parser!(u32).range(1..))]
     pub keep: Option<u32>,
 
+    /// With --rotate: all files of the set's name take no more of the disk than this (64M or more), also while one is written;
+    /// the oldest go first, those of earlier recordings before those of this one, which goes on behind them. A part ends at a
+    /// quarter of it
+    #[arg(long, value_name = "SIZE", requires = "rotate", value_parser = disk_bytes)]
+    pub max_disk: Option<u64>,
+
+    /// With --rotate: remove files of the set's name this long after they were finished (7d, 12h), those of earlier recordings
+    /// as well, behind which this one goes on
+    #[arg(long, value_name = "TIME", requires = "rotate", value_parser = amount::time)]
+    pub keep_for: Option<Duration>,
+
     /// Keep the last stretch (60s or 256M) in memory, and write it on --trigger or SIGUSR1
     #[arg(long, value_name = "SIZE|TIME", value_parser = amount::stretch)]
     pub flight: Option<Stretch>,
@@ -183,6 +196,11 @@ pub struct Keeping {
     /// What the capture is to say of where and what for it was recorded: NAME=TEXT, several with commas; shown by `tracer info`, exported
     #[arg(long, value_name = "NAME=TEXT", value_delimiter = ',', value_parser = label)]
     pub labels: Vec<(String, String)>,
+
+    /// Write how it goes into this file every few seconds, for Prometheus (the textfile directory of node_exporter: NAME.prom):
+    /// events, losses by cause, how full the buffers are, how far behind the file is, bytes, files
+    #[arg(long, value_name = "FILE")]
+    pub metrics: Option<PathBuf>,
 
     #[command(flatten)]
     pub sealing: Sealing,
@@ -228,6 +246,7 @@ impl Keeping {
             (!sealing.encrypt_to.is_empty(), "--encrypt-to"),
             (self.heads.is_some(), "--heads"),
             (!self.labels.is_empty(), "--labels"),
+            (self.metrics.is_some(), "--metrics"),
         ];
         given.into_iter().find(|(is_given, _)| *is_given).map(|(_, name)| name)
     }
@@ -267,6 +286,17 @@ fn label(text: &str) -> Result<(String, String), String> {
         return Err(format!("its text is longer than {TEXT} bytes, or holds what does not print"));
     }
     Ok((name.to_owned(), value.to_owned()))
+}
+
+/// The argument of `--max-disk`.
+fn disk_bytes(text: &str) -> Result<u64, String> {
+    let bytes = amount::size(text).map_err(|error| error.to_string())?;
+    if bytes < retention::LEAST_DISK_BYTES {
+        return Err(format!(
+            "{text} is less than 64M, which hardly holds what each part of a set begins with"
+        ));
+    }
+    Ok(bytes)
 }
 
 /// The argument of `--list-bytes`.

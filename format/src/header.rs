@@ -424,6 +424,14 @@ pub mod recorded {
         format!("{LABEL}{name}")
     }
 
+    /// What stands before the set in the name of [`removed_parts`].
+    pub const REMOVED_PARTS: &str = "removed_parts.";
+
+    /// Of a recording that keeps to a limit: the last part of an earlier set that was removed before this part began.
+    pub fn removed_parts(set: crate::SetId) -> String {
+        format!("{REMOVED_PARTS}{set}")
+    }
+
     /// [`ENDED_NS`] where rows follow that were cut away: what waits for them is not told.
     pub const GOES_ON: u64 = u64::MAX;
 }

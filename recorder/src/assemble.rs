@@ -6,9 +6,9 @@ mod lost_events;
 mod place;
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -27,6 +27,7 @@ use crate::{
     contexts::ContextTable,
     file::lanes::{Gauge, Lanes, Wait, Work},
     file::write::Written,
+    file::writing::Writing,
     hashes::{HashService, Hashes},
     held::{HappenedAt, Waiting},
     host::clocks,
@@ -79,6 +80,16 @@ pub struct Progress {
     pub events: AtomicU64,
     pub lost: AtomicU64,
     pub bytes: Arc<AtomicU64>,
+    /// Left out, for no scope wanted them.
+    pub filtered: AtomicU64,
+    /// Events lost before they were in a block, by cause.
+    pub lost_by_cause: Mutex<BTreeMap<&'static str, u64>>,
+    /// How full the fullest of the kernel's buffers was when it was drained last, in thousandths.
+    pub buffer_fill: AtomicU64,
+    /// Boot clock of the last event taken, ns.
+    pub last_ns: AtomicU64,
+    /// What the writing end has done.
+    pub writing: Arc<Writing>,
 }
 
 /// Sums of a recording, from the drain's point of view.
@@ -282,8 +293,18 @@ impl Assembler {
         self.send_sides();
         self.send_artifacts();
         self.cgroups.forget_removed(self.last_ns);
-        self.progress.events.store(self.counts.rows, Ordering::Relaxed);
-        self.progress.lost.store(self.losses.total(), Ordering::Relaxed);
+        self.tell_progress();
+    }
+
+    fn tell_progress(&self) {
+        let (progress, lost) = (&self.progress, self.losses.total());
+        progress.events.store(self.counts.rows, Ordering::Relaxed);
+        progress.filtered.store(self.counts.filtered, Ordering::Relaxed);
+        progress.last_ns.store(self.last_ns, Ordering::Relaxed);
+        if progress.lost.swap(lost, Ordering::Relaxed) != lost {
+            let mut by_cause = progress.lost_by_cause.lock().unwrap_or_else(PoisonError::into_inner);
+            by_cause.clone_from(self.losses.by_cause());
+        }
     }
 
     /// Where the wall clock was set, a block ends: its rows keep the clock that was, for a block has one only.
@@ -335,7 +356,7 @@ impl Assembler {
         }
         self.finish_artifacts(patience);
         let counts = self.counts();
-        self.progress.events.store(counts.rows, Ordering::Relaxed);
+        self.tell_progress();
         (counts, self.lanes.finish(patience))
     }
 

@@ -2,5 +2,7 @@
 
 pub mod lanes;
 pub mod output;
+pub mod retention;
 pub mod rotate;
 pub mod write;
+pub mod writing;

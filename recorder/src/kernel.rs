@@ -404,7 +404,13 @@ impl Kernel {
         Ok(count)
     }
 
+    /// How full the fullest buffer was at the last drain, in thousandths.
+    pub fn buffer_fill(&self) -> u64 {
+        self.loaded.regions.fullest_bytes() as u64 * 1000 / (self.loaded.regions.data_bytes() as u64).max(1)
+    }
+
     fn take(&mut self) {
+        self.loaded.regions.forget_fullest();
         self.drain.take(&mut self.loaded.regions);
         let bounds = self.loaded.ring_bytes;
         take_all(&mut self.loaded.records, bounds.records, |piece| self.drain.take_piece(piece));

@@ -42,6 +42,7 @@ pub struct Ledger {
     /// The same for those that no event has told yet.
     unwritten: BTreeMap<Kind, Window>,
     total: u64,
+    by_cause: BTreeMap<&'static str, u64>,
 }
 
 /// CPU, event and cause.
@@ -60,6 +61,7 @@ impl Ledger {
             return;
         }
         self.total = self.total.saturating_add(loss.count);
+        *self.by_cause.entry(loss.cause).or_default() += loss.count;
         for windows in [&mut self.open, &mut self.unwritten] {
             let new = Window { from_ns: loss.from_ns, to_ns: loss.to_ns, count: 0 };
             let window = windows.entry((loss.cpu, loss.event, loss.cause)).or_insert(new);
@@ -78,6 +80,11 @@ impl Ledger {
     /// All events lost so far, taken or not.
     pub fn total(&self) -> u64 {
         self.total
+    }
+
+    /// The same by cause.
+    pub fn by_cause(&self) -> &BTreeMap<&'static str, u64> {
+        &self.by_cause
     }
 
     pub fn is_empty(&self) -> bool {

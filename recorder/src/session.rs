@@ -90,9 +90,11 @@ pub struct Summary {
     pub lost: u64,
     /// Left out by `--only-matched`, by a flight recorder that let them go, or after `--max-size` was reached.
     pub left_out: u64,
-    /// In files that `--keep` has removed since, and how many files those were.
+    /// In files that `--keep`, `--max-disk` or `--keep-for` has removed since, and how many files those were.
     pub removed: u64,
     pub removed_files: u64,
+    /// Files of earlier recordings of the set's name that were removed.
+    pub removed_earlier_files: u64,
     /// Events that the source produced: `events + lost + left_out + removed`.
     pub produced: u64,
     pub bytes: u64,
@@ -151,7 +153,8 @@ impl Session {
     pub fn start(setup: Setup) -> Result<Session, Error> {
         let progress = Arc::new(Progress::default());
         let part = setup.artifacts.as_ref().map(|service| Arc::clone(&service.part)).unwrap_or_default();
-        let gauge = Arc::new(Gauge { bytes: Arc::clone(&progress.bytes), part, ..Gauge::default() });
+        let (bytes, writing) = (Arc::clone(&progress.bytes), Arc::clone(&progress.writing));
+        let gauge = Arc::new(Gauge { bytes, part, writing, ..Gauge::default() });
         let is_flight = setup.destination.flight.is_some();
         let is_stream = setup.destination.place.is_stream();
         let mut quiet_age = setup.destination.quiet_block_age();
@@ -160,7 +163,7 @@ impl Session {
             Sink::create(setup.destination, setup.header, Arc::clone(&gauge)).map_err(|halt| match halt {
                 Halt::Output(error) => Error::Output(error),
                 Halt::Failed(error) => Error::Format(error),
-                Halt::DiskFull | Halt::MaxSize => Error::DiskFull,
+                Halt::DiskFull | Halt::MaxSize | Halt::MaxDisk => Error::DiskFull,
                 Halt::ReaderGone | Halt::Abandoned => Error::NoReader,
             })?;
         let is_quick = setup.artifacts.is_some();
@@ -237,6 +240,7 @@ impl Session {
                 break;
             }
             self.assembler.tick();
+            self.progress.buffer_fill.store(source.buffer_fill(), Ordering::Relaxed);
             if self.assembler.take_triggered() {
                 if !self.is_flight {
                     triggered = true;
@@ -266,6 +270,7 @@ impl Session {
             blocks,
             removed_rows,
             removed_files,
+            removed_earlier_files,
             lost_rows,
             left_out_rows,
             lost_heads,
@@ -278,6 +283,7 @@ impl Session {
             left_out: counts.filtered + left_out_rows,
             removed: removed_rows,
             removed_files,
+            removed_earlier_files,
             produced: counts.produced,
             bytes,
             blocks,

@@ -10,6 +10,10 @@ pub trait Source {
     fn wait(&mut self, timeout: Duration) -> Result<(), Error>;
     /// Takes what there is, in time order; the number of records.
     fn drain(&mut self, records: &mut impl Records) -> Result<usize, Error>;
+    /// How full the fullest buffer was when it was drained last, in thousandths.
+    fn buffer_fill(&self) -> u64 {
+        0
+    }
     /// Stops recording and takes the rest.
     fn finish(self, records: &mut impl Records) -> Result<(), Error>;
 }
@@ -21,6 +25,10 @@ impl Source for Kernel {
 
     fn drain(&mut self, records: &mut impl Records) -> Result<usize, Error> {
         Kernel::drain(self, records)
+    }
+
+    fn buffer_fill(&self) -> u64 {
+        Kernel::buffer_fill(self)
     }
 
     fn finish(self, records: &mut impl Records) -> Result<(), Error> {

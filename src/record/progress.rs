@@ -118,6 +118,10 @@ pub fn summary(summary: &Summary) -> String {
             grouped(summary.removed_files)
         ));
     }
+    if summary.removed_earlier_files > 0 {
+        let files = plural(summary.removed_earlier_files, "file");
+        line.push_str(&format!(", {files} of earlier recordings removed"));
+    }
     if summary.lost_heads > 0 {
         line.push_str(&format!(
             "\nwarning: the witness of --heads did not take {}: what they vouch for rests on this host alone",
@@ -156,6 +160,7 @@ mod tests {
             left_out: 0,
             removed: 0,
             removed_files: 0,
+            removed_earlier_files: 0,
             produced: 2_003,
             bytes: 4_096,
             blocks: 1,
@@ -173,9 +178,10 @@ mod tests {
         recorded.files = vec!["c.0000.trz".into(), "c.0001.trz".into()];
         recorded.left_out = 7;
         recorded.late_names = 1;
+        (recorded.removed, recorded.removed_files, recorded.removed_earlier_files) = (40, 3, 1);
         assert_eq!(
             summary(&recorded),
-            "c.0000.trz to c.0001.trz (2 files): 2,000 events in 1.5 s, 3 lost, 4.0 KiB (2.0 bytes an event), 7 left out, 1 container known by id only: their names came after the filters had been applied"
+            "c.0000.trz to c.0001.trz (2 files): 2,000 events in 1.5 s, 3 lost, 4.0 KiB (2.0 bytes an event), 7 left out, 1 container known by id only: their names came after the filters had been applied, 40 removed with 3 older files, 1 file of earlier recordings removed"
         );
     }
 }

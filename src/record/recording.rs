@@ -45,6 +45,7 @@ use super::{
     findings,
     for_rules::ForRules,
     kernel_side::{kernel_options, numbers_of_recording, tell_unavailable, transport_name, unavailable},
+    metrics::{self, Metrics},
     old_parts,
     order::{Attendant, Ended, Order, Scopes, Target},
     progress, standing,
@@ -91,7 +92,10 @@ pub fn record(options: &Options) -> Result<Outcome> {
         duration: options.duration,
         command: &options.command,
     };
-    let mut attendant = Reporter::default();
+    let metrics = options.keeping.metrics.as_deref();
+    let metrics = metrics.map(|path| Metrics::open(path, &options.keeping.labels)).transpose()?;
+    let is_confined = !options.capturing.keep_privileges;
+    let mut attendant = Reporter { metrics, is_confined, ..Reporter::default() };
     let (summary, exit_code) = match judging {
         Some(judging) => match findings::record(order, &mut attendant, &judging, options)? {
             Ok(ended) => ended,
@@ -110,17 +114,25 @@ pub fn record(options: &Options) -> Result<Outcome> {
 #[derive(Default)]
 struct Reporter {
     line: Option<progress::Line>,
+    metrics: Option<Metrics>,
+    writing: Option<metrics::Writing>,
+    is_confined: bool,
 }
 
 impl Attendant for Reporter {
     fn started(&mut self, memory: kernel::Memory, bound_bytes: u64, progress: Arc<Progress>) {
         stderr::note(progress::start(memory, bound_bytes));
+        let is_confined = self.is_confined;
+        self.writing = self.metrics.take().map(|metrics| metrics.start(Arc::clone(&progress), is_confined));
         self.line = Some(progress::Line::start(progress));
     }
 
     fn ended(&mut self) {
         if let Some(line) = self.line.take() {
             line.end();
+        }
+        if let Some(error) = self.writing.take().and_then(metrics::Writing::end) {
+            stderr::warn(error);
         }
     }
 }
@@ -157,12 +169,14 @@ pub fn run(order: Order<'_>, attendant: &mut dyn Attendant) -> Result<Ended> {
     }
     let only_matched = order.only_matched && order.also.is_empty();
     let path = order.target.path().to_owned();
-    let first = if keeping.rotate.is_some() { part_path(&path, 0) } else { path.clone() };
+    let retention = old_parts::retention(keeping, &path, order.target.is_forced())?;
+    let first =
+        if keeping.rotate.is_some() { part_path(&path, retention.first_number) } else { path.clone() };
     let inputs = [order.inputs, keeping.sealing.paths()].concat();
     crate::output::refuse_inputs(&first, &inputs)?;
     let old_parts = match keeping.rotate {
-        Some(_) => old_parts::check(&path, order.target.is_forced())?,
-        None => Vec::new(),
+        Some(_) if retention.first_number == 0 => old_parts::check(&path, order.target.is_forced())?,
+        Some(_) | None => Vec::new(),
     };
     let seal = keeping.sealing.options()?;
     let witness = keeping.heads.as_deref().map(|heads| witness(heads, &first, &path)).transpose()?;
@@ -271,6 +285,7 @@ pub fn run(order: Order<'_>, attendant: &mut dyn Attendant) -> Result<Ended> {
             rotation: keeping
                 .rotate
                 .map(|every| Rotation { every, keep: keeping.keep.map(|keep| keep as usize) }),
+            retention,
             flight: keeping.flight,
             flight_bytes: flight_bytes(keeping),
             seal,
@@ -378,6 +393,12 @@ pub fn outcome(summary: Summary, code: Option<u8>, is_flight: bool) -> Result<Ou
         None => {}
         Some(Halt::MaxSize) => {
             stderr::say("stopped at --max-size");
+        }
+        Some(Halt::MaxDisk) => {
+            bail!(
+                "--max-disk does not hold what had to be written, though all older parts are gone: the recording ended \
+                 early, and the capture was finished with what fitted; give it more"
+            )
         }
         Some(Halt::DiskFull) => {
             bail!(

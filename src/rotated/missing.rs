@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use format::{Header, Heads, SetEnding, SetId, Verdict};
+use format::{Header, Heads, SetEnding, SetId, Verdict, recorded};
 
 use super::{is_part, set};
 
@@ -13,12 +13,24 @@ struct Known {
     name: String,
     /// Which file each part is.
     parts: BTreeMap<u32, usize>,
+    /// `None` where names have no numbers.
+    place: Option<Place>,
+    /// Parts before this one were removed by a later recording that keeps to a limit, as its headers say.
+    removed_before: u32,
 }
 
 impl Known {
-    fn insert(&mut self, name: &str, part: u32, file: usize) {
+    fn insert(&mut self, name: &str, header: &Header, file: usize, removed: &BTreeMap<String, u32>) {
+        let part = header.recording.part;
+        let before = removed.get(&recorded::removed_parts(SetId::of(header))).copied();
+        self.removed_before = self.removed_before.max(before.unwrap_or_default());
         if self.name.is_empty() {
-            self.name = set_name(name).unwrap_or_else(|| name.to_owned());
+            self.name = set_name(name).map_or_else(|| name.to_owned(), |(set, _)| set);
+        }
+        if let Some((_, number)) = set_name(name) {
+            let begins = number.saturating_sub(part);
+            let place = self.place.get_or_insert(Place { last: number, begins });
+            *place = Place { last: place.last.max(number), begins: place.begins.min(begins) };
         }
         self.parts.insert(part, file);
     }
@@ -35,7 +47,7 @@ impl Known {
         let mut newest = self.parts.iter().rev().take(2);
         let newest = newest.find_map(|(part, file)| Some((*part, ending(*file)?)));
         // Before version 5 nobody says which parts were removed on purpose.
-        let oldest = newest.map_or(*first, |(_, ending)| ending.oldest_part);
+        let oldest = newest.map_or(*first, |(_, ending)| ending.oldest_part).max(self.removed_before);
         if let Some(before) = first.checked_sub(1).filter(|before| *before >= oldest) {
             let missing = stretch(oldest, before);
             sentences.push(format!("{name}: the first of the set, part {missing}, is missing"));
@@ -63,13 +75,27 @@ fn stretch(first: u32, last: u32) -> String {
     if first == last { first.to_string() } else { format!("{first} to {last}") }
 }
 
+/// The parts of a set before this one were removed on purpose, as headers of later recordings say.
+fn removed_before<'a>(headers: impl Iterator<Item = &'a Header>) -> BTreeMap<String, u32> {
+    let mut removed = BTreeMap::new();
+    for (name, part) in headers.flat_map(|header| &header.recording.more) {
+        if let (true, Ok(part)) = (name.starts_with(recorded::REMOVED_PARTS), part.parse::<u32>()) {
+            let before: &mut u32 = removed.entry(name.clone()).or_default();
+            *before = (*before).max(part.saturating_add(1));
+        }
+    }
+    removed
+}
+
 /// A sentence for each stretch of parts that is missing from the sets that verified files are of, by what their seals say
 /// and by the heads that a witness holds.
 pub fn missing(files: &[(String, Verdict)], heads: Option<&Heads>) -> Vec<String> {
     let mut sets: BTreeMap<(&str, u64), Known> = BTreeMap::new();
+    let whole = files.iter().filter(|(_, verdict)| verdict.fault.is_none());
+    let removed = removed_before(whole.filter_map(|(_, verdict)| verdict.header.as_deref()));
     for (at, (name, verdict)) in files.iter().enumerate() {
         let Some(header) = verdict.header.as_deref().filter(|header| is_part(header)) else { continue };
-        sets.entry(set(header)).or_default().insert(name, header.recording.part, at);
+        sets.entry(set(header)).or_default().insert(name, header, at, &removed);
     }
     let ending = |at: usize| {
         let (_, verdict) = files.get(at).filter(|(_, verdict)| verdict.fault.is_none())?;
@@ -102,32 +128,49 @@ pub fn warnings<'a>(
     ending: &dyn Fn(usize) -> Option<SetEnding>,
 ) -> Vec<String> {
     let mut sets: BTreeMap<(String, (&str, u64)), Known> = BTreeMap::new();
-    for (at, (name, header)) in files.enumerate().filter(|(_, (_, header))| is_part(header)) {
-        if let Some(of) = set_name(name) {
-            sets.entry((of, set(header))).or_default().insert(name, header.recording.part, at);
+    let files: Vec<(&str, &Header)> = files.collect();
+    let removed = removed_before(files.iter().map(|(_, header)| *header));
+    for (at, (name, header)) in files.into_iter().enumerate().filter(|(_, (_, header))| is_part(header)) {
+        if let Some((of, _)) = set_name(name) {
+            sets.entry((of, set(header))).or_default().insert(name, header, at, &removed);
         }
     }
     let mut warnings = Vec::new();
-    let mut before: Option<&str> = None;
+    let mut places: BTreeMap<&str, Vec<Place>> = BTreeMap::new();
     for ((name, _), known) in &sets {
         warnings.extend(known.sentences(ending));
-        if before == Some(name) {
+        places.entry(name).or_default().extend(known.place);
+    }
+    for (name, mut places) in places {
+        places.sort_unstable();
+        // One that went on behind the others has a first part behind their last; what an older set has left has not.
+        if !places.is_sorted_by(|before, place| place.begins > before.last) {
             warnings.push(format!("{name}: parts of more than one recording have this name"));
         }
-        before = Some(name);
     }
     warnings
 }
 
-/// `c.*.trz` of `c.0003.trz`; `None` of a name without a number.
-fn set_name(name: &str) -> Option<String> {
-    let is_number = |word: &str| word.len() >= 4 && word.bytes().all(|byte| byte.is_ascii_digit());
+/// Where the files of one recording stand among those of a name, by the numbers in their names.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    last: u32,
+    /// The number that its first part has, or had.
+    begins: u32,
+}
+
+/// `c.*.trz` and 3 of `c.0003.trz`; `None` of a name without a number.
+fn set_name(name: &str) -> Option<(String, u32)> {
+    let number = |word: &str| {
+        let is_number = word.len() >= 4 && word.bytes().all(|byte| byte.is_ascii_digit());
+        if is_number { word.parse::<u32>().ok() } else { None }
+    };
     let (before, last) = name.rsplit_once('.')?;
-    if is_number(last) {
-        return Some(format!("{before}.*"));
+    if let Some(number) = number(last) {
+        return Some((format!("{before}.*"), number));
     }
-    let (stem, number) = before.rsplit_once('.')?;
-    is_number(number).then(|| format!("{stem}.*.{last}"))
+    let (stem, word) = before.rsplit_once('.')?;
+    number(word).map(|number| (format!("{stem}.*.{last}"), number))
 }
 
 #[cfg(test)]
@@ -163,6 +206,17 @@ mod tests {
             warned(&[("a/c.0000", 5, 0, LAST), ("a/c.0001", 4, 1, KEPT), ("b/c.0000", 3, 0, LAST)]),
             ["a/c.*: parts of more than one recording have this name"]
         );
+    }
+
+    #[test]
+    fn a_recording_that_went_on_behind_another_is_no_leftover() {
+        assert_eq!(
+            warned(&[("c.0001.trz", 5, 1, KEPT), ("c.0002.trz", 9, 0, MORE), ("c.0003.trz", 9, 1, LAST)]),
+            [""; 0]
+        );
+        // The older one was longer, and its last parts are still there.
+        let leftover = warned(&[("c.0000.trz", 9, 0, LAST), ("c.0001.trz", 5, 1, KEPT)]);
+        assert_eq!(leftover, ["c.*.trz: parts of more than one recording have this name"]);
     }
 
     #[test]

@@ -24,6 +24,7 @@ use format::{BlockBuilder, Encoder, Options, Side};
 use crate::{
     artifacts::Taken,
     file::write::{Sink, Written},
+    file::writing::Writing,
     host::priority,
     host::privileges::{self, Part},
     host::process_table::Change,
@@ -100,6 +101,8 @@ pub struct Gauge {
     pub part: Arc<AtomicU32>,
     /// Nobody waits for the output any longer.
     pub abandoned: Arc<AtomicBool>,
+    /// What has been written so far.
+    pub writing: Arc<Writing>,
 }
 
 /// The running threads.

@@ -19,8 +19,8 @@ use std::{
     },
 };
 
-pub use folder::Folder;
-use rustix::fs::{FallocateFlags, fallocate, fstat};
+pub use folder::{Folder, is_fresh_name};
+use rustix::fs::{FallocateFlags, fallocate, fstat, lstat};
 pub use stream::Stream;
 
 /// Asked for at once, so that the file system is asked rarely.
@@ -118,6 +118,27 @@ pub struct ClosedFile {
     stat: rustix::fs::Stat,
 }
 
+impl ClosedFile {
+    /// One that is there already, by its path; a link is none.
+    pub fn at(path: &Path) -> io::Result<ClosedFile> {
+        let stat = lstat(path)?;
+        if !matches!(rustix::fs::FileType::from_raw_mode(stat.st_mode), rustix::fs::FileType::RegularFile) {
+            return Err(io::Error::other("it is no regular file"));
+        }
+        Ok(ClosedFile { path: path.to_owned(), bytes: stat.st_size as u64, stat })
+    }
+
+    /// What it takes of the disk.
+    pub fn disk_bytes(&self) -> u64 {
+        on_disk(self.bytes).max(self.stat.st_blocks as u64 * 512)
+    }
+}
+
+/// Bytes of the disk that so many bytes of a file take: file systems give whole blocks of 4 KiB, as most are made.
+fn on_disk(bytes: u64) -> u64 {
+    bytes.next_multiple_of(4096)
+}
+
 /// An open output. Bytes written are counted where others can see them.
 #[derive(Debug)]
 pub struct Output {
@@ -126,6 +147,10 @@ pub struct Output {
     written: u64,
     /// Up to here the file system has promised room; `None` when it makes no promises.
     promised: Option<u64>,
+    /// The most that is asked for at once.
+    step_bytes: u64,
+    /// The file never becomes larger than this, nor asks for more.
+    most_bytes: u64,
     total: Arc<AtomicU64>,
 }
 
@@ -147,13 +172,32 @@ impl Output {
         folder.check(name, force)?;
         let (file, fresh) = folder.create(name)?;
         let to = To::File { file, folder: Arc::clone(folder), name: fresh, is_named: false, force };
-        Ok(Output { to, path: folder.path_of(name), written: 0, promised: Some(0), total: Arc::default() })
+        Ok(Output::new(to, folder.path_of(name), Some(0)))
     }
 
     fn stream(mut stream: Stream, path: &Path) -> Output {
         stream.begins();
-        let to = To::Stream(stream);
-        Output { to, path: path.to_owned(), written: 0, promised: None, total: Arc::default() }
+        Output::new(To::Stream(stream), path.to_owned(), None)
+    }
+
+    fn new(to: To, path: PathBuf, promised: Option<u64>) -> Output {
+        let (step_bytes, most_bytes) = (STEP_BYTES, u64::MAX);
+        Output { to, path, written: 0, promised, step_bytes, most_bytes, total: Arc::default() }
+    }
+
+    /// Asks the file system for this much at once, at most.
+    pub fn ask_at_most(&mut self, step_bytes: u64) {
+        self.step_bytes = step_bytes.min(STEP_BYTES);
+    }
+
+    /// Bounds the file: what would make it larger fails as on a full disk.
+    pub fn bound(&mut self, most_bytes: u64) {
+        self.most_bytes = most_bytes;
+    }
+
+    /// What the file takes of the disk, promised room included, with `bytes` more in it.
+    pub fn disk_bytes_with(&self, bytes: u64) -> u64 {
+        on_disk(self.promised.unwrap_or_default().max(self.written + bytes))
     }
 
     /// Says that the header stands: gives a file its name.
@@ -199,8 +243,11 @@ impl Output {
         if need <= promised {
             return Ok(());
         }
-        for step in [STEP_BYTES, SMALL_STEP_BYTES, 0] {
+        for step in [self.step_bytes, SMALL_STEP_BYTES.min(self.step_bytes), 0] {
             let upto = need + step;
+            if on_disk(upto) > self.most_bytes {
+                continue;
+            }
             match fallocate(file, FallocateFlags::KEEP_SIZE, promised, upto - promised) {
                 Ok(()) => {
                     self.promised = Some(upto);
@@ -227,6 +274,14 @@ impl Output {
         if file.set_len(bytes).is_ok() && file.seek(SeekFrom::Start(bytes)).is_ok() {
             self.total.fetch_sub(self.written - bytes, Ordering::Relaxed);
             self.written = bytes;
+        }
+    }
+
+    /// Puts what was written on the disk.
+    pub fn sync(&self) -> io::Result<()> {
+        match &self.to {
+            To::File { file, .. } => file.sync_data(),
+            To::Stream(_) => Ok(()),
         }
     }
 
@@ -258,6 +313,9 @@ impl Drop for Output {
 
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if on_disk(self.written + bytes.len() as u64) > self.most_bytes {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         let written = match &mut self.to {
             To::File { file, .. } => file.write(bytes)?,
             To::Stream(stream) => stream.write(bytes)?,

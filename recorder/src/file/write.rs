@@ -6,6 +6,7 @@ mod destination;
 mod flight;
 mod open_file;
 mod parts;
+mod retaining;
 mod witness;
 
 use std::{
@@ -29,6 +30,7 @@ pub use witness::Witness;
 use crate::{
     file::lanes::{Gauge, Piece},
     file::output::Output,
+    file::writing::Writing,
     host::process_table::{Change, ProcessTable},
     loss,
 };
@@ -92,7 +94,8 @@ pub struct Sink {
 
 impl Sink {
     /// Creates the first file and writes its header.
-    pub fn create(destination: Destination, header: Header, gauge: Arc<Gauge>) -> Result<Sink, Halt> {
+    pub fn create(mut destination: Destination, header: Header, gauge: Arc<Gauge>) -> Result<Sink, Halt> {
+        let closed = Sink::earlier(&mut destination.retention);
         let holding = destination.flight.is_some();
         let keeps_state = holding || destination.rotation.is_some();
         let mut sink = Sink {
@@ -110,7 +113,7 @@ impl Sink {
             previous_head: None,
             next: None,
             part: 0,
-            closed: VecDeque::new(),
+            closed,
             unremoved: Vec::new(),
             lost_ns: None,
             lost_cause: loss::DISK_FULL,
@@ -121,6 +124,7 @@ impl Sink {
             gauge,
             result: Written::default(),
         };
+        sink.free_to_begin();
         sink.open()?;
         Ok(sink)
     }
@@ -132,7 +136,10 @@ impl Sink {
 
     fn path(&self) -> PathBuf {
         match &self.destination.rotation {
-            Some(_) => crate::file::rotate::part_path(&self.destination.path, self.part),
+            Some(_) => {
+                let number = self.destination.retention.first_number.saturating_add(self.part);
+                crate::file::rotate::part_path(&self.destination.path, number)
+            }
             None => self.destination.path.clone(),
         }
     }
@@ -144,6 +151,12 @@ impl Sink {
         };
         output.count_into(Arc::clone(&self.gauge.bytes));
         output.abandon_with(Arc::clone(&self.gauge.abandoned));
+        if let Some(step) = self.destination.retention.step_bytes() {
+            output.ask_at_most(step);
+        }
+        if let Some(limit) = self.destination.retention.max_disk_bytes {
+            output.bound(limit.saturating_sub(self.closed_bytes()));
+        }
         output.reserve(64 << 10, END_BYTES).map_err(|_| Halt::DiskFull)?;
         let output = Shared(Arc::new(Mutex::new(output)));
         self.gauge.part.store(self.part, Ordering::Relaxed);
@@ -152,12 +165,14 @@ impl Sink {
         let mut options = self.destination.seal.clone();
         options.heads = self.destination.witness.as_ref().map(Witness::sink);
         let mut writer = Writer::create_with(output.clone(), &self.header, options).map_err(halt)?;
-        writer.set_oldest_part(self.oldest_part(self.part));
+        writer.set_oldest_part(self.oldest_part(0, self.part));
         // It gets its name once its header stands: whoever is killed in between leaves a set that reads.
         output.with(Output::name).map_err(Halt::Output)?;
         let part = self.part;
         self.file =
             Some(OpenFile { writer, output, part, blocks: 0, rows: 0, first_ns: None, checkpoint_ns: 0 });
+        Writing::add(&self.gauge.writing.files, 1);
+        self.free(END_BYTES)?;
         Ok(())
     }
 
@@ -197,6 +212,7 @@ impl Sink {
         if rows == 0 {
             return Ok(());
         }
+        self.expire();
         let outcome = self.rotate_if_due(block).and_then(|()| self.begin()).and_then(|()| self.append(block));
         if let Some(processes) = &mut self.processes {
             processes.begin();
@@ -207,6 +223,10 @@ impl Sink {
                 self.result.rows += rows;
                 self.result.blocks += 1;
                 self.gauge.rows.fetch_add(rows, Ordering::Relaxed);
+                let writing = &self.gauge.writing;
+                Writing::add(&writing.rows, rows);
+                Writing::add(&writing.bytes, block.bytes() as u64);
+                writing.last_ns.fetch_max(block.last_ns(), Ordering::Relaxed);
                 Ok(())
             }
             Err(halt) => {
@@ -217,7 +237,7 @@ impl Sink {
     }
 
     fn append(&mut self, block: &EncodedBlock) -> Result<(), Halt> {
-        let Some(file) = &mut self.file else { return Ok(()) };
+        let Some(file) = &self.file else { return Ok(()) };
         let bytes = block.bytes() as u64;
         let end = END_BYTES + file.writer.end_bytes() + block.statistics_bytes();
         if let Some(max) = self.destination.max_bytes {
@@ -227,7 +247,8 @@ impl Sink {
                 return Err(Halt::MaxSize);
             }
         }
-        file.output.with(|output| output.reserve(bytes, end)).map_err(|_| Halt::DiskFull)?;
+        self.reserve(bytes, end)?;
+        let Some(file) = &mut self.file else { return Ok(()) };
         if let Err(error) = file.write(block) {
             // Half a frame must not stand in the way of the file's end.
             file.output.with(|output| output.rewind(file.writer.bytes()));
@@ -276,6 +297,8 @@ impl Sink {
     }
 
     fn write_side(&mut self, side: &Side) -> Result<(), Halt> {
+        let end = END_BYTES + self.file.as_ref().map_or(0, |file| file.writer.end_bytes());
+        self.free(about_bytes(side) + end)?;
         let Some(file) = &mut self.file else { return Ok(()) };
         if let Side::Losses(losses) = side
             && file.writer.side_room() < LAST_RECORDS
@@ -339,8 +362,11 @@ impl Sink {
             _ if rows > 0 => {
                 self.result.lost_rows += rows;
                 self.unwritten_rows += rows;
-                self.lost_cause =
-                    if matches!(halt, Halt::DiskFull) { loss::DISK_FULL } else { loss::OUTPUT_FAILED };
+                Writing::add(&self.gauge.writing.lost_rows, rows);
+                self.lost_cause = match halt {
+                    Halt::DiskFull | Halt::MaxDisk => loss::DISK_FULL,
+                    _ => loss::OUTPUT_FAILED,
+                };
                 let (from, to) = self.lost_ns.unwrap_or((block.first_ns(), block.last_ns()));
                 self.lost_ns = Some((from.min(block.first_ns()), to.max(block.last_ns())));
             }
@@ -372,7 +398,9 @@ impl Sink {
             let (_, lost) = witness.finish();
             self.result.lost_heads = lost;
         }
-        let files = self.unremoved.drain(..).chain(self.closed.drain(..));
+        self.tell_disk_bytes();
+        // Those of earlier recordings are there as well, and are not this one's.
+        let files = self.unremoved.drain(..).chain(self.closed.drain(..)).filter(|it| it.part.is_some());
         self.result.files = files.map(|closed| closed.file.path).collect();
         self.result.bytes = self.gauge.bytes.load(Ordering::Relaxed);
     }
@@ -386,6 +414,18 @@ fn halt(error: format::Error) -> Halt {
         io::ErrorKind::TimedOut => Halt::Abandoned,
         _ => Halt::Failed(error),
     }
+}
+
+/// How many bytes records beside the events take at most, unless they are unusual: room is made for them.
+fn about_bytes(side: &Side) -> u64 {
+    let (count, each) = match side {
+        Side::Processes(processes) => (processes.len(), 512),
+        Side::Cgroups(cgroups) => return cgroups.iter().map(|it| cgroup_bytes(it) as u64).sum(),
+        Side::Users(users) => (users.len(), 64),
+        Side::Losses(losses) => (losses.len(), 64),
+        _ => (64, 64),
+    };
+    count as u64 * each
 }
 
 fn cgroup_bytes(cgroup: &Cgroup) -> usize {

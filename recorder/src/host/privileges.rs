@@ -11,9 +11,10 @@
 //! | names | `DAC_READ_SEARCH` | the state of container runtimes |
 //! | hashes | `SYS_PTRACE`, `DAC_READ_SEARCH` | the executables of processes |
 //! | artifacts | `BPF`, `SYS_PTRACE`, `DAC_READ_SEARCH` | what processes have open; instructions of bpf programs |
+//! | metrics | `DAC_OVERRIDE` | a file in the directory of whoever collects it |
 //! | others | none | |
 //!
-//! None gains anything by executing a program (`no_new_privs`), and the first six may make only the system calls of
+//! None gains anything by executing a program (`no_new_privs`), and all but the others may make only the system calls of
 //! their lists ([`super::seccomp`]). All threads share their memory, so this bounds what a fault does, and what code that
 //! takes one over can do at once; it is no wall between them. What it rests on and what not is in `docs/security.md`.
 
@@ -38,6 +39,7 @@ pub enum Part {
     Names,
     Hashes,
     Artifacts,
+    Metrics,
     /// Signals, the progress line, the wait for the command.
     Other,
 }
@@ -50,7 +52,7 @@ impl Part {
                 .union(CapabilitySet::SYS_PTRACE)
                 .union(CapabilitySet::DAC_READ_SEARCH)
                 .union(CapabilitySet::KILL),
-            Part::Write => CapabilitySet::DAC_OVERRIDE,
+            Part::Write | Part::Metrics => CapabilitySet::DAC_OVERRIDE,
             Part::Names => CapabilitySet::DAC_READ_SEARCH,
             Part::Hashes => CapabilitySet::SYS_PTRACE.union(CapabilitySet::DAC_READ_SEARCH),
             Part::Artifacts => {

@@ -76,6 +76,7 @@ const WRITING: &[libc::c_long] = &[
     libc::SYS_renameat2,
     libc::SYS_linkat,
     libc::SYS_unlinkat,
+    libc::SYS_flock,
     libc::SYS_ppoll,
     #[cfg(target_arch = "x86_64")]
     libc::SYS_poll,
@@ -122,6 +123,7 @@ fn allowed(part: Part) -> Option<Vec<libc::c_long>> {
     let lists: &[&[libc::c_long]] = match part {
         Part::Encode => &[RUNTIME],
         Part::Write => &[RUNTIME, READING, WRITING],
+        Part::Metrics => &[RUNTIME, READING, WRITING, &[libc::SYS_fchmod]],
         Part::Drain => &[RUNTIME, READING, DRAINING],
         Part::Names => &[RUNTIME, READING, ASKING],
         Part::Hashes => &[RUNTIME, READING],
@@ -180,7 +182,15 @@ mod tests {
 
     #[test]
     fn no_list_lets_a_thread_execute_trace_or_mount() {
-        for part in [Part::Drain, Part::Encode, Part::Write, Part::Names, Part::Hashes, Part::Artifacts] {
+        for part in [
+            Part::Drain,
+            Part::Encode,
+            Part::Write,
+            Part::Names,
+            Part::Hashes,
+            Part::Artifacts,
+            Part::Metrics,
+        ] {
             let calls = allowed(part).unwrap();
             for forbidden in [
                 libc::SYS_execve,

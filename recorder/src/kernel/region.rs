@@ -61,6 +61,8 @@ pub struct Regions {
     /// The most that one program writes at once.
     write_bytes: usize,
     cpus: usize,
+    /// The most that one region held when it was taken.
+    fullest_bytes: usize,
 }
 
 impl Regions {
@@ -73,7 +75,7 @@ impl Regions {
     ) -> std::io::Result<Regions> {
         let ring = Mapping::new(ring, region_bytes(data_bytes, write_bytes) * cpus, ProtFlags::READ)?;
         let tails = Mapping::new(tails, size_of::<Tail>() * cpus, ProtFlags::READ | ProtFlags::WRITE)?;
-        Ok(Regions { ring, tails, data_bytes, write_bytes, cpus })
+        Ok(Regions { ring, tails, data_bytes, write_bytes, cpus, fullest_bytes: 0 })
     }
 
     pub fn cpus(&self) -> usize {
@@ -82,6 +84,15 @@ impl Regions {
 
     pub fn data_bytes(&self) -> usize {
         self.data_bytes
+    }
+
+    /// The most that one region held when it was taken, since that was forgotten.
+    pub fn fullest_bytes(&self) -> usize {
+        self.fullest_bytes
+    }
+
+    pub fn forget_fullest(&mut self) {
+        self.fullest_bytes = 0;
     }
 
     fn header(&self, cpu: usize) -> *mut RegionHeader {
@@ -119,6 +130,7 @@ impl Regions {
         fence(Ordering::Acquire);
         let tail = self.tail_of(cpu).load(Ordering::Relaxed);
         let length = head.wrapping_sub(tail) as usize;
+        self.fullest_bytes = self.fullest_bytes.max(length.min(self.data_bytes));
         if length == 0 {
             return true;
         }

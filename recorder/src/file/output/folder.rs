@@ -15,8 +15,8 @@ use std::{
 
 use rustix::{
     fs::{
-        AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, Stat, fstat, fsync, linkat, openat, renameat,
-        renameat_with, statat, unlinkat,
+        AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, RenameFlags, Stat, flock, fstat, fsync, linkat,
+        openat, renameat, renameat_with, statat, unlinkat,
     },
     io::Errno,
 };
@@ -78,7 +78,11 @@ impl Folder {
         for _ in 0..ATTEMPTS {
             let fresh = fresh_name(name);
             match openat(&self.directory, &fresh, flags, Mode::RUSR | Mode::WUSR) {
-                Ok(file) => return Ok((file.into(), fresh)),
+                Ok(file) => {
+                    // As long as it is open nobody takes it for a file that was left behind.
+                    let _ = flock(&file, FlockOperation::NonBlockingLockExclusive);
+                    return Ok((file.into(), fresh));
+                }
                 Err(Errno::EXIST | Errno::INTR) => {}
                 Err(other) => {
                     error = other;
@@ -132,6 +136,13 @@ impl Folder {
         let is_ours = folder.st_uid == 0 || folder.st_uid == rustix::process::geteuid().as_raw();
         Ok(is_ours && folder.st_mode & 0o022 == 0)
     }
+}
+
+/// Whether this is a name that [`Folder::create`] makes for a file of this one.
+pub fn is_fresh_name(fresh: &OsStr, name: &OsStr) -> bool {
+    let words = fresh.as_encoded_bytes().strip_prefix(name.as_encoded_bytes());
+    let number = words.and_then(|words| words.strip_prefix(b".")?.strip_suffix(b".partial"));
+    number.is_some_and(|number| number.len() == 8 && number.iter().all(u8::is_ascii_hexdigit))
 }
 
 fn fresh_name(name: &OsStr) -> OsString {
@@ -195,6 +206,20 @@ mod tests {
         fs::write(&path, "another").unwrap();
         assert!(folder.remove(&name, &own).is_err());
         assert_eq!(fs::read(&path).unwrap(), b"another");
+    }
+
+    #[test]
+    fn fresh_names_are_known_again() {
+        let name = OsStr::new("s.0003.trz");
+        assert!(is_fresh_name(&fresh_name(name), name));
+        for other in [
+            "s.0003.trz",
+            "s.0003.trz.1.partial",
+            "s.0004.trz.0011aabb.partial",
+            "s.0003.trz.0011aabg.partial",
+        ] {
+            assert!(!is_fresh_name(OsStr::new(other), name), "{other}");
+        }
     }
 
     #[test]

@@ -10,15 +10,15 @@ use crate::artifacts::Taken;
 impl Sink {
     /// Writes artifacts; bytes for which there is no room are left out, and that is told: they do not end a recording.
     pub(super) fn artifacts(&mut self, taken: Taken) -> Result<(), Halt> {
-        let Some(file) = &mut self.file else { return Ok(()) };
         let Taken { mut artifacts, content } = taken;
-        if let Some(content) = content {
+        if let (Some(content), Some(file)) = (content, &self.file) {
             let bytes = content.stored_bytes() as u64;
             let end = END_BYTES + file.writer.end_bytes();
             let used = self.gauge.bytes.load(Ordering::Relaxed);
             let is_over =
                 self.destination.max_bytes.is_some_and(|max| used + bytes + end.min(max / 16) > max);
-            let has_room = !is_over && file.output.with(|output| output.reserve(bytes, end)).is_ok();
+            let has_room = !is_over && self.reserve(bytes, end).is_ok();
+            let Some(file) = &mut self.file else { return Ok(()) };
             if has_room {
                 if let Err(error) = file.writer.content(&content) {
                     file.output.with(|output| output.rewind(file.writer.bytes()));
@@ -28,6 +28,7 @@ impl Sink {
                 leave_out(&mut artifacts, reasons::NO_ROOM);
             }
         }
+        let Some(file) = &self.file else { return Ok(()) };
         let is_missing = |it: &Artifact| it.content().is_some_and(|sha256| !file.writer.has_content(sha256));
         if artifacts.iter().any(is_missing) {
             leave_out(&mut artifacts, reasons::EARLIER);

@@ -9,6 +9,7 @@ use crate::{
     amount::Stretch,
     assemble::{BLOCK_AGE, QUIET_BLOCK_AGE},
     file::output::{OutputError, OutputPlace},
+    file::retention::Retention,
     file::rotate::Rotation,
 };
 
@@ -24,6 +25,8 @@ pub struct Destination {
     /// All files together stay below this.
     pub max_bytes: Option<u64>,
     pub rotation: Option<Rotation>,
+    /// Which files of a rotated set stay.
+    pub retention: Retention,
     /// Keep this much in memory and write only when released.
     pub flight: Option<Stretch>,
     /// Bytes that may be kept so, however long the stretch is meant to be.
@@ -52,6 +55,8 @@ pub enum Halt {
     DiskFull,
     /// `--max-size` is reached.
     MaxSize,
+    /// `--max-disk` does not hold what has to be written, though all older parts are gone.
+    MaxDisk,
     Failed(format::Error),
     Output(OutputError),
     /// Whoever read the stream is gone.
@@ -68,9 +73,11 @@ pub struct Written {
     pub bytes: u64,
     pub rows: u64,
     pub blocks: u64,
-    /// Rows that were in files which `--keep` has removed since, and how many files those were.
+    /// Rows that were in files which `--keep`, `--max-disk` or `--keep-for` has removed since, and how many files those were.
     pub removed_rows: u64,
     pub removed_files: u64,
+    /// Files of earlier recordings of the set's name that were removed.
+    pub removed_earlier_files: u64,
     /// Rows that were recorded and could not be written.
     pub lost_rows: u64,
     /// Rows that a flight recorder let go, or that came after `--max-size` was reached.
