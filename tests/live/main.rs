@@ -50,6 +50,7 @@ mod sets;
 mod stand_ins;
 mod state;
 mod story;
+mod strace;
 mod strict;
 mod walk;
 mod watch;
@@ -129,6 +130,7 @@ fn main() {
         facts::TESTS,
         credentials::TESTS,
         story::TESTS,
+        strace::TESTS,
         descriptors::TESTS,
         sets::TESTS,
         disk::TESTS,

@@ -206,15 +206,23 @@ fn plain(text: &[u8]) -> Value {
 fn number(text: &[u8]) -> Value {
     let end = text.windows(3).position(|window| window == b" /*").unwrap_or(text.len());
     let text = String::from_utf8_lossy(text.get(..end).unwrap_or_default()).trim().to_owned();
-    if text.is_empty() || text == "NULL" {
+    if text.is_empty() {
         return Value::Null;
+    }
+    if text == "NULL" {
+        return 0.into();
     }
     // Octal among names: S_IFREG|0644.
     let words: Vec<String> = text
         .split('|')
-        .map(|word| match octal(word) {
-            Some(number) => format!("{number:#x}"),
-            None => word.to_owned(),
+        // It is 0, and stands for none of the flags beside it.
+        .filter(|word| *word != "AT_STATX_SYNC_AS_STAT" || text == *word)
+        .map(|word| match (octal(word), word.strip_suffix("_PRIVATE")) {
+            (Some(number), _) => format!("{number:#x}"),
+            (None, Some(operation)) if operation.starts_with("FUTEX_") => {
+                format!("{operation}|FUTEX_PRIVATE_FLAG")
+            }
+            (None, _) => word.to_owned(),
         })
         .collect();
     let one = words.join("|");
