@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use events::{Event, Source as From, catalogue};
-use format::Recording;
-use pipeline::Source;
+use format::{Header, Recording};
 use pipeline::source::{File, Host};
+use pipeline::{Outline, Source};
 use scopes::{Plan, ScopeSet};
 
 use crate::filters::FilterOptions;
@@ -86,9 +86,14 @@ pub fn sentences(source: &Source, plan: Option<&Plan>, asked: &FilterOptions) ->
 
 /// A sentence for each set among the files that is not whole, or not one.
 fn sets(source: &Source) -> Vec<String> {
-    let files = source.files();
+    let (files, unopened) = (source.files(), source.unopened());
+    let outlined: Vec<Header> = unopened.iter().map(Outline::header).collect();
     let headers = files.iter().map(|file| (file.name.as_str(), file.capture.header()));
-    rotated::warnings(headers, &|at| files.get(at)?.capture.set_ending())
+    let outlined = unopened.iter().map(|outline| outline.name.as_str()).zip(&outlined);
+    rotated::warnings(headers.chain(outlined), &|at| match files.get(at) {
+        Some(file) => file.capture.set_ending(),
+        None => unopened.get(at.checked_sub(files.len())?)?.ending,
+    })
 }
 
 /// Each set of which the first part is not there, where ancestors are asked for. A part knows the processes that

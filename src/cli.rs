@@ -5,9 +5,9 @@ use clap::{Parser, Subcommand};
 
 use crate::outcome::Outcome;
 use crate::{
-    case_command, complete, config_command, cut, diff, events_list, examples, explain, export, extract,
-    fleet_command, help, import, info, man, merge, recover, redact, replay, report, rules_command, scan,
-    settings, state, story, top, tree, ui, uses, verify,
+    case_command, catalog, complete, config_command, cut, diff, events_list, examples, explain, export,
+    extract, fleet_command, help, import, info, man, merge, recover, redact, replay, report, rules_command,
+    scan, settings, state, story, top, tree, ui, uses, verify,
 };
 #[cfg(feature = "record")]
 use crate::{doctor, record, watch};
@@ -60,6 +60,8 @@ enum Command {
     Report(report::Options),
     /// Say what a capture holds
     Info(info::Options),
+    /// Write down what each capture of a folder holds, so that questions to the folder open only those that can match
+    Catalog(catalog::Options),
     /// Write what matches in the format of another program
     Export(export::Options),
     /// Write the bytes of artifacts into a folder: what was executed, loaded, written
@@ -173,6 +175,7 @@ impl Cli {
             Command::Conn(options) => uses::conn(options),
             Command::Report(options) => report::run(options),
             Command::Info(options) => info::run(options),
+            Command::Catalog(options) => catalog::run(options),
             Command::Export(options) => export::run(options),
             Command::Extract(options) => extract::run(options),
             Command::Import(options) => import::run(options),
@@ -237,6 +240,7 @@ mod tests {
         ("conn", &[READING, RANGE, THREADS]),
         ("report", &[READING, FILTERS, RANGE, THREADS, RULES]),
         ("info", &[READING]),
+        ("catalog", &[THREADS]),
         // Its --to is a format as well as a time.
         ("export", &[READING, FILTERS, THREADS]),
         ("extract", &[READING, FILTERS, THREADS]),

@@ -9,7 +9,7 @@ const EXAMPLES: &[(&str, &str)] = &[
         "\
 Examples:
   tracer record -o build.trz -- make                       a command and what it starts
-  tracer record -o c.trz --rotate 100M --keep 10           a set of files, the oldest removed
+  tracer record -o c.trz --rotate 100M --max-disk 4G       a set of files that keeps to a limit, the oldest removed
   tracer record --flight 60s --trigger rule:high -o f.trz  what led to a finding of a rule",
     ),
     (
@@ -35,6 +35,14 @@ Examples:
   tracer ui c.trz                                    all of it; / filters, ? shows the keys
   tracer ui c.0000.trz c.0001.trz -f comm=sshd       parts of a set, with a filter to begin with
   sudo tracer ui --live -w now.trz                   this host, while it is recorded",
+    ),
+    (
+        "catalog",
+        "\
+Examples:
+  tracer catalog /var/lib/captures            write it, or bring it up to date
+  tracer replay /var/lib/captures -f comm=xmrig --stats
+  tracer catalog /var/lib/captures --check    whether it says what the captures say",
     ),
     (
         "export",

@@ -10,6 +10,7 @@ const FOUND: &[(&str, &str)] = &[
     ("watch", "with --until: it did not come"),
     ("replay", "with --exit-code: no event matched"),
     ("verify", "a file is not what was written, or a part of a rotated set is missing or exchanged"),
+    ("catalog", "with --check: it says otherwise than a capture"),
     ("case", "verify: it is not what was signed"),
     ("diff", "the two sets of scopes see something differently"),
     ("scan", "with --fail-on: there is a finding of this level or above"),
@@ -19,7 +20,7 @@ const FOUND: &[(&str, &str)] = &[
 
 /// Those that have no captures to answer from.
 const ANSWERLESS: &[&str] =
-    &["case", "keygen", "events", "config", "completions", "help", "doctor", "record"];
+    &["case", "catalog", "keygen", "events", "config", "completions", "help", "doctor", "record"];
 
 /// The codes of a subcommand, each with what it means.
 pub fn of(name: &str) -> Vec<(&'static str, &'static str)> {

@@ -7,11 +7,15 @@ use std::sync::OnceLock;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use format::{Capture, Expected, Heads, Identity, OpenOptions, PublicKey, SourceCapture, Verdict};
+use jiff::tz::TimeZone;
 use pipeline::Source;
 
+use crate::cataloged::{Asking, Captures};
+use crate::filters::FilterOptions;
 use crate::folder;
 use crate::follow::STDIN;
 use crate::private;
+use crate::range::TimeRange;
 use crate::rotated::{self, Standing};
 use crate::spool;
 use crate::stderr;
@@ -24,6 +28,9 @@ pub struct Inputs {
     given: Vec<PathBuf>,
     #[command(flatten)]
     pub reading: Reading,
+    /// Open every capture of a folder, whatever its catalogue says (`tracer catalog`)
+    #[arg(long)]
+    no_catalog: bool,
     #[arg(skip)]
     files: OnceLock<Vec<PathBuf>>,
 }
@@ -86,6 +93,33 @@ impl Inputs {
 
     pub fn source(&self) -> Result<Source> {
         self.reading.source(self.files()?)
+    }
+
+    /// The captures that may hold something of what is asked, where folders have catalogues that say so; else all.
+    pub fn source_for(&self, filters: &FilterOptions, range: &TimeRange, zone: &TimeZone) -> Result<Source> {
+        let has_folder = self.given.iter().any(|path| path.is_dir());
+        if self.no_catalog || !has_folder || self.reading.is_verified() || range.counts_events() {
+            return self.source();
+        }
+        let mut captures = Captures::default();
+        let mut all = Vec::new();
+        for path in &self.given {
+            if path.is_dir() {
+                captures.read(path)?;
+            } else {
+                captures.opened.push(spool::file(path)?);
+            }
+        }
+        if captures.outlined.is_empty() {
+            return self.source();
+        }
+        all.extend(captures.opened.iter().chain(captures.outlined.iter().map(|it| &it.path)).cloned());
+        all.sort();
+        let range = range.known(captures.extent(), zone);
+        let (opened, unopened) = captures.choose(&Asking::of(filters), range.as_ref());
+        let _ = self.files.set(all);
+        let opened: Vec<_> = opened.iter().map(|path| (spool::name(path), path.as_path())).collect();
+        Ok(replay::open::open_beside(&opened, unopened, &self.reading.identity.options()?)?)
     }
 
     /// The captures: those that were named, and in place of folders those that lie in them.

@@ -5,6 +5,8 @@ mod around;
 mod asking;
 mod case_command;
 mod cased;
+mod catalog;
+mod cataloged;
 mod caveats;
 mod cli;
 mod complete;

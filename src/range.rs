@@ -5,6 +5,7 @@ use clap::Args;
 use std::ops::Range;
 
 use anyhow::{Context, Result, bail};
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use pipeline::Source;
 
@@ -22,6 +23,25 @@ pub struct TimeRange {
 }
 
 impl TimeRange {
+    /// Whether a time is that of an event by its number.
+    pub fn counts_events(&self) -> bool {
+        [&self.from, &self.to].into_iter().flatten().any(|text| text.starts_with('#'))
+    }
+
+    /// The stretch before captures are opened; `None` where that depends on them, or is none that reads. `extent`: of all
+    /// rows, where that is known.
+    pub fn known(&self, extent: Option<Extent>, zone: &TimeZone) -> Option<Range<i64>> {
+        let end = |text: &Option<String>, otherwise| match (text, extent) {
+            (None, _) => Some(otherwise),
+            (Some(text), Some(extent)) => moment::wall_ns(text, extent, zone).ok(),
+            (Some(text), None) if text.parse::<i64>().is_ok() || text.parse::<Timestamp>().is_ok() => {
+                moment::wall_ns(text, Extent { start_ns: 0, end_ns: 0 }, zone).ok()
+            }
+            (Some(_), None) => None,
+        };
+        Some(end(&self.from, i64::MIN)?..end(&self.to, i64::MAX)?)
+    }
+
     /// The stretch of the wall clock, ns since the epoch, without its end; `None` where all is asked for.
     pub fn resolve(&self, source: &Source, zone: impl FnOnce() -> TimeZone) -> Result<Option<Range<i64>>> {
         if self.from.is_none() && self.to.is_none() {

@@ -85,7 +85,12 @@ pub struct Options {
 pub fn run(mut options: Options) -> Result<Outcome> {
     options.query.settle(options.inputs.given().first().map(PathBuf::as_path), &mut options.scopes)?;
     let growing = follow::source(&options.inputs, options.follow)?;
-    let source = growing.map_or_else(|| options.inputs.source(), Ok)?;
+    let source = match growing {
+        Some(source) => source,
+        // What was lost, and rows by their number, are those of all captures.
+        None if options.losses || options.around.is_some() => options.inputs.source()?,
+        None => options.inputs.source_for(&options.scopes, &options.range, &options.look.zone())?,
+    };
     let looks_back = options.look.is_relative() || options.losses || options.around.is_some();
     if source.is_growing() && looks_back {
         bail!("--relative, --around and --losses need a capture that is there: write this one to a file");
@@ -102,7 +107,7 @@ pub fn run(mut options: Options) -> Result<Outcome> {
     };
     let start = Instant::now();
     let stats = if options.count {
-        let progress = Progress::of(if source.is_growing() { &[] } else { options.inputs.files()? });
+        let progress = Progress::of(&read_files(&source));
         let stats = question.count()?;
         drop(progress);
         writeln!(io::stdout().lock(), "{}", stats.matched)?;
@@ -111,7 +116,7 @@ pub fn run(mut options: Options) -> Result<Outcome> {
         print(&options, &options.look.look(&source, &asked)?, &asked, question)?
     };
     if options.stats {
-        report(&stats, start.elapsed().as_secs_f64());
+        report(&source, &stats, start.elapsed().as_secs_f64());
     }
     if !options.quiet {
         stats.missing.iter().for_each(|what| stderr::warn(format_args!("{}: {what}", name(&source))));
@@ -240,7 +245,22 @@ fn name(source: &Source) -> &str {
     source.files().first().map_or("", |file| &file.name)
 }
 
-fn report(stats: &Stats, seconds: f64) {
+/// The files that are read.
+fn read_files(source: &Source) -> Vec<&str> {
+    if source.is_growing() {
+        Vec::new()
+    } else {
+        source.files().iter().map(|file| file.name.as_str()).collect()
+    }
+}
+
+fn report(source: &Source, stats: &Stats, seconds: f64) {
+    let (opened, unopened) = (source.files().len(), source.unopened().len());
+    if unopened > 0 {
+        stderr::say(format_args!(
+            "{opened} captures opened, {unopened} not opened: by the catalogue they hold nothing of what is asked"
+        ));
+    }
     let rate = (stats.rows_read + stats.rows_skipped) as f64 / seconds.max(1e-9);
     stderr::say(format_args!(
         "{} matched; {} rows in {} blocks read, {} rows in {} blocks ({} bytes) skipped; \

@@ -245,6 +245,35 @@ pub(crate) fn read(
     at: u64,
     event: impl Fn(u16) -> Option<EventId>,
 ) -> Result<Segment> {
+    let blocks = read_blocks(bytes, at, limits::BLOCK_ROWS as u64, event)?;
+    let segment = Segment { first_block: head.first_block as usize, blocks };
+    check(head, &segment, at).map_err(|what| Error::Damaged { offset: at, what })?;
+    Ok(segment)
+}
+
+/// Statistics of their own, as they stand in a segment.
+pub(crate) fn to_bytes(statistics: &Statistics) -> Result<Vec<u8>> {
+    let info = BlockInfo { offset: 0, bytes: 0, statistics: statistics.clone() };
+    Ok(write(&[info])?.to_vec())
+}
+
+/// The same, read back.
+pub(crate) fn from_bytes(bytes: &[u8], event: impl Fn(u16) -> Option<EventId>) -> Result<Statistics> {
+    let torn = Error::Damaged { offset: 0, what: "statistics are not of one stretch of rows" };
+    let mut blocks = read_blocks(bytes, 0, u64::MAX, event)?;
+    match (blocks.pop(), blocks.pop()) {
+        (Some(only), None) => Ok(only.statistics),
+        _ => Err(torn),
+    }
+}
+
+/// What the table of statistics says of blocks of at most so many rows each.
+fn read_blocks(
+    bytes: &[u8],
+    at: u64,
+    most_rows: u64,
+    event: impl Fn(u16) -> Option<EventId>,
+) -> Result<Vec<BlockInfo>> {
     let table = Table::read(bytes, at)?;
     let torn = || table.torn();
     let undeclared =
@@ -262,7 +291,7 @@ pub(crate) fn read(
             hosts: vec![u16::try_from(of(&host)).map_err(|_| torn())?],
             ..Statistics::default()
         };
-        if statistics.rows > limits::BLOCK_ROWS as u64 || statistics.last_ns < statistics.first_ns {
+        if statistics.rows > most_rows || statistics.last_ns < statistics.first_ns {
             return Err(torn());
         }
         blocks.push(BlockInfo { offset: of(&offsets), bytes: of(&lengths), statistics });
@@ -381,9 +410,7 @@ pub(crate) fn read(
             block.statistics.argument_texts = Some(Trigrams(filter(bytes)?));
         }
     }
-    let segment = Segment { first_block: head.first_block as usize, blocks };
-    check(head, &segment, at).map_err(|what| Error::Damaged { offset: at, what })?;
-    Ok(segment)
+    Ok(blocks)
 }
 
 /// Whether what a segment says of its blocks fits what its head says: they and the tables fill its stretch of the file.

@@ -125,6 +125,25 @@ impl Numbers {
         }
     }
 
+    /// Whether each number is listed or in a filter.
+    fn is_held(&self) -> bool {
+        matches!(self, Numbers::Exact(_) | Numbers::Filter { .. })
+    }
+
+    /// A filter that holds the numbers that are listed or in one.
+    fn filter(&self) -> Bloom {
+        match self {
+            Numbers::Filter { filter, .. } => filter.clone(),
+            Numbers::Exact(all) => {
+                let mut filter = Bloom::full_size();
+                all.iter().for_each(|number| filter.insert(bloom::hash(*number)));
+                filter.fold(usize::MAX);
+                filter
+            }
+            Numbers::Range { .. } | Numbers::Unknown => Bloom::default(),
+        }
+    }
+
     fn add(&mut self, other: &Numbers) {
         let bounds = |numbers: &Numbers| match numbers {
             Numbers::Exact(all) => all.first().copied().zip(all.last().copied()),
@@ -137,6 +156,18 @@ impl Numbers {
                 Numbers::of(own.iter().chain(others).copied().collect())
             }
             (own, others) => match (bounds(own), bounds(others)) {
+                (Some((min, max)), Some((low, high))) if own.is_held() && others.is_held() => {
+                    let mut filter = own.filter();
+                    filter.add(&others.filter());
+                    let (min, max) = (min.min(low), max.max(high));
+                    // A filter that says "perhaps" of nearly everything only takes room.
+                    const FULL: usize = 200;
+                    if filter.density() > FULL {
+                        Numbers::Range { min, max }
+                    } else {
+                        Numbers::Filter { min, max, filter }
+                    }
+                }
                 (Some(own), Some(others)) => {
                     Numbers::Range { min: own.0.min(others.0), max: own.1.max(others.1) }
                 }
@@ -242,6 +273,16 @@ impl Statistics {
             (Some(own), Some(others)) => own.add(others),
             (own, _) => *own = None,
         }
+    }
+
+    /// As bytes, to be kept elsewhere. Ids of events are the program's: whoever keeps them keeps the names as well.
+    pub fn to_bytes(&self) -> crate::Result<Vec<u8>> {
+        crate::segment::to_bytes(self)
+    }
+
+    /// Reads them back. `event` gives the program's id for one that stands in the bytes.
+    pub fn from_bytes(bytes: &[u8], event: impl Fn(u16) -> Option<EventId>) -> crate::Result<Statistics> {
+        crate::segment::from_bytes(bytes, event)
     }
 
     /// How these, which an index gives, are wrong about rows of which `actual` lists everything; `None` when all that they
@@ -399,6 +440,39 @@ mod tests {
         assert!(!numbers.may_contain(u64::MAX) && !numbers.may_overlap(u64::MAX - 1, u64::MAX));
         let wrong = many.iter().filter(|number| numbers.may_contain(**number + 1)).count();
         assert!(wrong * 4 < many.len(), "{wrong}");
+    }
+
+    #[test]
+    fn filters_of_many_blocks_hold_what_each_of_them_does_until_they_are_full() {
+        let many = |from: u64| Numbers::of((from..from + 5000).map(|n| n * 1_000_003).collect());
+        let mut sum = Numbers::of(vec![7]);
+        sum.add(&many(0));
+        assert!(
+            matches!(sum, Numbers::Filter { .. }) && sum.may_contain(7) && sum.may_contain(4999 * 1_000_003)
+        );
+        assert!(!sum.may_contain(8 << 40));
+        for from in 1..20 {
+            sum.add(&many(from * 5000));
+        }
+        assert!((0..100_000).step_by(97).all(|n| sum.may_contain(n * 1_000_003)), "{sum:?}");
+        assert!(matches!(sum, Numbers::Range { .. }), "too full to say no to anything");
+    }
+
+    #[test]
+    fn statistics_are_the_same_as_bytes() {
+        let mut it = statistics(&[3, 7], "ls", 5);
+        it.tids = Numbers::Range { min: 4, max: 9 };
+        it.ppids = Numbers::of((0..5000).map(|n| n * 977).collect());
+        it.rows = u64::from(u32::MAX) * 3;
+        let bytes = it.to_bytes().unwrap();
+        assert_eq!(Statistics::from_bytes(&bytes, |id| Some(EventId(id))).unwrap(), it);
+        let moved = Statistics::from_bytes(&bytes, |id| Some(EventId(id + 1))).unwrap();
+        assert_eq!((moved.rows_of(EventId(5)), moved.rows_of(EventId(6))), (0, 10));
+        assert!(Statistics::from_bytes(&bytes, |_| None).is_err(), "an event of another program");
+        assert!(
+            (0..bytes.len())
+                .all(|cut| Statistics::from_bytes(&bytes[..cut], |id| Some(EventId(id))).is_err())
+        );
     }
 
     #[test]

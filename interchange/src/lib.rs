@@ -1,5 +1,6 @@
 //! What was recorded, in the formats of other programs, and what they recorded as a capture: one module a format.
 
+pub mod catalog;
 pub mod export;
 pub mod import;
 mod scap;

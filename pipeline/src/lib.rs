@@ -21,6 +21,7 @@
 //! | events made of others | [`derive`] |
 //! | rows in any order, as views scroll | [`Access`], [`Question::nth`], [`Question::skip`] |
 //! | to skip more blocks | [`block_pruning`], and `scopes::pruning` for what plans ask |
+//! | to leave captures closed of which statistics are known | [`Outline`], [`Source::beside`] |
 //! | to stop what runs | [`Cancellation`] |
 
 mod access;
@@ -47,6 +48,7 @@ pub mod matching;
 mod memo;
 pub mod names;
 mod order;
+pub mod outline;
 mod planning;
 mod predicates;
 mod question;
@@ -79,6 +81,7 @@ pub use history::History;
 pub use lineage::Lineages;
 pub use matching::Matcher;
 pub use names::Names;
+pub use outline::Outline;
 pub use question::Question;
 pub use seek::Found;
 pub use sink::{Output, Projection, Render, Sink};

@@ -11,6 +11,7 @@ use format::{Capture, Clock};
 
 use crate::feed::Feed;
 use crate::names::Names;
+use crate::outline::Outline;
 use crate::{Gap, Result};
 pub use file::File;
 pub use host::Host;
@@ -26,6 +27,10 @@ pub struct Source {
     feed: Option<Mutex<Option<Box<dyn Feed>>>>,
     /// What answers of DNS say, once somebody asked.
     names: OnceLock<Names>,
+    /// Captures beside the files, of which is known that nothing of them is asked for.
+    unopened: Vec<Outline>,
+    /// Rows are ordered by the wall clock of each host: there are several boots.
+    by_wall: bool,
 }
 
 /// One block of one of the files.
@@ -56,13 +61,20 @@ impl Source {
     /// Files with the names that the user gave them. When all are of one boot, rows are ordered by the boot clock, which
     /// never jumps; else by the wall clock of each host.
     pub fn new(captures: Vec<(String, Capture)>) -> Source {
+        Source::beside(captures, Vec::new())
+    }
+
+    /// The same, beside captures that are not opened since nothing of them is asked for: what is read has the order, the
+    /// columns and the extent that it has among all of them.
+    pub fn beside(captures: Vec<(String, Capture)>, unopened: Vec<Outline>) -> Source {
         let mut files: Vec<File> =
             captures.into_iter().map(|(name, capture)| File::new(name, capture)).collect();
-        let one_boot = number_boots(&mut files) <= 1;
+        let one_boot = number_boots(&mut files, &unopened) <= 1;
         for host in files.iter_mut().flat_map(|file| &mut file.hosts).filter_map(Arc::get_mut) {
             host.by_wall = !one_boot;
         }
-        Source { files, blocks: OnceLock::new(), feed: None, names: OnceLock::new() }
+        let (blocks, names, by_wall) = (OnceLock::new(), OnceLock::new(), !one_boot);
+        Source { files, blocks, feed: None, names, unopened, by_wall }
     }
 
     /// A capture that is still being written: its head, with what it says of the host when the recording began
@@ -95,6 +107,11 @@ impl Source {
 
     pub fn files(&self) -> &[File] {
         &self.files
+    }
+
+    /// Captures of which nothing is asked for.
+    pub fn unopened(&self) -> &[Outline] {
+        &self.unopened
     }
 
     /// All blocks that have rows, in order of their first ones. This looks at all files, and holds all blocks in memory.
@@ -174,11 +191,13 @@ impl Source {
     /// Whether any event may have been in a container.
     pub fn has_containers(&self) -> bool {
         self.files.iter().any(|file| file.capture.has_containers())
+            || self.unopened.iter().any(|outline| outline.has_containers)
     }
 
     /// Whether there are hosts of different names.
     pub fn has_hosts(&self) -> bool {
-        let mut names = self.files.iter().flat_map(|file| &file.hosts).map(|host| &host.name);
+        let opened = self.files.iter().flat_map(|file| &file.hosts).map(|host| &host.name);
+        let mut names = opened.chain(self.unopened.iter().map(|outline| &outline.host));
         let first = names.next();
         names.any(|name| Some(name) != first)
     }
@@ -188,13 +207,15 @@ impl Source {
         if self.is_growing() {
             return self.files.first().map(|file| file.capture.header().clock.wall_ns as i64);
         }
-        let starts = self.files.iter().flat_map(File::extents);
+        let unopened = self.unopened.iter().filter_map(|outline| outline.extent(self.by_wall));
+        let starts = self.files.iter().flat_map(File::extents).chain(unopened);
         starts.min_by_key(|(key, ..)| *key).map(|(_, start, _)| start)
     }
 
     /// Wall clock of the latest row, ns since the epoch.
     pub fn end_wall_ns(&self) -> Option<i64> {
-        self.files.iter().flat_map(File::extents).map(|(.., end)| end).max()
+        let unopened = self.unopened.iter().filter_map(|outline| outline.extent(self.by_wall));
+        self.files.iter().flat_map(File::extents).chain(unopened).map(|(.., end)| end).max()
     }
 }
 
@@ -212,7 +233,7 @@ impl BlockRef {
 
 /// Numbers the boots of all hosts, and returns how many there are. An unknown boot (an imported log, a capture whose hosts
 /// were redacted) is the same as no other: two of them may be two machines.
-fn number_boots(files: &mut [File]) -> usize {
+fn number_boots(files: &mut [File], unopened: &[Outline]) -> usize {
     let mut boots = BTreeMap::new();
     let key = |at: (usize, usize), clock: Clock, host: &Host| {
         let alone = host.boot_id.is_empty().then_some(at);
@@ -224,6 +245,7 @@ fn number_boots(files: &mut [File]) -> usize {
         let clock = file.capture.header().clock;
         boots.extend(file.hosts.iter().enumerate().map(|(at, host)| (key((number, at), clock, host), 0)));
     }
+    boots.extend(unopened.iter().map(|outline| ((outline.boot_id.clone(), false, None), 0)));
     (0..).zip(boots.values_mut()).for_each(|(number, boot)| *boot = number);
     for (number, file) in files.iter_mut().enumerate() {
         let clock = file.capture.header().clock;

@@ -5,11 +5,20 @@ use std::path::Path;
 use events::catalogue;
 use format::{Capture, Completeness};
 use jiff::Timestamp;
-use pipeline::{Error, Gap, Result, Source};
+use pipeline::{Error, Gap, Outline, Result, Source};
 
 /// Opens files to be read as one source.
 /// `files`: names for messages, and paths.
 pub fn open(files: &[(String, &Path)], options: &format::OpenOptions) -> Result<Source> {
+    open_beside(files, Vec::new(), options)
+}
+
+/// The same, beside captures that are not opened.
+pub fn open_beside(
+    files: &[(String, &Path)],
+    unopened: Vec<Outline>,
+    options: &format::OpenOptions,
+) -> Result<Source> {
     let open = |(name, path): &(String, &Path)| {
         let name = name.clone();
         match Capture::open_with(path, options) {
@@ -21,7 +30,7 @@ pub fn open(files: &[(String, &Path)], options: &format::OpenOptions) -> Result<
     let open_all = |files: &[(String, &Path)]| files.iter().map(open).collect::<Result<Vec<_>>>();
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(files.len() / FEW_FILES);
     if threads <= 1 {
-        return Ok(Source::new(open_all(files)?));
+        return Ok(Source::beside(open_all(files)?, unopened));
     }
     let parts: Vec<Result<Vec<_>>> = std::thread::scope(|scope| {
         let parts = files.chunks(files.len().div_ceil(threads));
@@ -30,7 +39,7 @@ pub fn open(files: &[(String, &Path)], options: &format::OpenOptions) -> Result<
         started.into_iter().map(|(thread, files)| thread.join().unwrap_or_else(|_| open_all(files))).collect()
     });
     let captures = parts.into_iter().collect::<Result<Vec<_>>>()?;
-    Ok(Source::new(captures.into_iter().flatten().collect()))
+    Ok(Source::beside(captures.into_iter().flatten().collect(), unopened))
 }
 
 /// Fewer files than this for each thread are opened by one.
@@ -61,6 +70,20 @@ pub fn warnings(source: &Source) -> Vec<String> {
             let noun = if lost == 1 { "event was" } else { "events were" };
             warnings.push(format!("{name}: {lost} {noun} lost while recording (tracer info says when)"));
         }
+    }
+    let lossy = source.unopened().iter().filter(|outline| outline.lost > 0);
+    let (mut lost, mut captures, mut first) = (0u64, 0u64, None);
+    for outline in lossy {
+        lost = lost.saturating_add(outline.lost);
+        captures += 1;
+        first = first.or(Some(&outline.name));
+    }
+    if let Some(first) = first {
+        let noun = if lost == 1 { "event was" } else { "events were" };
+        let others = if captures > 1 { format!(" and {} more", captures - 1) } else { String::new() };
+        warnings.push(format!(
+            "{first}{others}: {lost} {noun} lost while recording, by the catalogue (tracer info says when)"
+        ));
     }
     warnings
 }

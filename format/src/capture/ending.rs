@@ -3,7 +3,7 @@
 use super::{Capture, Completeness};
 use crate::compress::Decompressor;
 use crate::frame::{self, Kind, TRAILER_BYTES, Trailer};
-use crate::seal::Seal;
+use crate::seal::{PublicKey, Seal};
 
 /// The place of a file in its rotated set, as the file says. Only `verify` knows whether that is true.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,6 +17,19 @@ pub struct SetEnding {
 impl Capture {
     /// `None` of a file that was not finished, and before version 5.
     pub fn set_ending(&self) -> Option<SetEnding> {
+        let seal = self.last_seal()?;
+        let (is_last_part, oldest_part) = (seal.is_last_part(), seal.it.oldest_part);
+        Some(SetEnding { is_last_part, oldest_part })
+    }
+
+    /// The head of the chain that the last seal of a finished file holds, and whose good signature it has. Whether the file
+    /// comes to that head, only `verify` knows.
+    pub fn sealed_head(&self) -> Option<([u8; 32], Option<PublicKey>)> {
+        let seal = self.last_seal()?;
+        Some((seal.it.head, seal.signer().ok()?))
+    }
+
+    fn last_seal(&self) -> Option<Seal> {
         if self.version() < frame::SEGMENTS || self.completeness != Completeness::Finished {
             return None;
         }
@@ -25,8 +38,6 @@ impl Capture {
         let mut buffer = Vec::new();
         let trailer = Trailer::read(source.read(at, TRAILER_BYTES, &mut buffer).ok()?)?;
         let head = self.reader.head(trailer.seal, Kind::Seal, &mut Decompressor::default()).ok()?;
-        let seal = Seal::read(self.version(), &head.bytes, trailer.seal).ok()?;
-        let (is_last_part, oldest_part) = (seal.is_last_part(), seal.it.oldest_part);
-        Some(SetEnding { is_last_part, oldest_part })
+        Seal::read(self.version(), &head.bytes, trailer.seal).ok()
     }
 }

@@ -1,0 +1,43 @@
+//! The catalogue of a folder of captures: one row each, made of the statistics of their segments, in a Parquet file beside
+//! them.
+//!
+//! ```text
+//! FOLDER/catalog.parquet      path  bytes  modified_ns | host  start  end  events  comms ... | statistics
+//!                             which file, as it was    | for people and their engines        | for ours
+//! ```
+//! A row is of a file as it was: one whose size or time of modification is another now says nothing. A capture without
+//! statistics in its row (it is not finished, it is encrypted, it was made from others) is opened, whatever is asked.
+
+mod columns;
+mod reading;
+mod row;
+mod writing;
+
+pub use reading::{Catalog, read};
+pub use row::{Row, racy_until_ns};
+pub use writing::write;
+
+/// The name of the file in its folder.
+pub const FILE: &str = "catalog.parquet";
+
+/// Of the layout: another one is read as no catalogue.
+pub const VERSION: &str = "1";
+
+/// Keys of the file's own metadata: the layout's version; and names of events by their ids in the statistics.
+pub(crate) const VERSION_KEY: &str = "tracer.catalog";
+pub(crate) const EVENTS_KEY: &str = "tracer.events";
+
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    #[error("the catalogue is no Parquet file that reads: {0}")]
+    Parquet(#[from] parquet::errors::ParquetError),
+    #[error(
+        "the catalogue is of another layout ({found}, and this program knows {VERSION}): make it anew with `tracer catalog`"
+    )]
+    Version { found: String },
+    #[error("the catalogue says nothing sound in {what}: make it anew with `tracer catalog`")]
+    Torn { what: &'static str },
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}

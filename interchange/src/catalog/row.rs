@@ -1,0 +1,239 @@
+//! What a catalogue says of one capture.
+
+use std::fs::Metadata;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use events::catalogue;
+use format::{Capture, Completeness, Header, SetEnding, Statistics, hex, sha256};
+use pipeline::{Outline, Source};
+
+/// One capture, as it was when it was read.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Row {
+    /// Below the catalogue's folder, with `/` between the parts.
+    pub path: String,
+    pub bytes: i64,
+    /// When the file was modified last, ns since the epoch.
+    pub modified_ns: i64,
+    /// When it was read for the catalogue.
+    pub cataloged_ns: i64,
+    /// `finished`, or why the capture is opened whatever is asked.
+    pub state: String,
+    pub host: String,
+    pub boot_id: String,
+    /// Wall clock of the first and the last row, ns since the epoch.
+    pub start_ns: Option<i64>,
+    pub end_ns: Option<i64>,
+    pub events: i64,
+    pub blocks: i64,
+    pub lost: i64,
+    pub event_names: Vec<String>,
+    /// Distinct commands and executables; empty where there are too many to list.
+    pub comms: Vec<String>,
+    pub exes: Vec<String>,
+    /// Of `record --labels`, as an object of JSON.
+    pub labels: String,
+    /// The head of the chain that the last seal holds, in hex, and who signed it.
+    pub head: Option<String>,
+    pub signer: Option<String>,
+    /// The same for captures that were recorded alike: the same events, filters, policies.
+    pub alike: String,
+    /// Its place in its set: when the recording began (boot clock ns), which part it is, and what its seal says.
+    pub recording_start_ns: i64,
+    pub part: i64,
+    pub oldest_part: Option<i64>,
+    pub is_last_part: Option<bool>,
+    /// Parts of earlier sets that the recording removed, as an object of JSON.
+    pub removed: String,
+    pub host_mnt_ns: Option<i64>,
+    pub has_containers: bool,
+    /// [`Statistics::to_bytes`] of all rows together.
+    pub statistics: Option<Vec<u8>>,
+}
+
+/// A file that was modified so shortly before it was read may be modified once more within one tick of the file system's
+/// clock: then size and time would be the same, and the content another.
+const RACY_NS: i64 = 20_000_000;
+
+/// When a file that was modified at this time is no longer racy, ns since the epoch.
+pub fn racy_until_ns(modified_ns: i64) -> i64 {
+    modified_ns.saturating_add(RACY_NS)
+}
+
+/// A time of the file system, ns since the epoch.
+fn ns(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).map(|since| since.as_nanos());
+    since.ok().and_then(|ns| i64::try_from(ns).ok()).unwrap_or_default()
+}
+
+impl Row {
+    /// Whether the row is of this file as it is.
+    pub fn is_of(&self, file: &Metadata) -> bool {
+        let modified_ns = file.modified().map(ns).unwrap_or_default();
+        self.bytes == i64::try_from(file.len()).unwrap_or(-1)
+            && self.modified_ns == modified_ns
+            && self.cataloged_ns >= racy_until_ns(modified_ns)
+    }
+
+    /// The row of a file that cannot be read as a capture, or not without a key.
+    pub fn unread(path: String, file: &Metadata, why: &str) -> Row {
+        Row {
+            path,
+            bytes: i64::try_from(file.len()).unwrap_or(i64::MAX),
+            modified_ns: file.modified().map(ns).unwrap_or_default(),
+            cataloged_ns: ns(SystemTime::now()),
+            state: why.to_owned(),
+            labels: "{}".to_owned(),
+            removed: "{}".to_owned(),
+            ..Row::default()
+        }
+    }
+
+    /// The row of a capture. `file` is what was known of it before it was opened.
+    pub fn of(path: String, file: &Metadata, capture: Capture) -> Row {
+        let source = Source::new(vec![(path.clone(), capture)]);
+        let mut row = Row::unread(path, file, "");
+        let Some(opened) = source.files().first() else { return row };
+        let (capture, header) = (&opened.capture, opened.capture.header());
+        let mut sum = Statistics::default();
+        let mut wall: Option<(i64, i64)> = None;
+        let mut is_read = true;
+        for block in 0..capture.block_count() {
+            let Ok(info) = capture.block_info(block) else {
+                is_read = false;
+                continue;
+            };
+            row.blocks += 1;
+            if info.statistics.rows == 0 {
+                continue;
+            }
+            let (host, it) = (info.host(), &info.statistics);
+            let (first, last) = (opened.wall(host, it.first_ns), opened.wall(host, it.last_ns));
+            wall = Some(wall.map_or((first, last), |(from, to)| (from.min(first), to.max(last))));
+            sum.add(it);
+        }
+        // This reads what stands beside the events.
+        let recording = opened.host(0).map(|host| host.recording());
+        let is_read = is_read && capture.unread_records().is_none();
+        row.state = why_opened(capture, header, &sum, is_read).unwrap_or("finished").to_owned();
+        (row.host, row.boot_id) = (header.host.hostname.clone(), header.host.boot_id.clone());
+        (row.start_ns, row.end_ns) = (wall.map(|(from, _)| from), wall.map(|(_, to)| to));
+        row.events = i64::try_from(sum.rows).unwrap_or(i64::MAX);
+        let lost = capture.losses().iter().map(|loss| loss.count).fold(0, u64::saturating_add);
+        row.lost = i64::try_from(lost).unwrap_or(i64::MAX);
+        let schema = capture.schema();
+        let named = sum.events.iter().filter_map(|count| schema.event(count.event));
+        row.event_names = named.map(|event| event.name.to_owned()).collect();
+        row.comms = texts(sum.comms.exact());
+        row.exes = texts(sum.exes.exact());
+        row.labels = object(header.recording.labels());
+        row.removed = object(
+            header
+                .recording
+                .more
+                .iter()
+                .map(|(name, text)| (name.as_str(), text.as_str()))
+                .filter(|(name, _)| name.starts_with(format::recorded::REMOVED_PARTS)),
+        );
+        if let Some((head, signer)) = capture.sealed_head() {
+            row.head = Some(hex(&head));
+            row.signer = signer.map(|key| key.to_string());
+        }
+        row.alike = alike(header);
+        row.recording_start_ns = header.recording.start_ns as i64;
+        row.part = header.recording.part.into();
+        let ending = capture.set_ending();
+        row.oldest_part = ending.map(|SetEnding { oldest_part, .. }| oldest_part.into());
+        row.is_last_part = ending.map(|ending| ending.is_last_part);
+        row.host_mnt_ns = recording.and_then(|recording| recording.host_mnt_ns).map(i64::from);
+        row.has_containers = capture.has_containers();
+        if row.state == "finished" {
+            row.statistics = sum.to_bytes().ok();
+        }
+        row
+    }
+
+    /// What is known of the capture without opening it; `None` where it is to be opened. `name` is for messages.
+    pub(super) fn outline(&self, name: String, statistics: Statistics) -> Outline {
+        let number = |number: i64| u64::try_from(number).unwrap_or_default();
+        Outline {
+            name,
+            host: self.host.clone(),
+            boot_id: self.boot_id.clone(),
+            start_ns: self.recording_start_ns as u64,
+            host_mnt_ns: self.host_mnt_ns.and_then(|number| u32::try_from(number).ok()),
+            has_containers: self.has_containers,
+            wall_ns: (self.start_ns.unwrap_or_default(), self.end_ns.unwrap_or_default()),
+            lost: number(self.lost),
+            part: u32::try_from(self.part).unwrap_or_default(),
+            ending: self.ending(),
+            removed: self.removed(),
+            statistics,
+        }
+    }
+
+    fn removed(&self) -> Vec<(String, String)> {
+        if self.removed == "{}" {
+            return Vec::new();
+        }
+        let removed: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(&self.removed).unwrap_or_default();
+        removed.into_iter().filter_map(|(name, text)| Some((name, text.as_str()?.to_owned()))).collect()
+    }
+
+    fn ending(&self) -> Option<SetEnding> {
+        let oldest_part = u32::try_from(self.oldest_part?).ok()?;
+        Some(SetEnding { is_last_part: self.is_last_part?, oldest_part })
+    }
+}
+
+/// Why a capture is opened whatever is asked; `None` of one as a recorder finished it.
+fn why_opened(capture: &Capture, header: &Header, sum: &Statistics, is_read: bool) -> Option<&'static str> {
+    let is_shifted = header.clock.boot_ns == header.clock.wall_ns;
+    let is_foreign = sum.events.iter().any(|count| catalogue::by_id(count.event).is_none());
+    match capture.completeness() {
+        Completeness::Salvaged { .. } => return Some("not finished, or damaged"),
+        Completeness::Growing => return Some("being written"),
+        Completeness::Finished => {}
+    }
+    if !is_read {
+        Some("with statistics or records that do not read")
+    } else if !header.provenance.is_empty() || header.recording.is_made_from_log() {
+        Some("made from others")
+    } else if header.hosts().count() != 1 || sum.hosts.iter().any(|host| *host != 0) {
+        Some("of several hosts")
+    } else if header.host.boot_id.is_empty() || is_shifted {
+        Some("of an unknown boot")
+    } else if is_foreign || !capture.schema().unread().is_empty() {
+        Some("of another version")
+    } else if sum.rows == 0 {
+        Some("without events")
+    } else {
+        None
+    }
+}
+
+/// What sentences about a capture depend on beside its rows.
+fn alike(header: &Header) -> String {
+    let recording = &header.recording;
+    let unavailable = recording.unavailable.iter().flat_map(|it| [&it.event, &it.reason]);
+    let mut bytes = Vec::new();
+    let lists = [recording.filters.iter(), recording.policies.iter(), recording.events.iter()];
+    for list in lists {
+        list.for_each(|text| bytes.extend_from_slice(&[text.as_bytes(), b"\0"].concat()));
+        bytes.push(1);
+    }
+    unavailable.for_each(|text| bytes.extend_from_slice(&[text.as_bytes(), b"\0"].concat()));
+    bytes.push(recording.only_matched.into());
+    hex(&sha256(&bytes))
+}
+
+fn texts(all: Option<&[std::sync::Arc<[u8]>]>) -> Vec<String> {
+    all.unwrap_or_default().iter().map(|text| String::from_utf8_lossy(text).into_owned()).collect()
+}
+
+fn object<'a>(texts: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let all: serde_json::Map<String, serde_json::Value> =
+        texts.map(|(name, text)| (name.to_owned(), text.into())).collect();
+    serde_json::Value::Object(all).to_string()
+}
