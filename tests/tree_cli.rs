@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use events::{Marks, Raw};
 use program::{Folder, event, printed, synthetic, tracer};
-use synthetic::{Event, Made, process};
+use synthetic::{Event, Made, WALL, process};
 
 /// init and sshd were there before; a shell of theirs runs `make`, which runs `cc1`, killed, and `true`.
 fn build() -> Made {
@@ -81,4 +81,44 @@ fn each_process_is_there_once_and_its_parent_is_that_of_its_rows() {
     }
     told.retain(|_, events| *events > 0);
     assert_eq!(told, counts);
+}
+
+/// The wall clock was set an hour ahead between two parts of a recording. What began before has the time of then, though only
+/// the second part has rows of it.
+#[test]
+fn a_start_is_told_by_the_part_that_it_lies_in() {
+    const HOUR_NS: u64 = 3_600_000_000_000;
+    let folder = Folder::new();
+    let (first, second) = (process(300, 1, 0, "first", "/first"), process(400, 1, 0, "second", "/second"));
+    let exec = |at: u64, context| event(at, "sched_process_exec", context, &[]);
+    let mut before = Made::new();
+    before.push(&exec(350_000_000, first));
+    let mut after = Made::new();
+    let began = synthetic::BOOT + 1_000_000_000;
+    after.clock =
+        format::Clock { boot_ns: began, monotonic_ns: began, wall_ns: WALL + HOUR_NS + 1_000_000_000 };
+    after.header.clock = after.clock;
+    after.header.recording.start_ns = began;
+    after.push(&exec(2_000_000_000, first));
+    after.push(&exec(2_000_000_001, second));
+    let (before, after) = (folder.capture("before.trz", before), folder.capture("after.trz", after));
+    for command in ["tree", "ps"] {
+        let started = |files: &[&str]| -> BTreeMap<u64, u64> {
+            let told = printed(&[&[command, "-o", "json"], files].concat());
+            let all = told.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+            let start = |it: &serde_json::Value| {
+                let pid = it["pid"].as_u64().or_else(|| it["hostProcessId"].as_u64());
+                Some((pid?, it["start"].as_u64()?))
+            };
+            all.filter_map(|it| start(&it)).filter(|(pid, _)| *pid >= 300).collect()
+        };
+        let (of_first, of_second) = (WALL + 300_000_000, WALL + 400_000_000);
+        assert_eq!(started(&[&before, &after]), [(300, of_first), (400, of_second)].into(), "{command}");
+        // Who has the second part alone knows of no other clock.
+        assert_eq!(
+            started(&[&after]),
+            [(300, of_first + HOUR_NS), (400, of_second + HOUR_NS)].into(),
+            "{command}"
+        );
+    }
 }

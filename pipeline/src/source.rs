@@ -1,6 +1,7 @@
 //! What is asked: captures, several files of one host or of many, their blocks in order of time; or one that is still being
 //! written, whose blocks come from a [`Feed`].
 
+mod boot_clocks;
 mod file;
 mod host;
 
@@ -13,6 +14,7 @@ use crate::feed::Feed;
 use crate::names::Names;
 use crate::outline::Outline;
 use crate::{Gap, Result};
+pub use boot_clocks::BootClocks;
 pub use file::File;
 pub use host::Host;
 

@@ -7,7 +7,7 @@ use events::context::{Credentials, Entity};
 use events::{Names, Raw, catalogue, value};
 use format::Block;
 use hashbrown::HashMap;
-use pipeline::source::File;
+use pipeline::source::{BootClocks, File};
 use pipeline::{Batch, EventView, Projection, Source};
 
 use crate::blocks;
@@ -166,6 +166,11 @@ impl Forest {
             learning.lives(file, block)
         })?;
         let mut forest = learning.forest;
+        // A process may have begun in a part that has no row of it, before the wall clock was set.
+        let clocks = BootClocks::of(source);
+        for process in forest.processes.iter_mut() {
+            process.start_wall_ns = clocks.wall(process.boot, process.start_ns);
+        }
         forest.grow();
         Ok(forest)
     }
@@ -308,7 +313,6 @@ struct Learning {
 /// was seen.
 #[derive(Default)]
 struct Ranks {
-    start: Option<(u64, Reverse<u64>)>,
     parent: Option<Reverse<u64>>,
     comm: Option<(bool, u64)>,
     uid: Option<(bool, u64)>,
@@ -338,8 +342,6 @@ impl Learning {
         let (first_ns, last_ns) = (*seen_ns.start(), *seen_ns.end());
         // /proc cuts starts to ticks; a context knows the nanosecond.
         let start_ns = context.process_start_ns;
-        let start = (start_ns, Reverse(first_ns));
-        outrank(&mut ranks.start, start, &mut process.start_wall_ns, || Some(file.wall(*host, start_ns)));
         process.start_ns = process.start_ns.max(start_ns);
         let parent = || Some(context.parent()).filter(|parent| parent.pid != 0);
         outrank(&mut ranks.parent, Reverse(first_ns), &mut process.parent, parent);

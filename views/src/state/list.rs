@@ -10,7 +10,7 @@ use events::descriptor::{self, Ends};
 use events::{Names, value};
 use format::facts::Terminal;
 use pipeline::Source;
-use pipeline::source::Host;
+use pipeline::source::{BootClocks, Host};
 use scopes::{LineageBits, Plan, Subject};
 
 use super::files::{Descriptor, OpenFile};
@@ -39,6 +39,7 @@ struct Around<'s> {
     known: &'s Known,
     /// Several hosts are shown: which one it is matters.
     names_hosts: bool,
+    clocks: &'s BootClocks<'s>,
 }
 
 impl State<'_> {
@@ -71,12 +72,13 @@ impl State<'_> {
     ) -> Vec<Object> {
         let names_hosts = self.source().has_hosts();
         let mut objects = Vec::new();
+        let clocks = BootClocks::of(self.source());
         for (number, boot) in self.boots() {
             let (file, host) = boot.of;
             let Some(file) = self.source().files().get(file) else { continue };
             let Some(host) = file.host(host) else { continue };
             let source = self.source();
-            let around = Around { number, boot, host, source, known, names_hosts };
+            let around = Around { number, boot, host, source, known, names_hosts, clocks: &clocks };
             let mut processes: Vec<&Process> =
                 boot.processes.values().filter(|it| is_asked(&around, it)).collect();
             processes.sort_by_key(|it| it.pid);
@@ -135,14 +137,14 @@ impl Around<'_> {
     fn process(&self, process: &Process) -> Object {
         let parent = self.boot.parent(process);
         let entity = process.context().process();
-        let start = process.start_wall_ns.unwrap_or_else(|| self.host.wall(process.start_ns));
+        let start = process.start_wall_ns.or_else(|| self.clocks.wall(self.number, process.start_ns));
         let argv = process.argv.as_ref().map(|argv| value::strings(argv).map(<[u8]>::to_vec).collect());
         let mut object = self
             .object(format!("{} {}", process.pid, process.start_ns / 10_000_000))
             .column("user", "USER", self.user(process.uid))
             .column("pid", "PID", Value::Number(process.pid.into()))
             .column("ppid", "PPID", parent.map_or(Value::Unknown, |pid| Value::Number(pid.into())))
-            .column("start", "START", Value::Time(start))
+            .column("start", "START", start.map_or(Value::Unknown, Value::Time))
             .column("tty", "TTY", terminal(&process.facts.terminal));
         let of = |id: fn(&Credentials) -> u32| number(process.credentials.as_ref().map(id));
         let set = |of: fn(&Credentials) -> u64| capabilities(process.credentials.as_ref().map(of));
