@@ -1,7 +1,7 @@
 //! From rules to programs, one list for each event that a capture may hold.
 //!
 //! A program is a rule's expression for one event. Its atoms are grouped by the column that they look at, equal ones are one.
-//! A program that can only hold when one of a few atoms does (its guard) is not looked at until one of them does.
+//! Which rows a program is looked at for is found in each block, by what it holds: see `judge::triggers`.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
@@ -41,18 +41,14 @@ pub struct EventPrograms {
     pub column_of: Vec<u32>,
     pub atoms: Vec<Atom>,
     pub programs: Vec<Program>,
-    /// By number of atom: programs that it may make hold.
-    pub guarded: Vec<Vec<u32>>,
-    /// Programs without a guard in the block's own columns.
-    pub unguarded: Vec<u32>,
+    /// Every row is looked at, whatever its values.
+    pub takes_all: bool,
 }
 
 impl EventPrograms {
-    /// Makes every row be looked at, whatever its values.
-    pub fn unguard(&mut self) {
-        self.unguarded = (0u32..).take(self.programs.len()).collect();
-        self.guarded.iter_mut().for_each(Vec::clear);
-        self.columns.iter_mut().for_each(|column| column.guards = false);
+    /// The atoms of a column.
+    pub fn atoms_of(&self, column: usize) -> &[u32] {
+        self.columns.get(column).map_or(&[], |column| &column.atoms)
     }
 }
 
@@ -60,8 +56,8 @@ impl EventPrograms {
 pub struct Column {
     pub access: Access,
     pub machine: Machine,
-    /// Some program is guarded by one of its atoms.
-    pub guards: bool,
+    /// All that are asked of it.
+    pub atoms: Vec<u32>,
 }
 
 #[derive(Debug)]
@@ -399,57 +395,11 @@ impl Builder {
         let Builder { event, columns, atoms, column_of, mut programs, .. } = self;
         programs.retain(|program| !is_left_out(program.rule));
         programs.sort_by_key(|program| (program.rule, program.rank));
-        let mut columns: Vec<Column> = columns
-            .into_iter()
-            .map(|(access, atoms)| Column { access, machine: Machine::new(atoms), guards: false })
-            .collect();
-        let mut guarded = vec![Vec::new(); atoms.len()];
-        let mut unguarded = Vec::new();
-        for (number, program) in (0u32..).zip(&programs) {
-            // Facts of processes are looked up row by row: they do not guard.
-            let cost = |atom: u32| {
-                let column = column_of.get(atom as usize).and_then(|at| columns.get(*at as usize));
-                match column.map(|column| &column.access) {
-                    Some(Access::Argument { .. }) => Some(1),
-                    Some(Access::Context(_)) => Some(2),
-                    _ => None,
-                }
-            };
-            match guard(&program.node, &cost) {
-                Some(atoms) => {
-                    for atom in atoms {
-                        if let Some(programs) = guarded.get_mut(atom as usize) {
-                            programs.push(number);
-                        }
-                        let column = column_of.get(atom as usize).copied().unwrap_or(0);
-                        if let Some(column) = columns.get_mut(column as usize) {
-                            column.guards = true;
-                        }
-                    }
-                }
-                None => unguarded.push(number),
-            }
-        }
-        EventPrograms { event, columns, column_of, atoms, programs, guarded, unguarded }
-    }
-}
-
-/// Atoms of which one holds whenever the node does; `None` where there are none.
-fn guard(node: &Node, cost: &dyn Fn(u32) -> Option<usize>) -> Option<Vec<u32>> {
-    match node {
-        Node::Const(true) | Node::Not(_) | Node::Same(..) | Node::Time(_) => None,
-        Node::Const(false) => Some(Vec::new()),
-        Node::Atom(atom) => cost(*atom).map(|_| vec![*atom]),
-        Node::Any(parts) => {
-            let mut all = Vec::new();
-            for part in parts {
-                all.extend(guard(part, cost)?);
-            }
-            Some(all)
-        }
-        Node::All(parts) => {
-            let weight = |atoms: &Vec<u32>| atoms.iter().filter_map(|atom| cost(*atom)).sum::<usize>();
-            parts.iter().filter_map(|part| guard(part, cost)).min_by_key(weight)
-        }
+        let columns = columns.into_iter().map(|(access, atoms)| Column {
+            access,
+            atoms: atoms.iter().map(|(atom, _)| *atom).collect(),
+            machine: Machine::new(atoms),
+        });
+        EventPrograms { event, columns: columns.collect(), column_of, atoms, programs, takes_all: false }
     }
 }

@@ -69,7 +69,7 @@ fn each_row(
     if let Some(why) = scan.unanswerable().get(&0) {
         return Ok(Err(why.clone()));
     }
-    scan.programs_mut().events.values_mut().for_each(EventPrograms::unguard);
+    scan.programs_mut().events.values_mut().for_each(|programs| programs.takes_all = true);
     let programs = scan.programs();
     let mut judge = Judge::new(rules, programs, None, source);
     let places = scan.places();

@@ -1,11 +1,15 @@
 //! Blocks to findings: rows that some rule takes, in order of time, with what is known of their processes at that moment.
 
+mod answers;
 mod candidates;
 mod columns;
 mod evidence;
 mod following;
 mod holds;
 mod host_names;
+mod own_row;
+mod row;
+mod triggers;
 mod unseen;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -24,13 +28,14 @@ use crate::finding::Finding;
 use crate::machines::Machines;
 use crate::rule::Rule;
 
-pub use candidates::{Candidate, look};
+pub use candidates::{Candidate, Candidates, look};
 use candidates::{STATE_EVENTS, judged, of_facts};
 use columns::Judged;
-pub use columns::Row;
 pub use evidence::printed;
 use following::{Following, change, reach};
 use host_names::HostNames;
+use own_row::OwnRow;
+pub use row::Row;
 use unseen::Unseen;
 
 /// Which block is judged.
@@ -119,7 +124,7 @@ impl<'c> Judge<'c> {
         &mut self,
         at: At<'_>,
         batch: &Batch<'_>,
-        candidates: Vec<Candidate>,
+        candidates: Candidates,
         found: &mut dyn FnMut(Finding),
     ) -> format::Result<()> {
         let block = batch.block();
@@ -143,7 +148,7 @@ impl<'c> Judge<'c> {
         &mut self,
         at: At<'_>,
         batch: &Batch<'_>,
-        candidates: Vec<Candidate>,
+        candidates: Candidates,
         see: &mut dyn FnMut(&Row<'_, '_>, &Program),
     ) -> format::Result<()> {
         self.each(at, batch, candidates, &mut |_, row, program| see(row, program))
@@ -159,18 +164,18 @@ impl<'c> Judge<'c> {
         &mut self,
         at: At<'_>,
         batch: &Batch<'_>,
-        candidates: Vec<Candidate>,
+        candidates: Candidates,
         take: &mut dyn FnMut(&mut Machines<'c>, &Row<'_, '_>, &Program),
     ) -> format::Result<()> {
         // Batches come in order of their first rows: what was before this one's is over.
         self.reach(batch.reference().first)?;
-        if candidates.is_empty() {
+        if candidates.rows.is_empty() {
             return Ok(());
         }
         let block = batch.block();
         let is_wanted = |it: &Candidate| it.derived.is_none() && !it.is_only_state;
         let recorded = judged(self.programs, block, |code| {
-            candidates.iter().any(|candidate| candidate.code == code && is_wanted(candidate))
+            candidates.rows.iter().any(|candidate| candidate.code == code && is_wanted(candidate))
         })?;
         let derived: Vec<Judged<'_, '_>> = batch
             .derived()
@@ -185,9 +190,9 @@ impl<'c> Judge<'c> {
         let users = self.following.users(boot);
         let user = |uid: u32| users.get(&uid).cloned();
         let names = self.names.entry(boot).or_default();
-        for Candidate { row, code, ordinal, derived: number, is_state, is_only_state, is_unseen } in
-            candidates
-        {
+        for candidate in &candidates.rows {
+            let Candidate { row, code, ordinal, derived: number, is_state, is_only_state, is_unseen, .. } =
+                *candidate;
             let Some(context) = context_codes.get(row as usize).and_then(|code| contexts.get(*code)) else {
                 continue;
             };
@@ -220,7 +225,7 @@ impl<'c> Judge<'c> {
                 None => recorded.get(usize::from(code)).and_then(Option::as_ref),
             };
             if let Some(judged) = judged.filter(|_| !is_only_state) {
-                let row = Row {
+                let own = OwnRow {
                     at,
                     block,
                     judged,
@@ -233,15 +238,17 @@ impl<'c> Judge<'c> {
                     key_ns,
                     ret,
                     derived: of_derived,
-                    processes,
-                    names,
-                    user: &user,
                 };
-                let is_asked = self.range.as_ref().is_none_or(|range| range.contains(&row.wall_ns));
-                let triggered = if is_asked { row.triggered() } else { Vec::new() };
-                for number in triggered {
-                    let Some(program) = judged.programs.programs.get(number as usize) else { continue };
-                    take(&mut self.machines, &row, program);
+                let row = Row { own, processes, names, user: &user };
+                let programs = &judged.programs.programs;
+                if self.range.as_ref().is_some_and(|range| !range.contains(&row.wall_ns)) {
+                    // Only what it tells of processes is asked for.
+                } else if of_derived.is_some() {
+                    programs.iter().for_each(|program| take(&mut self.machines, &row, program));
+                } else {
+                    let may_hold = candidates.programs(candidate).iter();
+                    let may_hold = may_hold.filter_map(|number| programs.get(*number as usize));
+                    may_hold.for_each(|program| take(&mut self.machines, &row, program));
                 }
             }
             if is_state && number.is_none() && event == Some(SCHED_PROCESS_EXIT) && context.pid == context.tid

@@ -10,7 +10,7 @@ use scopes::{Plan, ScopeSet};
 
 use crate::compile::{Programs, compile, spread};
 use crate::finding::Finding;
-use crate::judge::{self, At, Candidate, Judge};
+use crate::judge::{self, At, Candidates, Judge};
 pub use crate::machines::Seen;
 use crate::rule::Rule;
 
@@ -129,7 +129,7 @@ impl Places {
 
 /// What looking at a batch gave.
 #[derive(Debug)]
-pub struct Looked(format::Result<Vec<Candidate>>);
+pub struct Looked(format::Result<Candidates>);
 
 /// Rules with their state, which is brought forward batch by batch.
 #[derive(Debug)]
@@ -306,5 +306,66 @@ fn is_carried(event: &'static Event) -> Result<(), String> {
     match event.source {
         From::Unsupported(why) => Err(format!("{}: {why}", event.name)),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::{Readers, behaviours};
+
+    const RULES: &str = r#"
+- rule: below a directory
+  desc: a prefix, and what is not it
+  condition: evt.type in (open, openat) and fd.name startswith /etc and not proc.name in (ls, id)
+  output: "%proc.name %fd.name"
+  priority: INFO
+- rule: parts and names
+  desc: of several columns
+  condition: evt.type = openat and (fd.name contains ld.so or proc.name = ls or fd.filename endswith ".6")
+  output: "%proc.name %fd.name"
+  priority: INFO
+- rule: all but some
+  desc: nothing guards it
+  condition: not fd.name startswith /usr and not proc.name = sh
+  output: "%evt.type %fd.name"
+  priority: INFO
+- rule: of a parent
+  desc: what is known over time
+  condition: evt.type in (openat, close, read, execve) and proc.pname exists and proc.pid > 1
+  output: "%proc.pname"
+  priority: INFO
+"#;
+
+    /// Rows that are left out by what their block holds are none that a rule takes.
+    #[test]
+    fn findings_are_those_of_asking_each_row() {
+        let mut readers = Readers::default();
+        behaviours::add(&mut readers);
+        readers.add("rules.yaml", RULES, true);
+        let rules = readers.finish().rules;
+        let (mut found, mut opened) = (0, 0);
+        for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures")).expect("fixtures")
+        {
+            let path = file.expect("a file").path();
+            if path.extension().is_none_or(|it| it != "trz") {
+                continue;
+            }
+            let findings = |takes_all: bool| {
+                let capture = format::Capture::open(Path::new(&path)).expect("a capture");
+                let source = Source::new(vec![(path.display().to_string(), capture)]);
+                let mut scan = Scan::new(&rules, &source);
+                scan.programs_mut().events.values_mut().for_each(|programs| programs.takes_all = takes_all);
+                let mut all = Vec::new();
+                scan.run(Asking::default(), &mut |finding| all.push(finding)).expect("a scan");
+                all
+            };
+            let (sifted, each) = (findings(false), findings(true));
+            assert_eq!(sifted, each, "{}", path.display());
+            (found, opened) = (found + each.len(), opened + 1);
+        }
+        assert!(opened >= 10 && found >= 100, "{found} findings of {opened} captures show little");
     }
 }
