@@ -19,7 +19,8 @@ pub const EVENTS: &str = "events";
 pub fn embedded(threads: usize) -> SessionContext {
     let config = SessionConfig::new().with_target_partitions(threads.max(1)).with_information_schema(true);
     let state = SessionStateBuilder::new().with_default_features().with_config(config).build();
-    let session = SessionContext::new_with_state(state);
+    // Lists of names and addresses to join with are files: from 'iocs.csv'.
+    let session = SessionContext::new_with_state(state).enable_url_table();
     add_functions(&session);
     session
 }
