@@ -145,6 +145,10 @@ pub struct Capturing {
     #[arg(long)]
     pub strict: bool,
 
+    /// Record how long each call takes, and at the end the calls that have not returned (duration>5ms); costs each call twice
+    #[arg(long)]
+    pub timing: bool,
+
     /// Keep the environment of executed programs as well
     #[arg(long)]
     pub env: bool,

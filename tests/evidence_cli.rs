@@ -59,6 +59,7 @@ fn make(path: &str, opened: &str) -> Vec<String> {
                 ret: 0,
                 scopes: 1,
                 marks,
+                duration_ns: None,
                 args,
             };
             builder.push(&row).unwrap();

@@ -52,6 +52,7 @@ fn make(path: &Path, host: &str, boot_wall: u64) {
                 ret: 0,
                 scopes: 1,
                 marks: Marks(0),
+                duration_ns: None,
                 args: &args,
             };
             builder.push(&row).unwrap();
@@ -319,7 +320,17 @@ fn redact_any_takes_a_text_out_wherever_it_stands() {
             })
             .collect();
         let (time_ns, marks) = (n as u64, Marks(0));
-        let row = Row { time_ns, event: event.id, cpu: 0, context, ret: 0, scopes: 4, marks, args: &args };
+        let row = Row {
+            time_ns,
+            event: event.id,
+            cpu: 0,
+            context,
+            ret: 0,
+            scopes: 4,
+            marks,
+            duration_ns: None,
+            args: &args,
+        };
         builder.push(&row).unwrap();
     }
     let rows = builder.len();

@@ -60,6 +60,9 @@ pub mod kind {
     /// An exec has succeeded: word 0 is the address of its task, as [`super::RecordHeader::ret`] of its entry is. Which
     /// exec it was, only the entry says.
     pub const EXECED: u8 = 5;
+    /// Beside [`EVENT`] and [`EXECED`] of a system call, where calls are timed: the record's last eight bytes are when the
+    /// call began (monotonic clock), 0 where that is not known.
+    pub const TIMED: u8 = 0x80;
 }
 
 /// Numbers of what can be recorded: native system calls by number, then those of 32-bit tasks, then hooks.

@@ -44,6 +44,11 @@ pub const ALL: &[Mark] = &[
     mark("late", Marks::LATE, "the event came after later ones of another CPU"),
     mark("standIn", Marks::STAND_IN, "told by the exit of a call, for this kernel does not carry the hook"),
     mark("atEntry", Marks::AT_ENTRY, "told at the entry of a call that may not return: there is no result"),
+    mark(
+        "unfinished",
+        Marks::UNFINISHED,
+        "the call had not returned when the recording ended: there is no result",
+    ),
     mark("compat", Marks::COMPAT, "a 32-bit call on a 64-bit kernel"),
     mark("noContext", Marks::NO_CONTEXT, "whose event it is was lost"),
 ];
@@ -57,7 +62,8 @@ pub const OF_ROWS: u32 = Marks::PARTIAL
     | Marks::UNCOMPARED
     | Marks::REMEMBERED
     | Marks::LATE
-    | Marks::NO_CONTEXT;
+    | Marks::NO_CONTEXT
+    | Marks::UNFINISHED;
 
 /// The mark of this name. `lost` is what `unreadable` was called first.
 pub fn by_name(name: &str) -> Option<&'static Mark> {

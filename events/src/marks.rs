@@ -55,6 +55,12 @@ impl Marks {
     /// `record --strict` was to look for [`Marks::CHANGED`], and could not: an argument was not readable at the entry or
     /// at the exit, or the call began before the recording, or a thread of an equal number took its place.
     pub const UNCOMPARED: u32 = 1 << 30;
+    /// The call had not returned when the recording ended: there is no result. Told by `record --timing` only, with
+    /// [`Marks::AT_ENTRY`].
+    pub const UNFINISHED: u32 = 1 << 31;
+
+    /// Of a call that has one of these it is not known that it did anything: what stands as its result is none.
+    pub const UNDONE: u32 = Self::BLOCKED | Self::UNFINISHED;
 
     pub const fn has(self, bit: u32) -> bool {
         self.0 & bit != 0

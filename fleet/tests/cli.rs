@@ -108,6 +108,7 @@ fn an_encrypted_capture_is_read_with_its_identity() {
             ret: 0,
             scopes: 1,
             marks: Marks(0),
+            duration_ns: None,
             args: &[Raw::Number(3)],
         };
         builder.push(&row).expect("room");

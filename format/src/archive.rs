@@ -82,6 +82,7 @@ pub(crate) mod key {
     pub(crate) const RET: u32 = 64;
     pub(crate) const SCOPES: u32 = 65;
     pub(crate) const MARKS: u32 = 66;
+    pub(crate) const DURATIONS: u32 = 67;
 }
 
 /// Keys of events' columns begin here.

@@ -50,11 +50,29 @@ pub struct Block {
     rets: OnceLock<Vec<i64>>,
     scopes: OnceLock<Vec<u64>>,
     marks: OnceLock<Vec<u32>>,
+    durations: OnceLock<Vec<u64>>,
     contexts: OnceLock<ContextColumns>,
     texts: OnceLock<Dictionary>,
     /// Bytes decompressed, and memory taken, up to now.
     decompressed: AtomicU64,
     memory: AtomicUsize,
+}
+
+/// How long the calls of a block's rows took.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Durations<'a>(&'a [u64]);
+
+impl Durations<'_> {
+    /// Of a row, ns; `None` where it is not known.
+    #[inline]
+    pub fn get(self, row: usize) -> Option<u64> {
+        self.0.get(row).and_then(|stored| stored.checked_sub(1))
+    }
+
+    /// Whether none is known.
+    pub fn is_empty(self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 /// Where a block's bytes are.
@@ -156,6 +174,7 @@ impl Block {
             rets: OnceLock::new(),
             scopes: OnceLock::new(),
             marks: OnceLock::new(),
+            durations: OnceLock::new(),
             contexts: OnceLock::new(),
             texts: OnceLock::new(),
             decompressed: AtomicU64::new(0),
@@ -256,6 +275,16 @@ impl Block {
     /// [`events::Marks`].
     pub fn marks(&self) -> Result<&[u32]> {
         get_or_try(&self.marks, || self.gather(key::MARKS, |b| &mut b.marks)).map(Vec::as_slice)
+    }
+
+    /// How long calls took.
+    pub fn durations(&self) -> Result<Durations<'_>> {
+        let has_some = |code| self.directory.find(column_key(code, key::DURATIONS)).is_some();
+        if !(0..self.event_list.len()).any(|code| has_some(code as u16)) {
+            return Ok(Durations(&[]));
+        }
+        let durations = get_or_try(&self.durations, || self.gather(key::DURATIONS, |b| &mut b.longs))?;
+        Ok(Durations(durations))
     }
 
     /// Whether any row of the event with this code has one of these marks.
@@ -363,7 +392,7 @@ impl Drop for Block {
         for cell in [&mut self.event_codes, &mut self.context_codes, &mut self.cpus] {
             cell.take().into_iter().for_each(|codes| keep(&mut buffers.shorts, codes));
         }
-        for cell in [&mut self.times, &mut self.scopes] {
+        for cell in [&mut self.times, &mut self.scopes, &mut self.durations] {
             cell.take().into_iter().for_each(|longs| keep(&mut buffers.longs, longs));
         }
         self.rets.take().into_iter().for_each(|rets| keep(&mut buffers.rets, rets));

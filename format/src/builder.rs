@@ -18,6 +18,8 @@ pub struct BlockBuilder {
     pub(crate) rets: Vec<i64>,
     pub(crate) scopes: Vec<u64>,
     pub(crate) marks: Vec<u32>,
+    /// How long each call took and 1, or 0 where that is not known. Rows beyond its end have none.
+    pub(crate) durations: Vec<u64>,
     /// In the order in which they came first.
     pub(crate) tables: Vec<Table>,
     pub(crate) contexts: ContextTable,
@@ -161,6 +163,7 @@ impl BlockBuilder {
             rets: Vec::new(),
             scopes: Vec::new(),
             marks: Vec::new(),
+            durations: Vec::new(),
             tables: Vec::new(),
             contexts: ContextTable::default(),
             bytes: Vec::new(),
@@ -238,6 +241,10 @@ impl BlockBuilder {
         self.rets.push(row.ret);
         self.scopes.push(row.scopes);
         self.marks.push(row.marks.0);
+        if let Some(duration_ns) = row.duration_ns {
+            self.durations.resize(self.times.len() - 1, 0);
+            self.durations.push(duration_ns.saturating_add(1));
+        }
         if let Some(table) = self.tables.get_mut(code as usize) {
             table.push(row.args, taken, &mut self.bytes);
         }
@@ -265,7 +272,11 @@ impl BlockBuilder {
     /// About how much memory the rows take.
     pub fn bytes(&self) -> usize {
         let columns: usize = self.tables.iter().map(|t| t.rows * t.columns.len() * 9).sum();
-        self.len() * 34 + columns + self.bytes.len() + self.contexts.rows.len() * CONTEXT_BYTES
+        self.len() * 34
+            + self.durations.len() * 8
+            + columns
+            + self.bytes.len()
+            + self.contexts.rows.len() * CONTEXT_BYTES
     }
 
     /// Whether the next row belongs into another block.
@@ -277,7 +288,10 @@ impl BlockBuilder {
 
     /// Bytes that are kept for the next block.
     fn kept_bytes(&self) -> usize {
-        self.times.capacity() * 34 + self.bytes.capacity() + self.contexts.rows.capacity() * CONTEXT_BYTES
+        self.times.capacity() * 34
+            + self.durations.capacity() * 8
+            + self.bytes.capacity()
+            + self.contexts.rows.capacity() * CONTEXT_BYTES
     }
 
     /// Forgets all rows and contexts, and keeps the memory as long as blocks need it.
@@ -295,6 +309,7 @@ impl BlockBuilder {
         self.rets.clear();
         self.scopes.clear();
         self.marks.clear();
+        self.durations.clear();
         self.bytes.clear();
         self.contexts.clear();
         for table in self.tables.drain(..) {
@@ -349,7 +364,17 @@ mod tests {
             let args =
                 [Raw::Number((time_ns * time_ns).wrapping_mul(0x9e37_79b9_7f4a_7c15)), Raw::Bytes(&path)];
             let (event, scopes, marks) = (EventId(257), 1, Marks(0));
-            let row = Row { time_ns, event, cpu: 0, context, ret: 0, scopes, marks, args: &args };
+            let row = Row {
+                time_ns,
+                event,
+                cpu: 0,
+                context,
+                ret: 0,
+                scopes,
+                marks,
+                duration_ns: None,
+                args: &args,
+            };
             builder.push(&row).unwrap();
         }
     }

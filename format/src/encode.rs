@@ -275,6 +275,7 @@ impl Encoder {
         let mut rets = vec![0; total];
         let mut scopes = vec![0; total];
         let mut marks = vec![0; total];
+        let mut durations = vec![0; if b.durations.is_empty() { 0 } else { total }];
         let mut ordinals = vec![0u32; if order.is_some() { total } else { 0 }];
         let mut ordinal_of = vec![0u32; ordinals.len()];
         if order.is_some() {
@@ -301,6 +302,9 @@ impl Encoder {
                 *r = *ret as u64;
                 *s = *scope;
                 *m = u64::from(*mark);
+            }
+            if let (Some(to), Some(duration)) = (durations.get_mut(*place), b.durations.get(from)) {
+                *to = *duration;
             }
             if let (Some(to), Some(ordinal)) = (ordinals.get_mut(*place), ordinal_of.get(from)) {
                 *to = *ordinal;
@@ -347,7 +351,13 @@ impl Encoder {
         for (code, (table, start)) in b.tables.iter().zip(starts).enumerate() {
             let code = code as u16;
             let range = start..start + table.rows;
-            for (position, numbers) in [(key::RET, &rets), (key::SCOPES, &scopes), (key::MARKS, &marks)] {
+            let columns = [
+                (key::RET, &rets),
+                (key::SCOPES, &scopes),
+                (key::MARKS, &marks),
+                (key::DURATIONS, &durations),
+            ];
+            for (position, numbers) in columns {
                 let numbers = numbers.get(range.clone()).unwrap_or_default();
                 // An absent column is all zeros.
                 if numbers.iter().any(|n| *n != 0) {

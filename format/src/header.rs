@@ -389,6 +389,11 @@ impl Recording {
     pub fn number(&self, name: &str) -> Option<u64> {
         self.more.get(name)?.parse().ok()
     }
+
+    /// Whether it was recorded how long calls took.
+    pub fn has_durations(&self) -> bool {
+        self.more.contains_key(recorded::TIMING)
+    }
 }
 
 /// Names of what a recorder tells of its memory and its bounds, each a number in [`Recording::more`].
@@ -404,6 +409,8 @@ pub mod recorded {
     pub const KERNEL_BYTES: &str = "kernel_bytes";
     /// Bytes that the recorder's own memory may come to.
     pub const MEMORY_BOUND_BYTES: &str = "memory_bound_bytes";
+    /// There, whatever it says, where it was recorded how long calls took.
+    pub const TIMING: &str = "timing";
     /// Kinds of artifacts that are kept, bytes of one, and bytes and number of all together.
     pub const ARTIFACTS: &str = "artifacts";
     pub const ARTIFACT_BYTES: &str = "artifact_bytes";

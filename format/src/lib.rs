@@ -63,7 +63,7 @@ mod writer;
 
 pub use args::{ArgTable, ColumnView, Dictionary, MISSING, NUMBER};
 pub use artifact::{Artifact, Sha256, hex};
-pub use block::{Block, Contexts, Scratch};
+pub use block::{Block, Contexts, Durations, Scratch};
 pub use bloom::Bloom;
 pub use builder::BlockBuilder;
 pub use capture::{Capture, Completeness, OpenOptions, Records, SegmentSummary, SetEnding};

@@ -17,6 +17,8 @@ pub struct Row<'a> {
     /// Scopes that matched while recording: bit N-1 for scope N.
     pub scopes: u64,
     pub marks: Marks,
+    /// How long the call took, where that was recorded: ns. Of one that has not returned, how long it had been under way.
+    pub duration_ns: Option<u64>,
     /// By declared argument; trailing ones may be left out and are then missing.
     pub args: &'a [Raw<'a>],
 }

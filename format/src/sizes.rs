@@ -29,6 +29,7 @@ pub enum ColumnName {
     Returns,
     Scopes,
     Marks,
+    Durations,
     /// By position in the file's declaration.
     Argument(u8),
 }
@@ -55,6 +56,7 @@ impl Block {
                     key::RET => ColumnName::Returns,
                     key::SCOPES => ColumnName::Scopes,
                     key::MARKS => ColumnName::Marks,
+                    key::DURATIONS => ColumnName::Durations,
                     position => ColumnName::Argument(position as u8),
                 },
             };

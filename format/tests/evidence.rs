@@ -27,6 +27,7 @@ fn capture_with(options: WriterOptions) -> Vec<u8> {
                 ret: n as i64,
                 scopes: 0,
                 marks: Marks(0),
+                duration_ns: None,
                 args: &[],
             };
             builder.push(&row).unwrap();

@@ -38,6 +38,7 @@ fn small_capture() -> Vec<u8> {
                 ret: (n % 5) as i64 - 2,
                 scopes: n & 1,
                 marks: Marks((n % 4) as u32),
+                duration_ns: None,
                 args: &args,
             };
             builder.push(&row).unwrap();

@@ -57,6 +57,11 @@ fn context(pid: u32) -> Context<'static> {
 
 const CLOCK: Clock = Clock { monotonic_ns: 90, boot_ns: 100, wall_ns: 1_700_000_000_000_000_100 };
 
+/// The first rows have none, nor have some of the others; the shortest is no time at all.
+fn duration(n: u64) -> Option<u64> {
+    (n > 30 && n % 4 != 1).then_some(n * (n % 6))
+}
+
 /// `rows` rows of two events by three processes, late ones among them.
 fn builder(rows: u64) -> BlockBuilder {
     let mut builder = BlockBuilder::new();
@@ -79,6 +84,7 @@ fn builder(rows: u64) -> BlockBuilder {
                 ret: if n % 4 == 0 { -2 } else { n as i64 },
                 scopes: if is_exec { 256 } else { 0 },
                 marks: Marks(if n % 9 == 0 { Marks::FAULT } else { 0 }),
+                duration_ns: duration(n),
                 args: if is_exec { &args[1..2] } else { &args },
             })
             .unwrap();
@@ -122,6 +128,7 @@ fn rows_come_back_in_time_order_with_all_they_had() {
                 assert_eq!(contexts.get(context_code), Some(context(10 + n as u32 % 3)));
                 assert_eq!(block.rets().unwrap()[row], if n % 4 == 0 { -2 } else { n as i64 });
                 assert_eq!(block.scopes().unwrap()[row], if is_exec { 256 } else { 0 });
+                assert_eq!(block.durations().unwrap().get(row), duration(n));
                 assert_eq!(block.marks().unwrap()[row], if n % 9 == 0 { Marks::FAULT } else { 0 });
                 let path = format!("/etc/file{}", n % 50);
                 let path = if n % 7 == 0 { Raw::Number(0xdead) } else { Raw::Bytes(path.as_bytes()) };
@@ -307,7 +314,17 @@ fn texts_that_columns_share_are_stored_once() {
             args[1].as_deref().map_or(Raw::Missing, Raw::Bytes),
         ];
         let (time_ns, event) = (1000 + n, events[(n % 3) as usize]);
-        let row = Row { time_ns, event, cpu: 0, context, ret: 0, scopes: 0, marks: Marks(0), args: &args };
+        let row = Row {
+            time_ns,
+            event,
+            cpu: 0,
+            context,
+            ret: 0,
+            scopes: 0,
+            marks: Marks(0),
+            duration_ns: None,
+            args: &args,
+        };
         builder.push(&row).unwrap();
     }
     let header = Header { schema: current_schema(), ..Header::default() };

@@ -93,6 +93,7 @@ fn rows(builder: &mut BlockBuilder, block: u64, version: u32) {
             ret: if n % 10 == 0 { -2 } else { (n % 7) as i64 },
             scopes: 1 << (n % 3),
             marks: Marks(if n % 50 == 0 { Marks::TRUNCATED } else { 0 }),
+            duration_ns: None,
             args: &args,
         };
         builder.push(&row).unwrap();

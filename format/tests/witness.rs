@@ -25,7 +25,19 @@ fn capture(key: &SigningKey, segments: u64, changed: Option<u64>, start_ns: u64)
         let context = builder.intern(&Context { pid: 7, ..Context::default() });
         let ret = if changed == Some(segment) { 666 } else { 7 };
         let (time_ns, marks) = (segment * 100, Marks(0));
-        builder.push(&Row { time_ns, event, cpu: 0, context, ret, scopes: 0, marks, args: &[] }).unwrap();
+        builder
+            .push(&Row {
+                time_ns,
+                event,
+                cpu: 0,
+                context,
+                ret,
+                scopes: 0,
+                marks,
+                duration_ns: None,
+                args: &[],
+            })
+            .unwrap();
         writer.block(&Encoder::new(Options::default()).encode(&mut builder).unwrap()).unwrap();
         if segment + 1 < segments {
             writer.checkpoint().unwrap();

@@ -43,7 +43,7 @@ fn ask(set: &ScopeSet, filters: &[&str]) {
             plan.things_mask(event.id, &|_| Raw::Bytes(text));
         }
         plan.ret_mask(event.id, -2);
-        plan.row_mask(event.id, RowFacts { wall_ns: 1, cpu: 1, marks: Marks(0x0101_0003) });
+        plan.row_mask(event.id, RowFacts { wall_ns: 1, cpu: 1, marks: Marks(0x0101_0003), duration_ns: Some(7) });
     }
     // The same filters with their lists spelled out are the same.
     let spelled = set.without_lists(filters);

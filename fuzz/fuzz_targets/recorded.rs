@@ -21,7 +21,7 @@ fn capture(filters: &str, policy: &str) -> Option<Vec<u8>> {
         let context = builder.intern(&Context { pid: 7, comm: b"sh", exe: b"/bin/sh", ..Context::default() });
         for (time_ns, name) in (0u64..).zip(["openat", "close", "sched_process_exec"]) {
             let event = catalogue::by_name(name)?.id;
-            let row = Row { time_ns, event, cpu: 0, context, ret: 0, scopes: 5, marks: Marks(0), args: &[] };
+            let row = Row { time_ns, event, cpu: 0, context, ret: 0, scopes: 5, marks: Marks(0), duration_ns: None, args: &[] };
             builder.push(&row).ok()?;
         }
         writer.block(&encoder.encode(&mut builder).ok()?).ok()?;

@@ -40,7 +40,7 @@ fn capture(event: usize, number: u64, value: &[u8]) -> Option<Vec<u8>> {
     let mut builder = BlockBuilder::new();
     let context = builder.intern(&Context { comm: b"x", exe: b"/x", ..Context::default() });
     let marks = Marks(0);
-    let row = Row { time_ns: 1, event: event.id, cpu: 0, context, ret: 0, scopes: 1, marks, args: &args };
+    let row = Row { time_ns: 1, event: event.id, cpu: 0, context, ret: 0, scopes: 1, marks, duration_ns: None, args: &args };
     builder.push(&row).ok()?;
     let header = Header { schema: format::current_schema(), ..Header::default() };
     let mut writer = Writer::create(Vec::new(), &header).ok()?;

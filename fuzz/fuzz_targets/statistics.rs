@@ -35,7 +35,7 @@ fn capture(text: &str) -> Option<Vec<u8>> {
         let value = |kind: events::ArgKind| if kind.is_bytes() { Raw::Bytes(rest) } else { Raw::Number(number.into()) };
         let args: Vec<Raw<'_>> = event.args.iter().map(|arg| value(arg.kind)).collect();
         let (time_ns, ret) = (row as u64 * 1000, i64::from(*byte) - 100);
-        let row_of = Row { time_ns, event: event.id, cpu: 0, context, ret, scopes: 1, marks: Marks(0), args: &args };
+        let row_of = Row { time_ns, event: event.id, cpu: 0, context, ret, scopes: 1, marks: Marks(0), duration_ns: None, args: &args };
         builder.push(&row_of).ok()?;
         if row % 8 == 7 {
             writer.block(&encoder.encode(&mut builder).ok()?).ok()?;

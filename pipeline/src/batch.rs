@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use events::{Context, Event, Marks, Raw};
-use format::{Block, ColumnView, Contexts};
+use format::{Block, ColumnView, Contexts, Durations};
 use scopes::Subject;
 use scopes::plan::RowFacts;
 
@@ -203,6 +203,7 @@ pub(crate) struct Rows<'b> {
     rets: &'b [i64],
     cpus: &'b [u16],
     marks: &'b [u32],
+    durations: Durations<'b>,
     recorded: &'b [u64],
     event_codes: &'b [u16],
     context_codes: &'b [u16],
@@ -227,6 +228,7 @@ impl<'b> Rows<'b> {
             rets: if wants(projection.rets) { block.rets()? } else { &[] },
             cpus: if wants(projection.cpus) { block.cpus()? } else { &[] },
             marks: if wants(projection.marks) { block.marks()? } else { &[] },
+            durations: if projection.durations { block.durations()? } else { Durations::default() },
             recorded: if projection.recorded { block.scopes()? } else { &[] },
             event_codes: block.event_codes()?,
             context_codes: if contexts { block.context_codes()? } else { &[] },
@@ -299,6 +301,7 @@ impl<'b> Rows<'b> {
             cpu: self.cpus.get(row).copied().unwrap_or(0),
             ret: self.rets.get(row).copied().unwrap_or(0),
             scopes: candidate.visible,
+            duration_ns: self.durations.get(row),
             recorded: self.recorded.get(row).copied().unwrap_or(0),
             marks: Marks(self.marks.get(row).copied().unwrap_or(0)),
             args,
@@ -336,6 +339,7 @@ impl<'b> Rows<'b> {
                         event: it.event,
                         scopes: it.scopes,
                         recorded: 0,
+                        duration_ns: None,
                         marks: it.marks,
                         args: it.args,
                         base: Some((view.event, &view.args)),
@@ -412,7 +416,7 @@ impl<'b> Rows<'b> {
                     matcher.with_subject(base.context, code.into(), self.batch.facts(), base.time_ns, ask);
             }
             if plan.has_row(event.id) & mask != 0 {
-                let row = RowFacts { wall_ns: base.wall_ns as u64, cpu: base.cpu, marks };
+                let row = RowFacts { wall_ns: base.wall_ns as u64, cpu: base.cpu, marks, duration_ns: None };
                 mask &= plan.row_mask(event.id, row);
             }
             if mask != 0 {

@@ -26,6 +26,8 @@ pub struct EventView<'a> {
     pub container: Option<&'a Container>,
     pub cpu: u16,
     pub ret: i64,
+    /// How long the call took, where that was recorded; of one that has not returned, how long it had been under way.
+    pub duration_ns: Option<u64>,
     /// Scopes that it matches: scope N is bit N-1.
     pub scopes: u64,
     /// Scopes that it matched when it was recorded. Zero for derived events: those are not recorded.

@@ -2,7 +2,7 @@
 //! Each distinct value is judged once.
 
 use events::{Event, Marks, Raw};
-use format::{Block, ColumnView, Contexts, Dictionary, MISSING, NUMBER};
+use format::{Block, ColumnView, Contexts, Dictionary, Durations, MISSING, NUMBER};
 use scopes::Plan;
 use scopes::batch::Strings;
 use scopes::plan::RowFacts;
@@ -21,6 +21,8 @@ pub struct Predicates<'a> {
     columns: Vec<ArgPredicate<'a>>,
     things: Vec<ThingPredicate<'a>>,
     rets: Option<ColumnView<'a>>,
+    /// Marks of the event's rows, where results are asked for and some row has none.
+    marks: Option<ColumnView<'a>>,
     last_ret: Option<(i64, u64)>,
     rows: Option<RowColumns<'a>>,
     wall_offset: u64,
@@ -36,6 +38,7 @@ struct RowColumns<'a> {
     times: &'a [u64],
     cpus: &'a [u16],
     marks: &'a [u32],
+    durations: Durations<'a>,
 }
 
 #[derive(Debug)]
@@ -80,8 +83,18 @@ impl<'a> Predicates<'a> {
         }
         let things = ThingPredicate::all(plan, block, code, id)?;
         let rets = if plan.has_ret(id) != 0 { Some(block.args(code).rets()?) } else { None };
+        // Hardly any block has a call that had not returned.
+        let marks = match rets {
+            Some(_) if block.has_marked(code, Marks::UNFINISHED)? => Some(block.args(code).marks()?),
+            _ => None,
+        };
         let rows = if plan.has_row(id) != 0 {
-            Some(RowColumns { times: block.times()?, cpus: block.cpus()?, marks: block.marks()? })
+            Some(RowColumns {
+                times: block.times()?,
+                cpus: block.cpus()?,
+                marks: block.marks()?,
+                durations: block.durations()?,
+            })
         } else {
             None
         };
@@ -102,6 +115,7 @@ impl<'a> Predicates<'a> {
             columns,
             things,
             rets,
+            marks,
             last_ret: None,
             rows,
             wall_offset,
@@ -190,6 +204,7 @@ impl<'a> Predicates<'a> {
                 wall_ns: time.wrapping_add(self.wall_offset),
                 cpu: columns.cpus.get(row).copied().unwrap_or(0),
                 marks: Marks(columns.marks.get(row).copied().unwrap_or(0)),
+                duration_ns: columns.durations.get(row),
             };
             mask &= self.plan.row_mask(self.event.id, facts);
         }
@@ -198,6 +213,11 @@ impl<'a> Predicates<'a> {
 
     fn ret_mask(&mut self, ordinal: usize) -> u64 {
         let Some(rets) = &self.rets else { return u64::MAX };
+        if let Some(marks) = &self.marks
+            && matches!(marks.get(ordinal), Raw::Number(marks) if marks as u32 & Marks::UNFINISHED != 0)
+        {
+            return self.plan.no_ret_mask(self.event.id);
+        }
         let ret = match rets.get(ordinal) {
             Raw::Number(ret) => ret as i64,
             _ => 0,

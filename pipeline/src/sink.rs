@@ -46,20 +46,29 @@ pub struct Projection {
     pub cpus: bool,
     pub rets: bool,
     pub marks: bool,
+    pub durations: bool,
     /// Masks that were recorded.
     pub recorded: bool,
     pub arguments: bool,
 }
 
 impl Projection {
-    pub const ALL: Projection =
-        Projection { contexts: true, cpus: true, rets: true, marks: true, recorded: true, arguments: true };
+    pub const ALL: Projection = Projection {
+        contexts: true,
+        cpus: true,
+        rets: true,
+        marks: true,
+        durations: true,
+        recorded: true,
+        arguments: true,
+    };
     /// Time, event and mask only.
     pub const NONE: Projection = Projection {
         contexts: false,
         cpus: false,
         rets: false,
         marks: false,
+        durations: false,
         recorded: false,
         arguments: false,
     };

@@ -231,6 +231,7 @@ impl Slicer {
                     ret: view.ret,
                     scopes: view.recorded,
                     marks: view.marks,
+                    duration_ns: view.duration_ns,
                     args: &args,
                 };
                 pushed = self.builder.push(&row).map_err(Refused::from);

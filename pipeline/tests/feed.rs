@@ -62,7 +62,7 @@ fn block(rows: &[(u64, u32)]) -> Arc<EncodedBlock> {
         let args: &[Raw<'_>] = if is_fork { &child } else { &[Raw::Number(3), Raw::Bytes(b"/etc/passwd")] };
         let event = if is_fork { fork.id } else { event("openat") };
         let (time_ns, marks) = (*time_ns, Marks(0));
-        let row = Row { time_ns, event, cpu: 0, context, ret: 0, scopes: 0, marks, args };
+        let row = Row { time_ns, event, cpu: 0, context, ret: 0, scopes: 0, marks, duration_ns: None, args };
         builder.push(&row).expect("a block with room");
     }
     Arc::new(Encoder::new(Options::default()).encode(&mut builder).expect("a block"))

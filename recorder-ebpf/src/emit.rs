@@ -27,7 +27,9 @@ pub mod preemption;
 mod rooms;
 
 pub use claims::{claim, give_back};
-pub use counters::{count_forgotten, count_left_out_call, count_left_out_hook, count_lost, count_taken_over};
+pub use counters::{
+    count_forgotten, count_left_out_call, count_left_out_hook, count_lost, count_taken_over, count_untimed_call,
+};
 use counters::{Refusal, count_drop, region_of};
 pub use notes::Notes;
 
@@ -148,6 +150,14 @@ impl Writer {
     pub fn set_word(&self, started: Started, index: usize, value: u64) {
         // SAFETY: `pointer` is within the write, and the slack takes what runs over.
         unsafe { *self.pointer(started.0).add(HEADER_BYTES + index * 8).cast::<u64>() = value };
+    }
+
+    /// Appends a number behind all that the record has.
+    #[inline(always)]
+    pub fn put(&mut self, number: u64) {
+        // SAFETY: as above.
+        unsafe { *self.pointer(self.at).cast::<u64>() = number };
+        self.at += 8;
     }
 
     /// What follows a record's header.

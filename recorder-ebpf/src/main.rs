@@ -20,6 +20,7 @@ mod registers;
 mod scopes;
 mod spare;
 mod strict;
+mod timing;
 mod user_memory;
 
 #[panic_handler]

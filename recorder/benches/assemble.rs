@@ -62,6 +62,7 @@ impl Calls {
                 context,
                 ret: (n & 1) as i64,
                 marks: Marks(0),
+                duration_ns: None,
                 args: &args,
             });
         }

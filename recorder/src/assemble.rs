@@ -105,6 +105,8 @@ pub struct Counts {
     pub lost: u64,
     /// Containers whose names came after masks had been given without them.
     pub late_names: u64,
+    /// Calls of which it is not known how long they took, for too many threads were in calls.
+    pub untimed: u64,
 }
 
 /// Who asks for names of containers, and where the answers come.
@@ -441,7 +443,16 @@ impl Assembler {
         let args = container_events::arguments(at.happened, &cgroup, container, wall_ns);
         let HappenedAt { happened, time_ns, cpu, context, marks, .. } = at;
         self.counts.produced += 1;
-        self.place(&Record { time_ns, event: happened.event(), cpu, context, ret: 0, marks, args: &args });
+        self.place(&Record {
+            time_ns,
+            event: happened.event(),
+            cpu,
+            context,
+            ret: 0,
+            marks,
+            duration_ns: None,
+            args: &args,
+        });
     }
 }
 

@@ -88,6 +88,7 @@ pub struct OwnedRecord {
     context: u32,
     ret: i64,
     marks: Marks,
+    duration_ns: Option<u64>,
     args: Box<[Arg]>,
     bytes: Box<[u8]>,
 }
@@ -112,8 +113,9 @@ impl OwnedRecord {
             }
         };
         let args = record.args.iter().map(own).collect();
-        let Record { time_ns, event, cpu, context, ret, marks, .. } = *record;
-        OwnedRecord { time_ns, event, cpu, context, ret, marks, args, bytes: bytes.into_boxed_slice() }
+        let Record { time_ns, event, cpu, context, ret, marks, duration_ns, .. } = *record;
+        let bytes = bytes.into_boxed_slice();
+        OwnedRecord { time_ns, event, cpu, context, ret, marks, duration_ns, args, bytes }
     }
 
     pub fn context(&self) -> u32 {
@@ -135,8 +137,8 @@ impl OwnedRecord {
                 }
             });
         }
-        let OwnedRecord { time_ns, event, cpu, context, ret, marks, .. } = *self;
-        then(&Record { time_ns, event, cpu, context, ret, marks, args: &args })
+        let OwnedRecord { time_ns, event, cpu, context, ret, marks, duration_ns, .. } = *self;
+        then(&Record { time_ns, event, cpu, context, ret, marks, duration_ns, args: &args })
     }
 }
 
@@ -268,11 +270,12 @@ mod tests {
             context: 9,
             ret: -2,
             marks: Marks(Marks::TRUNCATED),
+            duration_ns: Some(90),
             args: &args,
         };
         OwnedRecord::new(&record).view(|back| {
             assert_eq!(back.args, record.args);
-            let of = |r: &Record<'_>| (r.time_ns, r.event, r.cpu, r.context, r.ret, r.marks);
+            let of = |r: &Record<'_>| (r.time_ns, r.event, r.cpu, r.context, r.ret, r.marks, r.duration_ns);
             assert_eq!(of(back), of(&record));
         });
     }

@@ -51,6 +51,7 @@ mod stand_in;
 #[cfg(test)]
 mod stand_in_page;
 mod tables;
+mod unfinished;
 mod vital;
 
 use std::{collections::BTreeMap, ops::RangeInclusive, os::fd::AsFd as _, path::PathBuf, time::Duration};
@@ -96,6 +97,8 @@ pub struct KernelOptions {
     pub environment: bool,
     /// Compare what calls are given at their entry with what it is at their exit ([`Marks::CHANGED`]).
     pub strict: bool,
+    /// Note when calls begin ([`Record::duration_ns`]), and tell at the end of those that have not returned.
+    pub timing: bool,
     /// Of these system calls one in so many is recorded, the rest counted ([`Records::left_out`]).
     pub samples: BTreeMap<EventId, u32>,
     /// What no scope of these can want is dropped in the kernel, and counted ([`Records::left_out`]).
@@ -120,6 +123,7 @@ impl Default for KernelOptions {
             snaplen: 256,
             environment: false,
             strict: false,
+            timing: false,
             samples: BTreeMap::new(),
             scopes: None,
             exclude: Vec::new(),
@@ -187,6 +191,10 @@ pub trait Records {
     fn left_out(&mut self, count: u64) {
         let _ = count;
     }
+    /// Of so many calls it is not known when they began, for more threads were in calls than are remembered.
+    fn untimed(&mut self, count: u64) {
+        let _ = count;
+    }
     /// No later record refers to this context: its task is gone or has changed.
     fn forget(&mut self, id: u32) {
         let _ = id;
@@ -205,6 +213,8 @@ pub struct Record<'a> {
     /// Return value of a system call; 0 for other events.
     pub ret: i64,
     pub marks: Marks,
+    /// How long the call took; of one that has not returned ([`Marks::UNFINISHED`]), how long it had been under way.
+    pub duration_ns: Option<u64>,
     /// One for each declared argument.
     pub args: &'a [Raw<'a>],
 }
@@ -425,6 +435,7 @@ impl Kernel {
         quiesce::wait_for_programs();
         self.take();
         self.drain.release(u64::MAX, sink);
+        self.drain.give_unfinished(self.loaded.begun(), clock::monotonic_ns(), sink);
         self.drain.report_misses(&misses, clock::monotonic_ns(), sink);
         self.report_losses(clock::monotonic_ns(), sink);
         Ok(())

@@ -4,7 +4,7 @@
 //! ancestors never does); a row then costs the words of its event, and a look at its arguments only where a scope asks
 //! for them.
 
-use events::{Context, EventId, catalogue::process, context::Entity};
+use events::{Context, EventId, Marks, catalogue::process, context::Entity};
 use format::Process;
 use scopes::{Lineage, LineageBits, Plan, Recording, Subject, plan::RowFacts};
 
@@ -142,11 +142,17 @@ impl Judge {
             });
         }
         if mask & plan.has_ret(event) != 0 {
-            mask &= plan.ret_mask(event, record.ret);
+            mask &= match record.marks.has(Marks::UNFINISHED) {
+                true => plan.no_ret_mask(event),
+                false => plan.ret_mask(event, record.ret),
+            };
         }
         if mask & plan.has_row(event) != 0 {
             let wall_ns = record.time_ns.wrapping_add_signed(self.wall_offset_ns);
-            mask &= plan.row_mask(event, RowFacts { wall_ns, cpu: record.cpu, marks: record.marks });
+            mask &= plan.row_mask(
+                event,
+                RowFacts { wall_ns, cpu: record.cpu, marks: record.marks, duration_ns: record.duration_ns },
+            );
         }
         if mask & plan.has_args(event) != 0 {
             mask = self.arguments(mask, event, record);

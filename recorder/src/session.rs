@@ -112,6 +112,8 @@ pub struct Summary {
     pub triggered: bool,
     /// Containers of which the file has the id only, since their names came after masks had been given without them.
     pub late_names: u64,
+    /// Calls of which it is not known how long they took, for too many threads were in calls.
+    pub untimed: u64,
     /// CPUs on which a program did not end the record that it began, so that nothing was recorded there any more. A bug.
     pub stuck_cpus: Vec<u16>,
 }
@@ -295,6 +297,7 @@ impl Session {
             released,
             triggered,
             late_names: counts.late_names,
+            untimed: counts.untimed,
             stuck_cpus,
         })
     }

@@ -67,6 +67,7 @@ impl Source for Endless {
                 context: 1,
                 ret: number as i64,
                 marks: events::Marks(0),
+                duration_ns: None,
                 args: &args,
             });
         }

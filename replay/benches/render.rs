@@ -61,6 +61,7 @@ fn openat(bencher: divan::Bencher<'_, '_>, format: Format) {
                     cpu: 1,
                     ret: 3,
                     scopes: 256,
+                    duration_ns: None,
                     recorded: 0,
                     marks: Marks(0),
                     args: Args::List(&args),

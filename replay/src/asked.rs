@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use format::Capture;
+use format::{Capture, Recording};
 use pipeline::{Matcher, Source};
 use scopes::{Diagnostic, Plan, ScopeSet};
 
@@ -33,6 +33,15 @@ impl Asked {
     /// Compiles the user's scopes. Names of users are those of the recorded hosts.
     pub fn given(mut set: ScopeSet, source: &Source) -> Result<Asked, Vec<Diagnostic>> {
         resolve(&mut set, source)?;
+        if !has_durations(source) {
+            let refused = set.refuse_durations(
+                "how long calls took was not recorded",
+                "another filter; `tracer record --timing` records how long each call takes",
+            );
+            if !refused.is_empty() {
+                return Err(refused);
+            }
+        }
         Ok(Asked::Given(Plan::compile(&set)))
     }
 
@@ -112,6 +121,16 @@ impl Recorded {
         let matcher = if self.has_masks { Matcher::recorded(&self.plan) } else { Matcher::new(&self.plan) };
         if self.is_imported { matcher.without_derived() } else { matcher }
     }
+}
+
+/// Whether any capture knows how long calls took; what is not there yet may.
+fn has_durations(source: &Source) -> bool {
+    let files = source.files();
+    let of_hosts = |capture: &Capture| {
+        let header = capture.header();
+        header.recording.has_durations() || header.more_recordings.iter().any(Recording::has_durations)
+    };
+    files.is_empty() || files.iter().any(|file| of_hosts(&file.capture))
 }
 
 /// Gives names of users and peers their numbers and addresses: those of the recorded hosts, and those that all recorded

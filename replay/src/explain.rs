@@ -244,6 +244,7 @@ fn tell(scope: &ScopeChecks, event: &EventView<'_>, text: &mut String) {
         wall_ns: event.wall_ns as u64,
         cpu: event.cpu,
         marks: event.marks,
+        duration_ns: event.duration_ns,
     };
     let verdict = if scope.matches(mask) { "matched" } else { "did not match" };
     // Writing to a string does not fail.

@@ -82,6 +82,7 @@ fn any_value_of_any_argument_prints_as_one_line() {
                 ret: next() as i64,
                 marks: Marks(next() as u32),
                 scopes: next(),
+                duration_ns: None,
                 recorded: 0,
                 host: &host,
                 container: None,

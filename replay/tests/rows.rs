@@ -94,6 +94,7 @@ fn view<'a>(event: &'static Event, context: &'a Context<'a>, args: &'a [Raw<'a>]
         cpu: 3,
         ret: 0,
         scopes: 1 << 2,
+        duration_ns: None,
         recorded: 0,
         marks: Marks(0),
         args: Args::List(args),

@@ -63,7 +63,7 @@ pub struct Check {
 
 impl Check {
     fn is_of_process(&self) -> bool {
-        matches!(self.target, Target::Field(_))
+        is_of_process(&self.target)
     }
 
     /// Whether a row with this mask passes it.
@@ -152,7 +152,7 @@ impl Checks {
             }
             let followed = if follows {
                 let of_process =
-                    |filter: &&Filter| matches!(filter.target, Target::Field(_) | Target::Follow);
+                    |filter: &&Filter| is_of_process(&filter.target) || filter.target == Target::Follow;
                 let mut filters: Vec<Filter> = scope.filters.iter().filter(of_process).cloned().collect();
                 filters.push(rows.clone());
                 add(filters)
@@ -248,8 +248,11 @@ fn groups(scope: &Scope, set: &ScopeSet, selection: &Selection) -> Vec<(Target, 
         };
         groups.push((Target::Events, vec![Filter { text, ..events_filter(1, vec![Value::Events(chosen)]) }]));
     }
-    let process = scope.filters.iter().filter(|filter| matches!(filter.target, Target::Field(_)));
-    let of_any = |filter: &&Filter| matches!(filter.target, Target::Mark(_) | Target::Thing(_));
+    let process = scope.filters.iter().filter(|filter| is_of_process(&filter.target));
+    let of_any = |filter: &&Filter| match &filter.target {
+        Target::Field(field) => field.is_of_row(),
+        target => matches!(target, Target::Mark(_) | Target::Thing(_)),
+    };
     let marks = scope.filters.iter().filter(of_any);
     let single = scope.filters.iter().filter(|filter| filter.target.event().is_some());
     for filter in process.chain(marks).chain(single) {
@@ -261,6 +264,11 @@ fn groups(scope: &Scope, set: &ScopeSet, selection: &Selection) -> Vec<(Target, 
         }
     }
     groups
+}
+
+/// Whether a filter is about who does something, of whatever event.
+fn is_of_process(target: &Target) -> bool {
+    matches!(target, Target::Field(field) if !field.is_of_row())
 }
 
 /// One event, as far as filters can see it.
@@ -276,6 +284,7 @@ pub struct Seen<'a> {
     pub wall_ns: u64,
     pub cpu: u16,
     pub marks: Marks,
+    pub duration_ns: Option<u64>,
 }
 
 impl std::fmt::Debug for Seen<'_> {
@@ -392,6 +401,7 @@ impl Seen<'_> {
             }
             Field::Timestamp => self.wall_ns.to_string(),
             Field::ProcessorId => self.cpu.to_string(),
+            Field::Duration => self.duration_ns.map_or_else(unknown, |ns| format!("{ns}ns")),
             Field::Syscall if self.event.is_syscall() => self.event.name.to_owned(),
             Field::Syscall => none(),
             Field::Tty | Field::Cwd => {

@@ -20,6 +20,7 @@ impl Lowered {
     pub fn judges(&self, filter: &Filter) -> Judged {
         match &filter.target {
             Target::Events | Target::Global | Target::Follow => Judged::InKernel,
+            Target::Field(Field::Duration) => Judged::After("how long a call took is known when it is over"),
             Target::Field(field) => self.judges_field(*field, filter),
             Target::Arg { .. } => Judged::After("arguments are known when the call is over"),
             Target::Ret(_) => Judged::After("results are known when the call is over"),

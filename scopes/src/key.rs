@@ -64,7 +64,10 @@ fields! {
     Tty = "tty",
     /// Who logged in, and the number of that login.
     LoginUid = "loginuid", AuditSession = "auditSession",
-    Timestamp = "timestamp", ProcessorId = "processorId", Syscall = "syscall",
+    Timestamp = "timestamp", ProcessorId = "processorId",
+    /// How long a call took.
+    Duration = "duration",
+    Syscall = "syscall",
 }
 
 /// What values a field takes, and so which operators.
@@ -94,6 +97,8 @@ pub enum Class {
     Terminal,
     Tree,
     Container,
+    /// A time with its unit, kept in ns.
+    Duration,
     /// Bare, or `=true`, `=false`.
     Flag,
 }
@@ -104,7 +109,11 @@ const ORDER: &[Op] = &[Op::Equal, Op::NotEqual, Op::Less, Op::Greater, Op::LessO
 impl Class {
     pub fn operators(self) -> &'static [Op] {
         match self {
-            Class::Number { ordered: true, .. } | Class::Id { .. } | Class::User | Class::Login => ORDER,
+            Class::Number { ordered: true, .. }
+            | Class::Id { .. }
+            | Class::User
+            | Class::Login
+            | Class::Duration => ORDER,
             Class::Container => &[Op::Is, Op::IsNot, Op::Equal, Op::NotEqual],
             Class::Flag => &[Op::Is, Op::IsNot, Op::Equal, Op::NotEqual],
             Class::Text | Class::Path | Class::Tree | Class::Number { ordered: false, .. } => EQUALITY,
@@ -130,6 +139,7 @@ impl Class {
             Class::Terminal => "a terminal's name (pts/0, tty1), with * for any characters, or none",
             Class::Tree => "a process id, or PID@START",
             Class::Container => "an id or its beginning, a name, new, or started",
+            Class::Duration => "a time with its unit (ns, us, ms, s, m, h), such as 5ms or 1.5s",
             Class::Flag => "true or false",
         }
     }
@@ -177,6 +187,7 @@ impl Field {
             Field::NsPid | Field::NsTid | Field::NsPpid => U32,
             Field::CgroupId | Field::Timestamp => U64,
             Field::ProcessorId => Class::Number { max: u16::MAX as u64, ordered: true },
+            Field::Duration => Class::Duration,
             Field::Host | Field::PodSandbox => Class::Flag,
         }
     }
@@ -197,7 +208,7 @@ impl Field {
 
     /// Whether it belongs to a row, rather than to its context.
     pub const fn is_of_row(self) -> bool {
-        matches!(self, Field::Timestamp | Field::ProcessorId)
+        matches!(self, Field::Timestamp | Field::ProcessorId | Field::Duration)
     }
 }
 
@@ -249,6 +260,7 @@ const KEYS: &[(&str, Short, Key)] = &[
     ("tty", Short::No, Key::Field(Field::Tty)),
     ("loginuid", Short::No, Key::Field(Field::LoginUid)),
     ("auditSession", Short::No, Key::Field(Field::AuditSession)),
+    ("duration", Short::No, Key::Field(Field::Duration)),
     ("tree", Short::No, Key::Field(Field::Tree)),
     ("follow", Short::AnyPrefix, Key::Follow),
     ("file", Short::No, Key::Thing(Thing::File)),
@@ -278,6 +290,7 @@ pub fn key_names() -> impl Iterator<Item = &'static str> {
 const CONTEXT_FIELDS: &[(&str, Field)] = &[
     ("timestamp", Field::Timestamp),
     ("processorId", Field::ProcessorId),
+    ("duration", Field::Duration),
     ("p", Field::NsPid),
     ("pid", Field::NsPid),
     ("processId", Field::NsPid),

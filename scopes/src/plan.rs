@@ -48,13 +48,15 @@ pub struct Needs {
     pub started: bool,
 }
 
-/// Facts of a row that no dictionary holds; only `EVENT.context.timestamp`, `processorId` and marks ask.
+/// Facts of a row that no dictionary holds; only times, CPUs, durations and marks ask.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RowFacts {
     /// ns since the epoch.
     pub wall_ns: u64,
     pub cpu: u16,
     pub marks: Marks,
+    /// How long the call took, where that is known.
+    pub duration_ns: Option<u64>,
 }
 
 /// The processes that `tree` names, of all scopes.
@@ -128,6 +130,7 @@ impl Plan {
             let bit = bit(scope.number);
             for filter in &scope.filters {
                 match (&filter.target, filter.target.declaration()) {
+                    (Target::Field(field), _) if field.is_of_row() => {}
                     (Target::Field(field), _) => ask(fields.entry(*field).or_default(), bit, filter),
                     (Target::Follow, _) => plan.follow |= bit,
                     (target, Some(event)) => {
@@ -152,6 +155,16 @@ impl Plan {
                         let targets = by_event.entry(Declaration(event)).or_default();
                         ask(targets.entry(&filter.target).or_default(), bit, filter);
                     }
+                }
+            }
+        }
+        // A scope's question about how long calls took is one about each call.
+        for scope in set.scopes() {
+            let bit = bit(scope.number);
+            for filter in scope.filters.iter().filter(|filter| is_of_every_row(&filter.target)) {
+                for event in set.events().filter(|event| plan.stored_event_mask(event.id) & bit != 0) {
+                    let targets = by_event.entry(Declaration(event)).or_default();
+                    ask(targets.entry(&filter.target).or_default(), bit, filter);
                 }
             }
         }
@@ -189,6 +202,17 @@ impl Plan {
                     words.is_declared = true;
                     words.asked |= if selection.has(event.id) { bit } else { 0 };
                     words.stored |= if selection.has_stored(event.id) { bit } else { 0 };
+                }
+            }
+        }
+        // What is no call takes no time.
+        for scope in set.scopes().filter(|scope| scope.filters.iter().any(|it| is_of_every_row(&it.target))) {
+            let bit = bit(scope.number);
+            self.unknown &= !bit;
+            for event in set.events().filter(|event| !event.is_syscall()) {
+                if let Some(words) = events.get_mut(usize::from(event.id.0)) {
+                    words.asked &= !bit;
+                    words.stored &= !bit;
                 }
             }
         }
@@ -241,7 +265,7 @@ impl Plan {
                     detail.positions.push(*position);
                 }
                 Target::Ret(_) => detail.ret = Some(Numbers::new(asked)),
-                Target::EventField(_, field) if field.is_of_row() => {
+                Target::Field(field) | Target::EventField(_, field) if field.is_of_row() => {
                     detail.has_row |= scopes;
                     detail.row.push(RowKey::Number(*field, Numbers::new(asked)));
                 }
@@ -425,6 +449,11 @@ impl Plan {
         self.detail(event).and_then(|detail| detail.ret.as_ref()).map_or(0, |ret| ret.gate.used)
     }
 
+    /// The same where there is no result: the call has not returned.
+    pub fn no_ret_mask(&self, event: EventId) -> u64 {
+        !self.has_ret(event)
+    }
+
     /// Scopes that a return value passes.
     pub fn ret_mask(&self, event: EventId, ret: i64) -> u64 {
         match self.detail(event).and_then(|detail| detail.ret.as_ref()) {
@@ -456,11 +485,17 @@ impl Plan {
         detail.row.iter().fold(u64::MAX, |mask, key| {
             mask & match key {
                 RowKey::Number(Field::Timestamp, numbers) => numbers.mask(Some(row.wall_ns.into())),
+                RowKey::Number(Field::Duration, numbers) => numbers.mask(row.duration_ns.map(i128::from)),
                 RowKey::Number(_, numbers) => numbers.mask(Some(row.cpu.into())),
                 RowKey::Mark(bits, flag) => flag.mask(Some(row.marks.has(*bits))),
             }
         })
     }
+}
+
+/// Whether a filter without an event is asked of every row.
+fn is_of_every_row(target: &Target) -> bool {
+    matches!(target, Target::Field(field) if field.is_of_row())
 }
 
 /// Adds a filter to its scope's filters on the same key.

@@ -269,6 +269,22 @@ impl ScopeSet {
         refused.collect()
     }
 
+    /// The filters that ask how long calls took, each refused for `why`; `allowed` is what to do about it.
+    pub fn refuse_durations(&self, why: &str, allowed: &str) -> Vec<Diagnostic> {
+        let filters = self.scopes.values().flat_map(|scope| &scope.filters);
+        let asks = filters.filter(|filter| filter.target.field() == Some(Field::Duration));
+        let refused = asks.map(|filter| Diagnostic {
+            severity: Severity::Error,
+            flag: filter.flag.clone(),
+            text: filter.text.clone(),
+            span: filter.span.clone(),
+            message: why.to_owned(),
+            suggestion: None,
+            allowed: Some(allowed.to_owned()),
+        });
+        refused.collect()
+    }
+
     /// Adds the addresses of peers' names, given what each name that DNS answers gave stands for. Returns the names without
     /// wildcards that nothing was known of.
     pub fn resolve_peers<'n>(&mut self, names: impl Iterator<Item = (&'n str, IpAddr)>) -> Vec<String> {

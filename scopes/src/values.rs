@@ -103,6 +103,10 @@ fn field_value(
             _ => Value::Text(Pattern::parse(piece.text)),
         }),
         Class::Flag => flag(site, piece),
+        Class::Duration => match duration(piece.text) {
+            Some(ns) => Ok(Value::Number(ns.into())),
+            None => wrong(format!("{:?} is no time with a unit", piece.text)),
+        },
         Class::Number { max, .. } => fitting(site, piece, max, class.values()),
         Class::Login if piece.text == "unset" => Ok(Value::Number(events::context::UNSET.into())),
         Class::Capability => capability(site, piece),
@@ -207,6 +211,31 @@ pub(crate) fn number(text: &str) -> Option<i128> {
     }
     let magnitude = i128::from_str_radix(&digits.replace('_', ""), radix).ok()?;
     Some(if negative { -magnitude } else { magnitude })
+}
+
+/// A time as ns: a decimal number and its unit, without blanks between them. No unit is needed for zero.
+fn duration(text: &str) -> Option<u64> {
+    let unit_at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit_at);
+    let scale: u64 = match unit {
+        "ns" => 1,
+        "us" | "µs" | "μs" => 1_000,
+        "ms" => 1_000_000,
+        "s" => 1_000_000_000,
+        "m" | "min" => 60_000_000_000,
+        "h" => 3_600_000_000_000,
+        "" if number == "0" => 1,
+        _ => return None,
+    };
+    let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+    // What is beyond a billionth says nothing of ns.
+    let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(whole) || !is_number(part) || part.len() > 9 {
+        return None;
+    }
+    let billionths = part.parse::<u64>().ok()? * 10u64.pow(9 - part.len() as u32);
+    let part = u128::from(scale) * u128::from(billionths) / 1_000_000_000;
+    whole.parse::<u64>().ok()?.checked_mul(scale)?.checked_add(u64::try_from(part).ok()?)
 }
 
 /// Whether a number is one of a radix of two's power, which means bits rather than a quantity.
@@ -518,6 +547,7 @@ pub(crate) fn domain(target: &Target) -> Option<(i128, i128)> {
         Target::Field(field) | Target::EventField(_, field) => match field.class() {
             Class::Number { max, .. } => Some((0, i128::from(max))),
             Class::Id { .. } | Class::User | Class::Login => Some((0, i128::from(u32::MAX))),
+            Class::Duration => Some((0, i128::from(u64::MAX))),
             _ => None,
         },
         Target::Arg { .. } => {

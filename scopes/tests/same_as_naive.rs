@@ -343,7 +343,10 @@ fn mask(plan: &Plan, lowered: &Lowered, tight: &Lowered, tables: &mut (Table, Ta
     }
     let stored = world.fd.map(|(number, text)| [&number.to_le_bytes(), text.as_bytes()].concat());
     if plan.has_row(event.id) != 0 {
-        mask &= plan.row_mask(event.id, RowFacts { wall_ns: NOW, cpu: world.cpu, marks: events::Marks(0) });
+        mask &= plan.row_mask(
+            event.id,
+            RowFacts { wall_ns: NOW, cpu: world.cpu, marks: events::Marks(0), duration_ns: None },
+        );
     }
     let argv: Vec<u8> =
         world.argv.unwrap_or_default().iter().flat_map(|arg| [arg.as_bytes(), b"\0"].concat()).collect();

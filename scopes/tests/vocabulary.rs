@@ -176,7 +176,7 @@ fn marked(filters: &[&str], event: &str, marks: Marks) -> u64 {
     if plan.has_row(id) == 0 {
         mask
     } else {
-        mask & plan.row_mask(id, RowFacts { wall_ns: 0, cpu: 0, marks })
+        mask & plan.row_mask(id, RowFacts { wall_ns: 0, cpu: 0, marks, duration_ns: None })
     }
 }
 

@@ -43,6 +43,7 @@ pub fn kernel_options(
         snaplen: options.snaplen as usize,
         environment: options.env,
         strict: options.strict,
+        timing: options.timing,
         samples,
         scopes,
         exclude,

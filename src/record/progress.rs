@@ -111,6 +111,12 @@ pub fn summary(summary: &Summary) -> String {
             plural(summary.late_names, "container")
         ));
     }
+    if summary.untimed > 0 {
+        line.push_str(&format!(
+            ", {} without a duration: more threads were in calls than are remembered",
+            plural(summary.untimed, "call")
+        ));
+    }
     if summary.removed_files > 0 {
         line.push_str(&format!(
             ", {} removed with {} older files",
@@ -172,6 +178,7 @@ mod tests {
             released: false,
             triggered: false,
             late_names: 0,
+            untimed: 0,
             stuck_cpus: Vec::new(),
         };
         assert_eq!(summary(&recorded), "c.trz: 2,000 events in 1.5 s, 3 lost, 4.0 KiB (2.0 bytes an event)");

@@ -152,6 +152,7 @@ pub fn run(order: Order<'_>, attendant: &mut dyn Attendant) -> Result<Ended> {
     let samples = sample::samples(&capturing.sample)?;
     let users = host::users();
     let Scopes { set, filters, policies } = order.scopes;
+    refuse_durations(capturing, std::iter::once(&set).chain(&order.trigger))?;
     let plan = if set.is_empty() { Plan::everything() } else { compile(set, &users)? };
     let trigger = order.trigger.map(|set| compile(set, &users)).transpose()?;
     if order.only_matched {
@@ -246,6 +247,7 @@ pub fn run(order: Order<'_>, attendant: &mut dyn Attendant) -> Result<Ended> {
             more: numbers_of_recording(memory, kernel.lists(), bound_bytes)
                 .into_iter()
                 .chain(keeps.iter().flat_map(Keeps::told))
+                .chain(capturing.timing.then(|| (format::recorded::TIMING.to_owned(), String::new())))
                 .chain(
                     keeping.labels.iter().map(|(name, text)| (format::recorded::label(name), text.clone())),
                 )
@@ -378,6 +380,17 @@ fn flight_bytes(keeping: &Keeping) -> u64 {
 }
 
 /// Filters name users as this host does.
+/// Filters that ask how long calls take, where that is not recorded.
+fn refuse_durations<'s>(capturing: &Capturing, sets: impl Iterator<Item = &'s ScopeSet>) -> Result<()> {
+    if capturing.timing {
+        return Ok(());
+    }
+    let why = "how long calls take is recorded with --timing only";
+    let allowed = "another filter; `--timing` records how long each call takes";
+    let refused: Vec<_> = sets.flat_map(|set| set.refuse_durations(why, allowed)).collect();
+    if refused.is_empty() { Ok(()) } else { Err(Diagnostics(refused).into()) }
+}
+
 fn compile(mut scopes: ScopeSet, users: &[User]) -> Result<Plan> {
     let users: Vec<(&str, u32)> = users.iter().map(|user| (user.name.as_str(), user.uid)).collect();
     scopes.resolve_users(&users).map_err(Diagnostics)?;

@@ -4,7 +4,8 @@ use std::ffi::CString;
 use std::io;
 
 use crate::{
-    artifacts, behaviours, credentials, cut, execs, identity, memory, overlap, paths, seccomp, strict, walk,
+    artifacts, behaviours, credentials, cut, execs, identity, memory, overlap, paths, seccomp, strict,
+    timing, walk,
 };
 
 /// First argument.
@@ -26,6 +27,9 @@ const ACTS: &[(&str, Act)] = &[
     ("be-renamed", memory::rename_host),
     ("change-what-is-given", strict::change_what_is_given),
     ("swap-a-path", strict::swap_a_path),
+    ("sleep-in-threads", timing::sleep_in_threads),
+    ("exec-in-thread", timing::exec_in_thread),
+    ("read-for-ever", timing::read_for_ever),
     ("make-every-call", walk::calls::make),
     ("do-every-deed", walk::deeds::all),
     ("have-all-cut", cut::have_all_cut),

@@ -52,6 +52,7 @@ mod state;
 mod story;
 mod strace;
 mod strict;
+mod timing;
 mod walk;
 mod watch;
 mod watch_rules;
@@ -145,6 +146,7 @@ fn main() {
         cut::TESTS,
         overlap::TESTS,
         strict::TESTS,
+        timing::TESTS,
         walk::TESTS,
         behaviours::TESTS,
         memory::TESTS,

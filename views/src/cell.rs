@@ -3,12 +3,12 @@
 use events::consts::errno;
 use events::context::UNSET;
 use events::terminal::DeviceName;
-use events::{Raw, capability};
+use events::{Marks, Raw, capability};
 use pipeline::EventView;
 
 use crate::clock::{Clock, Hand};
 use crate::known::{Known, Who};
-use crate::{Column, digits, marks, text, values};
+use crate::{Column, digits, duration, marks, text, values};
 
 /// How cells are shown.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +38,8 @@ pub enum Cell<'a> {
     /// A set of capabilities.
     Capabilities(u64),
     Signed(i64),
+    /// How long a call took, ns.
+    Duration(u64),
     Mask(u64),
     Bytes(&'a [u8]),
     /// Two names, such as namespace and name of a pod.
@@ -104,7 +106,10 @@ impl Column {
             Column::Process => Cell::Process(context.process()),
             Column::Cpu => number(event.cpu.into()),
             Column::Cgroup => Cell::Unsigned(context.cgroup_id),
+            // Nothing came back yet.
+            Column::Ret if event.marks.has(Marks::UNFINISHED) => Cell::Bytes(b"?"),
             Column::Ret => Cell::Signed(event.ret),
+            Column::Duration => event.duration_ns.map_or(Cell::Nothing, Cell::Duration),
             Column::Errno => match errno_of(event) {
                 Some(name) => Cell::Bytes(name.as_bytes()),
                 None => Cell::Nothing,
@@ -131,7 +136,11 @@ impl Column {
 }
 
 fn errno_of(event: &EventView<'_>) -> Option<&'static str> {
-    if event.event.is_syscall() { errno::of_result(event.ret) } else { None }
+    if event.event.is_syscall() && !event.marks.has(Marks::UNFINISHED) {
+        errno::of_result(event.ret)
+    } else {
+        None
+    }
 }
 
 /// Writes texts of cells.
@@ -163,6 +172,7 @@ impl<'a> Cells<'a> {
                     out.extend_from_slice(name.as_bytes());
                 }
             }
+            Cell::Duration(ns) => duration::seconds(ns, out),
             Cell::Mask(mask) => digits::hex16(mask, out),
             Cell::Bytes(bytes) => match bytes.get(..22) {
                 Some(start) if look.short_events && *column == Column::Event && bytes.len() > 25 => {
@@ -220,6 +230,7 @@ pub fn arguments(event: &EventView<'_>, is_raw: bool, out: &mut Vec<u8>) {
         argument(event, position, is_raw, out);
     }
     marks::of_row(event, out);
+    duration::of_row(event, out);
 }
 
 /// Appends one argument, and what is wrong with it.

@@ -38,6 +38,7 @@ pub enum Column {
     Cgroup,
     Ret,
     Errno,
+    Duration,
     Event,
     Syscall,
     Parent,
@@ -107,6 +108,10 @@ const FIXED: &[(Column, Shape)] = &[
     (Column::Cgroup, shape("cgroup", "CGROUP", 10, "the id of the cgroup")),
     (Column::Ret, shape("ret", "RET", 16, "the result")),
     (Column::Errno, shape("errno", "ERRNO", 12, "the name of the error of a failed call")),
+    (
+        Column::Duration,
+        shape("duration", "DURATION", 10, "how long the call took, in seconds (record --timing)"),
+    ),
     (Column::Event, shape("event", "EVENT", 25, "the event's name")),
     (Column::Syscall, shape("syscall", "SYSCALL", 16, "the call that it is, or that it happened in")),
     (Column::Parent, shape("parent", "PARENT", 24, "the parent's name and pid")),

@@ -333,7 +333,7 @@ fn object(ends: &Ends, it: &Connection, names: &Names, forest: &Forest) -> Objec
 impl Client for Connections {
     fn tell(&mut self, row: &Told<'_>) {
         let wall_ns = row.wall_ns();
-        if !(self.range.0..self.range.1).contains(&wall_ns) || row.marks().has(Marks::BLOCKED) {
+        if !(self.range.0..self.range.1).contains(&wall_ns) || row.marks().has(Marks::UNDONE) {
             return;
         }
         if row.event == self.state.event { self.state(row, wall_ns) } else { self.call(row, wall_ns) }

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod column;
 pub mod connections;
 pub mod digits;
+pub mod duration;
 pub mod eight;
 pub mod known;
 pub mod marks;

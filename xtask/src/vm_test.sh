@@ -38,6 +38,14 @@ zeros=$(tracer replay /tmp/dd.trz -f comm=dd -f read.fd=/dev/zero --count)
 at_least "dd's reads are of the file that they are of" 20000 $((zeros + ${lost:-0}))
 at_least "closed descriptors are known" 1 "$(tracer replay /tmp/ls.trz -f comm=ls -f "close.fd=/*" --count)"
 
+# How long calls take, and those that have not returned.
+tracer record --timing -o /tmp/timing.trz -- sh -c 'sleep 30 & sleep 0.5; kill $!' > /dev/null
+sleeps='-f comm=sleep -f event=nanosleep,clock_nanosleep,clock_nanosleep_time64'
+check "a sleep takes its time" 1 "$(tracer replay /tmp/timing.trz $sleeps -f 'duration>=500ms' -f !unfinished -f 'duration<20s' --count)"
+tracer record --timing -o /tmp/unfinished.trz -- sh -c 'sleep 30 & sleep 0.5' > /dev/null
+check "a sleep that has not ended is told" 1 "$(tracer replay /tmp/unfinished.trz $sleeps -f unfinished -f 'duration>300ms' --count)"
+check "calls of a program have durations" "$(tracer replay /tmp/timing.trz -f comm=sh -f event=read --count)" "$(tracer replay /tmp/timing.trz -f comm=sh -f event=read -f 'duration>=0' --count)"
+
 # Packets, each with the process whose socket it came from or went to: of a ping what it asks, as it leaves and arrives, and
 # the answer that it gets.
 tracer record -o /tmp/net.trz -- sh -c 'ping -c 2 127.0.0.1; echo hello | nc -l -p 7777 & sleep 1; nc 127.0.0.1 7777 < /dev/null; nslookup some.name 127.0.0.1' > /dev/null 2> /tmp/net.err

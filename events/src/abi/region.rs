@@ -27,6 +27,8 @@ pub struct RegionHeader {
     pub taken_over: [u64; spare::COUNT],
     /// What no scope can want: exits of system calls, and firings of each hook.
     pub left_out_calls: u64,
+    /// Calls of which it is not known when they began, for the map of them was full.
+    pub untimed_calls: u64,
     pub left_out_hooks: [u64; super::Slot::COUNT - super::Slot::HOOK_BASE],
     /// Records that found the data, or the ring buffer, full: by slot.
     pub full: [u64; super::Slot::COUNT],
@@ -65,6 +67,8 @@ pub struct WriteState {
     /// How a call is recorded, the programs' own affair, and its result.
     pub how: u64,
     pub result: i64,
+    /// When the call began, where calls are timed.
+    pub began: u64,
     /// Arguments of a call that was made through another one: see [`super::multiplexed`].
     pub arguments: [u64; 6],
     /// Files that the call's descriptors stand for, by [`super::files::found`]; 0 is none.

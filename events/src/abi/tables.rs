@@ -67,6 +67,10 @@ pub struct Config {
     pub spares: u32,
     /// Whether what calls are given is compared at their entry and at their exit.
     pub strict: u32,
+    /// Whether it is noted when calls begin.
+    pub timing: u32,
+    /// Fills up to a multiple of eight bytes.
+    pub spare: u32,
     /// Which hooks are wanted, a bit for each.
     pub hooks: [u64; 2],
     /// Which of them matter most: see [`Config::kept_back`].
@@ -104,6 +108,8 @@ impl Config {
         disables_preemption: 0,
         spares: 0,
         strict: 0,
+        timing: 0,
+        spare: 0,
         hooks: [0; 2],
         vital_hooks: [0; 2],
         excluded: [0; 16],
@@ -170,7 +176,38 @@ impl SyscallEntry {
 
 const _: () = assert!(core::mem::size_of::<SyscallEntry>() == 64);
 const _: () = assert!(SyscallEntry::DESCRIPTORS_OFFSET == 4);
-const _: () = assert!(core::mem::size_of::<Config>() == 72 + 18 * 4 + 32 + 64);
+const _: () = assert!(core::mem::size_of::<Config>() == 72 + 20 * 4 + 32 + 64);
+
+/// The call that a task is in, where calls are timed: the value of a map by the address of its `task_struct`, which is what
+/// an exec leaves as it is. Numbers of 64 bits only, so that the recorder reads it as such.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Begun {
+    /// When it began, by the monotonic clock; 0 where the task is in no call that is recorded.
+    pub time_ns: u64,
+    /// The number that the task gave.
+    pub number: u64,
+    /// The slot, 0 to 1,023.
+    pub slot: u64,
+    pub tid: u64,
+    /// 1 for a 32-bit call.
+    pub compat: u64,
+    pub arguments: [u64; 6],
+}
+
+impl Begun {
+    pub const WORDS: usize = 11;
+    /// Tasks that are remembered, where calls are timed.
+    pub const TASKS: u32 = 65_536;
+
+    /// As the map has it.
+    pub fn of_words(words: [u64; Begun::WORDS]) -> Begun {
+        let [time_ns, number, slot, tid, compat, arguments @ ..] = words;
+        Begun { time_ns, number, slot, tid, compat, arguments }
+    }
+}
+
+const _: () = assert!(core::mem::size_of::<Begun>() == Begun::WORDS * 8);
 
 /// Bits of [`SyscallEntry::compared`]: one for each argument's position, and two for descriptors.
 pub mod compared {

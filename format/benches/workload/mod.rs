@@ -50,6 +50,7 @@ pub fn push(builder: &mut BlockBuilder, events: &[Event]) {
             ret: event.ret,
             scopes: 1,
             marks: Marks(0),
+            duration_ns: None,
             args: &args,
         };
         builder.push(&row).expect("rows fit");

@@ -34,7 +34,19 @@ fn capture(pids: &[u32], path_bytes: usize, encrypt: Option<Recipients>) -> Vec<
             let args = [Raw::Number(3), Raw::Bytes(&path), Raw::Number(0), Raw::Number(0)];
             let (cpu, ret, scopes, marks) = (0, 3, 1, Marks(0));
             let time_ns = block * 100 + time;
-            builder.push(&Row { time_ns, event, cpu, context, ret, scopes, marks, args: &args }).unwrap();
+            builder
+                .push(&Row {
+                    time_ns,
+                    event,
+                    cpu,
+                    context,
+                    ret,
+                    scopes,
+                    marks,
+                    duration_ns: None,
+                    args: &args,
+                })
+                .unwrap();
         }
         writer.block(&Encoder::new(Options::default()).encode(&mut builder).unwrap()).unwrap();
     }

@@ -217,7 +217,7 @@ impl FactChange {
         arg: &dyn Fn(usize) -> Raw<'a>,
     ) -> Option<FactChange> {
         let told = told(event)?;
-        if marks.has(Marks::BLOCKED) || marks.has(Marks::NO_CONTEXT) {
+        if marks.has(Marks::UNDONE) || marks.has(Marks::NO_CONTEXT) {
             return None;
         }
         let is_open = matches!(told, Told::Open { .. });

@@ -27,7 +27,19 @@ fn block(number: u64) -> EncodedBlock {
     let event = events::catalogue::by_name("close").unwrap().id;
     let args = [events::Raw::Number(3)];
     let (time_ns, marks) = (number, events::Marks(0));
-    builder.push(&Row { time_ns, event, cpu: 0, context, ret: 0, scopes: 0, marks, args: &args }).unwrap();
+    builder
+        .push(&Row {
+            time_ns,
+            event,
+            cpu: 0,
+            context,
+            ret: 0,
+            scopes: 0,
+            marks,
+            duration_ns: None,
+            args: &args,
+        })
+        .unwrap();
     Encoder::new(Options::default()).encode(&mut builder).unwrap()
 }
 

@@ -79,6 +79,7 @@ impl<'a> BlockCopy<'a> {
         let (contexts, codes) = (block.contexts()?, block.event_codes()?);
         let (context_codes, times, rets) = (block.context_codes()?, block.times()?, block.rets()?);
         let (scopes, marks, cpus) = (block.scopes()?, block.marks()?, block.cpus()?);
+        let durations = block.durations()?;
         let clock = block.clock();
         let mut copied = 0;
         let mut values: Vec<Raw<'_>> = Vec::new();
@@ -153,6 +154,7 @@ impl<'a> BlockCopy<'a> {
                 ret: rets.get(row).copied().unwrap_or_default(),
                 scopes: scopes.get(row).copied().unwrap_or_default(),
                 marks: Marks(row_marks),
+                duration_ns: durations.get(row),
                 args: &args,
             };
             self.builder.push_taken(&row, &taken)?;

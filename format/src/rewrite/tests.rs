@@ -28,7 +28,7 @@ pub(crate) fn amplifying(rows: u64, values: usize) -> Vec<u8> {
         let which = time_ns as usize % values;
         let args = [Raw::Number(3), Raw::Bytes(&texts[which])];
         let (cpu, ret, scopes, marks) = (0, 0, 1, Marks(0));
-        let row = Row { time_ns, event, cpu, context, ret, scopes, marks, args: &args };
+        let row = Row { time_ns, event, cpu, context, ret, scopes, marks, duration_ns: None, args: &args };
         builder.push_taken(&row, &[None, words[which]]).unwrap();
     }
     writer.block(&Encoder::new(Options::default()).encode(&mut builder).unwrap()).unwrap();

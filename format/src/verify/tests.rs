@@ -22,7 +22,19 @@ fn block(number: u64) -> EncodedBlock {
         let args = [Raw::Number(3), Raw::Bytes(path.as_bytes())];
         let ret = if n % 4 == 0 { -2 } else { 3 };
         let (time_ns, marks) = (number * 1000 + n, Marks(if n % 5 == 0 { Marks::TRUNCATED } else { 0 }));
-        builder.push(&Row { time_ns, event, cpu: 0, context, ret, scopes: 0, marks, args: &args }).unwrap();
+        builder
+            .push(&Row {
+                time_ns,
+                event,
+                cpu: 0,
+                context,
+                ret,
+                scopes: 0,
+                marks,
+                duration_ns: None,
+                args: &args,
+            })
+            .unwrap();
     }
     Encoder::new(Options::default()).encode(&mut builder).unwrap()
 }

@@ -1,11 +1,13 @@
-//! Text as `strace -f -ttt -yy` writes it: `PID SECONDS.MICROS name(arguments) = result`. A line stands where its call
-//! ended; the file is complete lines only, since each record tells of a whole call.
+//! Text as `strace -f -ttt -yy -T` writes it: `PID SECONDS.MICROS name(arguments) = result <duration>`. A line stands where its
+//! call ended; the file is complete lines only, since each record tells of a whole call. The time is that at which the call
+//! ended, and where it is known how long it took (`record --timing`), that at which it began, as strace has it.
 
 use std::fmt::Write as _;
 
 use events::show::{Leaf, Parts, Shape, argument};
 use events::{ArgKind, Event, Marks, Raw, Returns, consts};
 use pipeline::EventView;
+use views::duration;
 
 use super::{Writes, errno_text, wall};
 
@@ -15,12 +17,13 @@ pub struct Strace;
 impl Writes for Strace {
     fn event(&mut self, event: &EventView<'_>, out: &mut Vec<u8>) -> bool {
         if event.event.is_syscall() {
-            start(event, out);
+            let took_ns = event.duration_ns.map_or(0, |ns| i64::try_from(ns).unwrap_or(i64::MAX));
+            start(event, event.wall_ns.saturating_sub(took_ns), out);
             call(event, out);
             return true;
         }
         if event.event.name == "sched_process_exit" {
-            start(event, out);
+            start(event, event.wall_ns, out);
             exit(event, out);
             return true;
         }
@@ -28,10 +31,10 @@ impl Writes for Strace {
     }
 }
 
-fn start(event: &EventView<'_>, out: &mut Vec<u8>) {
+fn start(event: &EventView<'_>, wall_ns: i64, out: &mut Vec<u8>) {
     out.extend_from_slice(event.context.tid.to_string().as_bytes());
     out.push(b' ');
-    wall::epoch_micros(event.wall_ns, out);
+    wall::epoch_micros(wall_ns, out);
     out.push(b' ');
 }
 
@@ -56,8 +59,12 @@ fn call(event: &EventView<'_>, out: &mut Vec<u8>) {
             _ => argument(declared, position, &|at| event.args.get(at), &mut value),
         }
     }
+    if event.marks.has(Marks::UNFINISHED) {
+        return out.extend_from_slice(b" <unfinished ...>\n");
+    }
     out.extend_from_slice(b") = ");
     result(declared, event, out);
+    duration::of_row(event, out);
     out.push(b'\n');
 }
 

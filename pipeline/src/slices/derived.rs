@@ -43,6 +43,7 @@ impl KeptDerived {
                 ret: 0,
                 scopes: row.scopes,
                 marks: row.marks,
+                duration_ns: None,
                 args: &values,
             })?;
         }

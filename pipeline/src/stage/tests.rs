@@ -35,6 +35,7 @@ fn scanned(times: &[u64]) -> (Arc<Scanned>, Vec<Row>) {
             ret: 0,
             scopes: 0,
             marks: events::Marks(0),
+            duration_ns: None,
             args: &[],
         };
         builder.push(&row).expect("a block with room");

@@ -103,7 +103,7 @@ impl<'a> Thinning<'a> {
             return None;
         }
         let actor = self.actors.of(self.block, context)?;
-        let is_failure = ret < 0 || marks & Marks::BLOCKED != 0;
+        let is_failure = ret < 0 || marks & Marks::UNDONE != 0;
         let mut descriptors = [None; MOST_DESCRIPTORS];
         for (slot, column) in descriptors.iter_mut().zip(used) {
             *slot = column.get(ordinal).descriptor();

@@ -84,6 +84,7 @@ pub(crate) fn ready(unended: Vec<(LastPacket, Vec<Message>)>, host: u16, end: Cl
             scopes: 0,
             // The packet may be there for its stream alone; the message is told.
             marks: Marks(packet.marks & !Marks::STATE_ONLY),
+            duration_ns: None,
             args: &args,
         };
         let number = builder.len() as u32;

@@ -98,6 +98,17 @@ pub fn count_left_out_hook(hook: u64) {
     }
 }
 
+/// Counts a call whose beginning could not be noted.
+#[inline(always)]
+pub fn count_untimed_call() {
+    // SAFETY: a helper without arguments, and a counter of this CPU.
+    unsafe {
+        if let Some(region) = REGIONS.get_ptr_mut(bpf_get_smp_processor_id()) {
+            count(&raw mut (*region.cast::<RegionHeader>()).untimed_calls);
+        }
+    }
+}
+
 /// Adds one to a counter of this CPU that one program alone counts at, which does not interrupt itself. Where it may be
 /// preempted while it does, on its way to another task that runs it, in one instruction.
 #[inline(always)]

@@ -62,6 +62,17 @@ impl Notes {
         word!(self.result = result);
     }
 
+    /// When a call began.
+    #[inline(always)]
+    pub fn began(self) -> u64 {
+        word!(self.began)
+    }
+
+    #[inline(always)]
+    pub fn set_began(self, began: u64) {
+        word!(self.began = began);
+    }
+
     /// An argument of a call whose arguments are in no registers. Written out, for the compiler would make one load of this
     /// and of that from a register, and the verifier lets no instruction load from two kinds of memory.
     #[inline(always)]

@@ -19,7 +19,7 @@ use crate::{
     registers::clone_flags,
     record::{header, record},
     scopes::{self, scopes},
-    spare,
+    spare, timing,
 };
 
 #[btf_tracepoint(function = "sched_process_fork")]
@@ -122,6 +122,9 @@ fn on_task_exit<const TYPED: bool>(is_last: bool) -> Option<()> {
     let task = current::<TYPED>();
     if scopes!(lineage) != 0 && is_last {
         scopes::disinherit(task.tgid());
+    }
+    if config!(timing) != 0 {
+        timing::timing_forget();
     }
     let actor = Actor::of(task)?;
     let mut writer = Writer::reserve(Hook::ProcessExit.slot(), true)?;

@@ -18,7 +18,7 @@ use crate::{
     probes::{credentials, files, multiplexed, owners, stand_ins},
     registers::{Regs, entry_registers, numbers},
     scopes::scopes,
-    spare,
+    spare, timing,
 };
 
 mod exec;
@@ -91,7 +91,12 @@ pub fn append<const TYPED: bool, const ALL: bool>(
         marks |= capture::judge::<ALL>(writer, &call, flags(entry), compared);
     }
     marks |= descriptors.refer(writer);
-    writer.end(started, RecordHeader { words, marks, ..header });
+    let mut kind = header.kind;
+    if ALL && config!(timing) != 0 {
+        writer.put(writer.notes().began());
+        kind |= kind::TIMED;
+    }
+    writer.end(started, RecordHeader { kind, words, marks, ..header });
 }
 
 #[btf_tracepoint(function = "sys_exit")]
@@ -140,6 +145,13 @@ fn on_exit<const TYPED: bool>(ctx: &BtfTracePointContext) -> Option<()> {
     let is_blocked = call_taken_back(ret as u64, regs.number() as u64) & 1;
     ret ^= (ret ^ NOTHING_DONE) & (is_blocked as i64).wrapping_neg();
     let (mut slot, mut entry) = (slot, entry(slot));
+    // Whatever else becomes of it, the task is in the call no more.
+    let began = if config!(timing) != 0 && flags(entry) & timing::NOTED != 0 {
+        let is_done_exec = flags(entry) & SyscallEntry::EXEC != 0 && ret == 0;
+        timing::timing_end(if is_done_exec { timing::ANY_NUMBER } else { regs.number() as u64 })
+    } else {
+        0
+    };
     if flags(entry) & SyscallEntry::MULTIPLEXED != 0 {
         let meant = multiplexed::meant(slot);
         if meant != slot {
@@ -215,6 +227,9 @@ fn on_exit<const TYPED: bool>(ctx: &BtfTracePointContext) -> Option<()> {
     // In memory, where it takes nothing of the small stack.
     writer.notes().set_context(context);
     writer.notes().set_result(ret);
+    if config!(timing) != 0 {
+        writer.notes().set_began(began);
+    }
     let role = writer.opaque(role as u64) as _;
     writer.notes().set_how(
         if compat { how::COMPAT } else { 0 }
@@ -267,7 +282,12 @@ fn on_exit<const TYPED: bool>(ctx: &BtfTracePointContext) -> Option<()> {
             // The registers are those of the new program. Its arguments have been sent, under the task's address.
             let started = writer.start(1);
             writer.set_word(started, 0, current::<TYPED>().0 as u64);
-            writer.end(started, RecordHeader { kind: kind::EXECED, words: 1, ..header });
+            let mut kind = kind::EXECED;
+            if config!(timing) != 0 {
+                writer.put(notes.began());
+                kind |= kind::TIMED;
+            }
+            writer.end(started, RecordHeader { kind, words: 1, ..header });
         } else {
             append::<true, true>(&mut writer, entry, regs, header, compat, descriptors);
         }

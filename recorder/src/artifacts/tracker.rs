@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use crossbeam_channel::TrySendError;
-use events::{Context, EventId, Raw, catalogue, catalogue::process};
+use events::{Context, EventId, Marks, Raw, catalogue, catalogue::process};
 use format::artifact::reasons;
 use hashbrown::HashMap;
 
@@ -156,6 +156,9 @@ impl Tracker {
 
     /// Takes an event; `who` is asked only where it matters.
     pub fn record(&mut self, record: &Record<'_>, who: Who) {
+        if record.marks.has(Marks::UNFINISHED) {
+            return;
+        }
         let event = Some(record.event);
         let at = At { time_ns: record.time_ns, event: record.event, pid: who.pid, tid: who.tid };
         let is_ours = who.mnt_ns == self.mnt_ns;
@@ -414,6 +417,7 @@ mod tests {
             context: 1,
             ret,
             marks: Marks::default(),
+            duration_ns: None,
             args: &values,
         };
         if tracker.is_concerned(event.id) {

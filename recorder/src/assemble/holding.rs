@@ -65,6 +65,10 @@ impl Records for Assembler {
         self.counts.filtered += count;
     }
 
+    fn untimed(&mut self, count: u64) {
+        self.counts.untimed += count;
+    }
+
     fn forget(&mut self, id: u32) {
         if self.waiting.is_empty() {
             self.contexts.forget(id);

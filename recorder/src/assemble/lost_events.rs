@@ -24,6 +24,7 @@ impl Assembler {
                 context: NOBODY,
                 ret: 0,
                 marks,
+                duration_ns: None,
                 args: &args,
             });
         }

@@ -106,6 +106,7 @@ impl Assembler {
             ret: record.ret,
             scopes: mask,
             marks,
+            duration_ns: record.duration_ns,
             args: record.args,
         };
         match builder.push(&row) {

@@ -55,6 +55,7 @@ fn the_first_exec_of_a_file_asks_and_later_ones_have_the_answer() {
         context: 1,
         ret: 0,
         marks: Marks::default(),
+        duration_ns: None,
         args: &args,
     };
     let who = |pid| Who { pid, parent: 4, tid: pid, mnt_ns: 1 };

@@ -227,7 +227,7 @@ mod tests {
             |name: &str| given.iter().find(|(of, _)| *of == name).map_or(Raw::Missing, |(_, raw)| *raw);
         let args: Vec<Raw<'_>> = event.args.iter().map(|arg| value(arg.name)).collect();
         let (event, marks, args) = (event.id, Marks(0), args.as_slice());
-        let record = Record { time_ns: 0, event, cpu: 0, context: 1, ret: 0, marks, args };
+        let record = Record { time_ns: 0, event, cpu: 0, context: 1, ret: 0, marks, duration_ns: None, args };
         standings.see(&record, of);
         standings.leave(&record, of);
     }

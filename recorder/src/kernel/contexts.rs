@@ -193,6 +193,11 @@ impl Contexts {
         Some(known)
     }
 
+    /// The context that was last told of a thread.
+    pub fn latest(&self, tid: u32) -> Option<u64> {
+        self.of_thread.get(&tid)?.back().copied()
+    }
+
     /// The task of this context is gone.
     pub fn end(&mut self, wire_id: u64, time_ns: u64) {
         let Some(known) = self.known.get(&wire_id) else { return };

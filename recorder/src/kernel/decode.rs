@@ -67,6 +67,21 @@ pub fn header(bytes: &[u8]) -> Option<RecordHeader> {
     is_whole.then_some(header)
 }
 
+/// A record that no program has made: the numbers of a call.
+#[derive(Debug)]
+pub struct Unread {
+    pub header: RecordHeader,
+    pub record: Vec<u8>,
+}
+
+impl Unread {
+    pub fn new(header: RecordHeader, words: &[u64]) -> Unread {
+        let mut record = vec![0; HEADER_BYTES];
+        record.extend(words.iter().flat_map(|word| word.to_ne_bytes()));
+        Unread { header: RecordHeader { length: record.len() as u32, ..header }, record }
+    }
+}
+
 /// An argument word of a record.
 pub fn word(record: &[u8], index: usize) -> Option<u64> {
     u64_at(record, HEADER_BYTES + index * 8)

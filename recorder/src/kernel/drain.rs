@@ -9,7 +9,7 @@ use super::{
     Record, Records, UNKNOWN_CONTEXT, bell,
     clock::{self, BootOffset},
     contexts::Contexts,
-    decode::{self, Arguments, MAX_ARGS, SlotReader},
+    decode::{self, Arguments, MAX_ARGS, SlotReader, Unread},
     execs::Execs,
     files::Files,
     losses::{Losses, Missed},
@@ -42,6 +42,8 @@ pub struct Drain {
     offset: BootOffset,
     released_ns: u64,
     losses: Losses,
+    /// When the call began that is being read (monotonic clock), where that is told.
+    began_ns: Option<u64>,
 }
 
 impl Drain {
@@ -60,6 +62,7 @@ impl Drain {
             offset: BootOffset::measure(),
             released_ns: 0,
             losses: Losses::new(cpus, now_ns),
+            began_ns: None,
         }
     }
 
@@ -176,6 +179,8 @@ impl Drain {
     }
 
     fn read(&mut self, header: &RecordHeader, record: &[u8], sink: &mut impl Records) -> usize {
+        let (header, record, began) = &timed(header, record);
+        self.began_ns = *began;
         match header.kind {
             kind::CONTEXT => self.contexts.add(header, record, sink),
             kind::FILE => self.files.add(header, record),
@@ -198,7 +203,7 @@ impl Drain {
             self.losses.add_malformed(header.cpu, Some(header.slot));
             return;
         };
-        let told = self.contexts.told(header, &mut self.released_ns, self.offset);
+        let told = self.contexts.told(header, &mut self.released_ns, self.offset).begun(self.began_ns);
         if reader.slot.is_exec
             && let Some(tid) = told.tid
         {
@@ -229,7 +234,7 @@ impl Drain {
 
     /// An exec has succeeded: the arguments as they were before the old memory went, and the result.
     fn execed(&mut self, header: &RecordHeader, record: &[u8], sink: &mut impl Records) {
-        let told = self.contexts.told(header, &mut self.released_ns, self.offset);
+        let told = self.contexts.told(header, &mut self.released_ns, self.offset).begun(self.began_ns);
         let entry = decode::word(record, 0).and_then(|task| self.execs.end(task));
         if let Some(entry) = entry
             && let Some(entry_header) = decode::header(&entry)
@@ -266,6 +271,19 @@ impl Drain {
                 sink,
             );
         }
+    }
+
+    /// The context that was last told of a thread; 0 is none.
+    pub fn context_of(&self, tid: u32) -> u64 {
+        self.contexts.latest(tid).unwrap_or(0)
+    }
+
+    /// Gives the sink a call of which no program has made a record, that began then.
+    pub fn give(&mut self, call: &Unread, began_ns: u64, sink: &mut impl Records) {
+        let Some(reader) = self.slots.get(call.header.slot as usize).and_then(Option::as_ref) else { return };
+        let told = self.contexts.told(&call.header, &mut self.released_ns, self.offset).begun(Some(began_ns));
+        let (arguments, kept) = (&mut self.arguments, (&mut self.files, &mut self.requests));
+        told.give(&call.header, reader, &call.record, arguments, kept, sink);
     }
 
     /// Reports what has been lost since the last time.
@@ -306,6 +324,9 @@ struct Told {
     context: u32,
     tid: Option<u32>,
     marks: u32,
+    /// Of the call's record, by the monotonic clock; and how long the call took.
+    ended_ns: u64,
+    duration_ns: Option<u64>,
 }
 
 impl Contexts {
@@ -324,11 +345,19 @@ impl Contexts {
             context: known.map_or(UNKNOWN_CONTEXT, |known| known.id),
             tid: known.map(|known| known.tid),
             marks,
+            ended_ns: header.time_ns,
+            duration_ns: None,
         }
     }
 }
 
 impl Told {
+    /// The same of a call that began then.
+    fn begun(self, began_ns: Option<u64>) -> Told {
+        let duration_ns = began_ns.map(|began_ns| self.ended_ns.saturating_sub(began_ns));
+        Told { duration_ns, ..self }
+    }
+
     /// Gives the sink the event of a record, and what the call stands in for.
     fn give(
         &self,
@@ -362,13 +391,14 @@ impl Told {
                 context: self.context,
                 ret,
                 marks,
+                duration_ns: self.duration_ns.filter(|_| slot.event.is_syscall()),
                 args,
             };
             if !slot.is_hidden {
                 sink.record(&record);
             }
             // A call that was taken back did nothing, not even fail.
-            if marks.has(Marks::BLOCKED) {
+            if marks.has(Marks::UNDONE) {
                 return;
             }
             for stand_in in slot.stand_ins.iter().filter(|it| it.applies(args, ret)) {
@@ -377,10 +407,23 @@ impl Told {
                 let absolute = stand_in.absolute(args, directory);
                 let marks = stand_in.fill(args, &absolute, ret, marks, &mut own);
                 let args = own.get(..count).unwrap_or_default();
-                sink.record(&Record { event: stand_in.event.id, ret: 0, marks, args, ..record });
+                let record =
+                    Record { event: stand_in.event.id, ret: 0, marks, duration_ns: None, args, ..record };
+                sink.record(&record);
             }
         });
     }
+}
+
+/// A record without what says when its call began, and that.
+fn timed<'r>(header: &RecordHeader, record: &'r [u8]) -> (RecordHeader, &'r [u8], Option<u64>) {
+    if header.kind & kind::TIMED == 0 {
+        return (*header, record, None);
+    }
+    let (record, began) = record.split_last_chunk::<8>().unwrap_or((record, &[0; 8]));
+    let began_ns = Some(u64::from_ne_bytes(*began)).filter(|began_ns| *began_ns != 0);
+    let header = RecordHeader { kind: header.kind & !kind::TIMED, length: record.len() as u32, ..*header };
+    (header, record, began_ns)
 }
 
 fn event_of(slots: &[Option<SlotReader>], slot: usize) -> Option<EventId> {

@@ -8,10 +8,10 @@ use std::path::PathBuf;
 use aya::{
     Ebpf,
     maps::{Array, HashMap, Map, MapData, RingBuf},
-    programs::{BtfTracePoint, Program},
+    programs::{BtfTracePoint, Program, tp_btf::BtfTracePointLinkId},
 };
 use events::{
-    abi::{Slot, hooks::Hook},
+    abi::{Slot, hooks::Hook, tables::Begun},
     capture::Capture,
     variants::VARIANTS,
 };
@@ -56,6 +56,9 @@ pub struct Loaded {
     /// Of hooks that are kprobes.
     links: Links,
     tracepoints: Vec<Tracepoint>,
+    /// The calls that tasks are in, where they are timed.
+    begun: Option<HashMap<MapData, u64, [u64; Begun::WORDS]>>,
+    timing: Option<BtfTracePointLinkId>,
 }
 
 /// A program that is in the kernel, and what it records where that is one event.
@@ -106,6 +109,9 @@ const PROBES: &[Probe] = &[
 
 /// What notes the arguments of calls at their entry, where they are compared.
 const COMPARISON: &str = "strict_sys_enter";
+
+/// What notes when calls begin, where they are timed.
+const TIMING: &str = "timing_sys_enter";
 
 /// What a submission to an io_uring is told by, the newest first: program, tracepoint, and the bytes of its arguments. As
 /// 5.15 has it, kernels of the 5.10 line have it too.
@@ -188,6 +194,10 @@ pub fn load(options: &KernelOptions) -> Result<Loaded, Error> {
     let without_region = Array::try_from(without_region).map_err(|_| broken_object("WITHOUT_REGION"))?;
     let records = ring_buffer(&mut ebpf, "RING_BUFFER")?;
     let packets = ring_buffer(&mut ebpf, "PACKETS")?;
+    let begun = match tables.times() {
+        true => Some(HashMap::try_from(take_map(&mut ebpf, "BEGUN")?).map_err(|_| broken_object("BEGUN"))?),
+        false => None,
+    };
     let regions = {
         let fd = |name| match ebpf.map(name) {
             Some(Map::Array(data)) => Ok(data.fd()),
@@ -204,7 +214,8 @@ pub fn load(options: &KernelOptions) -> Result<Loaded, Error> {
     let early_drop = lowered.map(|lowered| EarlyDrop::new(&mut ebpf, lowered, attached_ns)).transpose()?;
     let of_kprobes = plan.kind() == Some(Kind::Kprobe);
     let links = Links::of(&ebpf, hooks.iter().filter(|_| of_kprobes).map(|hook| hook.program));
-    let (owners, tracepoints) = attach(&mut ebpf, &mut tables, &probes, &kernel_btf, has_prepare)?;
+    let Attached { owners, tracepoints, timing } =
+        attach(&mut ebpf, &mut tables, &probes, &kernel_btf, has_prepare)?;
     Ok(Loaded {
         ebpf: Some(ebpf),
         regions,
@@ -220,6 +231,8 @@ pub fn load(options: &KernelOptions) -> Result<Loaded, Error> {
         hooks,
         links,
         tracepoints,
+        begun,
+        timing,
     })
 }
 
@@ -241,11 +254,31 @@ impl Loaded {
             .collect()
     }
 
+    /// The calls that tasks are in, of those that are timed.
+    pub fn begun(&self) -> Vec<Begun> {
+        let entries = self.begun.iter().flat_map(|map| map.iter()).filter_map(Result::ok);
+        entries.map(|(_, words)| Begun::of_words(words)).filter(|begun| begun.time_ns != 0).collect()
+    }
+
     /// Detaches all programs; what they recorded stays.
     pub fn detach(&mut self) {
+        // Before all others: of a call that it sees begin, the end is to be seen as well.
+        if let (Some(ebpf), Some(timing)) = (&mut self.ebpf, self.timing.take())
+            && let Ok(program) = program(ebpf, TIMING)
+        {
+            let _ = program.detach(timing);
+        }
         self.ebpf = None;
         self.links = Links::default();
     }
+}
+
+/// What came of attaching.
+struct Attached {
+    /// Who had sockets then.
+    owners: Vec<SocketOwner>,
+    tracepoints: Vec<Tracepoint>,
+    timing: Option<BtfTracePointLinkId>,
 }
 
 /// Loads every program before any is attached: the verifier takes its time, and nobody is to be seen by half of them.
@@ -255,7 +288,7 @@ fn attach(
     probes: &[Probe],
     btf: &aya::Btf,
     has_prepare: bool,
-) -> Result<(Vec<SocketOwner>, Vec<Tracepoint>), Error> {
+) -> Result<Attached, Error> {
     let mut loaded = Vec::new();
     for probe in probes {
         let Some(hook) = probe.hook.filter(|hook| tables.needs(*hook)) else { continue };
@@ -278,6 +311,10 @@ fn attach(
         load_one(ebpf, COMPARISON, "sys_enter", btf)?;
         attach_one(ebpf, COMPARISON)?;
     }
+    // The same: whose run is left out has no duration.
+    if tables.times() {
+        load_one(ebpf, TIMING, "sys_enter", btf)?;
+    }
     let has_spares = spares::are_needed();
     for spare in loaded.iter().filter_map(|(program, _)| spares::of(program)).filter(|_| has_spares) {
         load_one(ebpf, spare.copy, spare.program, btf)?;
@@ -294,8 +331,14 @@ fn attach(
             attach_one(ebpf, spare.copy)?;
         }
     }
+    // After the program for exits, which is to see every call end that this one has seen begin.
+    let timing = if tables.times() {
+        Some(program(ebpf, TIMING)?.attach().map_err(|error| program_error(TIMING, error))?)
+    } else {
+        None
+    };
     if !tables.wants_owners() {
-        return Ok((Vec::new(), loaded));
+        return Ok(Attached { owners: Vec::new(), tracepoints: loaded, timing });
     }
     // Owners before packets: new sockets by their making, older ones by a look at all processes.
     let owners = packets::know_owners(ebpf, btf).unwrap_or_else(|reason| {
@@ -307,7 +350,7 @@ fn attach(
     {
         tables.refuse_hook(Hook::Packet, reason);
     }
-    Ok((owners, loaded))
+    Ok(Attached { owners, tracepoints: loaded, timing })
 }
 
 fn ring_buffer(ebpf: &mut Ebpf, name: &str) -> Result<RingBuf<MapData>, Error> {

@@ -32,6 +32,8 @@ pub struct Losses {
     without_region: Vec<u64>,
     /// Events that the programs dropped because no scope can want them.
     left_out: u64,
+    /// Calls whose beginning found no room.
+    untimed: u64,
     since_ns: u64,
     /// CPUs whose bytes did not read, and the slot where that much could be read.
     malformed: Vec<(u16, Option<u16>)>,
@@ -74,6 +76,7 @@ impl Losses {
             by_slot: vec![Dropped::default(); cpus * Slot::COUNT],
             without_region: vec![0; Slot::COUNT],
             left_out: 0,
+            untimed: 0,
             since_ns: now_ns,
             malformed: Vec::new(),
             watch: vec![Watch::default(); cpus],
@@ -159,6 +162,11 @@ impl Losses {
         if left_out != self.left_out {
             sink.left_out(left_out.wrapping_sub(self.left_out));
             self.left_out = left_out;
+        }
+        let untimed = regions.untimed_calls();
+        if untimed != self.untimed {
+            sink.untimed(untimed.wrapping_sub(self.untimed));
+            self.untimed = untimed;
         }
         self.since_ns = now_ns;
     }

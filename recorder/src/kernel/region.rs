@@ -256,6 +256,15 @@ impl Regions {
         (0..self.cpus).map(of_cpu).sum()
     }
 
+    /// Calls whose beginning found no room in the map of them, on all CPUs.
+    pub fn untimed_calls(&self) -> u64 {
+        let of_cpu = |cpu| {
+            // SAFETY: as in `head_of`.
+            unsafe { AtomicU64::from_ptr(&raw mut (*self.header(cpu)).untimed_calls) }.load(Ordering::Relaxed)
+        };
+        (0..self.cpus).map(of_cpu).sum()
+    }
+
     /// The head of a CPU's data while a program writes there; `None` when none does.
     pub fn written_at(&self, cpu: usize) -> Option<u64> {
         let header = self.header(cpu);

@@ -103,6 +103,8 @@ pub struct Tables {
     pub syscalls: Vec<SyscallEntry>,
     /// One in so many of a slot's calls is recorded; 0 where all are.
     pub samples: Vec<u32>,
+    /// When calls begin is noted.
+    pub timing: bool,
     pub hooks: u128,
     pub slots: Vec<Option<SlotEvent>>,
     pub unavailable: Vec<Unavailable>,
@@ -130,6 +132,7 @@ impl Tables {
         let mut tables = Tables {
             syscalls: vec![SyscallEntry::EMPTY; Slot::HOOK_BASE],
             samples: vec![0; Slot::HOOK_BASE],
+            timing: options.timing,
             hooks: 0,
             slots: vec![None; Slot::COUNT],
             unavailable: Vec::new(),

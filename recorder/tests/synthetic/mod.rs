@@ -116,6 +116,7 @@ impl Script {
                         context: spoken.context,
                         ret: spoken.ret,
                         marks: spoken.marks,
+                        duration_ns: None,
                         args: &args,
                     });
                 }

@@ -72,6 +72,9 @@ pub struct Line {
     pub(super) executable: Executable,
     #[serde(default)]
     pub stand_in: bool,
+    /// How long the call took, ns.
+    #[serde(default)]
+    pub duration: Option<u64>,
     #[serde(default)]
     pub(super) marks: MarkNames,
     /// Releases after 0.12 say these in objects of their own.

@@ -64,6 +64,8 @@ pub struct Survey {
     cgroups: BTreeMap<u64, Cgroup>,
     policies: Policies,
     says_less: bool,
+    /// Some line says how long a call took.
+    has_durations: bool,
     hostname: String,
     first_ns: Option<u64>,
     /// How far the wall clock was ahead of the boot clock in the first line that says so.
@@ -169,6 +171,7 @@ pub fn survey(mut log: impl Log, bad: BadLines) -> Result<Survey, Error> {
         survey.foreign.see(&line)?;
         survey.policies.see(&line);
         survey.says_less |= line.is_workload;
+        survey.has_durations |= line.duration.is_some();
         survey.first_ns = Some(survey.first_ns.unwrap_or(u64::MAX).min(line.timestamp));
         survey.ahead_ns = survey.ahead_ns.or(line.ahead_ns());
         if survey.hostname.is_empty() {
@@ -270,6 +273,7 @@ pub fn write<W: Write>(
                     | if line.context_flags.is_compat { Marks::COMPAT } else { 0 }
                     | if line.stand_in { Marks::STAND_IN } else { 0 },
             ),
+            duration_ns: line.duration,
             args: &args,
         };
         builder.push(&row).map_err(|error| error.to_string())?;
@@ -294,6 +298,7 @@ fn header(survey: &Survey, program: &str, log: BTreeMap<String, String>) -> Head
     let less: &[&str] = if survey.says_less { &UNKNOWN_OF_WORKLOADS } else { &[] };
     let has_processes = survey.sides.iter().any(|side| matches!(side, Side::Processes(_)));
     let (clock, first_ns) = (LogClock::new(survey.ahead_ns), survey.first_ns.unwrap_or(0));
+    let timing = survey.has_durations.then(|| (format::recorded::TIMING.to_owned(), String::new()));
     let boot: &[&str] = if survey.ahead_ns.is_some_and(|ahead| ahead != 0) { &[] } else { &["boot clock"] };
     Header {
         program: program.to_owned(),
@@ -311,7 +316,7 @@ fn header(survey: &Survey, program: &str, log: BTreeMap<String, String>) -> Head
                 .chain(less)
                 .map(|field| (*field).to_owned())
                 .collect(),
-            more: log,
+            more: log.into_iter().chain(timing).collect(),
             ..Recording::default()
         },
         ..Header::default()

@@ -47,7 +47,9 @@ impl Render for Fields<'_> {
                 Cell::Nothing => out.extend_from_slice(b"null"),
                 // As `timestamp` has it: ns since the epoch.
                 Cell::Time(number) | Cell::Signed(number) => digits::signed(number, out),
-                Cell::Unsigned(number) | Cell::Mask(number) => digits::unsigned(number, out),
+                Cell::Unsigned(number) | Cell::Mask(number) | Cell::Duration(number) => {
+                    digits::unsigned(number, out)
+                }
                 Cell::Bytes(bytes) => json_text::quoted(bytes, out),
                 Cell::Args => {
                     out.push(b'{');

@@ -156,6 +156,10 @@ impl Render for Json<'_> {
         if event.marks.has(events::Marks::STAND_IN) {
             out.extend_from_slice(b",\"standIn\":true");
         }
+        if let Some(ns) = event.duration_ns {
+            out.extend_from_slice(b",\"duration\":");
+            digits::unsigned(ns, out);
+        }
         marks::json(event, out);
         out.extend_from_slice(b"}\n");
     }

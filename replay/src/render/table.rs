@@ -1,9 +1,9 @@
 //! Tables as Tracee prints them: the widths are its, a longer value pushes the rest to the right.
 
-use events::consts::errno;
+use events::{Marks, consts::errno};
 use pipeline::{EventView, Render};
 use views::clock::Hand;
-use views::{clock, digits, marks, text};
+use views::{clock, digits, duration, marks, text};
 
 use super::{Style, memo::Memo};
 use crate::render::table_values::Values;
@@ -119,6 +119,9 @@ impl Render for Table<'_> {
         let (style, verbose) = (self.style, self.verbose);
         self.contexts.append(event.context_index, out, |out| context(style, verbose, event, out));
         ascii(RET, out, |out| {
+            if event.marks.has(Marks::UNFINISHED) {
+                return out.push(b'?');
+            }
             digits::signed(event.ret, out);
             let name =
                 if self.style.errno && event.event.is_syscall() { errno::of_result(event.ret) } else { None };
@@ -146,6 +149,7 @@ impl Render for Table<'_> {
             marks::of_argument(event, position, out);
         }
         marks::of_row(event, out);
+        duration::of_row(event, out);
         out.push(b'\n');
     }
 }

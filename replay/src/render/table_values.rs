@@ -175,6 +175,7 @@ mod tests {
                         cpu: 0,
                         ret: 0,
                         scopes: 1,
+                        duration_ns: None,
                         recorded: 0,
                         marks: Marks(0),
                         args: Args::List(&args),

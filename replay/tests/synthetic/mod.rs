@@ -121,7 +121,7 @@ impl Made {
             self.builder.set_clock(self.clock);
         }
         let context = self.builder.intern(context);
-        let row = Row { time_ns, event, cpu, context, ret, scopes, marks, args };
+        let row = Row { time_ns, event, cpu, context, ret, scopes, marks, duration_ns: None, args };
         self.builder.push(&row).expect("a block with room");
         if self.builder.len() >= self.rows_per_block || self.builder.is_full() {
             self.end_block();

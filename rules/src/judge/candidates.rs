@@ -165,8 +165,10 @@ impl Looked<'_, '_> {
             let place = *row as usize;
             // Rows that a part of a capture keeps for the state of processes alone are none that people see.
             let is_seen = marks.get(place).is_none_or(|marks| marks & Marks::STATE_ONLY == 0);
+            // A rule is about what calls came to: of one that had not returned nothing is known to have been done.
+            let is_done = marks.get(place).is_none_or(|marks| marks & Marks::UNFINISHED == 0);
             programs.clear();
-            if let Some((judged, triggers)) = triggers.as_ref().filter(|_| is_seen) {
+            if let Some((judged, triggers)) = triggers.as_ref().filter(|_| is_seen && is_done) {
                 triggers.of_row(judged, ordinal as usize, *context_code, &mut programs);
                 if !programs.is_empty()
                     && let Some(context) = contexts.get(*context_code)

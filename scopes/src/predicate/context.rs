@@ -52,7 +52,9 @@ impl ContextKeys {
                 }
                 Class::Text => Key::Text(field, TextKey::new(asked)),
                 Class::Path => Key::Binary(BinaryKey::new(asked)),
-                Class::Number { .. } | Class::User | Class::Login => Key::Number(field, Numbers::new(asked)),
+                Class::Number { .. } | Class::User | Class::Login | Class::Duration => {
+                    Key::Number(field, Numbers::new(asked))
+                }
                 Class::Directory | Class::Terminal => Key::Standing(field, TextKey::new(asked)),
                 Class::Capability => Key::Members(field, MembersKey::new(asked)),
                 Class::Id { .. } => Key::Id(Ids::new(field, asked)),

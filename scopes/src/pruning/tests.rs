@@ -169,8 +169,12 @@ fn mask(plan: &Plan, row: &Row) -> u64 {
         time_ns: row.time_ns,
     };
     let path = row.path.map_or(Raw::Number(0x7f12), |path| Raw::Bytes(path.as_bytes()));
-    let facts =
-        crate::plan::RowFacts { wall_ns: row.time_ns + WALL, cpu: 0, marks: events::Marks::default() };
+    let facts = crate::plan::RowFacts {
+        wall_ns: row.time_ns + WALL,
+        cpu: 0,
+        marks: events::Marks::default(),
+        duration_ns: None,
+    };
     plan.context_mask(&subject)
         & plan.event_mask(openat.id)
         & plan.arg_mask(openat.id, 1, path)

@@ -142,7 +142,7 @@ impl Boot {
                     self.told.insert(tid, PathTold { call, path: path.to_vec() });
                 }
             }
-            _ if row.ret() < 0 || row.marks().has(Marks::BLOCKED) => {
+            _ if row.ret() < 0 || row.marks().has(Marks::UNDONE) => {
                 self.told.remove(&tid);
             }
             Deed::Unshare { flags } => {

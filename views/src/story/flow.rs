@@ -183,7 +183,7 @@ impl<'a> Flows<'a> {
     pub fn of(&self, row: &Told<'_>, flows: &mut Vec<Flow>) {
         let Some((_, rules)) = self.rules.get(&row.event) else { return };
         let Some(context) = row.context() else { return };
-        if context.pid == 0 || row.marks().has(Marks::NO_CONTEXT | Marks::BLOCKED) {
+        if context.pid == 0 || row.marks().has(Marks::NO_CONTEXT | Marks::UNDONE) {
             return;
         }
         for rule in rules {

@@ -102,6 +102,7 @@ impl Writes for Parquet {
         if !row.passes(ACTING) {
             acting(context, &mut row);
         }
+        row.some_int(event.duration_ns.map(|ns| i64::try_from(ns).unwrap_or(i64::MAX)));
         row.end();
         true
     }

@@ -39,7 +39,7 @@ const fn with_bloom(name: &'static str, kind: Kind) -> Column {
 }
 
 /// In the order in which rows have them: [`super::row`] writes them so.
-pub const COLUMNS: [Column; 65] = [
+pub const COLUMNS: [Column; 66] = [
     required("time", Kind::Time),
     required("seq", Kind::Int),
     required("host", Kind::Text),
@@ -105,6 +105,7 @@ pub const COLUMNS: [Column; 65] = [
     optional("pgid", Kind::Int),
     optional("tty", Kind::Text),
     optional("loginuid", Kind::Int),
+    optional("duration_ns", Kind::Int),
 ];
 
 /// Columns that somebody reads, by their numbers.
@@ -143,6 +144,7 @@ pub fn projection(columns: &[usize]) -> Projection {
             "recorded_scopes" => projection.recorded = true,
             "cut" | "unreadable" => projection.marks = true,
             "bytes" => projection.rets = true,
+            "duration_ns" => projection.durations = true,
             "pathname" | "path2" | "fd" | "fd_path" | "flags" | "mode" | "argv" | "env" | "remote_addr"
             | "remote_port" | "local_addr" | "local_port" | "protocol" | "target_pid" | "signal"
             | "domain" | "sha256" | "syscall" => projection.arguments = true,

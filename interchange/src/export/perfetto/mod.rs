@@ -1,14 +1,15 @@
 //! Perfetto's trace format, which `ui.perfetto.dev` and `trace_processor` open: a track a process and a thread, each event an
 //! instant on its thread's track with its arguments as annotations, and the life of each process as a slice with the
-//! programs that it ran inside. Calls have no durations, for these are not recorded.
+//! programs that it ran inside. Calls of which it is known how long they took (`record --timing`) are slices on their
+//! thread's track, from their beginning to their end.
 //!
 //! Tracks and slices stand before the events: a first reading fills them, see [`survey`].
 
 mod proto;
 mod survey;
 
-use events::Raw;
 use events::consts::errno;
+use events::{Marks, Raw};
 use pipeline::EventView;
 use replay::render::values;
 
@@ -62,19 +63,38 @@ pub struct Perfetto {
 impl Writes for Perfetto {
     fn event(&mut self, event: &EventView<'_>, out: &mut Vec<u8>) -> bool {
         let text = &mut self.text;
+        let ended_ns = event.wall_ns.max(0) as u64;
+        let began_ns = event.duration_ns.map(|took_ns| ended_ns.saturating_sub(took_ns));
         packet(out, |packet| {
-            packet.number(field::TIMESTAMP, event.wall_ns.max(0) as u64);
+            packet.number(field::TIMESTAMP, began_ns.unwrap_or(ended_ns));
             packet.number(field::SEQUENCE, EVENTS);
-            packet.message(field::TRACK_EVENT, |of| instant(event, text, of));
+            let kind = if began_ns.is_some() { SLICE_BEGIN } else { INSTANT };
+            packet.message(field::TRACK_EVENT, |of| told(event, kind, text, of));
         });
+        // What had not returned goes on to the end of the trace.
+        if began_ns.is_some() && !event.marks.has(Marks::UNFINISHED) {
+            packet(out, |packet| {
+                packet.number(field::TIMESTAMP, ended_ns);
+                packet.number(field::SEQUENCE, EVENTS);
+                packet.message(field::TRACK_EVENT, |of| {
+                    of.number(field::TYPE, SLICE_END);
+                    of.number(field::TRACK, track_of(event));
+                });
+            });
+        }
         true
     }
 }
 
-fn instant(event: &EventView<'_>, text: &mut Vec<u8>, of: &mut Message<'_>) {
+fn track_of(event: &EventView<'_>) -> u64 {
+    thread_track(event.context.tid, event.context.thread_start_ns)
+}
+
+/// What is told of an event, as an instant or as the beginning of a slice.
+fn told(event: &EventView<'_>, kind: u64, text: &mut Vec<u8>, of: &mut Message<'_>) {
     let context = event.context;
-    of.number(field::TYPE, INSTANT);
-    of.number(field::TRACK, thread_track(context.tid, context.thread_start_ns));
+    of.number(field::TYPE, kind);
+    of.number(field::TRACK, track_of(event));
     of.text(field::CATEGORY, if event.event.is_syscall() { b"syscall" } else { b"event" });
     of.text(field::NAME, event.event.name.as_bytes());
     if event.event.name == "sched_process_fork"
@@ -90,7 +110,7 @@ fn instant(event: &EventView<'_>, text: &mut Vec<u8>, of: &mut Message<'_>) {
         values::text(event, position, true, text);
         annotate(arg.name, Annotation::Text(text), of);
     }
-    if event.event.is_syscall() {
+    if event.event.is_syscall() && !event.marks.has(Marks::UNFINISHED) {
         annotate("return", Annotation::Int(event.ret), of);
         if let Some(name) = errno::of_result(event.ret) {
             annotate("errno", Annotation::Text(name.as_bytes()), of);

@@ -1,7 +1,7 @@
 //! `.scap`, which sysdig, Falco's tools, Stratoshark and Wireshark's sysdig dissector read.
 //!
 //! Each call is the pair of events that older readers know, one as it begins and one as it ends, both at the time at which it
-//! ended: durations are not recorded. What the format has no event for is its generic event, with the call's number. Who the
+//! ended: they stand in order of time, whatever is known of durations (`record --timing`). What the format has no event for is its generic event, with the call's number. Who the
 //! threads are and what their descriptors stand for is in tables before the events, which a first reading fills: [`survey`].
 
 mod params;

@@ -97,7 +97,11 @@ impl<R> Strace<R> {
         let head = self.clock.head(text)?;
         let tid = self.processes.thread(head.tid, head.comm)?;
         match line::said(head.rest)? {
-            Said::Call { name, arguments, result } => self.call(tid, head.wall_ns, name, arguments, result),
+            Said::Call { name, arguments, result } => {
+                // The line has the time at which the call began, and a row that at which it ended.
+                let took_ns = value::duration_ns(result).and_then(|ns| i64::try_from(ns).ok()).unwrap_or(0);
+                self.call(tid, head.wall_ns.saturating_add(took_ns), name, arguments, result)
+            }
             Said::Unfinished(begun) => {
                 self.finish(tid);
                 if self.unfinished.len() >= UNFINISHED
@@ -163,6 +167,9 @@ impl<R> Strace<R> {
         let mut line = self.line(tid, wall_ns, name, returned);
         line.insert("syscall".to_owned(), name.into());
         line.insert("args".to_owned(), args);
+        if let Some(ns) = value::duration_ns(result) {
+            line.insert("duration".to_owned(), ns.into());
+        }
         if !cut.is_empty() {
             line.insert("marks".to_owned(), json!({ "cut": cut }));
         }

@@ -114,6 +114,19 @@ pub fn result(text: &[u8]) -> Result<Option<i64>, String> {
     }
 }
 
+/// How long the call took, as `-T` puts it behind the result: ns.
+pub fn duration_ns(text: &[u8]) -> Option<u64> {
+    let start = text.strip_suffix(b">")?;
+    let start = start.get(start.iter().rposition(|byte| *byte == b'<')? + 1..)?;
+    let (seconds, part) = std::str::from_utf8(start).ok()?.split_once('.')?;
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(seconds) || !is_number(part) || part.len() > 9 {
+        return None;
+    }
+    let part = part.parse::<u64>().ok()? * 10u64.pow(9 - part.len() as u32);
+    seconds.parse::<u64>().ok()?.checked_mul(1_000_000_000)?.checked_add(part)
+}
+
 /// The value of an argument of this kind; `cut` where strace cut it.
 pub fn of_kind(kind: ArgKind, text: &[u8], cut: &mut bool) -> Value {
     let text = text.trim_ascii();
@@ -368,5 +381,11 @@ mod tests {
         assert_eq!(result(b"3</etc/passwd> <0.000012>"), Ok(Some(3)));
         assert_eq!(result(b"? ERESTARTSYS (To be restarted if SA_RESTART is set)"), Ok(None));
         assert!(result(b"nothing").is_err());
+        assert_eq!(duration_ns(b"3</etc/passwd> <0.000012>"), Some(12_000));
+        assert_eq!(duration_ns(b"-1 EINTR (Interrupted system call) <12.5>"), Some(12_500_000_000));
+        assert_eq!(
+            (duration_ns(b"3</etc/passwd>"), duration_ns(b"4</1.5>"), duration_ns(b"0")),
+            (None, None, None)
+        );
     }
 }

@@ -8,7 +8,7 @@ use events::abi::{
         CAPTURE_RESERVE, KEPT_BACK, LIST_BYTES, LIST_STRINGS, region_bytes, room, room_bytes, rooms_offset,
         spare, write_bytes,
     },
-    tables::{Config, compared},
+    tables::{Begun, Config, compared},
 };
 
 use super::{
@@ -120,6 +120,7 @@ fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, Made), 
         spares: spares::are_needed().into(),
         disables_preemption: preemption.is_some().into(),
         strict: tables.compares().into(),
+        timing: tables.times().into(),
         hooks: halves(tables.hooks),
         vital_hooks: halves(tables.vital_hooks()),
         ..Config::EMPTY
@@ -169,6 +170,7 @@ fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, Made), 
         .map_max_entries("TAILS", cpu_entries)
         .map_max_entries("RING_BUFFER", ring_buffer_bytes as u32)
         .map_max_entries("GIVEN", if tables.compares() { compared::THREADS } else { 1 })
+        .map_max_entries("BEGUN", if tables.times() { Begun::TASKS } else { 1 })
         .map_max_entries("RUNS", if spares::are_needed() { spare::TASKS } else { 1 })
         .load(object.bytes())
         .map_err(|error| load_error(error, cpus, buffer_bytes))?;

@@ -105,6 +105,11 @@ impl Tables {
         self.syscalls.iter().any(|entry| entry.compared != 0)
     }
 
+    /// Whether it is noted when calls begin.
+    pub fn times(&self) -> bool {
+        self.timing && self.wants_syscalls()
+    }
+
     pub(super) fn set_descriptor(&mut self, name: &str, bit: u8) {
         for slot in slots_of(name) {
             if let Some(entry) = self.syscalls.get_mut(slot)
