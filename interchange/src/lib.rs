@@ -4,5 +4,6 @@ pub mod catalog;
 pub mod export;
 pub mod import;
 mod scap;
+pub mod upload;
 
 pub use export::{Exporter, Format};
