@@ -173,10 +173,12 @@ fn is_call(row: &Row) -> bool {
     row["syscall"] == row["eventName"] && !is_child && !matches!(name, "exit" | "exit_group")
 }
 
-/// Whether a recorded row is of the time before strace's first one.
+/// Whether a recorded row is of the time before strace's first one, which is an `execve` where the thread was strace itself. Of
+/// other threads there is no such time, and their first call may end within what the two clocks differ by.
 fn is_before(row: &Row, shown: &[&Row]) -> bool {
     // strace stamps a call when it begins, the recorder when it ends.
-    let first = shown.first().and_then(|row| row["timestamp"].as_u64()).unwrap_or_default();
+    let first = shown.first().filter(|row| row["eventName"] == "execve");
+    let first = first.and_then(|row| row["timestamp"].as_u64()).unwrap_or_default();
     row["timestamp"].as_u64().unwrap_or_default() < first
 }
 

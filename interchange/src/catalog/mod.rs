@@ -11,6 +11,7 @@
 mod columns;
 mod reading;
 mod row;
+mod unwound;
 mod writing;
 
 pub use reading::{Catalog, read};

@@ -12,10 +12,8 @@ use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
 use pipeline::Outline;
 
 use super::columns::{COLUMNS, Cell, Column, Kind};
+use super::unwound;
 use super::{EVENTS_KEY, Error, Row, VERSION, VERSION_KEY};
-
-/// More captures than this are in no catalogue.
-const MOST_ROWS: i64 = 100_000_000;
 
 /// What a catalogue says.
 #[derive(Debug, Default)]
@@ -38,7 +36,15 @@ impl Catalog {
 
 /// Reads a catalogue. `is_whole`: with what is only shown to people.
 pub fn read(path: &Path, is_whole: bool) -> Result<Catalog, Error> {
-    let reader = SerializedFileReader::new(File::open(path)?)?;
+    let file = File::open(path)?;
+    // A folder of captures may come from anyone, and the reader of Parquet panics at some numbers that cannot be.
+    unwound::quietly(|| read_file(file, is_whole)).unwrap_or(Err(Error::Torn { what: "its columns" }))
+}
+
+fn read_file(file: File, is_whole: bool) -> Result<Catalog, Error> {
+    // Each row has a path of its own, and takes a byte at least.
+    let most_rows = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+    let reader = SerializedFileReader::new(file)?;
     let metadata = reader.metadata().file_metadata();
     let fact = |key: &str| {
         let facts = metadata.key_value_metadata().into_iter().flatten();
@@ -54,9 +60,6 @@ pub fn read(path: &Path, is_whole: bool) -> Result<Catalog, Error> {
         .iter()
         .filter_map(|(id, name)| Some((id.parse().ok()?, catalogue::by_name(name.as_str()?)?.id)));
     let mut catalog = Catalog { rows: Vec::new(), events: events.collect() };
-    if metadata.num_rows() > MOST_ROWS {
-        return Err(Error::Torn { what: "how many rows it has" });
-    }
     let places: HashMap<String, usize> = (0..)
         .zip(metadata.schema_descr().columns())
         .filter_map(|(at, leaf)| Some((leaf.path().parts().first()?.clone(), at)))
@@ -66,7 +69,8 @@ pub fn read(path: &Path, is_whole: bool) -> Result<Catalog, Error> {
         let count = usize::try_from(group.metadata().num_rows())
             .map_err(|_| Error::Torn { what: "how many rows a group has" })?;
         let first = catalog.rows.len();
-        catalog.rows.resize_with(first + count, Row::default);
+        let rows = first.checked_add(count).filter(|rows| *rows <= most_rows);
+        catalog.rows.resize_with(rows.ok_or(Error::Torn { what: "how many rows it has" })?, Row::default);
         let rows = catalog.rows.get_mut(first..).unwrap_or_default();
         for column in COLUMNS.iter().filter(|column| is_whole || !column.is_shown_only) {
             if let Some(at) = places.get(column.name) {
@@ -145,4 +149,42 @@ fn optional<'d, V: 'd>(
 ) -> impl Iterator<Item = Option<V>> + 'd {
     let mut values = values;
     defined.iter().map(move |defined| if *defined > 0 { values.next() } else { None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever byte is another, and wherever the file ends: rows, or an error.
+    #[test]
+    fn no_catalogue_makes_the_reader_panic() {
+        let row = |number: i64| Row {
+            path: format!("host{number}/capture.trz"),
+            bytes: 4096 + number,
+            host: format!("host{number}"),
+            start_ns: Some(number),
+            end_ns: None,
+            comms: vec!["ls".into(), format!("program{number}")],
+            statistics: Some(vec![7; 40]),
+            ..Row::default()
+        };
+        let rows: Vec<Row> = (0..20).map(row).collect();
+        let bytes = super::super::write(Vec::new(), &rows).expect("a catalogue");
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("catalog.parquet");
+        let mut refused = 0;
+        let mut ask = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).expect("a file");
+            refused += usize::from(read(&path, true).is_err());
+        };
+        for at in (0..bytes.len()).step_by(7) {
+            for mask in [0x41, 0x80] {
+                let mut broken = bytes.clone();
+                broken[at] ^= mask;
+                ask(&broken);
+            }
+        }
+        (0..bytes.len()).step_by(61).for_each(|end| ask(&bytes[..end]));
+        assert!(refused > bytes.len() / 61, "{refused}");
+    }
 }
