@@ -125,22 +125,22 @@ impl Numbers {
         }
     }
 
-    /// Whether each number is listed or in a filter.
-    fn is_held(&self) -> bool {
-        matches!(self, Numbers::Exact(_) | Numbers::Filter { .. })
-    }
-
-    /// A filter that holds the numbers that are listed or in one.
-    fn filter(&self) -> Bloom {
-        match self {
-            Numbers::Filter { filter, .. } => filter.clone(),
-            Numbers::Exact(all) => {
-                let mut filter = Bloom::full_size();
-                all.iter().for_each(|number| filter.insert(bloom::hash(*number)));
-                filter.fold(usize::MAX);
-                filter
+    /// A filter that holds what two hold of which one is a filter. What is listed goes into the other's as it is: a filter made of
+    /// it alone would be small, and two filters can only be one of the smaller's size.
+    fn filter_of_both(&self, other: &Numbers) -> Option<Bloom> {
+        match (self, other) {
+            (Numbers::Filter { filter, .. }, Numbers::Filter { filter: other, .. }) => {
+                let mut both = filter.clone();
+                both.add(other);
+                Some(both)
             }
-            Numbers::Range { .. } | Numbers::Unknown => Bloom::default(),
+            (Numbers::Filter { filter, .. }, Numbers::Exact(all))
+            | (Numbers::Exact(all), Numbers::Filter { filter, .. }) => {
+                let mut both = filter.clone();
+                all.iter().for_each(|number| both.insert(bloom::hash(*number)));
+                Some(both)
+            }
+            _ => None,
         }
     }
 
@@ -156,20 +156,14 @@ impl Numbers {
                 Numbers::of(own.iter().chain(others).copied().collect())
             }
             (own, others) => match (bounds(own), bounds(others)) {
-                (Some((min, max)), Some((low, high))) if own.is_held() && others.is_held() => {
-                    let mut filter = own.filter();
-                    filter.add(&others.filter());
+                (Some((min, max)), Some((low, high))) => {
                     let (min, max) = (min.min(low), max.max(high));
                     // A filter that says "perhaps" of nearly everything only takes room.
                     const FULL: usize = 200;
-                    if filter.density() > FULL {
-                        Numbers::Range { min, max }
-                    } else {
-                        Numbers::Filter { min, max, filter }
+                    match own.filter_of_both(others).filter(|filter| filter.density() <= FULL) {
+                        Some(filter) => Numbers::Filter { min, max, filter },
+                        None => Numbers::Range { min, max },
                     }
-                }
-                (Some(own), Some(others)) => {
-                    Numbers::Range { min: own.0.min(others.0), max: own.1.max(others.1) }
                 }
                 (Some((min, max)), None) | (None, Some((min, max))) => Numbers::Range { min, max },
                 (None, None) => Numbers::Exact(Vec::new()),
