@@ -162,7 +162,14 @@ fn value(text: &[u8], cut: &mut bool, depth: u32) -> Value {
         }
         [b'[', inner @ .., b']'] => {
             let mut elements = Vec::new();
-            for part in split(inner) {
+            // Sets of CPUs and of signals have blanks between their words: `[0 1]`, `[INT TERM]`.
+            let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b' ');
+            let parts = if inner.iter().all(is_word) {
+                inner.split(|byte| *byte == b' ').filter(|word| !word.is_empty()).collect()
+            } else {
+                split(inner)
+            };
+            for part in parts {
                 match part {
                     b"..." => *cut = true,
                     part => elements.push(value(part, cut, depth + 1)),
@@ -364,6 +371,8 @@ mod tests {
         assert_eq!(read(r#""a\n\"\3771""#), (json!("a\n\"\u{10ffff}1"), false));
         assert_eq!(read(r#""abc"..."#), (json!("abc"), true));
         assert_eq!(read(r#"["ls", "-l"]"#), (json!(["ls", "-l"]), false));
+        assert_eq!(read("[0 1]"), (json!([0, 1]), false));
+        assert_eq!(read("[INT TERM]"), (json!(["INT", "TERM"]), false));
         let address = r#"{sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("127.0.0.1")}"#;
         assert_eq!(
             read(address).0,
