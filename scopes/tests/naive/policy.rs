@@ -17,8 +17,9 @@ pub fn of(filters: Vec<Filter>) -> Option<(String, Vec<Filter>)> {
                     let is_one = filter.key == "event" && !value.contains('*');
                     let known = rules.iter().any(|(event, _)| event == value)
                         || other_rules.iter().any(|rule| rule.trim_start_matches('-') == value);
+                    let is_left_out = other_rules.iter().any(|rule| rule.strip_prefix('-') == Some(value));
                     match (filter.op, is_one && known) {
-                        ("=", true) => {}
+                        ("=", true) if !is_left_out => {}
                         (_, true) => continue,
                         ("=", false) if is_one => rules.push((value.clone(), Vec::new())),
                         ("=", false) => other_rules.push(value.clone()),
