@@ -60,7 +60,7 @@ impl Access {
     /// The kinds of facts whose changes have to be followed.
     pub fn facts(&self) -> FactSet {
         match self {
-            Access::Process(who, fact) => fact.kind().into_iter().chain(who.kind()).collect(),
+            Access::Process(who, fact) => fact.kind().into_iter().chain(who.facts().iter()).collect(),
             Access::HostName(of) | Access::Resolved(of) => of.facts(),
             Access::First(all) | Access::Each(all) => all.iter().flat_map(|it| it.facts().iter()).collect(),
             Access::Computed(_, all) => all.iter().flatten().flat_map(|it| it.facts().iter()).collect(),

@@ -1,6 +1,7 @@
 //! What is known of processes at a moment: brought forward by forks, execs and changes of directory, in order of time.
 
 pub mod credentials;
+mod entry;
 mod lineage;
 mod value;
 
@@ -13,6 +14,7 @@ use format::Process as Recorded;
 use format::facts::{Actor, Fact, FactChange, FactSet, Facts, NsPids, share_terminals};
 
 use crate::form::{Execution, Leader, ProcessFact, Value, Who};
+use entry::Entry;
 pub use lineage::Lineage;
 use value::each_value;
 
@@ -43,6 +45,15 @@ pub struct Process {
     pub facts: Facts,
     /// What rules ask of what it and processes before it executed.
     pub lineage: Lineage,
+    /// By which process somebody or something came in that led to it; what that came by, where it is that process itself.
+    pub entry_leader: Option<Entity>,
+    pub entry: Option<Entry>,
+}
+
+impl Process {
+    pub fn entity(&self) -> Entity {
+        Entity { pid: self.pid, start_ns: self.start_ns }
+    }
 }
 
 /// Names of users, by their ids.
@@ -111,9 +122,14 @@ impl Processes {
                 env: None,
                 facts: process.facts,
                 lineage: Lineage::default(),
+                entry_leader: None,
+                entry: None,
             });
         }
-        self.trace(told);
+        // Whoever is another's parent began before it.
+        told.sort_unstable_by_key(|entity| (entity.start_ns, entity.pid));
+        self.trace(&told);
+        told.iter().for_each(|entity| self.enter(*entity));
     }
 
     pub fn get(&self, entity: Entity) -> Option<&Process> {
@@ -167,7 +183,8 @@ impl Processes {
             }
             None => {
                 let lineage = self.lineage_below(context.parent());
-                self.insert(Process { lineage, ..of_context(context) });
+                let entry_leader = self.get(context.parent()).and_then(|parent| parent.entry_leader);
+                self.insert(Process { lineage, entry_leader, ..of_context(context) });
             }
         }
     }
@@ -180,7 +197,7 @@ impl Processes {
         self.ns_pids.learn(parent.pid_ns, ns_pid, child.pid);
         let known = self.get_mut(parent.process()).map(|known| {
             let facts = known.facts.fork(clone_flags, known.exe.is_empty());
-            Process { facts, ..known.clone() }
+            Process { facts, entry: None, ..known.clone() }
         });
         let base = known.unwrap_or_else(|| of_context(parent));
         let lineage = self.lineage_below(parent.process());
@@ -206,6 +223,7 @@ impl Processes {
             _ => None,
         };
         (known.argv, known.env) = (list(argv), list(env));
+        self.enter(context.process());
         self.executed(context.process(), time_ns);
     }
 
@@ -243,7 +261,7 @@ impl Processes {
             let process = self.get(next.take()?)?;
             let is_loop = process.parent.is_none_or(|parent| parent == seen || parent.pid == process.pid);
             next = if is_loop { None } else { process.parent.filter(|parent| parent.pid != 0) };
-            seen = Entity { pid: process.pid, start_ns: process.start_ns };
+            seen = process.entity();
             Some(process)
         })
         .take(MAX_ANCESTORS)
@@ -294,11 +312,12 @@ impl Processes {
         }
     }
 
-    /// Who leads the session or the group of a process. No other process has its pid while anybody is in there.
+    /// Who leads the session, the group or the entry of a process. No other process has its pid while anybody is in there.
     fn leader<'p>(&'p self, process: &'p Process, leader: Leader) -> Option<&'p Process> {
-        let of = |process: &Process| match leader.is_of_session() {
-            true => process.facts.session,
-            false => process.facts.group,
+        let of: fn(&Process) -> Option<u32> = match leader {
+            Leader::Session | Leader::EldestOfSession => |process| process.facts.session,
+            Leader::Group | Leader::EldestOfGroup => |process| process.facts.group,
+            Leader::Entry => return self.get(process.entry_leader?),
         };
         let number = of(process)?;
         let leads = |it: &&Process| it.start_ns <= process.start_ns && of(it) == Some(number);
@@ -348,6 +367,8 @@ fn of_context(context: &Context<'_>) -> Process {
         env: None,
         facts: Facts::default(),
         lineage: Lineage::default(),
+        entry_leader: None,
+        entry: None,
     }
 }
 

@@ -3,8 +3,8 @@
 use super::kind::Kind;
 use crate::account::AccountPart;
 use crate::form::ProcessFact::{
-    ActingGid, ActingUid, ArgAt, ArgCount, Args, AuditSession, Capabilities, CommandLine, Entity, Env, Exe,
-    Gid, Interactive, LeadsGroup, LeadsSession, LoginName, LoginUid, Name, Pid, Sgid, Suid, TerminalName,
+    ActingGid, ActingUid, ArgAt, ArgCount, Args, AuditSession, Capabilities, CommandLine, Entity, EntryType, Env,
+    Exe, Gid, Interactive, LeadsEntry, LeadsGroup, LeadsSession, LoginName, LoginUid, Name, Pid, Sgid, Suid, TerminalName,
     Uid, UserName, WorkingDirectory,
 };
 use crate::form::{
@@ -32,11 +32,9 @@ pub enum Meaning {
 /// Beginnings of names that are not to be had, and why.
 const LACKING: &[(&str, &str)] = &[
     ("process.tty.", "of a terminal its device is known, and no more"),
-    ("process.entry_leader.", "by which process a session was entered is what Elastic's agent makes of it"),
-    (
-        "process.parent.entry_leader.",
-        "by which process a session was entered is what Elastic's agent makes of it",
-    ),
+    ("process.entry_leader.entry_meta.source.", "from which address somebody came in is not known"),
+    ("process.entry_leader.", "of leaders of entries this is not known"),
+    ("process.parent.entry_leader.", "of leaders of entries this is not known"),
     ("process.session_leader.", "of leaders of sessions this is not known"),
     ("process.parent.session_leader.", "of leaders of sessions this is not known"),
     ("process.group_leader.", "of leaders of process groups this is not known"),
@@ -180,6 +178,10 @@ pub const KNOWN: &[&str] = &[
     "process.args_count",
     "process.command_line",
     "process.entity_id",
+    "process.entry_leader.entity_id",
+    "process.entry_leader.entry_meta.type",
+    "process.entry_leader.executable",
+    "process.entry_leader.name",
     "process.env_vars",
     "process.executable",
     "process.exit_code",
@@ -392,10 +394,12 @@ fn process(kind: &Kind, name: &str) -> Option<Field> {
         let (leader, same) = match kind {
             "session_leader" => (Leader::Session, LeadsSession),
             "group_leader" => (Leader::Group, LeadsGroup),
+            "entry_leader" => (Leader::Entry, LeadsEntry),
             _ => return None,
         };
         match name {
             "same_as_process" => Some(Field::Process(whose, same)),
+            "entry_meta.type" if leader == Leader::Entry => Some(Field::Process(who(leader), EntryType)),
             name => of(who(leader), name),
         }
     };

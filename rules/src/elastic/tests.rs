@@ -176,8 +176,8 @@ fn what_ancestors_executed_is_asked_whole() {
 fn what_captures_cannot_answer_is_refused_with_its_reason() {
     let why_of = |field: &str| why(&format!("process where event.action == \"exec\" and {field} == \"a\""));
     assert_eq!(
-        why_of("process.entry_leader.name"),
-        "process.entry_leader.name cannot be asked of a capture: by which process a session was entered is what Elastic's agent makes of it"
+        why_of("process.entry_leader.entry_meta.source.ip"),
+        "process.entry_leader.entry_meta.source.ip cannot be asked of a capture: from which address somebody came in is not known"
     );
     assert_eq!(
         why_of("aws.cloudtrail.user"),

@@ -65,14 +65,12 @@ impl Processes {
         }
     }
 
-    /// Processes that were there before anything was seen of them count as having executed what they are.
-    pub(super) fn trace(&mut self, mut told: Vec<Entity>) {
+    /// Processes that were there before anything was seen of them, oldest first, count as having executed what they are.
+    pub(super) fn trace(&mut self, told: &[Entity]) {
         if self.executions.is_empty() {
             return;
         }
-        // Whoever is another's parent began before it.
-        told.sort_unstable_by_key(|entity| (entity.start_ns, entity.pid));
-        for entity in told {
+        for entity in told.iter().copied() {
             let parent = self.get(entity).and_then(|process| process.parent);
             let lineage = parent.map(|parent| self.lineage_below(parent)).unwrap_or_default();
             if let Some(process) = self.get_mut(entity) {
@@ -121,8 +119,7 @@ impl Processes {
 
     /// Calls `see` with each value of a field of a process.
     fn each_field(&self, process: &Process, field: &Field, time_ns: u64, see: &mut dyn FnMut(Value<'_>)) {
-        let own = Entity { pid: process.pid, start_ns: process.start_ns };
-        let subject = Subject { process: own, parent: process.parent.unwrap_or(NOBODY) };
+        let subject = Subject { process: process.entity(), parent: process.parent.unwrap_or(NOBODY) };
         match field {
             Field::Process(who, fact) => {
                 let user = |uid: u32| self.users.get(&uid).cloned();

@@ -3,6 +3,7 @@
 use events::value::strings;
 use format::facts::UNSET;
 
+use super::entry::Entry;
 use super::{Process, credentials, entity};
 use crate::access::{Part, path_part};
 use crate::form::{ProcessFact, Value};
@@ -91,6 +92,8 @@ pub fn each_value(
         ProcessFact::NsGroup => {}
         ProcessFact::LeadsSession => flag(process.facts.session.map(|it| it == process.pid), see),
         ProcessFact::LeadsGroup => flag(process.facts.group.map(|it| it == process.pid), see),
+        ProcessFact::LeadsEntry => flag(process.entry_leader.map(|it| it == process.entity()), see),
+        ProcessFact::EntryType => text(process.entry.map(Entry::name).unwrap_or_default().as_bytes()),
         ProcessFact::Interactive => flag(process.facts.terminal.is_there(), see),
         ProcessFact::Terminal => {
             let terminal = &process.facts.terminal;

@@ -105,11 +105,18 @@ pub enum Leader {
     /// Where the leader is not there any more, the eldest ancestor in it.
     EldestOfSession,
     EldestOfGroup,
+    /// By which somebody or something came in: of a login, of a container, of a service.
+    Entry,
 }
 
 impl Leader {
-    pub const fn is_of_session(self) -> bool {
-        matches!(self, Leader::Session | Leader::EldestOfSession)
+    /// The kinds of facts that events are followed for, to know who it is.
+    fn facts(self) -> FactSet {
+        match self {
+            Leader::Session | Leader::EldestOfSession => [Fact::Session].into_iter().collect(),
+            Leader::Group | Leader::EldestOfGroup => [Fact::Group].into_iter().collect(),
+            Leader::Entry => [Fact::Session, Fact::Group, Fact::Terminal].into_iter().collect(),
+        }
     }
 }
 
@@ -169,6 +176,9 @@ pub enum ProcessFact {
     /// `true` or `false`.
     LeadsSession,
     LeadsGroup,
+    LeadsEntry,
+    /// Of a leader of an entry what it came by: `sshd`, `container`.
+    EntryType,
     /// Whether it has a terminal: `true` or `false`.
     Interactive,
     /// The number of its terminal's device, 0 where it has none; that of `/dev/tty` where nobody saw which it is.
@@ -215,13 +225,11 @@ impl ProcessFact {
 }
 
 impl Who {
-    /// The kind of facts that events are followed for, to know who it is.
-    pub const fn kind(self) -> Option<Fact> {
+    /// The kinds of facts that events are followed for, to know who it is.
+    pub fn facts(self) -> FactSet {
         match self {
-            Who::Leader(leader) | Who::ParentsLeader(leader) => {
-                Some(if leader.is_of_session() { Fact::Session } else { Fact::Group })
-            }
-            Who::Actor | Who::Ancestor(_) | Who::AnyAncestor => None,
+            Who::Leader(leader) | Who::ParentsLeader(leader) => leader.facts(),
+            Who::Actor | Who::Ancestor(_) | Who::AnyAncestor => FactSet::NONE,
         }
     }
 }
@@ -321,7 +329,7 @@ impl Field {
     /// The facts of processes that it asks for.
     pub fn facts(&self) -> FactSet {
         match self {
-            Field::Process(who, fact) => fact.kind().into_iter().chain(who.kind()).collect(),
+            Field::Process(who, fact) => fact.kind().into_iter().chain(who.facts().iter()).collect(),
             Field::Computed(computed) => {
                 computed.inputs().iter().flat_map(|input| input.facts().iter()).collect()
             }
@@ -442,7 +450,11 @@ impl fmt::Display for Field {
 
 impl Leader {
     const fn name(self) -> &'static str {
-        if self.is_of_session() { "session leader" } else { "group leader" }
+        match self {
+            Leader::Session | Leader::EldestOfSession => "session leader",
+            Leader::Group | Leader::EldestOfGroup => "group leader",
+            Leader::Entry => "entry leader",
+        }
     }
 }
 
@@ -482,6 +494,8 @@ impl ProcessFact {
             ProcessFact::NsGroup => "pgrp in its namespace",
             ProcessFact::LeadsSession => "leads its session",
             ProcessFact::LeadsGroup => "leads its group",
+            ProcessFact::LeadsEntry => "leads its entry",
+            ProcessFact::EntryType => "entry type",
             ProcessFact::Interactive => "interactive",
             ProcessFact::Terminal | ProcessFact::TerminalName | ProcessFact::AuditTerminal => "tty",
             ProcessFact::LoginUid | ProcessFact::LoginUidOrMinus => "loginuid",

@@ -3,15 +3,16 @@
 use crate::form::{CapabilitySet, Field, FileFact, Leader, ProcessFact, SocketEnd, SocketFact, Who};
 
 /// What stands before a fact says whose it is.
-const WHOSE: [(&str, Who); 5] = [
+const WHOSE: [(&str, Who); 6] = [
     ("parent.", Who::PARENT),
     ("grandparent.", Who::Ancestor(2)),
     ("ancestor.", Who::AnyAncestor),
     ("session_leader.", Who::Leader(Leader::Session)),
     ("group_leader.", Who::Leader(Leader::Group)),
+    ("entry_leader.", Who::Leader(Leader::Entry)),
 ];
 
-const OF_PROCESSES: [(&str, ProcessFact); 26] = [
+const OF_PROCESSES: [(&str, ProcessFact); 27] = [
     ("exe", ProcessFact::Exe),
     ("name", ProcessFact::Name),
     ("comm", ProcessFact::Comm),
@@ -38,6 +39,7 @@ const OF_PROCESSES: [(&str, ProcessFact); 26] = [
     ("interactive", ProcessFact::Interactive),
     ("loginuid", ProcessFact::LoginUid),
     ("login", ProcessFact::LoginName),
+    ("entry_type", ProcessFact::EntryType),
 ];
 
 /// Of the process itself those that no filter of `-f` has already.
