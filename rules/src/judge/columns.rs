@@ -10,6 +10,7 @@ use format::{MISSING, NUMBER};
 use super::answers::{Answers, Held, NOTHING};
 use super::row::Row;
 use crate::access::{Access, ContextPart, context_value, each_value};
+use crate::column::Walk;
 use crate::compile::{Column, EventPrograms};
 
 /// Distinct values of facts whose answers are kept for a block.
@@ -38,6 +39,7 @@ pub struct Judged<'c, 'b> {
 struct View<'b> {
     source: Source<'b>,
     answers: RefCell<Answers>,
+    walk: RefCell<Walk>,
     by_fact: RefCell<HashMap<Vec<u8>, Held>>,
 }
 
@@ -115,7 +117,12 @@ impl<'c, 'b> Judged<'c, 'b> {
                 Source::Context(_) => self.contexts.len(),
                 _ => 0,
             };
-            View { source, answers: RefCell::new(Answers::new(codes)), by_fact: RefCell::default() }
+            View {
+                source,
+                answers: RefCell::new(Answers::new(codes)),
+                walk: RefCell::default(),
+                by_fact: RefCell::default(),
+            }
         };
         Some((self.columns.get(number)?.get_or_init(view), column))
     }
@@ -163,7 +170,7 @@ impl<'c, 'b> Judged<'c, 'b> {
             let known = view.by_fact.borrow().get(text.as_ref()).map(|held| held.contains(&atom));
             holds = known.unwrap_or_else(|| {
                 let mut held = Vec::new();
-                column.machine.judge(value, &mut held);
+                column.machine.judge(value, &mut view.walk.borrow_mut(), &mut held);
                 let holds = held.contains(&atom);
                 let mut kept = view.by_fact.borrow_mut();
                 if kept.len() < MAX_FACTS {
@@ -184,7 +191,7 @@ impl<'c, 'b> Judged<'c, 'b> {
         ordinal: usize,
     ) -> u32 {
         let number = |value: u64| {
-            let judge = |held: &mut Vec<u32>| self.judge(column, position, Raw::Number(value), held);
+            let judge = |held: &mut Vec<u32>| self.judge(view, column, position, Raw::Number(value), held);
             view.answers.borrow_mut().of_number(value, judge)
         };
         let code = |code: u32| self.of_dictionary(view, column, argument, position, code);
@@ -223,7 +230,7 @@ impl<'c, 'b> Judged<'c, 'b> {
                 _ => return,
             };
             if let Some(bytes) = dictionary.get(code) {
-                self.judge(column, position, Raw::Bytes(bytes), held);
+                self.judge(view, column, position, Raw::Bytes(bytes), held);
             }
         })
     }
@@ -231,15 +238,24 @@ impl<'c, 'b> Judged<'c, 'b> {
     fn of_context(&self, view: &View<'b>, column: &Column, part: ContextPart, code: u16) -> u32 {
         view.answers.borrow_mut().of_code(code.into(), |held| {
             if let Some(context) = self.contexts.get(code) {
-                context_value(&context, part, &mut |value| column.machine.judge(value, held));
+                let walk = &mut view.walk.borrow_mut();
+                context_value(&context, part, &mut |value| column.machine.judge(value, walk, held));
             }
         })
     }
 
-    fn judge(&self, column: &Column, position: usize, raw: Raw<'_>, held: &mut Vec<u32>) {
+    fn judge(
+        &self,
+        view: &View<'b>,
+        column: &Column,
+        position: usize,
+        raw: Raw<'_>,
+        held: &mut Vec<u32>,
+    ) {
         if let Access::Argument { part, .. } = &column.access {
+            let walk = &mut view.walk.borrow_mut();
             each_value(self.programs.event, position, part, raw, &mut |value| {
-                column.machine.judge(value, held);
+                column.machine.judge(value, walk, held);
             });
         }
     }
