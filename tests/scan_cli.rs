@@ -411,6 +411,11 @@ fn rules_ask_for_directories_sessions_terminals_and_logins_as_they_were_at_that_
         ("process.interactive == true", &[510][..]),
         ("process.session_leader.name == \"sshd\"", &[510]),
         ("process.session_leader.same_as_process == true", &[511]),
+        (
+            "process.entry_leader.name == \"sshd\" and process.entry_leader.entry_meta.type == \"init\"",
+            &[510, 511],
+        ),
+        ("process.entry_leader.same_as_process == true", &[]),
         ("process.group_leader.name == \"bash\" and process.parent.interactive == true", &[510]),
         ("process.working_directory like \"/srv/*\"", &[510, 511]),
         ("process.tty == null", &[511]),

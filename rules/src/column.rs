@@ -146,7 +146,10 @@ impl Machine {
             Some(Kind::Sparse(automaton)) => walk.go_on(automaton),
             None => {
                 let lower = walk.next.get(1..).unwrap_or_default();
-                return self.patterns_of.iter().for_each(|patterns| self.compare(patterns, text, lower, held));
+                return self
+                    .patterns_of
+                    .iter()
+                    .for_each(|patterns| self.compare(patterns, text, lower, held));
             }
         };
         let lower = walk.lower.get(1..).unwrap_or_default();

@@ -4,7 +4,9 @@
 //! Which rows a program is looked at for is found in each block, by what it holds: see `judge::triggers`.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::hash_map::RandomState;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::BuildHasher;
 
 use events::catalogue::network::NET_PACKET_DNS_RESPONSE;
 use events::catalogue::process::{SCHED_PROCESS_EXEC, SCHED_PROCESS_FORK};
@@ -70,6 +72,20 @@ pub struct Program {
     pub class: Class,
     pub guard: Guard,
     pub node: Node,
+    /// The columns that its atoms are of, each once.
+    pub columns: Box<[u32]>,
+}
+
+impl Node {
+    /// Calls `see` with each atom that is asked of a column.
+    pub fn each_atom(&self, see: &mut dyn FnMut(u32)) {
+        match self {
+            Node::Const(_) | Node::Same(..) | Node::Time(_) => {}
+            Node::Atom(atom) => see(*atom),
+            Node::Not(inner) => inner.each_atom(see),
+            Node::All(parts) | Node::Any(parts) => parts.iter().for_each(|part| part.each_atom(see)),
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -321,8 +337,9 @@ struct Builder {
     by_access: HashMap<Access, u32>,
     atoms: Vec<Atom>,
     column_of: Vec<u32>,
-    /// Equal atoms by how they are printed, which is all that they are.
-    known: HashMap<String, u32>,
+    /// Atoms by their column and what a hash of their test is.
+    known: HashMap<(u32, u64), Vec<u32>>,
+    hasher: RandomState,
     programs: Vec<Program>,
 }
 
@@ -335,6 +352,7 @@ impl Builder {
             atoms: Vec::new(),
             column_of: Vec::new(),
             known: HashMap::new(),
+            hasher: RandomState::new(),
             programs: Vec::new(),
         }
     }
@@ -343,7 +361,10 @@ impl Builder {
         let Place { rule, step, rank } = place;
         let node = self.node(&arm.class, expr);
         let class = arm.class.clone();
-        self.programs.push(Program { rule, step, rank, class, guard, node });
+        let mut columns = BTreeSet::new();
+        node.each_atom(&mut |atom| columns.extend(self.column_of.get(atom as usize)));
+        let columns = columns.into_iter().collect();
+        self.programs.push(Program { rule, step, rank, class, guard, node, columns });
     }
 
     fn node(&mut self, class: &Class, expr: Expr) -> Node {
@@ -373,21 +394,23 @@ impl Builder {
     }
 
     fn atom(&mut self, atom: Atom, access: &Access) -> u32 {
-        let key = format!("{:?} {:?}", access, atom.test);
-        if let Some(known) = self.known.get(&key) {
-            return *known;
-        }
-        let number = self.atoms.len() as u32;
         let column = *self.by_access.entry(access.clone()).or_insert_with(|| {
             self.columns.push((access.clone(), Vec::new()));
             self.columns.len() as u32 - 1
         });
+        let known = self.known.entry((column, self.hasher.hash_one(&atom.test))).or_default();
+        let is_same =
+            |number: &&u32| self.atoms.get(**number as usize).is_some_and(|it| it.test == atom.test);
+        if let Some(number) = known.iter().find(is_same) {
+            return *number;
+        }
+        let number = self.atoms.len() as u32;
+        known.push(number);
         if let Some((_, atoms)) = self.columns.get_mut(column as usize) {
             atoms.push((number, atom.test.clone()));
         }
         self.column_of.push(column);
         self.atoms.push(atom);
-        self.known.insert(key, number);
         number
     }
 

@@ -1,6 +1,7 @@
 //! A source asked by rules: what is recorded of what they need, and their findings.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
 use events::{Event, Source as From, catalogue};
@@ -37,7 +38,12 @@ pub struct Report {
 impl<'a> Scan<'a> {
     /// Compiles rules for what a source holds. With `None` for anything that the catalogue has.
     pub fn new(rules: &'a [Rule], source: &'a Source) -> Scan<'a> {
-        let holds = |event: &'static Event| holds(source, event);
+        // Many rules are about the same events.
+        let known = RefCell::new(HashMap::new());
+        let holds = |event: &'static Event| {
+            let mut known = known.borrow_mut();
+            known.entry(event.id).or_insert_with(|| holds(source, event)).clone()
+        };
         let mut programs = compile(rules, &holds, followed(source));
         spread(rules, &mut programs.unanswerable);
         let names = Judge::events(&programs).into_iter().filter_map(|id| Some(catalogue::by_id(id)?.name));

@@ -48,6 +48,8 @@ pub fn facts(case: &Case, random: &mut Random) {
         "tty=pts/7",
         "loginuid=500",
         "session_leader.comm=sshd",
+        "entry_leader.comm=sshd",
+        "entry_leader.entry_type=init",
         "group_leader.pid!=20",
     ]);
     let rules = case.path("facts.yaml");

@@ -3,9 +3,9 @@
 use super::kind::Kind;
 use crate::account::AccountPart;
 use crate::form::ProcessFact::{
-    ActingGid, ActingUid, ArgAt, ArgCount, Args, AuditSession, Capabilities, CommandLine, Entity, EntryType, Env,
-    Exe, Gid, Interactive, LeadsEntry, LeadsGroup, LeadsSession, LoginName, LoginUid, Name, Pid, Sgid, Suid, TerminalName,
-    Uid, UserName, WorkingDirectory,
+    ActingGid, ActingUid, ArgAt, ArgCount, Args, AuditSession, Capabilities, CommandLine, Entity, EntryType,
+    Env, Exe, Gid, Interactive, LeadsEntry, LeadsGroup, LeadsSession, LoginName, LoginUid, Name, Pid, Sgid,
+    Suid, TerminalName, Uid, UserName, WorkingDirectory,
 };
 use crate::form::{
     CapabilitySet, ContainerFact, Field, FileFact, Leader, ProcessFact, SocketEnd, SocketFact, Who,

@@ -30,7 +30,8 @@ const KTHREADD: u32 = 2;
 /// What names of executables begin with that run containers, and of others that are part of how one comes in: what they start
 /// is the entry, and not they.
 const RUNTIMES: [&[u8]; 3] = [b"containerd-shim", b"runc", b"conmon"];
-const PARTS_OF_ENTRIES: [&[u8]; 5] = [b"runc", b"containerd-shim", b"calico-node", b"check-status", b"conmon"];
+const PARTS_OF_ENTRIES: [&[u8]; 5] =
+    [b"runc", b"containerd-shim", b"calico-node", b"check-status", b"conmon"];
 
 /// What serves one login; from OpenSSH 9.8 on that is a program of its own.
 const SSHD: [&[u8]; 2] = [b"sshd", b"sshd-session"];
@@ -94,7 +95,8 @@ impl Processes {
         }
         let of_parent = || self.get(parent?)?.entry_leader;
         let of_leader = |leader| self.leader(process, leader)?.entry_leader;
-        let inherited = of_parent().or_else(|| of_leader(Leader::Session)).or_else(|| of_leader(Leader::Group));
+        let inherited =
+            of_parent().or_else(|| of_leader(Leader::Session)).or_else(|| of_leader(Leader::Group));
         match inherited {
             Some(leader) => Some((leader, None)),
             None if leads_session => Some((process.entity(), Some(Entry::Unknown))),

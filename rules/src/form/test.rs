@@ -1,5 +1,6 @@
 //! What is asked of a field's values.
 
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use super::{Case, Field, Pattern};
@@ -31,6 +32,23 @@ pub enum Test {
     SameAs(Field, Case, FieldShape),
     /// A part of a time, in UTC.
     Time(TimePart, Comparison, i64),
+}
+
+impl Hash for Test {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        std::mem::discriminant(self).hash(state);
+        match self {
+            Test::Exists => {}
+            Test::Fits(case, patterns) => (case, patterns).hash(state),
+            Test::Regex(all) => all.iter().for_each(|regex| regex.0.as_str().hash(state)),
+            Test::Cidr(networks) => networks.hash(state),
+            // Equal numbers may differ in their bits (0 and -0): of these the comparison alone.
+            Test::Number(comparison, _) => comparison.hash(state),
+            Test::AnyBit(bits) => bits.hash(state),
+            Test::SameAs(field, case, shape) => (field, case, shape).hash(state),
+            Test::Time(part, comparison, number) => (part, comparison, number).hash(state),
+        }
+    }
 }
 
 /// How one field is in another.

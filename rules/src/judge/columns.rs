@@ -244,14 +244,7 @@ impl<'c, 'b> Judged<'c, 'b> {
         })
     }
 
-    fn judge(
-        &self,
-        view: &View<'b>,
-        column: &Column,
-        position: usize,
-        raw: Raw<'_>,
-        held: &mut Vec<u32>,
-    ) {
+    fn judge(&self, view: &View<'b>, column: &Column, position: usize, raw: Raw<'_>, held: &mut Vec<u32>) {
         if let Access::Argument { part, .. } = &column.access {
             let walk = &mut view.walk.borrow_mut();
             each_value(self.programs.event, position, part, raw, &mut |value| {

@@ -42,12 +42,11 @@ pub fn possible(judged: &Judged<'_, '_>) -> Vec<u32> {
 fn columns(programs: &EventPrograms, asking: &[u32]) -> Vec<bool> {
     let mut asked = vec![false; programs.columns.len()];
     for program in asking.iter().filter_map(|number| programs.programs.get(*number as usize)) {
-        each_atom(&program.node, &mut |atom| {
-            let column = programs.column_of.get(atom as usize).copied().unwrap_or_default();
-            if let Some(slot) = asked.get_mut(column as usize) {
+        for column in &program.columns {
+            if let Some(slot) = asked.get_mut(*column as usize) {
                 *slot = true;
             }
-        });
+        }
     }
     asked
 }
@@ -208,15 +207,6 @@ fn guarded(by_atom: &[(u32, u32)], atoms: &[u32]) -> Vec<u32> {
     programs.sort_unstable();
     programs.dedup();
     programs
-}
-
-fn each_atom(node: &Node, see: &mut dyn FnMut(u32)) {
-    match node {
-        Node::Const(_) | Node::Same(..) | Node::Time(_) => {}
-        Node::Atom(atom) => see(*atom),
-        Node::Not(inner) => each_atom(inner, see),
-        Node::All(parts) | Node::Any(parts) => parts.iter().for_each(|part| each_atom(part, see)),
-    }
 }
 
 /// Atoms of which one holds whenever the node does, with the rows that they hold for; `None` where there are none. `rows`:
