@@ -168,7 +168,9 @@ impl<'c> Judge<'c> {
         take: &mut dyn FnMut(&mut Machines<'c>, &Row<'_, '_>, &Program),
     ) -> format::Result<()> {
         // Batches come in order of their first rows: what was before this one's is over.
-        self.reach(batch.reference().first)?;
+        let reference = batch.reference();
+        self.reach(reference.first)?;
+        self.unseen.tells(at.host.boot, reference.file, reference.last);
         if candidates.rows.is_empty() {
             return Ok(());
         }
@@ -200,7 +202,8 @@ impl<'c> Judge<'c> {
             let time_ns = times.get(row as usize).copied().unwrap_or_default();
             let key_ns = at.file.key(block.host(), time_ns);
             if is_unseen {
-                self.unseen.wait(key_ns, boot, batch.shared_block(), (row, code, ordinal));
+                let block = || batch.shared_block();
+                self.unseen.wait(key_ns, boot, reference.file, block, (row, code, ordinal));
                 continue;
             }
             reach(

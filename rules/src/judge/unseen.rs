@@ -1,6 +1,7 @@
 //! Rows that a part of a capture has for the state of processes alone. They stand before its own rows, among those of other
 //! parts: what they tell waits for its time. A block's worth of each file waits at most, since batches come in order of
-//! their first rows.
+//! their first rows. Where a block of another part was judged already that goes beyond that time, it told the same, and what
+//! would come late is left out: a change may mean something else by then.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +18,16 @@ use crate::facts::Processes;
 pub struct Unseen {
     waiting: BTreeMap<(u64, u64), (usize, Row)>,
     found: u64,
+    /// By boot: how far its time was told.
+    told: BTreeMap<usize, Told>,
+}
+
+/// Up to which time blocks told of a boot: those of the file that went furthest, and those of all others.
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    file: usize,
+    until: u64,
+    others_until: Option<u64>,
 }
 
 /// A row of a block.
@@ -29,9 +40,34 @@ pub struct Row {
 }
 
 impl Unseen {
-    /// A row of a boot waits for its time; `at`: its number, the code of its event, and its number among those.
-    pub fn wait(&mut self, time: u64, boot: usize, block: Arc<Block>, at: (u32, u16, u32)) {
-        let (row, code, ordinal) = at;
+    /// A block of a file is judged that tells of a boot up to a time.
+    pub fn tells(&mut self, boot: usize, file: usize, until: u64) {
+        let told = self.told.entry(boot).or_insert(Told { file, until, others_until: None });
+        if told.file == file {
+            told.until = told.until.max(until);
+        } else if until > told.until {
+            *told = Told { file, until, others_until: Some(told.until) };
+        } else {
+            told.others_until = told.others_until.max(Some(until));
+        }
+    }
+
+    /// A row of a file waits for its time; `at`: its number, the code of its event, and its number among those.
+    pub fn wait(
+        &mut self,
+        time: u64,
+        boot: usize,
+        file: usize,
+        block: impl FnOnce() -> Arc<Block>,
+        at: (u32, u16, u32),
+    ) {
+        let told = self.told.get(&boot);
+        let by_others =
+            told.and_then(|told| if told.file == file { told.others_until } else { Some(told.until) });
+        if by_others.is_some_and(|until| time <= until) {
+            return;
+        }
+        let (block, (row, code, ordinal)) = (block(), at);
         self.waiting.insert((time, self.found), (boot, Row { block, row, code, ordinal }));
         self.found += 1;
     }
