@@ -2,10 +2,10 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::outcome::Outcome;
@@ -46,20 +46,26 @@ pub fn scan(words: Vec<OsString>) -> Result<Outcome> {
     run(std::iter::once("scan".into()).chain(words).collect())
 }
 
-/// Becomes the other program: the one beside this one, or the first in the search path.
+/// Becomes the other program.
 fn run(words: Vec<OsString>) -> Result<Outcome> {
-    let beside = std::env::current_exe().ok().and_then(|it| Some(it.parent()?.join(PROGRAM)));
-    let beside =
-        beside.map(|it| it.with_extension(std::env::consts::EXE_EXTENSION)).filter(|it| it.is_file());
-    let program = beside.unwrap_or_else(|| PathBuf::from(PROGRAM));
+    let program = program()?;
     let error = become_program(Command::new(&program).args(words));
-    if error.kind() == io::ErrorKind::NotFound {
-        bail!(
+    Err(error).with_context(|| program.display().to_string())
+}
+
+/// The other program: the one beside this one, or the first in the search path.
+pub fn program() -> Result<PathBuf> {
+    let name = Path::new(PROGRAM).with_extension(std::env::consts::EXE_EXTENSION);
+    let beside = std::env::current_exe().ok().and_then(|it| it.parent().map(Path::to_owned));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = beside.into_iter().chain(std::env::split_paths(&path));
+    let found = folders.map(|folder| folder.join(&name)).find(|it| it.is_file());
+    found.with_context(|| {
+        format!(
             "this is done by a program of its own, {PROGRAM}, which is neither beside this one nor in PATH: \
              `cargo build --release` in fleet/ of tracer's sources makes it"
-        );
-    }
-    Err(error).with_context(|| program.display().to_string())
+        )
+    })
 }
 
 #[cfg(unix)]

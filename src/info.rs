@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
+use interchange::upload;
 
 use crate::inputs::{Inputs, Reading};
 use crate::outcome::Outcome;
@@ -85,7 +86,8 @@ fn tell(
 fn tell_of(reading: &Reading, output: Format, path: &Path) -> Result<(Vec<u8>, OfSet)> {
     let name = spool::name(path);
     let capture = reading.open_verified(path)?;
-    let info = replay::Info::of(name.clone(), &capture);
+    let mut info = replay::Info::of(name.clone(), &capture);
+    info.uploaded_as = upload::acknowledged_as(path);
     let format::Header { host, recording, provenance, .. } = capture.header().clone();
     // Without the schema, which is most of it.
     let header = format::Header { host, recording, provenance, ..format::Header::default() };

@@ -12,6 +12,7 @@ pub mod recording;
 mod standing;
 mod steer;
 pub mod trigger;
+mod uploading;
 
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
@@ -180,6 +181,15 @@ pub struct Keeping {
     #[arg(long, value_name = "TIME", requires = "rotate", value_parser = amount::time)]
     pub keep_for: Option<Duration>,
 
+    /// With --rotate: upload finished parts to s3://BUCKET/PREFIX, by a process of its own (tracer-fleet) that is started again
+    /// when it ends. --keep and --keep-for remove only what the store has; --max-disk removes the oldest all the same, and counts it
+    #[arg(long, value_name = "URL", requires = "rotate", value_parser = store_url)]
+    pub upload: Option<String>,
+
+    /// How long the end of the recording waits for the last parts to be uploaded
+    #[arg(long, value_name = "TIME", requires = "upload", default_value = "60s", value_parser = amount::time)]
+    pub upload_wait: Duration,
+
     /// Keep the last stretch (60s or 256M) in memory, and write it on --trigger or SIGUSR1
     #[arg(long, value_name = "SIZE|TIME", value_parser = amount::stretch)]
     pub flight: Option<Stretch>,
@@ -246,6 +256,7 @@ impl Keeping {
             (self.max_size.is_some(), "--max-size"),
             (self.rotate.is_some(), "--rotate"),
             (self.flight.is_some(), "--flight"),
+            (self.upload.is_some(), "--upload"),
             (sealing.sign_key.is_some(), "--sign-key"),
             (!sealing.encrypt_to.is_empty(), "--encrypt-to"),
             (self.heads.is_some(), "--heads"),
@@ -292,6 +303,19 @@ fn label(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
+/// The argument of `--upload`.
+fn store_url(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("s3://").or(text.strip_prefix("file:///"));
+    match rest.and_then(|rest| rest.split('/').next()) {
+        Some(bucket) if !bucket.is_empty() && !bucket.contains('@') => Ok(text.to_owned()),
+        // Captures say where they went, and say no secrets.
+        Some(bucket) if bucket.contains('@') => {
+            Err("keys belong into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".into())
+        }
+        _ => Err(format!("{text} is no s3://BUCKET/PREFIX (or file:///FOLDER)")),
+    }
+}
+
 /// The argument of `--max-disk`.
 fn disk_bytes(text: &str) -> Result<u64, String> {
     let bytes = amount::size(text).map_err(|error| error.to_string())?;
@@ -317,6 +341,18 @@ pub fn run(options: Options) -> Result<Outcome> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn stores_are_named_by_urls_without_keys() {
+        for good in ["s3://captures/web", "s3://captures", "file:///srv/captures"] {
+            assert_eq!(store_url(good), Ok(good.to_owned()));
+        }
+        for bad in
+            ["captures/web", "s3://", "s3:///web", "http://captures/web", "s3://key:secret@captures/web"]
+        {
+            assert!(store_url(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn labels_are_names_with_texts() {

@@ -439,6 +439,11 @@ pub mod recorded {
         format!("{REMOVED_PARTS}{set}")
     }
 
+    /// Where parts of a set go, as `--upload` was told, without what may be secret in it.
+    pub const UPLOAD: &str = "upload";
+    /// Files that a limit has removed before the store had said that it has them, up to where this part begins.
+    pub const REMOVED_UNACKNOWLEDGED: &str = "removed_unacknowledged";
+
     /// [`ENDED_NS`] where rows follow that were cut away: what waits for them is not told.
     pub const GOES_ON: u64 = u64::MAX;
 }

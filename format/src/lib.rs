@@ -6,6 +6,7 @@
 //!
 //! `docs/format.md` specifies the bytes.
 
+pub mod acknowledged;
 mod archive;
 mod args;
 pub mod artifact;

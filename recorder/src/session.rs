@@ -95,6 +95,8 @@ pub struct Summary {
     pub removed_files: u64,
     /// Files of earlier recordings of the set's name that were removed.
     pub removed_earlier_files: u64,
+    /// Removed files, earlier ones included, that the store had not said that it has (`--upload`).
+    pub removed_unacknowledged_files: u64,
     /// Events that the source produced: `events + lost + left_out + removed`.
     pub produced: u64,
     pub bytes: u64,
@@ -273,6 +275,7 @@ impl Session {
             removed_rows,
             removed_files,
             removed_earlier_files,
+            removed_unacknowledged_files,
             lost_rows,
             left_out_rows,
             lost_heads,
@@ -286,6 +289,7 @@ impl Session {
             removed: removed_rows,
             removed_files,
             removed_earlier_files,
+            removed_unacknowledged_files,
             produced: counts.produced,
             bytes,
             blocks,

@@ -99,7 +99,13 @@ fn retention(folder: &Path) -> Retention {
     let earlier: Vec<EarlierPart> = parts(folder).iter().map(|part| EarlierPart::at(part).unwrap()).collect();
     let last = earlier.last().map(|part| part.file.path.to_string_lossy().into_owned());
     let number = last.map_or(0, |path| path.rsplit('.').nth(1).unwrap().parse::<u32>().unwrap() + 1);
-    Retention { max_disk_bytes: Some(LIMIT), keep_for: None, first_number: number, earlier }
+    Retention {
+        max_disk_bytes: Some(LIMIT),
+        keep_for: None,
+        first_number: number,
+        earlier,
+        is_uploaded: false,
+    }
 }
 
 /// Records until `is_enough` of what was written.

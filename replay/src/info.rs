@@ -76,6 +76,12 @@ pub struct Info {
     pub without_hash: BTreeMap<String, u64>,
     /// What who recorded it wanted to be said of it.
     pub labels: BTreeMap<String, String>,
+    /// Where its recorder had finished parts uploaded; `null` where it did not.
+    pub upload: Option<String>,
+    /// Files of the set that a limit had removed, up to where this part begins, before the store had said that it has them.
+    pub removed_unacknowledged: u64,
+    /// What the store calls this file, where it has said that it has it: the mark that lies beside the file says so.
+    pub uploaded_as: Option<String>,
     pub made_from: String,
     /// Name and SHA-256 of the log that the capture was made from; empty where that is not said.
     pub log: String,
@@ -245,6 +251,9 @@ impl Info {
             artifacts: ArtifactsInfo::of(capture),
             without_hash: artifacts::without_hash(capture),
             labels: recording.labels().map(|(name, text)| (name.to_owned(), text.to_owned())).collect(),
+            upload: recording.more.get(recorded::UPLOAD).cloned(),
+            removed_unacknowledged: recording.number(recorded::REMOVED_UNACKNOWLEDGED).unwrap_or_default(),
+            uploaded_as: None,
             made_from: recording.made_from.clone(),
             log: recording.more.get(recorded::LOG_NAME).cloned().unwrap_or_default(),
             log_sha256: recording.more.get(recorded::LOG_SHA256).cloned().unwrap_or_default(),
@@ -342,6 +351,17 @@ impl Info {
             let labels: Vec<String> =
                 self.labels.iter().map(|(name, text)| format!("{name}={text}")).collect();
             line("Labels", labels.join(", "));
+        }
+        if let Some(upload) = &self.upload {
+            let gone = match self.removed_unacknowledged {
+                0 => String::new(),
+                1 => "; 1 file of the set was removed before it was there".to_owned(),
+                gone => format!("; {} files of the set were removed before they were there", grouped(gone)),
+            };
+            line("Uploaded to", format!("{upload}{gone}"));
+        }
+        if let Some(name) = &self.uploaded_as {
+            line("Uploaded as", name.clone());
         }
         if !self.made_from.is_empty() {
             line("Made from", self.made_from.clone());

@@ -19,6 +19,7 @@ use std::{
     time::Duration,
 };
 
+use super::uploading;
 use anyhow::{Context, Result};
 use recorder::{
     assemble::Progress,
@@ -40,6 +41,8 @@ pub struct Metrics {
     place: Arc<Place>,
     labels: BTreeSet<(String, String)>,
     start_s: f64,
+    /// Of `--upload`.
+    upload: Option<Arc<uploading::State>>,
 }
 
 /// The thread that writes it.
@@ -58,7 +61,11 @@ struct Place {
 
 impl Metrics {
     /// Opens the folder, and finds out whether files can be written there.
-    pub fn open(path: &Path, labels: &[(String, String)]) -> Result<Metrics> {
+    pub fn open(
+        path: &Path,
+        labels: &[(String, String)],
+        upload: Option<Arc<uploading::State>>,
+    ) -> Result<Metrics> {
         let name = || format!("--metrics {}", path.display());
         let file = path.file_name().with_context(|| format!("{}: it names no file", name()))?;
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -71,7 +78,7 @@ impl Metrics {
         place.remove(&fresh);
         let labels = labels.iter().cloned().collect();
         let start_s = clocks::now().wall_ns as f64 / 1e9;
-        Ok(Metrics { place: Arc::new(place), labels, start_s })
+        Ok(Metrics { place: Arc::new(place), labels, start_s, upload })
     }
 
     /// Writes it every few seconds until that is ended.
@@ -197,6 +204,26 @@ impl Metrics {
             "Events that were in removed files of this recording.",
             read(&writing.removed_rows) as f64,
         );
+        if let Some(upload) = &self.upload {
+            text.one(
+                "tracer_files_removed_unacknowledged_total",
+                "counter",
+                "Files removed before the store of --upload had said that it has them.",
+                read(&writing.removed_unacknowledged_files) as f64,
+            );
+            text.one(
+                "tracer_uploader_running",
+                "gauge",
+                "1 while the process of --upload runs.",
+                u8::from(upload.is_running.load(Ordering::Relaxed)).into(),
+            );
+            text.one(
+                "tracer_uploader_failures_total",
+                "counter",
+                "How often the process of --upload ended though the recording went on.",
+                read(&upload.failures) as f64,
+            );
+        }
         text.text
     }
 }
@@ -344,7 +371,7 @@ mod tests {
         progress.writing.last_ns.store(5_000_000_000, Ordering::Relaxed);
         progress.buffer_fill.store(250, Ordering::Relaxed);
         progress.lost_by_cause.lock().unwrap().insert("buffer full", 3);
-        let metrics = Metrics::open(&path, &labels).unwrap();
+        let metrics = Metrics::open(&path, &labels, Some(Arc::default())).unwrap();
         let series = parsed(&metrics.text(&progress, true));
         let writing = metrics.start(Arc::clone(&progress), false);
         assert!(writing.end().is_none());
@@ -354,6 +381,9 @@ mod tests {
             ("tracer_events_total", 7.0),
             ("tracer_buffer_fill_ratio", 0.25),
             ("tracer_file_lag_seconds", 0.5),
+            ("tracer_uploader_running", 0.0),
+            ("tracer_uploader_failures_total", 0.0),
+            ("tracer_files_removed_unacknowledged_total", 0.0),
             ("tracer_events_lost_total{cause=\"buffer full\"}", 3.0),
             ("tracer_events_lost_total{cause=\"queue full\"}", 0.0),
             ("tracer_label_info{name=\"team\",value=\"a \\\"b\\\" \\\\ c\"}", 1.0),
@@ -363,7 +393,7 @@ mod tests {
         }
         assert_eq!((ended["tracer_recording"], ended["tracer_events_total"]), (0.0, 7.0));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
-        let refused = Metrics::open(&folder.path().join("no/x.prom"), &labels).unwrap_err();
+        let refused = Metrics::open(&folder.path().join("no/x.prom"), &labels, None).unwrap_err();
         assert!(refused.to_string().contains("--metrics"), "{refused}");
     }
 }

@@ -54,6 +54,7 @@ pub fn retention(keeping: &Keeping, path: &Path, is_forced: bool) -> Result<Rete
         _ => earlier(path)?,
     };
     (retention.max_disk_bytes, retention.keep_for) = (*max_disk, *keep_for);
+    retention.is_uploaded = keeping.upload.is_some();
     if let [first, .., last] | [first @ last] = retention.earlier.as_slice() {
         let (first, last) = (first.file.path.display(), last.file.path.display());
         let count = plural(retention.earlier.len() as u64, "file");

@@ -128,6 +128,12 @@ pub fn summary(summary: &Summary) -> String {
         let files = plural(summary.removed_earlier_files, "file");
         line.push_str(&format!(", {files} of earlier recordings removed"));
     }
+    if summary.removed_unacknowledged_files > 0 {
+        line.push_str(&format!(
+            "\nwarning: {} removed before the store of --upload had said that it has them: they are gone",
+            plural(summary.removed_unacknowledged_files, "file")
+        ));
+    }
     if summary.lost_heads > 0 {
         line.push_str(&format!(
             "\nwarning: the witness of --heads did not take {}: what they vouch for rests on this host alone",
@@ -167,6 +173,7 @@ mod tests {
             removed: 0,
             removed_files: 0,
             removed_earlier_files: 0,
+            removed_unacknowledged_files: 0,
             produced: 2_003,
             bytes: 4_096,
             blocks: 1,
@@ -186,9 +193,10 @@ mod tests {
         recorded.left_out = 7;
         recorded.late_names = 1;
         (recorded.removed, recorded.removed_files, recorded.removed_earlier_files) = (40, 3, 1);
+        recorded.removed_unacknowledged_files = 2;
         assert_eq!(
             summary(&recorded),
-            "c.0000.trz to c.0001.trz (2 files): 2,000 events in 1.5 s, 3 lost, 4.0 KiB (2.0 bytes an event), 7 left out, 1 container known by id only: their names came after the filters had been applied, 40 removed with 3 older files, 1 file of earlier recordings removed"
+            "c.0000.trz to c.0001.trz (2 files): 2,000 events in 1.5 s, 3 lost, 4.0 KiB (2.0 bytes an event), 7 left out, 1 container known by id only: their names came after the filters had been applied, 40 removed with 3 older files, 1 file of earlier recordings removed\nwarning: 2 files removed before the store of --upload had said that it has them: they are gone"
         );
     }
 }

@@ -51,6 +51,7 @@ use super::{
     progress, standing,
     steer::Steer,
     trigger::Trigger,
+    uploading::{Upload, Uploading},
 };
 use crate::{filters::Diagnostics, judging::Judging, outcome::Outcome, stderr};
 
@@ -92,10 +93,13 @@ pub fn record(options: &Options) -> Result<Outcome> {
         duration: options.duration,
         command: &options.command,
     };
+    let upload = Upload::prepare(&options.keeping, order.target.path())?;
     let metrics = options.keeping.metrics.as_deref();
-    let metrics = metrics.map(|path| Metrics::open(path, &options.keeping.labels)).transpose()?;
+    let metrics = metrics
+        .map(|path| Metrics::open(path, &options.keeping.labels, upload.as_ref().map(Upload::state)))
+        .transpose()?;
     let is_confined = !options.capturing.keep_privileges;
-    let mut attendant = Reporter { metrics, is_confined, ..Reporter::default() };
+    let mut attendant = Reporter { metrics, upload, is_confined, ..Reporter::default() };
     let (summary, exit_code) = match judging {
         Some(judging) => match findings::record(order, &mut attendant, &judging, options)? {
             Ok(ended) => ended,
@@ -107,6 +111,7 @@ pub fn record(options: &Options) -> Result<Outcome> {
         },
     };
     stderr::say(progress::summary(&summary));
+    attendant.end_upload(&options.keeping);
     outcome(summary, exit_code, options.keeping.flight.is_some())
 }
 
@@ -116,7 +121,21 @@ struct Reporter {
     line: Option<progress::Line>,
     metrics: Option<Metrics>,
     writing: Option<metrics::Writing>,
+    upload: Option<Upload>,
+    uploading: Option<Uploading>,
     is_confined: bool,
+}
+
+impl Reporter {
+    /// Once the last part is sealed.
+    fn end_upload(&mut self, keeping: &Keeping) {
+        let Some(url) = &keeping.upload else { return };
+        if !self.uploading.take().is_none_or(Uploading::end) {
+            stderr::warn(format_args!(
+                "not all parts were uploaded to {url}: they are here, and `tracer fleet upload FOLDER {url}` goes on"
+            ));
+        }
+    }
 }
 
 impl Attendant for Reporter {
@@ -125,6 +144,7 @@ impl Attendant for Reporter {
         let is_confined = self.is_confined;
         self.writing = self.metrics.take().map(|metrics| metrics.start(Arc::clone(&progress), is_confined));
         self.line = Some(progress::Line::start(progress));
+        self.uploading = self.upload.take().map(|upload| upload.start(is_confined));
     }
 
     fn ended(&mut self) {
@@ -247,6 +267,7 @@ pub fn run(order: Order<'_>, attendant: &mut dyn Attendant) -> Result<Ended> {
             more: numbers_of_recording(memory, kernel.lists(), bound_bytes)
                 .into_iter()
                 .chain(keeps.iter().flat_map(Keeps::told))
+                .chain(keeping.upload.iter().map(|url| (format::recorded::UPLOAD.to_owned(), url.clone())))
                 .chain(capturing.timing.then(|| (format::recorded::TIMING.to_owned(), String::new())))
                 .chain(
                     keeping.labels.iter().map(|(name, text)| (format::recorded::label(name), text.clone())),

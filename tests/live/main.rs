@@ -53,6 +53,7 @@ mod story;
 mod strace;
 mod strict;
 mod timing;
+mod uploads;
 mod walk;
 mod watch;
 mod watch_rules;
@@ -73,6 +74,10 @@ fn main() {
     }
     if std::env::args().nth(1).as_deref() == Some(stand_ins::RUN) {
         stand_ins::run();
+    }
+    let name = std::env::args_os().next().unwrap_or_default();
+    if std::path::Path::new(&name).file_name().is_some_and(|name| name == uploads::PROGRAM) {
+        uploads::upload();
     }
     match std::env::args().nth(1).as_deref() {
         Some(bounded::RENAME) => return bounded::rename(),
@@ -147,6 +152,7 @@ fn main() {
         overlap::TESTS,
         strict::TESTS,
         timing::TESTS,
+        uploads::TESTS,
         walk::TESTS,
         behaviours::TESTS,
         memory::TESTS,

@@ -101,6 +101,11 @@ impl OutputPlace {
         }
     }
 
+    /// Whether a store has said that it has the file whose last seal holds this head.
+    pub fn is_acknowledged(&self, head: &[u8; 32]) -> bool {
+        matches!(&self.kind, OutputKind::Files { folder, .. } if folder.is_acknowledged(head))
+    }
+
     /// Removes a file of the recording, if it still is the one that was written.
     pub fn remove(&self, closed: &ClosedFile) -> io::Result<()> {
         match (&self.kind, closed.path.file_name()) {

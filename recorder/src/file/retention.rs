@@ -8,6 +8,10 @@
 //! Nothing is written that the limit does not hold: room is asked of it before it is asked of the file system, and the
 //! bytes that the file system was asked for ahead of the writing count like those that were written. A seal says which part
 //! is the oldest that stays, and it is on the disk before the others go: what was removed on purpose is not missing.
+//!
+//! Of a set that is uploaded, number and age take only what the store has said that it has ([`format::acknowledged`]). The
+//! limit of the disk takes the oldest all the same, for nothing could be written otherwise; how many of them the store did not
+//! have is counted, and parts that begin later say so.
 
 use std::{
     io,
@@ -34,6 +38,8 @@ pub struct Retention {
     pub first_number: u32,
     /// Files of earlier recordings of this name, oldest first. They go before those of this one.
     pub earlier: Vec<EarlierPart>,
+    /// Somebody uploads the files: until the store has said that it has one, neither its age nor its number removes it.
+    pub is_uploaded: bool,
 }
 
 /// A file that an earlier recording has left under the set's name.
@@ -44,13 +50,16 @@ pub struct EarlierPart {
     pub of: Option<(SetId, u32)>,
     /// When it was written last.
     pub finished: SystemTime,
+    /// The head that its last seal holds; `None` of one that is not sealed to its end, which nobody uploads.
+    pub head: Option<[u8; 32]>,
 }
 
 impl EarlierPart {
     /// A file that is there.
     pub fn at(path: &Path) -> io::Result<EarlierPart> {
         let finished = std::fs::symlink_metadata(path)?.modified()?;
-        Ok(EarlierPart { file: ClosedFile::at(path)?, of: None, finished })
+        let head = format::acknowledged::sealed_file(path).ok().flatten().map(|it| it.head);
+        Ok(EarlierPart { file: ClosedFile::at(path)?, of: None, finished, head })
     }
 }
 

@@ -13,6 +13,8 @@ pub struct Writing {
     pub files: AtomicU64,
     /// Files of this recording, and of earlier ones of its name, that were removed to keep to a limit.
     pub removed_files: AtomicU64,
+    /// Of those, files that the store had not said that it has, where somebody uploads them.
+    pub removed_unacknowledged_files: AtomicU64,
     /// Rows that were in removed files of this recording.
     pub removed_rows: AtomicU64,
     /// What the set's files take of the disk, with the room that was asked for ahead; those of earlier recordings included.

@@ -13,6 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use format::acknowledged;
 use rustix::{
     fs::{
         AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, RenameFlags, Stat, flock, fstat, fsync, linkat,
@@ -111,6 +112,13 @@ impl Folder {
             Errno::EXIST => OutputError::Exists { path: self.path_of(to) },
             error => OutputError::Io { path: self.path_of(to), source: error.into() },
         })
+    }
+
+    /// Whether there is a mark that a store has the capture of this head.
+    pub fn is_acknowledged(&self, head: &[u8; 32]) -> bool {
+        let mark = Path::new(acknowledged::UPLOADED).join(acknowledged::mark(head));
+        statat(&self.directory, &mark, AtFlags::SYMLINK_NOFOLLOW)
+            .is_ok_and(|mark| FileType::from_raw_mode(mark.st_mode) == FileType::RegularFile)
     }
 
     /// Removes a name if it still is that file's.

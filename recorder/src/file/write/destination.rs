@@ -78,6 +78,8 @@ pub struct Written {
     pub removed_files: u64,
     /// Files of earlier recordings of the set's name that were removed.
     pub removed_earlier_files: u64,
+    /// Removed files, of this recording and of earlier ones, that the store had not said that it has, where somebody uploads them.
+    pub removed_unacknowledged_files: u64,
     /// Rows that were recorded and could not be written.
     pub lost_rows: u64,
     /// Rows that a flight recorder let go, or that came after `--max-size` was reached.

@@ -21,12 +21,14 @@ pub(super) struct Closed {
     pub(super) blocks: u64,
     pub(super) rows: u64,
     pub(super) finished: SystemTime,
+    /// See [`EarlierPart::head`].
+    pub(super) head: Option<[u8; 32]>,
 }
 
 impl Closed {
     pub(super) fn earlier(part: EarlierPart) -> Closed {
-        let EarlierPart { file, of, finished } = part;
-        Closed { file, part: None, of, blocks: 0, rows: 0, finished }
+        let EarlierPart { file, of, finished, head } = part;
+        Closed { file, part: None, of, blocks: 0, rows: 0, finished, head }
     }
 }
 
@@ -68,7 +70,8 @@ impl Sink {
         let file =
             output.with(Output::finalize).map_err(|source| Halt::Output(OutputError::Io { path, source }))?;
         let finished = SystemTime::now();
-        self.closed.push_back(Closed { file, part: Some(part), of: None, blocks, rows, finished });
+        let head = Some(head);
+        self.closed.push_back(Closed { file, part: Some(part), of: None, blocks, rows, finished, head });
         self.remove_first(surplus);
         Ok(())
     }

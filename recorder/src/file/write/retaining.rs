@@ -98,7 +98,21 @@ impl Sink {
             }
             _ => 0,
         };
-        by_number.max(by_size).max(self.expired())
+        self.acknowledged_of(by_number).max(by_size).max(self.expired())
+    }
+
+    /// How many of so many of the oldest files the store has, where somebody uploads them: they go from the oldest on, so the
+    /// first one that it does not have keeps those behind it. One that is not sealed is uploaded by nobody, and goes.
+    fn acknowledged_of(&self, count: usize) -> usize {
+        if !self.destination.retention.is_uploaded {
+            return count;
+        }
+        self.closed.iter().take(count).take_while(|closed| !self.is_awaited(closed)).count()
+    }
+
+    /// Whether it is to be uploaded, and the store has not said that it has it.
+    fn is_awaited(&self, closed: &Closed) -> bool {
+        closed.head.is_some_and(|head| !self.destination.place.is_acknowledged(&head))
     }
 
     /// How many of the finished files are too old.
@@ -106,7 +120,7 @@ impl Sink {
         let Some(keep_for) = self.destination.retention.keep_for else { return 0 };
         let now = SystemTime::now();
         let age = |closed: &Closed| now.duration_since(closed.finished).unwrap_or(Duration::ZERO);
-        self.closed.iter().take_while(|closed| age(closed) >= keep_for).count()
+        self.acknowledged_of(self.closed.iter().take_while(|closed| age(closed) >= keep_for).count())
     }
 
     /// Removes files that have become too old while the open one was written.
@@ -142,6 +156,8 @@ impl Sink {
     pub(super) fn remove_first(&mut self, count: usize) {
         for _ in 0..count {
             let Some(oldest) = self.closed.pop_front() else { break };
+            let is_uploaded = self.destination.retention.is_uploaded;
+            let is_in_no_store = is_uploaded && (oldest.head.is_none() || self.is_awaited(&oldest));
             if self.destination.place.remove(&oldest.file).is_err() {
                 self.unremoved.push(oldest);
                 continue;
@@ -151,6 +167,13 @@ impl Sink {
                 witness.send(&removed_line(set, part));
             }
             Writing::add(&self.gauge.writing.removed_files, 1);
+            if is_in_no_store {
+                Writing::add(&self.gauge.writing.removed_unacknowledged_files, 1);
+                self.result.removed_unacknowledged_files += 1;
+                let count = self.result.removed_unacknowledged_files.to_string();
+                let more = &mut self.header.recording.more;
+                more.insert(format::recorded::REMOVED_UNACKNOWLEDGED.to_owned(), count);
+            }
             if oldest.part.is_none() {
                 // Their own seals cannot say so any more; the headers of this recording's further parts do.
                 if let Some((set, part)) = oldest.of {
