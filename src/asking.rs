@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use anyhow::Result;
 use clap::Args;
+use interchange::catalog::MadeOf;
 use jiff::tz::TimeZone;
 use pipeline::stage::Reads;
 use pipeline::{Cancellation, History, Matcher, Question, Source};
@@ -11,6 +12,7 @@ use replay::render::clock::{Clock, local_zone};
 use replay::{Asked, asked};
 use scopes::ScopeSet;
 
+use crate::cataloged::{Asking, CatalogOptions};
 use crate::caveats;
 use crate::filters::{Diagnostics, FilterOptions};
 use crate::inputs::{Damage, Inputs};
@@ -38,6 +40,18 @@ pub struct AskOptions {
 impl AskOptions {
     pub fn source(&self) -> Result<Source> {
         self.inputs.source()
+    }
+
+    /// The captures that may hold something of what is asked, where catalogues say so.
+    pub fn source_for(
+        &self,
+        catalog: &CatalogOptions,
+        filters: &FilterOptions,
+        range: &TimeRange,
+    ) -> Result<Source> {
+        let (filters, zone) = (vec![filters], self.zone());
+        let asking = Asking { filters, range, zone, made_of: MadeOf::Rows, by_host: false };
+        self.inputs.source_for(catalog, &asking)
     }
 
     /// Says how far it is, until that is dropped: before anything is printed.

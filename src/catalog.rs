@@ -8,12 +8,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use format::{Capture, Completeness};
-use interchange::catalog::{self, FILE, Row};
+use format::{Capture, Completeness, SigningKey};
+use interchange::catalog::folder::{Contents, Found, is_capture};
+use interchange::catalog::{self, FILE, Row, SIGNATURE, signature};
 
-use crate::folder::{self, Found};
 use crate::outcome::Outcome;
 use crate::progress::Progress;
+use crate::seal;
 use crate::stderr;
 use crate::threads::Threads;
 
@@ -30,13 +31,17 @@ pub struct Options {
     /// Read every capture anew
     #[arg(long, conflicts_with = "check")]
     rebuild: bool,
+    /// Sign it with the key of this file (made by `tracer keygen`): who reads it with --catalog-key believes no other
+    #[arg(long, value_name = "FILE", conflicts_with = "check")]
+    sign_key: Option<PathBuf>,
     #[command(flatten)]
     threads: Threads,
 }
 
 pub fn run(options: Options) -> Result<Outcome> {
     let folder = &options.folder;
-    let files = folder::contents(folder)?.files;
+    let key = options.sign_key.as_deref().map(seal::signing_key).transpose()?;
+    let files = Contents::of(folder)?.files;
     let path = folder.join(FILE);
     let before = before(&path, &options)?;
     if options.check {
@@ -64,7 +69,11 @@ pub fn run(options: Options) -> Result<Outcome> {
         bail!("{}: there is no capture in this folder ({} other files)", folder.display(), changed.len());
     }
     all.sort_by(|a, b| a.path.cmp(&b.path));
-    store(folder, &path, &all)?;
+    let was_signed = folder.join(SIGNATURE).exists();
+    store(folder, &path, &all, key.as_ref())?;
+    if was_signed && key.is_none() {
+        stderr::warn("the catalogue was signed, and is no longer: --sign-key signs it");
+    }
     let opened = all.iter().filter(|row| row.statistics.is_none()).count();
     let events: i64 = all.iter().map(|row| row.events).fold(0, i64::saturating_add);
     let mut out = io::stdout().lock();
@@ -89,7 +98,7 @@ fn before(path: &Path, options: &Options) -> Result<HashMap<String, Row>> {
         }
         return Ok(HashMap::new());
     }
-    let rows = match catalog::read(path, true) {
+    let rows = match catalog::read(path, true, None) {
         Ok(catalog) => catalog.rows,
         Err(error) if options.check => return Err(error).with_context(|| path.display().to_string()),
         Err(error) => {
@@ -146,7 +155,7 @@ fn row(folder: &Path, found: &Found) -> Result<Option<Row>> {
         stderr::note(format_args!("{}: its name is no UTF-8: it is in no catalogue", found.path.display()));
         return Ok(None);
     };
-    if !folder::is_capture(&found.path)? {
+    if !is_capture(&found.path)? {
         return Ok(None);
     }
     Ok(Some(match Capture::open(&found.path) {
@@ -163,15 +172,29 @@ fn row(folder: &Path, found: &Found) -> Result<Option<Row>> {
     }))
 }
 
-/// Puts the catalogue in the place of the one that was there.
-fn store(folder: &Path, path: &Path, rows: &[Row]) -> Result<()> {
+/// Puts the catalogue, and its signature, in the place of those that were there. Whoever reads between the two finds that they
+/// do not fit, and opens all captures.
+fn store(folder: &Path, path: &Path, rows: &[Row], key: Option<&SigningKey>) -> Result<()> {
     let what = || format!("writing {}", path.display());
-    let file = tempfile::Builder::new().prefix(".catalog.").tempfile_in(folder).with_context(what)?;
-    let mut out = catalog::write(io::BufWriter::new(file), rows).with_context(what)?;
-    out.flush().with_context(what)?;
-    let file = out.into_inner().map_err(io::IntoInnerError::into_error).with_context(what)?;
-    file.as_file().sync_all().with_context(what)?;
-    file.persist(path).map_err(|error| error.error).with_context(what)?;
+    let bytes = catalog::write(Vec::new(), rows).with_context(what)?;
+    let replace = |path: &Path, bytes: &[u8]| -> Result<()> {
+        let mut file = tempfile::Builder::new().prefix(".catalog.").tempfile_in(folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    replace(path, &bytes).with_context(what)?;
+    let signature = folder.join(SIGNATURE);
+    match key {
+        Some(key) => replace(&signature, signature::sign(key, &bytes).as_bytes()).with_context(what)?,
+        None => match std::fs::remove_file(&signature) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("removing {}", signature.display()));
+            }
+            _ => {}
+        },
+    }
     Ok(())
 }
 
@@ -202,6 +225,16 @@ fn check(options: &Options, path: &Path, files: Vec<Found>, before: HashMap<Stri
         }
     }
     let gone = known.len();
+    let signed =
+        match signature::signer(path, &std::fs::read(path).with_context(|| path.display().to_string())?) {
+            Ok(Some(key)) => format!("signed by {key}"),
+            Ok(None) => "not signed".to_owned(),
+            Err(error) => {
+                wrong += 1;
+                error.to_string()
+            }
+        };
+    writeln!(out, "{}: {signed}", path.display())?;
     writeln!(
         out,
         "{}: {wrong} rows are wrong, {older} captures are newer than their rows or have none (they are opened), \

@@ -1,141 +1,98 @@
-//! Which captures of a folder a question opens: those that the folder's catalogue does not rule out, and those that it does
-//! not know as they are.
-
-use std::collections::{BTreeSet, HashMap};
-use std::ops::Range;
-use std::path::{Path, PathBuf};
+//! What a question asks, as far as catalogues can rule captures out.
 
 use anyhow::Result;
-use interchange::catalog::{self, Catalog, FILE, Row};
+use clap::Args;
+use format::PublicKey;
+use interchange::catalog::MadeOf;
+use jiff::tz::TimeZone;
 use pipeline::{Outline, outline};
-use scopes::Plan;
+use scopes::filter::Target;
+use scopes::{Plan, ScopeSet};
 
 use crate::filters::FilterOptions;
-use crate::folder::{self, Found};
-use crate::moment::Extent;
-use crate::stderr;
+use crate::inputs::public_key;
+use crate::range::TimeRange;
 
-/// What a question asks, as far as statistics can rule captures out.
-#[derive(Debug)]
-pub struct Asking {
-    /// `None`: everything, or what statistics say nothing of.
-    plan: Option<Plan>,
+/// Whether a folder's catalogue is asked, for commands that ask it.
+#[derive(Args, Debug, Default)]
+pub struct CatalogOptions {
+    /// Open every capture of a folder, whatever its catalogue says (`tracer catalog`)
+    #[arg(long)]
+    no_catalog: bool,
+    /// Ask only a catalogue that this key has signed (a file, or the key's line itself); with --verify none is asked otherwise
+    #[arg(long, value_name = "KEY", conflicts_with = "no_catalog")]
+    catalog_key: Option<String>,
 }
 
-/// The captures of a folder, or of several.
-#[derive(Debug, Default)]
-pub struct Captures {
-    /// To be opened.
-    pub opened: Vec<PathBuf>,
-    pub outlined: Vec<Outlined>,
-}
-
-/// A capture that a catalogue knows as it is.
-#[derive(Debug)]
-pub struct Outlined {
-    pub path: PathBuf,
-    pub outline: Outline,
-    /// See [`Row::alike`].
-    alike: String,
-}
-
-impl Asking {
-    /// What these filters ask. Those that name users or peers, or events that only captures know, are not asked of catalogues.
-    pub fn of(filters: &FilterOptions) -> Asking {
-        if filters.is_empty() {
-            return Asking { plan: None };
+impl CatalogOptions {
+    /// Whether catalogues are asked, and by which key. `is_verified`: captures must verify before they are read, and so must
+    /// what says that others need not be read.
+    pub fn key(&self, is_verified: bool) -> Result<Option<Option<PublicKey>>> {
+        match &self.catalog_key {
+            _ if self.no_catalog => Ok(None),
+            Some(key) => Ok(Some(Some(public_key(key)?))),
+            None => Ok((!is_verified).then_some(None)),
         }
-        // What is wrong with them is told when they are read for the captures.
-        let set = filters.scopes_and_policies().ok().map(|(set, _)| set);
-        let set = set.filter(|set| !set.names_users() && !set.names_peers());
-        let plan = set.map(|set| Plan::compile(&set)).filter(outline::can_tell);
-        Asking { plan }
     }
 }
 
-impl Captures {
-    /// Looks into a folder, and into the catalogues that are in it.
-    pub fn read(&mut self, folder: &Path) -> Result<()> {
-        let contents = folder::contents(folder)?;
-        let mut known = HashMap::new();
-        for of in &contents.cataloged {
-            match catalog::read(&of.join(FILE), false) {
-                Ok(catalog) => known.extend(rows(of, catalog)),
-                Err(error) => {
-                    let file = of.join(FILE);
-                    stderr::warn(format_args!("{}: {error}; all captures are opened", file.display()));
-                }
-            }
-        }
-        let mut outlined = HashMap::new();
-        for found in &contents.files {
-            let Some((row, outline)) =
-                known.remove(&found.path).filter(|(row, _)| row.is_of(&found.metadata))
-            else {
-                continue;
-            };
-            outlined.insert(found.path.clone(), (row, outline));
-        }
-        let is_known = |found: &Found| outlined.contains_key(&found.path);
-        for path in folder::captures_among(folder, contents.files, &is_known)? {
-            match outlined.remove(&path) {
-                Some((row, Some(outline))) => {
-                    self.outlined.push(Outlined { path, outline, alike: row.alike });
-                }
-                _ => self.opened.push(path),
-            }
-        }
-        Ok(())
+/// A question to captures that may be many.
+#[derive(Debug)]
+pub struct Asking<'a> {
+    /// All of these are asked: a capture is opened for what any of them may match.
+    pub filters: Vec<&'a FilterOptions>,
+    pub range: &'a TimeRange,
+    pub zone: TimeZone,
+    pub made_of: MadeOf,
+    /// Of the filters only hosts count: what is asked for need not have rows.
+    pub by_host: bool,
+}
+
+/// Plans of which any may match; `None`: everything is asked for, or what statistics say nothing of.
+#[derive(Debug)]
+pub struct Plans(Option<Vec<Plan>>);
+
+impl Asking<'_> {
+    pub fn plans(&self) -> Plans {
+        Plans(self.filters.iter().map(|filters| plan(filters, self.by_host)).collect())
+    }
+}
+
+impl Plans {
+    /// Whether nothing can be ruled out by them.
+    pub fn ask_everything(&self) -> bool {
+        self.0.is_none()
     }
 
-    /// The extent of all rows, where all captures are known.
-    pub fn extent(&self) -> Option<Extent> {
-        if !self.opened.is_empty() {
+    pub fn may_match(&self, outline: &Outline) -> bool {
+        self.0.as_ref().is_none_or(|plans| plans.iter().any(|plan| outline.may_match(plan)))
+    }
+}
+
+/// What filters ask. Those that name users or peers, or events that only captures know, are not asked of catalogues.
+fn plan(filters: &FilterOptions, by_host: bool) -> Option<Plan> {
+    if filters.is_empty() {
+        return None;
+    }
+    // What is wrong with them is told when they are read for the captures.
+    let (set, _) = filters.scopes_and_policies().ok()?;
+    let set = if by_host { hosts(&set)? } else { set };
+    let is_told = !set.names_users() && !set.names_peers();
+    is_told.then(|| Plan::compile(&set)).filter(outline::can_tell)
+}
+
+/// The same scopes with what they say of hosts alone; `None` where one of them says nothing of hosts.
+fn hosts(set: &ScopeSet) -> Option<ScopeSet> {
+    let mut filters = Vec::new();
+    for scope in set.scopes() {
+        let is_of_host =
+            |text: &&str| text.strip_prefix("host").is_some_and(|rest| rest.starts_with(['=', '!']));
+        let fields = scope.filters.iter().filter(|filter| matches!(filter.target, Target::Field(_)));
+        let of_host: Vec<&str> = fields.map(|filter| filter.without_scope()).filter(is_of_host).collect();
+        if of_host.is_empty() {
             return None;
         }
-        let start_ns = self.outlined.iter().map(|it| it.outline.wall_ns.0).min()?;
-        let end_ns = self.outlined.iter().map(|it| it.outline.wall_ns.1).max()?;
-        Some(Extent { start_ns, end_ns })
+        filters.extend(of_host.iter().map(|filter| format!("{}:{filter}", scope.number)));
     }
-
-    /// Opens what may hold something that is asked for; of captures that were recorded alike at least one, which says what
-    /// there is to know of them all. Gives what is opened, in order of name, and what is not.
-    pub fn choose(self, asking: &Asking, range: Option<&Range<i64>>) -> (Vec<PathBuf>, Vec<Outline>) {
-        let may_match = |outline: &Outline| {
-            range.is_none_or(|range| outline.may_be_in(range))
-                && asking.plan.as_ref().is_none_or(|plan| outline.may_match(plan))
-        };
-        let (mut opened, mut unopened) = (self.opened, Vec::new());
-        let mut alike = BTreeSet::new();
-        let (chosen, others): (Vec<Outlined>, Vec<Outlined>) =
-            self.outlined.into_iter().partition(|it| may_match(&it.outline));
-        for it in chosen {
-            alike.insert(it.alike);
-            opened.push(it.path);
-        }
-        for it in others {
-            if alike.insert(it.alike) {
-                opened.push(it.path);
-            } else {
-                unopened.push(it.outline);
-            }
-        }
-        opened.sort();
-        (opened, unopened)
-    }
-}
-
-/// What a catalogue knows, by where the files are.
-fn rows(folder: &Path, mut catalog: Catalog) -> Vec<(PathBuf, (Row, Option<Outline>))> {
-    let rows = std::mem::take(&mut catalog.rows);
-    let known = rows.into_iter().filter_map(|mut row| {
-        let path = folder.join(&row.path);
-        // A row is of what lies below its catalogue, and of nothing else.
-        let is_below =
-            Path::new(&row.path).components().all(|it| matches!(it, std::path::Component::Normal(_)));
-        let outline = catalog.outline(&row, path.display().to_string());
-        row.statistics = None;
-        is_below.then_some((path, (row, outline)))
-    });
-    known.collect()
+    ScopeSet::parse(&filters).ok()
 }

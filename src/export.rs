@@ -13,6 +13,7 @@ use pipeline::{Question, Source};
 use scopes::nearest;
 
 use crate::asking::{self, AskOptions};
+use crate::cataloged::CatalogOptions;
 use crate::export_table::{self, Done, Place};
 use crate::filters::FilterOptions;
 use crate::outcome::{self, Outcome};
@@ -25,6 +26,8 @@ use crate::stderr;
 pub struct Options {
     #[command(flatten)]
     ask: AskOptions,
+    #[command(flatten)]
+    catalog: CatalogOptions,
     #[command(flatten)]
     scopes: FilterOptions,
     /// From this time on: 2026-07-01T12:00:00Z, 12:00:00 of the first event's day, +10s after the first event, -10m before
@@ -53,10 +56,13 @@ pub fn run(options: Options) -> Result<Outcome> {
     if options.since_last {
         return since_last(&options, format, until);
     }
-    let source = options.ask.inputs.source()?;
     let scopes = narrowed(&options.scopes, format);
-    let asked = asking::asked(&scopes, &source, options.quiet)?;
     let range = TimeRange { from: options.from.clone(), to: until };
+    let source = match says_only_rows(format) {
+        true => options.ask.source_for(&options.catalog, &scopes, &range)?,
+        false => options.ask.source()?,
+    };
+    let asked = asking::asked(&scopes, &source, options.quiet)?;
     let range = options.ask.range(&range, &source)?;
     let question = Question { range, ..options.ask.question(&source, asked.matchers(&source)) };
     let files = options.ask.inputs.files()?;
@@ -116,6 +122,12 @@ pub fn run(options: Options) -> Result<Outcome> {
         ));
     }
     outcome::with_gaps(Outcome::Done, &stats.gaps, &source)
+}
+
+/// Whether a file of the format says nothing but rows, and what all recordings say of themselves alike. Others have tables of
+/// processes and descriptors, kernels of hosts, or the heads of all captures, and are made of all of them.
+fn says_only_rows(format: Format) -> bool {
+    !matches!(format, Format::Scap | Format::Perfetto | Format::Pcapng | Format::Parquet | Format::Arrow)
 }
 
 /// Each closed capture that the folder does not have yet, once: whatever is killed when, no row is missing or there twice.
@@ -251,7 +263,11 @@ fn labels(source: &Source) -> Vec<(String, String)> {
     let recordings = || source.files().iter().map(|file| &file.capture.header().recording);
     let mut labels: Vec<(&str, &str)> =
         recordings().next().map(|first| first.labels().collect()).unwrap_or_default();
-    labels.retain(|label| recordings().all(|other| other.labels().any(|it| it == *label)));
+    labels.retain(|label| {
+        let is_it = |(name, text): &(String, String)| (name.as_str(), text.as_str()) == *label;
+        recordings().all(|other| other.labels().any(|it| it == *label))
+            && source.unopened().iter().all(|outline| outline.labels.iter().any(is_it))
+    });
     labels.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect()
 }
 

@@ -7,15 +7,14 @@ use std::sync::OnceLock;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use format::{Capture, Expected, Heads, Identity, OpenOptions, PublicKey, SourceCapture, Verdict};
-use jiff::tz::TimeZone;
-use pipeline::Source;
+use interchange::catalog::{Captures, Chosen, Told};
+use pipeline::{Outline, Source};
 
-use crate::cataloged::{Asking, Captures};
-use crate::filters::FilterOptions;
+use crate::cataloged::{Asking, CatalogOptions};
 use crate::folder;
 use crate::follow::STDIN;
+use crate::moment::Extent;
 use crate::private;
-use crate::range::TimeRange;
 use crate::rotated::{self, Standing};
 use crate::spool;
 use crate::stderr;
@@ -28,9 +27,6 @@ pub struct Inputs {
     given: Vec<PathBuf>,
     #[command(flatten)]
     pub reading: Reading,
-    /// Open every capture of a folder, whatever its catalogue says (`tracer catalog`)
-    #[arg(long)]
-    no_catalog: bool,
     #[arg(skip)]
     files: OnceLock<Vec<PathBuf>>,
 }
@@ -96,30 +92,43 @@ impl Inputs {
     }
 
     /// The captures that may hold something of what is asked, where folders have catalogues that say so; else all.
-    pub fn source_for(&self, filters: &FilterOptions, range: &TimeRange, zone: &TimeZone) -> Result<Source> {
+    pub fn source_for(&self, catalog: &CatalogOptions, asking: &Asking<'_>) -> Result<Source> {
         let has_folder = self.given.iter().any(|path| path.is_dir());
-        if self.no_catalog || !has_folder || self.reading.is_verified() || range.counts_events() {
+        let Some(key) = catalog.key(self.reading.is_verified())?.filter(|_| has_folder) else {
+            return self.source();
+        };
+        if asking.range.counts_events() {
             return self.source();
         }
         let mut captures = Captures::default();
-        let mut all = Vec::new();
         for path in &self.given {
             if path.is_dir() {
-                captures.read(path)?;
+                captures.add_folder(path, key.as_ref(), &mut |told| match told {
+                    Told::PassedOver(text) => stderr::note(text),
+                    Told::Distrusted(text) => stderr::warn(text),
+                })?;
             } else {
-                captures.opened.push(spool::file(path)?);
+                captures.add(spool::file(path)?);
             }
         }
-        if captures.outlined.is_empty() {
+        let _ = self.files.set(captures.paths().map(Path::to_owned).collect());
+        if !captures.are_known() {
             return self.source();
         }
-        all.extend(captures.opened.iter().chain(captures.outlined.iter().map(|it| &it.path)).cloned());
-        all.sort();
-        let range = range.known(captures.extent(), zone);
-        let (opened, unopened) = captures.choose(&Asking::of(filters), range.as_ref());
-        let _ = self.files.set(all);
+        let extent = captures.extent().map(|(start_ns, end_ns)| Extent { start_ns, end_ns });
+        let range = asking.range.known(extent, &asking.zone);
+        let plans = asking.plans();
+        if plans.ask_everything() && range.is_none() {
+            return self.source();
+        }
+        let may_match = |outline: &Outline| {
+            range.as_ref().is_none_or(|range| outline.may_be_in(range)) && plans.may_match(outline)
+        };
+        let options = self.reading.identity.options()?;
+        let Chosen { opened, unopened } = captures.choose(&may_match, asking.made_of, &options);
+        self.reading.verify(&opened)?;
         let opened: Vec<_> = opened.iter().map(|path| (spool::name(path), path.as_path())).collect();
-        Ok(replay::open::open_beside(&opened, unopened, &self.reading.identity.options()?)?)
+        Ok(replay::open::open_beside(&opened, unopened, &options)?)
     }
 
     /// The captures: those that were named, and in place of folders those that lie in them.

@@ -91,6 +91,12 @@ impl LookOptions {
         if self.fields.is_some() { Format::Json } else { Format::Table }
     }
 
+    /// Whether columns may tell names of processes that other rows say: then all rows are looked at.
+    pub fn names_processes(&self) -> bool {
+        let texts = [&self.columns, &self.fields, &self.template].into_iter().flatten();
+        texts.into_iter().any(|text| text.contains("parent") || text.contains("ancestors"))
+    }
+
     pub fn is_relative(&self) -> bool {
         self.relative
     }

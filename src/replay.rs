@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use interchange::catalog::MadeOf;
 use pipeline::{Output, Question, Source, Stats};
 use replay::Asked;
 use replay::render::losses::{self, Loss};
@@ -16,6 +17,7 @@ use replay::render::{Destination, Format, Shown};
 use crate::around::{self, Around};
 use crate::asking;
 use crate::cased::QueryOptions;
+use crate::cataloged::{Asking, CatalogOptions};
 use crate::filters::FilterOptions;
 use crate::follow;
 use crate::inputs::{Damage, Inputs};
@@ -31,6 +33,8 @@ use crate::threads::Threads;
 pub struct Options {
     #[command(flatten)]
     inputs: Inputs,
+    #[command(flatten)]
+    catalog: CatalogOptions,
     #[command(flatten)]
     scopes: FilterOptions,
     #[command(flatten)]
@@ -88,8 +92,15 @@ pub fn run(mut options: Options) -> Result<Outcome> {
     let source = match growing {
         Some(source) => source,
         // What was lost, and rows by their number, are those of all captures.
-        None if options.losses || options.around.is_some() => options.inputs.source()?,
-        None => options.inputs.source_for(&options.scopes, &options.range, &options.look.zone())?,
+        None if options.losses || options.around.is_some() || options.look.names_processes() => {
+            options.inputs.source()?
+        }
+        None => {
+            let (filters, range) = (vec![&options.scopes], &options.range);
+            let zone = options.look.zone();
+            let asking = Asking { filters, range, zone, made_of: MadeOf::Rows, by_host: false };
+            options.inputs.source_for(&options.catalog, &asking)?
+        }
     };
     let looks_back = options.look.is_relative() || options.losses || options.around.is_some();
     if source.is_growing() && looks_back {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use format::{ForwardKey, Recipients, Signer, SigningKey, WriterOptions};
 
@@ -46,6 +46,19 @@ fn options(sign_key: Option<&Path>, encrypt_to: &[String]) -> Result<WriterOptio
         recipients => Some(Recipients::from_text(&recipients.join("\n")).context("--encrypt-to")?),
     };
     Ok(WriterOptions { sign, encrypt, heads: None })
+}
+
+/// A key that signs what is no capture. One that evolves signs captures alone.
+pub fn signing_key(path: &Path) -> Result<SigningKey> {
+    let name = || format!("{SIGN_KEY} {}", path.display());
+    let text = private::read(SIGN_KEY, path)?;
+    if ForwardKey::is_text(&text) {
+        bail!(
+            "{}: this key evolves, and signs captures alone: `tracer keygen` without --forward makes another",
+            name()
+        );
+    }
+    SigningKey::from_text(&text).with_context(name)
 }
 
 fn key(path: &Path) -> Result<Signer> {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
+use interchange::catalog::MadeOf;
 use pipeline::{Gap, Lineages, Source};
 use replay::Asked;
 use scopes::filter::Target;
@@ -13,6 +14,7 @@ use views::Known;
 use views::state::{Listed, Object, State, Wants, object};
 
 use crate::asking::{self, AskOptions};
+use crate::cataloged::{Asking, CatalogOptions};
 use crate::caveats;
 use crate::filters::{Diagnostics, FilterOptions};
 use crate::objects::{Format, Printer};
@@ -47,6 +49,8 @@ pub struct DiffOptions {
 struct Question {
     #[command(flatten)]
     ask: AskOptions,
+    #[command(flatten)]
+    catalog: CatalogOptions,
     #[command(flatten)]
     scopes: FilterOptions,
     /// How to print it
@@ -90,7 +94,7 @@ type Lists = Vec<Vec<Object>>;
 
 pub fn run(options: &Options, kind: Kind) -> Result<Outcome> {
     let asked = &options.asked;
-    let source = asked.ask.source()?;
+    let source = asked.source(&[&options.at])?;
     let at = match &options.at {
         Some(text) => asked.ask.moment(text, &source).context("--at")?,
         None => i64::MAX,
@@ -110,7 +114,7 @@ pub fn run(options: &Options, kind: Kind) -> Result<Outcome> {
 
 pub fn diff(options: &DiffOptions) -> Result<Outcome> {
     let asked = &options.asked;
-    let source = asked.ask.source()?;
+    let source = asked.source(&[&options.range.from, &options.range.to])?;
     let end = |flag: &'static str, text: &Option<String>, otherwise: i64| match text {
         Some(text) => asked.ask.moment(text, &source).context(flag),
         None => Ok(otherwise),
@@ -136,6 +140,22 @@ pub fn diff(options: &DiffOptions) -> Result<Outcome> {
 }
 
 impl Question {
+    /// A state is made of all that was recorded before it, and of the processes that were there then: what a catalogue can rule
+    /// out are other hosts. Moments by the number of an event count those of all captures.
+    fn source(&self, moments: &[&Option<String>]) -> Result<Source> {
+        if moments.iter().any(|it| it.as_ref().is_some_and(|text| text.starts_with('#'))) {
+            return self.ask.source();
+        }
+        let asking = Asking {
+            filters: vec![&self.scopes],
+            range: &TimeRange::default(),
+            zone: self.ask.zone(),
+            made_of: MadeOf::Boots,
+            by_host: true,
+        };
+        self.ask.inputs.source_for(&self.catalog, &asking)
+    }
+
     fn printer(&self, source: &Source) -> Result<Printer> {
         let inputs: Vec<&Path> = [self.ask.inputs.paths(), self.scopes.paths()].concat();
         Printer::new(source, self.output, self.ask.utc, &inputs)

@@ -19,6 +19,7 @@ use views::Known;
 use views::sums::{By, Sum, Sums};
 
 use crate::asking::{self, AskOptions};
+use crate::cataloged::CatalogOptions;
 use crate::filters::FilterOptions;
 use crate::outcome::{self, Outcome};
 use crate::output;
@@ -30,6 +31,8 @@ use crate::terminal;
 pub struct Options {
     #[command(flatten)]
     ask: AskOptions,
+    #[command(flatten)]
+    catalog: CatalogOptions,
     #[command(flatten)]
     scopes: FilterOptions,
     #[command(flatten)]
@@ -103,11 +106,12 @@ pub fn run(options: Options) -> Result<Outcome> {
     if options.live {
         return live::run(options);
     }
-    let source = options.ask.source()?;
     // Names of DNS are in events that are derived: only whoever asks for these has them.
     let names_only = options.by == [By::Domain] && options.scopes.is_empty();
     let of_names = FilterOptions { filters: vec![format!("event={DNS}")], ..FilterOptions::default() };
-    let asked = asking::asked(if names_only { &of_names } else { &options.scopes }, &source, false)?;
+    let scopes = if names_only { &of_names } else { &options.scopes };
+    let source = options.ask.source_for(&options.catalog, scopes, &options.range)?;
+    let asked = asking::asked(scopes, &source, false)?;
     let known = Known::of(&source, false)?;
     let range = options.ask.range(&options.range, &source)?;
     let clock = options.ask.clock();

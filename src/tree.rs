@@ -8,6 +8,7 @@ use std::io::{self, BufWriter, Write};
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use format::facts::Facts;
+use interchange::catalog::MadeOf;
 use pipeline::{Gap, Question, Source};
 use replay::Asked;
 use replay::render::clock::Hand;
@@ -19,6 +20,7 @@ use views::state::{State, Wants};
 use views::tree::{self, Forest, Process, Step, Tally};
 
 use crate::asking::{self, AskOptions};
+use crate::cataloged::{Asking, CatalogOptions};
 use crate::filters::FilterOptions;
 use crate::outcome::{self, Outcome};
 use crate::output;
@@ -31,6 +33,8 @@ use detections::Detections;
 pub struct Options {
     #[command(flatten)]
     ask: AskOptions,
+    #[command(flatten)]
+    catalog: CatalogOptions,
     #[command(flatten)]
     scopes: FilterOptions,
     #[command(flatten)]
@@ -65,7 +69,7 @@ enum Format {
 }
 
 pub fn run(options: Options) -> Result<Outcome> {
-    let source = options.ask.source()?;
+    let source = source(&options)?;
     let asked = asking::asked(&options.scopes, &source, false)?;
     let progress = options.ask.progress()?;
     let mut forest = Forest::of(&source, options.ask.threads.count())?;
@@ -116,6 +120,24 @@ pub fn run(options: Options) -> Result<Outcome> {
     }
     out.flush()?;
     outcome::with_gaps(Outcome::Done, &gaps, &source)
+}
+
+/// Captures of boots in which something matches: without --all and --pid no other process is told. Graphs number the processes
+/// of all captures.
+fn source(options: &Options) -> Result<Source> {
+    if options.all || !options.pid.is_empty() || options.output == Format::Dot {
+        return options.ask.source();
+    }
+    let of = FilterOptions { filters: options.of.clone(), policies: Vec::new() };
+    let shown = if options.of.is_empty() { &options.scopes } else { &of };
+    let asking = Asking {
+        filters: vec![shown],
+        range: &options.range,
+        zone: options.ask.zone(),
+        made_of: MadeOf::Boots,
+        by_host: false,
+    };
+    options.ask.inputs.source_for(&options.catalog, &asking)
 }
 
 /// The directory, session, terminal and login of each process, as they were last.

@@ -28,6 +28,13 @@ fn capture(number: u64) -> Made {
     made.header.recording.start_ns += number;
     let shell = process(500, 1, 1000, "bash", "/usr/bin/bash");
     made.sides.push(synthetic::snapshot(&[process(1, 0, 0, "init", "/sbin/init"), shell]));
+    // Users come and go in one boot, and others are other hosts'.
+    let user = |uid: u32, name: &str| format::User { host: 0, uid, name: name.into() };
+    let mut users = vec![user(0, "root"), user(1000 + (number % 3) as u32, &format!("user{}", host % 7))];
+    if number > 30 {
+        users.push(user(1004, "late"));
+    }
+    made.sides.push(format::Side::Users(users));
     for step in 0..12u64 {
         let at = step * 1_000_000_000;
         let comm =
@@ -121,6 +128,9 @@ fn answers_are_the_same_byte_for_byte_and_few_captures_are_opened() {
         &["--from", "#7", "--to", "#9"],
         &["-f", "comm=xmrig", "--limit", "1"],
         &["-f", "comm=xmrig", "--losses"],
+        &["-f", "comm=xmrig", "--columns", "time,host,user,comm,args"],
+        &["-f", "host=host0", "-f", "comm=ls", "--columns", "+user"],
+        &["-f", "comm=xmrig", "--columns", "+parent,+ancestors"],
         &[],
     ];
     for question in questions {
@@ -150,6 +160,173 @@ fn answers_are_the_same_byte_for_byte_and_few_captures_are_opened() {
     assert!(opened(&all, &["-f", "host=host12"]) <= 8);
     assert!(opened(&all, &["--from", &a, "--to", &b]) <= 12);
     assert_eq!(opened(&all, &["-f", "tree=500"]), usize::MAX, "who descends from whom is asked of all");
+}
+
+/// The same bytes with the catalogue and without it.
+fn same_bytes(asked: &[&str]) -> Vec<u8> {
+    let with = tracer(asked);
+    let without = tracer(&[asked, &["--no-catalog"]].concat());
+    let said = String::from_utf8_lossy(&with.stderr);
+    assert_eq!(with.status, without.status, "{asked:?}: {said}");
+    assert!(
+        with.stdout == without.stdout,
+        "{asked:?}:\n{}\nwithout the catalogue:\n{}",
+        String::from_utf8_lossy(&with.stdout),
+        String::from_utf8_lossy(&without.stdout)
+    );
+    with.stdout
+}
+
+/// Captures that are no captures any more in all but their beginning and their size: who opens one fails.
+fn unreadable(folder: &Folder, names: impl Iterator<Item = String>) {
+    for name in names {
+        let path = folder.path(&name);
+        let (bytes, modified) = (fs::read(&path).unwrap(), fs::metadata(&path).unwrap().modified().unwrap());
+        let mut broken = bytes.clone();
+        broken[16..].fill(0);
+        fs::write(&path, broken).unwrap();
+        fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+    }
+}
+
+#[test]
+fn all_commands_that_ask_it_answer_as_without_it() {
+    let folder = folder(60);
+    let all = text(&folder.path(""));
+    printed(&["catalog", &all]);
+    let below = text(&folder.path("below"));
+    let first = text(&folder.path("0001.trz"));
+    let from = (WALL + 600 * 1_000_000_000).to_string();
+    let questions: &[&[&str]] = &[
+        &["-f", "comm=xmrig"],
+        &["-f", "comm=nobody"],
+        &["-f", "host=host0", "-f", "comm=ls"],
+        &["-f", "host=host12"],
+        &["-f", "uid=1004"],
+        &["-f", "openat.pathname=/srv/8/file5"],
+        &["-f", "comm=ls", "--from", &from],
+        &[],
+    ];
+    for question in questions {
+        let ask = |command: &[&str], more: &[&str]| same_bytes(&[command, &[&all], more, question].concat());
+        ask(&["top"], &["--utc", "--by", "comm,host,user,file", "-o", "table"]);
+        ask(&["top"], &["--utc", "--by", "event,directory,errno", "-o", "json"]);
+        ask(&["tree"], &["--utc", "-o", "json"]);
+        ask(&["export"], &["-q", "--to", "otlp-json"]);
+    }
+    for to in ["csv", "strace", "ecs", "ocsf", "timesketch", "sysmon"] {
+        same_bytes(&["export", &all, "-q", "--to", to, "-f", "comm=xmrig"]);
+    }
+    for format in ["text", "dot"] {
+        same_bytes(&["tree", &all, "--utc", "-o", format, "-f", "comm=xmrig"]);
+    }
+    for question in [&["-f", "host=host12"][..], &["-f", "host=host0"], &["-f", "comm=xmrig"], &[]] {
+        for command in ["ps", "lsof"] {
+            for at in [&[][..], &["--at", "+7m"], &["--at", "#9"]] {
+                same_bytes(&[&[command, &all, "--utc", "-o", "json"], at, question].concat());
+            }
+        }
+    }
+    let tree = ["tree", &all, "--utc"];
+    for more in
+        [&["--of", "comm=xmrig"][..], &["--all", "-f", "comm=xmrig"], &["--pid", "500", "-f", "comm=xmrig"]]
+    {
+        same_bytes(&[&tree, more].concat());
+    }
+    // Rows of one time come in the order in which captures are named.
+    for named in [[&below, &all, &first], [&first, &all, &below]] {
+        let named = named.map(String::as_str);
+        let rows =
+            same_bytes(&[&["replay", "--utc", "-o", "json", "-f", "comm=xmrig,ls"], &named[..]].concat());
+        assert!(!rows.is_empty());
+    }
+    // What is ruled out is not opened.
+    let (xmrig, host12) = (["-f", "comm=xmrig"], ["-f", "host=host12"]);
+    let questions: [(&[&str], &[&str]); 5] = [
+        (&["top", "--utc", "-o", "csv"], &xmrig),
+        (&["export", "-q", "--to", "csv"], &xmrig),
+        (&["tree", "--utc"], &xmrig),
+        (&["ps", "--utc", "-o", "json"], &host12),
+        (&["replay", "--utc", "-o", "json"], &xmrig),
+    ];
+    let ask = |(command, filters): &(&[&str], &[&str])| tracer(&[*command, &[&all], *filters].concat());
+    let before: Vec<Vec<u8>> = questions.iter().map(|question| ask(question).stdout).collect();
+    assert!(before.iter().all(|rows| rows.len() > 20), "{before:?}");
+    unreadable(
+        &folder,
+        (33u32..57)
+            .filter(|it| !it.is_multiple_of(6) && !it.is_multiple_of(10))
+            .map(|it| format!("{it:04}.trz")),
+    );
+    for (question, before) in questions.iter().zip(before) {
+        let after = ask(question);
+        assert!(
+            after.status.success() && after.stdout == before,
+            "{question:?}: {}",
+            String::from_utf8_lossy(&after.stderr)
+        );
+    }
+    assert_eq!(
+        tracer(&["top", &all, "-o", "csv", "-f", "comm=xmrig", "--no-catalog"]).status.code(),
+        Some(2)
+    );
+}
+
+#[test]
+fn only_a_catalogue_that_the_key_has_signed_is_asked_where_it_must_verify() {
+    let folder = folder(20);
+    let all = text(&folder.path(""));
+    let keys = Folder::new();
+    let (key, other) = (text(&keys.path("key")), text(&keys.path("other")));
+    printed(&["keygen", &key]);
+    printed(&["keygen", &other]);
+    let (public, others) = (format!("{key}.pub"), format!("{other}.pub"));
+    printed(&["catalog", &all, "--sign-key", &key]);
+    assert!(printed(&["catalog", &all, "--check"]).contains("signed by tracer-public-key-1:"));
+    let ask = |more: &[&str]| {
+        let output = tracer(&[&["replay", &all, "--count", "--stats", "-f", "comm=xmrig"], more].concat());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{more:?}: {said}");
+        (String::from_utf8_lossy(&output.stdout).trim().to_owned(), said.contains("not opened"), said)
+    };
+    let count = ask(&["--no-catalog"]).0;
+    assert_ne!(count, "0");
+    let is_asked = |more: &[&str]| {
+        let (found, is_asked, said) = ask(more);
+        assert_eq!(found, count, "{more:?}: {said}");
+        (is_asked, said)
+    };
+    assert!(is_asked(&[]).0);
+    assert!(is_asked(&["--catalog-key", &public]).0);
+    // Captures that are opened are verified, too, and without a key no catalogue says which.
+    let (verified, said) = is_asked(&["--verify", "--catalog-key", &public]);
+    assert!(verified && said.contains("verified"), "{said}");
+    assert!(!is_asked(&["--verify"]).0);
+    let (is_others, said) = is_asked(&["--catalog-key", &others]);
+    assert!(!is_others && said.contains("another key has signed it"), "{said}");
+    // Whoever takes a capture away is found by who signed.
+    let path = folder.path("0005.trz");
+    let bytes = fs::read(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    let (_, said) = is_asked(&["--catalog-key", &public]);
+    assert!(said.contains("1 captures of the catalogue are gone") && said.contains("0005.trz"), "{said}");
+    fs::write(&path, bytes).unwrap();
+    // A row that hides a capture is believed without a key, and not with one.
+    let file = folder.path(catalog::FILE);
+    let mut lying = catalog::read(&file, true, None).unwrap().rows;
+    let at = lying.iter().position(|row| row.path == "0017.trz").unwrap();
+    let innocent = lying.iter().find(|row| !row.comms.iter().any(|comm| comm == "xmrig")).unwrap().clone();
+    lying[at].statistics.clone_from(&innocent.statistics);
+    fs::write(&file, catalog::write(Vec::new(), &lying).unwrap()).unwrap();
+    assert_eq!(ask(&[]).0, "0", "the row says that there is none");
+    let (is_lie, said) = is_asked(&["--catalog-key", &public]);
+    assert!(!is_lie && said.contains("its signature is not of this catalogue"), "{said}");
+    // Made anew without a key, it is signed by nobody.
+    let made = tracer(&["catalog", &all, "--rebuild"]);
+    assert!(String::from_utf8_lossy(&made.stderr).contains("is no longer: --sign-key signs it"));
+    let (is_unsigned, said) = is_asked(&["--catalog-key", &public]);
+    assert!(!is_unsigned && said.contains("nobody has signed it"), "{said}");
+    assert!(is_asked(&[]).0);
 }
 
 #[test]
@@ -188,7 +365,7 @@ fn a_row_that_lies_is_found_and_a_catalogue_that_does_not_read_hides_nothing() {
     let all = text(&folder.path(""));
     printed(&["catalog", &all]);
     let path = folder.path(catalog::FILE);
-    let rows = catalog::read(&path, true).unwrap().rows;
+    let rows = catalog::read(&path, true, None).unwrap().rows;
     assert_eq!(rows.len(), 8);
     assert!(
         rows.iter().all(|row| row.state == "finished" && row.head.is_some() && row.events > 0),

@@ -135,6 +135,7 @@ pub(super) const COLUMNS: &[Column] = &[
     maybe_text!(head),
     maybe_text!(signer),
     text!(alike),
+    text!(users),
     int!(recording_start_ns),
     int!(part),
     maybe!(oldest_part, Int, Int),

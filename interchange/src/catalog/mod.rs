@@ -8,12 +8,16 @@
 //! A row is of a file as it was: one whose size or time of modification is another now says nothing. A capture without
 //! statistics in its row (it is not finished, it is encrypted, it was made from others) is opened, whatever is asked.
 
+mod choosing;
 mod columns;
+pub mod folder;
 mod reading;
 mod row;
+pub mod signature;
 mod unwound;
 mod writing;
 
+pub use choosing::{Captures, Chosen, MadeOf, Told};
 pub use reading::{Catalog, read};
 pub use row::{Row, racy_until_ns};
 pub use writing::write;
@@ -21,12 +25,17 @@ pub use writing::write;
 /// The name of the file in its folder.
 pub const FILE: &str = "catalog.parquet";
 
+/// The name of its signature's file, where somebody has signed it.
+pub const SIGNATURE: &str = "catalog.sig";
+
 /// Of the layout: another one is read as no catalogue.
-pub const VERSION: &str = "1";
+pub const VERSION: &str = "2";
 
 /// Keys of the file's own metadata: the layout's version; and names of events by their ids in the statistics.
 pub(crate) const VERSION_KEY: &str = "tracer.catalog";
 pub(crate) const EVENTS_KEY: &str = "tracer.events";
+
+use std::path::PathBuf;
 
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -39,6 +48,14 @@ pub enum Error {
     Version { found: String },
     #[error("the catalogue says nothing sound in {what}: make it anew with `tracer catalog`")]
     Torn { what: &'static str },
+    #[error("the catalogue is not asked: {what}")]
+    Signature { what: &'static str },
+    #[error("reading the folder {}: {source}", folder.display())]
+    Folder { folder: PathBuf, source: std::io::Error },
+    #[error("{}: there is no capture in this folder ({others} other files)", folder.display())]
+    NoCapture { folder: PathBuf, others: usize },
+    #[error("{}: {source}", path.display())]
+    Capture { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Io(#[from] std::io::Error),
 }

@@ -4,16 +4,17 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
 
+use bytes::Bytes;
 use events::{EventId, catalogue};
-use format::Statistics;
+use format::{PublicKey, Statistics};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, DataType};
-use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
+use parquet::file::reader::{ChunkReader, FileReader, RowGroupReader, SerializedFileReader};
 use pipeline::Outline;
 
 use super::columns::{COLUMNS, Cell, Column, Kind};
-use super::unwound;
 use super::{EVENTS_KEY, Error, Row, VERSION, VERSION_KEY};
+use super::{signature, unwound};
 
 /// What a catalogue says.
 #[derive(Debug, Default)]
@@ -34,16 +35,25 @@ impl Catalog {
     }
 }
 
-/// Reads a catalogue. `is_whole`: with what is only shown to people.
-pub fn read(path: &Path, is_whole: bool) -> Result<Catalog, Error> {
-    let file = File::open(path)?;
+/// Reads a catalogue. `is_whole`: with what is only shown to people. With a key, only what that key has signed is read.
+pub fn read(path: &Path, is_whole: bool, key: Option<&PublicKey>) -> Result<Catalog, Error> {
+    let torn = Err(Error::Torn { what: "its columns" });
     // A folder of captures may come from anyone, and the reader of Parquet panics at some numbers that cannot be.
-    unwound::quietly(|| read_file(file, is_whole)).unwrap_or(Err(Error::Torn { what: "its columns" }))
+    let Some(key) = key else {
+        let file = File::open(path)?;
+        let bytes = file.metadata()?.len();
+        return unwound::quietly(|| read_file(file, bytes, is_whole)).unwrap_or(torn);
+    };
+    // What is read is what was signed, whatever comes to stand under the name meanwhile.
+    let bytes = Bytes::from(std::fs::read(path)?);
+    signature::check(path, &bytes, key)?;
+    let length = bytes.len() as u64;
+    unwound::quietly(|| read_file(bytes, length, is_whole)).unwrap_or(torn)
 }
 
-fn read_file(file: File, is_whole: bool) -> Result<Catalog, Error> {
+fn read_file<F: ChunkReader + 'static>(file: F, bytes: u64, is_whole: bool) -> Result<Catalog, Error> {
     // Each row has a path of its own, and takes a byte at least.
-    let most_rows = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+    let most_rows = usize::try_from(bytes).unwrap_or(usize::MAX);
     let reader = SerializedFileReader::new(file)?;
     let metadata = reader.metadata().file_metadata();
     let fact = |key: &str| {
@@ -175,7 +185,7 @@ mod tests {
         let mut refused = 0;
         let mut ask = |bytes: &[u8]| {
             std::fs::write(&path, bytes).expect("a file");
-            refused += usize::from(read(&path, true).is_err());
+            refused += usize::from(read(&path, true, None).is_err());
         };
         for at in (0..bytes.len()).step_by(7) {
             for mask in [0x41, 0x80] {

@@ -38,6 +38,8 @@ pub struct Row {
     pub signer: Option<String>,
     /// The same for captures that were recorded alike: the same events, filters, policies.
     pub alike: String,
+    /// The same for captures that know the same users by the same names.
+    pub users: String,
     /// Its place in its set: when the recording began (boot clock ns), which part it is, and what its seal says.
     pub recording_start_ns: i64,
     pub part: i64,
@@ -140,6 +142,7 @@ impl Row {
             row.signer = signer.map(|key| key.to_string());
         }
         row.alike = alike(header);
+        row.users = users(capture);
         row.recording_start_ns = header.recording.start_ns as i64;
         row.part = header.recording.part.into();
         let ending = capture.set_ending();
@@ -168,17 +171,14 @@ impl Row {
             part: u32::try_from(self.part).unwrap_or_default(),
             ending: self.ending(),
             removed: self.removed(),
+            labels: texts_of(&self.labels),
+            blocks: number(self.blocks),
             statistics,
         }
     }
 
     fn removed(&self) -> Vec<(String, String)> {
-        if self.removed == "{}" {
-            return Vec::new();
-        }
-        let removed: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_str(&self.removed).unwrap_or_default();
-        removed.into_iter().filter_map(|(name, text)| Some((name, text.as_str()?.to_owned()))).collect()
+        texts_of(&self.removed)
     }
 
     fn ending(&self) -> Option<SetEnding> {
@@ -226,6 +226,27 @@ fn alike(header: &Header) -> String {
     unavailable.for_each(|text| bytes.extend_from_slice(&[text.as_bytes(), b"\0"].concat()));
     bytes.push(recording.only_matched.into());
     hex(&sha256(&bytes))
+}
+
+/// What names of users an answer may take from a capture.
+fn users(capture: &Capture) -> String {
+    let users = capture.users();
+    let mut bytes = Vec::new();
+    for user in users.iter() {
+        bytes.extend_from_slice(&user.host.to_le_bytes());
+        bytes.extend_from_slice(&user.uid.to_le_bytes());
+        bytes.extend_from_slice(&[user.name.as_bytes(), b"\0"].concat());
+    }
+    hex(&sha256(&bytes))
+}
+
+/// The texts of an object of JSON by their names.
+fn texts_of(object: &str) -> Vec<(String, String)> {
+    if object == "{}" {
+        return Vec::new();
+    }
+    let texts: serde_json::Map<String, serde_json::Value> = serde_json::from_str(object).unwrap_or_default();
+    texts.into_iter().filter_map(|(name, text)| Some((name, text.as_str()?.to_owned()))).collect()
 }
 
 fn texts(all: Option<&[std::sync::Arc<[u8]>]>) -> Vec<String> {
