@@ -66,6 +66,7 @@ mod steps;
 mod streams;
 mod text;
 mod things;
+mod unread_rows;
 mod worker;
 
 pub use access::{Access, Wanted};
