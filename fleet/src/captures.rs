@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use datafusion::common::DataFusionError;
 use format::{Capture, Identity, OpenOptions};
+use interchange::catalog::folder::{Contents, Sorted};
 use pipeline::Source;
 
 use crate::events_table::Missing;
@@ -38,7 +39,10 @@ pub fn named(given: &[String]) -> Result<Vec<String>> {
             continue;
         }
         let path = fs::canonicalize(name).with_context(|| name.clone())?;
-        let paths = if path.is_dir() { in_folder(&path)? } else { vec![path] };
+        let paths = match path.is_dir() {
+            true => Sorted::of(&path, Contents::of(&path)?.files, &|_| false)?.captures,
+            false => vec![path],
+        };
         for path in paths {
             match path.into_os_string().into_string() {
                 Ok(path) => captures.push(path),
@@ -48,32 +52,6 @@ pub fn named(given: &[String]) -> Result<Vec<String>> {
     }
     if captures.is_empty() {
         bail!("there is no capture to ask");
-    }
-    Ok(captures)
-}
-
-/// The captures in a folder and in those below it, by name.
-fn in_folder(folder: &Path) -> Result<Vec<PathBuf>> {
-    let (mut captures, mut others) = (Vec::new(), 0usize);
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        let name = || format!("reading the folder {}", folder.display());
-        for entry in fs::read_dir(&folder).with_context(name)? {
-            let entry = entry.with_context(name)?;
-            let path = entry.path();
-            if entry.file_type().with_context(name)?.is_dir() {
-                folders.push(path);
-            } else if path.is_file() {
-                match Capture::is_one(&path).with_context(|| path.display().to_string())? {
-                    true => captures.push(path),
-                    false => others += 1,
-                }
-            }
-        }
-    }
-    captures.sort();
-    if captures.is_empty() {
-        bail!("{}: there is no capture in this folder ({others} other files)", folder.display());
     }
     Ok(captures)
 }

@@ -15,5 +15,6 @@ pub mod session;
 pub mod sql;
 mod store;
 mod tasks;
+pub mod upload;
 pub mod views;
 mod words;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tracer_fleet::sql::{self, Outcome, say};
-use tracer_fleet::{cluster, findings};
+use tracer_fleet::{cluster, findings, upload};
 
 /// SQL over captures, here and on clusters.
 #[derive(Parser, Debug)]
@@ -20,6 +20,8 @@ enum Command {
     Sql(sql::Options),
     /// Ask captures rules, and tell all findings by time
     Scan(findings::Options),
+    /// Upload sealed captures of a folder to an object store, each once
+    Upload(upload::Options),
     /// Hand out the work of queries to executors
     Scheduler(cluster::SchedulerOptions),
     /// Do the work of queries that a scheduler hands out
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Sql(options) => sql::run(&options),
         Command::Scan(options) => findings::run(&options),
+        Command::Upload(options) => upload::run(&options),
         Command::Scheduler(options) => cluster::schedule(&options).map(|()| Outcome::Done),
         Command::Executor(options) => cluster::execute(&options).map(|()| Outcome::Done),
     };

@@ -1,16 +1,20 @@
 //! Captures in object stores: `s3://bucket/path`. Of an object only those ranges are fetched that a question reads.
 
 use std::collections::HashMap;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use format::ReadAt;
 use futures::TryStreamExt;
+use interchange::upload::Store;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{ClientOptions, ObjectStore, ObjectStoreExt, RetryConfig};
 use tokio::runtime::Runtime;
 use url::Url;
 
@@ -160,5 +164,100 @@ impl ReadAt for Object {
             at += length as u64;
         }
         Ok(())
+    }
+}
+
+/// An object of at most so many bytes is put at once; larger ones in pieces.
+const PIECE: u64 = 8 << 20;
+/// Stores take so many pieces of an object.
+const MOST_PIECES: u64 = 9_000;
+
+/// A place in a bucket, to be written to.
+#[derive(Debug)]
+pub struct Objects {
+    store: Arc<dyn ObjectStore>,
+    prefix: Path,
+}
+
+impl Objects {
+    /// Tries of a request are left to whoever counts them, but for those that cost no time.
+    pub fn open(url: &str) -> Result<Objects> {
+        crate::upload::check_url(url)?;
+        let parsed = Url::parse(url).with_context(|| url.to_owned())?;
+        let (_, prefix) = object_store::ObjectStoreScheme::parse(&parsed).with_context(|| url.to_owned())?;
+        let prefix = Path::parse(prefix)?;
+        if !url.starts_with("s3://") {
+            let folder = url.trim_start_matches("file://");
+            std::fs::create_dir_all(folder).with_context(|| url.to_owned())?;
+        }
+        let options = std::env::vars().filter(|(key, _)| key.starts_with("AWS_"));
+        let options = options.map(|(key, value)| (key.to_ascii_lowercase(), value));
+        let store: Arc<dyn ObjectStore> = if url.starts_with("s3://") {
+            let retry = RetryConfig { max_retries: 1, ..RetryConfig::default() };
+            let client = ClientOptions::new().with_timeout(REQUEST).with_connect_timeout(CONNECT);
+            let mut builder =
+                AmazonS3Builder::new().with_client_options(client).with_url(url).with_retry(retry);
+            for (key, value) in options {
+                if let Ok(key) = key.parse::<AmazonS3ConfigKey>() {
+                    builder = builder.with_config(key, value);
+                }
+            }
+            Arc::new(builder.build().with_context(|| url.to_owned())?)
+        } else {
+            Arc::from(object_store::parse_url_opts(&parsed, options).with_context(|| url.to_owned())?.0)
+        };
+        Ok(Objects { store, prefix })
+    }
+
+    fn path(&self, name: &str) -> Path {
+        name.split('/').fold(self.prefix.clone(), |path, part| path.join(part))
+    }
+}
+
+const CONNECT: Duration = Duration::from_secs(10);
+/// A piece over a slow line.
+const REQUEST: Duration = Duration::from_secs(300);
+
+impl Store for Objects {
+    fn put(&mut self, name: &str, file: &std::path::Path) -> io::Result<()> {
+        let (store, path) = (Arc::clone(&self.store), self.path(name));
+        let mut file = File::open(file)?;
+        let bytes = file.metadata()?.len();
+        if bytes <= PIECE {
+            let mut whole = Vec::new();
+            file.read_to_end(&mut whole)?;
+            let put = async move { store.put(&path, whole.into()).await };
+            return wait(put)?.map(drop).map_err(io::Error::other);
+        }
+        let piece = PIECE.max(bytes.div_ceil(MOST_PIECES));
+        wait(async move {
+            let mut upload = store.put_multipart(&path).await.map_err(io::Error::other)?;
+            let sent = async {
+                loop {
+                    let mut buffer = Vec::new();
+                    (&mut file).take(piece).read_to_end(&mut buffer)?;
+                    if buffer.is_empty() {
+                        break;
+                    }
+                    upload.put_part(buffer.into()).await.map_err(io::Error::other)?;
+                }
+                upload.complete().await.map_err(io::Error::other)
+            };
+            let sent = sent.await;
+            if sent.is_err() {
+                // What is left of it is no object, and costs room.
+                let _ = upload.abort().await;
+            }
+            sent.map(drop)
+        })?
+    }
+
+    fn bytes(&mut self, name: &str) -> io::Result<Option<u64>> {
+        let (store, path) = (Arc::clone(&self.store), self.path(name));
+        match wait(async move { store.head(&path).await })? {
+            Ok(found) => Ok(Some(found.size)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(io::Error::other(error)),
+        }
     }
 }
