@@ -96,6 +96,7 @@ impl Redactor {
     /// From now on, what is written is searched for what was taken out.
     pub fn begin_checking(&mut self) {
         self.is_checking = true;
+        self.removed.get_mut().seal();
     }
 
     /// Where something that was taken out elsewhere still stands.
