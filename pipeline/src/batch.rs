@@ -10,6 +10,7 @@ use format::{Block, ColumnView, Contexts, Durations};
 use scopes::Subject;
 use scopes::plan::RowFacts;
 
+use crate::containers::Container;
 use crate::derive::packets::stream::Message;
 use crate::derive::{Base, Derived, DerivedRow, DerivedRows};
 use crate::matching::{Facts, Matcher, Present};
@@ -195,6 +196,13 @@ impl Batch<'_> {
     }
 }
 
+/// Whose rows are: of a code of the block's contexts.
+struct Task<'b> {
+    code: u16,
+    context: Context<'b>,
+    container: Option<&'b Container>,
+}
+
 /// The columns of a batch that a projection reads.
 pub(crate) struct Rows<'b> {
     batch: &'b Batch<'b>,
@@ -254,22 +262,32 @@ impl<'b> Rows<'b> {
         Ok(cell.get_or_init(|| columns))
     }
 
-    /// A row's context, and its code; a default one where no context is read.
-    fn context(&self, row: usize) -> Option<(u16, Context<'b>)> {
+    /// Whose a row is. `known`: whose one before it was, which is mostly the same.
+    fn task<'t>(&self, row: usize, known: &'t mut Option<Task<'b>>) -> Option<&'t Task<'b>> {
         let code = self.context_codes.get(row).copied().unwrap_or(0);
-        match &self.contexts {
-            Some(contexts) => Some((code, contexts.get(code)?)),
-            None => Some((code, Context::default())),
+        if known.as_ref().is_none_or(|known| known.code != code) {
+            *known = self.task_of(code);
         }
+        known.as_ref()
+    }
+
+    /// A default context where none is read.
+    fn task_of(&self, code: u16) -> Option<Task<'b>> {
+        let context = match &self.contexts {
+            Some(contexts) => contexts.get(code)?,
+            None => Context::default(),
+        };
+        let container = self.batch.host.containers().get(context.cgroup_id);
+        Some(Task { code, context, container })
     }
 
     /// Calls `see` with a selected row as an event, unless nothing can be said of it.
     pub fn with(&self, candidate: &Candidate, see: impl FnOnce(&EventView<'_>)) -> format::Result<()> {
         let row = candidate.row as usize;
         if let Some((event_code, it)) = self.event(row)
-            && let Some((code, context)) = self.context(row)
+            && let Some(task) = self.task(row, &mut None)
         {
-            see(&self.view(candidate, event_code, it, code, &context)?);
+            see(&self.view(candidate, event_code, it, task)?);
         }
         Ok(())
     }
@@ -279,8 +297,7 @@ impl<'b> Rows<'b> {
         candidate: &Candidate,
         event_code: u16,
         it: &Present,
-        code: u16,
-        context: &'v Context<'v>,
+        task: &'v Task<'v>,
     ) -> format::Result<EventView<'v>> {
         let row = candidate.row as usize;
         let args = if self.batch.projection.arguments || candidate.base != 0 {
@@ -295,9 +312,9 @@ impl<'b> Rows<'b> {
             wall_ns: self.clock.wall(time_ns) as i64,
             event: it.event,
             host: &self.batch.host,
-            context,
-            context_index: code.into(),
-            container: self.batch.host.containers().get(context.cgroup_id),
+            context: &task.context,
+            context_index: task.code.into(),
+            container: task.container,
             cpu: self.cpus.get(row).copied().unwrap_or(0),
             ret: self.rets.get(row).copied().unwrap_or(0),
             scopes: candidate.visible,
@@ -319,13 +336,14 @@ impl<'b> Rows<'b> {
         let mut at = range.start;
         let all = &self.batch.derived;
         let mut derived = all.of(range.clone()).filter_map(|number| all.get(number)).peekable();
+        let mut known = None;
         for candidate in self.batch.selection.rows.get(range).unwrap_or_default() {
             let place = at;
             at += 1;
             let row = candidate.row as usize;
             let Some((event_code, it)) = self.event(row) else { continue };
-            let Some((code, context)) = self.context(row) else { continue };
-            let view = self.view(candidate, event_code, it, code, &context)?;
+            let Some(task) = self.task(row, &mut known) else { continue };
+            let view = self.view(candidate, event_code, it, task)?;
             let mut goes_on = true;
             if candidate.visible != 0 {
                 goes_on = emit(&view);
@@ -358,21 +376,21 @@ impl<'b> Rows<'b> {
     /// is an event of the answer. Places of bases are those among the rows that are.
     fn derive(&self, scratch: &mut Derived) -> format::Result<(DerivedRows, Vec<bool>)> {
         let (mut rows, mut kept) = (DerivedRows::default(), Vec::new());
-        let mut place = 0;
+        let (mut place, mut known) = (0, None);
         for candidate in &self.batch.selection.rows {
             let before = rows.len();
             let row = candidate.row as usize;
             if candidate.base != 0
                 && let Some((event_code, it)) = self.event(row)
-                && let Some((code, context)) = self.context(row)
+                && let Some(task) = self.task(row, &mut known)
             {
-                let view = self.view(candidate, event_code, it, code, &context)?;
+                let view = self.view(candidate, event_code, it, task)?;
                 let messages = of_row(&self.batch.taken.messages, candidate.row);
                 let only_messages = self.batch.taken.is_end;
                 let (args, ret, exe) = (view.args, view.ret, view.context.exe);
                 let base = Base { event: it.event, args, ret, exe, messages, only_messages };
                 self.batch.matcher.derive(&base, &view, candidate.base, scratch);
-                self.judge_derived(&view, code, candidate.base, scratch, &mut |index, scopes, marks| {
+                self.judge_derived(&view, task.code, candidate.base, scratch, &mut |index, scopes, marks| {
                     rows.push(place, scratch, index, scopes, marks);
                 });
             }
