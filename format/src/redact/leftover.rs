@@ -1,8 +1,10 @@
 //! Whether what was taken out of one place still stands in another.
 
 use std::collections::hash_map::RandomState;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::hash::BuildHasher;
+
+use hashbrown::HashMap;
 
 /// Shorter values (`ls`, `/tmp`) stand everywhere, and say nothing where they do.
 const SHORTEST: usize = 6;
