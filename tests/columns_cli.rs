@@ -71,7 +71,7 @@ fn compact_json_has_the_chosen_fields_with_their_types() {
     assert_eq!(
         lines.lines().next(),
         Some(
-            r#"{"time":1668542955042943000,"comm":"id","pid":510,"ret":3,"openat.pathname":"/etc/ld.so.cache","args":{"dirfd":-100,"pathname":"/etc/ld.so.cache","flags":524288,"mode":0}}"#
+            r#"{"time":1668542955042943000,"comm":"id","pid":510,"ret":3,"openat.pathname":"/etc/ld.so.cache","args":{"dirfd":-100,"pathname":"/etc/ld.so.cache","flags":524288,"mode":0,"created":null}}"#
         )
     );
     for line in lines.lines() {

@@ -46,6 +46,8 @@ impl Event {
             _ => FROM_THE_TASK.iter().any(|(event, args)| *event == self.name && args.contains(&arg.name)),
         };
         match arg.kind {
+            // A number that the call gives back is in no memory of the caller's.
+            ArgKind::Bool if arg.dir == Dir::Out => Origin::Kernel,
             ArgKind::Fd if is_by_caller => Origin::Descriptor,
             _ if is_by_caller => Origin::Caller,
             _ => Origin::Kernel,
@@ -108,6 +110,7 @@ mod tests {
         };
         assert_eq!(origin("openat", "pathname"), Some(Origin::Caller));
         assert_eq!(origin("read", "fd"), Some(Origin::Descriptor));
+        assert_eq!(origin("openat", "created"), Some(Origin::Kernel));
         assert_eq!(origin("security_file_open", "pathname"), Some(Origin::Kernel));
         assert_eq!(origin("security_file_open", "syscall_pathname"), Some(Origin::Caller));
     }

@@ -130,7 +130,7 @@ fn events_have_the_arguments_and_sets_that_traces_users_know() {
     assert_eq!(
         names.join(" "),
         "cmdpath pathname dev inode ctime inode_mode argv interp stdin_type stdin_path invoked_from_kernel prev_comm env \
-         sha256"
+         sha256 upper_layer memfd"
     );
 }
 

@@ -9,7 +9,7 @@ use core::{arch::asm, ptr::read_volatile};
 
 use events::abi::{
     bits,
-    files::{found, position},
+    files::{found, id, position, told},
     tables::{SyscallEntry, descriptor},
 };
 
@@ -93,6 +93,7 @@ impl Descriptors {
         }
         if self.is(descriptor::RETURNED) {
             writer.notes().set_found(found::RETURNED, 0);
+            writer.notes().set_created(told::NOTHING);
             if ret >= 0 {
                 at(writer, ret as u32, found::RETURNED, false);
             }
@@ -109,6 +110,19 @@ impl Descriptors {
             }
         }
         writer.at = writer.opaque(writer.at);
+    }
+
+    /// Whether the call's last word says if it made the file that it opened.
+    #[inline(always)]
+    pub fn tells_created(self) -> bool {
+        self.is(descriptor::CREATED)
+    }
+
+    /// Whether what the call sends may be for a log: by what its descriptor stands for, or by where it says itself.
+    #[inline(always)]
+    pub fn may_log(self, writer: &Writer) -> bool {
+        self.is(descriptor::LOGS)
+            && (self.is(descriptor::LOGS_BY_ADDRESS) || writer.notes().found(found::FIRST) >> id::LOG_SHIFT != 0)
     }
 
     /// Appends the references to a call's record. Returns marks.
@@ -255,6 +269,9 @@ fn find_open<const TYPED: bool>(
     if file.is_null() {
         writer.notes().set_found(which, 0);
         return true;
+    }
+    if which == found::RETURNED {
+        writer.notes().set_created(file.created());
     }
     if !find(writer, file, file.dentry(), file.mnt(), is_changed, which) {
         return false;

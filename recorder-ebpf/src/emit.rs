@@ -102,6 +102,22 @@ impl Writer {
         }
     }
 
+    /// Bytes of a buffer that are kept, where it has no bound of its own.
+    #[inline(always)]
+    pub fn buffer_bound(&self) -> u64 {
+        // SAFETY: a word of a map value.
+        unsafe { read_volatile(&raw const (*self.state).buffer_bound) }
+    }
+
+    /// Keeps so many bytes of buffers at least.
+    #[inline(always)]
+    pub fn widen_buffers(&self, bytes: u64) {
+        if bytes > config!(buffer_bound) as u64 {
+            // SAFETY: as above.
+            unsafe { write_volatile(&raw mut (*self.state).buffer_bound, bytes) };
+        }
+    }
+
     /// When the write began. Asked of memory, as much is that must not lie on the small stack.
     #[inline(always)]
     pub fn time_ns(&self) -> u64 {

@@ -12,7 +12,7 @@ use events::{abi::form, capture::Capture};
 
 use crate::{
     capture::Read,
-    emit::{Writer, config},
+    emit::Writer,
 };
 
 const VECTOR_BYTES: u64 = 16;
@@ -124,14 +124,14 @@ fn contents(
 /// How many bytes of contents to keep: no more than the call moved, where it moved any.
 #[inline(always)]
 fn bound(writer: &Writer, ret: i64) -> u64 {
-    let bound = config!(buffer_bound) as u64;
+    let bound = writer.buffer_bound();
     bounded(writer, if ret >= 0 { ret as u64 } else { bound }, bound)
 }
 
 /// Whether contents were cut: of what the call moved, where it moved any.
 #[inline(always)]
-fn is_cut(flags: u64, ret: i64) -> bool {
-    if ret >= 0 { ret > config!(buffer_bound) as i64 } else { flags & CUT != 0 }
+fn is_cut(writer: &Writer, flags: u64, ret: i64) -> bool {
+    if ret >= 0 { ret > writer.buffer_bound() as i64 } else { flags & CUT != 0 }
 }
 
 /// `struct iovec[]` and what it points to.
@@ -158,7 +158,7 @@ pub fn vectors(
     writer.end_blob(arg, form::PLAIN, (end & MASK) as u32);
     if end & LOST != 0 {
         Read::Lost
-    } else if kept < count & 0xffff_ffff || is_cut(end, ret) {
+    } else if kept < count & 0xffff_ffff || is_cut(writer, end, ret) {
         Read::Cut
     } else {
         Read::Whole
@@ -281,7 +281,7 @@ fn message(writer: &Writer, width: Width, start: u64, header: u64, is_many: bool
 
     let moved = if is_many { length as i64 } else { ret };
     let end = contents(writer, width, &mut place, at, table, vectors_kept, bound(writer, moved));
-    if is_cut(end, moved) {
+    if is_cut(writer, end, moved) {
         flags |= CUT;
     }
     flags = writer.opaque(flags | end & LOST);

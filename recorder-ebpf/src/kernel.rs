@@ -7,6 +7,7 @@ use core::mem::MaybeUninit;
 
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
 use events::abi::{
+    files::{FMODE_CREATED_SHIFT, told},
     layout::{ABSENT, Layout},
     tables::CAST_MARK,
 };
@@ -130,6 +131,14 @@ macro_rules! accessors {
 }
 
 events::kernel_layout!(accessors);
+
+impl<const TYPED: bool> File<TYPED> {
+    /// Whether the open that made this `struct file` made the file as well (`FMODE_CREATED`): one of [`told`].
+    #[inline(always)]
+    pub fn created(self) -> u64 {
+        (self.mode() >> FMODE_CREATED_SHIFT) as u64 & told::YES
+    }
+}
 
 impl<const TYPED: bool> Task<TYPED> {
     /// Whether it is a 32-bit task, whose calls have numbers and arguments of their own.

@@ -11,6 +11,7 @@ mod gather;
 mod hash;
 mod hook;
 mod kernel;
+mod logs;
 mod marks;
 mod parts;
 mod path;

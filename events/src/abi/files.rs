@@ -38,8 +38,22 @@ pub mod position {
     pub const WORKING_DIRECTORY: u8 = 0xfd;
 }
 
-/// Ids of files: the CPU that sent it, plus 1, then the file's place, then a number that counts up.
+/// Logs that messages are sent to, and how many bytes of them are kept at least.
+pub mod log {
+    /// `/dev/log`, and sockets of the journal: below `/run/systemd/journal`, or `/run/systemd/journal.NAMESPACE`.
+    pub const MESSAGES: u64 = 1;
+    /// Audit, by netlink.
+    pub const AUDIT: u64 = 2;
+
+    pub const MESSAGE_BYTES: u64 = 1024;
+    /// As much as one read of the programs takes; the kernel itself takes messages of 8,970.
+    pub const AUDIT_BYTES: u64 = 4096;
+}
+
+/// Ids of files: one of [`log`] for a socket that is one, the CPU that sent it, plus 1, then the file's place, then a number
+/// that counts up.
 pub mod id {
+    pub const LOG_SHIFT: u32 = 62;
     pub const CPU_SHIFT: u32 = 44;
     pub const PLACE_SHIFT: u32 = CPU_SHIFT - super::PLACES.ilog2();
     pub const NUMBER_MASK: u64 = (1 << PLACE_SHIFT) - 1;
@@ -48,6 +62,17 @@ pub mod id {
         (id >> PLACE_SHIFT) as u32 & (super::PLACES - 1)
     }
 }
+
+/// What a word says that is yes, no, or nothing: whether an open made the file that it opened, say.
+pub mod told {
+    pub const NO: u64 = 0;
+    pub const YES: u64 = 1;
+    /// Any number with this bit: there is nothing that it could be said of, or it is not known.
+    pub const NOTHING: u64 = 2;
+}
+
+/// Which bit of `file.f_mode` the kernel sets where its open made the file, since 4.19.
+pub const FMODE_CREATED_SHIFT: u32 = 20;
 
 /// Which of a call's files: indices of `WriteState::found`.
 pub mod found {

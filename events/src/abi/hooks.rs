@@ -44,7 +44,7 @@ hooks! {
     ];
     ProcessExec = 1 "sched_process_exec" [
         cmdpath, pathname, argv, interp, stdin_path, prev_comm, env, dev, inode, ctime, inode_mode, stdin_type,
-        invoked_from_kernel,
+        invoked_from_kernel, upper_layer, memfd,
     ];
     // The task is told so that an exec that it died in is found.
     ProcessExit = 2 "sched_process_exit" [exit_code, signal_code, process_group_exit, task];
@@ -58,7 +58,9 @@ hooks! {
     ];
     ModuleLoad = 9 "module_load" [name, version, src_version];
     ModuleFree = 10 "module_free" [name, version, src_version];
-    FileOpen = 11 "security_file_open" [pathname, flags, dev, inode, ctime, syscall_pathname, inode_mode];
+    FileOpen = 11 "security_file_open" [
+        pathname, flags, dev, inode, ctime, syscall_pathname, inode_mode, created,
+    ];
     Packet = 12 "net_packet" [data, length, direction, ifindex, cookie];
     SwitchNamespaces = 13 "switch_task_ns" [pid, new_mnt, new_pid, new_uts, new_ipc, new_net, new_cgroup];
     CommitCreds = 14 "commit_creds" [old_cred, new_cred];
@@ -133,5 +135,7 @@ hooks! {
     SysEnter = 73 "sys_enter" [number];
     SysExit = 74 "sys_exit" [number];
     UnknownSyscall = 75 "unknown_syscall" [arg0, arg1, arg2, arg3, arg4, arg5, number];
-    IoUringComplete = 76 "io_uring_complete" [opcode, user_data, flags, request, opened, dev, inode, ctime];
+    IoUringComplete = 76 "io_uring_complete" [
+        opcode, user_data, flags, request, opened, dev, inode, ctime, created,
+    ];
 }

@@ -127,6 +127,7 @@ macro_rules! kernel_layout {
                 dentry: ptr Dentry = ["f_path.dentry", "__f_path.dentry"];
                 inode: ptr Inode = ["f_inode"];
                 flags: num u32 = ["f_flags"];
+                mode: num u32 = ["f_mode"];
                 private_data: adr u8 = ["private_data"];
                 pos: num u64 = ["f_pos"];
             }
@@ -148,9 +149,11 @@ macro_rules! kernel_layout {
                 sb: ptr SuperBlock = ["i_sb"];
                 ctime_sec: num u64 = ["i_ctime_sec", "__i_ctime.tv_sec", "i_ctime.tv_sec"];
                 ctime_nsec: low u32 = ["i_ctime_nsec", "__i_ctime.tv_nsec", "i_ctime.tv_nsec"];
+                behind: at u8 = ["+"];
             }
             SuperBlock super_block SuperBlockLayout "super_block" {
                 dev: num u32 = ["s_dev"];
+                magic: num u64 = ["s_magic"];
                 root: ptr Dentry = ["s_root"];
                 kind: ptr FsType = ["s_type"];
                 mounts: at u8 = ["s_mounts"];
@@ -335,7 +338,8 @@ pub struct Field {
     /// The kernel's name of the structure.
     pub of: &'static str,
     pub name: &'static str,
-    /// Ways to it, the newest kernel's first; members by dots, anonymous ones looked through.
+    /// Ways to it, the newest kernel's first; members by dots, anonymous ones looked through. `+` is the first byte behind
+    /// the structure, where those that begin with it go on.
     pub paths: &'static [&'static str],
     pub required: bool,
     pub width: Width,

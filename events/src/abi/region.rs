@@ -54,6 +54,8 @@ pub struct WriteState {
     pub time_ns: u64,
     /// Bytes of a string that are kept in this write, NUL included.
     pub string_bound: u64,
+    /// Bytes of a buffer that are kept in this write, where the buffer has no bound of its own.
+    pub buffer_bound: u64,
     /// Where the record that ended last began, from the start of the write.
     pub last: u64,
     /// Whose context its records have: from the function that begins it to the program.
@@ -71,6 +73,8 @@ pub struct WriteState {
     pub began: u64,
     /// Arguments of a call that was made through another one: see [`super::multiplexed`].
     pub arguments: [u64; 6],
+    /// Whether the file of the descriptor that a call returned was made as it was opened: [`super::files::told`].
+    pub created: u64,
     /// Files that the call's descriptors stand for, by [`super::files::found`]; 0 is none.
     pub found: [u64; super::files::found::COUNT],
 }

@@ -230,6 +230,12 @@ pub mod descriptor {
     pub const READDRESSED: u8 = 4;
     /// Relative paths are of interest: the directory that they begin at is told.
     pub const RELATIVE: u8 = 8;
+    /// The call's last word is no argument: it says whether the file was made by it ([`super::files::told`]).
+    pub const CREATED: u8 = 16;
+    /// What it sends to the first may be a message for a log: more of that is kept ([`super::files::log`]).
+    pub const LOGS: u8 = 32;
+    /// Beside [`LOGS`]: it may say itself where to.
+    pub const LOGS_BY_ADDRESS: u8 = 64;
 }
 
 /// Values of [`SyscallEntry::role`].

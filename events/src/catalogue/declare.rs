@@ -1,6 +1,6 @@
 //! Short ways to declare arguments and events, so that an entry is a line or two.
 
-use crate::ArgKind::{Fd, I32, I64, Sockaddr, Str, U16, U32, U64};
+use crate::ArgKind::{Bool, Fd, I32, I64, Sockaddr, Str, U16, U32, U64};
 use crate::{Arg, ArgKind, Event, EventId, Len, Names, Returns, Set, Sets, Source, StructKind};
 
 /// An event that is no system call.
@@ -95,6 +95,9 @@ pub(super) const fn u64(name: &'static str) -> Arg {
 pub(super) const fn dev(name: &'static str) -> Arg {
     arg(name, "dev_t", U32)
 }
+
+/// Whether the open made the file (`FMODE_CREATED`): the kernel's word, missing where nothing was opened.
+pub(super) const CREATED: Arg = arg("created", "bool", Bool).out();
 
 /// `st_mode` of a file: its type and its permission bits.
 pub(super) const fn file_type_and_mode(name: &'static str) -> Arg {

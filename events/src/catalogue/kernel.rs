@@ -1,6 +1,6 @@
 //! The kernel itself: modules, probes, bpf, devices, io_uring.
 
-use super::declare::{CALL, arg, dirfd, event, fd, hook, int, sockaddr, text, u32, u64, uint};
+use super::declare::{CALL, CREATED, arg, dirfd, event, fd, hook, int, sockaddr, text, u32, u64, uint};
 use crate::ArgKind::{Bool, Pointer, Str, StrArray, Tree, U8, U16};
 use crate::{Event, EventId, Names, Returns, Set, Source};
 
@@ -138,6 +138,7 @@ pub(super) const EVENTS: &[Event] = &[
             u32("dev"),
             u64("inode"),
             u64("ctime"),
+            CREATED,
             arg("request", "struct io_kiocb*", Pointer),
         ],
     )

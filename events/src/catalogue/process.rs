@@ -63,6 +63,8 @@ pub(super) const EVENTS: &[Event] = &[
             text("prev_comm"),
             arg("env", "const char**", StrArray),
             text("sha256"),
+            arg("upper_layer", "bool", Bool).out(),
+            arg("memfd", "bool", Bool),
             CALL,
         ],
     ),

@@ -1,7 +1,8 @@
 //! The kernel's security hooks. Where it carries no probe on them, the exit of the call that did the thing speaks.
 
 use super::declare::{
-    CALL, arg, dev, event, fd, file_type_and_mode, hook, int, size, sockaddr, text, u32, u64, uint, ulong,
+    CALL, CREATED, arg, dev, event, fd, file_type_and_mode, hook, int, size, sockaddr, text, u32, u64, uint,
+    ulong,
 };
 use crate::ArgKind::{Array, Bool, I64, Pointer, StrArray};
 use crate::{Event, EventId, Len, Names, Set, StructKind};
@@ -59,6 +60,7 @@ pub(super) const EVENTS: &[Event] = &[
             ulong("inode"),
             ulong("ctime"),
             text("syscall_pathname"),
+            CREATED,
             CALL,
         ],
     ),

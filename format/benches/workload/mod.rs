@@ -172,7 +172,7 @@ pub fn find(count: usize, contents: bool) -> Workload {
         let fd = 3 + depth;
         let statbuf = |yes: bool| if yes { b(stat) } else { n(0x7ffd_1234_5670) };
         make.event(1, "newfstatat", 700, 0, vec![n(fd - 1), b(&name), statbuf(contents), n(0x100)]);
-        make.event(1, "openat", 1500, fd as i64, vec![n(fd - 1), b(&name), n(0x2_b0900), n(0)]);
+        make.event(1, "openat", 1500, fd as i64, vec![n(fd - 1), b(&name), n(0x2_b0900), n(0), n(0)]);
         make.event(1, "newfstatat", 500, 0, vec![n(fd), b(""), statbuf(contents), n(0x1000)]);
         make.event(1, "fcntl", 250, 0, vec![n(fd), n(3), b(0u64.to_le_bytes())]);
         let dirp = if contents { b(&dirents) } else { n(0x5500_1234_5670) };
@@ -256,7 +256,7 @@ pub fn forks(count: usize) -> Workload {
         );
         make.event(run, "access", 2200, -2, vec![b("/etc/ld.so.preload"), n(4)]);
         for (path, maps) in [("/etc/ld.so.cache", 1), ("/lib/x86_64-linux-gnu/libc.so.6", 5)] {
-            make.event(run, "openat", 3100, 3, vec![n(-100i64 as u64), b(path), n(0x80000), n(0)]);
+            make.event(run, "openat", 3100, 3, vec![n(-100i64 as u64), b(path), n(0x80000), n(0), n(0)]);
             if maps > 1 {
                 make.event(run, "read", 900, 832, vec![n(3), b(header), n(832)]);
                 for offset in [64, 848, 64] {

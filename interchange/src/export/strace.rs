@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use events::show::{Leaf, Parts, Shape, argument};
-use events::{ArgKind, Event, Marks, Raw, Returns, consts};
+use events::{ArgKind, Dir, Event, Marks, Raw, Returns, consts};
 use pipeline::EventView;
 use views::duration;
 
@@ -43,7 +43,9 @@ fn call(event: &EventView<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(declared.name.as_bytes());
     out.push(b'(');
     for (position, arg) in declared.listed_args().iter().enumerate() {
-        if arg.name == "mode" && !makes_a_file(event) {
+        // strace shows what a call was given, not what the kernel says of it besides.
+        let is_told = arg.kind.is_number() && arg.dir == Dir::Out;
+        if is_told || (arg.name == "mode" && !makes_a_file(event)) {
             continue;
         }
         if position > 0 {

@@ -12,7 +12,7 @@ use events::{
 
 use super::{Call, Read};
 use crate::{
-    emit::{Writer, config},
+    emit::Writer,
     user_memory::user_or_zero,
 };
 
@@ -65,7 +65,7 @@ pub fn count(writer: &Writer, call: &Call, capture: Capture, pointer: u64) -> u6
 /// A buffer; `before` bytes of the blob have been written already.
 #[inline(always)]
 pub fn bytes(writer: &mut Writer, arg: u8, capture: Capture, pointer: u64, count: u64, before: u64) -> Read {
-    let mut bound = if capture.max == 0 { config!(buffer_bound) as u64 } else { capture.max as u64 };
+    let mut bound = if capture.max == 0 { writer.buffer_bound() } else { capture.max as u64 };
     if bound > LARGEST_READ {
         bound = LARGEST_READ;
     }

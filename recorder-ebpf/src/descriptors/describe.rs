@@ -5,12 +5,13 @@ use events::abi::{
     RecordHeader,
     files::{id, part, word},
     form, kind,
-    linux::{AF_INET, AF_INET6, AF_UNIX, S_IFMT, S_IFSOCK},
+    linux::{AF_INET, AF_INET6, AF_NETLINK, AF_UNIX, NETLINK_AUDIT, S_IFMT, S_IFSOCK},
 };
 
 use super::table::what;
 use crate::{
     emit::{Started, Writer},
+    logs,
     kernel::{Dentry, File, InetSock, Sock, Socket, UnixAddress, UnixSock, VfsMount},
     marks::marks_of,
     parts::kernel_string,
@@ -52,7 +53,7 @@ pub fn describe(
         slot: id::place(id) as u16,
         kind: kind::FILE,
         words: word::COUNT,
-        context: id,
+        context: id | what::log(what),
         marks: marks_of(part::PATH as u32, outcome),
         more: 1,
         ..RecordHeader::default()
@@ -79,9 +80,12 @@ fn describe_socket(writer: &mut Writer, started: Started, mode: u16, sock: Sock<
         let peer = sock.peer();
         if !peer.is_null() {
             unix_address(writer, part::REMOTE, peer.addr());
+            if logs::is_log_of_kernel(peer.addr()) {
+                return what::LOG;
+            }
         }
     }
-    0
+    if family == AF_NETLINK && sock.protocol() == NETLINK_AUDIT { what::AUDIT } else { 0 }
 }
 
 /// Appends a `struct sockaddr_un`, if the socket has one.

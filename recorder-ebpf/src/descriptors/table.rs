@@ -38,12 +38,23 @@ struct FileEntry {
 }
 
 pub mod what {
+    use events::abi::files::{id, log};
+
     pub const NAMELESS: u64 = 1 << 63;
     /// A socket of the internet families.
     pub const INTERNET: u64 = 1 << 62;
     pub const UNLINKED: u64 = 1 << 61;
+    /// A socket whose other end is a log, or one of audit.
+    pub const AUDIT: u64 = 1 << 60;
+    pub const LOG: u64 = 1 << 59;
     /// No bits of it.
-    pub const MOVES: u64 = UNLINKED - 1;
+    pub const MOVES: u64 = LOG - 1;
+
+    /// The log that a socket is, where the file's id has it.
+    #[inline(always)]
+    pub fn log(what: u64) -> u64 {
+        (what >> LOG.trailing_zeros() & (log::MESSAGES | log::AUDIT)) << id::LOG_SHIFT
+    }
 }
 
 #[map]
@@ -158,6 +169,7 @@ pub extern "C" fn descriptors_send(room: u64, at: u64, fd: u64, which: u64) -> u
     let number = writer.next_number() & id::NUMBER_MASK;
     let id = (writer.cpu() as u64 + 1) << id::CPU_SHIFT | (place as u64) << id::PLACE_SHIFT | number;
     let what = describe(&mut writer, id, file, dentry, mount);
+    let id = id | what::log(what);
     let state = what | moves | if hashed == 0 { what::UNLINKED } else { 0 };
     let more = if what & what::NAMELESS != 0 { more_of(what, file, dentry) } else { 0 };
     let mut check = 0;

@@ -73,6 +73,17 @@ impl Notes {
         word!(self.began = began);
     }
 
+    /// Whether the file of the descriptor that the call returned was made as it was opened: one of [`told`](events::abi::files::told).
+    #[inline(always)]
+    pub fn created(self) -> u64 {
+        word!(self.created)
+    }
+
+    #[inline(always)]
+    pub fn set_created(self, created: u64) {
+        word!(self.created = created);
+    }
+
     /// An argument of a call whose arguments are in no registers. Written out, for the compiler would make one load of this
     /// and of that from a register, and the verifier lets no instruction load from two kinds of memory.
     #[inline(always)]

@@ -113,6 +113,7 @@ impl Writer {
             }
             let state = (&raw mut (*region).writes).cast::<WriteState>();
             write_volatile(&raw mut (*state).string_bound, config!(string_bound) as u64);
+            write_volatile(&raw mut (*state).buffer_bound, config!(buffer_bound) as u64);
             let start = DATA_OFFSET as u64 + (head & mask);
             write_volatile(&raw mut (*state).start, start);
             let base = (region as *mut u8).add(start as usize);
@@ -204,6 +205,7 @@ impl Writer {
                 }
             }
             write_volatile(&raw mut (*state).string_bound, string_bound as u64);
+            write_volatile(&raw mut (*state).buffer_bound, config!(buffer_bound) as u64);
             let start = DATA_OFFSET as u64 + (head & mask);
             write_volatile(&raw mut (*state).start, start);
             let base = (region as *mut u8).add(start as usize);
@@ -219,6 +221,7 @@ impl Writer {
             compiler_fence(Ordering::SeqCst);
             write_volatile(&raw mut (*state).time_ns, bpf_ktime_get_ns());
             write_volatile(&raw mut (*state).string_bound, config!(string_bound) as u64);
+            write_volatile(&raw mut (*state).buffer_bound, config!(buffer_bound) as u64);
             let start = config!(rooms_offset) + (room - room::NESTED) * config!(room_bytes);
             write_volatile(&raw mut (*state).start, start);
             let base = (region as *mut u8).add(start as usize);

@@ -50,6 +50,7 @@ pub extern "C" fn files_opened(room: u64, at: u64, context: u64, fd: u64, pathna
     writer.set_word(started, 4, change_time_ns(inode));
     writer.set_word(started, 5, pathname);
     writer.set_word(started, 6, inode.mode() as u64);
+    writer.set_word(started, 7, file.created());
     let mut marks = bits::STAND_IN;
     refer(writer, 0, found::RETURNED);
     // SAFETY: the bound is at most 4,096, which the slack holds.

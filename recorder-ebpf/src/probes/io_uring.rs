@@ -1,7 +1,7 @@
 //! What is done by way of an io_uring: rings, what is submitted to them, and what it came to.
 
 use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
-use events::abi::{files::position, hooks::Hook};
+use events::abi::{files::{position, told}, hooks::Hook};
 
 use super::{
     files::of_descriptor,
@@ -268,6 +268,7 @@ pub fn io_uring_complete_alone(ctx: BtfTracePointContext) -> i32 {
 #[inline(always)]
 fn completed(request: *const u8, user_data: u64, result: i32, flags: u32) -> i32 {
     const FIRST_OF_OPENED: usize = 5;
+    const CREATED: usize = 8;
     let opcode = if request.is_null() { u8::MAX } else { IoRequest::<false>(request).opcode() };
     // Whoever does it, and whether or not it is wanted.
     if opcode == op::RENAMEAT && result >= 0 {
@@ -278,6 +279,7 @@ fn completed(request: *const u8, user_data: u64, result: i32, flags: u32) -> i32
         writer.set_word(started, 1, user_data);
         writer.set_word(started, 2, flags as u64);
         writer.set_word(started, 3, request as u64);
+        writer.set_word(started, CREATED, told::NOTHING);
         let is_open = opcode == op::OPENAT || opcode == op::OPENAT2;
         if !is_open || result < 0 || IoOpen::<false>(request).file_slot() != 0 {
             return 0;
@@ -289,6 +291,7 @@ fn completed(request: *const u8, user_data: u64, result: i32, flags: u32) -> i32
         }
         identify(writer, started, FIRST_OF_OPENED, file.inode());
         writer.set_word(started, FIRST_OF_OPENED + 2, change_time_ns(file.inode()));
+        writer.set_word(started, CREATED, file.created());
         marks_of(4, path::append(writer, 4, file))
     });
     0

@@ -4,14 +4,15 @@ use aya_ebpf::{macros::btf_tracepoint, programs::BtfTracePointContext};
 use events::abi::{
     form,
     hooks::Hook,
-    linux::S_IFMT,
+    files::told,
+    linux::{OVERLAYFS_SUPER_MAGIC, S_IFMT},
     region::spare::{EXEC, EXIT, FORK},
 };
 
 use crate::{
     context::{Actor, current, level_of, number_at, previous_comm},
     emit::{Started, Writer, config, preemption::Undisturbed},
-    kernel::{Bprm, File, Task, probe},
+    kernel::{Bprm, Dentry, File, Inode, Task, probe},
     marks::marks_of,
     parts::{change_time_ns, kernel_string, span},
     path,
@@ -181,7 +182,7 @@ fn on_exec<const TYPED: bool>(bprm: *const u8) -> Option<()> {
     let mut writer = Writer::reserve(Hook::ProcessExec.slot(), true)?;
     let context = actor.id(&mut writer);
     let started = writer.start(Hook::ProcessExec.words());
-    for word in 0..13 {
+    for word in 0..Hook::ProcessExec.words() as usize {
         writer.set_word(started, word, 0);
     }
     if let Some([first, second]) = previous_comm {
@@ -212,6 +213,27 @@ pub fn task_rename(ctx: BtfTracePointContext) -> i32 {
     0
 }
 
+/// Whether a file of an overlay is in its upper layer, where what was written since it was mounted is; of a file elsewhere
+/// nothing is told.
+///
+/// An overlay's inode goes on behind the one that all file systems have, with the name in the upper layer if there is one.
+#[inline(always)]
+fn upper_layer(inode: Inode<false>) -> u64 {
+    if inode.sb().magic() != OVERLAYFS_SUPER_MAGIC {
+        return told::NOTHING;
+    }
+    let upper = Dentry::<false>(probe(inode.behind()));
+    if !upper.is_null() && upper.inode().ino() != 0 { told::YES } else { told::NO }
+}
+
+/// Whether a file is in memory alone: it hangs in no tree, and has the name that the kernel gives those.
+#[inline(always)]
+fn is_memfd(dentry: Dentry<false>) -> bool {
+    const PREFIX: u64 = u64::from_le_bytes(*b"memfd:\0\0");
+    const SIX_BYTES: u64 = (1 << 48) - 1;
+    dentry.parent().0 == dentry.0 && probe::<u64>(dentry.name()) & SIX_BYTES == PREFIX
+}
+
 /// Everything that the new program is known by. Returns marks.
 #[inline(always)]
 fn exec_record(writer: &mut Writer, started: Started, bprm: *const u8) -> u32 {
@@ -233,6 +255,8 @@ fn exec_record(writer: &mut Writer, started: Started, bprm: *const u8) -> u32 {
         marks |= marks_of(4, path::append(writer, 4, stdin));
     }
     writer.set_word(started, 12, task.real_parent().is_kernel_thread() as u64);
+    writer.set_word(started, 13, upper_layer(inode));
+    writer.set_word(started, 14, is_memfd(file.dentry()) as u64);
     if config!(environment) != 0 {
         marks |= span(writer, 6, mm.env_start(), mm.env_end());
     }

@@ -30,6 +30,7 @@ fn opened(call: Called) -> Option<()> {
         writer.set_word(started, 1, file.flags() as u64);
         identify_with_time(writer, started, 2, file.inode());
         writer.set_word(started, 6, file.inode().mode() as u64);
+        writer.set_word(started, 7, file.created());
         let marks = file_path(writer, 0, file);
         // The name that the caller gave, where it gave one.
         let caller = Caller::current();

@@ -10,11 +10,12 @@ use events::abi::{
 };
 
 use crate::{
-    capture::{self, Call},
+    capture::{self, Call, Tag},
     context::{Actor, current, invalidate_current},
     descriptors::{self, Descriptors},
     emit::{Started, Writer, config, count_left_out_call, preemption::Undisturbed},
     kernel::Task,
+    logs,
     probes::{credentials, files, multiplexed, owners, stand_ins},
     registers::{Regs, entry_registers, numbers},
     scopes::scopes,
@@ -84,9 +85,16 @@ pub fn append<const TYPED: bool, const ALL: bool>(
     }
     // Of calls that are told by it; of others what follows takes its place.
     writer.set_word(started, 6, regs.number() as u64);
+    if descriptors.tells_created() {
+        // What followed the arguments in the registers takes its place nowhere: it is the kernel's word.
+        writer.set_word(started, words.wrapping_sub(1) as usize & 7, writer.notes().created());
+    }
     let mut marks = header.marks;
     if followed != 0 {
         let call = Call { ret: header.ret, slot: header.slot, compat: is_narrow, started };
+        if ALL && config!(strict) == 0 && descriptors.may_log(writer) {
+            logs::logs_widen(Tag::of(writer.room(), call.slot, is_narrow, 0).0, writer.at, started.0);
+        }
         marks |= capture::follow::<ALL>(writer, &call, followed);
         marks |= capture::judge::<ALL>(writer, &call, flags(entry), compared);
     }

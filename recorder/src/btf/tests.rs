@@ -116,6 +116,7 @@ fn members_are_found_through_names_nesting_and_anonymous_unions() {
     assert_eq!(place("nested.second"), Some((24, 8)));
     assert_eq!(place("next"), Some((32, 8)));
     assert_eq!(place("next.first"), None, "a pointer is not looked through");
+    assert_eq!(place("+"), Some((48, 0)));
     assert_eq!(place("nothing"), None);
     assert_eq!(btf.member("nobody", "pid"), None);
     assert!(btf.has_tracepoint("something") && !btf.has_tracepoint("nothing"));

@@ -43,6 +43,9 @@ pub struct Btf {
     functions: HashMap<Vec<u8>, u32>,
 }
 
+/// The path of what lies behind a structure: its offset is the structure's size.
+const BEHIND: &str = "+";
+
 /// Where a member is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Member {
@@ -221,6 +224,9 @@ impl Btf {
     /// Finds a member by a path such as `f_path.dentry`; anonymous members are looked through.
     pub fn member(&self, of: &str, path: &str) -> Option<Member> {
         let mut id = *self.structs.get(of.as_bytes())?;
+        if path == BEHIND {
+            return Some(Member { offset: self.entry(id)?.word, bytes: 0, type_id: id });
+        }
         let mut found = Member { offset: 0, bytes: 0, type_id: id };
         for name in path.split('.') {
             let member = self.member_of(id, name.as_bytes(), DEPTH)?;

@@ -5,7 +5,7 @@ mod roles;
 use std::collections::BTreeMap;
 
 use events::{
-    ArgKind, Event, EventId, Returns, Source,
+    Arg, ArgKind, Dir, Event, EventId, Returns, Source,
     abi::{
         Slot,
         hooks::Hook,
@@ -392,6 +392,11 @@ fn is_told_by_hook(event: EventId, plan: &Plan) -> bool {
     hook_of(event).is_some_and(|hook| plan.carrier(hook).is_some())
 }
 
+/// Whether an argument of a call is none that the caller gives, but what its result came to.
+pub fn is_told(arg: &Arg) -> bool {
+    arg.kind.is_number() && arg.dir == Dir::Out
+}
+
 fn syscall_entry(event: &Event, options: &KernelOptions) -> SyscallEntry {
     let mut entry = SyscallEntry {
         flags: SyscallEntry::WANTED,
@@ -408,6 +413,9 @@ fn syscall_entry(event: &Event, options: &KernelOptions) -> SyscallEntry {
     entry.second = descriptors.next().unwrap_or(0);
     if event.returns == Returns::Fd {
         entry.descriptors |= descriptor::RETURNED;
+    }
+    if event.args.last().is_some_and(is_told) {
+        entry.descriptors |= descriptor::CREATED;
     }
     for (position, arg) in event.args.iter().take(capture::ARGUMENTS).enumerate() {
         let is_unwanted_environment = arg.name == "envp" && !options.environment;

@@ -1,6 +1,6 @@
 //! Files and directories: opening, making, renaming, removing.
 
-use super::{arg, call, dirfd, fd, int, mode, off, path, size, uint};
+use super::{CREATED, arg, call, dirfd, fd, int, mode, off, path, size, uint};
 use crate::ArgKind::{Dirents, Fd, Sized, Str, Struct, Text, U32, U64};
 use crate::Len::{Arg, Inside, Return};
 use crate::StructKind::{FileHandle, Int, OpenHow};
@@ -17,7 +17,7 @@ pub(super) const EVENTS: &[Event] = &[
         "open",
         [5, -1],
         FS_FS_FILE_OPS,
-        &[path("pathname"), int("flags").named(Names::OpenFlags), mode("mode")],
+        &[path("pathname"), int("flags").named(Names::OpenFlags), mode("mode"), CREATED],
     )
     .returns(Returns::Fd),
     call(3, "close", [6, 57], FS_FS_FILE_OPS, &[fd("fd")]),
@@ -36,7 +36,7 @@ pub(super) const EVENTS: &[Event] = &[
     call(82, "rename", [38, -1], FS_FS_FILE_OPS, &[path("oldpath"), path("newpath")]),
     call(83, "mkdir", [39, -1], FS_FS_DIR_OPS, &[path("pathname"), mode("mode")]),
     call(84, "rmdir", [40, -1], FS_FS_DIR_OPS, &[path("pathname")]),
-    call(85, "creat", [8, -1], DEFAULT_FS_FS_FILE_OPS, &[path("pathname"), mode("mode")])
+    call(85, "creat", [8, -1], DEFAULT_FS_FS_FILE_OPS, &[path("pathname"), mode("mode"), CREATED])
         .returns(Returns::Fd),
     call(86, "link", [9, -1], FS_FS_LINK_OPS, &[path("oldpath"), path("newpath")]),
     call(87, "unlink", [10, -1], FS_FS_LINK_OPS, &[path("pathname")]),
@@ -73,7 +73,7 @@ pub(super) const EVENTS: &[Event] = &[
         "openat",
         [295, 56],
         FS_FS_FILE_OPS,
-        &[dirfd("dirfd"), path("pathname"), int("flags").named(Names::OpenFlags), mode("mode")],
+        &[dirfd("dirfd"), path("pathname"), int("flags").named(Names::OpenFlags), mode("mode"), CREATED],
     )
     .returns(Returns::Fd),
     call(258, "mkdirat", [296, 34], FS_FS_DIR_OPS, &[dirfd("dirfd"), path("pathname"), mode("mode")]),
@@ -189,6 +189,7 @@ pub(super) const EVENTS: &[Event] = &[
             path("pathname"),
             arg("how", "struct open_how*", Sized(OpenHow, Arg(3))),
             size("size"),
+            CREATED,
         ],
     )
     .returns(Returns::Fd),

@@ -22,7 +22,7 @@ mod waiting;
 mod xattrs;
 
 use super::declare::{
-    arg, dirfd, fd, gid, int, mode, off, pid, signal, size, text as path, timespec, uid, uint, ulong,
+    CREATED, arg, dirfd, fd, gid, int, mode, off, pid, signal, size, text as path, timespec, uid, uint, ulong,
 };
 use crate::{Arg, Event, EventId, Returns, Sets, Source, SyscallNumbers};
 

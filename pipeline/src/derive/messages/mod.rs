@@ -36,10 +36,10 @@ const LOGGERS: &[&[u8]] =
     &[b"rsyslogd", b"syslog-ng", b"syslogd", b"metalog", b"systemd-journald", b"auditd", b"socklog"];
 /// The tag of what the kernel says.
 const KERNEL: &[u8] = b"kernel";
-/// Sockets that take messages of syslog.
-const SYSLOG: &[&[u8]] = &[b"/dev/log", b"/run/systemd/journal/dev-log", b"/var/run/syslog"];
-const JOURNAL: &[&[u8]] = &[b"/run/systemd/journal/socket"];
-const STDOUT: &[&[u8]] = &[b"/run/systemd/journal/stdout"];
+/// Sockets that take messages of syslog, beside the journal's.
+const SYSLOG: &[&[u8]] = &[b"/dev/log", b"/var/run/syslog"];
+/// Where the journal's sockets are, or `.NAMESPACE` follows for a journal of its own.
+const JOURNAL: &[u8] = b"/run/systemd/journal";
 /// Lines of one write that become messages each.
 const MAX_LINES: usize = 256;
 /// Lines of which systemd tells the journal about a service's output before the service runs.
@@ -114,10 +114,19 @@ fn remote(stands_for: &[u8]) -> Option<&[u8]> {
 }
 
 fn socket(path: &[u8]) -> Option<Sink<'static>> {
-    Some(match path {
-        path if SYSLOG.contains(&path) => Sink::Syslog,
-        path if JOURNAL.contains(&path) => Sink::Journal,
-        path if STDOUT.contains(&path) => Sink::Stdout,
+    if SYSLOG.contains(&path) {
+        return Some(Sink::Syslog);
+    }
+    let behind = path.strip_prefix(JOURNAL)?;
+    let slash = behind.iter().position(|byte| *byte == b'/')?;
+    let (namespace, name) = behind.split_at_checked(slash)?;
+    if !namespace.is_empty() && !namespace.starts_with(b".") {
+        return None;
+    }
+    Some(match name {
+        b"/dev-log" => Sink::Syslog,
+        b"/socket" => Sink::Journal,
+        b"/stdout" => Sink::Stdout,
         _ => return None,
     })
 }

@@ -87,6 +87,15 @@ impl Arguments {
             }
         }
         let mut marks = slot.marks(header.marks);
+        if marks.has(Marks::AT_ENTRY) {
+            // What a call comes to is not known at its entry, where the word is what happened to be in a register.
+            let told = reader.words.iter().filter(|(read, _)| *read == Word::Told);
+            for (_, position) in told {
+                if let Some(place) = args.get_mut(usize::from(*position)) {
+                    *place = Raw::Missing;
+                }
+            }
+        }
         if let Some(place) = reader.call.and_then(|position| args.get_mut(position)) {
             let number = word(record, 0).map_or(-1, |word| word as i32);
             let call = numbers::call(number, marks.has(Marks::COMPAT));

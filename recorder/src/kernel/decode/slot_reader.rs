@@ -2,13 +2,16 @@
 
 use events::{
     Arg, ArgKind, Marks, Names, Raw, Returns,
-    abi::{RecordHeader, multiplexed},
+    abi::{RecordHeader, files::told, multiplexed},
     catalogue::Arch,
     dirents,
 };
 
 use super::{
-    super::{numbers, tables::SlotEvent},
+    super::{
+        numbers,
+        tables::{self, SlotEvent},
+    },
     MAX_ARGS,
     machine::{self, Relayout},
     narrow::Narrow,
@@ -22,6 +25,8 @@ pub(super) enum Word {
     Number(ArgKind),
     /// 64 bits that a 32-bit task gave 32 of.
     Widened,
+    /// Yes, no or nothing, which the programs say and no register: [`told`].
+    Told,
     /// Flags of `open` as aarch64 numbers them.
     OpenFlags(ArgKind),
     /// Where nothing was read (the call failed, or the memory was gone), the address is what is known.
@@ -33,6 +38,8 @@ impl Word {
         match self {
             Word::Number(kind) => kind.read_register(register),
             Word::OpenFlags(kind) => kind.read_register(machine::open_flags(register)),
+            Word::Told if register & told::NOTHING != 0 => Raw::Missing,
+            Word::Told => Raw::Number(register & told::YES),
             Word::Widened => Raw::Number(register as i32 as i64 as u64),
             Word::Address if register != 0 => Raw::Number(register),
             Word::Address | Word::Nothing => Raw::Missing,
@@ -74,6 +81,7 @@ impl SlotReader {
                 ArgKind::I64 if slot.is_compat() && slot.compat_number != Some(multiplexed::OLD_MMAP) => {
                     Word::Widened
                 }
+                _ if tables::is_told(arg) => Word::Told,
                 kind if is_aarch64 && machine::are_open_flags(arg) => Word::OpenFlags(kind),
                 kind if kind.is_number() => Word::Number(kind),
                 _ if slot.event.is_syscall() => Word::Address,

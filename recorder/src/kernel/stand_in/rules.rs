@@ -66,6 +66,7 @@ const OPENED: &[(&str, &str)] = &[
     ("inode", "inode"),
     ("ctime", "ctime"),
     ("syscall_pathname", "pathname"),
+    ("created", "created"),
 ];
 const REFUSED: &str = "opens into a ring's table of files, and those that fail after the hook";
 

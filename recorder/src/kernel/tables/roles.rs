@@ -39,9 +39,18 @@ impl Tables {
         // A name that changes in these ways changes the paths of open files without their knowing.
         const MOVES: [&str; 8] =
             ["rename", "renameat", "renameat2", "mount", "move_mount", "pivot_root", "umount", "umount2"];
+        // What may go to a log, by a descriptor or by an address that the call has itself.
+        const SENDS: [&str; 2] = ["write", "writev"];
+        const ADDRESSES: [&str; 3] = ["sendto", "sendmsg", "sendmmsg"];
         self.set_descriptor("close", descriptor::CLOSED);
         for name in READDRESSED {
             self.set_descriptor(name, descriptor::READDRESSED);
+        }
+        for name in SENDS {
+            self.set_descriptor(name, descriptor::LOGS);
+        }
+        for name in ADDRESSES {
+            self.set_descriptor(name, descriptor::LOGS | descriptor::LOGS_BY_ADDRESS);
         }
         // The file that was opened is told to the hook as well as to the call.
         if self.wants(Hook::FileOpen) {
