@@ -68,6 +68,8 @@ pub struct Carrier {
     pub guard: Guard,
     /// What it says is not quite what the class means, and why.
     pub approximate: Option<&'static str>,
+    /// The argument that makes it exact, where recordings have it.
+    pub exact_by: Option<&'static str>,
 }
 
 /// Rows of a carrier that are meant.
@@ -85,7 +87,8 @@ pub enum Guard {
         bits: u64,
         success: bool,
     },
-    /// The open asked to make the file, and it changed within 100 ms before.
+    /// The open made the file; where that is not recorded, the open asked to make it, and the hook says that it changed
+    /// within 100 ms before.
     Created,
     /// Opened for writing.
     ForWriting {
@@ -100,26 +103,34 @@ pub enum Guard {
 }
 
 const fn all(event: &'static str) -> Carrier {
-    Carrier { event, guard: Guard::All, approximate: None }
+    Carrier { event, guard: Guard::All, approximate: None, exact_by: None }
 }
 
 const fn success(event: &'static str) -> Carrier {
-    Carrier { event, guard: Guard::Success, approximate: None }
+    Carrier { event, guard: Guard::Success, approximate: None, exact_by: None }
 }
 
 const fn approximate(carrier: Carrier, why: &'static str) -> Carrier {
     Carrier { approximate: Some(why), ..carrier }
 }
 
-const O_CREAT: u64 = 0o100;
-
-const fn creating(event: &'static str) -> Carrier {
-    let guard = Guard::Flags { argument: "flags", mask: O_CREAT, bits: O_CREAT, success: true };
-    approximate(Carrier { event, guard, approximate: None }, "the file may have been there before the open")
+/// An open that made its file, and why that is a guess where the kernel's word is not recorded.
+const fn creating(event: &'static str, guess: &'static str) -> Carrier {
+    Carrier { event, guard: Guard::Created, approximate: Some(guess), exact_by: Some("created") }
 }
 
+const GUESSED_BY_CHANGE: &str = "where a recording does not say that an open made its file, a file that changed within 100 ms \
+     before an open with O_CREAT counts as made by it";
+const GUESSED_BY_FLAGS: &str =
+    "where a recording does not say that an open made its file, the file may have been there before";
+
 const fn writing(event: &'static str, success: bool) -> Carrier {
-    Carrier { event, guard: Guard::ForWriting { argument: "flags", success }, approximate: None }
+    Carrier {
+        event,
+        guard: Guard::ForWriting { argument: "flags", success },
+        approximate: None,
+        exact_by: None,
+    }
 }
 
 /// Alternatives, the best first: each is the set of events that carry the class together.
@@ -128,24 +139,23 @@ type Alternatives = &'static [&'static [Carrier]];
 const EXEC: Alternatives = &[&[all("sched_process_exec")]];
 const EXEC_FAILED: Alternatives = &[&[all("process_execute_failed")]];
 const FORK: Alternatives = &[&[all("sched_process_fork")]];
-const EXIT: Alternatives =
-    &[&[Carrier { event: "sched_process_exit", guard: Guard::WholeProcess, approximate: None }]];
+const EXIT: Alternatives = &[&[Carrier {
+    event: "sched_process_exit",
+    guard: Guard::WholeProcess,
+    approximate: None,
+    exact_by: None,
+}]];
 const OPEN: Alternatives = &[
     &[all("security_file_open")],
     &[success("open"), success("openat"), success("openat2"), success("creat")],
 ];
 const CREATE: Alternatives = &[
-    &[Carrier {
-        event: "security_file_open",
-        guard: Guard::Created,
-        approximate: Some(
-            "a file that changed within 100 ms before an open with O_CREAT counts as made by it",
-        ),
-    }],
+    &[creating("security_file_open", GUESSED_BY_CHANGE)],
     &[
-        creating("open"),
-        creating("openat"),
-        approximate(success("creat"), "the file may have been there before"),
+        creating("open", GUESSED_BY_FLAGS),
+        creating("openat", GUESSED_BY_FLAGS),
+        creating("openat2", GUESSED_BY_FLAGS),
+        creating("creat", GUESSED_BY_FLAGS),
     ],
 ];
 const REMOVE: Alternatives = &[
@@ -208,6 +218,7 @@ const CONNECT: Alternatives = &[
         event: "inet_sock_set_state",
         guard: Guard::State { old: SYN_SENT, new: &[ESTABLISHED] },
         approximate: None,
+        exact_by: None,
     }],
     &[approximate(all("security_socket_connect"), "the connection may not have come about")],
     &[approximate(all("connect"), "the connection may not have come about")],
@@ -217,6 +228,7 @@ const ACCEPT: Alternatives = &[
         event: "inet_sock_set_state",
         guard: Guard::State { old: SYN_RECV, new: &[ESTABLISHED] },
         approximate: None,
+        exact_by: None,
     }],
     &[all("security_socket_accept")],
 ];

@@ -104,8 +104,11 @@ pub enum Node {
 /// Whether a capture holds rows of an event; why not, where it does not.
 pub type Holds<'a> = dyn Fn(&'static Event) -> Result<(), String> + 'a;
 
+/// Whether a capture's rows of an event have an argument of this name.
+pub type Tells<'a> = dyn Fn(&'static Event, &str) -> bool + 'a;
+
 /// `followed`: the facts of processes of which every change is recorded.
-pub fn compile(rules: &[Rule], holds: &Holds<'_>, followed: FactSet) -> Programs {
+pub fn compile(rules: &[Rule], holds: &Holds<'_>, tells: &Tells<'_>, followed: FactSet) -> Programs {
     let mut builders: BTreeMap<EventId, Builder> = BTreeMap::new();
     let mut programs = Programs::default();
     for (number, rule) in rules.iter().enumerate() {
@@ -120,7 +123,7 @@ pub fn compile(rules: &[Rule], holds: &Holds<'_>, followed: FactSet) -> Programs
                     Err(why) => reason = Some(why),
                     Ok(carriers) => {
                         for carrier in carriers {
-                            let known = Known { holds, followed };
+                            let known = Known { holds, tells, followed };
                             match add(&mut builders, place, arm, carrier, known, &mut notes) {
                                 Ok(()) => found = true,
                                 Err(why) => reason = Some(why),
@@ -195,6 +198,7 @@ fn rank(rule: &Rule, step: usize) -> usize {
 #[derive(Clone, Copy)]
 struct Known<'h> {
     holds: &'h Holds<'h>,
+    tells: &'h Tells<'h>,
     followed: FactSet,
 }
 
@@ -229,7 +233,10 @@ fn carriers(class: &Class, holds: &Holds<'_>) -> Result<Vec<Carrier>, String> {
             match events::catalogue::by_name(name) {
                 None => why = format!("there is no event {name}"),
                 Some(event) => match holds(event) {
-                    Ok(()) => found.push(Carrier { event: event.name, guard: Guard::All, approximate: None }),
+                    Ok(()) => {
+                        let (guard, approximate, exact_by) = (Guard::All, None, None);
+                        found.push(Carrier { event: event.name, guard, approximate, exact_by });
+                    }
                     Err(reason) => why = reason,
                 },
             }
@@ -264,7 +271,7 @@ fn add(
     source: Known<'_>,
     notes: &mut Vec<String>,
 ) -> Result<(), String> {
-    let Known { holds, followed } = source;
+    let Known { holds, tells, followed } = source;
     let event = events::catalogue::by_name(carrier.event).ok_or("there is no such event")?;
     let has_names =
         || events::catalogue::by_id(NET_PACKET_DNS_RESPONSE).is_some_and(|answer| holds(answer).is_ok());
@@ -302,7 +309,8 @@ fn add(
             None => format!("it can never hold for {}", event.name),
         });
     }
-    notes.extend(carrier.approximate.map(|why| format!("{}: {why}", event.name)));
+    let is_exact = carrier.exact_by.is_some_and(|argument| tells(event, argument));
+    notes.extend(carrier.approximate.filter(|_| !is_exact).map(|why| format!("{}: {why}", event.name)));
     builders.entry(event.id).or_insert_with(|| Builder::new(event)).add(place, arm, carrier.guard, expr);
     Ok(())
 }

@@ -41,6 +41,8 @@ pub struct Process {
     /// Each argument followed by a NUL; `None` where nobody saw its exec.
     pub argv: Option<Arc<[u8]>>,
     pub env: Option<Arc<[u8]>>,
+    /// Where that program came from.
+    pub program: Program,
     /// Its directory, session, terminal and login.
     pub facts: Facts,
     /// What rules ask of what it and processes before it executed.
@@ -53,6 +55,24 @@ pub struct Process {
 impl Process {
     pub fn entity(&self) -> Entity {
         Entity { pid: self.pid, start_ns: self.start_ns }
+    }
+}
+
+/// What the kernel said of the file of a program as it was executed; `None` where nobody saw it, or it is in no overlay.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Program {
+    pub upper_layer: Option<bool>,
+    pub memfd: Option<bool>,
+}
+
+impl Program {
+    /// By the arguments of the execution.
+    pub fn of(upper_layer: Raw<'_>, memfd: Raw<'_>) -> Program {
+        let flag = |raw| match raw {
+            Raw::Number(number) => Some(number != 0),
+            _ => None,
+        };
+        Program { upper_layer: flag(upper_layer), memfd: flag(memfd) }
     }
 }
 
@@ -120,6 +140,7 @@ impl Processes {
                 exe: process.exe.as_slice().into(),
                 argv: Some(process.argv.as_slice().into()),
                 env: None,
+                program: Program::default(),
                 facts: process.facts,
                 lineage: Lineage::default(),
                 entry_leader: None,
@@ -176,6 +197,7 @@ impl Processes {
                 }
                 if !context.exe.is_empty() && *known.exe != *context.exe {
                     known.exe = context.exe.into();
+                    known.program = Program::default();
                 }
                 (known.uid, known.gid) = (context.uid, context.gid);
                 known.credentials = context.credentials.or(known.credentials);
@@ -212,9 +234,17 @@ impl Processes {
     }
 
     /// It executed a program. `time_ns`: boot clock.
-    pub fn exec(&mut self, context: &Context<'_>, time_ns: u64, exe: Raw<'_>, argv: Raw<'_>, env: Raw<'_>) {
+    pub fn exec(
+        &mut self,
+        context: &Context<'_>,
+        time_ns: u64,
+        (exe, program): (Raw<'_>, Program),
+        argv: Raw<'_>,
+        env: Raw<'_>,
+    ) {
         self.see(context);
         let Some(known) = self.get_mut(context.process()) else { return };
+        known.program = program;
         if let Raw::Bytes(exe) = exe {
             known.exe = exe.into();
         }
@@ -365,6 +395,7 @@ fn of_context(context: &Context<'_>) -> Process {
         exe: context.exe.into(),
         argv: None,
         env: None,
+        program: Program::default(),
         facts: Facts::default(),
         lineage: Lineage::default(),
         entry_leader: None,
@@ -409,17 +440,62 @@ mod tests {
     }
 
     #[test]
+    fn where_a_program_came_from_is_known_by_its_execution() {
+        let mut processes = Processes::default();
+        let origin = |processes: &Processes, context: &Context<'_>| {
+            let facts = [ProcessFact::FromUpperLayer, ProcessFact::FromLowerLayer, ProcessFact::FromMemfd];
+            facts.map(|fact| values(processes, context, Who::Actor, fact).join(","))
+        };
+        let written = Context { exe: b"/written", ..context(10, 1) };
+        let program = Program::of(Raw::Number(1), Raw::Number(0));
+        processes.exec(&written, 0, (Raw::Bytes(b"/written"), program), Raw::Missing, Raw::Missing);
+        assert_eq!(origin(&processes, &written), ["true", "false", "false"]);
+        // A child runs the same program, until it runs another one: of a file that is in no overlay no layer is known.
+        let child = Context { exe: b"/written", ..context(11, 10) };
+        processes.fork(&written, child.process(), 11, 0);
+        assert_eq!(origin(&processes, &child), ["true", "false", "false"]);
+        let beside = Context { exe: b"memfd:x", ..child };
+        let program = Program::of(Raw::Missing, Raw::Number(1));
+        processes.exec(&beside, 0, (Raw::Bytes(b"memfd:x"), program), Raw::Missing, Raw::Missing);
+        assert_eq!(origin(&processes, &beside), ["", "", "true"]);
+        // Nobody saw the execution: memory is known by the name, layers are not.
+        let unseen = Context { exe: b"/memfd:y (deleted)", ..context(12, 1) };
+        processes.see(&unseen);
+        assert_eq!(origin(&processes, &unseen), ["", "", "true"]);
+        processes.see(&Context { exe: b"/bin/ls", ..context(10, 1) });
+        assert_eq!(origin(&processes, &context(10, 1)), ["", "", "false"]);
+    }
+
+    #[test]
     fn a_child_has_what_its_parent_had_until_it_executes() {
         let mut processes = Processes::default();
-        processes.exec(&context(10, 1), 0, Raw::Bytes(b"/bin/sh"), Raw::Bytes(b"sh\0-i\0"), Raw::Missing);
+        processes.exec(
+            &context(10, 1),
+            0,
+            (Raw::Bytes(b"/bin/sh"), Program::default()),
+            Raw::Bytes(b"sh\0-i\0"),
+            Raw::Missing,
+        );
         let child = context(11, 10);
         processes.fork(&context(10, 1), child.process(), 11, 0);
         assert_eq!(values(&processes, &child, Who::Actor, ProcessFact::CommandLine), ["sh -i"]);
-        processes.exec(&child, 0, Raw::Bytes(b"/bin/ls"), Raw::Bytes(b"ls\0"), Raw::Missing);
+        processes.exec(
+            &child,
+            0,
+            (Raw::Bytes(b"/bin/ls"), Program::default()),
+            Raw::Bytes(b"ls\0"),
+            Raw::Missing,
+        );
         assert_eq!(values(&processes, &child, Who::Actor, ProcessFact::Name), ["ls"]);
         assert_eq!(values(&processes, &child, Who::PARENT, ProcessFact::CommandLine), ["sh -i"]);
         // The parent executes something else: what was its command line is no longer.
-        processes.exec(&context(10, 1), 0, Raw::Bytes(b"/bin/cat"), Raw::Bytes(b"cat\0x\0"), Raw::Missing);
+        processes.exec(
+            &context(10, 1),
+            0,
+            (Raw::Bytes(b"/bin/cat"), Program::default()),
+            Raw::Bytes(b"cat\0x\0"),
+            Raw::Missing,
+        );
         assert_eq!(values(&processes, &child, Who::PARENT, ProcessFact::CommandLine), ["cat x"]);
     }
 
@@ -457,14 +533,26 @@ mod tests {
         let mut processes = following(FactSet::ALL);
         let shell = Context { exe: b"/bin/bash", comm: b"bash", ..context(10, 1) };
         let child = Context { exe: b"/bin/ls", comm: b"ls", ..context(11, 10) };
-        processes.exec(&shell, 0, Raw::Bytes(b"/bin/bash"), Raw::Bytes(b"bash\0"), Raw::Missing);
+        processes.exec(
+            &shell,
+            0,
+            (Raw::Bytes(b"/bin/bash"), Program::default()),
+            Raw::Bytes(b"bash\0"),
+            Raw::Missing,
+        );
         assert_eq!(values(&processes, &shell, Who::Actor, ProcessFact::Interactive), [""; 0]);
         processes.change(&shell, &told(10, "setsid", &[]));
         let pty = [&0u64.to_le_bytes()[..], b"/dev/pts/3"].concat();
         let take = [("fd", Raw::Bytes(&pty)), ("request", Raw::Number(0x540e))];
         processes.change(&shell, &told(0, "ioctl", &take));
         processes.fork(&shell, child.process(), 11, 0);
-        processes.exec(&child, 0, Raw::Bytes(b"/bin/ls"), Raw::Bytes(b"ls\0"), Raw::Missing);
+        processes.exec(
+            &child,
+            0,
+            (Raw::Bytes(b"/bin/ls"), Program::default()),
+            Raw::Bytes(b"ls\0"),
+            Raw::Missing,
+        );
         processes.change(&child, &told(0, "setpgid", &[("pid", Raw::Number(0)), ("pgid", Raw::Number(0))]));
         let of = |processes: &Processes, who, fact| values(processes, &child, who, fact).join(",");
         let leader = Who::Leader(Leader::Session);

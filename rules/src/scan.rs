@@ -44,7 +44,8 @@ impl<'a> Scan<'a> {
             let mut known = known.borrow_mut();
             known.entry(event.id).or_insert_with(|| holds(source, event)).clone()
         };
-        let mut programs = compile(rules, &holds, followed(source));
+        let tells = |event: &'static Event, argument: &str| tells(source, event, argument);
+        let mut programs = compile(rules, &holds, &tells, followed(source));
         spread(rules, &mut programs.unanswerable);
         let names = Judge::events(&programs).into_iter().filter_map(|id| Some(catalogue::by_id(id)?.name));
         let filter = format!("event={}", names.collect::<Vec<_>>().join(","));
@@ -197,14 +198,14 @@ pub fn answerable_without(
         events.map(lacks).all(|lacking| lacking.is_none())
     };
     let followed = Fact::ALL.into_iter().filter(is_followed).collect();
-    let mut unanswerable = compile(rules, &holds, followed).unanswerable;
+    let mut unanswerable = compile(rules, &holds, &|_, _| true, followed).unanswerable;
     spread(rules, &mut unanswerable);
     unanswerable
 }
 
 /// The events that rules are asked of or derived from, and those that tell of processes: what a recording for them holds.
 pub fn events_for(rules: &[Rule]) -> Vec<&'static str> {
-    let mut programs = compile(rules, &|event| is_carried(event), FactSet::ALL);
+    let mut programs = compile(rules, &|event| is_carried(event), &|_, _| true, FactSet::ALL);
     // What findings tell beside is told where it is recorded anyway.
     let asked = programs.asked.with(Fact::Directory);
     programs.followed = FactSet::NONE;
@@ -289,6 +290,12 @@ fn holds(source: &Source, event: &'static Event) -> Result<(), String> {
         }
     }
     if any { Ok(()) } else { Err(why) }
+}
+
+/// Whether the rows of an event have an argument in all files of a source.
+fn tells(source: &Source, event: &'static Event, argument: &str) -> bool {
+    let has = |known: &Event| known.arg(argument).is_some();
+    source.files().iter().all(|file| file.capture.schema().event(event.id).is_some_and(has))
 }
 
 /// Whether something is there that an event is derived from; `None` of one that is recorded itself.

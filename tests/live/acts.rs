@@ -4,8 +4,8 @@ use std::ffi::CString;
 use std::io;
 
 use crate::{
-    artifacts, behaviours, credentials, cut, execs, identity, memory, overlap, paths, seccomp, strict,
-    timing, walk,
+    artifacts, behaviours, created, credentials, cut, execs, identity, logs, memory, overlap, paths, seccomp,
+    strict, timing, walk,
 };
 
 /// First argument.
@@ -36,6 +36,8 @@ const ACTS: &[(&str, Act)] = &[
     ("write-a-file", walk::deeds::again),
     ("misbehave", behaviours::misbehave),
     ("change-credentials", credentials::change_credentials),
+    ("open-files", created::open_files),
+    ("send-to-logs", logs::send),
 ];
 
 /// Does it, and leaves.

@@ -9,8 +9,8 @@ mod clocks;
 mod compat;
 mod containers;
 mod cpus;
+mod created;
 mod credentials;
-
 mod cut;
 mod debugging;
 mod descriptors;
@@ -29,6 +29,7 @@ mod identity;
 mod io_uring;
 mod judge;
 mod killed;
+mod logs;
 mod losses;
 mod masks;
 mod memory;
@@ -36,6 +37,7 @@ mod multiplexed;
 mod narrow;
 mod numbers;
 mod only_matched;
+mod origins;
 mod output;
 mod overlap;
 mod paths;
@@ -135,6 +137,9 @@ fn main() {
         state::TESTS,
         facts::TESTS,
         credentials::TESTS,
+        created::TESTS,
+        origins::TESTS,
+        logs::TESTS,
         story::TESTS,
         strace::TESTS,
         descriptors::TESTS,
@@ -170,6 +175,7 @@ fn main() {
         (debugging::TESTS.to_vec(), debugging::obstacle()),
         (containers::TESTS.to_vec(), docker::obstacle()),
         (runtimes::TESTS.to_vec(), docker::obstacle()),
+        (origins::IN_CONTAINERS.to_vec(), docker::obstacle()),
         (bounded::LIMITED.to_vec(), bounded::limit_obstacle()),
         (killed::LONG.to_vec(), Some("takes a quarter of an hour".to_owned())),
         (cpus::HOTPLUG.to_vec(), cpus::hotplug_obstacle()),

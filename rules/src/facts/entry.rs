@@ -147,7 +147,7 @@ mod tests {
     use events::{Context, Raw};
     use format::facts::{FactSet, Facts, Terminal};
 
-    use super::super::Subject;
+    use super::super::{Program, Subject};
     use super::*;
     use crate::form::{ProcessFact, Who};
 
@@ -253,13 +253,19 @@ mod tests {
             ..Context::default()
         };
         let entrypoint = context(21, 20, "/entrypoint");
-        processes.exec(&entrypoint, 0, Raw::Bytes(b"/entrypoint"), Raw::Missing, Raw::Missing);
+        processes.exec(
+            &entrypoint,
+            0,
+            (Raw::Bytes(b"/entrypoint"), Program::default()),
+            Raw::Missing,
+            Raw::Missing,
+        );
         let child = context(22, 21, "/entrypoint");
         processes.fork(&entrypoint, child.process(), 2, 0);
         assert_eq!(entry(&processes, 22), Some((21, "container")));
 
         let tool = context(22, 21, "/bin/sh");
-        processes.exec(&tool, 0, Raw::Bytes(b"/bin/sh"), Raw::Missing, Raw::Missing);
+        processes.exec(&tool, 0, (Raw::Bytes(b"/bin/sh"), Program::default()), Raw::Missing, Raw::Missing);
         let ask = |of: &Context<'_>, who, fact| {
             let mut values = Vec::new();
             processes.each_value(Subject::of(of), who, fact, 0, &|_| None, &mut |value| {

@@ -128,8 +128,18 @@ pub fn each_value(
             }
         }
         ProcessFact::AuditSession => number(process.facts.audit_session, see),
+        ProcessFact::FromUpperLayer => flag(process.program.upper_layer, see),
+        ProcessFact::FromLowerLayer => flag(process.program.upper_layer.map(|is_upper| !is_upper), see),
+        ProcessFact::FromMemfd => flag(process.program.memfd.or_else(|| is_memfd(&process.exe)), see),
         ProcessFact::Age => see(Value::Number(time_ns.saturating_sub(process.start_ns).into())),
     }
+}
+
+/// Whether a program whose execution nobody saw came from a memfd, by the name that the kernel gives those: as the kernel
+/// programs tell it, and as `/proc` does.
+fn is_memfd(exe: &[u8]) -> Option<bool> {
+    let is = exe.starts_with(b"memfd:") || exe.starts_with(b"/memfd:");
+    (!exe.is_empty()).then_some(is)
 }
 
 fn number(known: Option<u32>, see: &mut dyn FnMut(Value<'_>)) {

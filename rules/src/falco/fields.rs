@@ -96,10 +96,16 @@ pub fn meaning(kind: Kind, name: &str, argument: Option<&str>) -> Meaning {
         "evt.is_open_read" if is_open => {
             Meaning::Holds(atom(Field::arg("flags"), Test::AnyBit(1), name).negated())
         }
+        "evt.is_open_create" if is_open => {
+            let is_true = Test::Fits(Case::Exact, vec![Pattern::Equals(b"true".to_vec())]);
+            Meaning::Holds(atom(Field::arg("created"), is_true, name))
+        }
         "evt.is_open_exec" if is_open => {
             Meaning::Refused("the mode that an open makes a file with is not beside its path")
         }
-        "evt.is_open_write" | "evt.is_open_read" | "evt.is_open_exec" => Meaning::Holds(Expr::Const(false)),
+        "evt.is_open_write" | "evt.is_open_read" | "evt.is_open_create" | "evt.is_open_exec" => {
+            Meaning::Holds(Expr::Const(false))
+        }
         "evt.hostname" => Meaning::Field(Field::Host),
         "evt.buffer" => Meaning::Field(Field::arg("buf")),
         "evt.arg" | "evt.rawarg" => match argument {
@@ -116,14 +122,7 @@ pub fn meaning(kind: Kind, name: &str, argument: Option<&str>) -> Meaning {
         "proc.pcwd" => process(Who::PARENT, ProcessFact::WorkingDirectory),
         "proc.duration" => process(Who::Actor, ProcessFact::Age),
         "proc.nargs" => Meaning::Refused("arguments are counted with the name of the program"),
-        "proc.is_exe_from_memfd" => {
-            let patterns = [&b"memfd:"[..], b"/memfd:"].map(|it| Pattern::Prefix(it.to_vec()));
-            Meaning::Holds(atom(
-                Field::actor(ProcessFact::Exe),
-                Test::Fits(Case::Exact, patterns.to_vec()),
-                name,
-            ))
-        }
+        "proc.is_exe_from_memfd" => holds(ProcessFact::FromMemfd, name),
         "proc.tty" => process(Who::Actor, ProcessFact::Terminal),
         "proc.sid" => process(Who::Actor, ProcessFact::Session),
         "proc.pgid" => process(Who::Actor, ProcessFact::Group),
@@ -138,9 +137,8 @@ pub fn meaning(kind: Kind, name: &str, argument: Option<&str>) -> Meaning {
         }
         "user.loginuid" => process(Who::Actor, ProcessFact::LoginUidOrMinus),
         "user.loginname" => process(Who::Actor, ProcessFact::LoginName),
-        "proc.is_exe_upper_layer" | "proc.is_exe_lower_layer" => {
-            Meaning::Refused("which layer of a container a program is in is not recorded")
-        }
+        "proc.is_exe_upper_layer" => holds(ProcessFact::FromUpperLayer, name),
+        "proc.is_exe_lower_layer" => holds(ProcessFact::FromLowerLayer, name),
         "container.privileged" => {
             let is_true = Test::Fits(Case::Exact, vec![Pattern::Equals(b"true".to_vec())]);
             Meaning::Holds(atom(Field::Container(ContainerFact::Privileged), is_true, name))
@@ -273,7 +271,7 @@ fn arg(kind: Kind, name: &str) -> Meaning {
 }
 
 /// Fields that conditions may ask, for messages.
-pub const KNOWN: [&str; 80] = [
+pub const KNOWN: [&str; 83] = [
     "evt.type",
     "evt.dir",
     "evt.num",
@@ -282,6 +280,7 @@ pub const KNOWN: [&str; 80] = [
     "evt.failed",
     "evt.is_open_write",
     "evt.is_open_read",
+    "evt.is_open_create",
     "evt.hostname",
     "evt.buffer",
     "evt.arg.NAME",
@@ -323,6 +322,8 @@ pub const KNOWN: [&str; 80] = [
     "user.loginname",
     "proc.duration",
     "proc.is_exe_from_memfd",
+    "proc.is_exe_upper_layer",
+    "proc.is_exe_lower_layer",
     "user.name",
     "user.uid",
     "group.gid",

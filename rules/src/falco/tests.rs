@@ -87,7 +87,7 @@ fn exceptions_leave_out_what_they_name() {
 fn unknown_names_are_told_with_the_nearest_and_fields_without_a_source_with_the_reason() {
     let text = format!(
         "{BASE}\n- rule: A\n  condition: spawned and proc.nam = x\n  desc: x\n  output: x\n  priority: INFO\n- rule: B\n  condition: spawnd\n  \
-         desc: x\n  output: x\n  priority: INFO\n- rule: C\n  condition: spawned and proc.is_exe_upper_layer = true\n  desc: x\n  output: x\n  priority: INFO\n\
+         desc: x\n  output: x\n  priority: INFO\n- rule: C\n  condition: spawned and proc.nargs = 2\n  desc: x\n  output: x\n  priority: INFO\n\
          - rule: D\n  condition: spawned and proc.name equals x\n  desc: x\n  output: x\n  priority: INFO\n"
     );
     let told: Vec<String> = read(&[&text]).diagnostics.iter().map(ToString::to_string).collect();
@@ -97,7 +97,7 @@ fn unknown_names_are_told_with_the_nearest_and_fields_without_a_source_with_the_
         "did you mean \"proc.name\"?",
         "there is no macro \"spawnd\"",
         "did you mean \"spawned\"?",
-        "proc.is_exe_upper_layer cannot be asked: which layer of a container a program is in is not recorded",
+        "proc.nargs cannot be asked: arguments are counted with the name of the program",
         "unknown operator \"equals\"",
     ] {
         assert!(told.contains(expected), "{expected}\nis not in\n{told}");

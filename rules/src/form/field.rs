@@ -194,6 +194,11 @@ pub enum ProcessFact {
     LoginName,
     /// Number of the login, by audit.
     AuditSession,
+    /// Whether its program came from the upper layer of an overlay, or from a lower one; of one that is in no overlay neither
+    /// is known. And whether it came from memory (`memfd_create`). `true` or `false`.
+    FromUpperLayer,
+    FromLowerLayer,
+    FromMemfd,
 }
 
 /// A set of capabilities of a task.
@@ -501,6 +506,9 @@ impl ProcessFact {
             ProcessFact::LoginUid | ProcessFact::LoginUidOrMinus => "loginuid",
             ProcessFact::LoginName => "login",
             ProcessFact::AuditSession => "login session",
+            ProcessFact::FromUpperLayer => "from the upper layer",
+            ProcessFact::FromLowerLayer => "from a lower layer",
+            ProcessFact::FromMemfd => "from a memfd",
         }
     }
 }

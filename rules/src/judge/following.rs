@@ -11,7 +11,7 @@ use format::facts::{FactChange, FactSet};
 use pipeline::Source;
 
 use super::unseen::Unseen;
-use crate::facts::{Processes, Users};
+use crate::facts::{Processes, Program, Users};
 use crate::form::Execution;
 
 /// What of processes is brought forward, for whatever boot.
@@ -109,7 +109,10 @@ pub fn change(
                 processes.fork(context, child, ns_pid, number(arg("clone_flags")?));
             }
         }
-        SCHED_PROCESS_EXEC => processes.exec(context, time_ns, arg("pathname")?, arg("argv")?, arg("env")?),
+        SCHED_PROCESS_EXEC => {
+            let program = Program::of(arg("upper_layer")?, arg("memfd")?);
+            processes.exec(context, time_ns, (arg("pathname")?, program), arg("argv")?, arg("env")?);
+        }
         _ => {}
     }
     if FactChange::may_be(event) {

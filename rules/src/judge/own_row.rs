@@ -150,6 +150,28 @@ impl OwnRow<'_, '_> {
         None
     }
 
+    /// Whether an open of which it is not recorded if it made its file seems to have made it.
+    fn seems_created(&self) -> bool {
+        let event = self.judged.programs.event;
+        if event.is_syscall() {
+            let asks = event.name == "creat" || self.asked_flags().is_some_and(|flags| flags & O_CREAT != 0);
+            return self.ret >= 0 && asks;
+        }
+        let changed = self.number("ctime").map(|ctime| ctime as i64);
+        changed.is_some_and(|ctime| self.wall_ns.abs_diff(ctime) <= CREATED_WITHIN_NS)
+            && self.open_flags().is_none_or(|flags| flags & O_CREAT != 0)
+    }
+
+    /// The flags of an open's own row, which `openat2` has in a structure that begins with them.
+    fn asked_flags(&self) -> Option<u64> {
+        let event = self.judged.programs.event;
+        match event.arg("how").map(|(position, _)| self.arg(position)) {
+            Some(Raw::Bytes(how)) => how.first_chunk().map(|flags| u64::from_le_bytes(*flags)),
+            Some(_) => None,
+            None => self.number("flags"),
+        }
+    }
+
     /// Whether the row is one of those that a program's class means.
     pub fn passes(&self, guard: Guard) -> bool {
         match guard {
@@ -162,11 +184,10 @@ impl OwnRow<'_, '_> {
             Guard::Flags { argument, mask, bits, success } => {
                 (!success || self.ret >= 0) && self.number(argument).is_some_and(|flags| flags & mask == bits)
             }
-            Guard::Created => {
-                let changed = self.number("ctime").map(|ctime| ctime as i64);
-                changed.is_some_and(|ctime| self.wall_ns.abs_diff(ctime) <= CREATED_WITHIN_NS)
-                    && self.open_flags().is_none_or(|flags| flags & O_CREAT != 0)
-            }
+            Guard::Created => match self.number("created") {
+                Some(created) => created != 0,
+                None => self.seems_created(),
+            },
             Guard::ForWriting { argument, success } => {
                 let mode = self.number(argument).map(|flags| flags & O_ACCMODE);
                 (!success || self.ret >= 0) && matches!(mode, Some(1 | 2))

@@ -12,7 +12,7 @@ const WHOSE: [(&str, Who); 6] = [
     ("entry_leader.", Who::Leader(Leader::Entry)),
 ];
 
-const OF_PROCESSES: [(&str, ProcessFact); 27] = [
+const OF_PROCESSES: [(&str, ProcessFact); 30] = [
     ("exe", ProcessFact::Exe),
     ("name", ProcessFact::Name),
     ("comm", ProcessFact::Comm),
@@ -40,10 +40,13 @@ const OF_PROCESSES: [(&str, ProcessFact); 27] = [
     ("loginuid", ProcessFact::LoginUid),
     ("login", ProcessFact::LoginName),
     ("entry_type", ProcessFact::EntryType),
+    ("from_upper_layer", ProcessFact::FromUpperLayer),
+    ("from_lower_layer", ProcessFact::FromLowerLayer),
+    ("from_memfd", ProcessFact::FromMemfd),
 ];
 
 /// Of the process itself those that no filter of `-f` has already.
-const OF_ACTOR: [&str; 15] = [
+const OF_ACTOR: [&str; 18] = [
     "exe",
     "command_line",
     "argv",
@@ -59,6 +62,9 @@ const OF_ACTOR: [&str; 15] = [
     "interactive",
     "loginuid",
     "login",
+    "from_upper_layer",
+    "from_lower_layer",
+    "from_memfd",
 ];
 
 const OTHERS: [(&str, Field); 15] = [
