@@ -7,7 +7,7 @@ use pipeline::EventView;
 use replay::render::values;
 
 use super::object::Object;
-use super::{About, Writes, wall::Wall};
+use super::{About, Writes, facts, wall::Wall};
 
 #[derive(Debug)]
 pub struct Ecs<'a> {
@@ -85,7 +85,11 @@ impl Writes for Ecs<'_> {
             });
         }
         object.object_of("event", |it| {
-            let (category, kind) = classified(event.event);
+            let (category, kind) = match (classified(event.event), facts::created(event)) {
+                (("file", _), Some(true)) => ("file", "creation"),
+                (("file", _), Some(false)) => ("file", "access"),
+                (known, _) => known,
+            };
             it.text("kind", b"event");
             it.value("category").extend_from_slice(format!("[\"{category}\"]").as_bytes());
             it.value("type").extend_from_slice(format!("[\"{kind}\"]").as_bytes());

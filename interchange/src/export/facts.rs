@@ -24,6 +24,11 @@ pub fn number(event: &EventView<'_>, names: &[&str]) -> Option<i64> {
     }
 }
 
+/// Whether an open made its file; `None` of other events, and where the capture does not say it.
+pub fn created(event: &EventView<'_>) -> Option<bool> {
+    number(event, &["created"]).map(|created| created != 0)
+}
+
 pub fn strings<'a>(event: &EventView<'a>, names: &[&str]) -> Option<impl Iterator<Item = &'a [u8]>> {
     match value(event, names) {
         Some((ArgKind::StrArray, Raw::Bytes(list))) => Some(events::value::strings(list)),

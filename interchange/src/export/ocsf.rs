@@ -29,6 +29,10 @@ enum Class {
     Network = 4001,
 }
 
+/// Activities of files.
+const CREATE: i64 = 1;
+const OPEN: i64 = 14;
+
 fn activity(name: &str) -> Option<Activity> {
     let of = |class, id| Some(Activity { class, id });
     match name {
@@ -37,7 +41,7 @@ fn activity(name: &str) -> Option<Activity> {
         "ptrace" | "process_vm_readv" => of(Class::Process, 3),
         "process_vm_writev" => of(Class::Process, 4),
         "setuid" | "setresuid" | "setreuid" => of(Class::Process, 5),
-        "creat" | "mknod" | "mknodat" | "mkdir" | "mkdirat" => of(Class::File, 1),
+        "creat" | "mknod" | "mknodat" | "mkdir" | "mkdirat" => of(Class::File, CREATE),
         "read" | "pread64" | "readv" | "preadv" | "preadv2" => of(Class::File, 2),
         "write" | "pwrite64" | "writev" | "pwritev" | "pwritev2" | "truncate" | "ftruncate" => {
             of(Class::File, 3)
@@ -48,7 +52,7 @@ fn activity(name: &str) -> Option<Activity> {
         "chmod" | "fchmod" | "fchmodat" => of(Class::File, 7),
         "mount" => of(Class::File, 12),
         "umount2" => of(Class::File, 13),
-        "open" | "openat" | "openat2" => of(Class::File, 14),
+        "open" | "openat" | "openat2" => of(Class::File, OPEN),
         "connect" | "accept" | "accept4" => of(Class::Network, 1),
         "init_module" | "finit_module" => of(Class::Module, 1),
         "delete_module" => of(Class::Module, 2),
@@ -61,7 +65,13 @@ pub struct Ocsf;
 
 impl Writes for Ocsf {
     fn event(&mut self, event: &EventView<'_>, out: &mut Vec<u8>) -> bool {
-        let Some(Activity { class, id }) = activity(event.event.name) else { return false };
+        let Some(Activity { class, mut id }) = activity(event.event.name) else { return false };
+        // An open that made its file, and one that would have.
+        match facts::created(event) {
+            Some(true) => id = CREATE,
+            Some(false) if class == Class::File && event.event.name == "creat" => id = OPEN,
+            _ => {}
+        }
         let (path, descriptor) = (facts::path(event), facts::descriptor(event));
         let stands_for = descriptor.map(|(_, text)| text).unwrap_or_default();
         let file = if path.is_empty() { stands_for } else { path };

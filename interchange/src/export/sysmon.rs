@@ -17,7 +17,7 @@ fn numbered(name: &str) -> Option<(u32, u32)> {
         "sched_process_exec" => Some((1, 5)),
         "connect" => Some((3, 5)),
         "sched_process_exit" => Some((5, 3)),
-        "security_file_open" | "open" | "openat" | "creat" => Some((11, 2)),
+        "security_file_open" | "open" | "openat" | "openat2" | "creat" => Some((11, 2)),
         "unlink" | "unlinkat" => Some((23, 5)),
         _ => None,
     }
@@ -30,9 +30,11 @@ impl Writes for Sysmon {
     fn event(&mut self, event: &EventView<'_>, out: &mut Vec<u8>) -> bool {
         let Some((number, version)) = numbered(event.event.name) else { return false };
         let failed = event.event.is_syscall() && errno::of_result(event.ret).is_some();
-        let makes = event.event.name == "creat"
-            || facts::number(event, &["flags"]).is_some_and(|it| it & CREATE != 0);
-        // It tells what was done, not what was tried, and of opens those that may make a file.
+        // Of a capture that does not say whether a file was made, those that may have been.
+        let makes = facts::created(event).unwrap_or_else(|| {
+            event.event.name == "creat" || facts::number(event, &["flags"]).is_some_and(|it| it & CREATE != 0)
+        });
+        // It tells what was done, not what was tried, and of opens those that made a file.
         if (failed && number != 3) || (number == 11 && !makes) {
             return false;
         }

@@ -78,6 +78,13 @@ impl Form {
     }
 }
 
+/// Beside the flags of an open: the file was made by it.
+pub const OPEN_CREATED: u64 = 1 << 14;
+/// Beside the flags of an exec: where the program came from.
+pub const EXEC_UPPER_LAYER: u32 = 1 << 1;
+pub const EXEC_FROM_MEMFD: u32 = 1 << 2;
+pub const EXEC_LOWER_LAYER: u32 = 1 << 3;
+
 /// The kernel's bits, and the place of each in the format.
 type Bits = &'static [(u64, u32)];
 

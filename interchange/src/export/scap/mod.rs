@@ -165,7 +165,11 @@ impl Surveyed {
             return params::tuple(event).write(out);
         }
         match call.source(param.name) {
-            Some(source) => params::argument(event, source, param.stored, out),
+            // Only its end knows what came of an open.
+            Some(source) if is_exit && source.form == forms::Form::Open && params::is_created(event) => {
+                params::argument(event, source, param.stored, forms::OPEN_CREATED, out);
+            }
+            Some(source) => params::argument(event, source, param.stored, 0, out),
             None => params::unknown(param.stored, out),
         }
     }
@@ -179,6 +183,7 @@ impl Surveyed {
                 params::text(argv().next().unwrap_or_else(|| facts::path(event)), out);
             }
             "args" if is_exec(event.event) => self.list(argv().skip(1), out),
+            "flags" if is_exec(event.event) => out.extend(exec_flags(event).to_le_bytes()),
             "exe" => params::text(context.exe, out),
             "tid" => out.extend(i64::from(context.tid).to_le_bytes()),
             "pid" => out.extend(i64::from(context.pid).to_le_bytes()),
@@ -256,6 +261,17 @@ fn is_exec(event: &Event) -> bool {
 
 fn is_clone(event: &Event) -> bool {
     matches!(event.name, "clone" | "clone3" | "fork" | "vfork" | "sched_process_fork")
+}
+
+/// Where a program came from.
+fn exec_flags(event: &EventView<'_>) -> u32 {
+    let layer = match facts::number(event, &["upper_layer"]) {
+        Some(0) => forms::EXEC_LOWER_LAYER,
+        Some(_) => forms::EXEC_UPPER_LAYER,
+        None => 0,
+    };
+    let is_memfd = facts::number(event, &["memfd"]).is_some_and(|memfd| memfd != 0);
+    layer | if is_memfd { forms::EXEC_FROM_MEMFD } else { 0 }
 }
 
 /// The flags of a call that makes a task, as the kernel has them.

@@ -87,8 +87,13 @@ pub fn unknown(stored: Stored, out: &mut Vec<u8>) {
     }
 }
 
-/// A parameter that is an argument.
-pub fn argument(event: &EventView<'_>, source: Source, stored: Stored, out: &mut Vec<u8>) {
+/// Whether a call made the file that it opened.
+pub fn is_created(event: &EventView<'_>) -> bool {
+    facts::created(event) == Some(true)
+}
+
+/// A parameter that is an argument, with bits beside it that the format has there.
+pub fn argument(event: &EventView<'_>, source: Source, stored: Stored, bits: u64, out: &mut Vec<u8>) {
     let Some(declared) = event.event.args.get(source.at) else { return unknown(stored, out) };
     let value = event.args.get(source.at);
     match stored {
@@ -96,7 +101,7 @@ pub fn argument(event: &EventView<'_>, source: Source, stored: Stored, out: &mut
             unknown(stored, out);
         }
         Stored::Unsigned(bytes) | Stored::Signed(bytes) => match number_of(event, declared.kind, source) {
-            Some(value) => number(source.form.write(value), bytes, out),
+            Some(value) => number(source.form.write(value) | bits, bytes, out),
             None => unknown(stored, out),
         },
         Stored::Fd => match number_of(event, declared.kind, source) {

@@ -11,13 +11,22 @@ use crate::import::row::{self, Container, Task, argument, text_of};
 use crate::scap::address::Tuple;
 use crate::scap::calls::{self, Call};
 use crate::scap::events::Stored;
-use crate::scap::forms::{CLONE_THREAD, Form};
+use crate::scap::forms::{self, CLONE_THREAD, Form};
 use crate::scap::number;
 
 use super::Reader;
 use super::event::{self, Params, Raw};
 use super::state::{Thread, container_of};
 use super::value::{self, Arguments, based};
+
+/// Where a program came from, as far as the flags of its exec say it.
+fn origin(flags: u32) -> Vec<Value> {
+    let layers = [(forms::EXEC_UPPER_LAYER, true), (forms::EXEC_LOWER_LAYER, false)];
+    let layer = layers.iter().find(|(bit, _)| flags & bit != 0);
+    let layer = layer.map(|(_, is_upper)| argument("upper_layer", "bool", json!(is_upper)));
+    let memfd = (flags & forms::EXEC_FROM_MEMFD != 0).then(|| argument("memfd", "bool", json!(true)));
+    layer.into_iter().chain(memfd).collect()
+}
 
 impl Reader {
     /// A call by both of its events, or by one of them.
@@ -64,6 +73,14 @@ impl Reader {
                     (call.event.arg("flags"), ends.as_ref().and_then(|ends| ends.number("flags")))
                 {
                     arguments.set(at, json!(kernel_flags(flags)));
+                }
+            }
+            "open" | "openat" | "openat2" | "creat" if result >= 0 => {
+                // What older programs did not look for they do not say.
+                let flags = ends.as_ref().and_then(|it| it.number("flags").or(it.number("creat_flags")));
+                let is_created = flags.is_some_and(|flags| flags as u64 & forms::OPEN_CREATED != 0);
+                if let Some((at, _)) = call.event.arg("created").filter(|_| is_created) {
+                    arguments.set(at, json!(true));
                 }
             }
             _ => {}
@@ -163,8 +180,9 @@ impl Reader {
         if result == 0 {
             let mut line = self.line(tid, last, "sched_process_exec", 0);
             let args = [("cmdpath", text_of(&path)), ("pathname", text_of(&path)), ("argv", argv.into())];
-            let args: Vec<Value> =
+            let mut args: Vec<Value> =
                 args.into_iter().map(|(name, value)| argument(name, "const char*", value)).collect();
+            args.extend(origin(ends.number("flags").unwrap_or(0) as u32));
             line.insert("args".to_owned(), args.into());
             self.ready.push_back(line);
         }
