@@ -65,11 +65,11 @@ at_least "a question for a name is recorded" 1 "$(tracer replay /tmp/net.trz -f 
 check "packets can be recorded" "" "$(tracer info /tmp/net.trz | grep '^Not recorded.*net_packet' | grep -v 'older than the recording')"
 
 # A narrow recording within a broad one: of the same run it keeps what the broad one matches. An exec's own rename may be
-# seen by either as before or as after it.
+# seen by either as before or as after it, and either may have had no time for an executable's hash, which it counts.
 tracer record -o /tmp/broad.trz -- tracer record --only-matched -o /tmp/narrow.trz -f 3:comm=ls,cat -f 7:uid=1000 -f 7:event=openat,sched_process_exit -- sh -c 'ls /; id; cat /etc/passwd; su alice -c id; true' > /dev/null 2> /tmp/narrow.err
 rows() {
     tracer replay $1 -f 3:comm=ls,cat -f 7:uid=1000 -f 7:event=openat,sched_process_exit -o json | grep -v '"eventName":"task_rename"' |
-        sed 's/.*"hostThreadId":\([0-9]*\).*"eventName":"\([^"]*\)","matchedScopes":\([0-9]*\).*"returnValue":\([-0-9]*\).*"args":\(.*\),"scopes":.*/\1 \2 \3 \4 \5/' | sort
+        sed 's/.*"hostThreadId":\([0-9]*\).*"eventName":"\([^"]*\)","matchedScopes":\([0-9]*\).*"returnValue":\([-0-9]*\).*"args":\(.*\),"scopes":.*/\1 \2 \3 \4 \5/; s/,{"name":"sha256"[^}]*}//' | sort
 }
 rows /tmp/broad.trz > /tmp/broad.rows; rows /tmp/narrow.trz > /tmp/narrow.rows
 at_least "the narrow recording has rows" $rows "$(wc -l < /tmp/narrow.rows)"
