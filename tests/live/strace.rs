@@ -42,11 +42,14 @@ enum Why {
     Names,
     /// strace knows two names for a number, and says both: the import takes neither.
     Ambiguous,
+    /// What the kernel alone knows of a call, and no argument or result of it says.
+    OfTheKernel,
 }
 
 /// The arguments that may differ, and why. Any other is a fault of the import or of the recorder.
 const DIFFERENCES: &[(&str, &str, Why)] = &[
     ("openat", "mode", Why::NotLookedAt),
+    ("openat", "created", Why::OfTheKernel),
     ("fcntl", "arg", Why::NotLookedAt),
     ("fcntl", "arg", Why::Names),
     ("futex", "timeout", Why::NotLookedAt),
@@ -193,7 +196,7 @@ fn is_same(event: &str, name: &str, shown: &Value, held: &Value) -> bool {
     }
     let mut reasons = DIFFERENCES.iter().filter(|(of, arg, _)| (*of, *arg) == (event, name));
     reasons.any(|(.., why)| match why {
-        Why::NotLookedAt | Why::Ambiguous => shown.is_null(),
+        Why::NotLookedAt | Why::Ambiguous | Why::OfTheKernel => shown.is_null(),
         Why::Beginning => {
             let bytes = |value: &Value| STANDARD.decode(value.as_str()?).ok();
             bytes(shown)
