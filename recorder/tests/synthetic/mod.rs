@@ -67,8 +67,9 @@ impl Value {
 }
 
 pub fn openat(time_ns: u64, context: u32, path: &str, ret: i64) -> Spoken {
-    let args =
-        vec![Value::Number(-100_i64 as u64), Value::Bytes(path.into()), Value::Number(0), Value::Number(0)];
+    let (dirfd, path) = (Value::Number(-100_i64 as u64), Value::Bytes(path.into()));
+    let created = if ret >= 0 { Value::Number(0) } else { Value::Missing };
+    let args = vec![dirfd, path, Value::Number(0), Value::Number(0), created];
     Spoken { time_ns, event: OPENAT, cpu: (time_ns % 2) as u16, context, ret, marks: Marks(0), args }
 }
 
