@@ -15,6 +15,7 @@ pub mod session;
 pub mod sql;
 mod store;
 mod tasks;
+pub mod tls;
 pub mod upload;
 pub mod views;
 mod words;

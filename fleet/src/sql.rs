@@ -18,6 +18,7 @@ use crate::question::Spec;
 use crate::rule_files;
 use crate::scan::ScanExec;
 use crate::session;
+use crate::tls::TlsOptions;
 use crate::views::FILES;
 
 #[derive(Args, Debug)]
@@ -62,6 +63,8 @@ pub struct Asking {
     /// File with the age identity that encrypted captures were encrypted to
     #[arg(long, value_name = "FILE", env = "TRACER_IDENTITY")]
     identity: Option<PathBuf>,
+    #[command(flatten)]
+    tls: TlsOptions,
     /// No warnings on stderr
     #[arg(long, short)]
     quiet: bool,
@@ -108,7 +111,7 @@ impl Asking {
     /// A session with these captures as tables.
     pub async fn session(&self, spec: &Spec, opened: &Opened) -> Result<SessionContext> {
         let session = match &self.cluster {
-            Some(address) => cluster::session(address, self.tasks).await?,
+            Some(address) => cluster::session(address, self.tasks, &self.tls).await?,
             None => session::embedded(self.threads()),
         };
         session::add_tables(&session, spec, opened)?;

@@ -1,5 +1,7 @@
 //! A scheduler and two executors, each a process: they give the rows that one process gives, and when one of them is killed,
-//! the same rows or an error.
+//! the same rows or an error. With certificates they answer those alone who have one.
+
+#![allow(clippy::print_stdout)] // a test that cannot run here says so
 
 mod support;
 
@@ -45,24 +47,17 @@ fn reach(port: u16) {
 }
 
 fn executor(scheduler: &str, work: &Path) -> Process {
+    executor_with(scheduler, work, &[])
+}
+
+fn executor_with(scheduler: &str, work: &Path, more: &[&str]) -> Process {
     let port = ports();
     let bind = format!("127.0.0.1:{port}");
     let work = work.join(port.to_string());
     std::fs::create_dir_all(&work).expect("a folder");
     let work = work.to_str().expect("UTF-8");
-    let executor = start(&[
-        "executor",
-        "--scheduler",
-        scheduler,
-        "--bind",
-        &bind,
-        "--work",
-        work,
-        "--threads",
-        "2",
-        "--heartbeat",
-        "1",
-    ]);
+    let own = ["executor", "--scheduler", scheduler, "--bind", &bind, "--work", work];
+    let executor = start(&[&own[..], &["--threads", "2", "--heartbeat", "1"], more].concat());
     reach(port);
     executor
 }
@@ -129,7 +124,7 @@ fn a_cluster_gives_the_rows_that_one_process_gives() {
     let query = "select host, comm, max(args), count(*) from events group by host, comm";
     let expected = sorted(&ask(&[captures, query]));
     let mut two = Some(two);
-    for delay in [600] {
+    for delay in [150, 600, 1500] {
         let killed = two.take().unwrap_or_else(|| executor(&scheduler, folder.path()));
         let words = ["sql", "-q", "-o", "csv", "--cluster", &scheduler, captures, query];
         let asked = Command::new(env!("CARGO_BIN_EXE_tracer-fleet"))
@@ -147,5 +142,83 @@ fn a_cluster_gives_the_rows_that_one_process_gives() {
             assert_eq!(output.status.code(), Some(2), "after {delay} ms");
             assert!(!output.stderr.is_empty(), "after {delay} ms nothing is said");
         }
+    }
+}
+
+/// An authority, and a certificate of it for this host, as options; `None` without `openssl`.
+fn certificates(folder: &Path, name: &str) -> Option<Vec<String>> {
+    let path = |end: &str| folder.join(format!("{name}{end}")).display().to_string();
+    let [ca, ca_key, own, own_key, request, names] =
+        [".ca.pem", ".ca.key", ".pem", ".key", ".csr", ".ext"].map(path);
+    std::fs::write(&names, "subjectAltName=IP:127.0.0.1\n").expect("a file");
+    let openssl = |arguments: &[&str]| {
+        let output = Command::new("openssl").args(arguments).output().ok()?;
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Some(())
+    };
+    let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout"];
+    openssl(
+        &[&["req", "-x509", "-days", "2", "-subj", "/CN=authority", "-out", &ca], &key[..], &[&ca_key]]
+            .concat(),
+    )?;
+    openssl(&[&["req", "-subj", "/CN=part", "-out", &request], &key[..], &[&own_key]].concat())?;
+    openssl(&[
+        "x509",
+        "-req",
+        "-days",
+        "2",
+        "-in",
+        &request,
+        "-CA",
+        &ca,
+        "-CAkey",
+        &ca_key,
+        "-CAcreateserial",
+        "-extfile",
+        &names,
+        "-out",
+        &own,
+    ])?;
+    Some(["--tls-ca", &ca, "--tls-cert", &own, "--tls-key", &own_key].map(str::to_owned).to_vec())
+}
+
+/// Whoever has no certificate of the cluster's authority gets no answer, and is given no work.
+#[test]
+fn a_cluster_with_certificates_answers_those_who_have_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(own) = certificates(folder.path(), "own") else { return println!("skipped: no openssl here") };
+    let other = certificates(folder.path(), "other").expect("openssl is here");
+    let (own, other): (Vec<&str>, Vec<&str>) =
+        (own.iter().map(String::as_str).collect(), other.iter().map(String::as_str).collect());
+    let capture = folder.path().join("web.trz");
+    busy("web", 1, 8_000, 500, true).save(&capture);
+    let capture = capture.to_str().expect("UTF-8");
+    let port = ports();
+    let scheduler = format!("127.0.0.1:{port}");
+    let _scheduler = start(&[&["scheduler", "--bind", &scheduler], &own[..]].concat());
+    reach(port);
+    let _one = executor_with(&scheduler, folder.path(), &own);
+    let _two = executor_with(&scheduler, folder.path(), &own);
+    let query = "select comm, event, count(*) from events group by comm, event";
+    let ask_with = |more: &[&str]| ask(&[&["--cluster", &scheduler, capture, query], more].concat());
+    let (ours, theirs) = (ask(&[capture, query]), ask_with(&own));
+    assert!(theirs.status.success(), "{}", String::from_utf8_lossy(&theirs.stderr));
+    assert!(ours.stdout.len() > 100);
+    assert_eq!(sorted(&ours), sorted(&theirs));
+    for (who, more) in [("nobody's", &[][..]), ("another authority's", &other)] {
+        let refused = ask_with(more);
+        assert_eq!(refused.status.code(), Some(2), "{who}");
+        assert!(refused.stdout.is_empty() && !refused.stderr.is_empty(), "{who}");
+    }
+}
+
+/// What listens for all and has no certificates says so, and does not begin.
+#[test]
+fn an_open_cluster_has_to_be_asked_for() {
+    for what in [["scheduler", "--bind", "0.0.0.0:0"], ["executor", "--bind", "0.0.0.0:0"]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_tracer-fleet")).args(what).output().expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("--tls-ca") && said.contains("--insecure-listen"), "{said}");
     }
 }
