@@ -3,23 +3,17 @@
 
 #![allow(clippy::print_stdout)] // a test that cannot run here says so
 
+#[path = "support/process.rs"]
+mod process;
 mod support;
 
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use process::Process;
 use support::{RARE, busy};
-
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 /// Two ports that follow each other and are free.
 fn ports() -> u16 {

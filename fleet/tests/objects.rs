@@ -1,34 +1,27 @@
 //! Captures in an object store: moto's server stands in for S3.
 #![allow(clippy::print_stdout)] // a test that cannot run here says so
 
+#[path = "support/process.rs"]
+mod process;
 #[path = "support/python.rs"]
 mod python;
 mod support;
 
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use process::Process;
 use support::{RARE, busy};
 
-/// A server that ends with the test.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn server(port: u16) -> Server {
+fn server(port: u16) -> Process {
     let started = Command::new(python::python())
         .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .expect("python runs");
-    let server = Server(started);
+    let server = Process(started);
     let began = Instant::now();
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
         assert!(began.elapsed() < Duration::from_secs(60), "the server does not come up");
