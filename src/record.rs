@@ -103,6 +103,10 @@ pub struct Capturing {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub cpus: Option<u16>,
 
+    /// Threads that drain the buffers, each of CPUs of its own, and as many that encode [default: one for four CPUs, 16 at most]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub drains: Option<u8>,
+
     /// How much the threads that drain and encode come before others (nice); 0: as all others [default: 10]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=39))]
     pub priority_boost: Option<u8>,

@@ -11,9 +11,10 @@ use events::{
     catalogue,
 };
 use recorder::{
-    kernel::{Drain, Error, Loss, Record, Records, SlotEvent},
+    kernel::{Drain, Error, Loss, Record, Records, Share, SlotEvent},
     session::{Session, Step},
     source::Source,
+    team::Team,
 };
 use scopes::Plan;
 
@@ -21,6 +22,8 @@ use scopes::Plan;
 const RECORDS: usize = 2_000_000;
 /// Records of one look at the buffers.
 const BATCH: usize = 20_000;
+/// The same where many CPUs are busy.
+const LARGE_BATCH: usize = 200_000;
 const CONTEXT: u64 = 1 << 44 | 7;
 const FILE: u64 = 1 << files::id::CPU_SHIFT | 9;
 
@@ -48,9 +51,10 @@ impl Load {
         slots.collect()
     }
 
-    fn event(self, n: usize, out: &mut Vec<u8>) {
+    /// The `n`th record of its CPU, and the `time`th of all.
+    fn event(self, n: usize, time: usize, out: &mut Vec<u8>) {
         let slot = n % self.calls().len();
-        let at = RecordHeader { kind: kind::EVENT, slot: slot as u16, ..header(n) };
+        let at = RecordHeader { kind: kind::EVENT, slot: slot as u16, ..header(time) };
         let file = FILE.to_ne_bytes();
         let path = || format!("/usr/lib/x86_64/{}/{}", n % 97, n.wrapping_mul(7919) % 20_000);
         match (self, slot) {
@@ -73,6 +77,37 @@ impl Load {
             (Load::Find, 2) => write(at, &[5, 1, 0], &[(0, form::FILE, &file)], out),
             (Load::Find, _) => write(at, &[5], &[(0, form::FILE, &file)], out),
         }
+    }
+}
+
+/// A load on so many CPUs, read by so many drains.
+#[derive(Clone, Copy, Debug)]
+struct Machine {
+    load: Load,
+    cpus: usize,
+    drains: usize,
+}
+
+const fn machine(load: Load, cpus: usize, drains: usize) -> Machine {
+    Machine { load, cpus, drains }
+}
+
+const MACHINES: [Machine; 10] = [
+    machine(Load::Dd, 2, 1),
+    machine(Load::Dd, 8, 1),
+    machine(Load::Dd, 64, 1),
+    machine(Load::Dd, 64, 2),
+    machine(Load::Dd, 64, 16),
+    machine(Load::Find, 2, 1),
+    machine(Load::Find, 8, 1),
+    machine(Load::Find, 64, 1),
+    machine(Load::Find, 64, 2),
+    machine(Load::Find, 64, 16),
+];
+
+impl std::fmt::Display for Machine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?} on {} CPUs, {} drains", self.load, self.cpus, self.drains)
     }
 }
 
@@ -118,24 +153,43 @@ fn told(out: &mut Vec<u8>) {
 
 struct Bytes {
     drain: Drain,
-    batches: Vec<Vec<u8>>,
+    /// What each look finds, by CPU; the next one last.
+    batches: Vec<Vec<Vec<u8>>>,
 }
 
 impl Bytes {
     fn new(load: Load) -> Bytes {
-        let batches = (0..RECORDS / BATCH).map(|batch| {
-            let mut out = Vec::new();
-            if batch == 0 {
-                told(&mut out);
+        Bytes::of(machine(load, 1, 1))
+    }
+
+    /// CPUs write by turns, so that none has two records in a row: the dearest to put in order.
+    fn of(machine: Machine) -> Bytes {
+        let Machine { load, cpus, drains } = machine;
+        let batch = if cpus == 1 { BATCH } else { LARGE_BATCH };
+        let batches = (0..RECORDS / batch).map(|number| {
+            let mut of_cpus = vec![Vec::new(); cpus];
+            if number == 0 {
+                told(&mut of_cpus[0]);
             }
-            for n in batch * BATCH..(batch + 1) * BATCH {
-                load.event(n, &mut out);
+            for n in number * batch..(number + 1) * batch {
+                let cpu = n % cpus;
+                let start = of_cpus[cpu].len();
+                // What each CPU does is what one alone would.
+                load.event(n / cpus, n, &mut of_cpus[cpu]);
+                of_cpus[cpu][start + CPU_AT..][..2].copy_from_slice(&(cpu as u16).to_ne_bytes());
             }
-            out
+            of_cpus
         });
-        Bytes { batches: batches.rev().collect(), drain: Drain::new(load.slots(), 1, 0, Vec::new()) }
+        let mut drain = Drain::new(load.slots(), cpus, 0, Vec::new());
+        if drains > 1 {
+            drain.employ(Team::start(drains, || Ok(())).expect("threads"));
+        }
+        Bytes { batches: batches.rev().collect(), drain }
     }
 }
+
+/// Where a record's header has its CPU.
+const CPU_AT: usize = 36;
 
 impl Source for Bytes {
     fn wait(&mut self, _: Duration) -> Result<(), Error> {
@@ -144,7 +198,7 @@ impl Source for Bytes {
 
     fn drain(&mut self, records: &mut impl Records) -> Result<usize, Error> {
         let Some(batch) = self.batches.pop() else { return Ok(0) };
-        self.drain.take_piece(&batch);
+        batch.iter().for_each(|of_cpu| self.drain.take_piece(of_cpu));
         Ok(self.drain.release(u64::MAX, records))
     }
 
@@ -170,6 +224,81 @@ impl Records for Count {
     }
 
     fn lost(&mut self, _: &Loss) {}
+}
+
+/// Counts what it is given, by itself or in shares.
+#[derive(Default)]
+struct Shares {
+    alone: Count,
+    shares: Vec<CountShare>,
+}
+
+#[derive(Clone, Default)]
+struct CountShare(usize);
+
+impl Share for CountShare {
+    fn record(&mut self, record: &Record<'_>) {
+        self.0 += record.args.len();
+    }
+}
+
+impl Share for &mut CountShare {
+    fn record(&mut self, record: &Record<'_>) {
+        CountShare::record(self, record);
+    }
+}
+
+impl Records for Shares {
+    fn context(&mut self, id: u32, context: &Context<'_>) {
+        self.alone.context(id, context);
+    }
+
+    fn record(&mut self, record: &Record<'_>) {
+        self.alone.record(record);
+    }
+
+    fn lost(&mut self, _: &Loss) {}
+
+    fn begin_sharing(&mut self) -> bool {
+        true
+    }
+
+    fn shares(&mut self, count: usize) -> Vec<Box<dyn Share + '_>> {
+        self.shares.resize(count, CountShare::default());
+        self.shares.iter_mut().map(|share| -> Box<dyn Share + '_> { Box::new(share) }).collect()
+    }
+}
+
+/// Reading alone, of many CPUs.
+#[divan::bench(args = MACHINES, sample_count = 5, sample_size = 1)]
+fn read_many(bencher: divan::Bencher<'_, '_>, machine: Machine) {
+    bencher.counter(ItemsCount::new(RECORDS)).with_inputs(|| Bytes::of(machine)).bench_local_values(
+        |mut bytes| {
+            let mut shares = Shares::default();
+            while bytes.drain(&mut shares).is_ok_and(|read| read > 0) {}
+            shares.alone.events[0] + shares.shares.iter().map(|share| share.0).sum::<usize>()
+        },
+    );
+}
+
+/// A whole recording of many CPUs, up to the file.
+#[divan::bench(args = MACHINES, sample_count = 3, sample_size = 1)]
+fn record_many(bencher: divan::Bencher<'_, '_>, machine: Machine) {
+    let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder");
+    bencher.counter(ItemsCount::new(RECORDS)).with_inputs(|| Bytes::of(machine)).bench_local_values(
+        |bytes| {
+            let mut left = bytes.batches.len() + 1;
+            let setup = setup::setup_to(&dir.path().join("c.trz"), Plan::everything(), machine.drains);
+            let summary = Session::start(setup).and_then(|session| {
+                session.record(bytes, &mut || {
+                    left -= 1;
+                    if left == 0 { Step::Stop } else { Step::Go }
+                })
+            });
+            assert!(summary.is_ok(), "{summary:?}");
+            summary.map_or(0, |summary| summary.lost)
+        },
+    );
 }
 
 /// Reading alone.

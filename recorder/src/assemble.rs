@@ -4,6 +4,8 @@ mod artifacts;
 mod holding;
 mod lost_events;
 mod place;
+mod rows;
+mod shares;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -17,7 +19,9 @@ use std::{
 use crossbeam_channel::{Receiver, Sender};
 use events::EventId;
 use format::facts::FactSet;
-use format::{BlockBuilder, Clock, Loss, Side};
+use format::{Clock, Loss, Side};
+use rows::Rows;
+use shares::RowsOfShare;
 
 use crate::{
     artifacts::{ArtifactService, Taken, Tracker, places},
@@ -51,8 +55,6 @@ const CLOCK_EVERY: Duration = Duration::from_millis(100);
 const CLOCK_STEP_NS: u64 = 10_000_000;
 /// A block of this many bytes is handed over though it has few rows, so that memory stays bounded.
 pub const BLOCK_BYTES: usize = 16 << 20;
-/// Rows between two looks at the bytes of a block.
-const BYTES_EVERY: usize = 256;
 /// With so much between blocks that waits for room in the queue, nothing more is gathered.
 const SIDES_BOUND: usize = 1024;
 
@@ -154,9 +156,15 @@ pub struct Assembler {
     /// What waited is taken when there is room for it in the file. At the end that may never be.
     waits_for_room: bool,
     lanes: Lanes,
-    builder: Option<Box<BlockBuilder>>,
-    /// Number of the block being filled; contexts are interned anew in each.
-    block: u64,
+    /// What is being filled here, and what the shares fill.
+    rows: Rows,
+    shares: Vec<RowsOfShare>,
+    /// Contexts that shares may meet and that nobody has looked at.
+    unmet: Vec<u32>,
+    /// Shares take rows that are older than the last ones here, or have taken some.
+    is_sharing: bool,
+    /// A block of the stretch that is shared was handed over.
+    is_stretch_begun: bool,
     opened: Instant,
     /// The clocks as they were last read, and when that was.
     clock: Clock,
@@ -166,8 +174,6 @@ pub struct Assembler {
     losses_said: Instant,
     changes: Vec<Change>,
     wants_changes: bool,
-    /// The queue was full when a block was to be handed over.
-    blocked: bool,
     losses: Ledger,
     sides: VecDeque<Side>,
     /// Artifacts that found no room.
@@ -208,8 +214,11 @@ impl Assembler {
             taken: None,
             part: 0,
             lanes,
-            builder: None,
-            block: 0,
+            rows: Rows::default(),
+            shares: Vec::new(),
+            unmet: Vec::new(),
+            is_sharing: false,
+            is_stretch_begun: false,
             opened: Instant::now(),
             clock: clocks::now(),
             clock_read: Instant::now(),
@@ -217,7 +226,6 @@ impl Assembler {
             losses_said: Instant::now(),
             changes: Vec::new(),
             wants_changes,
-            blocked: false,
             losses: Ledger::default(),
             sides: VecDeque::new(),
             counts: Counts::default(),
@@ -274,6 +282,7 @@ impl Assembler {
     pub fn tick(&mut self) {
         self.receive_answers();
         self.release_held();
+        self.meet();
         self.watch_clock();
         if let Some(early_drop) = &mut self.choice.early_drop {
             let words = || self.choice.labels.cgroup_words(&self.cgroups);
@@ -284,11 +293,11 @@ impl Assembler {
             self.record_losses();
         }
         let age = self.opened.elapsed();
-        let rows = self.builder.as_ref().map_or(0, |builder| builder.len());
+        let rows = self.rows.len() + self.shares.iter().map(|share| share.rows.len()).sum::<usize>();
         if is_due(rows, age, self.quiet_age) && !self.lanes.is_full() {
             self.roll();
         }
-        if age >= BLOCK_AGE && self.builder.as_ref().is_none_or(|builder| builder.is_empty()) {
+        if age >= BLOCK_AGE && rows == 0 {
             self.opened = Instant::now();
             self.gather_sides();
         }
@@ -351,10 +360,15 @@ impl Assembler {
                 self.lanes.hand_over_at_last(Work::Side(side), patience);
             }
         }
-        if let Some(mut builder) = self.builder.take().filter(|builder| !builder.is_empty()) {
-            builder.set_clock(clocks::now());
+        let clock = clocks::now();
+        let shared = self.shares.iter_mut().filter_map(|share| share.rows.take(clock));
+        for builder in shared.collect::<Vec<_>>() {
+            let work = Work::Block { builder, changes: Vec::new(), goes_on: true };
+            self.lanes.hand_over_at_last(work, patience);
+        }
+        if let Some(builder) = self.rows.take(clock) {
             let changes = std::mem::take(&mut self.changes);
-            self.lanes.hand_over_at_last(Work::Block { builder, changes }, patience);
+            self.lanes.hand_over_at_last(Work::Block { builder, changes, goes_on: false }, patience);
         }
         self.finish_artifacts(patience);
         let counts = self.counts();
@@ -367,28 +381,26 @@ impl Assembler {
         self.roll_at(clocks::now())
     }
 
-    /// The same, by the clocks that its rows have.
+    /// The same, by the clocks that its rows have. What shares hold is as old, and goes first: a file that ends behind a block
+    /// has all that is older than it.
     fn roll_at(&mut self, clock: Clock) -> bool {
-        if let Some(mut builder) = self.builder.take() {
-            if builder.is_empty() {
-                self.builder = Some(builder);
-                return true;
+        if !self.is_sharing {
+            let lanes = &self.lanes;
+            if !self.shares.iter_mut().all(|share| share.rows.hand_over(lanes, clock)) {
+                return false;
             }
+        }
+        if !self.rows.is_empty() {
             self.gather_sides();
             self.send_sides();
-            builder.set_clock(clock);
             let changes = std::mem::take(&mut self.changes);
-            if let Err(Work::Block { builder, changes }) =
-                self.lanes.hand_over(Work::Block { builder, changes })
-            {
-                self.builder = Some(builder);
+            if let Err(changes) = self.rows.hand_over_with(&self.lanes, clock, changes, self.is_sharing) {
                 self.changes = changes;
                 return false;
             }
-            self.block += 1;
+            self.is_stretch_begun |= self.is_sharing;
         }
         self.opened = Instant::now();
-        self.builder = Some(self.lanes.builder());
         true
     }
 
@@ -420,19 +432,19 @@ impl Assembler {
 
     /// Whether a row can be taken now.
     fn has_room(&mut self) -> bool {
-        // Adding the bytes up takes a look at every table: not for each row.
-        let is_full = |builder: &BlockBuilder| {
-            builder.is_full() || (builder.len().is_multiple_of(BYTES_EVERY) && builder.bytes() >= BLOCK_BYTES)
-        };
-        if self.builder.as_deref().is_some_and(|builder| !is_full(builder)) {
+        if self.rows.is_open() {
             return true;
         }
         // Waiting for the queue once a block is enough: until it has room, rows are lost without waiting.
-        if self.blocked && self.lanes.is_full() {
+        if self.rows.blocked && self.lanes.is_full() {
             return false;
         }
-        self.blocked = !self.roll();
-        !self.blocked
+        let is_free = self.rows.is_empty() || self.roll();
+        self.rows.blocked = !is_free;
+        if is_free {
+            self.rows.open(&self.lanes);
+        }
+        is_free
     }
 
     /// Says what happened to a container, as an event of the task that it happened to.

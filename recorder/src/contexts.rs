@@ -80,8 +80,10 @@ impl OwnedContext {
 }
 
 /// One announced context.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ContextFacts {
+    /// Which announcement it came by: ids are given again.
+    pub announcement: u64,
     pub context: OwnedContext,
     /// Its number in the block with this number.
     pub local: Option<(u64, u32)>,
@@ -94,8 +96,21 @@ pub struct ContextFacts {
 }
 
 impl ContextFacts {
-    fn new(context: OwnedContext) -> ContextFacts {
-        ContextFacts { context, local: None, mask: None, trigger: None, standing: 0 }
+    fn new(announcement: u64, context: OwnedContext) -> ContextFacts {
+        ContextFacts { announcement, context, local: None, mask: None, trigger: None, standing: 0 }
+    }
+
+    /// The same as it was then, for one of several who look at the same time.
+    #[inline]
+    pub fn stand_at(&mut self, standings: &Standings, time_ns: u64) {
+        if self.standing == standings.version() {
+            return;
+        }
+        let (facts, is_past) = standings.at(&self.context.numbers, time_ns);
+        if self.context.stand(facts.as_deref()) {
+            (self.local, self.mask, self.trigger) = (None, None, None);
+        }
+        self.standing = if is_past { 0 } else { standings.version() };
     }
 
     /// Brings the context up to where its process stands now. What was answered with another is forgotten.
@@ -121,14 +136,15 @@ pub const NOBODY: u32 = u32::MAX;
 pub struct ContextTable {
     known: Vec<Option<ContextFacts>>,
     nobody: ContextFacts,
+    announcements: u64,
     texts: SharedTexts,
 }
 
 impl Default for ContextTable {
     fn default() -> ContextTable {
         let mut texts = SharedTexts::default();
-        let nobody = ContextFacts::new(OwnedContext::new(&Context::default(), &mut texts));
-        ContextTable { known: Vec::new(), nobody, texts }
+        let nobody = ContextFacts::new(0, OwnedContext::new(&Context::default(), &mut texts));
+        ContextTable { known: Vec::new(), nobody, announcements: 0, texts }
     }
 }
 
@@ -149,14 +165,24 @@ impl ContextTable {
         if self.known.len() <= at {
             self.known.resize_with(at + 1, || None);
         }
+        self.announcements += 1;
         if let Some(place) = self.known.get_mut(at) {
-            *place = Some(ContextFacts::new(context));
+            *place = Some(ContextFacts::new(self.announcements, context));
         }
     }
 
     pub fn forget(&mut self, id: u32) {
         if let Some(place) = self.known.get_mut(id as usize) {
             *place = None;
+        }
+    }
+
+    /// The same for one of several who look at the same time.
+    #[inline]
+    pub fn find(&self, id: u32) -> &ContextFacts {
+        match self.known.get(id as usize) {
+            Some(Some(known)) => known,
+            _ => &self.nobody,
         }
     }
 

@@ -202,6 +202,11 @@ impl Waiting {
         over
     }
 
+    /// Nothing is waited for any more.
+    pub fn give_up_all(&mut self) {
+        self.asked.clear();
+    }
+
     /// Whether an answer is missing.
     pub fn is_waiting(&self) -> bool {
         !self.asked.is_empty()

@@ -37,6 +37,7 @@ mod map_memory;
 mod numbers;
 mod object;
 mod order;
+mod ordered;
 mod packets;
 mod plain;
 mod preemption;
@@ -67,6 +68,8 @@ use events::{
     abi::region::{LIST_BYTES, LIST_STRINGS},
 };
 use scopes::Lowered;
+
+use crate::team::Team;
 #[doc(hidden)]
 pub use tables::SlotEvent;
 
@@ -199,6 +202,29 @@ pub trait Records {
     fn forget(&mut self, id: u32) {
         let _ = id;
     }
+
+    /// Whether records wait here for an answer, so that nothing behind them can be judged yet.
+    fn is_waiting(&self) -> bool {
+        false
+    }
+    /// Too much is behind them: they go on without.
+    fn give_up_waiting(&mut self) {}
+    /// Whether records that change nothing by which others are judged may be given to shares, by several threads, after all
+    /// others up to their time were given here. Then such a stretch begins, which [`Records::end_sharing`] ends.
+    fn begin_sharing(&mut self) -> bool {
+        false
+    }
+    /// So many shares.
+    fn shares(&mut self, count: usize) -> Vec<Box<dyn Share + '_>> {
+        let _ = count;
+        Vec::new()
+    }
+    fn end_sharing(&mut self) {}
+}
+
+/// Takes a part of the records, in time order among themselves, while others take other parts.
+pub trait Share: Send {
+    fn record(&mut self, record: &Record<'_>);
 }
 
 /// One event, as the kernel side recorded it.
@@ -363,6 +389,11 @@ impl Kernel {
         let hold_back_ns = u64::try_from(options.hold_back.as_nanos()).unwrap_or(u64::MAX);
         let bell = Bell::of(&[loaded.records.as_fd(), loaded.packets.as_fd()])?;
         Ok(Kernel { loaded, drain, bell, hold_back_ns })
+    }
+
+    /// Reads with these from now on, each having CPUs of its own.
+    pub fn employ(&mut self, team: Team) {
+        self.drain.employ(team);
     }
 
     /// Wanted events that this kernel cannot carry.

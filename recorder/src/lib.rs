@@ -16,5 +16,6 @@ pub mod loss;
 pub mod sample;
 pub mod session;
 pub mod source;
+pub mod team;
 
 pub use scopes::select;

@@ -4,6 +4,7 @@
 //! kernel --drain--> label --> blocks --queue--> encode --queue--> write --> file
 //!           (this thread)                (thread)          (thread)
 //! ```
+//! Where there are many CPUs, several threads drain and several encode, and busy looks are shared among them.
 
 use std::{
     path::PathBuf,
@@ -17,12 +18,16 @@ use crate::{
     artifacts::ArtifactService,
     assemble::{Assembler, Choice, NameService, Progress},
     containers::cgroup_table::CgroupTable,
-    file::lanes::{Gauge, Lanes, Viewer, Wait},
+    file::lanes::{Crew, Gauge, Lanes, Viewer, Wait},
     file::output::OutputError,
     file::write::{Destination, Halt, Sink, Written},
     hashes::HashService,
+    host::priority,
+    host::privileges::{self, Part},
     kernel,
+    label::Judge,
     source::Source,
+    team::Team,
 };
 
 /// How long a drain sleeps at most while little happens.
@@ -52,10 +57,38 @@ pub struct Setup {
     pub after: Duration,
     /// Who looks on.
     pub viewing: Option<Viewing>,
+    /// How many threads drain, and as many encode, if there is nothing that has to be told in order ([`Setup::drains`]).
+    pub drains: usize,
     /// How much the threads that drain and encode come before others.
     pub priority_boost: u8,
     /// The threads that encode and write give up what they do not need ([`crate::host::privileges`]).
     pub is_confined: bool,
+}
+
+/// The drains of a machine with so many CPUs. One reads what four busy CPUs write.
+pub fn drains_for(cpus: usize) -> usize {
+    const CPUS_OF_A_DRAIN: usize = 4;
+    const MOST: usize = 16;
+    (cpus / CPUS_OF_A_DRAIN).clamp(1, MOST)
+}
+
+/// The drains of this machine.
+pub fn drains_here() -> usize {
+    std::thread::available_parallelism().map_or(1, |cpus| drains_for(cpus.get()))
+}
+
+impl Setup {
+    /// How many drain: one where somebody looks on, who is shown blocks in order of time, and where one event after the other
+    /// tells what artifacts are about, or the names of containers that masks wait for.
+    fn drains(&self) -> usize {
+        let choice = &self.choice;
+        let is_serial = self.viewing.is_some()
+            || self.artifacts.is_some()
+            || choice.labels.needs_names()
+            || choice.trigger.as_ref().is_some_and(Judge::needs_names)
+            || self.destination.place.is_stream();
+        if is_serial { 1 } else { self.drains.max(1) }
+    }
 }
 
 /// Somebody who is shown blocks as they are made.
@@ -143,6 +176,8 @@ pub enum Error {
 #[derive(Debug)]
 pub struct Session {
     assembler: Assembler,
+    /// Who drains, where there are several.
+    team: Option<Team>,
     progress: Arc<Progress>,
     started: Instant,
     after: Duration,
@@ -156,6 +191,7 @@ impl Session {
     /// Creates the file, and writes the header and the state that there is.
     pub fn start(setup: Setup) -> Result<Session, Error> {
         let progress = Arc::new(Progress::default());
+        let drains = setup.drains();
         let part = setup.artifacts.as_ref().map(|service| Arc::clone(&service.part)).unwrap_or_default();
         let (bytes, writing) = (Arc::clone(&progress.bytes), Arc::clone(&progress.writing));
         let gauge = Arc::new(Gauge { bytes, part, writing, ..Gauge::default() });
@@ -181,10 +217,20 @@ impl Session {
             sink,
             viewer,
             gauge,
-            setup.priority_boost,
-            setup.is_confined,
+            Crew { encoders: drains, boost: setup.priority_boost, is_confined: setup.is_confined },
         )
         .map_err(Error::Thread)?;
+        let team = if drains > 1 {
+            let (boost, is_confined) = (setup.priority_boost, setup.is_confined);
+            let prepare = move || {
+                // Refused without the capability, which whoever asked for it is told of.
+                let _ = priority::boost(boost);
+                if is_confined { privileges::confine(Part::Encode) } else { Ok(()) }
+            };
+            Some(Team::start(drains, prepare).map_err(Error::Thread)?)
+        } else {
+            None
+        };
         let mut assembler = Assembler::new(
             setup.choice,
             setup.cgroups,
@@ -194,6 +240,7 @@ impl Session {
             Arc::clone(&progress),
         )
         .with_quiet_age(quiet_age)
+        .with_shares(drains)
         .with_hashes(setup.hashes)
         .with_artifacts(setup.artifacts);
         assembler.push_side(Side::Processes(setup.processes.clone()));
@@ -201,6 +248,7 @@ impl Session {
         assembler.begin(setup.processes, start_ns);
         Ok(Session {
             assembler,
+            team,
             progress,
             started: Instant::now(),
             after: setup.after,
@@ -221,6 +269,9 @@ impl Session {
         mut source: S,
         steer: &mut dyn FnMut() -> Step,
     ) -> Result<Summary, Error> {
+        if let Some(team) = self.team.take() {
+            source.employ(team);
+        }
         let mut until: Option<Instant> = None;
         let mut source_error = None;
         let mut triggered = false;

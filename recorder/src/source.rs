@@ -2,10 +2,17 @@
 
 use std::time::Duration;
 
-use crate::kernel::{Error, Kernel, Records};
+use crate::{
+    kernel::{Error, Kernel, Records},
+    team::Team,
+};
 
 /// Something that records, drained from one thread.
 pub trait Source {
+    /// Drains with these from now on, if it can.
+    fn employ(&mut self, team: Team) {
+        drop(team);
+    }
     /// Sleeps until there is much to drain, or the time is over.
     fn wait(&mut self, timeout: Duration) -> Result<(), Error>;
     /// Takes what there is, in time order; the number of records.
@@ -19,6 +26,10 @@ pub trait Source {
 }
 
 impl Source for Kernel {
+    fn employ(&mut self, team: Team) {
+        Kernel::employ(self, team);
+    }
+
     fn wait(&mut self, timeout: Duration) -> Result<(), Error> {
         Kernel::wait(self, timeout)
     }

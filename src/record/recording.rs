@@ -35,7 +35,7 @@ use recorder::{
     kernel::{self, Kernel},
     label::Judge,
     sample, select,
-    session::{Session, Setup, Summary},
+    session::{self, Session, Setup, Summary},
 };
 use scopes::{Plan, ScopeSet};
 
@@ -221,7 +221,9 @@ pub fn run(order: Order<'_>, attendant: &mut dyn Attendant) -> Result<Ended> {
     let mut kernel = Kernel::load(&options)?;
     let clock = clocks::now();
     memory::give_back();
+    let drains = capturing.drains.map_or_else(session::drains_here, usize::from);
     let holds = Holds {
+        drains,
         is_set: keeping.rotate.is_some(),
         flight_bytes: keeping.flight.map(|_| flight_bytes(keeping)),
         viewed_bytes: attendant.viewed_bytes(),
@@ -332,6 +334,7 @@ pub fn run(order: Order<'_>, attendant: &mut dyn Attendant) -> Result<Ended> {
         artifacts,
         after: keeping.after,
         viewing,
+        drains,
         priority_boost: capturing.priority_boost.unwrap_or(priority::DEFAULT_BOOST),
         is_confined,
     };

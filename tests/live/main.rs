@@ -17,6 +17,7 @@ mod descriptors;
 mod disk;
 #[path = "../docker/mod.rs"]
 mod docker;
+mod drains;
 mod evidence;
 mod execs;
 mod facts;
@@ -122,6 +123,7 @@ fn main() {
         recording::TESTS,
         losses::TESTS,
         cpus::TESTS,
+        drains::TESTS,
         masks::TESTS,
         filters::TESTS,
         policies::TESTS,

@@ -89,12 +89,17 @@ pub const MIXED: &str = "id; ls / > /dev/null; cat /missing; (sleep 0.1; ls /tmp
 /// Records with filters, and checks event by event that replaying with them gives the recorded mask. Gives the scopes
 /// that matched anything.
 fn check_same_answer(filters: &[String]) -> Result<u64, Failed> {
+    check_same_answer_of(filters, &[], MIXED)
+}
+
+/// The same with these options of the recording, of what this script does.
+pub fn check_same_answer_of(filters: &[String], how: &[&str], script: &str) -> Result<u64, Failed> {
     let dir = scratch()?;
     let mut options: Vec<&str> = Vec::new();
     for filter in filters {
         options.extend(["-f", filter]);
     }
-    let file = record(dir.path(), &options, &["sh", "-c", MIXED])?;
+    let file = record(dir.path(), &[how, &options].concat(), &["sh", "-c", script])?;
     // As text: a busy host has more events than fit in memory as values.
     let rows = |options: &[&str]| -> Result<String, Failed> {
         tracer_ok(&[&["replay", path(&file)?, "-o", "json"], options].concat())

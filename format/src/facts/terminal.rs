@@ -50,8 +50,13 @@ impl Terminal {
         Terminal(Arc::new(AtomicU64::new(if is_one { stored } else { UNKNOWN })))
     }
 
+    /// Whether it is one that both have in common.
+    pub fn is_shared_with(&self, other: &Terminal) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The same, and no longer that of those who share it.
-    pub(super) fn apart(&self) -> Terminal {
+    pub fn apart(&self) -> Terminal {
         Terminal::of_stored(self.stored())
     }
 

@@ -14,6 +14,15 @@ use recorder::{
 };
 use scopes::Plan;
 
+/// A recording of everything into this file, which is replaced, by so many drains.
+#[allow(dead_code)] // each benchmark uses its part
+pub fn setup_to(path: &Path, plan: Plan, drains: usize) -> Setup {
+    let setup = setup(plan, false);
+    let place = OutputPlace::file(path, true).expect("a file");
+    let destination = Destination { place, path: path.to_owned(), ..setup.destination };
+    Setup { destination, drains, ..setup }
+}
+
 pub fn setup(plan: Plan, only_matched: bool) -> Setup {
     Setup {
         destination: Destination {
@@ -45,6 +54,7 @@ pub fn setup(plan: Plan, only_matched: bool) -> Setup {
         artifacts: None,
         after: Duration::ZERO,
         viewing: None,
+        drains: 1,
         priority_boost: 0,
         is_confined: false,
     }

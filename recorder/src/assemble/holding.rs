@@ -14,7 +14,7 @@ use crate::{
     file::lanes::Wait,
     hashes::Hashes,
     held::{Awaited, HappenedAt, OwnedRecord, Pending},
-    kernel::{self, Record, Records},
+    kernel::{self, Record, Records, Share},
     loss::LossEntry,
 };
 
@@ -26,6 +26,7 @@ impl Records for Assembler {
         if self.waiting.is_empty() {
             let context = self.contexts.own(context);
             self.contexts.announce(id, context);
+            self.expect(id);
         } else {
             let context = self.contexts.own(context);
             self.waiting.push(Pending::Context(id, Box::new(context)));
@@ -75,6 +76,31 @@ impl Records for Assembler {
         } else {
             self.waiting.push(Pending::Forget(id));
         }
+    }
+
+    fn is_waiting(&self) -> bool {
+        !self.shares.is_empty() && !self.waiting.is_empty()
+    }
+
+    fn give_up_waiting(&mut self) {
+        self.waiting.give_up_all();
+        self.release_held();
+    }
+
+    fn begin_sharing(&mut self) -> bool {
+        let can_share = !self.shares.is_empty() && self.waiting.is_empty();
+        if can_share {
+            self.begin_stretch();
+        }
+        can_share
+    }
+
+    fn shares(&mut self, _: usize) -> Vec<Box<dyn Share + '_>> {
+        self.takers()
+    }
+
+    fn end_sharing(&mut self) {
+        self.end_stretch();
     }
 }
 
@@ -218,7 +244,10 @@ impl Assembler {
             }
             match self.waiting.pop() {
                 Some(Pending::Begin { processes, start_ns }) => self.take_state(&processes, start_ns),
-                Some(Pending::Context(id, context)) => self.contexts.announce(id, *context),
+                Some(Pending::Context(id, context)) => {
+                    self.contexts.announce(id, *context);
+                    self.expect(id);
+                }
                 Some(Pending::Forget(id)) => self.contexts.forget(id),
                 Some(Pending::Record(record)) => record.view(|record| self.take(record)),
                 Some(Pending::Happened(at)) => self.record_container_event(at),

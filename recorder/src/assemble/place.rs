@@ -1,7 +1,6 @@
 //! One record on its way into the block: which scopes it matches, whether it is wanted, and where it stands.
 
 use events::{EventId, Marks, Raw, catalogue::process};
-use format::Row;
 use format::facts::FactChange;
 
 use super::Assembler;
@@ -89,27 +88,7 @@ impl Assembler {
         }
         // Borrowed again: rolling to the next block needed all of `self`.
         let known = self.contexts.get(record.context);
-        let Some(builder) = self.builder.as_deref_mut() else { return };
-        let local = match known.local {
-            Some((block, local)) if block == self.block => local,
-            _ => {
-                let local = builder.intern(&known.context.view());
-                known.local = Some((self.block, local));
-                local
-            }
-        };
-        let row = Row {
-            time_ns: record.time_ns,
-            event,
-            cpu: record.cpu,
-            context: local,
-            ret: record.ret,
-            scopes: mask,
-            marks,
-            duration_ns: record.duration_ns,
-            args: record.args,
-        };
-        match builder.push(&row) {
+        match self.rows.push(record, known, mask, marks) {
             Ok(()) => {
                 self.counts.rows += 1;
                 self.changes.extend(change);

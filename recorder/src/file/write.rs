@@ -16,7 +16,6 @@ use std::{
     sync::{Arc, Mutex, atomic::Ordering},
 };
 
-use crossbeam_channel::Receiver;
 pub use destination::{DEFAULT_FLIGHT_BYTES, Destination, Halt, Written};
 use events::catalogue;
 use flight::{Evicted, HeldBlock};
@@ -71,6 +70,8 @@ pub struct Sink {
     holding: bool,
     /// The file has got its processes, cgroups and users.
     begun: bool,
+    /// The next block is of the time of the last one.
+    goes_on: bool,
     previous_head: Option<[u8; 32]>,
     /// The file that comes after the open one, made already.
     next: Option<Output>,
@@ -110,6 +111,7 @@ impl Sink {
             held_bytes: 0,
             holding,
             begun: !keeps_state,
+            goes_on: false,
             previous_head: None,
             next: None,
             part: 0,
@@ -177,7 +179,7 @@ impl Sink {
     }
 
     /// Writes until the other end is gone, then finishes the file.
-    pub fn run(mut self, pieces: &Receiver<Piece>) -> Written {
+    pub fn run(mut self, pieces: impl Iterator<Item = Piece>) -> Written {
         for piece in pieces {
             if self.result.halt.is_some() {
                 self.leave(piece);
@@ -194,11 +196,11 @@ impl Sink {
 
     fn piece(&mut self, piece: Piece) -> Result<(), Halt> {
         match piece {
-            Piece::Block { block, changes } if self.holding => {
-                self.hold(block, changes);
+            Piece::Block { block, changes, goes_on } if self.holding => {
+                self.hold(HeldBlock { block, changes, goes_on });
                 Ok(())
             }
-            Piece::Block { block, changes } => self.block(&block, changes),
+            Piece::Block { block, changes, goes_on } => self.block(&block, changes, goes_on),
             Piece::Side(side) => self.side(side),
             Piece::Artifacts(taken) => self.artifacts(taken),
             // Who looks on may decide what was decided already.
@@ -207,13 +209,18 @@ impl Sink {
         }
     }
 
-    fn block(&mut self, block: &EncodedBlock, changes: Vec<Change>) -> Result<(), Halt> {
+    /// Writes a block. `goes_on`: others follow that are of the same time, and belong into the same file.
+    fn block(&mut self, block: &EncodedBlock, changes: Vec<Change>, goes_on: bool) -> Result<(), Halt> {
         let rows = u64::from(block.rows());
         if rows == 0 {
             return Ok(());
         }
+        let is_within = std::mem::replace(&mut self.goes_on, goes_on);
         self.expire();
-        let outcome = self.rotate_if_due(block).and_then(|()| self.begin()).and_then(|()| self.append(block));
+        let outcome = self
+            .rotate_if_due(block, is_within)
+            .and_then(|()| self.begin())
+            .and_then(|()| self.append(block));
         if let Some(processes) = &mut self.processes {
             processes.begin();
             changes.into_iter().for_each(|change| processes.apply(change));

@@ -18,6 +18,8 @@ pub struct Holds {
     pub flight_bytes: Option<u64>,
     /// Bytes of blocks that wait for somebody who looks on.
     pub viewed_bytes: u64,
+    /// Threads that drain.
+    pub drains: usize,
 }
 
 /// Bytes that a process which records holds at most, beside the maps of the kernel.
@@ -30,7 +32,7 @@ pub fn bound_bytes(kernel: kernel::Memory, holds: Holds) -> u64 {
     let cgroups = if holds.is_set { write::CGROUPS_BOUND } else { 0 };
     let own = [
         kernel::OWN_BOUND,
-        assemble::BLOCK_BYTES * lanes::BLOCKS,
+        assemble::BLOCK_BYTES * lanes::blocks(holds.drains),
         held::BYTES_BOUND,
         cgroup_table::BYTES_BOUND,
         standings::BYTES_BOUND,
@@ -75,15 +77,18 @@ mod tests {
     #[test]
     fn what_is_held_for_later_is_in_the_sum() {
         let kernel = kernel::Memory { cpus: 2, buffer_bytes: 1 << 20, map_bytes: 0 };
-        let plain = bound_bytes(kernel, Holds { is_set: false, flight_bytes: None, viewed_bytes: 0 });
-        let flight =
-            bound_bytes(kernel, Holds { is_set: false, flight_bytes: Some(512 << 20), viewed_bytes: 0 });
-        let set = bound_bytes(kernel, Holds { is_set: true, flight_bytes: None, viewed_bytes: 0 });
+        let plain =
+            bound_bytes(kernel, Holds { is_set: false, flight_bytes: None, viewed_bytes: 0, drains: 1 });
+        let flight = bound_bytes(
+            kernel,
+            Holds { is_set: false, flight_bytes: Some(512 << 20), viewed_bytes: 0, drains: 1 },
+        );
+        let set = bound_bytes(kernel, Holds { is_set: true, flight_bytes: None, viewed_bytes: 0, drains: 1 });
         assert_eq!(flight - plain, (512 + 64) << 20);
         assert_eq!(set - plain, (64 + 32) << 20);
         let larger = kernel::Memory { buffer_bytes: 2 << 20, ..kernel };
         assert_eq!(
-            bound_bytes(larger, Holds { is_set: true, flight_bytes: None, viewed_bytes: 0 }) - set,
+            bound_bytes(larger, Holds { is_set: true, flight_bytes: None, viewed_bytes: 0, drains: 1 }) - set,
             6 << 20
         );
     }

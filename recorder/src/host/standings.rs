@@ -2,12 +2,13 @@
 //! not send these with contexts, since they would have to look for changes at every call; the calls that change them are records
 //! themselves. So every context of the file has them, and filters ask for them as for anything else of a context.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use events::{Context, Raw, catalogue::process};
 use format::Process;
-use format::facts::{self, Actor, FactChange, FactSet, Facts, NsPids};
+use format::facts::{self, Actor, FactChange, FactSet, Facts, NsPids, Terminal};
 use hashbrown::{HashMap, HashSet};
 
 use crate::{
@@ -53,6 +54,32 @@ impl Directories {
     }
 }
 
+/// What was known before it changed, and until when, in order of time.
+#[derive(Debug, Default)]
+struct Past {
+    /// By pid: of the process that began then.
+    facts: HashMap<u32, Vec<(u64, u64, Facts)>>,
+    /// Of terminals that a session has in common.
+    terminals: Vec<(u64, Terminal, Terminal)>,
+}
+
+impl Past {
+    fn keep(past: &mut Option<Past>, pid: u32, (start_ns, facts): &(u64, Facts), time_ns: u64) {
+        if let Some(past) = past {
+            past.facts.entry(pid).or_default().push((time_ns, *start_ns, facts.clone()));
+        }
+    }
+
+    /// Notes what a terminal was, if it is something else by now.
+    fn keep_terminal(past: &mut Option<Past>, shared: Terminal, before: Terminal, time_ns: u64) {
+        if let Some(past) = past
+            && shared != before
+        {
+            past.terminals.push((time_ns, shared, before));
+        }
+    }
+}
+
 /// What is known of the processes that are there.
 #[derive(Debug, Default)]
 pub struct Standings {
@@ -61,6 +88,8 @@ pub struct Standings {
     directories: Directories,
     /// The pids and starts of those that have ended.
     ended: VecDeque<(u32, u64)>,
+    /// While rows are judged after others that are later: what was known of processes before it changed, and until when.
+    past: Option<Past>,
     ns_pids: NsPids,
     /// Facts whose changes come by: others are not known.
     followed: FactSet,
@@ -135,11 +164,14 @@ impl Standings {
         };
         let actor = Actor::of(context);
         self.ns_pids.learn(actor.pid_ns, actor.ns_pid, actor.pid);
-        let (known, followed) = (&mut self.known, self.followed);
+        let (known, past, followed) = (&mut self.known, &mut self.past, self.followed);
         change.apply(actor, &self.ns_pids, &mut |pid, change| {
-            if let Some((_, facts)) = known.get_mut(&pid) {
-                change(facts);
-                facts.keep(followed);
+            if let Some(known) = known.get_mut(&pid) {
+                Past::keep(past, pid, known, record.time_ns);
+                let (shared, before) = (known.1.terminal.clone(), known.1.terminal.apart());
+                change(&mut known.1);
+                known.1.keep(followed);
+                Past::keep_terminal(past, shared, before, record.time_ns);
             }
         });
         self.version += 1;
@@ -157,6 +189,12 @@ impl Standings {
             return;
         }
         let is_kernel_thread = context.exe.is_empty();
+        // The parent changes as well where it shares its directory, and an earlier process of the child's number is gone.
+        for pid in [context.pid, child.pid] {
+            if let Some(known) = self.known.get(&pid) {
+                Past::keep(&mut self.past, pid, known, record.time_ns);
+            }
+        }
         let parent = self.known.get_mut(&context.pid).map(|(_, facts)| facts.fork(flags, is_kernel_thread));
         match parent {
             Some(facts) if self.known.len() < MOST => {
@@ -181,20 +219,58 @@ impl Standings {
         if ends_process(record, &context)
             && let Some((start, facts)) = self.known.get(&context.pid).filter(is_it)
         {
+            let (shared, before) = (facts.terminal.clone(), facts.terminal.apart());
             facts.end(context.pid);
+            Past::keep_terminal(&mut self.past, shared, before, record.time_ns);
             self.ended.push_back((context.pid, *start));
             self.version += 1;
         }
         if self.ended.len() > ENDED
             && let Some((pid, start)) = self.ended.pop_front()
             && self.known.get(&pid).is_some_and(|(of, _)| *of == start)
+            && let Some(known) = self.known.remove(&pid)
         {
-            self.known.remove(&pid);
+            Past::keep(&mut self.past, pid, &known, record.time_ns);
         }
     }
 
     pub fn version(&self) -> u64 {
         self.version
+    }
+
+    /// From here on [`Standings::at`] tells of what was before later changes.
+    pub fn begin_past(&mut self) {
+        self.past = self.followed.ne(&FactSet::NONE).then(Past::default);
+    }
+
+    pub fn end_past(&mut self) {
+        self.past = None;
+    }
+
+    /// Takes a context that rows will have: what the recorder starts has what the recorder has.
+    pub fn meet(&mut self, context: &Context<'_>) {
+        self.adopt(context);
+    }
+
+    /// What was known of a process at a time, and whether there is something else at another.
+    pub fn at(&self, context: &Context<'_>, time_ns: u64) -> (Option<Cow<'_, Facts>>, bool) {
+        let is_it = |start_ns: u64| same_start(start_ns, context.process_start_ns);
+        let now = || self.known.get(&context.pid).filter(|(start, _)| is_it(*start)).map(|(_, facts)| facts);
+        let Some(past) = &self.past else { return (now().map(Cow::Borrowed), false) };
+        let of_it = past.facts.get(&context.pid);
+        let then = of_it.into_iter().flatten().find(|(until, start, _)| time_ns < *until && is_it(*start));
+        let facts = then.map(|(.., facts)| facts).or_else(now);
+        let shared = |terminal: &&(u64, Terminal, Terminal)| {
+            facts.is_some_and(|facts| facts.terminal.is_shared_with(&terminal.1))
+        };
+        let terminals = || past.terminals.iter().filter(shared);
+        let is_past = of_it.is_some() || terminals().next().is_some();
+        let before = terminals().find(|(until, ..)| time_ns < *until).map(|(.., before)| before.clone());
+        let facts = facts.map(|facts| match before {
+            Some(terminal) => Cow::Owned(Facts { terminal, ..facts.clone() }),
+            None => Cow::Borrowed(facts),
+        });
+        (facts, is_past)
     }
 
     /// What is known of a process; `None` of one of which nothing is.

@@ -193,6 +193,11 @@ impl Contexts {
         Some(known)
     }
 
+    /// The same for one of several who read at the same time.
+    pub fn find(&self, wire_id: u64) -> Option<SentContext> {
+        self.known.get(&wire_id).copied()
+    }
+
     /// The context that was last told of a thread.
     pub fn latest(&self, tid: u32) -> Option<u64> {
         self.of_thread.get(&tid)?.back().copied()

@@ -1,4 +1,8 @@
 //! From the buffers to the sink: take what is there, release it in time order, read it, and account for what was lost.
+//!
+//! Where there are several drains and a look finds much, they share it: [`at_once`].
+
+mod at_once;
 
 use events::{
     EventId, Marks, Raw,
@@ -8,28 +12,30 @@ use events::{
 use super::{
     Record, Records, UNKNOWN_CONTEXT, bell,
     clock::{self, BootOffset},
-    contexts::Contexts,
+    contexts::{Contexts, SentContext},
     decode::{self, Arguments, MAX_ARGS, SlotReader, Unread},
     execs::Execs,
-    files::Files,
+    files::{Files, Known},
     losses::{Losses, Missed},
-    order::{Stream, earliest},
+    order::{Merge, Stream},
     region::Regions,
     requests::{self, Requests},
     resync::Expected,
     socket_list::SocketOwner,
     tables::SlotEvent,
 };
+use crate::team::{Job, Team};
+use at_once::Reader;
 
 /// What reading needs to remember between drains.
 #[derive(Debug)]
 pub struct Drain {
-    slots: Vec<Option<SlotReader>>,
+    slots: Box<[Option<SlotReader>]>,
     /// One for each CPU's region, then one for each CPU's part of the ring buffer, then of that of packets; at their end
     /// those of packets that come by CPUs without a region.
     streams: Vec<Stream>,
     cpus: usize,
-    times: Vec<Option<u64>>,
+    merge: Merge,
     contexts: Contexts,
     /// What descriptors stand for.
     files: Files,
@@ -44,7 +50,16 @@ pub struct Drain {
     losses: Losses,
     /// When the call began that is being read (monotonic clock), where that is told.
     began_ns: Option<u64>,
+    /// The drains, where there are several, and what each remembers.
+    team: Option<Team>,
+    readers: Vec<Reader>,
+    /// Bytes from which on a look is worth being shared.
+    worth_bytes: usize,
 }
+
+/// What is spent on handing a look out and waiting for the last is some tenths of a millisecond; reading this much takes
+/// several.
+const WORTH_BYTES: usize = 1 << 20;
 
 impl Drain {
     pub fn new(slots: Vec<Option<SlotEvent>>, cpus: usize, now_ns: u64, owners: Vec<SocketOwner>) -> Drain {
@@ -52,7 +67,7 @@ impl Drain {
             slots: slots.into_iter().map(|slot| slot.map(SlotReader::new)).collect(),
             streams: (0..cpus * 3).map(|_| Stream::default()).collect(),
             cpus,
-            times: vec![None; cpus * 3],
+            merge: Merge::default(),
             contexts: Contexts::default(),
             files: Files::default(),
             owners,
@@ -63,16 +78,62 @@ impl Drain {
             released_ns: 0,
             losses: Losses::new(cpus, now_ns),
             began_ns: None,
+            team: None,
+            readers: Vec::new(),
+            worth_bytes: WORTH_BYTES,
         }
+    }
+
+    /// Shares what there is with these from now on.
+    pub fn employ(&mut self, team: Team) {
+        if team.size() > 1 {
+            self.readers = (0..team.size()).map(|_| Reader::default()).collect();
+            self.team = Some(team);
+        }
+    }
+
+    /// Shares looks from so many bytes on.
+    pub fn share_from(&mut self, worth_bytes: usize) {
+        self.worth_bytes = worth_bytes;
+    }
+
+    /// Which of so many drains reads a stream: CPUs in turn, since buffers of CPUs that may come online are the last ones.
+    fn drain_of(stream: usize, cpus: usize, drains: usize) -> usize {
+        if stream >= cpus * 3 { 0 } else { stream % cpus.max(1) % drains.max(1) }
     }
 
     /// Takes all that the regions hold.
     pub fn take(&mut self, regions: &mut Regions) {
-        for (cpu, stream) in self.streams.iter_mut().take(self.cpus).enumerate() {
-            if !regions.take(cpu, &mut stream.bytes) {
-                self.losses.add_malformed(cpu as u16, None);
+        let is_worth = regions.waiting_bytes() >= self.worth_bytes;
+        let (cpus, streams) = (self.cpus, self.streams.iter_mut().take(self.cpus));
+        let mut torn = Vec::new();
+        match self.team.as_mut().filter(|_| is_worth) {
+            None => {
+                for (cpu, (mut region, stream)) in regions.each().zip(streams).enumerate() {
+                    if !region.take(&mut stream.bytes) {
+                        torn.push(cpu);
+                    }
+                }
+            }
+            Some(team) => {
+                let mut shares: Vec<Vec<_>> = (0..team.size()).map(|_| Vec::new()).collect();
+                for (cpu, (region, stream)) in regions.each().zip(streams).enumerate() {
+                    if let Some(share) = shares.get_mut(Self::drain_of(cpu, cpus, self.readers.len())) {
+                        share.push((cpu, region, stream, true));
+                    }
+                }
+                team.run(shares.iter_mut().map(|share| -> Job<'_> {
+                    Box::new(|| {
+                        for (_, region, stream, is_whole) in share {
+                            *is_whole = region.take(&mut stream.bytes);
+                        }
+                    })
+                }));
+                let all = shares.into_iter().flatten();
+                torn.extend(all.filter(|(.., is_whole)| !is_whole).map(|(cpu, ..)| cpu));
             }
         }
+        torn.into_iter().for_each(|cpu| self.losses.add_malformed(cpu as u16, None));
     }
 
     /// Takes a piece of the ring buffer: the records of one write, and what was reserved beyond them; or what only rang the bell.
@@ -104,7 +165,6 @@ impl Drain {
         let place = self.cpus * 2 + header.cpu as usize;
         if place >= self.streams.len() {
             self.streams.resize_with(place + 1, Stream::default);
-            self.times.resize(place + 1, None);
         }
         if let (Some(stream), Some(record)) =
             (self.streams.get_mut(place), piece.get(..header.length as usize))
@@ -113,37 +173,45 @@ impl Drain {
         }
     }
 
-    /// Gives the sink all records that are older than the limit (monotonic clock), in time order.
+    /// Gives the sink all records that are older than the limit (monotonic clock), in time order: but for those that change
+    /// nothing that others need, which several drains may give to the sink's shares, each in time order.
     pub fn release(&mut self, limit_ns: u64, sink: &mut impl Records) -> usize {
         self.contexts.begin(sink);
         for owner in self.owners.drain(..) {
             self.contexts.add_owner(&owner, sink);
         }
         self.offset.refresh();
+        let last_ns = limit_ns.saturating_sub(1);
+        let mut count = 0;
+        if self.team.is_some() {
+            match self.release_at_once(last_ns, sink) {
+                at_once::Outcome::Waits(released) if limit_ns < u64::MAX => {
+                    self.compact();
+                    return released;
+                }
+                at_once::Outcome::Released(released) | at_once::Outcome::Waits(released) => count += released,
+            }
+        }
+        self.merge.clear();
         for stream in 0..self.streams.len() {
             self.find_next(stream);
         }
-        let mut count = 0;
-        while let Some((stream, second_ns)) = earliest(&self.times) {
-            let until_ns = second_ns.min(limit_ns.saturating_sub(1));
-            if self.times.get(stream).copied().flatten().is_none_or(|time| time > until_ns) {
-                break;
-            }
+        while let Some((stream, until_ns)) = self.merge.take_earliest(last_ns) {
             count += self.release_stream(stream, until_ns, sink);
         }
-        for stream in &mut self.streams {
-            stream.compact();
-        }
+        self.compact();
         self.contexts.forget_until(limit_ns, sink);
         count
     }
 
+    fn compact(&mut self) {
+        self.streams.iter_mut().for_each(Stream::compact);
+    }
+
     /// Notes when the next record of a stream is from.
     fn find_next(&mut self, stream: usize) {
-        let (Some(bytes), Some(time)) = (self.streams.get_mut(stream), self.times.get_mut(stream)) else {
-            return;
-        };
-        *time = match decode::header(bytes.rest()) {
+        let Some(bytes) = self.streams.get_mut(stream) else { return };
+        let time = match decode::header(bytes.rest()) {
             Some(header) => Some(header.time_ns),
             None if bytes.rest().is_empty() => None,
             None => {
@@ -155,6 +223,9 @@ impl Drain {
                 decode::header(bytes.rest()).map(|header| header.time_ns)
             }
         };
+        if let Some(time_ns) = time {
+            self.merge.add(time_ns, stream);
+        }
     }
 
     /// Reads one stream's records up to a time.
@@ -222,11 +293,12 @@ impl Drain {
                 reader,
                 &entry,
                 &mut self.arguments,
-                (&mut self.files, &mut self.requests),
-                sink,
+                (Known::Own(&mut self.files), Some(&mut self.requests)),
+                &mut |record| sink.record(record),
             );
         }
-        told.give(header, reader, record, &mut self.arguments, (&mut self.files, &mut self.requests), sink);
+        let known = (Known::Own(&mut self.files), Some(&mut self.requests));
+        told.give(header, reader, record, &mut self.arguments, known, &mut |record| sink.record(record));
         if is_exit {
             self.contexts.end(header.context, header.time_ns);
         }
@@ -252,8 +324,8 @@ impl Drain {
                 reader,
                 &entry,
                 &mut self.arguments,
-                (&mut self.files, &mut self.requests),
-                sink,
+                (Known::Own(&mut self.files), Some(&mut self.requests)),
+                &mut |record| sink.record(record),
             );
         } else if let Some(reader) = self.slots.get(header.slot as usize).and_then(Option::as_ref) {
             // Its entry was lost, and with it the arguments; the words of the record are none.
@@ -267,8 +339,8 @@ impl Drain {
                 reader,
                 bare,
                 &mut self.arguments,
-                (&mut self.files, &mut self.requests),
-                sink,
+                (Known::Own(&mut self.files), Some(&mut self.requests)),
+                &mut |record| sink.record(record),
             );
         }
     }
@@ -282,8 +354,9 @@ impl Drain {
     pub fn give(&mut self, call: &Unread, began_ns: u64, sink: &mut impl Records) {
         let Some(reader) = self.slots.get(call.header.slot as usize).and_then(Option::as_ref) else { return };
         let told = self.contexts.told(&call.header, &mut self.released_ns, self.offset).begun(Some(began_ns));
-        let (arguments, kept) = (&mut self.arguments, (&mut self.files, &mut self.requests));
-        told.give(&call.header, reader, &call.record, arguments, kept, sink);
+        let known = (Known::Own(&mut self.files), Some(&mut self.requests));
+        let arguments = &mut self.arguments;
+        told.give(&call.header, reader, &call.record, arguments, known, &mut |record| sink.record(record));
     }
 
     /// Reports what has been lost since the last time.
@@ -331,7 +404,17 @@ struct Told {
 
 impl Contexts {
     fn told(&mut self, header: &RecordHeader, released_ns: &mut u64, offset: BootOffset) -> Told {
-        let known = self.get(header.context);
+        Told::of(header, self.get(header.context), released_ns, offset)
+    }
+}
+
+impl Told {
+    fn of(
+        header: &RecordHeader,
+        known: Option<SentContext>,
+        released_ns: &mut u64,
+        offset: BootOffset,
+    ) -> Told {
         let mut marks = 0;
         if known.is_none() {
             marks |= Marks::NO_CONTEXT;
@@ -349,39 +432,42 @@ impl Contexts {
             duration_ns: None,
         }
     }
-}
 
-impl Told {
     /// The same of a call that began then.
     fn begun(self, began_ns: Option<u64>) -> Told {
         let duration_ns = began_ns.map(|began_ns| self.ended_ns.saturating_sub(began_ns));
         Told { duration_ns, ..self }
     }
 
-    /// Gives the sink the event of a record, and what the call stands in for.
+    /// Gives the event of a record, and what the call stands in for. Without requests it is none of an io_uring.
     fn give(
         &self,
         header: &RecordHeader,
         reader: &SlotReader,
         record: &[u8],
         arguments: &mut Arguments,
-        (files, requests): (&mut Files, &mut Requests),
-        sink: &mut impl Records,
+        (files, requests): (Known<'_>, Option<&mut Requests>),
+        put: &mut impl FnMut(&Record<'_>),
     ) {
         let (slot, ret) = (&reader.slot, reader.result(header));
         let more = self.marks | if slot.is_state_only { Marks::STATE_ONLY } else { 0 };
         arguments.read(reader, header, record, files, |args: &[Raw<'_>], marks: Marks, directory: &[u8]| {
             let (event, count) = (slot.event, args.len());
-            let is_completion = requests::is_completion(event.id);
-            let submitted = if is_completion { requests.completed(event, args) } else { None };
+            let submitted;
             let mut joined = [Raw::Missing; MAX_ARGS];
             let (mut args, mut directory) = (args, directory);
-            if let Some(submitted) = &submitted {
-                submitted.fill(event, args, &mut joined);
-                (args, directory) = (joined.get(..count).unwrap_or_default(), &submitted.directory);
-            } else if requests::is_submission(event.id) {
-                requests.submitted(event, args, directory, &mut joined);
-                args = joined.get(..count).unwrap_or_default();
+            if let Some(requests) =
+                requests.filter(|_| requests::is_completion(event.id) || requests::is_submission(event.id))
+            {
+                submitted =
+                    if requests::is_completion(event.id) { requests.completed(event, args) } else { None };
+                if let Some(submitted) = &submitted {
+                    submitted.fill(event, args, &mut joined);
+                    (args, directory) = (joined.get(..count).unwrap_or_default(), &submitted.directory);
+                } else if requests::is_submission(event.id) {
+                    requests.submitted(event, args, directory, &mut joined);
+                    args = joined.get(..count).unwrap_or_default();
+                }
             }
             let marks = Marks(marks.0 | more);
             let record = Record {
@@ -395,7 +481,7 @@ impl Told {
                 args,
             };
             if !slot.is_hidden {
-                sink.record(&record);
+                put(&record);
             }
             // A call that was taken back did nothing, not even fail.
             if marks.has(Marks::UNDONE) {
@@ -409,7 +495,7 @@ impl Told {
                 let args = own.get(..count).unwrap_or_default();
                 let record =
                     Record { event: stand_in.event.id, ret: 0, marks, duration_ns: None, args, ..record };
-                sink.record(&record);
+                put(&record);
             }
         });
     }

@@ -16,6 +16,8 @@ use events::{
     descriptor,
 };
 
+use hashbrown::HashMap;
+
 use super::decode;
 
 /// The files that records may refer to: the last two of each place, since an event that began before the newer was told
@@ -23,7 +25,37 @@ use super::decode;
 #[derive(Debug, Default)]
 pub struct Files {
     places: Vec<[File; 2]>,
+    /// Those that gave up their place since others are told of them, which read what is older: by place and id.
+    passed: Option<HashMap<(u16, u64), File>>,
     text: Vec<u8>,
+}
+
+/// Files on behalf of one who reads records.
+#[derive(Debug)]
+pub enum Known<'f> {
+    /// It alone reads, and may note what it needs again.
+    Own(&'f mut Files),
+    /// Others read at the same time.
+    Shared(&'f Files),
+}
+
+impl Known<'_> {
+    #[inline]
+    pub fn get(&self, place: u16, id: u64) -> Option<&File> {
+        match self {
+            Known::Own(files) => files.get(place, id),
+            Known::Shared(files) => files.get(place, id),
+        }
+    }
+
+    /// See [`Files::value`].
+    #[inline]
+    pub fn value(&self, place: u16, id: u64, number: u64) -> Option<&[u8]> {
+        match self {
+            Known::Own(files) => files.value(place, id, number),
+            Known::Shared(_) => None,
+        }
+    }
 }
 
 /// Bytes that all of them take at most, each with a path of the greatest length.
@@ -66,6 +98,11 @@ impl Files {
         }
         let Some([newer, older]) = self.places.get_mut(place) else { return };
         std::mem::swap(newer, older);
+        if let Some(passed) = &mut self.passed
+            && newer.id != 0
+        {
+            passed.insert((header.slot, newer.id), std::mem::take(newer));
+        }
         let is_cut = Marks(header.marks).is_cut(part::PATH.into());
         *newer = File { id: header.context, value: self.text.as_slice().into(), is_cut };
     }
@@ -73,7 +110,18 @@ impl Files {
     /// A file by its place and id; `None` when it was never told of.
     #[inline]
     pub fn get(&self, place: u16, id: u64) -> Option<&File> {
-        self.places.get(usize::from(place))?.iter().find(|file| file.id == id && id != 0)
+        let of_place = self.places.get(usize::from(place))?.iter().find(|file| file.id == id && id != 0);
+        of_place.or_else(|| self.passed.as_ref()?.get(&(place, id)))
+    }
+
+    /// Keeps all that are told of from here on, since records are read later that are older than some of them.
+    pub fn keep_all(&mut self) {
+        self.passed.get_or_insert_default();
+    }
+
+    /// Whatever is older than the last two of a place has been read.
+    pub fn forget_passed(&mut self) {
+        self.passed = None;
     }
 
     /// Makes a file's value that of a descriptor with this number, for [`Files::value`].
@@ -332,18 +380,25 @@ mod tests {
     #[test]
     fn the_last_two_files_of_a_place_are_known() {
         let mut files = Files::default();
-        let mut add = |id: u64, name: &[u8]| {
+        let add = |files: &mut Files, id: u64, name: &[u8]| {
             let bytes = record(&[0o100_644, 9, 0], &[(part::PATH, form::PATH, name)], 0);
             let header =
                 RecordHeader { kind: kind::FILE, words: 3, slot: 5, context: id, ..RecordHeader::default() };
             files.add(&header, &bytes);
         };
-        add(1, b"a\0");
-        add(2, b"b\0");
-        add(3, b"c\0");
+        add(&mut files, 1, b"a\0");
+        add(&mut files, 2, b"b\0");
+        add(&mut files, 3, b"c\0");
         let text = |place, id| files.get(place, id).map(File::text);
         assert_eq!([1, 2, 3].map(|id| text(5, id)), [None, Some(&b"/b"[..]), Some(b"/c")]);
         assert_eq!(text(6, 3), None);
+        files.keep_all();
+        add(&mut files, 4, b"d\0");
+        add(&mut files, 5, b"e\0");
+        let text = |files: &Files, id| files.get(5, id).map(|file| file.text().to_vec());
+        assert_eq!(text(&files, 2).as_deref(), Some(&b"/b"[..]));
+        files.forget_passed();
+        assert_eq!((text(&files, 2), text(&files, 4).as_deref()), (None, Some(&b"/d"[..])));
     }
 
     #[test]

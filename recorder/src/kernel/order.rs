@@ -1,5 +1,7 @@
 //! Time order over CPUs: each CPU's records come in order, and what is older than all that may still come is released.
 
+use std::{cmp::Reverse, collections::BinaryHeap};
+
 use format::HighWater;
 
 /// Looks after which the memory of a stream is looked at: a few seconds.
@@ -44,6 +46,18 @@ impl Stream {
         self.bytes.get(self.at..).unwrap_or_default()
     }
 
+    /// Where the next record stands among the bytes.
+    #[inline]
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    /// The bytes from such a place on.
+    #[inline]
+    pub fn bytes_from(&self, at: usize) -> &[u8] {
+        self.bytes.get(at..).unwrap_or_default()
+    }
+
     #[inline]
     pub fn skip(&mut self, bytes: usize) {
         self.at = self.at.saturating_add(bytes).min(self.bytes.len());
@@ -70,23 +84,33 @@ impl Stream {
     }
 }
 
-/// The stream that has the earliest record, and until when it may be read before another has an earlier one.
-/// `times` is the time of each stream's next record.
-pub fn earliest(times: &[Option<u64>]) -> Option<(usize, u64)> {
-    let mut first: Option<(usize, u64)> = None;
-    let mut second = u64::MAX;
-    for (stream, time) in times.iter().enumerate() {
-        let Some(time) = *time else { continue };
-        match first {
-            Some((_, earliest)) if time >= earliest => second = second.min(time),
-            Some((_, earliest)) => {
-                second = second.min(earliest);
-                first = Some((stream, time));
-            }
-            None => first = Some((stream, time)),
-        }
+/// The streams that have a record, by the time of their next one. Streams without one cost nothing.
+#[derive(Debug, Default)]
+pub struct Merge {
+    next: BinaryHeap<Reverse<(u64, usize)>>,
+}
+
+impl Merge {
+    pub fn clear(&mut self) {
+        self.next.clear();
     }
-    first.map(|(stream, _)| (stream, second))
+
+    /// A stream's next record is from this time.
+    pub fn add(&mut self, time_ns: u64, stream: usize) {
+        self.next.push(Reverse((time_ns, stream)));
+    }
+
+    /// Takes out the stream that has the earliest record, and until when it may be read before another has an earlier one.
+    /// `None` when that is later than `last_ns`.
+    pub fn take_earliest(&mut self, last_ns: u64) -> Option<(usize, u64)> {
+        let Reverse((time_ns, stream)) = *self.next.peek()?;
+        if time_ns > last_ns {
+            return None;
+        }
+        self.next.pop();
+        let second_ns = self.next.peek().map_or(u64::MAX, |Reverse((time_ns, _))| *time_ns);
+        Some((stream, second_ns.min(last_ns)))
+    }
 }
 
 #[cfg(test)]
@@ -110,10 +134,17 @@ mod tests {
 
     #[test]
     fn the_earliest_stream_is_read_until_another_has_its_turn() {
-        assert_eq!(earliest(&[Some(5), None, Some(3), Some(9)]), Some((2, 5)));
-        assert_eq!(earliest(&[None, Some(7)]), Some((1, u64::MAX)));
-        assert_eq!(earliest(&[Some(4), Some(4)]), Some((0, 4)));
-        assert_eq!(earliest(&[None, None]), None);
+        let of = |times: &[(u64, usize)], last_ns| {
+            let mut merge = Merge::default();
+            times.iter().for_each(|(time, stream)| merge.add(*time, *stream));
+            merge.take_earliest(last_ns)
+        };
+        assert_eq!(of(&[(5, 0), (3, 2), (9, 3)], 100), Some((2, 5)));
+        assert_eq!(of(&[(5, 0), (3, 2), (9, 3)], 4), Some((2, 4)));
+        assert_eq!(of(&[(5, 0), (3, 2), (9, 3)], 2), None);
+        assert_eq!(of(&[(7, 1)], u64::MAX), Some((1, u64::MAX)));
+        assert_eq!(of(&[(4, 1), (4, 0)], 9), Some((0, 4)));
+        assert_eq!(of(&[], 9), None);
     }
 
     #[test]

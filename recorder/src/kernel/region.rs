@@ -7,7 +7,7 @@ use std::{
     ffi::c_void,
     os::fd::BorrowedFd,
     ptr::NonNull,
-    sync::atomic::{AtomicU32, AtomicU64, Ordering, fence},
+    sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
 };
 
 use events::abi::{
@@ -23,8 +23,11 @@ struct Mapping {
     bytes: usize,
 }
 
-// SAFETY: a mapping is not tied to a thread, and all access goes through atomics or copies under `&mut Regions`.
+// SAFETY: a mapping is not tied to a thread, and all access goes through atomics, or copies of a CPU's data under its
+// [`Region`], of which there is one at a time.
 unsafe impl Send for Mapping {}
+// SAFETY: as above; with `&Regions` alone there is nothing but loads and stores of atomics.
+unsafe impl Sync for Mapping {}
 
 impl Mapping {
     fn new(fd: BorrowedFd<'_>, bytes: usize, protection: ProtFlags) -> std::io::Result<Mapping> {
@@ -62,7 +65,60 @@ pub struct Regions {
     write_bytes: usize,
     cpus: usize,
     /// The most that one region held when it was taken.
-    fullest_bytes: usize,
+    fullest_bytes: AtomicUsize,
+}
+
+/// The region of one CPU: whoever has it is the only one who takes what is there.
+#[derive(Debug)]
+pub struct Region<'r> {
+    regions: &'r Regions,
+    cpu: usize,
+}
+
+impl Region<'_> {
+    /// Appends what the CPU has written since to `out`, and gives the room back. False where head and tail cannot be right:
+    /// then all that lies between is given up.
+    pub fn take(&mut self, out: &mut Vec<u8>) -> bool {
+        let Region { regions, cpu } = *self;
+        // Nothing but relaxed loads is promised to work on memory that cannot be written.
+        let head = regions.head_of(cpu).load(Ordering::Relaxed);
+        fence(Ordering::Acquire);
+        let tail = regions.tail_of(cpu).load(Ordering::Relaxed);
+        let length = head.wrapping_sub(tail) as usize;
+        regions.fullest_bytes.fetch_max(length.min(regions.data_bytes), Ordering::Relaxed);
+        if length == 0 {
+            return true;
+        }
+        if length > regions.data_bytes {
+            regions.tail_of(cpu).store(head, Ordering::Release);
+            return false;
+        }
+        let start = tail as usize & (regions.data_bytes - 1);
+        // SAFETY: only the address of the data is computed.
+        let data = unsafe { regions.header(cpu).cast::<u8>().add(DATA_OFFSET) };
+        let slack = slack_bytes(regions.write_bytes);
+        // Kept for the next time, and so no larger than it must be.
+        out.reserve_exact(length);
+        // A write that began near the end of the data ran over into the slack, and the next one began as if it had gone
+        // round: the copy follows writes there.
+        let mut at = start;
+        let mut left = length;
+        while left > 0 {
+            let piece =
+                if at + left <= regions.data_bytes { left } else { regions.run_over(data, at, left, slack) };
+            // SAFETY: at + piece is within the data and its slack; the kernel does not write there before the tail moves.
+            unsafe {
+                let from = data.add(at);
+                let filled = out.len();
+                std::ptr::copy_nonoverlapping(from, out.as_mut_ptr().add(filled), piece);
+                out.set_len(filled + piece);
+            }
+            left -= piece;
+            at = (at + piece) & (regions.data_bytes - 1);
+        }
+        regions.tail_of(cpu).store(head, Ordering::Release);
+        true
+    }
 }
 
 impl Regions {
@@ -75,7 +131,7 @@ impl Regions {
     ) -> std::io::Result<Regions> {
         let ring = Mapping::new(ring, region_bytes(data_bytes, write_bytes) * cpus, ProtFlags::READ)?;
         let tails = Mapping::new(tails, size_of::<Tail>() * cpus, ProtFlags::READ | ProtFlags::WRITE)?;
-        Ok(Regions { ring, tails, data_bytes, write_bytes, cpus, fullest_bytes: 0 })
+        Ok(Regions { ring, tails, data_bytes, write_bytes, cpus, fullest_bytes: AtomicUsize::new(0) })
     }
 
     pub fn cpus(&self) -> usize {
@@ -88,11 +144,11 @@ impl Regions {
 
     /// The most that one region held when it was taken, since that was forgotten.
     pub fn fullest_bytes(&self) -> usize {
-        self.fullest_bytes
+        self.fullest_bytes.load(Ordering::Relaxed)
     }
 
     pub fn forget_fullest(&mut self) {
-        self.fullest_bytes = 0;
+        *self.fullest_bytes.get_mut() = 0;
     }
 
     fn header(&self, cpu: usize) -> *mut RegionHeader {
@@ -122,47 +178,19 @@ impl Regions {
         unsafe { AtomicU32::from_ptr(&raw mut (*self.tail(cpu)).asleep) }
     }
 
-    /// Appends what a CPU has written since to `out`, and gives the room back. False where head and tail cannot be right:
-    /// then all that lies between is given up.
-    pub fn take(&mut self, cpu: usize, out: &mut Vec<u8>) -> bool {
-        // Nothing but relaxed loads is promised to work on memory that cannot be written.
-        let head = self.head_of(cpu).load(Ordering::Relaxed);
-        fence(Ordering::Acquire);
-        let tail = self.tail_of(cpu).load(Ordering::Relaxed);
-        let length = head.wrapping_sub(tail) as usize;
-        self.fullest_bytes = self.fullest_bytes.max(length.min(self.data_bytes));
-        if length == 0 {
-            return true;
-        }
-        if length > self.data_bytes {
-            self.tail_of(cpu).store(head, Ordering::Release);
-            return false;
-        }
-        let start = tail as usize & (self.data_bytes - 1);
-        // SAFETY: only the address of the data is computed.
-        let data = unsafe { self.header(cpu).cast::<u8>().add(DATA_OFFSET) };
-        let slack = slack_bytes(self.write_bytes);
-        // Kept for the next time, and so no larger than it must be.
-        out.reserve_exact(length);
-        // A write that began near the end of the data ran over into the slack, and the next one began as if it had gone
-        // round: the copy follows writes there.
-        let mut at = start;
-        let mut left = length;
-        while left > 0 {
-            let piece =
-                if at + left <= self.data_bytes { left } else { self.run_over(data, at, left, slack) };
-            // SAFETY: at + piece is within the data and its slack; the kernel does not write there before the tail moves.
-            unsafe {
-                let from = data.add(at);
-                let filled = out.len();
-                std::ptr::copy_nonoverlapping(from, out.as_mut_ptr().add(filled), piece);
-                out.set_len(filled + piece);
-            }
-            left -= piece;
-            at = (at + piece) & (self.data_bytes - 1);
-        }
-        self.tail_of(cpu).store(head, Ordering::Release);
-        true
+    /// Bytes that wait to be taken, of all CPUs.
+    pub fn waiting_bytes(&self) -> usize {
+        let of_cpu = |cpu| {
+            let head = self.head_of(cpu).load(Ordering::Relaxed);
+            head.wrapping_sub(self.tail_of(cpu).load(Ordering::Relaxed)) as usize
+        };
+        (0..self.cpus).map(of_cpu).map(|bytes| bytes.min(self.data_bytes)).sum()
+    }
+
+    /// The region of each CPU, to be taken by whom it is given to.
+    pub fn each(&mut self) -> impl Iterator<Item = Region<'_>> {
+        let regions = &*self;
+        (0..regions.cpus).map(move |cpu| Region { regions, cpu })
     }
 
     /// How far to copy from `at` so as to end with the write that crosses the end of the data.

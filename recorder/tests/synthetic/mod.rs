@@ -185,6 +185,7 @@ pub fn setup(path: &Path) -> Setup {
         artifacts: None,
         after: Duration::ZERO,
         viewing: None,
+        drains: 1,
         priority_boost: 0,
         is_confined: false,
     }

@@ -1,21 +1,15 @@
-//! What audit was told on a host, for rules of other languages that are asked of its records, and by which of its rules those
-//! were made.
+//! What audit was told on a host, for rules of other languages that ask by which of its rules a record was made.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::Audit;
 use crate::diagnostic::{Diagnostic, File};
-use crate::form::{Arm, Body, Within};
+use crate::form::{Arm, Body};
 use crate::reader::Corpus;
 
-/// Rules of auditctl.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Profile {
-    keyed: BTreeMap<Option<String>, Keyed>,
-    /// All that records are made of.
-    taken: Arc<Within>,
-}
+/// Rules of auditctl, by their keys.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Profile(BTreeMap<Option<String>, Keyed>);
 
 /// What the rules of one key make records of.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -32,35 +26,24 @@ impl Profile {
         for (name, text) in files {
             audit.add(&File { name: &name.as_str().into(), text });
         }
-        let written = "record of a rule of --audit-rules".to_owned();
-        let taken = Arc::new(Within { arms: audit.taken(), written });
         let mut corpus = Corpus::default();
         audit.finish(&mut corpus);
-        let mut keyed: BTreeMap<Option<String>, Keyed> = BTreeMap::new();
+        let mut profile = Profile::default();
         for rule in corpus.rules {
             let Body::Event(query) = rule.body else { continue };
-            let of_key = keyed.entry(rule.tags.into_iter().next()).or_default();
-            of_key.arms.extend(query.arms);
-            of_key.notes.extend(rule.notes);
+            let keyed = profile.0.entry(rule.tags.into_iter().next()).or_default();
+            keyed.arms.extend(query.arms);
+            keyed.notes.extend(rule.notes);
         }
-        (Profile { keyed, taken }, corpus.diagnostics)
+        (profile, corpus.diagnostics)
     }
 
     /// Each key, `None` for the rules without one, and what those make records of.
     pub fn each(&self) -> impl Iterator<Item = (Option<&str>, &Keyed)> {
-        self.keyed.iter().map(|(key, keyed)| (key.as_deref(), keyed))
+        self.0.iter().map(|(key, keyed)| (key.as_deref(), keyed))
     }
 
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.keyed.keys().filter_map(Option::as_deref)
-    }
-
-    /// What records are made of, whatever their key.
-    pub fn taken(&self) -> &Arc<Within> {
-        &self.taken
-    }
-
-    pub fn notes(&self) -> impl Iterator<Item = &String> {
-        self.keyed.values().flat_map(|keyed| &keyed.notes)
+        self.0.keys().filter_map(Option::as_deref)
     }
 }

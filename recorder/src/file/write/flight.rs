@@ -12,6 +12,7 @@ use crate::{amount::Stretch, host::process_table::Change, loss};
 pub(super) struct HeldBlock {
     pub(super) block: Arc<EncodedBlock>,
     pub(super) changes: Vec<Change>,
+    pub(super) goes_on: bool,
 }
 
 impl HeldBlock {
@@ -43,12 +44,11 @@ fn evict(stretches: &mut VecDeque<Evicted>, block: &EncodedBlock) {
 }
 
 impl Sink {
-    pub(super) fn hold(&mut self, block: Arc<EncodedBlock>, changes: Vec<Change>) {
-        if block.rows() == 0 {
+    pub(super) fn hold(&mut self, held: HeldBlock) {
+        if held.block.rows() == 0 {
             return;
         }
-        let now_ns = block.last_ns();
-        let held = HeldBlock { block, changes };
+        let now_ns = held.block.last_ns();
         self.held_bytes += held.bytes();
         self.held.push_back(held);
         while self.held.len() > 1 {
@@ -105,8 +105,8 @@ impl Sink {
         self.held_bytes = 0;
         self.begin()?;
         self.write_evicted()?;
-        while let Some(HeldBlock { block, changes }) = self.held.pop_front() {
-            if let Err(halt) = self.block(&block, changes) {
+        while let Some(HeldBlock { block, changes, goes_on }) = self.held.pop_front() {
+            if let Err(halt) = self.block(&block, changes, goes_on) {
                 for HeldBlock { block, .. } in std::mem::take(&mut self.held) {
                     self.lose(&block, &halt);
                 }

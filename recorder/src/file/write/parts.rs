@@ -33,13 +33,14 @@ impl Closed {
 }
 
 impl Sink {
-    pub(super) fn rotate_if_due(&mut self, block: &EncodedBlock) -> Result<(), Halt> {
+    /// `is_within`: the block is of the time of those before it. Then only room makes another file begin.
+    pub(super) fn rotate_if_due(&mut self, block: &EncodedBlock, is_within: bool) -> Result<(), Halt> {
         let (Some(rotation), Some(file)) = (&self.destination.rotation, &self.file) else { return Ok(()) };
         let Some(first_ns) = file.first_ns else { return Ok(()) };
         let bytes = file.output.with(|output| output.written()) + block.bytes() as u64;
         let time = Duration::from_nanos(block.last_ns().saturating_sub(first_ns));
         let is_large = self.destination.retention.part_bytes().is_some_and(|most| bytes > most);
-        if !is_large && !rotation.is_due(bytes, time) {
+        if !is_large && (is_within || !rotation.is_due(bytes, time)) {
             return Ok(());
         }
         // A file that may have no successor stays open, so that what is lost can be told in it.

@@ -8,7 +8,7 @@ use events::{
 
 use super::{
     super::{
-        files::{File, Files},
+        files::{File, Known},
         numbers,
     },
     Blob, MAX_ARGS, append_path, blob_at,
@@ -57,7 +57,7 @@ impl Arguments {
         reader: &SlotReader,
         header: &RecordHeader,
         record: &[u8],
-        files: &mut Files,
+        files: Known<'_>,
         then: impl FnOnce(&[Raw<'_>], Marks, &[u8]) -> R,
     ) -> R {
         if reader.slot.event.args.len() <= FEW_ARGS {
@@ -72,7 +72,7 @@ impl Arguments {
         reader: &SlotReader,
         header: &RecordHeader,
         record: &[u8],
-        files: &mut Files,
+        mut files: Known<'_>,
         then: impl FnOnce(&[Raw<'_>], Marks, &[u8]) -> R,
     ) -> R {
         let slot = &reader.slot;
@@ -136,7 +136,7 @@ impl Arguments {
             }
             if matches!(arg.kind, ArgKind::Fd) && blob.form == form::FILE {
                 if let Some(Raw::Number(number)) = args.get(position) {
-                    self.descriptor(position, *number, files, record, (slot.event, blob), &mut marks);
+                    self.descriptor(position, *number, &mut files, record, (slot.event, blob), &mut marks);
                 }
             } else if matches!(arg.kind, ArgKind::Fd) && matches!(blob.form, form::PATH | form::PSEUDO_PATH) {
                 if let Some(Raw::Number(number)) = args.get(position) {
@@ -163,7 +163,7 @@ impl Arguments {
             {
                 self.put_made(position, wide);
             } else if !arg.kind.is_number() {
-                self.value(position, files, record, (slot.event, blob), &mut marks);
+                self.value(position, &files, record, (slot.event, blob), &mut marks);
             }
         }
         for place in &self.places {
@@ -190,15 +190,18 @@ impl Arguments {
         &mut self,
         position: usize,
         number: u64,
-        files: &mut Files,
+        files: &mut Known<'_>,
         record: &[u8],
         (event, blob): (&Event, Blob),
         marks: &mut Marks,
     ) {
         let id = u64_at(record, blob.start as usize).unwrap_or(0);
-        // Two descriptors of one call may stand for one file, which remembers one number.
+        // Two descriptors of one call may stand for one file, which remembers one number; and what others read remembers none.
         let has_file = self.places.iter().any(|place| place.holder == Holder::File);
-        let file = if has_file { files.get(blob.place, id) } else { files.number(blob.place, id, number) };
+        let (file, is_copied) = match files {
+            Known::Own(files) if !has_file => (files.number(blob.place, id, number), false),
+            files => (files.get(blob.place, id), true),
+        };
         let Some(file) = file else { return };
         if file.is_cut {
             *marks = event.with_partial(*marks, position);
@@ -207,7 +210,7 @@ impl Arguments {
             return;
         }
         let start = self.made.len();
-        if has_file {
+        if is_copied {
             self.made.extend_from_slice(&number.to_le_bytes());
             self.made.extend_from_slice(file.text());
             self.put_made(position, start);
@@ -230,7 +233,7 @@ impl Arguments {
     fn value(
         &mut self,
         position: usize,
-        files: &Files,
+        files: &Known<'_>,
         record: &[u8],
         (event, blob): (&Event, Blob),
         marks: &mut Marks,

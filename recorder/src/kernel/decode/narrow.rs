@@ -123,7 +123,11 @@ mod tests {
     use events::{Marks, abi::form, catalogue};
 
     use super::{
-        super::{super::files::Files, Arguments, SlotReader, header, tests::record},
+        super::{
+            super::files::{Files, Known},
+            Arguments, SlotReader, header,
+            tests::record,
+        },
         *,
     };
 
@@ -132,12 +136,16 @@ mod tests {
         let slot = SlotEvent::in_compat(event);
         let bytes = record(words, &[(position, form::PLAIN, blob)], Marks::COMPAT);
         let (reader, header) = (SlotReader::new(slot), header(&bytes).expect("a whole record"));
-        Arguments::default().read(&reader, &header, &bytes, &mut Files::default(), |args, _, _| {
-            match args[usize::from(position)] {
+        Arguments::default().read(
+            &reader,
+            &header,
+            &bytes,
+            Known::Own(&mut Files::default()),
+            |args, _, _| match args[usize::from(position)] {
                 Raw::Bytes(bytes) => bytes.to_vec(),
                 other => panic!("{other:?}"),
-            }
-        })
+            },
+        )
     }
 
     #[test]

@@ -10,11 +10,13 @@ use events::{
 use super::{
     super::{
         numbers,
+        ordered::Order,
         tables::{self, SlotEvent},
     },
     MAX_ARGS,
     machine::{self, Relayout},
     narrow::Narrow,
+    word,
 };
 
 /// What a word of a record is read as.
@@ -63,6 +65,8 @@ pub struct SlotReader {
     pub(super) caller: Option<usize>,
     /// Of a 32-bit task's call, how its structures lie.
     pub(super) narrow: Option<Narrow>,
+    /// Whether its records have to be read in order over all CPUs.
+    pub order: Order,
 }
 
 impl SlotReader {
@@ -94,7 +98,13 @@ impl SlotReader {
         let call = slot.event.args.iter().position(names_call).filter(|_| !slot.event.is_syscall());
         let relayouts = slot.event.args.iter().map(Relayout::of).filter(|_| is_aarch64).collect();
         let narrow = Narrow::of(&slot);
+        let stand_ins = slot.stand_ins.iter().map(|stand_in| stand_in.event);
+        let order = match slot.is_exec {
+            true => Order::Kept,
+            false => Order::of(std::iter::once(slot.event).chain(stand_ins)),
+        };
         SlotReader {
+            order,
             words: words.collect(),
             relayouts,
             dirents,
@@ -103,6 +113,17 @@ impl SlotReader {
             narrow,
             slot,
         }
+    }
+
+    /// The number that a word of a record is as this argument.
+    pub fn number(&self, record: &[u8], words: usize, position: usize) -> Raw<'static> {
+        let at = self
+            .words
+            .iter()
+            .take(words)
+            .position(|(read, of)| usize::from(*of) == position && *read != Word::Nothing);
+        let read = at.and_then(|at| Some((self.words.get(at)?.0, word(record, at)?)));
+        read.map_or(Raw::Missing, |(read, register)| read.read(register))
     }
 
     /// What a record came to: of a hook's, the header says something else in its place.
@@ -133,7 +154,7 @@ impl SlotEvent {
     }
 
     /// The position of a word or blob among the event's arguments.
-    pub(super) fn position(&self, word: usize) -> Option<usize> {
+    pub fn position(&self, word: usize) -> Option<usize> {
         match &self.positions {
             None => Some(word),
             Some(positions) => positions.get(word).copied().flatten().map(usize::from),
