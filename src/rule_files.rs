@@ -21,7 +21,7 @@ pub struct RuleOptions {
     /// Leave out the rules that are part of the program
     #[arg(long)]
     pub no_builtin: bool,
-    /// What audit is told on the host, as `auditctl -R` reads it: Sigma's rules that ask for the key of such a rule are asked of what it takes (repeatable: one list)
+    /// What audit is told on the host, as `auditctl -R` reads it: Sigma's rules about audit are asked of the records that these lines make, and know their keys (repeatable: one list)
     #[arg(long, value_name = "FILE")]
     pub audit_rules: Vec<PathBuf>,
     /// Only rules with this id, title or tag, or of this level and above (repeatable: any of them)

@@ -40,7 +40,7 @@ fn each_row_of_the_stream_is_a_row_of_the_answer() {
         assert!(schema.metadata().get("tracer.source.0").is_some_and(|source| source.contains("head=")));
         let lines = printed(&["replay", &file, "-o", "json", "-q", "-f", "3:pid>=0", "-f", "9:event=openat"]);
         let mut lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
-        let mut seq = 0;
+        let (mut seq, mut marked) = (0, 0);
         for batch in &batches {
             let column = |name: &str| batch.column_by_name(name).expect(name);
             let text = |name: &str, row: usize| {
@@ -77,12 +77,23 @@ fn each_row_of_the_stream_is_a_row_of_the_answer() {
                         assert_eq!(&strings.collect::<Vec<_>>(), said);
                     }
                 }
+                let of_row = column("marks").as_list::<i32>();
+                let told = line["marks"]["event"].as_array().map(Vec::as_slice).unwrap_or_default();
+                if told.is_empty() {
+                    assert!(of_row.is_null(row), "{line}");
+                } else {
+                    let names = of_row.value(row);
+                    let names = names.as_string::<i32>().iter().map(|it| Value::from(it.expect("a name")));
+                    assert_eq!(names.collect::<Vec<_>>(), told, "{line}");
+                    marked += 1;
+                }
                 let scopes = column("scopes").as_list::<i32>().value(row);
                 let scopes: Vec<i32> = scopes.as_primitive::<Int32Type>().values().to_vec();
                 assert_eq!(Value::from(scopes), line["scopes"]);
             }
         }
         assert!(lines.next().is_none() && seq > 50, "{seq} rows");
+        assert!(name != "format-v4" || marked > 0, "rows of that fixture have marks");
     }
 }
 

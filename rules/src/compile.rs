@@ -7,6 +7,7 @@ use std::cell::Cell;
 use std::collections::hash_map::RandomState;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::BuildHasher;
+use std::sync::Arc;
 
 use events::catalogue::network::NET_PACKET_DNS_RESPONSE;
 use events::catalogue::process::{SCHED_PROCESS_EXEC, SCHED_PROCESS_FORK};
@@ -16,7 +17,7 @@ use format::facts::{Fact, FactSet};
 use crate::access::{Access, access};
 use crate::class::{Carrier, Class, Guard};
 use crate::column::Machine;
-use crate::form::{Arm, Atom, Body, Execution, Expr, Field, Test};
+use crate::form::{self, Arm, Atom, Body, Execution, Expr, Field, Test};
 use crate::rule::Rule;
 
 /// Programs for the events of a capture.
@@ -43,6 +44,8 @@ pub struct EventPrograms {
     pub column_of: Vec<u32>,
     pub atoms: Vec<Atom>,
     pub programs: Vec<Program>,
+    /// What programs are asked within: of each its parts, of which any takes the row.
+    pub within: Vec<Within>,
     /// Every row is looked at, whatever its values.
     pub takes_all: bool,
 }
@@ -52,6 +55,13 @@ impl EventPrograms {
     pub fn atoms_of(&self, column: usize) -> &[u32] {
         self.columns.get(column).map_or(&[], |column| &column.atoms)
     }
+}
+
+/// Rows that a log makes records of.
+#[derive(Debug)]
+pub struct Within {
+    pub parts: Vec<(Guard, Node)>,
+    pub written: String,
 }
 
 #[derive(Debug)]
@@ -72,6 +82,8 @@ pub struct Program {
     pub class: Class,
     pub guard: Guard,
     pub node: Node,
+    /// Which of [`EventPrograms::within`] takes the row as well.
+    pub within: Option<u32>,
     /// The columns that its atoms are of, each once.
     pub columns: Box<[u32]>,
 }
@@ -271,8 +283,19 @@ fn add(
     source: Known<'_>,
     notes: &mut Vec<String>,
 ) -> Result<(), String> {
-    let Known { holds, tells, followed } = source;
     let event = events::catalogue::by_name(carrier.event).ok_or("there is no such event")?;
+    let expr = known(event, arm, source)?;
+    let builder = builders.entry(event.id).or_insert_with(|| Builder::new(event));
+    let within = arm.within.as_ref().map(|within| builder.within(within, source)).transpose()?;
+    let is_exact = carrier.exact_by.is_some_and(|argument| (source.tells)(event, argument));
+    notes.extend(carrier.approximate.filter(|_| !is_exact).map(|why| format!("{}: {why}", event.name)));
+    builder.add(place, arm, carrier.guard, expr, within);
+    Ok(())
+}
+
+/// What an arm asks of an event as far as that has it; why it can never hold, where it cannot.
+fn known(event: &'static Event, arm: &Arm, source: Known<'_>) -> Result<Expr, String> {
+    let Known { holds, followed, .. } = source;
     let has_names =
         || events::catalogue::by_id(NET_PACKET_DNS_RESPONSE).is_some_and(|answer| holds(answer).is_ok());
     let unfollowed: Cell<Option<String>> = Cell::new(None);
@@ -300,19 +323,16 @@ fn add(
         Some(Access::Fixed(text)) => Expr::Const(atom.test.passes(crate::form::Value::Text(text.as_bytes()))),
         Some(_) => Expr::Atom(atom),
     });
-    if expr == Expr::Const(false) {
-        if let Some(why) = unfollowed.take() {
-            return Err(why);
-        }
-        return Err(match lacking {
-            Some(field) => format!("nothing tells the {field} of {}", event.name),
-            None => format!("it can never hold for {}", event.name),
-        });
+    if expr != Expr::Const(false) {
+        return Ok(expr);
     }
-    let is_exact = carrier.exact_by.is_some_and(|argument| tells(event, argument));
-    notes.extend(carrier.approximate.filter(|_| !is_exact).map(|why| format!("{}: {why}", event.name)));
-    builders.entry(event.id).or_insert_with(|| Builder::new(event)).add(place, arm, carrier.guard, expr);
-    Ok(())
+    if let Some(why) = unfollowed.take() {
+        return Err(why);
+    }
+    Err(match lacking {
+        Some(field) => format!("nothing tells the {field} of {}", event.name),
+        None => format!("it can never hold for {}", event.name),
+    })
 }
 
 /// Why a fact cannot be told.
@@ -349,6 +369,8 @@ struct Builder {
     known: HashMap<(u32, u64), Vec<u32>>,
     hasher: RandomState,
     programs: Vec<Program>,
+    /// Each that was asked for; `None` where it takes no row of the event.
+    within: Vec<(Arc<form::Within>, Option<Within>)>,
 }
 
 impl Builder {
@@ -362,17 +384,49 @@ impl Builder {
             known: HashMap::new(),
             hasher: RandomState::new(),
             programs: Vec::new(),
+            within: Vec::new(),
         }
     }
 
-    fn add(&mut self, place: Place, arm: &Arm, guard: Guard, expr: Expr) {
+    fn add(&mut self, place: Place, arm: &Arm, guard: Guard, expr: Expr, within: Option<u32>) {
         let Place { rule, step, rank } = place;
         let node = self.node(&arm.class, expr);
         let class = arm.class.clone();
         let mut columns = BTreeSet::new();
         node.each_atom(&mut |atom| columns.extend(self.column_of.get(atom as usize)));
         let columns = columns.into_iter().collect();
-        self.programs.push(Program { rule, step, rank, class, guard, node, columns });
+        self.programs.push(Program { rule, step, rank, class, guard, node, within, columns });
+    }
+
+    /// The number of what an arm is asked within; why it takes no row of the event, where it takes none.
+    fn within(&mut self, asked: &Arc<form::Within>, source: Known<'_>) -> Result<u32, String> {
+        let at = match self.within.iter().position(|(known, _)| Arc::ptr_eq(known, asked)) {
+            Some(at) => at,
+            None => {
+                let parts = self.parts(asked, source);
+                let within = (!parts.is_empty()).then(|| Within { parts, written: asked.written.clone() });
+                self.within.push((Arc::clone(asked), within));
+                self.within.len() - 1
+            }
+        };
+        match self.within.get(at) {
+            Some((_, Some(_))) => Ok(at as u32),
+            _ => Err(format!("no {} is of {}", asked.written, self.event.name)),
+        }
+    }
+
+    fn parts(&mut self, asked: &form::Within, source: Known<'_>) -> Vec<(Guard, Node)> {
+        let mut parts = Vec::new();
+        for arm in &asked.arms {
+            let carriers = carriers(&arm.class, source.holds).unwrap_or_default();
+            let Some(carrier) = carriers.iter().find(|carrier| carrier.event == self.event.name) else {
+                continue;
+            };
+            if let Ok(expr) = known(self.event, arm, source) {
+                parts.push((carrier.guard, self.node(&arm.class, expr)));
+            }
+        }
+        parts
     }
 
     fn node(&mut self, class: &Class, expr: Expr) -> Node {
@@ -423,7 +477,7 @@ impl Builder {
     }
 
     fn build(self, is_left_out: impl Fn(usize) -> bool) -> EventPrograms {
-        let Builder { event, columns, atoms, column_of, mut programs, .. } = self;
+        let Builder { event, columns, atoms, column_of, mut programs, within, .. } = self;
         programs.retain(|program| !is_left_out(program.rule));
         programs.sort_by_key(|program| (program.rule, program.rank));
         let columns = columns.into_iter().map(|(access, atoms)| Column {
@@ -431,6 +485,10 @@ impl Builder {
             atoms: atoms.iter().map(|(atom, _)| *atom).collect(),
             machine: Machine::new(atoms),
         });
-        EventPrograms { event, columns: columns.collect(), column_of, atoms, programs, takes_all: false }
+        // One that takes no row has no program; its place is kept, since programs know theirs by number.
+        let nothing = || Within { parts: Vec::new(), written: String::new() };
+        let within = within.into_iter().map(|(_, within)| within.unwrap_or_else(nothing)).collect();
+        let columns = columns.collect();
+        EventPrograms { event, columns, column_of, atoms, programs, within, takes_all: false }
     }
 }

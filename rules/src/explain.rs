@@ -106,7 +106,9 @@ pub fn funnels(rule: &Rule, source: &Source) -> pipeline::Result<Result<Vec<Funn
             node => std::slice::from_ref(node),
         };
         let (funnel, nearest) = funnels.entry((event.id, program.step)).or_insert_with(|| {
-            let left = parts.iter().map(|part| (text(row.judged.programs, part), 0)).collect();
+            let within = within(row, program).map(|(text, _)| (text, 0));
+            let parts = parts.iter().map(|part| (text(row.judged.programs, part), 0));
+            let left = parts.chain(within).collect();
             let (rows, meant) = (0, 0);
             (Funnel { event: event.name, step: program.step, rows, meant, left, nearest: None }, 0)
         });
@@ -115,12 +117,13 @@ pub fn funnels(rule: &Rule, source: &Source) -> pipeline::Result<Result<Vec<Funn
             return;
         }
         funnel.meant += 1;
-        let holds: Vec<bool> = parts.iter().map(|part| row.holds(part)).collect();
+        let within = within(row, program).map(|(_, holds)| holds);
+        let holds: Vec<bool> = parts.iter().map(|part| row.holds(part)).chain(within).collect();
         for ((_, left), _) in funnel.left.iter_mut().zip(&holds).take_while(|(_, holds)| **holds) {
             *left += 1;
         }
         let count = holds.iter().filter(|holds| **holds).count();
-        if count < parts.len() && (count > *nearest || funnel.nearest.is_none()) {
+        if count < holds.len() && (count > *nearest || funnel.nearest.is_none()) {
             *nearest = count;
             funnel.nearest = Some(explained(row, program));
         }
@@ -131,14 +134,24 @@ pub fn funnels(rule: &Rule, source: &Source) -> pipeline::Result<Result<Vec<Funn
 fn explained(row: &Row<'_, '_>, program: &Program) -> Explained {
     let mut lines = Vec::new();
     describe(row, &program.node, 0, &mut lines);
+    lines.extend(within(row, program).map(|(text, holds)| {
+        let verdict = if holds { Verdict::True } else { Verdict::False };
+        Line { depth: 0, text, verdict, value: None }
+    }));
     Explained {
         event: row.judged.programs.event.name,
         step: program.step,
         number: row.event_number(),
         is_meant: row.passes(program.guard),
-        holds: row.holds(&program.node),
+        holds: row.holds(&program.node) && row.is_within(program),
         lines,
     }
+}
+
+/// What a program is asked within, and whether that takes the row.
+fn within(row: &Row<'_, '_>, program: &Program) -> Option<(String, bool)> {
+    let within = row.judged.programs.within.get(program.within? as usize)?;
+    Some((within.written.clone(), row.is_within(program)))
 }
 
 fn describe(row: &Row<'_, '_>, node: &Node, depth: usize, lines: &mut Vec<Line>) {

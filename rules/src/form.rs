@@ -29,6 +29,8 @@ pub use pattern::{Case, Pattern, Piece};
 pub use test::{Atom, Cidr, Comparison, FieldShape, Regex, Test, TimePart};
 pub use value::{Value, same};
 
+use std::sync::Arc;
+
 use crate::class::Class;
 
 /// What a rule asks.
@@ -56,6 +58,22 @@ pub struct Query {
 pub struct Arm {
     pub class: Class,
     pub expr: Expr,
+    /// Only of events that one of these takes as well.
+    pub within: Option<Arc<Within>>,
+}
+
+impl Arm {
+    pub fn new(class: Class, expr: Expr) -> Arm {
+        Arm { class, expr, within: None }
+    }
+}
+
+/// Events that a log makes records of; all rules about that log share it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Within {
+    pub arms: Vec<Arm>,
+    /// In words, for who asks why a rule holds.
+    pub written: String,
 }
 
 impl Body {

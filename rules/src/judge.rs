@@ -129,7 +129,7 @@ impl<'c> Judge<'c> {
     ) -> format::Result<()> {
         let block = batch.block();
         self.each(at, batch, candidates, &mut |machines, row, program| {
-            if row.passes(program.guard) && row.holds(&program.node) {
+            if row.is_taken(program) {
                 machines.advance(row.key_ns, found);
                 machines.hit(program, row, found);
             }

@@ -239,6 +239,36 @@ fn given() -> Vec<(String, String)> {
     files
 }
 
+/// A rule of audit's records, which are those that the text makes where it is a list of auditctl.
+const ABOUT_AUDIT: &str = "
+title: Path
+logsource: {product: linux, service: auditd}
+detection:
+  s: {type: PATH, name|startswith: /etc/}
+  condition: s
+";
+
+/// Thousands of lines, each second one a `never`, with sets of calls that overlap.
+#[test]
+fn lists_of_auditctl_are_read_in_time() {
+    let calls: Vec<&str> =
+        events::catalogue::events().filter(|event| event.is_syscall()).map(|event| event.name).collect();
+    let mut lines = String::new();
+    for number in 0..4096 {
+        let call = |at: usize| calls[at % calls.len()];
+        let action = ["always", "never"][number % 2];
+        let (one, other) = (call(number), call(number * 7 + number / calls.len()));
+        lines += &format!("-a {action},exit -F arch=b64 -S {one} -S {other} -F uid={number} -k k{number}\n");
+    }
+    let start = Instant::now();
+    let mut readers = Readers::default().with_audit_rules(&[("a.rules".to_owned(), lines)]);
+    readers.add("audit.yml", ABOUT_AUDIT, true);
+    let corpus = readers.finish();
+    assert!(corpus.diagnostics.is_empty(), "{:?}", corpus.diagnostics.first());
+    answerable(&corpus.rules);
+    assert!(start.elapsed() < LONGEST, "{:?}", start.elapsed());
+}
+
 #[test]
 #[allow(clippy::print_stdout)]
 fn no_text_ends_the_program_or_takes_long() {
@@ -264,6 +294,7 @@ fn no_text_ends_the_program_or_takes_long() {
         let mut readers = Readers::default();
         if random.below(4) == 0 {
             readers = readers.with_audit_rules(&[("a.rules".to_owned(), text.clone())]);
+            readers.add("audit.yml", ABOUT_AUDIT, true);
         }
         readers.add(name, &text, true);
         let corpus = readers.finish();

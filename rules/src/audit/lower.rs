@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use events::catalogue;
 
-use super::written::{Check, Comparison as Compared, Field as Named, Op, Path, Perms, Value, Written};
+use super::written::{
+    Action, Check, Comparison as Compared, Field as Named, Op, Path, Perms, Value, Written,
+};
 use crate::class::Class;
 use crate::form::{Atom, Case, Comparison, Expr, Field, FieldShape, FileFact, Pattern, ProcessFact, Test};
 
@@ -69,15 +71,15 @@ impl<'w> Lowered<'w> {
         let is_other = |name: &String| self.asks_arguments() || !EXECUTING.contains(&name.as_str());
         let others: BTreeSet<String> = calls.into_iter().filter(is_other).collect();
         match self.asks_arguments() {
-            // What a register is called differs from call to call.
-            true => classes.extend(others.iter().map(|name| Class::calls([name.as_str()]))),
+            true => classes.extend(single(Class::Calls(others))),
             false if others.is_empty() => {}
             false => classes.push(Class::Calls(others)),
         }
         classes
     }
 
-    fn asks_arguments(&self) -> bool {
+    /// Whether it asks for a register.
+    pub fn asks_arguments(&self) -> bool {
         self.written.checks.iter().any(|check| matches!(check.field, Named::Argument(_)))
     }
 
@@ -202,6 +204,33 @@ impl<'w> Lowered<'w> {
                 let names = calls.iter().map(|name| Pattern::Equals(name.clone().into_bytes()));
                 Some(atom(Field::Call, Test::Fits(Case::Exact, names.collect()), "-S"))
             }
+        }
+    }
+}
+
+/// Each call of a class by itself: what a register is called differs from call to call.
+pub fn single(class: Class) -> Vec<Class> {
+    match class {
+        Class::Calls(calls) => calls.iter().map(|call| Class::calls([call.as_str()])).collect(),
+        class => vec![class],
+    }
+}
+
+/// Where the first of the lines that holds is no `never`. A list is halved rather than walked, so that the tree is no deeper than
+/// lists of thousands of lines allow.
+pub fn taken(lines: &[Lowered<'_>], class: &Class) -> Expr {
+    let any = |lines: &[Lowered<'_>], action: Action| {
+        let of_action = lines.iter().filter(|line| line.written.action == action);
+        Expr::any(of_action.filter_map(|line| line.expr(class)).collect::<Vec<_>>())
+    };
+    let has = |action| lines.iter().any(|line| line.written.action == action);
+    match (has(Action::Always), has(Action::Never)) {
+        (false, _) => Expr::Const(false),
+        (true, false) => any(lines, Action::Always),
+        (true, true) => {
+            let (first, rest) = lines.split_at(lines.len() / 2);
+            let behind = Expr::all([any(first, Action::Never).negated(), taken(rest, class)]);
+            Expr::any([taken(first, class), behind])
         }
     }
 }

@@ -13,6 +13,7 @@ mod profile;
 mod tests;
 mod written;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use lower::Lowered;
@@ -74,6 +75,19 @@ impl Audit {
         }
     }
 
+    /// All that records are made of, of each kind of happening: where the first line that fits is no `never`.
+    pub fn taken(&self) -> Vec<Arm> {
+        let lowered: Vec<Lowered<'_>> = self.rules.iter().map(|(_, written)| Lowered::new(written)).collect();
+        let making = lowered.iter().filter(|it| it.written.action == Action::Always);
+        // Lines name calls in sets that overlap: each call by itself is asked once.
+        let classes: BTreeSet<Class> = making.flat_map(Lowered::classes).flat_map(lower::single).collect();
+        let arms = classes.into_iter().map(|class| {
+            let expr = lower::taken(&lowered, &class);
+            Arm::new(class, expr)
+        });
+        arms.filter(|arm| arm.expr != Expr::Const(false)).collect()
+    }
+
     pub fn finish(self, corpus: &mut Corpus) {
         corpus.found += self.found;
         corpus.diagnostics.extend(self.diagnostics);
@@ -93,14 +107,18 @@ impl Audit {
 
 fn rule(kept: &Kept, written: &Written, own: &Lowered<'_>, earlier: &[Lowered<'_>]) -> Rule {
     let file = kept.file();
-    let before = |class: &Class| {
-        let others = earlier.iter().filter(|other| other.may_meet(own));
-        Expr::any(others.filter_map(|other| other.expr(class)).collect::<Vec<_>>())
-    };
-    let arms = own.classes().into_iter().filter_map(|class| {
+    let earlier: Vec<&Lowered<'_>> = earlier.iter().filter(|other| other.may_meet(own)).collect();
+    let before =
+        |class: &Class| Expr::any(earlier.iter().filter_map(|other| other.expr(class)).collect::<Vec<_>>());
+    let mut classes = own.classes();
+    // A line before it that asks for a register goes first as well.
+    if earlier.iter().any(|other| other.asks_arguments()) {
+        classes = classes.into_iter().flat_map(lower::single).collect();
+    }
+    let arms = classes.into_iter().filter_map(|class| {
         let expr = own.expr(&class)?;
         let expr = Expr::all([expr, before(&class).negated()]);
-        (expr != Expr::Const(false)).then_some(Arm { class, expr })
+        (expr != Expr::Const(false)).then(|| Arm::new(class, expr))
     });
     let place = file.place(written.line, 1);
     let title = written.key.clone().unwrap_or_else(|| written.text.clone());

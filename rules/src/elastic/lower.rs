@@ -140,7 +140,7 @@ impl Lowered {
             {
                 self.notes.push(note.to_owned());
             }
-            query.arms.push(Arm { class: kind.class(), expr });
+            query.arms.push(Arm::new(kind.class(), expr));
             asked_of.push(kind);
         }
         if query.arms.is_empty() {

@@ -208,7 +208,7 @@ impl Lower {
                     let before = std::mem::replace(&mut arm.expr, Expr::Const(false));
                     arm.expr = Expr::any([before, expr]);
                 }
-                None => query.arms.push(Arm { class, expr }),
+                None => query.arms.push(Arm::new(class, expr)),
             }
         }
         if let Some(error) = self.refused.as_ref().filter(|_| !query.arms.is_empty()) {

@@ -1,10 +1,24 @@
 //! What of a program holds for a row.
 
 use super::row::Row;
-use crate::compile::Node;
+use crate::compile::{Node, Program};
 use crate::form::{Test, same};
 
 impl Row<'_, '_> {
+    /// Whether a program takes the row.
+    pub fn is_taken(&self, program: &Program) -> bool {
+        self.passes(program.guard) && self.holds(&program.node) && self.is_within(program)
+    }
+
+    /// Whether the log that the program is about has a record of the row.
+    pub fn is_within(&self, program: &Program) -> bool {
+        let Some(number) = program.within else { return true };
+        let within = self.judged.programs.within.get(number as usize);
+        within.is_some_and(|within| {
+            within.parts.iter().any(|(guard, node)| self.passes(*guard) && self.holds(node))
+        })
+    }
+
     pub fn holds(&self, node: &Node) -> bool {
         match node {
             Node::Const(value) => *value,

@@ -209,7 +209,7 @@ fn arm(file: &File<'_>, node: &Node, also: &[&str], errors: &mut Vec<Diagnostic>
         Some(filters) => filter::read(&about, filters, errors),
         None => Expr::Const(true),
     };
-    Some(Arm { class, expr })
+    Some(Arm::new(class, expr))
 }
 
 fn named(file: &File<'_>, names: &Node, errors: &mut Vec<Diagnostic>) -> Option<Class> {

@@ -1,6 +1,7 @@
 //! Detections: selections of items, each a field with modifiers and values.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use scopes::nearest;
 
@@ -26,8 +27,11 @@ pub fn read(
     errors: &mut Vec<Diagnostic>,
 ) -> (Query, Vec<String>) {
     let mut notes = Vec::new();
-    let profile = profile.filter(|_| source.arms.contains(&Kind::Syscall) && names(detection, "key"));
+    // Which calls records are made of is audit's configuration: the rule is asked of those.
+    let profile = profile.filter(|_| source.arms.contains(&Kind::Syscall));
+    let keyed = profile.filter(|_| names(detection, "key"));
     let mut query = Query::default();
+    notes.extend(profile.into_iter().flat_map(Profile::notes).cloned());
     let mut unknown = Vec::new();
     for (number, kind) in source.arms.iter().enumerate() {
         // What is wrong is so for all kinds: it is told once.
@@ -37,8 +41,8 @@ pub fn read(
         if number == 0 {
             errors.append(&mut found);
         }
-        // Where keys are known and asked for, all records of calls are those that rules of audit made.
-        if let (Kind::Syscall, Some(profile)) = (kind, profile) {
+        // Where keys are asked for, a record is one of the rules that have such a key.
+        if let (Kind::Syscall, Some(profile)) = (kind, keyed) {
             for (key, keyed) in profile.each() {
                 let (mut found, mut unknown) = (Vec::new(), Vec::new());
                 let (errors, unknown) = (&mut found, &mut unknown);
@@ -49,7 +53,6 @@ pub fn read(
                 let arm =
                     |arm: &Arm| Arm { expr: Expr::all([arm.expr.clone(), expr.clone()]), ..arm.clone() };
                 query.arms.extend(keyed.arms.iter().map(arm));
-                notes.extend(keyed.notes.iter().cloned());
             }
             continue;
         }
@@ -75,9 +78,21 @@ pub fn read(
         {
             continue;
         }
-        let mut calls = BTreeSet::new();
-        calls_of(&expr, &mut calls);
-        query.arms.push(Arm { class: kind.class(calls), expr });
+        let within = profile
+            .filter(|_| matches!(kind, Kind::Execve | Kind::Path | Kind::Syscall))
+            .map(|profile| Arc::clone(profile.taken()));
+        match &within {
+            // Any event that a record is made of may have one of these.
+            Some(taken) if *kind != Kind::Execve => query.arms.extend(taken.arms.iter().map(|arm| {
+                let (class, expr) = (arm.class.clone(), expr.clone());
+                Arm { class, expr, within: within.clone() }
+            })),
+            _ => {
+                let mut calls = BTreeSet::new();
+                calls_of(&expr, &mut calls);
+                query.arms.push(Arm { within, ..Arm::new(kind.class(calls), expr) });
+            }
+        }
     }
     errors.extend(unknown.into_iter().map(|(error, _)| error));
     (query, notes)

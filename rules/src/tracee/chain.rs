@@ -93,9 +93,7 @@ impl<'a> Chain<'a> {
                 rule.output = Some(Template::Fields(outputs));
             }
             rule.notes.extend(self.notes.remove(&number).unwrap_or_default());
-            let arms = roots
-                .into_iter()
-                .map(|root| Arm { class: Class::events([root.event.name]), expr: root.expr });
+            let arms = roots.into_iter().map(|root| Arm::new(Class::events([root.event.name]), root.expr));
             rule.body = Body::Event(Query { arms: merged(arms) });
             rules.push(rule);
         }

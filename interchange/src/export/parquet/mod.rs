@@ -18,6 +18,7 @@ use events::terminal::DeviceName;
 use events::{Context, Event, Raw};
 use pipeline::EventView;
 use replay::render::{json_text, values};
+use views::marks;
 
 use super::{Writes, facts};
 pub use partitions::Partitions;
@@ -103,6 +104,9 @@ impl Writes for Parquet {
             acting(context, &mut row);
         }
         row.some_int(event.duration_ns.map(|ns| i64::try_from(ns).unwrap_or(i64::MAX)));
+        let marks: Vec<&[u8]> =
+            marks::told(event.event, event.marks).map(|mark| mark.name.as_bytes()).collect();
+        texts(&marks, &mut row);
         row.end();
         true
     }
@@ -123,10 +127,15 @@ fn marked(event: &EventView<'_>, row: &mut Row<'_>) {
         marked(&|at| event.event.is_cut(event.marks, at)),
         marked(&|at| event.event.is_unreadable(event.marks, at)),
     ] {
-        match names.as_slice() {
-            [] => row.nothing(),
-            names => row.texts(names.iter().copied()),
-        }
+        texts(&names, row);
+    }
+}
+
+/// Nothing where there are none.
+fn texts(texts: &[&[u8]], row: &mut Row<'_>) {
+    match texts {
+        [] => row.nothing(),
+        texts => row.texts(texts.iter().copied()),
     }
 }
 

@@ -39,7 +39,7 @@ const fn with_bloom(name: &'static str, kind: Kind) -> Column {
 }
 
 /// In the order in which rows have them: [`super::row`] writes them so.
-pub const COLUMNS: [Column; 66] = [
+pub const COLUMNS: [Column; 67] = [
     required("time", Kind::Time),
     required("seq", Kind::Int),
     required("host", Kind::Text),
@@ -106,6 +106,7 @@ pub const COLUMNS: [Column; 66] = [
     optional("tty", Kind::Text),
     optional("loginuid", Kind::Int),
     optional("duration_ns", Kind::Int),
+    optional("marks", Kind::Texts),
 ];
 
 /// Columns that somebody reads, by their numbers.
@@ -142,7 +143,7 @@ pub fn projection(columns: &[usize]) -> Projection {
             "retval" | "errno" => projection.rets = true,
             "cpu" => projection.cpus = true,
             "recorded_scopes" => projection.recorded = true,
-            "cut" | "unreadable" => projection.marks = true,
+            "cut" | "unreadable" | "marks" => projection.marks = true,
             "bytes" => projection.rets = true,
             "duration_ns" => projection.durations = true,
             "pathname" | "path2" | "fd" | "fd_path" | "flags" | "mode" | "argv" | "env" | "remote_addr"
