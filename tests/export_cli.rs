@@ -366,6 +366,66 @@ fn formats_of_activities_hold_what_they_have_classes_for() {
     assert_eq!(execs(&back), execs(file));
 }
 
+/// Whether an open made its file is said by each format that has a word for it, and comes back where the format is read.
+#[test]
+fn formats_say_which_opens_made_their_files() {
+    let folder = Folder::new();
+    let mut made = id_and_ls();
+    let shell = process(700, 1, 0, "sh", "/bin/sh");
+    for (number, created) in [true, false].into_iter().enumerate() {
+        let at = 5_000_000 + 10 * number as u64;
+        let path = format!("/tmp/{created}");
+        let open = [
+            ("dirfd", Raw::Number(-100i64 as u64)),
+            ("pathname", Raw::Bytes(path.as_bytes())),
+            ("flags", Raw::Number(0o101)),
+            ("mode", Raw::Number(0o644)),
+            ("created", Raw::Number(created.into())),
+        ];
+        made.push(&Event { ret: 4, ..event(at, "openat", shell, &open) });
+        let hook = [
+            ("pathname", Raw::Bytes(path.as_bytes())),
+            ("flags", Raw::Number(0o101)),
+            ("created", Raw::Number(created.into())),
+        ];
+        made.push(&event(at + 1, "security_file_open", shell, &hook));
+    }
+    let file = folder.capture("a.trz", made);
+    let of_shell = |format: &str| printed(&["export", &file, "--to", format, "-q", "-f", "pid=700"]);
+    let json = |format: &str| -> Vec<Value> {
+        of_shell(format).lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+    };
+    let types: Vec<Value> = json("ecs")
+        .iter()
+        .filter(|it| it["event"].is_object())
+        .map(|it| it["event"]["type"][0].clone())
+        .collect();
+    assert_eq!(types, ["creation", "creation", "access", "access"]);
+    let activities: Vec<(Value, Value)> = json("ocsf")
+        .iter()
+        .filter(|it| it["class_uid"] == 1001)
+        .map(|it| (it["file"]["path"].clone(), it["activity_id"].clone()))
+        .collect();
+    let (create, open) = (Value::from(1), Value::from(14));
+    assert!(activities.len() >= 2, "{activities:?}");
+    for (path, activity) in &activities {
+        assert_eq!(activity, if path == "/tmp/true" { &create } else { &open }, "{activities:?}");
+    }
+    let sysmon = of_shell("sysmon");
+    let events: Vec<&str> = sysmon.lines().filter(|line| line.contains("<EventID>11<")).collect();
+    assert!(!events.is_empty() && events.iter().all(|line| line.contains("/tmp/true")), "{sysmon}");
+    let (scap, back) = (text(&folder.path("a.scap")), text(&folder.path("back.trz")));
+    printed(&["export", &file, "--to", "scap", "-o", &scap, "-q"]);
+    printed(&["import", "--from", "scap", &scap, "-o", &back]);
+    let asked = |path: &str, created: &str| {
+        let (path, created) = (format!("openat.pathname={path}"), format!("openat.created={created}"));
+        printed(&["replay", &back, "--count", "-q", "-f", &path, "-f", &created])
+    };
+    assert_eq!(asked("/tmp/true", "true"), "1\n");
+    // That its mark is not there says nothing: who wrote the file may not have known.
+    assert_eq!((asked("/tmp/false", "true"), asked("/tmp/false", "false")), ("0\n".into(), "0\n".into()));
+}
+
 /// Labels of a recording are shown and exported, and a copy that is given away does not have them.
 #[test]
 fn labels_of_a_recording_go_where_its_events_go() {
