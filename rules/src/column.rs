@@ -30,6 +30,8 @@ pub struct Machine {
     patterns: Vec<Wanted>,
     /// By whole value, in lower case.
     whole: HashMap<Vec<u8>, Vec<u32>>,
+    /// A bit for each of their lengths; those of 127 bytes and more share one.
+    lengths: u128,
     /// In lower case with the marks of their place, each with the patterns that have it.
     literals: Vec<Vec<u8>>,
     patterns_of: Vec<Vec<u32>>,
@@ -62,6 +64,9 @@ pub struct Walk {
     /// Literals, each with where it ends.
     found: Vec<(usize, u32)>,
     next: Vec<u8>,
+    /// The last text that was judged by itself, and the atoms that it made hold.
+    last: Option<Vec<u8>>,
+    last_held: Vec<u32>,
 }
 
 impl Machine {
@@ -69,6 +74,7 @@ impl Machine {
         let mut machine = Machine {
             patterns: Vec::new(),
             whole: HashMap::new(),
+            lengths: 0,
             literals: Vec::new(),
             patterns_of: Vec::new(),
             automaton: OnceLock::new(),
@@ -86,6 +92,7 @@ impl Machine {
                 let mut is_sure = false;
                 if let Pattern::Equals(text) = &pattern {
                     machine.whole.entry(text.to_ascii_lowercase()).or_default().push(number);
+                    machine.lengths |= length_bit(text);
                 } else if let Some(literal) = literal(&pattern) {
                     is_sure = case == Case::Folded
                         && matches!(pattern, Pattern::Contains(_))
@@ -117,6 +124,26 @@ impl Machine {
 
     /// Appends the atoms that a value makes hold. The same walk is given to all values of one column.
     pub fn judge(&self, value: Value<'_>, walk: &mut Walk, held: &mut Vec<u32>) {
+        // Neighbours in a dictionary of paths have one directory and one extension.
+        if let Value::Text(text) = value
+            && held.is_empty()
+        {
+            if walk.last.as_deref() == Some(text) {
+                return held.extend_from_slice(&walk.last_held);
+            }
+            self.judge_new(value, walk, held);
+            let mut last = walk.last.take().unwrap_or_default();
+            last.clear();
+            last.extend_from_slice(text);
+            walk.last = Some(last);
+            walk.last_held.clear();
+            walk.last_held.extend_from_slice(held);
+            return;
+        }
+        self.judge_new(value, walk, held);
+    }
+
+    fn judge_new(&self, value: Value<'_>, walk: &mut Walk, held: &mut Vec<u32>) {
         if !self.patterns.is_empty() {
             self.fit(&value.text(), walk, held);
         }
@@ -133,7 +160,7 @@ impl Machine {
         walk.next.extend_from_slice(text);
         walk.next.make_ascii_lowercase();
         let lower = walk.next.get(1..).unwrap_or_default();
-        if !self.whole.is_empty()
+        if self.lengths & length_bit(lower) != 0
             && let Some(patterns) = self.whole.get(lower)
         {
             self.compare(patterns, text, lower, held);
@@ -224,6 +251,10 @@ impl Walk {
         let behind = automaton.next_state(Anchored::No, state, END);
         automaton.is_special(behind).then_some(behind)
     }
+}
+
+fn length_bit(text: &[u8]) -> u128 {
+    1 << text.len().min(127)
 }
 
 /// Calls `see` with the literals that end in a state.

@@ -25,6 +25,8 @@ pub struct Answers {
     by_code: Vec<u32>,
     by_number: HashMap<u64, u32>,
     last: Option<(u64, u32)>,
+    /// The last answer that was not [`NOTHING`].
+    last_judged: u32,
     scratch: Vec<u32>,
 }
 
@@ -38,6 +40,7 @@ impl Answers {
             by_code: vec![UNKNOWN; codes],
             by_number: HashMap::new(),
             last: None,
+            last_judged: NOTHING,
             scratch: Vec::new(),
         }
     }
@@ -90,12 +93,20 @@ impl Answers {
             return NOTHING;
         }
         self.scratch.sort_unstable();
+        // Values that stand side by side mostly have one answer.
+        let is_same =
+            |answer: &u32| self.sets.get(*answer as usize).is_some_and(|set| **set == *self.scratch);
+        if let Some(answer) = Some(self.last_judged).filter(is_same) {
+            return answer;
+        }
         if let Some(known) = self.numbers.get(self.scratch.as_slice()) {
+            self.last_judged = *known;
             return *known;
         }
         let (set, answer): (Held, u32) = (self.scratch.as_slice().into(), self.sets.len() as u32);
         self.sets.push(Rc::clone(&set));
         self.numbers.insert(set, answer);
+        self.last_judged = answer;
         answer
     }
 }
