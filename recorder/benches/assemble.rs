@@ -103,7 +103,7 @@ fn record(load: Load, plan: Plan, only_matched: bool) -> u64 {
     let mut left = RECORDS / BATCH + 1;
     let summary = Session::start(setup::setup(plan, only_matched)).and_then(|session| {
         session.record(Calls::new(load), &mut || {
-            left -= 1;
+            left = left.saturating_sub(1);
             if left == 0 { Step::Stop } else { Step::Go }
         })
     });

@@ -58,7 +58,10 @@ impl Load {
         let file = FILE.to_ne_bytes();
         let path = || format!("/usr/lib/x86_64/{}/{}", n % 97, n.wrapping_mul(7919) % 20_000);
         match (self, slot) {
-            (Load::Dd, _) => write(at, &[slot as u64, 0x7fff_0000, 1], &[(0, form::FILE, &file)], out),
+            (Load::Dd, _) => {
+                let blobs: [(u8, u8, &[u8]); 2] = [(0, form::FILE, &file), (1, form::PLAIN, &[0])];
+                write(at, &[slot as u64, 0x7fff_0000, 1], &blobs, out);
+            }
             (Load::Find, 0) => {
                 let (path, stat) = (path(), [0; 144]);
                 let blobs: [(u8, u8, &[u8]); 3] =
@@ -291,7 +294,7 @@ fn record_many(bencher: divan::Bencher<'_, '_>, machine: Machine) {
             let setup = setup::setup_to(&dir.path().join("c.trz"), Plan::everything(), machine.drains);
             let summary = Session::start(setup).and_then(|session| {
                 session.record(bytes, &mut || {
-                    left -= 1;
+                    left = left.saturating_sub(1);
                     if left == 0 { Step::Stop } else { Step::Go }
                 })
             });
@@ -321,7 +324,7 @@ fn record(bencher: divan::Bencher<'_, '_>, load: Load) {
         let mut left = bytes.batches.len() + 1;
         let summary = Session::start(setup::setup(Plan::everything(), false)).and_then(|session| {
             session.record(bytes, &mut || {
-                left -= 1;
+                left = left.saturating_sub(1);
                 if left == 0 { Step::Stop } else { Step::Go }
             })
         });

@@ -42,6 +42,9 @@ pub struct Options {
     /// Only the stress of preemption
     #[arg(long)]
     stress: bool,
+    /// Only what several drains write, on machines of eight CPUs
+    #[arg(long, conflicts_with = "script")]
+    many_cpus: bool,
     /// CPUs of the machines
     #[arg(long, default_value_t = 2)]
     cpus: u32,
@@ -58,6 +61,9 @@ const SCRIPT: &str = include_str!("vm_test.sh");
 
 /// The same of hooks: by each kind of program that the kernel takes.
 const HOOKS_SCRIPT: &str = include_str!("vm_hooks.sh");
+
+/// What several drains write while eight CPUs are busy.
+const CPUS_SCRIPT: &str = include_str!("vm_cpus.sh");
 
 /// What happens to a host meanwhile: CPUs go and come, it sleeps.
 const EDGES_SCRIPT: &str = include_str!("vm_edges.sh");
@@ -93,7 +99,7 @@ impl Boot {
         let by_itself =
             Boot { kernel, name: kernel.version.to_owned(), append: format!("{} {only}", kernel.append) };
         let mut boots = vec![by_itself];
-        if kernel.preempts_fully && options.script.is_none() {
+        if kernel.preempts_fully && options.script.is_none() && !options.many_cpus {
             boots.push(Boot {
                 kernel,
                 name: format!("{} preempt=full", kernel.version),
@@ -122,6 +128,7 @@ pub fn run(options: &Options) -> Result<()> {
     }
     let script = match &options.script {
         Some(path) => fs::read(path).with_context(|| format!("cannot read {}", path.display()))?,
+        None if options.many_cpus => CPUS_SCRIPT.as_bytes().to_vec(),
         None => SCRIPT.as_bytes().to_vec(),
     };
     image.file("payload/run", &script, 0o755)?;
@@ -151,7 +158,7 @@ pub fn run(options: &Options) -> Result<()> {
             let begun = Instant::now();
             let machine = Machine {
                 limit_s: options.limit,
-                cpus: options.cpus,
+                cpus: if options.many_cpus { 8 } else { options.cpus },
                 append: boot.append,
                 ..Machine::new(boot.kernel)
             };
