@@ -1,13 +1,15 @@
 //! What a question asks, as far as catalogues can rule captures out.
 
+use std::ops::Range;
+
 use anyhow::Result;
 use clap::Args;
 use format::PublicKey;
 use interchange::catalog::MadeOf;
 use jiff::tz::TimeZone;
-use pipeline::{Outline, outline};
+use pipeline::outline::Conditions;
+use scopes::ScopeSet;
 use scopes::filter::Target;
-use scopes::{Plan, ScopeSet};
 
 use crate::filters::FilterOptions;
 use crate::inputs::public_key;
@@ -48,37 +50,23 @@ pub struct Asking<'a> {
     pub by_host: bool,
 }
 
-/// Plans of which any may match; `None`: everything is asked for, or what statistics say nothing of.
-#[derive(Debug)]
-pub struct Plans(Option<Vec<Plan>>);
-
 impl Asking<'_> {
-    pub fn plans(&self) -> Plans {
-        Plans(self.filters.iter().map(|filters| plan(filters, self.by_host)).collect())
+    /// What catalogues are asked. `range`: the stretch of time, where it is known before captures are opened.
+    pub fn conditions(&self, range: Option<Range<i64>>) -> Conditions {
+        let mut conditions = Conditions::within(range);
+        conditions.any_of(self.filters.iter().map(|filters| set(filters, self.by_host)));
+        conditions
     }
 }
 
-impl Plans {
-    /// Whether nothing can be ruled out by them.
-    pub fn ask_everything(&self) -> bool {
-        self.0.is_none()
-    }
-
-    pub fn may_match(&self, outline: &Outline) -> bool {
-        self.0.as_ref().is_none_or(|plans| plans.iter().any(|plan| outline.may_match(plan)))
-    }
-}
-
-/// What filters ask. Those that name users or peers, or events that only captures know, are not asked of catalogues.
-fn plan(filters: &FilterOptions, by_host: bool) -> Option<Plan> {
+/// What filters ask; `None` where that is everything, or of events that only captures know.
+fn set(filters: &FilterOptions, by_host: bool) -> Option<ScopeSet> {
     if filters.is_empty() {
         return None;
     }
     // What is wrong with them is told when they are read for the captures.
     let (set, _) = filters.scopes_and_policies().ok()?;
-    let set = if by_host { hosts(&set)? } else { set };
-    let is_told = !set.names_users() && !set.names_peers();
-    is_told.then(|| Plan::compile(&set)).filter(outline::can_tell)
+    if by_host { hosts(&set) } else { Some(set) }
 }
 
 /// The same scopes with what they say of hosts alone; `None` where one of them says nothing of hosts.

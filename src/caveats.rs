@@ -4,14 +4,14 @@
 use std::collections::{BTreeMap, HashMap};
 
 use events::{Event, Source as From, catalogue};
-use format::{Header, Recording};
+use format::Recording;
+use pipeline::Source;
 use pipeline::source::{File, Host};
-use pipeline::{Outline, Source};
 use scopes::{Plan, ScopeSet};
 
 use crate::filters::FilterOptions;
 use crate::provenance;
-use crate::rotated;
+use crate::rotated::{self, Said};
 use crate::stderr;
 
 /// What is to be said of files, in the order in which it was found: the same of thousands of them is said once.
@@ -87,10 +87,17 @@ pub fn sentences(source: &Source, plan: Option<&Plan>, asked: &FilterOptions) ->
 /// A sentence for each set among the files that is not whole, or not one.
 fn sets(source: &Source) -> Vec<String> {
     let (files, unopened) = (source.files(), source.unopened());
-    let outlined: Vec<Header> = unopened.iter().map(Outline::header).collect();
-    let headers = files.iter().map(|file| (file.name.as_str(), file.capture.header()));
-    let outlined = unopened.iter().map(|outline| outline.name.as_str()).zip(&outlined);
-    rotated::warnings(headers.chain(outlined), &|at| match files.get(at) {
+    let headers = files.iter().map(|file| Said::of(&file.name, file.capture.header()));
+    let outlined = unopened.iter().map(|outline| Said {
+        name: &outline.name,
+        boot_id: &outline.boot_id,
+        start_ns: outline.start_ns,
+        part: outline.part,
+        is_recorded: true,
+    });
+    let more = files.iter().flat_map(|file| &file.capture.header().recording.more);
+    let removed = unopened.iter().flat_map(|outline| outline.removed.iter().map(|(name, part)| (name, part)));
+    rotated::warnings(headers.chain(outlined), more.chain(removed), &|at| match files.get(at) {
         Some(file) => file.capture.set_ending(),
         None => unopened.get(at.checked_sub(files.len())?)?.ending,
     })

@@ -9,7 +9,7 @@ use interchange::upload;
 
 use crate::inputs::{Inputs, Reading};
 use crate::outcome::Outcome;
-use crate::rotated;
+use crate::rotated::{self, Said};
 use crate::spool;
 use crate::stderr;
 
@@ -50,8 +50,9 @@ pub fn run(options: Options) -> Result<Outcome> {
         }
     }
     out.flush()?;
-    let headers = files.iter().map(|(name, header, _)| (name.as_str(), header));
-    for warning in rotated::warnings(headers, &|at| files.get(at)?.2) {
+    let said = files.iter().map(|(name, header, _)| Said::of(name, header));
+    let more = files.iter().flat_map(|(_, header, _)| &header.recording.more);
+    for warning in rotated::warnings(said, more, &|at| files.get(at)?.2) {
         stderr::warn(warning);
     }
     Ok(Outcome::Done)

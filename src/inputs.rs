@@ -7,8 +7,8 @@ use std::sync::OnceLock;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use format::{Capture, Expected, Heads, Identity, OpenOptions, PublicKey, SourceCapture, Verdict};
-use interchange::catalog::{Captures, Chosen, Told};
-use pipeline::{Outline, Source};
+use interchange::catalog::{self, Captures, Chosen, Told};
+use pipeline::Source;
 
 use crate::cataloged::{Asking, CatalogOptions};
 use crate::folder;
@@ -92,21 +92,22 @@ impl Inputs {
     }
 
     /// The captures that may hold something of what is asked, where folders have catalogues that say so; else all.
-    pub fn source_for(&self, catalog: &CatalogOptions, asking: &Asking<'_>) -> Result<Source> {
+    pub fn source_for(&self, options: &CatalogOptions, asking: &Asking<'_>) -> Result<Source> {
         let has_folder = self.given.iter().any(|path| path.is_dir());
-        let Some(key) = catalog.key(self.reading.is_verified())?.filter(|_| has_folder) else {
+        let Some(key) = options.key(self.reading.is_verified())?.filter(|_| has_folder) else {
             return self.source();
         };
         if asking.range.counts_events() {
             return self.source();
         }
+        let mut tell = |told| match told {
+            Told::PassedOver(text) => stderr::note(text),
+            Told::Distrusted(text) => stderr::warn(text),
+        };
         let mut captures = Captures::default();
         for path in &self.given {
             if path.is_dir() {
-                captures.add_folder(path, key.as_ref(), &mut |told| match told {
-                    Told::PassedOver(text) => stderr::note(text),
-                    Told::Distrusted(text) => stderr::warn(text),
-                })?;
+                captures.add_folder(path, key.as_ref(), &mut tell)?;
             } else {
                 captures.add(spool::file(path)?);
             }
@@ -117,15 +118,13 @@ impl Inputs {
         }
         let extent = captures.extent().map(|(start_ns, end_ns)| Extent { start_ns, end_ns });
         let range = asking.range.known(extent, &asking.zone);
-        let plans = asking.plans();
-        if plans.ask_everything() && range.is_none() {
+        let conditions = asking.conditions(range);
+        if conditions.ask_everything() {
             return self.source();
         }
-        let may_match = |outline: &Outline| {
-            range.as_ref().is_none_or(|range| outline.may_be_in(range)) && plans.may_match(outline)
-        };
         let options = self.reading.identity.options()?;
-        let Chosen { opened, unopened } = captures.choose(&may_match, asking.made_of, &options);
+        let boots_of = |path: &Path| catalog::boots_of(path, &options);
+        let Chosen { opened, unopened } = captures.choose(&conditions, asking.made_of, &boots_of, &mut tell);
         self.reading.verify(&opened)?;
         let opened: Vec<_> = opened.iter().map(|path| (spool::name(path), path.as_path())).collect();
         Ok(replay::open::open_beside(&opened, unopened, &options)?)

@@ -9,7 +9,7 @@ mod missing;
 use std::collections::BTreeMap;
 
 use format::{Header, Verdict};
-pub use missing::{missing, warnings};
+pub use missing::{Said, missing, warnings};
 
 use crate::provenance;
 

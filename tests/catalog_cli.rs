@@ -313,7 +313,7 @@ fn only_a_catalogue_that_the_key_has_signed_is_asked_where_it_must_verify() {
     fs::write(&path, bytes).unwrap();
     // A row that hides a capture is believed without a key, and not with one.
     let file = folder.path(catalog::FILE);
-    let mut lying = catalog::read(&file, true, None).unwrap().rows;
+    let mut lying = catalog::read(&file, None).unwrap();
     let at = lying.iter().position(|row| row.path == "0017.trz").unwrap();
     let innocent = lying.iter().find(|row| !row.comms.iter().any(|comm| comm == "xmrig")).unwrap().clone();
     lying[at].statistics.clone_from(&innocent.statistics);
@@ -365,7 +365,7 @@ fn a_row_that_lies_is_found_and_a_catalogue_that_does_not_read_hides_nothing() {
     let all = text(&folder.path(""));
     printed(&["catalog", &all]);
     let path = folder.path(catalog::FILE);
-    let rows = catalog::read(&path, true, None).unwrap().rows;
+    let rows = catalog::read(&path, None).unwrap();
     assert_eq!(rows.len(), 8);
     assert!(
         rows.iter().all(|row| row.state == "finished" && row.head.is_some() && row.events > 0),

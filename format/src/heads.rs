@@ -107,9 +107,14 @@ impl fmt::Display for SetId {
 impl SetId {
     /// Of the recording that a file is of: a hash of the host's boot and of when it began.
     pub fn of(header: &Header) -> SetId {
+        SetId::of_recording(&header.host.boot_id, header.recording.start_ns)
+    }
+
+    /// Of the recording of a boot that began at this time of its clock.
+    pub fn of_recording(boot_id: &str, start_ns: u64) -> SetId {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(header.host.boot_id.as_bytes());
-        hasher.update(&header.recording.start_ns.to_le_bytes());
+        hasher.update(boot_id.as_bytes());
+        hasher.update(&start_ns.to_le_bytes());
         let mut id = [0; 8];
         hasher.finalize_xof().fill(&mut id);
         SetId(id)

@@ -198,8 +198,8 @@ impl Source {
 
     /// Whether there are hosts of different names.
     pub fn has_hosts(&self) -> bool {
-        let opened = self.files.iter().flat_map(|file| &file.hosts).map(|host| &host.name);
-        let mut names = opened.chain(self.unopened.iter().map(|outline| &outline.host));
+        let opened = self.files.iter().flat_map(|file| &file.hosts).map(|host| host.name.as_str());
+        let mut names = opened.chain(self.unopened.iter().map(|outline| &*outline.host));
         let first = names.next();
         names.any(|name| Some(name) != first)
     }
@@ -247,7 +247,7 @@ fn number_boots(files: &mut [File], unopened: &[Outline]) -> usize {
         let clock = file.capture.header().clock;
         boots.extend(file.hosts.iter().enumerate().map(|(at, host)| (key((number, at), clock, host), 0)));
     }
-    boots.extend(unopened.iter().map(|outline| ((outline.boot_id.clone(), false, None), 0)));
+    boots.extend(unopened.iter().map(|outline| ((outline.boot_id.to_string(), false, None), 0)));
     (0..).zip(boots.values_mut()).for_each(|(number, boot)| *boot = number);
     for (number, file) in files.iter_mut().enumerate() {
         let clock = file.capture.header().clock;

@@ -30,8 +30,8 @@ impl<'a> UnreadRows<'a> {
         UnreadRows { statistics, of: Of::Opened(file, host) }
     }
 
-    pub fn of_capture(outline: &'a Outline) -> UnreadRows<'a> {
-        UnreadRows { statistics: &outline.statistics, of: Of::Unopened(outline) }
+    pub fn of_capture(outline: &'a Outline, statistics: &'a Statistics) -> UnreadRows<'a> {
+        UnreadRows { statistics, of: Of::Unopened(outline) }
     }
 
     /// Whether any of them may match; `false` is certain. `ancestry`: what is known of the ancestors of their tasks.
@@ -132,7 +132,7 @@ impl scopes::pruning::Statistics for UnreadRows<'_> {
                 let clock = host.clock();
                 (clock.wall(self.statistics.first_ns), clock.wall(self.statistics.last_ns))
             }
-            Of::Unopened(outline) => outline.wall_ns,
+            Of::Unopened(outline) => return outline.wall_extent(),
         };
         ((first as u64).saturating_sub(CLOCK_TOLERANCE_NS), (last as u64).saturating_add(CLOCK_TOLERANCE_NS))
     }

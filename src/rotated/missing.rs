@@ -19,10 +19,35 @@ struct Known {
     removed_before: u32,
 }
 
+/// What a file says of its place among others.
+#[derive(Clone, Copy, Debug)]
+pub struct Said<'a> {
+    pub name: &'a str,
+    pub boot_id: &'a str,
+    /// When its recording began, boot clock ns.
+    pub start_ns: u64,
+    pub part: u32,
+    /// It is as a recorder wrote it.
+    pub is_recorded: bool,
+}
+
+impl<'a> Said<'a> {
+    pub fn of(name: &'a str, header: &'a Header) -> Said<'a> {
+        Said {
+            name,
+            boot_id: &header.host.boot_id,
+            start_ns: header.recording.start_ns,
+            part: header.recording.part,
+            is_recorded: is_part(header),
+        }
+    }
+}
+
 impl Known {
-    fn insert(&mut self, name: &str, header: &Header, file: usize, removed: &BTreeMap<String, u32>) {
-        let part = header.recording.part;
-        let before = removed.get(&recorded::removed_parts(SetId::of(header))).copied();
+    fn insert(&mut self, said: &Said<'_>, file: usize, removed: &BTreeMap<String, u32>) {
+        let Said { name, part, .. } = *said;
+        let set = SetId::of_recording(said.boot_id, said.start_ns);
+        let before = removed.get(&recorded::removed_parts(set)).copied();
         self.removed_before = self.removed_before.max(before.unwrap_or_default());
         if self.name.is_empty() {
             self.name = set_name(name).map_or_else(|| name.to_owned(), |(set, _)| set);
@@ -75,10 +100,10 @@ fn stretch(first: u32, last: u32) -> String {
     if first == last { first.to_string() } else { format!("{first} to {last}") }
 }
 
-/// The parts of a set before this one were removed on purpose, as headers of later recordings say.
-fn removed_before<'a>(headers: impl Iterator<Item = &'a Header>) -> BTreeMap<String, u32> {
+/// The parts of a set before this one were removed on purpose, as later recordings say ([`format::Recording::more`]).
+fn removed_before<'a>(more: impl Iterator<Item = (&'a String, &'a String)>) -> BTreeMap<String, u32> {
     let mut removed = BTreeMap::new();
-    for (name, part) in headers.flat_map(|header| &header.recording.more) {
+    for (name, part) in more {
         if let (true, Ok(part)) = (name.starts_with(recorded::REMOVED_PARTS), part.parse::<u32>()) {
             let before: &mut u32 = removed.entry(name.clone()).or_default();
             *before = (*before).max(part.saturating_add(1));
@@ -92,10 +117,11 @@ fn removed_before<'a>(headers: impl Iterator<Item = &'a Header>) -> BTreeMap<Str
 pub fn missing(files: &[(String, Verdict)], heads: Option<&Heads>) -> Vec<String> {
     let mut sets: BTreeMap<(&str, u64), Known> = BTreeMap::new();
     let whole = files.iter().filter(|(_, verdict)| verdict.fault.is_none());
-    let removed = removed_before(whole.filter_map(|(_, verdict)| verdict.header.as_deref()));
+    let headers = whole.filter_map(|(_, verdict)| verdict.header.as_deref());
+    let removed = removed_before(headers.flat_map(|header| &header.recording.more));
     for (at, (name, verdict)) in files.iter().enumerate() {
         let Some(header) = verdict.header.as_deref().filter(|header| is_part(header)) else { continue };
-        sets.entry(set(header)).or_default().insert(name, header, at, &removed);
+        sets.entry(set(header)).or_default().insert(&Said::of(name, header), at, &removed);
     }
     let ending = |at: usize| {
         let (_, verdict) = files.get(at).filter(|(_, verdict)| verdict.fault.is_none())?;
@@ -121,18 +147,18 @@ pub fn missing(files: &[(String, Verdict)], heads: Option<&Heads>) -> Vec<String
 }
 
 /// What is wrong with sets among files that are read as one: parts that are missing, and parts of another recording under
-/// the same name, as an older and longer set leaves them. By what the files say, which nobody verified; `ending` is that of
-/// the file of this number.
+/// the same name, as an older and longer set leaves them. By what the files say, which nobody verified. `more`: what all of
+/// their recordings say of themselves; `ending` is that of the file of this number.
 pub fn warnings<'a>(
-    files: impl Iterator<Item = (&'a str, &'a Header)>,
+    files: impl Iterator<Item = Said<'a>>,
+    more: impl Iterator<Item = (&'a String, &'a String)>,
     ending: &dyn Fn(usize) -> Option<SetEnding>,
 ) -> Vec<String> {
     let mut sets: BTreeMap<(String, (&str, u64)), Known> = BTreeMap::new();
-    let files: Vec<(&str, &Header)> = files.collect();
-    let removed = removed_before(files.iter().map(|(_, header)| *header));
-    for (at, (name, header)) in files.into_iter().enumerate().filter(|(_, (_, header))| is_part(header)) {
-        if let Some((of, _)) = set_name(name) {
-            sets.entry((of, set(header))).or_default().insert(name, header, at, &removed);
+    let removed = removed_before(more);
+    for (at, said) in files.enumerate().filter(|(_, said)| said.is_recorded) {
+        if let Some((of, _)) = set_name(said.name) {
+            sets.entry((of, (said.boot_id, said.start_ns))).or_default().insert(&said, at, &removed);
         }
     }
     let mut warnings = Vec::new();
@@ -189,7 +215,8 @@ mod tests {
         };
         let files: Vec<_> =
             files.iter().map(|(name, start, part, end)| (*name, header(*start, *part), *end)).collect();
-        warnings(files.iter().map(|(name, header, _)| (*name, header)), &|at| files[at].2)
+        let said = files.iter().map(|(name, header, _)| Said::of(name, header));
+        warnings(said, std::iter::empty(), &|at| files[at].2)
     }
 
     #[test]

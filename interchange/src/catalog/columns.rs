@@ -23,11 +23,21 @@ pub(super) enum Kind {
     Texts,
 }
 
+/// Who reads a column.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Asked {
+    /// Questions, to know which captures there are.
+    Always,
+    /// Questions, where statistics have to be judged.
+    Judging,
+    /// Only people and their engines, and whoever makes the catalogue anew.
+    Shown,
+}
+
 pub(super) struct Column {
     pub name: &'static str,
     pub kind: Kind,
-    /// Only for people and their engines: what it says stands in the statistics as well.
-    pub is_shown_only: bool,
+    pub asked: Asked,
     pub get: fn(&Row) -> Cell,
     pub set: fn(&mut Row, Cell),
 }
@@ -92,7 +102,7 @@ macro_rules! maybe_text {
 macro_rules! texts {
     ($field:ident) => {
         Column {
-            is_shown_only: true,
+            asked: Asked::Shown,
             ..column(
                 stringify!($field),
                 Kind::Texts,
@@ -108,7 +118,7 @@ macro_rules! texts {
 }
 
 const fn column(name: &'static str, kind: Kind, get: fn(&Row) -> Cell, set: fn(&mut Row, Cell)) -> Column {
-    Column { name, kind, is_shown_only: false, get, set }
+    Column { name, kind, asked: Asked::Always, get, set }
 }
 
 fn lossy(bytes: Vec<u8>) -> String {
@@ -119,12 +129,14 @@ pub(super) const COLUMNS: &[Column] = &[
     text!(path),
     int!(bytes),
     int!(modified_ns),
+    maybe_text!(tag),
     int!(cataloged_ns),
     text!(state),
     text!(host),
     text!(boot_id),
     maybe!(start_ns, Time, Int),
     maybe!(end_ns, Time, Int),
+    int!(first_ns),
     int!(events),
     int!(blocks),
     int!(lost),
@@ -132,8 +144,8 @@ pub(super) const COLUMNS: &[Column] = &[
     texts!(comms),
     texts!(exes),
     text!(labels),
-    maybe_text!(head),
-    maybe_text!(signer),
+    Column { asked: Asked::Shown, ..maybe_text!(head) },
+    Column { asked: Asked::Shown, ..maybe_text!(signer) },
     text!(alike),
     text!(users),
     int!(recording_start_ns),
@@ -152,16 +164,19 @@ pub(super) const COLUMNS: &[Column] = &[
             }
         },
     ),
-    column(
-        "statistics",
-        Kind::Bytes,
-        |row| Cell::Bytes(row.statistics.clone()),
-        |row, cell| {
-            if let Cell::Bytes(it) = cell {
-                row.statistics = it
-            }
-        },
-    ),
+    Column {
+        asked: Asked::Judging,
+        ..column(
+            "statistics",
+            Kind::Bytes,
+            |row| Cell::Bytes(row.statistics.clone()),
+            |row, cell| {
+                if let Cell::Bytes(it) = cell {
+                    row.statistics = it
+                }
+            },
+        )
+    },
 ];
 
 /// The schema in Parquet's own words. Every column may be empty, so that later versions can leave some out.

@@ -3,17 +3,44 @@
 use std::ffi::OsStr;
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use format::Capture;
 use format::acknowledged::UPLOADED;
 
 use super::{Error, FILE, SIGNATURE};
 
-/// A file below a folder.
-#[derive(Debug)]
+/// A file below a folder, or an object below a path of a store.
+#[derive(Clone, Debug)]
 pub struct Found {
     pub path: PathBuf,
-    pub metadata: Metadata,
+    pub stamp: Stamp,
+}
+
+/// What tells a file from what it was before.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Stamp {
+    pub bytes: i64,
+    /// When it was modified last, ns since the epoch.
+    pub modified_ns: i64,
+    /// What a store says of an object's content (its entity tag); files have none.
+    pub tag: Option<String>,
+}
+
+impl Stamp {
+    pub fn of(file: &Metadata) -> Stamp {
+        Stamp {
+            bytes: i64::try_from(file.len()).unwrap_or(i64::MAX),
+            modified_ns: file.modified().map(ns).unwrap_or_default(),
+            tag: None,
+        }
+    }
+}
+
+/// A time of the file system, ns since the epoch.
+pub(super) fn ns(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).map(|since| since.as_nanos());
+    since.ok().and_then(|ns| i64::try_from(ns).ok()).unwrap_or_default()
 }
 
 /// What lies in a folder and in those below it.
@@ -58,7 +85,7 @@ impl Contents {
                 if name == OsStr::new(FILE) {
                     contents.cataloged.push(folder.clone());
                 } else {
-                    contents.files.push(Found { path, metadata });
+                    contents.files.push(Found { path, stamp: Stamp::of(&metadata) });
                 }
             }
         }

@@ -17,10 +17,10 @@ pub mod signature;
 mod unwound;
 mod writing;
 
-pub use choosing::{Captures, Chosen, MadeOf, Told};
-pub use reading::{Catalog, read};
+pub use choosing::{Captures, Chosen, MadeOf, Told, boots_of};
+pub use reading::{Catalog, Columns, Rows, read};
 pub use row::{Row, racy_until_ns};
-pub use writing::write;
+pub use writing::{Writer, write};
 
 /// The name of the file in its folder.
 pub const FILE: &str = "catalog.parquet";
@@ -29,7 +29,7 @@ pub const FILE: &str = "catalog.parquet";
 pub const SIGNATURE: &str = "catalog.sig";
 
 /// Of the layout: another one is read as no catalogue.
-pub const VERSION: &str = "2";
+pub const VERSION: &str = "3";
 
 /// Keys of the file's own metadata: the layout's version; and names of events by their ids in the statistics.
 pub(crate) const VERSION_KEY: &str = "tracer.catalog";

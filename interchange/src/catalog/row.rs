@@ -1,11 +1,15 @@
 //! What a catalogue says of one capture.
 
-use std::fs::Metadata;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use events::catalogue;
 use format::{Capture, Completeness, Header, SetEnding, Statistics, hex, sha256};
-use pipeline::{Outline, Source};
+use pipeline::Source;
+
+use super::folder::{Stamp, ns};
+
+/// The state of a capture that has statistics.
+pub(super) const FINISHED: &str = "finished";
 
 /// One capture, as it was when it was read.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -15,6 +19,8 @@ pub struct Row {
     pub bytes: i64,
     /// When the file was modified last, ns since the epoch.
     pub modified_ns: i64,
+    /// Of an object: its entity tag.
+    pub tag: Option<String>,
     /// When it was read for the catalogue.
     pub cataloged_ns: i64,
     /// `finished`, or why the capture is opened whatever is asked.
@@ -24,6 +30,8 @@ pub struct Row {
     /// Wall clock of the first and the last row, ns since the epoch.
     pub start_ns: Option<i64>,
     pub end_ns: Option<i64>,
+    /// Boot clock of the first row, ns.
+    pub first_ns: i64,
     pub events: i64,
     pub blocks: i64,
     pub lost: i64,
@@ -62,27 +70,23 @@ pub fn racy_until_ns(modified_ns: i64) -> i64 {
     modified_ns.saturating_add(RACY_NS)
 }
 
-/// A time of the file system, ns since the epoch.
-fn ns(time: SystemTime) -> i64 {
-    let since = time.duration_since(UNIX_EPOCH).map(|since| since.as_nanos());
-    since.ok().and_then(|ns| i64::try_from(ns).ok()).unwrap_or_default()
-}
-
 impl Row {
     /// Whether the row is of this file as it is.
-    pub fn is_of(&self, file: &Metadata) -> bool {
-        let modified_ns = file.modified().map(ns).unwrap_or_default();
-        self.bytes == i64::try_from(file.len()).unwrap_or(-1)
-            && self.modified_ns == modified_ns
-            && self.cataloged_ns >= racy_until_ns(modified_ns)
+    pub fn is_of(&self, file: &Stamp) -> bool {
+        self.bytes == file.bytes
+            && self.modified_ns == file.modified_ns
+            && self.tag == file.tag
+            // What a store says of the content says more than a clock.
+            && (self.tag.is_some() || self.cataloged_ns >= racy_until_ns(file.modified_ns))
     }
 
     /// The row of a file that cannot be read as a capture, or not without a key.
-    pub fn unread(path: String, file: &Metadata, why: &str) -> Row {
+    pub fn unread(path: String, file: &Stamp, why: &str) -> Row {
         Row {
             path,
-            bytes: i64::try_from(file.len()).unwrap_or(i64::MAX),
-            modified_ns: file.modified().map(ns).unwrap_or_default(),
+            bytes: file.bytes,
+            modified_ns: file.modified_ns,
+            tag: file.tag.clone(),
             cataloged_ns: ns(SystemTime::now()),
             state: why.to_owned(),
             labels: "{}".to_owned(),
@@ -92,7 +96,7 @@ impl Row {
     }
 
     /// The row of a capture. `file` is what was known of it before it was opened.
-    pub fn of(path: String, file: &Metadata, capture: Capture) -> Row {
+    pub fn of(path: String, file: &Stamp, capture: Capture) -> Row {
         let source = Source::new(vec![(path.clone(), capture)]);
         let mut row = Row::unread(path, file, "");
         let Some(opened) = source.files().first() else { return row };
@@ -117,9 +121,10 @@ impl Row {
         // This reads what stands beside the events.
         let recording = opened.host(0).map(|host| host.recording());
         let is_read = is_read && capture.unread_records().is_none();
-        row.state = why_opened(capture, header, &sum, is_read).unwrap_or("finished").to_owned();
+        row.state = why_opened(capture, header, &sum, is_read).unwrap_or(FINISHED).to_owned();
         (row.host, row.boot_id) = (header.host.hostname.clone(), header.host.boot_id.clone());
         (row.start_ns, row.end_ns) = (wall.map(|(from, _)| from), wall.map(|(_, to)| to));
+        row.first_ns = sum.first_ns as i64;
         row.events = i64::try_from(sum.rows).unwrap_or(i64::MAX);
         let lost = capture.losses().iter().map(|loss| loss.count).fold(0, u64::saturating_add);
         row.lost = i64::try_from(lost).unwrap_or(i64::MAX);
@@ -150,38 +155,13 @@ impl Row {
         row.is_last_part = ending.map(|ending| ending.is_last_part);
         row.host_mnt_ns = recording.and_then(|recording| recording.host_mnt_ns).map(i64::from);
         row.has_containers = capture.has_containers();
-        if row.state == "finished" {
+        if row.state == FINISHED {
             row.statistics = sum.to_bytes().ok();
         }
         row
     }
 
-    /// What is known of the capture without opening it; `None` where it is to be opened. `name` is for messages.
-    pub(super) fn outline(&self, name: String, statistics: Statistics) -> Outline {
-        let number = |number: i64| u64::try_from(number).unwrap_or_default();
-        Outline {
-            name,
-            host: self.host.clone(),
-            boot_id: self.boot_id.clone(),
-            start_ns: self.recording_start_ns as u64,
-            host_mnt_ns: self.host_mnt_ns.and_then(|number| u32::try_from(number).ok()),
-            has_containers: self.has_containers,
-            wall_ns: (self.start_ns.unwrap_or_default(), self.end_ns.unwrap_or_default()),
-            lost: number(self.lost),
-            part: u32::try_from(self.part).unwrap_or_default(),
-            ending: self.ending(),
-            removed: self.removed(),
-            labels: texts_of(&self.labels),
-            blocks: number(self.blocks),
-            statistics,
-        }
-    }
-
-    fn removed(&self) -> Vec<(String, String)> {
-        texts_of(&self.removed)
-    }
-
-    fn ending(&self) -> Option<SetEnding> {
+    pub(super) fn ending(&self) -> Option<SetEnding> {
         let oldest_part = u32::try_from(self.oldest_part?).ok()?;
         Some(SetEnding { is_last_part: self.is_last_part?, oldest_part })
     }
@@ -238,15 +218,6 @@ fn users(capture: &Capture) -> String {
         bytes.extend_from_slice(&[user.name.as_bytes(), b"\0"].concat());
     }
     hex(&sha256(&bytes))
-}
-
-/// The texts of an object of JSON by their names.
-fn texts_of(object: &str) -> Vec<(String, String)> {
-    if object == "{}" {
-        return Vec::new();
-    }
-    let texts: serde_json::Map<String, serde_json::Value> = serde_json::from_str(object).unwrap_or_default();
-    texts.into_iter().filter_map(|(name, text)| Some((name, text.as_str()?.to_owned()))).collect()
 }
 
 fn texts(all: Option<&[std::sync::Arc<[u8]>]>) -> Vec<String> {

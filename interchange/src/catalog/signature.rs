@@ -29,14 +29,18 @@ pub fn sign(key: &SigningKey, catalog: &[u8]) -> String {
     format!("{BEGINNING} {} {signature}\n", key.public())
 }
 
-/// Who has signed a catalogue, and that the signature is good; `None` of one that nobody has signed.
-pub fn signer(catalog: &Path, bytes: &[u8]) -> Result<Option<PublicKey>, Error> {
-    let path = beside(catalog);
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
+/// The text of a catalogue's signature; `None` of one that nobody has signed.
+pub fn text(catalog: &Path) -> Result<Option<String>, Error> {
+    match fs::read_to_string(beside(catalog)) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Who has signed a catalogue, and that the signature is good; `None` where there is none.
+pub fn signer(text: Option<&str>, bytes: &[u8]) -> Result<Option<PublicKey>, Error> {
+    let Some(text) = text else { return Ok(None) };
     let not_good = || Error::Signature { what: "its signature is not of this catalogue" };
     let mut words = text.split_whitespace();
     let (Some(BEGINNING), Some(key), Some(signature), None) =
@@ -50,8 +54,8 @@ pub fn signer(catalog: &Path, bytes: &[u8]) -> Result<Option<PublicKey>, Error> 
 }
 
 /// Whether this key has signed it.
-pub fn check(catalog: &Path, bytes: &[u8], key: &PublicKey) -> Result<(), Error> {
-    match signer(catalog, bytes)? {
+pub fn check(text: Option<&str>, bytes: &[u8], key: &PublicKey) -> Result<(), Error> {
+    match signer(text, bytes)? {
         Some(signer) if signer == *key => Ok(()),
         Some(_) => Err(Error::Signature { what: "another key has signed it" }),
         None => Err(Error::Signature { what: "nobody has signed it" }),
