@@ -36,14 +36,22 @@ pub fn strings<'a>(event: &EventView<'a>, names: &[&str]) -> Option<impl Iterato
     }
 }
 
-/// The file that an event is about; of two, the one that was there before.
+/// Arguments by their names, of which an event has the first that there is: the file that it is about; of two, the one that was
+/// there before.
+pub const PATH: &[&str] = &["pathname", "path", "filename", "oldpath", "old_path", "file_path", "linkpath"];
+/// The other file: what a rename or link leads to.
+pub const SECOND_PATH: &[&str] = &["newpath", "new_path", "target"];
+pub const FLAGS: &[&str] = &["flags"];
+pub const MODE: &[&str] = &["mode"];
+pub const DOMAIN: &[&str] = &["domain", "query", "hostname"];
+pub const SHA256: &[&str] = &["sha256"];
+
 pub fn path<'a>(event: &EventView<'a>) -> &'a [u8] {
-    text(event, &["pathname", "path", "filename", "oldpath", "old_path", "file_path", "linkpath"])
+    text(event, PATH)
 }
 
-/// The other file: what a rename or link leads to.
 pub fn second_path<'a>(event: &EventView<'a>) -> &'a [u8] {
-    text(event, &["newpath", "new_path", "target"])
+    text(event, SECOND_PATH)
 }
 
 /// The first descriptor, and what it stands for where that is known.
@@ -65,14 +73,12 @@ pub fn addresses(event: &EventView<'_>) -> (Option<Address>, Option<Address>) {
     let ends = descriptor(event).and_then(|(_, stands_for)| ends(stands_for));
     let mut local = ends.and_then(|ends| of_text(ends.local));
     let mut remote = ends.and_then(|ends| ends.remote).and_then(of_text);
-    let given = event.event.listed_args().iter().position(|arg| matches!(arg.kind, ArgKind::Sockaddr(_)));
-    if let Some(Raw::Bytes(address)) = given.map(|at| event.args.get(at))
-        && let Some(address) = of_bytes(address)
-    {
-        match event.event.name {
-            "bind" | "security_socket_bind" | "getsockname" => local = Some(address),
-            _ => remote = Some(address),
-        }
+    let is_own = matches!(event.event.name, "bind" | "security_socket_bind" | "getsockname");
+    let given = event.event.listed_args().iter().enumerate();
+    for (at, arg) in given.filter(|(_, arg)| matches!(arg.kind, ArgKind::Sockaddr(_))) {
+        let Raw::Bytes(address) = event.args.get(at) else { continue };
+        let end = if is_own || arg.name == "local_addr" { &mut local } else { &mut remote };
+        *end = of_bytes(address).or(end.take());
     }
     (local, remote)
 }

@@ -4,7 +4,7 @@
 mod csv;
 mod ecs;
 mod errno_text;
-mod facts;
+pub mod facts;
 mod object;
 mod ocsf;
 mod otlp;

@@ -15,7 +15,7 @@ use events::consts::errno;
 use events::context::Credentials;
 use events::descriptor::ends;
 use events::terminal::DeviceName;
-use events::{Context, Event, Raw};
+use events::{Context, Event, Marks, Raw};
 use pipeline::EventView;
 use replay::render::{json_text, values};
 use views::marks;
@@ -49,8 +49,9 @@ impl Writes for Parquet {
         row.text(event.host.name.as_bytes());
         row.text(event.event.name.as_bytes());
         row.some_int(self.number(event.event));
-        row.int(event.ret);
-        let failed = errno::of_result(event.ret).filter(|_| event.event.is_syscall());
+        let returned = (!event.marks.has(Marks::UNFINISHED)).then_some(event.ret);
+        row.some_int(returned);
+        let failed = returned.and_then(errno::of_result).filter(|_| event.event.is_syscall());
         row.some_text(failed.unwrap_or_default().as_bytes());
         for id in [
             context.ns_pid,
@@ -80,7 +81,7 @@ impl Writes for Parquet {
         entity(&mut row, context.pid, context.process_start_ns);
         entity(&mut row, context.ppid, context.parent_start_ns);
         if !row.passes(ARGUMENTS) {
-            arguments(event, failed.is_some(), &mut row);
+            arguments(event, returned.filter(|_| failed.is_none()), &mut row);
         }
         row.some_text(caller(event));
         if !row.passes(2) {
@@ -180,8 +181,9 @@ fn entity(row: &mut Row<'_>, pid: u32, start_ns: u64) {
     }
 }
 
-/// The columns of the arguments that are asked most, from `pathname` to `sha256`.
-fn arguments(event: &EventView<'_>, failed: bool, row: &mut Row<'_>) {
+/// The columns of the arguments that are asked most, from `pathname` to `sha256`. `succeeded`: what a call returned that did not
+/// fail.
+fn arguments(event: &EventView<'_>, succeeded: Option<i64>, row: &mut Row<'_>) {
     let text = |names: &[&str]| facts::text(event, names);
     let number = |names: &[&str]| facts::number(event, names);
     row.some_text(facts::path(event));
@@ -190,8 +192,8 @@ fn arguments(event: &EventView<'_>, failed: bool, row: &mut Row<'_>) {
     row.some_int(descriptor.map(|(number, _)| i64::from(number as i32)));
     let stands_for = descriptor.map(|(_, text)| text).unwrap_or_default();
     row.some_text(stands_for);
-    row.some_int(number(&["flags"]));
-    row.some_int(number(&["mode"]));
+    row.some_int(number(facts::FLAGS));
+    row.some_int(number(facts::MODE));
     for name in [&["argv"][..], &["env", "envp"]] {
         match facts::strings(event, name) {
             Some(strings) => row.texts(strings),
@@ -204,14 +206,14 @@ fn arguments(event: &EventView<'_>, failed: bool, row: &mut Row<'_>) {
         row.some_int(address.and_then(|it| it.port));
     }
     row.some_text(ends(stands_for).map(|ends| ends.word).unwrap_or_default());
-    let moved = !failed && event.event.is_syscall() && views::sums::moves_bytes(event.event.name);
-    row.some_int(moved.then_some(event.ret));
+    let moves = event.event.is_syscall() && views::sums::moves_bytes(event.event.name);
+    row.some_int(succeeded.filter(|_| moves));
     let is_kill = matches!(event.event.name, "kill" | "tkill" | "tgkill" | "pidfd_send_signal");
     let target = if is_kill || event.event.name == "ptrace" { number(&["tgid", "pid", "tid"]) } else { None };
     row.some_int(target);
     row.some_int(number(&["sig", "signal", "signal_code"]));
-    row.some_text(text(&["domain", "query", "hostname"]));
-    row.some_text(text(&["sha256"]));
+    row.some_text(text(facts::DOMAIN));
+    row.some_text(text(facts::SHA256));
 }
 
 /// The call that a hook or tracepoint happened in.

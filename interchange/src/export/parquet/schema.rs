@@ -45,7 +45,7 @@ pub const COLUMNS: [Column; 67] = [
     required("host", Kind::Text),
     required("event", Kind::Text),
     optional("syscall_nr", Kind::Int),
-    required("retval", Kind::Int),
+    optional("retval", Kind::Int),
     optional("errno", Kind::Text),
     required("pid", Kind::Int),
     required("tid", Kind::Int),
@@ -140,11 +140,13 @@ pub fn projection(columns: &[usize]) -> Projection {
     for column in columns.iter().filter_map(|column| COLUMNS.get(*column)) {
         match column.name {
             "time" | "seq" | "host" | "event" | "syscall_nr" | "scopes" => {}
-            "retval" | "errno" => projection.rets = true,
+            // A call that had not returned has none.
+            "retval" | "errno" | "bytes" => {
+                (projection.rets, projection.marks) = (true, true);
+            }
             "cpu" => projection.cpus = true,
             "recorded_scopes" => projection.recorded = true,
             "cut" | "unreadable" | "marks" => projection.marks = true,
-            "bytes" => projection.rets = true,
             "duration_ns" => projection.durations = true,
             "pathname" | "path2" | "fd" | "fd_path" | "flags" | "mode" | "argv" | "env" | "remote_addr"
             | "remote_port" | "local_addr" | "local_port" | "protocol" | "target_pid" | "signal"
