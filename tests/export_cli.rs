@@ -324,6 +324,79 @@ fn tables_of_captures_that_a_folder_has_already_are_not_written_again() {
     assert!(other.status.code() == Some(2) && err.contains("exported with no filters"), "{err}");
 }
 
+/// Killed at any time, and begun again: in the end each event is in one table, once, and a table is whole or not there.
+#[test]
+fn tables_hold_each_event_once_though_the_export_is_killed_again_and_again() {
+    const CAPTURES: u64 = 16;
+    let folder = Folder::new();
+    let lake = format!("{}/", text(&folder.path("lake")));
+    let mut files = Vec::new();
+    for number in 0..CAPTURES {
+        let mut made = synthetic::busy(4_000, 500);
+        made.header.host.hostname = format!("host{}", number % 3);
+        made.header.host.boot_id = format!("boot{number}");
+        files.push(folder.capture(&format!("{number:02}.trz"), made));
+    }
+    let mut words = vec!["export", "--to", "parquet", "--since-last", "-q", "-o", &lake];
+    words.extend(files.iter().map(String::as_str));
+    let tables = |folder: &std::path::Path| {
+        let (mut tables, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+        while let Some(at) = folders.pop() {
+            for entry in std::fs::read_dir(at).into_iter().flatten() {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|it| it == "parquet") {
+                    tables.push(path);
+                }
+            }
+        }
+        tables
+    };
+    let rows = |path: &std::path::PathBuf| {
+        let file = std::fs::File::open(path).expect("a table");
+        let reader = parquet::file::reader::SerializedFileReader::new(file).expect("a whole table");
+        let metadata = parquet::file::reader::FileReader::metadata(&reader);
+        metadata.file_metadata().num_rows()
+    };
+    let (mut random, mut kills) = (0x2545_f491_4f6c_dd1d_u64, 0);
+    loop {
+        let mut run = std::process::Command::new(env!("CARGO_BIN_EXE_tracer"))
+            .args(&words)
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("it starts");
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        // By what is there, so that it is killed as often on any machine, and gets further each time.
+        let reached = tables(&folder.path("lake")).len() + 1 + (random % 3) as usize;
+        let status = loop {
+            let status = run.try_wait().expect("a status");
+            if status.is_some() || tables(&folder.path("lake")).len() >= reached {
+                break status;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        };
+        if let Some(status) = status {
+            assert!(status.success());
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_micros(random % 30_000));
+        let _ = run.kill();
+        run.wait().expect("it ends");
+        kills += 1;
+        tables(&folder.path("lake")).iter().for_each(|path| assert!(rows(path) > 0));
+        assert!(kills < 200, "it gets nowhere");
+    }
+    assert!(kills > 2, "it was killed {kills} times only");
+    let all: i64 = tables(&folder.path("lake")).iter().map(rows).sum();
+    assert_eq!(all, CAPTURES as i64 * 4_000, "{kills} kills");
+    let again = tracer(&words[..]);
+    assert!(again.status.success());
+    assert_eq!(tables(&folder.path("lake")).iter().map(rows).sum::<i64>(), all);
+}
+
 /// What only a part of the events fits into holds that part, and says how much was left out.
 #[test]
 fn formats_of_activities_hold_what_they_have_classes_for() {
