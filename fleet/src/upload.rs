@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use interchange::upload::{Patience, SetName, Uploaded, Uploader};
+use interchange::upload::{Patience, SetName, Uploaded, Uploader, recovered};
 
 use crate::sql::{Outcome, say};
 use crate::store::Objects;
@@ -54,6 +54,7 @@ struct Sum {
     failures: u64,
     waiting: u64,
     unfinished: u64,
+    abandoned: u64,
     last_s: f64,
 }
 
@@ -107,13 +108,18 @@ pub fn run(options: &Options) -> Result<Outcome> {
 impl Options {
     /// Says what came of a run, and of several that came to the same only once.
     fn tell(&self, done: &Uploaded, is_last: bool, told: &mut String) {
-        let failed: Vec<String> =
-            done.failed.iter().map(|(path, why)| format!("{}: {why}", path.display())).collect();
-        let text = failed.join("\n");
+        let failed = done.failed.iter().map(|(path, why)| format!("not uploaded: {}: {why}", path.display()));
+        let abandoned = done.abandoned.iter().map(|path| {
+            let (left, whole) = (path.display(), recovered(path));
+            format!(
+                "not uploaded: {left}: it is not finished, and nobody writes it any more: `tracer recover {left} -o {}` makes a \
+                 capture of what is there, which is uploaded next time",
+                whole.display()
+            )
+        });
+        let text = failed.chain(abandoned).collect::<Vec<_>>().join("\n");
         if !text.is_empty() && *told != text {
-            for line in text.lines() {
-                say(&format!("not uploaded: {line}"));
-            }
+            say(&text);
         }
         *told = text;
         if self.quiet || (done.parts == 0 && (self.follow || !is_last)) {
@@ -125,7 +131,7 @@ impl Options {
         };
         let open = match done.unfinished {
             0 => String::new(),
-            open => format!(", {open} are not finished"),
+            open => format!(", {open} are being written"),
         };
         say(&format!(
             "{} parts of {} bytes uploaded to {}, {} were there{open}{left}",
@@ -191,6 +197,7 @@ impl Sum {
         self.bytes += done.bytes;
         self.failures += done.failed.len() as u64;
         (self.waiting, self.unfinished) = (done.waiting(), done.unfinished);
+        self.abandoned = done.abandoned.len() as u64;
         if done.parts > 0 {
             self.last_s = now_s();
         }
@@ -224,8 +231,14 @@ impl Sum {
             (
                 "tracer_upload_unfinished_parts",
                 "gauge",
-                "Captures that are not sealed.",
+                "Captures that somebody writes.",
                 self.unfinished as f64,
+            ),
+            (
+                "tracer_upload_abandoned_parts",
+                "gauge",
+                "Captures that are not sealed and that nobody writes any more.",
+                self.abandoned as f64,
             ),
             (
                 "tracer_upload_last_success_time_seconds",

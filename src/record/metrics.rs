@@ -48,6 +48,8 @@ pub struct Metrics {
 /// The thread that writes it.
 #[derive(Debug)]
 pub struct Writing {
+    /// The recording is over.
+    is_over: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<Option<io::Error>>>,
 }
@@ -83,23 +85,24 @@ impl Metrics {
 
     /// Writes it every few seconds until that is ended.
     pub fn start(self, progress: Arc<Progress>, is_confined: bool) -> Writing {
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
+        let (is_over, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let (over, stopped) = (Arc::clone(&is_over), Arc::clone(&stop));
         let thread = thread::Builder::new().name("tracer-metrics".into()).spawn(move || {
             if is_confined && let Err(error) = privileges::confine(Part::Metrics) {
                 return Some(error);
             }
             let mut failed = None;
             loop {
-                let is_over = stopped.load(Ordering::Relaxed);
-                failed = self.place.replace(&self.text(&progress, !is_over)).err().or(failed);
-                if is_over {
+                let is_last = stopped.load(Ordering::Relaxed);
+                let is_recording = !is_last && !over.load(Ordering::Relaxed);
+                failed = self.place.replace(&self.text(&progress, is_recording)).err().or(failed);
+                if is_last {
                     return failed;
                 }
                 thread::park_timeout(EVERY);
             }
         });
-        Writing { stop, thread: thread.ok() }
+        Writing { is_over, stop, thread: thread.ok() }
     }
 
     /// The whole file.
@@ -229,6 +232,12 @@ impl Metrics {
 }
 
 impl Writing {
+    /// The recording is over, and what it has left to do goes on.
+    pub fn recording_ends(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        self.thread.iter().for_each(|thread| thread.thread().unpark());
+    }
+
     /// Writes it a last time; the last error that there was.
     pub fn end(self) -> Option<io::Error> {
         self.stop.store(true, Ordering::Relaxed);

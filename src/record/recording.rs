@@ -130,10 +130,19 @@ impl Reporter {
     /// Once the last part is sealed.
     fn end_upload(&mut self, keeping: &Keeping) {
         let Some(url) = &keeping.upload else { return };
-        if !self.uploading.take().is_none_or(Uploading::end) {
+        let is_done = self.uploading.take().is_none_or(Uploading::end);
+        // Only now the last metrics say what is true from here on: that nothing is uploaded any more.
+        self.end_metrics();
+        if !is_done {
             stderr::warn(format_args!(
                 "not all parts were uploaded to {url}: they are here, and `tracer fleet upload FOLDER {url}` goes on"
             ));
+        }
+    }
+
+    fn end_metrics(&mut self) {
+        if let Some(error) = self.writing.take().and_then(metrics::Writing::end) {
+            stderr::warn(error);
         }
     }
 }
@@ -151,8 +160,9 @@ impl Attendant for Reporter {
         if let Some(line) = self.line.take() {
             line.end();
         }
-        if let Some(error) = self.writing.take().and_then(metrics::Writing::end) {
-            stderr::warn(error);
+        match &self.writing {
+            Some(writing) if self.uploading.is_some() => writing.recording_ends(),
+            _ => self.end_metrics(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Marks of what a store has said that it has, beside the captures ([`format::acknowledged`]).
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -59,4 +60,27 @@ pub(super) fn mark(folder: &Path, part: &Part, place: &str) -> io::Result<()> {
     file.sync_all()?;
     fs::rename(&fresh, &mark)?;
     File::open(folder.join(UPLOADED))?.sync_all()
+}
+
+/// Removes marks of parts that are not in the folder any more, and what a mark that was not written to its end has left. Whether
+/// a store still has such a part is its own business; put back into the folder, it gets the same name there.
+pub(super) fn clean(folder: &Path, heads: &HashSet<[u8; 32]>) -> io::Result<u64> {
+    let names: HashSet<String> = heads.iter().map(acknowledged::mark).collect();
+    let mut removed = 0;
+    for entry in fs::read_dir(folder.join(UPLOADED))? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let head = name.strip_suffix(".partial").unwrap_or(&name);
+        let is_mark = head.len() == 64 && head.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_mark && !names.contains(&name) {
+            fs::remove_file(entry.path())?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+/// How many files there are beside the marks' folder's lock.
+pub(super) fn count(folder: &Path) -> usize {
+    fs::read_dir(folder.join(UPLOADED)).map_or(0, |entries| entries.count().saturating_sub(1))
 }

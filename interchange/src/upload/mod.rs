@@ -13,7 +13,7 @@
 mod marks;
 mod set;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -55,8 +55,11 @@ pub struct Uploaded {
     pub bytes: u64,
     /// Parts that were acknowledged before.
     pub known: u64,
-    /// Captures that are not finished, or not sealed: they are left for another time.
+    /// Captures that somebody writes: they are left for another time.
     pub unfinished: u64,
+    /// Captures that are not sealed and that nobody writes any more: whoever recorded them was killed, and they stay as they are
+    /// until somebody recovers them.
+    pub abandoned: Vec<PathBuf>,
     /// Parts that the store did not take, or that do not read, and why.
     pub failed: Vec<(PathBuf, String)>,
     /// Parts that were not tried, for the store did not take those before them or the run was to end.
@@ -80,6 +83,17 @@ pub struct Part {
     /// `host=web1/date=2026-11-30/web1.0042.0123456789abcdef.trz`; one that is encrypted does not say whose it is:
     /// `encrypted/web1.0042.0123456789abcdef.trz`.
     pub name: String,
+}
+
+/// Whether a recorder is writing a file: it holds a lock on it.
+fn is_written(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
+/// What is recovered of a part is called so: `s.0007.recovered.trz`.
+pub fn recovered(path: &Path) -> PathBuf {
+    let extension = path.extension().unwrap_or_default().to_string_lossy();
+    path.with_extension(format!("recovered.{extension}").trim_end_matches('.'))
 }
 
 /// The capture's part, if it is sealed to its end.
@@ -111,6 +125,8 @@ pub struct Uploader {
     pub patience: Patience,
     /// Files that the store has, as they were when that was found out. A sealed file never changes; one that does is another.
     acknowledged: HashMap<PathBuf, (u64, Option<SystemTime>)>,
+    /// How many marks there were when those of removed parts had been cleaned away.
+    marks: usize,
     /// Held for as long as this one lives.
     _lock: File,
 }
@@ -133,7 +149,15 @@ impl Uploader {
             Ok(()) => {}
         }
         let (folder, destination) = (folder.to_owned(), destination.trim_end_matches('/').to_owned());
-        Ok(Uploader { folder, destination, set, patience, acknowledged: HashMap::new(), _lock: lock })
+        Ok(Uploader {
+            folder,
+            destination,
+            set,
+            patience,
+            acknowledged: HashMap::new(),
+            marks: 0,
+            _lock: lock,
+        })
     }
 
     /// Uploads what is sealed and not acknowledged yet, oldest name first. `wait` sleeps, and says `false` when the run is to
@@ -158,7 +182,11 @@ impl Uploader {
             let part = match part(&path) {
                 Ok(Some(part)) => part,
                 Ok(None) => {
-                    done.unfinished += 1;
+                    if is_written(&path) {
+                        done.unfinished += 1;
+                    } else if !recovered(&path).exists() {
+                        done.abandoned.push(path);
+                    }
                     continue;
                 }
                 Err(error) => {
@@ -196,7 +224,34 @@ impl Uploader {
                 }
             }
         }
+        self.clean();
         Ok(done)
+    }
+
+    /// Cleans marks of removed parts away, where there are many more than when that was done last: it takes a look at each file.
+    /// That it fails costs a little room.
+    fn clean(&mut self) {
+        let count = marks::count(&self.folder);
+        if count < self.marks + self.marks / 4 + 1 {
+            return;
+        }
+        let heads = || -> io::Result<HashSet<[u8; 32]>> {
+            let mut heads = HashSet::new();
+            for entry in fs::read_dir(&self.folder)? {
+                let path = entry?.path();
+                // A folder is none, and what is gone meanwhile is none any more.
+                if !path.is_file() || !Capture::is_one(&path)? {
+                    continue;
+                }
+                heads.extend(sealed_file(&path).map_err(io::Error::other)?.map(|sealed| sealed.head));
+            }
+            Ok(heads)
+        };
+        if let Ok(heads) = heads()
+            && marks::clean(&self.folder, &heads).is_ok()
+        {
+            self.marks = marks::count(&self.folder);
+        }
     }
 
     fn files(&mut self) -> io::Result<Vec<PathBuf>> {
@@ -264,6 +319,7 @@ fn date(wall_ns: u64) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
+    use format::acknowledged;
     use format::{Header, Writer, current_schema};
 
     use super::*;
@@ -358,7 +414,8 @@ mod tests {
             store.failures = 0;
             let puts = store.puts.len();
             let last = run(folder.path(), &mut store).unwrap();
-            assert_eq!(last, Uploaded { known: 24, unfinished: 1, ..Uploaded::default() });
+            let Uploaded { known, ref abandoned, .. } = last;
+            assert_eq!((known, abandoned.len(), last.waiting()), (24, 1, 0), "{last:?}");
             assert_eq!(store.puts.len(), puts, "what was acknowledged is not put again");
             for (name, object) in &store.objects {
                 assert!(name.starts_with("host=web_1_x/date=2026-11-30/s.00"), "{name}");
@@ -401,6 +458,46 @@ mod tests {
         assert_eq!((done.parts, done.untried), (4, 5), "a run that is to end ends");
         let another = Uploader::new(folder.path(), "s3://b/captures", None, Patience::default());
         assert!(another.unwrap_err().to_string().contains("another uploader"));
+    }
+
+    #[test]
+    fn a_part_that_nobody_writes_is_told_until_it_is_recovered() {
+        let folder = tempfile::tempdir().unwrap();
+        sealed(folder.path(), 1, false);
+        let path = folder.path().join("s.0001.trz");
+        let mut store = Failing { random: 7, ..Failing::default() };
+        let recorder = File::open(&path).unwrap();
+        recorder.lock().unwrap();
+        let done = run(folder.path(), &mut store).unwrap();
+        assert_eq!((done.unfinished, done.abandoned), (1, Vec::new()), "somebody writes it");
+        drop(recorder);
+        let done = run(folder.path(), &mut store).unwrap();
+        assert_eq!((done.unfinished, done.abandoned.as_slice()), (0, &[path.clone()][..]));
+        sealed(folder.path(), 2, true);
+        assert_eq!(recovered(&path), folder.path().join("s.0001.recovered.trz"));
+        fs::rename(folder.path().join("s.0002.trz"), recovered(&path)).unwrap();
+        let done = run(folder.path(), &mut store).unwrap();
+        assert_eq!((done.parts, done.abandoned.len()), (1, 0));
+    }
+
+    #[test]
+    fn marks_of_parts_that_are_gone_are_cleaned_away() {
+        let folder = tempfile::tempdir().unwrap();
+        (0..12).for_each(|number| sealed(folder.path(), number, true));
+        let mut store = Failing { random: 7, ..Failing::default() };
+        assert_eq!(run(folder.path(), &mut store).unwrap().parts, 12);
+        (0..9).for_each(|number| fs::remove_file(folder.path().join(format!("s.{number:04}.trz"))).unwrap());
+        let marks = folder.path().join(acknowledged::UPLOADED);
+        fs::write(marks.join(format!("{}.partial", "ab".repeat(32))), "half of it").unwrap();
+        fs::write(marks.join("notes"), "somebody's").unwrap();
+        assert_eq!(run(folder.path(), &mut store).unwrap().known, 3);
+        let left = fs::read_dir(&marks).unwrap().count();
+        assert_eq!(left, 3 + 2, "three marks, the lock, and what is no mark");
+        assert!(acknowledged_as(&folder.path().join("s.0011.trz")).is_some());
+        // One that comes back has the same name there, and the same bytes.
+        sealed(folder.path(), 3, true);
+        run(folder.path(), &mut store).unwrap();
+        assert!(acknowledged_as(&folder.path().join("s.0003.trz")).is_some());
     }
 
     #[test]
