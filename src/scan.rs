@@ -11,6 +11,7 @@ mod text;
 
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -52,6 +53,15 @@ pub struct Options {
     /// Let a cluster do it, whose scheduler this is (by tracer-fleet): a task for the captures of each boot
     #[arg(long, value_name = "HOST:PORT", conflicts_with_all = ["all", "audit_rules", "baseline", "coverage", "from", "history", "learn", "no_builtin", "only", "to", "verify"])]
     cluster: Option<String>,
+    /// With --cluster: the certificate of its authority (PEM); without, TRACER_TLS_CA says where it is
+    #[arg(long, value_name = "FILE", requires_all = ["cluster", "tls_cert", "tls_key"])]
+    tls_ca: Option<PathBuf>,
+    /// With --cluster: the own certificate of that authority (PEM); without, TRACER_TLS_CERT says where it is
+    #[arg(long, value_name = "FILE", requires = "tls_ca")]
+    tls_cert: Option<PathBuf>,
+    /// With --cluster: its private key (PEM); without, TRACER_TLS_KEY says where it is
+    #[arg(long, value_name = "FILE", requires = "tls_ca")]
+    tls_key: Option<PathBuf>,
     #[command(flatten)]
     memory: Memory,
     #[command(flatten)]
@@ -163,6 +173,11 @@ fn on_cluster(options: &Options, cluster: &str) -> Result<Outcome> {
     }
     if options.ask.damage.strict {
         words.push("--strict".into());
+    }
+    let certificates =
+        [("--tls-ca", &options.tls_ca), ("--tls-cert", &options.tls_cert), ("--tls-key", &options.tls_key)];
+    for (option, path) in certificates {
+        words.extend(path.iter().flat_map(|path| [option.into(), path.clone().into_os_string()]));
     }
     for rules in &options.rules.rules {
         words.extend(["--rules".into(), rules.clone().into_os_string()]);

@@ -29,6 +29,21 @@ fn the_other_program_gets_the_words_as_they_are() {
             &["scan", "c.trz", "s3://b/d.trz", "--cluster", "h:1", "--fail-on", "high", "--rules", "r"],
             "scan\n--cluster\nh:1\n-o\ntable\n--fail-on\nhigh\n--rules\nr\n--\nc.trz\ns3://b/d.trz\n",
         ),
+        (
+            &[
+                "scan",
+                "c.trz",
+                "--cluster",
+                "h:1",
+                "--tls-ca",
+                "a.pem",
+                "--tls-cert",
+                "b.pem",
+                "--tls-key",
+                "c.key",
+            ],
+            "scan\n--cluster\nh:1\n-o\ntable\n--tls-ca\na.pem\n--tls-cert\nb.pem\n--tls-key\nc.key\n--\nc.trz\n",
+        ),
         (&["fleet", "executor", "--scheduler", "h:1"], "executor\n--scheduler\nh:1\n"),
     ] {
         let output = tracer(path, given);
