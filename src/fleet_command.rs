@@ -28,7 +28,7 @@ pub struct SqlOptions {
 
 #[derive(Args, Debug)]
 pub struct FleetOptions {
-    /// upload, scheduler or executor, and its options: `tracer fleet upload --help` lists them where tracer-fleet is installed
+    /// upload, catalog, scheduler or executor, and its options: `tracer fleet upload --help` lists them where tracer-fleet is installed
     #[arg(value_name = "WHAT", trailing_var_arg = true, allow_hyphen_values = true, required = true)]
     words: Vec<OsString>,
 }

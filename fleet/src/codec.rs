@@ -15,7 +15,7 @@ use datafusion_proto::logical_plan::LogicalExtensionCodec;
 use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConverterExtension};
 use serde::{Deserialize, Serialize};
 
-use crate::captures::{self, Opened};
+use crate::captures::{Asked, Catalogs, How};
 use crate::events_table::{self, EventsTable};
 use crate::question::Spec;
 use crate::rule_files::RuleFile;
@@ -29,7 +29,7 @@ const MAGIC: &[u8] = b"\xfftracer-fleet 1\n";
 
 #[derive(Serialize, Deserialize)]
 enum Table {
-    Events(Spec),
+    Events(Spec, Catalogs),
     View(View, Vec<String>, Vec<RuleFile>),
 }
 
@@ -82,13 +82,14 @@ impl LogicalExtensionCodec for LogicalCodec {
         context: &TaskContext,
     ) -> Result<Arc<dyn TableProvider>> {
         match read(buffer)? {
-            Some(Table::Events(spec)) => {
-                let opened = captures::open(&spec.captures, None)?;
-                Ok(Arc::new(EventsTable::new(spec, opened)?))
+            Some(Table::Events(spec, catalogs)) => {
+                let asked = Asked::listed(&spec.captures, &catalogs, How::default())?;
+                Ok(Arc::new(EventsTable::new(spec, asked)?))
             }
             Some(Table::View(view, names, rules)) => {
-                let opened = Opened { rules: Arc::new(rules), ..captures::open(&names, None)? };
-                Ok(Arc::new(ViewTable::new(view, &names, opened)))
+                let how = How { rules: Arc::new(rules), ..How::default() };
+                let asked = Asked::listed(&names, &Catalogs::default(), how)?;
+                Ok(Arc::new(ViewTable::new(view, asked)))
             }
             None => self.0.try_decode_table_provider(buffer, table, schema, context),
         }
@@ -101,10 +102,10 @@ impl LogicalExtensionCodec for LogicalCodec {
         buffer: &mut Vec<u8>,
     ) -> Result<()> {
         if let Some(events) = node.downcast_ref::<EventsTable>() {
-            return write(&Table::Events(events.spec.clone()), buffer);
+            return write(&Table::Events(events.spec.clone(), events.catalogs().clone()), buffer);
         }
         if let Some(view) = node.downcast_ref::<ViewTable>() {
-            return write(&Table::View(view.view, view.captures.clone(), view.rules().to_vec()), buffer);
+            return write(&Table::View(view.view, view.captures().to_vec(), view.rules().to_vec()), buffer);
         }
         self.0.try_encode_table_provider(table, node, buffer)
     }
@@ -155,10 +156,10 @@ impl PhysicalExtensionCodec for PhysicalCodec {
         converter: &dyn PhysicalProtoConverterExtension,
     ) -> Result<()> {
         if let Some(scan) = node.downcast_ref::<ScanExec>() {
-            return write(&Node::Scan(scan.scan.as_ref().clone()), buffer);
+            return write(&Node::Scan(scan.reads.as_ref().clone()), buffer);
         }
         if let Some(view) = node.downcast_ref::<ViewExec>() {
-            return write(&Node::View(view.scan.as_ref().clone()), buffer);
+            return write(&Node::View(view.reads.as_ref().clone()), buffer);
         }
         self.0.try_encode(node, buffer, converter)
     }

@@ -10,22 +10,28 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use interchange::export::parquet;
+use pipeline::outline::{self, Conditions};
 use pipeline::{Gap, Question, Source};
 
-use crate::captures::Opened;
+use crate::arguments::Known;
+use crate::captures::{Asked, Catalogs, Opened};
 use crate::pushdown::{self, Translated};
-use crate::question::{self, Compiled, Pushed, Spec};
+use crate::question::{self, Compiled, Pushed, Sets, Spec};
 use crate::scan::{Part, Scan};
 use crate::scopes_function;
 use crate::tasks;
 
 /// What is missing from an answer, told when it is complete. Scans of one query share it.
 #[derive(Clone, Debug, Default)]
-pub struct Missing(Arc<Mutex<Vec<Gap>>>);
+pub struct Missing {
+    gaps: Arc<Mutex<Vec<Gap>>>,
+    /// Of whole captures, in words.
+    said: Arc<Mutex<Vec<String>>>,
+}
 
 impl Missing {
     pub fn add(&self, gaps: Vec<Gap>) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.gaps.lock().unwrap_or_else(PoisonError::into_inner);
         for gap in gaps {
             if !known.contains(&gap) {
                 known.push(gap);
@@ -33,15 +39,28 @@ impl Missing {
         }
     }
 
+    pub fn say(&self, text: String) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if !said.contains(&text) {
+            said.push(text);
+        }
+    }
+
+    pub fn said(&self) -> Vec<String> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub fn gaps(&self) -> Vec<Gap> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.gaps.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 #[derive(Clone, Debug)]
 pub struct EventsTable {
     pub spec: Spec,
-    opened: Opened,
+    asked: Asked,
+    /// The events that filters may name: those of the captures that no catalogue knows, or of all.
+    known: Known,
     /// Rows may be derived ones.
     has_derived: bool,
     schema: SchemaRef,
@@ -58,21 +77,42 @@ pub fn schema(scopes: &[String]) -> SchemaRef {
 }
 
 impl EventsTable {
-    pub fn new(spec: Spec, opened: Opened) -> Result<EventsTable> {
-        let has_derived = question::has_derived(&spec, &opened.source)?;
+    pub fn new(spec: Spec, asked: Asked) -> Result<EventsTable> {
         let schema = schema(&spec.scopes);
-        Ok(EventsTable { spec, opened, has_derived, schema })
+        // What is known without them may not be all that captures declare.
+        let mut known = Known::of(&asked.unknown().source);
+        if Sets::of(&spec, &Pushed::default(), known.declared()).is_err() {
+            known = Known::of(&asked.all()?.source);
+        }
+        let sets = Sets::of(&spec, &Pushed::default(), known.declared());
+        let sets = sets.map_err(|found| question::refused(&found))?;
+        let has_derived = sets.given.as_ref().is_some_and(question::wants_derived);
+        Ok(EventsTable { spec, asked, known, has_derived, schema })
+    }
+
+    pub fn catalogs(&self) -> &Catalogs {
+        self.asked.catalogs()
     }
 
     /// The same table with columns of masks for these texts.
     pub fn with_scopes(&self, texts: &[String]) -> Result<EventsTable> {
-        let declared = question::declared(&self.opened.source);
-        for text in texts {
-            question::checked(&crate::words::split(text), &declared)
-                .map_err(|found| question::refused(&found))?;
-        }
         let spec = Spec { scopes: texts.to_vec(), ..self.spec.clone() };
-        EventsTable::new(spec, self.opened.clone())
+        EventsTable::new(spec, self.asked.clone())
+    }
+
+    /// The captures that a scan reads.
+    fn matching(&self, pushed: &Pushed) -> Result<Opened> {
+        let sets = Sets::of(&self.spec, pushed, self.known.declared());
+        let sets = sets.map_err(|found| question::refused(&found))?;
+        // What goes from capture to capture is asked of all.
+        if !sets.all().all(outline::can_tell_of) {
+            return Ok(self.asked.all()?.clone());
+        }
+        let mut conditions = Conditions::within(pushed.range());
+        for set in sets.given.into_iter().chain(sets.conditions) {
+            conditions.any_of([Some(set)]);
+        }
+        self.asked.matching(&conditions)
     }
 
     fn pushed(&self, filters: &[Expr]) -> Pushed {
@@ -80,21 +120,20 @@ impl EventsTable {
         if self.has_derived {
             return pushed;
         }
-        let declared = question::declared(&self.opened.source);
+        let mut parts = Vec::new();
         for filter in filters {
-            match pushdown::translate(filter, &declared) {
-                Some(Translated::Condition(condition)) => pushed.conditions.push(condition),
+            match pushdown::translate(filter, &self.known) {
+                Some(Translated::Exact(condition)) => pushed.conditions.push(condition),
                 Some(Translated::Range(from, to)) => {
                     let (before, behind) = pushed.range.unwrap_or((i64::MIN, i64::MAX));
                     pushed.range = Some((before.max(from), behind.min(to)));
                 }
+                Some(Translated::Part) => parts.push(filter),
                 None => {}
             }
         }
         // What the query looks at again anyway may be left out where there are many.
-        pushed.conditions.sort_by_key(|condition| !condition.is_exact);
-        let exact = pushed.conditions.iter().take_while(|condition| condition.is_exact).count();
-        pushed.conditions.truncate(exact.max(MOST_CONDITIONS));
+        pushed.conditions.extend(pushdown::together(&parts, &self.known).into_iter().take(MOST_CONDITIONS));
         pushed
     }
 }
@@ -113,12 +152,9 @@ impl TableProvider for EventsTable {
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        let declared = question::declared(&self.opened.source);
-        let of = |filter: &&Expr| match pushdown::translate(filter, &declared) {
+        let of = |filter: &&Expr| match pushdown::translate(filter, &self.known) {
             _ if self.has_derived => TableProviderFilterPushDown::Unsupported,
-            Some(Translated::Condition(condition)) if condition.is_exact => {
-                TableProviderFilterPushDown::Exact
-            }
+            Some(Translated::Exact(_)) => TableProviderFilterPushDown::Exact,
             Some(_) => TableProviderFilterPushDown::Inexact,
             None => TableProviderFilterPushDown::Unsupported,
         };
@@ -135,8 +171,10 @@ impl TableProvider for EventsTable {
         let all = || (0..self.schema.fields().len()).collect();
         let projection: Vec<usize> = projection.cloned().unwrap_or_else(all);
         let pushed = self.pushed(filters);
-        let source = &self.opened.source;
-        let compiled = Arc::new(Compiled::new(&self.spec, &pushed, source)?);
+        let opened = self.matching(&pushed)?;
+        let source = &opened.source;
+        let spec = Spec { captures: opened.names.to_vec(), ..self.spec.clone() };
+        let compiled = Arc::new(Compiled::new(&spec, &pushed, source)?);
         let chosen = chosen(source, &compiled, &pushed);
         let question = Question::new(source, compiled.matchers(source));
         // State goes from block to block, so one scan goes through all of them.
@@ -145,18 +183,21 @@ impl TableProvider for EventsTable {
         } else {
             state.config().target_partitions()
         };
-        let total = source.files().iter().map(|file| file.capture.block_count()).sum();
+        let of_opened: usize = source.files().iter().map(|file| file.capture.block_count()).sum();
+        let of_others = source.unopened().iter().map(|it| usize::try_from(it.blocks).unwrap_or(usize::MAX));
+        let total_blocks = of_others.fold(of_opened, usize::saturating_add);
         let input = tasks::source(&Part::cut(&chosen, parts))?;
         let scan = Scan {
-            spec: self.spec.clone(),
+            spec,
             pushed,
             is_whole: question.has_state(),
             projection,
             fetch: limit,
-            total_blocks: total,
+            total_captures: self.asked.names().len(),
+            total_blocks,
             chosen_blocks: chosen.len(),
         };
-        Ok(Arc::new(scan.exec(&self.schema, input, Some((self.opened.clone(), compiled)))?))
+        Ok(Arc::new(scan.exec(&self.schema, input, Some((opened, compiled)))?))
     }
 }
 

@@ -37,9 +37,10 @@ const QUERY: &str = "select level, time, host, rule, title, host_pid, comm, comm
     row, output from findings order by time, host, host_pid, rule";
 
 pub fn run(options: &Options) -> Result<Outcome> {
-    let (spec, opened) = options.asking.open(&options.files, &[])?;
+    let asked = options.asking.open(&options.files)?;
+    let captures = asked.names().len();
     let counts = cluster::runtime()?.block_on(async {
-        let session = options.asking.session(&spec, &opened).await?;
+        let session = options.asking.session(&asked, &[]).await?;
         let plan = session.sql(QUERY).await?.create_physical_plan().await?;
         let mut writer = options.output.open(&plan.schema(), options.force)?;
         let mut rows = execute_stream(plan, session.task_ctx())?;
@@ -60,11 +61,11 @@ pub fn run(options: &Options) -> Result<Outcome> {
     let of_levels: Vec<String> =
         of_levels.map(|(level, count)| format!("{count} {}", level.name())).collect();
     say(&match of_levels.is_empty() {
-        true => format!("no finding in {} captures", spec.captures.len()),
-        false => format!("findings in {} captures: {}", spec.captures.len(), of_levels.join(", ")),
+        true => format!("no finding in {} captures", captures),
+        false => format!("findings in {} captures: {}", captures, of_levels.join(", ")),
     });
     let is_found = counts
         .iter()
         .any(|(level, count)| *count > 0 && options.fail_on.is_some_and(|least| *level >= least));
-    Ok(told(&opened, if is_found { Outcome::Found } else { Outcome::Done }))
+    Ok(told(&asked, if is_found { Outcome::Found } else { Outcome::Done }))
 }

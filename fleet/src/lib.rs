@@ -1,5 +1,7 @@
 //! SQL over captures, here and on clusters: DataFusion's engine over tracer's blocks, statistics and scopes.
 
+pub mod arguments;
+pub mod bucket;
 pub mod captures;
 pub mod cluster;
 pub mod codec;
@@ -14,6 +16,7 @@ pub mod scopes_function;
 pub mod session;
 pub mod sql;
 mod store;
+pub mod task_exec;
 mod tasks;
 pub mod tls;
 pub mod upload;

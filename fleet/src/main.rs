@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tracer_fleet::sql::{self, Outcome, say};
-use tracer_fleet::{cluster, findings, upload};
+use tracer_fleet::{bucket, cluster, findings, upload};
 
 /// SQL over captures, here and on clusters.
 #[derive(Parser, Debug)]
@@ -22,6 +22,8 @@ enum Command {
     Scan(findings::Options),
     /// Upload sealed captures of a folder to an object store, each once
     Upload(upload::Options),
+    /// Make the catalogue of captures in an object store
+    Catalog(bucket::Options),
     /// Hand out the work of queries to executors
     Scheduler(cluster::SchedulerOptions),
     /// Do the work of queries that a scheduler hands out
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         Command::Sql(options) => sql::run(&options),
         Command::Scan(options) => findings::run(&options),
         Command::Upload(options) => upload::run(&options),
+        Command::Catalog(options) => bucket::run(&options),
         Command::Scheduler(options) => cluster::schedule(&options).map(|()| Outcome::Done),
         Command::Executor(options) => cluster::execute(&options).map(|()| Outcome::Done),
     };

@@ -1,20 +1,26 @@
 //! Conditions of a query as scopes. What is made of one never leaves out a row that it holds for; where more may match, the
 //! query looks again.
 
+use std::collections::BTreeSet;
+
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::{InList, ScalarFunction};
 use datafusion::logical_expr::{Between, BinaryExpr, Expr, Like, Operator};
-use events::{Event, Source as From, catalogue};
+use events::{Source as From, catalogue};
 
+use crate::arguments::{Argument, Known, Use};
 use crate::question::Condition;
 use crate::{scopes_function, words};
 
-/// What a condition became.
+/// What can be made of a condition.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Translated {
-    Condition(Condition),
+    /// The query need not look again.
+    Exact(Condition),
     /// Of time: ns since the epoch, from and without its end.
     Range(i64, i64),
+    /// Something, perhaps only together with other conditions that hold as well: see [`together`].
+    Part,
 }
 
 /// Columns that a key of filters asks, and how.
@@ -47,19 +53,18 @@ fn key(column: &str) -> Option<Key> {
 }
 
 /// What scopes can say of a condition; `None` where it is the query's alone.
-pub fn translate(expr: &Expr, declared: &[&'static Event]) -> Option<Translated> {
+pub fn translate(expr: &Expr, known: &Known) -> Option<Translated> {
     if let Some((from, to)) = range(expr) {
         return Some(Translated::Range(from, to));
     }
-    let condition = match masked(expr, declared) {
-        Some(condition) => condition,
-        None => Condition { scopes: alternatives(expr)?, is_exact: false },
-    };
-    condition.is_answerable(declared).then_some(Translated::Condition(condition))
+    match masked(expr, known) {
+        Some(condition) => condition.is_answerable(known.declared()).then_some(Translated::Exact(condition)),
+        None => branches(expr).map(|_| Translated::Part),
+    }
 }
 
 /// `matched(scopes('9:comm=ls'), 9)`.
-fn masked(expr: &Expr, declared: &[&'static Event]) -> Option<Condition> {
+fn masked(expr: &Expr, known: &Known) -> Option<Condition> {
     let Expr::ScalarFunction(ScalarFunction { func, args }) = expr else { return None };
     let [mask, number] = args.as_slice() else { return None };
     if func.name() != scopes_function::MATCHED {
@@ -68,41 +73,219 @@ fn masked(expr: &Expr, declared: &[&'static Event]) -> Option<Condition> {
     let Expr::Column(column) = uncast(mask) else { return None };
     let text = scopes_function::text_of(&column.name)?;
     let number = u8::try_from(integer(number)?).ok()?;
-    let set = crate::question::checked(&words::split(text), declared).ok()?;
+    let set = crate::question::checked(&words::split(text), known.declared()).ok()?;
     let scope = set.scopes().find(|scope| scope.number == number)?;
     let filters = scope.filters.iter().map(|filter| filter.without_scope().to_owned()).collect();
     Some(Condition { scopes: vec![filters], is_exact: true })
 }
 
-/// Scopes of which one holds.
-fn alternatives(expr: &Expr) -> Option<Vec<Vec<String>>> {
-    match expr {
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
-            let mut scopes = alternatives(left)?;
-            scopes.extend(alternatives(right)?);
-            Some(scopes)
+/// Conditions that all hold, as few sets of scopes as say as much of them as scopes can.
+pub fn together(parts: &[&Expr], known: &Known) -> Vec<Condition> {
+    // What is joined by AND is one scope, but for what one key is asked twice.
+    let mut groups: Vec<Group> = Vec::new();
+    for part in parts {
+        let Some(branches) = branches(part) else { continue };
+        let room = match branches.as_slice() {
+            [one] => groups.iter_mut().find(|group| group.has_room_for(one)),
+            _ => None,
+        };
+        match room {
+            Some(group) => group.add(branches),
+            None => groups.push(Group { together: branches.clone(), parts: vec![branches] }),
         }
-        _ => Some(vec![conjunction(expr)?]),
+    }
+    // Which events are asked for narrows what is asked of their arguments, whatever asks it.
+    let only = groups.iter().filter(|group| group.together.len() == 1);
+    let events = only.flat_map(|group| &group.together).filter_map(|scope| scope.events.clone());
+    let events = events.reduce(|a, b| &a & &b);
+    let condition = |branches: &Vec<Scope>| {
+        let filters = |scope: &Scope| scope.clone().among(events.as_ref()).filters(known);
+        let scopes: Option<Vec<_>> = branches.iter().map(filters).collect();
+        let condition = Condition { scopes: scopes?.into_iter().flatten().collect(), is_exact: false };
+        condition.is_answerable(known.declared()).then_some(condition)
+    };
+    let mut conditions = Vec::new();
+    for group in &groups {
+        match condition(&group.together) {
+            Some(condition) => conditions.push(condition),
+            // What one of them asks cannot be asked: the others may still say something.
+            None if group.parts.len() > 1 => conditions.extend(group.parts.iter().filter_map(condition)),
+            None => {}
+        }
+    }
+    conditions
+}
+
+/// Conditions that are asked as one.
+struct Group {
+    together: Vec<Scope>,
+    parts: Vec<Vec<Scope>>,
+}
+
+impl Group {
+    fn has_room_for(&self, other: &Scope) -> bool {
+        matches!(self.together.as_slice(), [one] if one.has_room_for(other))
+    }
+
+    fn add(&mut self, branches: Vec<Scope>) {
+        if let Some(one) = self.together.first_mut() {
+            branches.iter().for_each(|other| one.add(other.clone()));
+        }
+        self.parts.push(branches);
     }
 }
 
-/// Filters that all hold. Filters of one key are not ANDed by a scope, so each key is asked once; what is left out makes the
-/// scope match more.
-fn conjunction(expr: &Expr) -> Option<Vec<String>> {
-    if let Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) = expr {
-        let mut filters: Vec<String> = Vec::new();
-        for filter in [conjunction(left), conjunction(right)].into_iter().flatten().flatten() {
-            let key = |filter: &str| filter.split(['=', '!', '<', '>']).next().unwrap_or_default().to_owned();
-            if !filters.iter().any(|known| key(known) == key(&filter)) {
-                filters.push(filter);
+/// What holds at once.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+struct Scope {
+    /// Filters of one key each.
+    filters: Vec<String>,
+    /// The event is one of these.
+    events: Option<BTreeSet<String>>,
+    /// Of arguments and results, which belong to events: the operator with the values.
+    asked: Vec<(Argument, String)>,
+    address: Option<String>,
+    port: Option<String>,
+}
+
+/// The key of a filter.
+fn key_of(filter: &str) -> &str {
+    filter.split(['=', '!', '<', '>']).next().unwrap_or_default()
+}
+
+impl Scope {
+    /// Whether both can be one scope: filters of one key are not ANDed by one.
+    fn has_room_for(&self, other: &Scope) -> bool {
+        let has = |key: &str| self.filters.iter().any(|filter| key_of(filter) == key);
+        let asks = |argument: Argument| self.asked.iter().any(|(known, _)| *known == argument);
+        !other.filters.iter().any(|filter| has(key_of(filter)))
+            && !other.asked.iter().any(|(argument, _)| asks(*argument))
+            && (self.address.is_none() || other.address.is_none())
+            && (self.port.is_none() || other.port.is_none())
+    }
+
+    /// Adds what there is room for: what is left out makes it match more.
+    fn add(&mut self, other: Scope) {
+        for filter in other.filters {
+            if !self.filters.iter().any(|known| key_of(known) == key_of(&filter)) {
+                self.filters.push(filter);
             }
         }
-        return (!filters.is_empty()).then_some(filters);
+        for asked in other.asked {
+            if !self.asked.iter().any(|(argument, _)| *argument == asked.0) {
+                self.asked.push(asked);
+            }
+        }
+        self.events = match (self.events.take(), other.events) {
+            (Some(own), Some(others)) => Some(&own & &others),
+            (own, others) => own.or(others),
+        };
+        self.address = self.address.take().or(other.address);
+        self.port = self.port.take().or(other.port);
     }
-    filter(expr).map(|filter| vec![filter])
+
+    /// Of these events alone.
+    fn among(mut self, events: Option<&BTreeSet<String>>) -> Scope {
+        if self.events.is_none() && !self.asked.is_empty() {
+            self.events = events.cloned();
+        }
+        self
+    }
+
+    /// As filters: one of these scopes holds. `None` where nothing is left that narrows.
+    fn filters(self, known: &Known) -> Option<Vec<Vec<String>>> {
+        let Scope { mut filters, events, asked, address, port } = self;
+        filters.extend(match (address, port) {
+            (Some(address), Some(port)) if !address.contains(['*', ',']) && !port.contains(',') => {
+                let is_v6 = address.contains(':');
+                let (before, behind) = if is_v6 { ("[", "]") } else { ("", "") };
+                Some(format!("peer={before}{address}{behind}:{port}"))
+            }
+            (Some(address), _) => Some(format!("peer={address}")),
+            (None, Some(port)) => {
+                let ports: Vec<String> = port.split(',').map(|port| format!(":{port}")).collect();
+                Some(format!("peer={}", ports.join(",")))
+            }
+            (None, None) => None,
+        });
+        let listed = |events: &BTreeSet<String>| {
+            format!("event={}", events.iter().map(String::as_str).collect::<Vec<_>>().join(","))
+        };
+        let uses = if asked.is_empty() { None } else { known.uses(&asked, events.as_ref()) };
+        let Some(uses) = uses else {
+            // An event that there is not: the query says so by itself.
+            filters.extend(events.filter(|events| !events.is_empty()).map(|events| listed(&events)));
+            return (!filters.is_empty()).then(|| vec![filters]);
+        };
+        let mut scopes = Vec::new();
+        let mut open = BTreeSet::new();
+        let mut constrained = filters.clone();
+        for (event, of) in uses {
+            if of.iter().any(|it| *it == Use::Any) {
+                open.insert(event);
+                continue;
+            }
+            for (it, (_, value)) in of.iter().zip(&asked) {
+                if let Use::Of(name) = it {
+                    constrained.push(format!("{event}.{name}{value}"));
+                }
+            }
+        }
+        if constrained.len() > filters.len() {
+            scopes.push(constrained);
+        }
+        if !open.is_empty() {
+            scopes.push([&filters[..], &[listed(&open)]].concat());
+        }
+        (!scopes.is_empty()).then_some(scopes)
+    }
 }
 
-fn filter(expr: &Expr) -> Option<String> {
+/// Scopes of which one holds.
+fn branches(expr: &Expr) -> Option<Vec<Scope>> {
+    if let Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) = expr {
+        // What is compared with several values is one scope.
+        if let Some((column, values)) = equalities(expr)
+            && let Some(scope) = compared(column, Operator::Eq, &values)
+        {
+            return Some(vec![scope]);
+        }
+        let mut scopes = branches(left)?;
+        scopes.extend(branches(right)?);
+        return Some(scopes);
+    }
+    Some(vec![conjunction(expr)?])
+}
+
+/// `comm = 'ls' or comm = 'cat'`, as short lists are rewritten.
+fn equalities(expr: &Expr) -> Option<(&str, Vec<&Expr>)> {
+    match expr {
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
+            let ((name, mut values), (other, more)) = (equalities(left)?, equalities(right)?);
+            values.extend(more);
+            (name == other).then_some((name, values))
+        }
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => match (column(left), column(right))
+        {
+            (Some(name), None) => Some((name, vec![right])),
+            (None, Some(name)) => Some((name, vec![left])),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn conjunction(expr: &Expr) -> Option<Scope> {
+    if let Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) = expr {
+        return [conjunction(left), conjunction(right)].into_iter().flatten().reduce(|mut scope, other| {
+            scope.add(other);
+            scope
+        });
+    }
+    filter(expr)
+}
+
+fn filter(expr: &Expr) -> Option<Scope> {
     match expr {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => match (column(left), column(right)) {
             (Some(column), None) => compared(column, *op, &[right.as_ref()]),
@@ -120,23 +303,31 @@ fn filter(expr: &Expr) -> Option<String> {
     }
 }
 
+fn of_filter(filter: String) -> Scope {
+    Scope { filters: vec![filter], ..Scope::default() }
+}
+
 /// `comm=ls,cat`, `uid>=1000`.
-fn compared(column: &str, op: Operator, values: &[&Expr]) -> Option<String> {
+fn compared(column: &str, op: Operator, values: &[&Expr]) -> Option<Scope> {
+    if let Some(argument) = Argument::of(column) {
+        return of_argument(argument, op, values);
+    }
+    if matches!(column, "remote_addr" | "remote_port") {
+        return of_peer(column, op, values);
+    }
     let is_equality = matches!(op, Operator::Eq | Operator::NotEq);
     let (key, values) = match key(column)? {
-        Key::Number(key) => {
-            let values = values.iter().map(|value| Some(integer(value)?.to_string()));
-            (key, values.collect::<Option<Vec<_>>>()?)
-        }
+        Key::Number(key) => (key, numbers(values)?),
         _ if !is_equality => return None,
-        Key::Text(key) => {
-            let values = values.iter().map(|value| plain(&text(value)?));
-            (key, values.collect::<Option<Vec<_>>>()?)
-        }
+        Key::Text(key) => (key, plain_texts(values)?),
         // What is derived is no row where its name stands in a condition.
         Key::Event => {
-            let values = values.iter().map(|value| stored_event(text(value)?));
-            ("event", values.collect::<Option<Vec<_>>>()?)
+            let names = values.iter().map(|value| stored_event(text(value)?));
+            let names = names.collect::<Option<Vec<_>>>()?;
+            if op == Operator::Eq {
+                return Some(Scope { events: Some(names.into_iter().collect()), ..Scope::default() });
+            }
+            ("event", names)
         }
         Key::Container => {
             let is_id = |id: &String| id.len() >= 12 && id.bytes().all(|it| it.is_ascii_hexdigit());
@@ -148,7 +339,14 @@ fn compared(column: &str, op: Operator, values: &[&Expr]) -> Option<String> {
             ("container", values.collect::<Option<Vec<_>>>()?)
         }
     };
-    let op = match op {
+    // Of several bounds the query looks itself.
+    let is_one = values.len() == 1 || is_equality;
+    let op = sign(op)?;
+    (is_one && !values.is_empty()).then(|| of_filter(format!("{key}{op}{}", values.join(","))))
+}
+
+fn sign(op: Operator) -> Option<&'static str> {
+    Some(match op {
         Operator::Eq => "=",
         Operator::NotEq => "!=",
         Operator::Lt => "<",
@@ -156,21 +354,75 @@ fn compared(column: &str, op: Operator, values: &[&Expr]) -> Option<String> {
         Operator::Gt => ">",
         Operator::GtEq => ">=",
         _ => return None,
+    })
+}
+
+fn numbers(values: &[&Expr]) -> Option<Vec<String>> {
+    values.iter().map(|value| Some(integer(value)?.to_string())).collect()
+}
+
+fn plain_texts(values: &[&Expr]) -> Option<Vec<String>> {
+    values.iter().map(|value| plain(&text(value)?)).collect()
+}
+
+/// Of a column that an argument fills, or the result. What is not there is null, which no comparison holds for: so only what
+/// asks for something becomes a filter, for which an event has to have it.
+fn of_argument(argument: Argument, op: Operator, values: &[&Expr]) -> Option<Scope> {
+    let is_equality = op == Operator::Eq;
+    let values = match argument {
+        _ if op == Operator::NotEq => return None,
+        _ if argument.is_text() => is_equality.then(|| plain_texts(values)).flatten()?,
+        // Those that are larger may be written otherwise.
+        Argument::Number(_) => {
+            let is_small =
+                |value: &&Expr| integer(value).is_some_and(|it| i32::try_from(it).is_ok_and(|it| it >= 0));
+            (is_equality && values.iter().all(is_small)).then(|| numbers(values)).flatten()?
+        }
+        _ => numbers(values).filter(|values| is_equality || values.len() == 1)?,
     };
-    // Of several bounds the query looks itself.
-    let is_one = values.len() == 1 || is_equality;
-    (is_one && !values.is_empty()).then(|| format!("{key}{op}{}", values.join(",")))
+    let value = format!("{}{}", sign(op)?, values.join(","));
+    (!values.is_empty()).then(|| Scope { asked: vec![(argument, value)], ..Scope::default() })
+}
+
+/// The other end of a connection: `peer` finds all that these columns hold, and more.
+fn of_peer(column: &str, op: Operator, values: &[&Expr]) -> Option<Scope> {
+    if op != Operator::Eq || values.is_empty() {
+        return None;
+    }
+    if column == "remote_port" {
+        let is_port = |value: &&Expr| integer(value).is_some_and(|it| (1..=0xffff).contains(&it));
+        let ports = values.iter().all(is_port).then(|| numbers(values)).flatten()?;
+        return Some(Scope { port: Some(ports.join(",")), ..Scope::default() });
+    }
+    let address = |value: &&Expr| Some(text(value)?.parse::<std::net::IpAddr>().ok()?.to_string());
+    let addresses = values.iter().map(address).collect::<Option<Vec<_>>>()?;
+    Some(Scope { address: Some(addresses.join(",")), ..Scope::default() })
 }
 
 /// `comm like 'systemd%'` is `comm=systemd*`.
-fn like(column: &str, pattern: &str) -> Option<String> {
-    let Key::Text(key) = key(column)? else { return None };
+fn like(column: &str, pattern: &str) -> Option<Scope> {
     let is_plain = !pattern.contains(['_', '\\']) && pattern.chars().any(|c| c != '%');
+    if !is_plain {
+        return None;
+    }
+    if column == "remote_addr" {
+        // The address alone is compared, as it is written.
+        let beginning = pattern.strip_suffix('%')?;
+        let is_address = beginning.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        let is_enough = beginning.contains('.') && !beginning.starts_with('.');
+        return (is_address && is_enough)
+            .then(|| Scope { address: Some(format!("{beginning}*")), ..Scope::default() });
+    }
     let parts: Option<Vec<String>> = pattern
         .split('%')
         .map(|part| if part.is_empty() { Some(String::new()) } else { plain(part) })
         .collect();
-    is_plain.then_some(format!("{key}={}", parts?.join("*")))
+    let value = parts?.join("*");
+    if let Some(argument) = Argument::of(column).filter(|argument| argument.is_text()) {
+        return Some(Scope { asked: vec![(argument, format!("={value}"))], ..Scope::default() });
+    }
+    let Key::Text(key) = key(column)? else { return None };
+    Some(of_filter(format!("{key}={value}")))
 }
 
 /// A text as the value of a filter. Texts that only look alike there are left to the query: an empty one, and bytes that are
@@ -277,10 +529,14 @@ mod tests {
     use super::*;
 
     fn scopes(expr: Expr) -> Option<Vec<Vec<String>>> {
-        match translate(&expr, &[])? {
-            Translated::Condition(it) => Some(it.scopes),
-            Translated::Range(..) => panic!("{expr} is no range"),
-        }
+        all_scopes(&[&expr])
+    }
+
+    /// Of conditions that all hold, where they become one.
+    fn all_scopes(parts: &[&Expr]) -> Option<Vec<Vec<String>>> {
+        let mut conditions = together(parts, &Known::default());
+        assert!(conditions.len() < 2, "{conditions:?}");
+        Some(conditions.pop()?.scopes)
     }
 
     fn one(filters: &[&str]) -> Option<Vec<Vec<String>>> {
@@ -317,19 +573,67 @@ mod tests {
             col("event").eq(lit("net_packet_dns")),
             col("event").eq(lit("no_such_event")),
             col("exe").eq(lit("relative")),
-            col("pathname").eq(lit("/etc/passwd")),
-            col("comm").eq(lit("ls")).or(col("pathname").eq(lit("x"))),
+            col("pathname").not_eq(lit("/etc/passwd")),
+            col("pathname").eq(lit("")),
+            col("pathname").gt(lit("/etc")),
+            col("comm").eq(lit("ls")).or(col("pathname").like(lit("_x"))),
+            col("flags").eq(lit(-1)),
+            col("flags").gt(lit(1)),
+            col("remote_addr").eq(lit("localhost")),
+            col("remote_addr").like(lit("%.5")),
+            col("remote_port").eq(lit(0)),
             col("uid").eq(lit(-1)),
         ] {
-            assert_eq!(translate(&expr, &[]), None, "{expr}");
+            assert_eq!(scopes(expr.clone()), None, "{expr}");
         }
+    }
+
+    #[test]
+    fn what_arguments_are_asked_becomes_filters_of_the_events_that_have_them() {
+        let path = col("pathname").like(lit("/etc/cron%"));
+        let opened = col("event").eq(lit("openat"));
+        assert_eq!(all_scopes(&[&path, &opened]), one(&["openat.pathname=/etc/cron*"]));
+        let all = scopes(path.clone()).expect("filters");
+        assert_eq!(all.len(), 1);
+        for filter in [
+            "openat.pathname=/etc/cron*",
+            "security_file_open.pathname=/etc/cron*",
+            "unlink.pathname=/etc/cron*",
+        ] {
+            assert!(all[0].iter().any(|it| it == filter), "{filter}: {all:?}");
+        }
+        // A result is of an event that is named.
+        let failed = col("retval").lt(lit(0));
+        assert_eq!(scopes(failed.clone()), None);
+        assert_eq!(all_scopes(&[&opened, &failed]), one(&["openat.retval<0"]));
+        let of_ls = col("comm").eq(lit("ls")).and(path).and(opened);
+        assert_eq!(scopes(of_ls), one(&["comm=ls", "openat.pathname=/etc/cron*"]));
+    }
+
+    #[test]
+    fn other_ends_of_connections_are_peers() {
+        let address = col("remote_addr").eq(lit("10.0.0.9"));
+        assert_eq!(scopes(address.clone()), one(&["peer=10.0.0.9"]));
+        assert_eq!(all_scopes(&[&address, &col("remote_port").eq(lit(443))]), one(&["peer=10.0.0.9:443"]));
+        assert_eq!(scopes(col("remote_addr").like(lit("10.0.%"))), one(&["peer=10.0.*"]));
+        let ports = col("remote_port").in_list(vec![lit(80), lit(443)], false);
+        assert_eq!(scopes(ports), one(&["peer=:80,:443"]));
     }
 
     #[test]
     fn bounds_of_time_become_a_stretch() {
         let at = |ns| lit(ScalarValue::TimestampNanosecond(Some(ns), Some("UTC".into())));
-        assert_eq!(translate(&col("time").gt_eq(at(7)), &[]), Some(Translated::Range(7, i64::MAX)));
-        assert_eq!(translate(&at(9).gt_eq(col("time")), &[]), Some(Translated::Range(i64::MIN, 10)));
-        assert_eq!(translate(&col("time").between(at(1), at(2)), &[]), Some(Translated::Range(1, 3)));
+        assert_eq!(
+            translate(&col("time").gt_eq(at(7)), &Known::default()),
+            Some(Translated::Range(7, i64::MAX))
+        );
+        assert_eq!(
+            translate(&at(9).gt_eq(col("time")), &Known::default()),
+            Some(Translated::Range(i64::MIN, 10))
+        );
+        assert_eq!(
+            translate(&col("time").between(at(1), at(2)), &Known::default()),
+            Some(Translated::Range(1, 3))
+        );
     }
 }

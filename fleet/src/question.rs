@@ -113,18 +113,40 @@ pub fn declared(source: &Source) -> Vec<&'static Event> {
 }
 
 /// Whether scopes want something that is derived from what was recorded.
-fn wants_derived(plan: &Plan) -> bool {
+fn derives(plan: &Plan) -> bool {
     let is_derived = |event: &&Event| matches!(event.source, From::Derived { .. });
     catalogue::events().filter(is_derived).any(|event| plan.event_mask(event.id) != 0)
 }
 
-/// Whether rows of the table may be derived ones: then conditions of a query are not asked of what is recorded.
-pub fn has_derived(spec: &Spec, source: &Source) -> Result<bool, DataFusionError> {
-    if spec.filters.is_empty() {
-        return Ok(false);
+/// Whether rows of a table with these filters may be derived ones: then conditions of a query are not asked of what is recorded.
+pub fn wants_derived(given: &ScopeSet) -> bool {
+    derives(&Plan::compile(given))
+}
+
+/// All that is asked, checked.
+#[derive(Debug)]
+pub struct Sets {
+    /// Of the table; `None`: all that was recorded.
+    pub given: Option<ScopeSet>,
+    pub texts: Vec<ScopeSet>,
+    pub conditions: Vec<ScopeSet>,
+}
+
+impl Sets {
+    pub fn of(spec: &Spec, pushed: &Pushed, declared: &[&'static Event]) -> Result<Sets, Vec<Diagnostic>> {
+        let given = if spec.filters.is_empty() { None } else { Some(checked(&spec.filters, declared)?) };
+        let texts = spec.scopes.iter().map(|text| checked(&words::split(text), declared));
+        let conditions = pushed.conditions.iter().map(|condition| condition.set(declared));
+        Ok(Sets {
+            given,
+            texts: texts.collect::<Result<_, _>>()?,
+            conditions: conditions.collect::<Result<_, _>>()?,
+        })
     }
-    let given = checked(&spec.filters, &declared(source)).map_err(|found| refused(&found))?;
-    Ok(wants_derived(&Plan::compile(&given)))
+
+    pub fn all(&self) -> impl Iterator<Item = &ScopeSet> {
+        self.given.iter().chain(&self.texts).chain(&self.conditions)
+    }
 }
 
 fn recordings(file: &pipeline::File) -> impl Iterator<Item = &Recording> {
@@ -136,11 +158,8 @@ impl Compiled {
     pub fn new(spec: &Spec, pushed: &Pushed, source: &Source) -> Result<Compiled, DataFusionError> {
         let declared = declared(source);
         let check = |filters: &[String]| checked(filters, &declared).map_err(|found| refused(&found));
-        let given = if spec.filters.is_empty() { None } else { Some(check(&spec.filters)?) };
-        let texts = spec.scopes.iter().map(|text| check(&words::split(text)));
-        let texts = texts.collect::<Result<Vec<_>, _>>()?;
-        let conditions = pushed.conditions.iter().map(|condition| condition.set(&declared));
-        let conditions = conditions.collect::<Result<Vec<_>, _>>()?;
+        let Sets { given, texts, conditions } =
+            Sets::of(spec, pushed, &declared).map_err(|found| refused(&found))?;
         let mut compiled = Compiled { plans: Vec::new(), of: Vec::new(), pruning: Vec::new() };
         let resolve = |mut set: ScopeSet| -> Result<Plan, DataFusionError> {
             replay::asked::resolve(&mut set, source).map_err(|found| refused(&found))?;
@@ -168,7 +187,7 @@ impl Compiled {
                             append(&mut all, &everything()?)?;
                         }
                         let plan = resolve(all)?;
-                        let derives = wants_derived(&plan);
+                        let derives = derives(&plan);
                         compiled.plans.push(Judge { plan, base, conditions: bits, texts, derives });
                         compiled.plans.len() - 1
                     }
@@ -243,14 +262,14 @@ impl Compiled {
 
 impl Condition {
     /// Its scopes, numbered as they come.
-    fn set(&self, declared: &[&'static Event]) -> Result<ScopeSet, DataFusionError> {
+    fn set(&self, declared: &[&'static Event]) -> Result<ScopeSet, Vec<Diagnostic>> {
         let numbered = (1..).zip(&self.scopes);
         let filters: Vec<String> = numbered
             .flat_map(|(number, filters): (u32, _)| {
                 filters.iter().map(move |filter| format!("{number}:{filter}"))
             })
             .collect();
-        checked(&filters, declared).map_err(|found| refused(&found))
+        checked(&filters, declared)
     }
 
     /// Whether it can be asked.

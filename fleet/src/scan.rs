@@ -6,29 +6,16 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt64Array};
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_plan::metrics::{
-    BaselineMetrics, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet,
-};
-use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use datafusion::physical_plan::ExecutionPlan;
 use interchange::export::parquet::{self, Batches};
 use pipeline::{Error, Question, Source};
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc::Sender;
 
-use crate::captures::{self, Opened};
+use crate::captures::{self, How, Opened};
 use crate::events_table::failed;
 use crate::question::{Compiled, Pushed, Spec};
-use crate::tasks;
-
-/// Rows of a batch.
-const BATCH_ROWS: usize = 8192;
-/// Batches that wait for the query.
-const WAITING: usize = 2;
+use crate::task_exec::{Out, Reads, TaskExec};
 
 /// A scan in words that another process can run.
 #[derive(Serialize, Deserialize, Clone, Debug)]
@@ -41,6 +28,8 @@ pub struct Scan {
     pub projection: Vec<usize>,
     /// No more rows than this from each part.
     pub fetch: Option<usize>,
+    /// All captures that were named, also those that a catalogue rules out.
+    pub total_captures: usize,
     /// Blocks of the captures, and those of them that are read.
     pub total_blocks: usize,
     pub chosen_blocks: usize,
@@ -81,7 +70,7 @@ impl Part {
 }
 
 impl Scan {
-    /// `table`: the columns of the table; `input`: the parts, as [`tasks::source`] makes them; `opened`: the captures, where this
+    /// `table`: the columns of the table; `input`: the parts, as [`crate::tasks::source`] makes them; `opened`: the captures, where this
     /// process has them open.
     pub fn exec(
         self,
@@ -90,160 +79,93 @@ impl Scan {
         opened: Option<(Opened, Arc<Compiled>)>,
     ) -> Result<ScanExec> {
         let schema: SchemaRef = Arc::new(table.project(&self.projection)?);
-        let properties = tasks::properties(&schema, &input);
-        let metrics = ExecutionPlanMetricsSet::new();
-        Ok(ScanExec { scan: Arc::new(self), input, opened, schema, properties, metrics })
+        Ok(TaskExec::new(Arc::new(self), schema, input, opened))
     }
 }
 
 /// The scan as part of a query's plan.
-#[derive(Clone, Debug)]
-pub struct ScanExec {
-    pub scan: Arc<Scan>,
-    /// What each partition reads.
-    input: Arc<dyn ExecutionPlan>,
-    opened: Option<(Opened, Arc<Compiled>)>,
-    schema: SchemaRef,
-    properties: Arc<PlanProperties>,
-    metrics: ExecutionPlanMetricsSet,
-}
+pub type ScanExec = TaskExec<Scan>;
 
-impl DisplayAs for ScanExec {
-    fn fmt_as(&self, _: DisplayFormatType, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scan = &self.scan;
+impl Reads for Scan {
+    type Task = Part;
+    type Known = (Opened, Arc<Compiled>);
+    const NAME: &'static str = "CaptureScan";
+
+    fn describe(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             out,
-            "CaptureScan: captures={}, blocks={} of {}, columns={}",
-            scan.spec.captures.len(),
-            scan.chosen_blocks,
-            scan.total_blocks,
-            scan.projection.len()
+            "captures={} of {}, blocks={} of {}, columns={}",
+            self.spec.captures.len(),
+            self.total_captures,
+            self.chosen_blocks,
+            self.total_blocks,
+            self.projection.len()
         )?;
-        if !scan.pushed.conditions.is_empty() {
-            let conditions = scan.pushed.conditions.iter().map(|condition| {
+        if !self.pushed.conditions.is_empty() {
+            let conditions = self.pushed.conditions.iter().map(|condition| {
                 let scopes: Vec<String> = condition.scopes.iter().map(|scope| scope.join(" ")).collect();
                 scopes.join(" | ")
             });
             write!(out, ", scopes=[{}]", conditions.collect::<Vec<_>>().join("; "))?;
         }
-        if let Some((from, to)) = scan.pushed.range {
+        if let Some((from, to)) = self.pushed.range {
             write!(out, ", time={from}..{to}")?;
         }
-        match scan.fetch {
+        match self.fetch {
             Some(fetch) => write!(out, ", fetch={fetch}"),
             None => Ok(()),
         }
     }
-}
 
-impl ExecutionPlan for ScanExec {
-    fn name(&self) -> &str {
-        "CaptureScan"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    /// The parts are as many as they should be.
-    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![false]
-    }
-
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let input = tasks::only(children)?;
-        let properties = tasks::properties(&self.schema, &input);
-        Ok(Arc::new(ScanExec { input, properties, ..self.as_ref().clone() }))
-    }
-
-    fn metrics(&self) -> Option<MetricsSet> {
-        Some(self.metrics.clone_inner())
-    }
-
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let mut stream = RecordBatchReceiverStreamBuilder::new(Arc::clone(&self.schema), WAITING);
-        let run = Run {
-            scan: Arc::clone(&self.scan),
-            opened: self.opened.clone(),
-            schema: Arc::clone(&self.schema),
-            partition,
-            sender: stream.tx(),
-            metrics: self.metrics.clone(),
-            rows: BATCH_ROWS.min(context.session_config().batch_size().max(1)),
-        };
-        let parts = self.input.execute(partition, context)?;
-        stream.spawn(async move {
-            let parts: Vec<Part> = tasks::read(parts).await?;
-            let run = tokio::task::spawn_blocking(move || parts.iter().try_for_each(|part| run.run(part)));
-            run.await.map_err(|error| DataFusionError::External(error.into()))?
-        });
-        Ok(stream.build())
-    }
-}
-
-/// One partition of a scan, on a thread of its own.
-struct Run {
-    scan: Arc<Scan>,
-    opened: Option<(Opened, Arc<Compiled>)>,
-    schema: SchemaRef,
-    partition: usize,
-    sender: Sender<Result<RecordBatch>>,
-    metrics: ExecutionPlanMetricsSet,
-    rows: usize,
-}
-
-impl Run {
-    fn run(&self, part: &Part) -> Result<()> {
+    fn read(&self, part: Part, known: Option<&(Opened, Arc<Compiled>)>, out: &Out) -> Result<()> {
         if part.files.is_empty() {
             return Ok(());
         }
-        let (opened, compiled, part) = match &self.opened {
-            Some((opened, compiled)) => (opened.clone(), Arc::clone(compiled), part.clone()),
-            None => self.open(part)?,
-        };
-        self.read(&opened, &compiled, &part)
+        let run = Run { scan: self, out };
+        match known {
+            Some((opened, compiled)) => run.read(opened, compiled, &part),
+            None => {
+                let (opened, compiled, part) = run.open(&part)?;
+                run.read(&opened, &compiled, &part)
+            }
+        }
     }
+}
 
+/// A part of a scan.
+struct Run<'a> {
+    scan: &'a Scan,
+    out: &'a Out,
+}
+
+impl Run<'_> {
     /// Opens what the part reads, and numbers its files anew.
-    fn open(&self, part: &Part) -> Result<(Opened, Arc<Compiled>, Part)> {
-        let scan = &self.scan;
+    fn open(&self, part: &Part) -> Result<(Opened, Compiled, Part)> {
+        let scan = self.scan;
         let (mut spec, mut part) = (scan.spec.clone(), part.clone());
         if !scan.is_whole {
             let of = |(file, _): &(usize, Vec<usize>)| scan.spec.captures.get(*file).cloned();
             spec.captures = part.files.iter().filter_map(of).collect();
             (0..).zip(&mut part.files).for_each(|(number, (file, _))| *file = number);
         }
-        let opened = captures::open(&spec.captures, None)?;
+        let opened = captures::open(Arc::new(spec.captures.clone()), Vec::new(), &How::default())?;
         let compiled = Compiled::new(&spec, &scan.pushed, &opened.source)?;
-        Ok((opened, Arc::new(compiled), part))
+        Ok((opened, compiled, part))
     }
 
     fn read(&self, opened: &Opened, compiled: &Compiled, part: &Part) -> Result<()> {
         let source: &Source = &opened.source;
-        let baseline = BaselineMetrics::new(&self.metrics, self.partition);
-        let counter = |name| MetricBuilder::new(&self.metrics).counter(name, self.partition);
-        let (read, rows_read, bytes) =
-            (counter("blocks_read"), counter("rows_read"), counter("bytes_decompressed"));
+        let (read, rows_read, bytes) = (
+            self.out.counter("blocks_read"),
+            self.out.counter("rows_read"),
+            self.out.counter("bytes_decompressed"),
+        );
         let blocks: BTreeSet<(usize, usize)> =
             part.files.iter().flat_map(|(file, blocks)| blocks.iter().map(|block| (*file, *block))).collect();
         let question = Question {
             range: self.scan.pushed.range(),
             among: Some(Arc::new(blocks)),
-            strict: opened.strict,
+            strict: opened.how.strict,
             ..Question::new(source, compiled.matchers(source))
         };
         let Columns { columns, masks, places } = self.columns();
@@ -253,12 +175,12 @@ impl Run {
         if columns.is_empty() && masks.is_empty() && compiled.is_plain() {
             let stats = question.count().map_err(failed)?;
             let rows = usize::try_from(stats.matched).unwrap_or(usize::MAX).min(left);
-            baseline.record_output(rows);
             read.add(stats.blocks_read as usize);
             rows_read.add(stats.rows_read as usize);
             bytes.add(stats.decompressed as usize);
-            opened.missing.add(stats.gaps);
-            return self.send(Building::rows(&self.schema, rows)?).map(|_| ());
+            opened.how.missing.add(stats.gaps);
+            self.out.send(Building::rows(&self.out.schema, rows)?);
+            return Ok(());
         }
         let of_masks = vec![Vec::new(); masks.len()];
         let mut building = Building { batches: Batches::new(&columns), masks: of_masks, places, rows: 0 };
@@ -279,12 +201,9 @@ impl Run {
                     column.push(of_texts.get(*text).copied().unwrap_or_default());
                 }
                 sent = building.event(&pipeline::EventView { scopes: mask, ..*event });
-                if sent.is_ok() && (building.rows >= self.rows || left == 0) {
-                    baseline.record_output(building.rows);
-                    sent = building.take(&self.schema).and_then(|batch| match self.send(batch)? {
-                        true => Ok(()),
-                        false => Err(stopped()),
-                    });
+                if sent.is_ok() && (building.rows >= self.out.rows || left == 0) {
+                    let batch = building.take(&self.out.schema);
+                    sent = batch.and_then(|batch| if self.out.send(batch) { Ok(()) } else { Err(stopped()) });
                 }
             });
             bytes.add(batch.block().decompressed().saturating_sub(before) as usize);
@@ -296,7 +215,7 @@ impl Run {
                 read.add(stats.blocks_read as usize);
                 rows_read.add(stats.rows_read as usize);
                 bytes.add(stats.decompressed as usize);
-                opened.missing.add(stats.gaps);
+                opened.how.missing.add(stats.gaps);
             }
             // Enough, or nobody waits.
             Err(Error::Cancelled) => read.add(seen),
@@ -307,10 +226,8 @@ impl Run {
             sent => sent?,
         }
         if building.rows > 0 {
-            baseline.record_output(building.rows);
-            self.send(building.take(&self.schema)?)?;
+            self.out.send(building.take(&self.out.schema)?);
         }
-        baseline.done();
         Ok(())
     }
 
@@ -332,11 +249,6 @@ impl Run {
             }
         }
         wanted
-    }
-
-    /// Whether somebody still waits for rows.
-    fn send(&self, batch: RecordBatch) -> Result<bool> {
-        Ok(self.sender.blocking_send(Ok(batch)).is_ok())
     }
 }
 

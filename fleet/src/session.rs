@@ -6,7 +6,7 @@ use datafusion::common::Result;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
-use crate::captures::Opened;
+use crate::captures::Asked;
 use crate::events_table::EventsTable;
 use crate::question::Spec;
 use crate::scopes_function::{self, PlaceScopes};
@@ -30,12 +30,12 @@ pub fn add_functions(session: &SessionContext) {
     session.add_analyzer_rule(Arc::new(PlaceScopes));
 }
 
-/// Registers the captures of `spec` as tables.
-pub fn add_tables(session: &SessionContext, spec: &Spec, opened: &Opened) -> Result<()> {
-    session.register_table(EVENTS, Arc::new(EventsTable::new(spec.clone(), opened.clone())?))?;
+/// Registers captures as tables. `filters`: the values of `-f`.
+pub fn add_tables(session: &SessionContext, asked: &Asked, filters: &[String]) -> Result<()> {
+    let spec = Spec { captures: asked.names().to_vec(), filters: filters.to_vec(), scopes: Vec::new() };
+    session.register_table(EVENTS, Arc::new(EventsTable::new(spec, asked.clone())?))?;
     for view in View::ALL {
-        session
-            .register_table(view.name(), Arc::new(ViewTable::new(view, &spec.captures, opened.clone())))?;
+        session.register_table(view.name(), Arc::new(ViewTable::new(view, asked.clone())))?;
     }
     Ok(())
 }

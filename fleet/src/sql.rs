@@ -4,17 +4,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionContext;
+use format::PublicKey;
 use futures::StreamExt;
 use scopes::spelled_out;
 
-use crate::captures::{self, Opened};
+use crate::captures::{self, Ask, Asked, How};
 use crate::cluster;
+use crate::events_table::Missing;
 use crate::output::Destination;
-use crate::question::Spec;
 use crate::rule_files;
 use crate::scan::ScanExec;
 use crate::session;
@@ -65,6 +66,12 @@ pub struct Asking {
     identity: Option<PathBuf>,
     #[command(flatten)]
     tls: TlsOptions,
+    /// Open every capture of a folder, whatever its catalogue says (`tracer catalog`)
+    #[arg(long)]
+    no_catalog: bool,
+    /// Ask only a catalogue that this key has signed (a file, or the key's line itself)
+    #[arg(long, value_name = "KEY", conflicts_with = "no_catalog")]
+    catalog_key: Option<String>,
     /// No warnings on stderr
     #[arg(long, short)]
     quiet: bool,
@@ -95,26 +102,41 @@ impl Asking {
         self.threads.unwrap_or_else(all).max(1)
     }
 
-    /// Opens captures, and tells what there is to know of them before an answer.
-    pub fn open(&self, files: &[String], filters: &[String]) -> Result<(Spec, Opened)> {
-        let captures = captures::named(files)?;
-        let spec = Spec { captures, filters: filters.to_vec(), scopes: Vec::new() };
-        let rules = Arc::new(rule_files::read(&self.rules)?);
-        let opened = captures::open(&spec.captures, self.identity.as_deref())?;
-        let opened = Opened { strict: self.strict, rules, ..opened };
-        if !self.quiet {
-            replay::open::warnings(&opened.source).iter().for_each(|line| say(&format!("warning: {line}")));
+    /// Whose catalogues are asked.
+    fn catalogs(&self) -> Result<Ask> {
+        let Some(key) = &self.catalog_key else {
+            return Ok(if self.no_catalog { Ask::Nobody } else { Ask::Anyone });
+        };
+        if let Ok(key) = PublicKey::from_text(key) {
+            return Ok(Ask::SignedBy(key));
         }
-        Ok((spec, opened))
+        let name = || format!("--catalog-key {key}");
+        let text = std::fs::read_to_string(key).with_context(name)?;
+        Ok(Ask::SignedBy(PublicKey::from_text(&text).with_context(name)?))
+    }
+
+    /// Looks at captures, and tells what there is to know of them before an answer.
+    pub fn open(&self, files: &[String]) -> Result<Asked> {
+        let ask = self.catalogs()?;
+        let captures = captures::named(files, &ask)?;
+        let rules = Arc::new(rule_files::read(&self.rules)?);
+        let how =
+            How { strict: self.strict, rules, identity: self.identity.clone(), missing: Missing::default() };
+        let asked = Asked::new(captures, ask.key(), how)?;
+        if !self.quiet {
+            let source = &asked.unknown().source;
+            replay::open::warnings(source).iter().for_each(|line| say(&format!("warning: {line}")));
+        }
+        Ok(asked)
     }
 
     /// A session with these captures as tables.
-    pub async fn session(&self, spec: &Spec, opened: &Opened) -> Result<SessionContext> {
+    pub async fn session(&self, asked: &Asked, filters: &[String]) -> Result<SessionContext> {
         let session = match &self.cluster {
             Some(address) => cluster::session(address, self.tasks, &self.tls).await?,
             None => session::embedded(self.threads()),
         };
-        session::add_tables(&session, spec, opened)?;
+        session::add_tables(&session, asked, filters)?;
         session.sql(FILES).await?;
         Ok(session)
     }
@@ -123,15 +145,15 @@ impl Asking {
 pub fn run(options: &Options) -> Result<Outcome> {
     let (files, query) = options.split()?;
     let start = Instant::now();
-    let (spec, opened) = options.asking.open(files, &options.filters)?;
+    let asked = options.asking.open(files)?;
     let (plan, rows) = cluster::runtime()?.block_on(async {
-        let session = options.asking.session(&spec, &opened).await?;
+        let session = options.asking.session(&asked, &options.filters).await?;
         answer(&session, query, options).await
     })?;
     if options.stats {
         stats(&plan, rows, start.elapsed().as_secs_f64());
     }
-    Ok(told(&opened, Outcome::Done))
+    Ok(told(&asked, Outcome::Done))
 }
 
 async fn answer(
@@ -155,16 +177,20 @@ async fn answer(
 /// What reading took: of all scans of the plan.
 fn stats(plan: &Arc<dyn ExecutionPlan>, rows: usize, seconds: f64) {
     let (mut read, mut total, mut of_rows, mut bytes) = (0, 0, 0, 0);
+    let (mut opened, mut captures) = (0, 0);
     each_scan(plan, &mut |scan| {
         let metrics = scan.metrics().unwrap_or_default();
         let sum = |name: &str| metrics.sum_by_name(name).map_or(0, |value| value.as_usize());
         read += sum("blocks_read");
         of_rows += sum("rows_read");
         bytes += sum("bytes_decompressed");
-        total += scan.scan.total_blocks;
+        total += scan.reads.total_blocks;
+        opened += scan.reads.spec.captures.len();
+        captures += scan.reads.total_captures;
     });
     say(&format!(
-        "{rows} rows in {seconds:.3} s: {read} of {total} blocks read with {of_rows} events, {bytes} bytes decompressed"
+        "{rows} rows in {seconds:.3} s: {opened} of {captures} captures opened, {read} of {total} blocks read with {of_rows} events, \
+         {bytes} bytes decompressed"
     ));
 }
 
@@ -176,8 +202,8 @@ fn each_scan(plan: &Arc<dyn ExecutionPlan>, see: &mut dyn FnMut(&ScanExec)) {
 }
 
 /// Tells the blocks that are missing from the answer, and records beside the events that could not be read.
-pub fn told(opened: &Opened, mut outcome: Outcome) -> Outcome {
-    for file in opened.source.files() {
+pub fn told(asked: &Asked, mut outcome: Outcome) -> Outcome {
+    for file in asked.unknown().source.files() {
         if let Some(what) = file.capture.unread_records() {
             outcome = Outcome::Partial;
             say(&format!(
@@ -186,7 +212,11 @@ pub fn told(opened: &Opened, mut outcome: Outcome) -> Outcome {
             ));
         }
     }
-    for gap in opened.missing.gaps() {
+    for text in asked.how().missing.said() {
+        outcome = Outcome::Partial;
+        say(&text);
+    }
+    for gap in asked.how().missing.gaps() {
         outcome = Outcome::Partial;
         say(&replay::open::missing(&gap));
     }

@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
-use format::ReadAt;
+use format::{PublicKey, ReadAt};
 use futures::TryStreamExt;
+use interchange::catalog::folder::{Contents, Found, Stamp};
+use interchange::catalog::{self, Catalog, FILE, SIGNATURE};
 use interchange::upload::Store;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::path::Path;
-use object_store::{ClientOptions, ObjectStore, ObjectStoreExt, RetryConfig};
+use object_store::{ClientOptions, ObjectMeta, ObjectStore, ObjectStoreExt, RetryConfig};
 use tokio::runtime::Runtime;
 use url::Url;
 
@@ -67,27 +69,81 @@ fn wait<T: Send + 'static>(request: impl Future<Output = T> + Send + 'static) ->
     receiver.recv().map_err(|_| io::Error::other("the request ended without an answer"))
 }
 
-/// The captures that a URL names: the object itself, or all objects below it whose names end in `.trz`.
-pub fn captures(name: &str) -> Result<Vec<String>> {
-    if name.ends_with(".trz") {
-        return Ok(vec![name.to_owned()]);
-    }
+/// What a URL names: the object itself, or all objects below it whose names end in `.trz`, and where catalogues of these are.
+pub fn contents(name: &str) -> Result<Contents> {
     let (store, prefix) = store(name)?;
-    let listed =
-        async move { store.list(Some(&prefix)).map_ok(|it| it.location).try_collect::<Vec<_>>().await };
+    if name.ends_with(".trz") {
+        // What is not there is told when it is opened.
+        let files = vec![Found { path: name.into(), stamp: Stamp::default() }];
+        return Ok(Contents { files, cataloged: Vec::new() });
+    }
+    let listed = async move { store.list(Some(&prefix)).try_collect::<Vec<_>>().await };
     let listed = wait(listed)?.with_context(|| format!("listing {name}"))?;
     let url = Url::parse(name).with_context(|| name.to_owned())?;
     let bucket = &url[..url::Position::BeforePath];
-    let captures = listed.iter().filter(|path| path.as_ref().ends_with(".trz"));
-    let mut captures: Vec<String> = captures.map(|path| format!("{bucket}/{path}")).collect();
-    captures.sort();
-    if captures.is_empty() {
+    let mut contents = Contents::default();
+    for object in &listed {
+        let path = object.location.as_ref();
+        if path.ends_with(".trz") {
+            contents.files.push(Found { path: format!("{bucket}/{path}").into(), stamp: stamp(object) });
+        } else if let Some(folder) = path.strip_suffix(FILE).filter(|it| it.is_empty() || it.ends_with('/')) {
+            let folder = format!("{bucket}/{folder}");
+            contents.cataloged.push(folder.trim_end_matches('/').into());
+        }
+    }
+    contents.files.sort_by(|a, b| a.path.as_os_str().cmp(b.path.as_os_str()));
+    contents.cataloged.sort();
+    if contents.files.is_empty() {
         bail!(
             "{name}: there is no capture here ({} other objects); names of captures end in .trz",
             listed.len()
         );
     }
-    Ok(captures)
+    Ok(contents)
+}
+
+/// What tells an object from what stood under its name before.
+fn stamp(object: &ObjectMeta) -> Stamp {
+    Stamp {
+        bytes: i64::try_from(object.size).unwrap_or(i64::MAX),
+        modified_ns: object.last_modified.timestamp_nanos_opt().unwrap_or_default(),
+        tag: object.e_tag.clone(),
+    }
+}
+
+/// An object's bytes; `None` where there is none.
+pub fn bytes(name: &str) -> Result<Option<Bytes>> {
+    let (store, path) = store(name)?;
+    let get = async move { store.get(&path).await?.bytes().await };
+    match wait(get)? {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(object_store::Error::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error).with_context(|| name.to_owned()),
+    }
+}
+
+/// Puts an object in the place of the one that is there.
+pub fn put(name: &str, bytes: Vec<u8>) -> Result<()> {
+    let (store, path) = store(name)?;
+    wait(async move { store.put(&path, bytes.into()).await })?.map(drop).with_context(|| name.to_owned())
+}
+
+/// Removes an object, if there is one.
+pub fn remove(name: &str) -> Result<()> {
+    let (store, path) = store(name)?;
+    match wait(async move { store.delete(&path).await })? {
+        Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+        Err(error) => Err(error).with_context(|| name.to_owned()),
+    }
+}
+
+/// The catalogue of a path in a store.
+pub fn catalog(folder: &str, key: Option<&PublicKey>) -> Result<Catalog, catalog::Error> {
+    let get = |file: &str| bytes(&format!("{folder}/{file}")).map_err(io::Error::other);
+    let found = get(FILE)?.ok_or(io::ErrorKind::NotFound).map_err(io::Error::from)?;
+    let signature = if key.is_some() { get(SIGNATURE)? } else { None };
+    let signature = signature.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    Catalog::of_bytes(found, signature.as_deref(), key)
 }
 
 /// Reads an object by ranges.

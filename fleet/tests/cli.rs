@@ -135,3 +135,36 @@ fn an_encrypted_capture_is_read_with_its_identity() {
         assert!(code == 0 && out.lines().count() == 2, "{out} {err}");
     }
 }
+
+/// Killed while it answers: a file has the whole answer, or is not there.
+#[test]
+fn a_query_that_is_killed_leaves_a_whole_answer_or_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("a.trz");
+    busy("web1", 1, 60_000, 2_000, false).save(&file);
+    let (out, expected) = (folder.path().join("answer.csv"), folder.path().join("expected.csv"));
+    let query = "select time, comm, event, args from events order by time";
+    let began = std::time::Instant::now();
+    assert_eq!(sql(&[text(&file), query, "-o", &format!("csv:{}", text(&expected))]).0, 0);
+    let took = began.elapsed();
+    let expected = std::fs::read(expected).expect("an answer");
+    let mut numbers = support::Numbers(7);
+    for _ in 0..12 {
+        let output = format!("csv:{}", text(&out));
+        let mut run = Command::new(env!("CARGO_BIN_EXE_tracer-fleet"))
+            .args(["sql", text(&file), query, "-o", &output, "--force"])
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("it starts");
+        std::thread::sleep(took.mul_f64(numbers.below(100) as f64 / 100.0));
+        run.kill().expect("it was there");
+        run.wait().expect("it ends");
+        if out.exists() {
+            assert!(std::fs::read(&out).expect("an answer") == expected, "half of an answer");
+            std::fs::remove_file(&out).expect("it is there");
+        }
+    }
+    // What was left behind is in nobody's way.
+    assert_eq!(sql(&[text(&file), query, "-o", &format!("csv:{}", text(&out))]).0, 0);
+    assert!(std::fs::read(&out).expect("an answer") == expected);
+}

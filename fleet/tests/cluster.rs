@@ -12,6 +12,8 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use interchange::catalog;
+use interchange::catalog::folder::Stamp;
 use process::Process;
 use support::{RARE, busy};
 
@@ -101,6 +103,34 @@ fn a_cluster_gives_the_rows_that_one_process_gives() {
         assert!(ours.stdout.len() > 10, "{query}");
         assert_eq!(sorted(&ours), sorted(&theirs), "{query}");
     }
+    // A catalogue is asked by the scheduler: what it rules out need not even read.
+    let cataloged = folder.path().join("cataloged");
+    std::fs::create_dir(&cataloged).expect("a folder");
+    for host in 0..8 {
+        let name = format!("web{host}.trz");
+        std::fs::copy(Path::new(captures).join(&name), cataloged.join(&name)).expect("a copy");
+    }
+    std::thread::sleep(Duration::from_millis(40));
+    let mut rows = Vec::new();
+    for host in 0..8 {
+        let (name, path) = (format!("web{host}.trz"), cataloged.join(format!("web{host}.trz")));
+        let stamp = Stamp::of(&std::fs::metadata(&path).expect("a file"));
+        rows.push(catalog::Row::of(name, &stamp, format::Capture::open(&path).expect("a capture")));
+        if host != 5 {
+            let modified = std::fs::metadata(&path).expect("a file").modified().expect("a time");
+            let mut bytes = std::fs::read(&path).expect("a file");
+            bytes[16..].fill(0);
+            std::fs::write(&path, bytes).expect("a file");
+            let file = std::fs::File::options().write(true).open(&path).expect("a file");
+            file.set_modified(modified).expect("a time");
+        }
+    }
+    let written = catalog::write(Vec::new(), &rows).expect("a catalogue");
+    std::fs::write(cataloged.join(catalog::FILE), written).expect("a file");
+    let query = format!("select host, comm, count(*) from events where comm = '{RARE}' group by host, comm");
+    let theirs = ask(&["--cluster", &scheduler, cataloged.to_str().expect("UTF-8"), &query]);
+    assert!(theirs.status.success(), "{}", String::from_utf8_lossy(&theirs.stderr));
+    assert_eq!(sorted(&theirs), sorted(&ask(&[captures, &query])));
     // Rules, too: three hosts in all, whose findings are those of one process.
     let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures");
     let files = ["ptrace", "artifacts", "tree"].map(|name| format!("{fixtures}/{name}.trz"));

@@ -46,7 +46,8 @@ fn fleet(port: u16, arguments: &[&str]) -> Output {
 const PUT: &str = "
 import boto3, os, sys
 s3 = boto3.client('s3', endpoint_url=sys.argv[1], region_name='us-east-1', aws_access_key_id='test', aws_secret_access_key='test')
-s3.create_bucket(Bucket='captures')
+try: s3.create_bucket(Bucket='captures')
+except s3.exceptions.ClientError: pass
 for name in os.listdir(sys.argv[2]):
     s3.upload_file(os.path.join(sys.argv[2], name), 'captures', 'web/2026/' + name)
 s3.put_object(Bucket='captures', Key='web/README', Body=b'none')
@@ -88,6 +89,42 @@ fn captures_are_read_from_a_store_by_ranges() {
         assert_eq!(text(&ours), text(&theirs), "{query}");
         assert!(text(&ours).lines().count() >= 2, "{query}");
     }
+    // A catalogue of the path: the same rows, of the one object that has them.
+    let query = format!("select host, count(*) from events where comm = '{RARE}' group by host");
+    let ask = |more: &[&str]| {
+        fleet(free, &[&["sql", "s3://captures/web", &query, "-o", "csv", "--stats"], more].concat())
+    };
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let before = ask(&[]);
+    assert!(text(&before.stderr).contains("6 of 6 captures opened"), "{}", text(&before.stderr));
+    for (read, kept) in [(6, 0), (0, 6)] {
+        let made = fleet(free, &["catalog", "s3://captures/web"]);
+        let said = text(&made.stderr);
+        assert!(made.status.success(), "{said}");
+        assert!(
+            said.contains(&format!("6 captures of 120000 events: {read} read, {kept} as they were, 0 gone")),
+            "{said}"
+        );
+    }
+    for (more, opened) in [(&[][..], 1), (&["--no-catalog"], 6)] {
+        let after = ask(more);
+        assert_eq!(after.stdout, before.stdout);
+        assert!(
+            text(&after.stderr).contains(&format!("{opened} of 6 captures opened")),
+            "{}",
+            text(&after.stderr)
+        );
+    }
+    // An object that is another by now is opened.
+    busy("web4", 9, 20_000, 2_000, false).save(&folder.path().join("web4.trz"));
+    busy("web9", 9, 20_000, 2_000, true).save(&folder.path().join("web1.trz"));
+    let put = Command::new(python::python())
+        .args(["-c", PUT, &format!("http://127.0.0.1:{free}"), folder.path().to_str().expect("UTF-8")])
+        .status();
+    assert!(put.expect("python runs").success());
+    let changed = ask(&[]);
+    assert_eq!(text(&changed.stdout), "host,count(*)\nweb9,1\n", "{}", text(&changed.stderr));
+    assert_eq!(changed.stdout, ask(&["--no-catalog"]).stdout);
     let one =
         fleet(free, &["sql", "s3://captures/web/2026/web4.trz", "select count(*) from events", "-o", "csv"]);
     assert_eq!(String::from_utf8_lossy(&one.stdout), "count(*)\n20000\n");

@@ -7,6 +7,7 @@ use pipeline::Question;
 use replay::Asked;
 use support::synthetic::{Made, process};
 use support::{RARE, answer, blocks_read, busy, lines, number, replayed, save, tables};
+use tracer_fleet::captures::{self, Ask, How};
 
 fn fixture(name: &str) -> String {
     format!("{}/../fixtures/{name}.trz", env!("CARGO_MANIFEST_DIR"))
@@ -191,12 +192,12 @@ async fn a_damaged_block_is_a_gap_and_the_others_are_answered() {
     let file = path.to_str().expect("UTF-8").to_owned();
     let (session, opened) = tables(std::slice::from_ref(&file), &[], 2);
     assert_eq!(number(&session, "select count(args) from events").await, 3_900);
-    assert_eq!(opened.missing.gaps().len(), 1);
-    assert_eq!(opened.missing.gaps()[0].block, 7);
-    let strict = tracer_fleet::captures::Opened { strict: true, ..opened };
-    let spec = tracer_fleet::question::Spec { captures: vec![file], ..Default::default() };
+    assert_eq!(opened.how.missing.gaps().len(), 1);
+    assert_eq!(opened.how.missing.gaps()[0].block, 7);
+    let captures = captures::named(&[file], &Ask::Anyone).expect("captures");
+    let strict = captures::Asked::new(captures, None, How::default()).expect("it opens");
     let session = tracer_fleet::session::embedded(2);
-    tracer_fleet::session::add_tables(&session, &spec, &strict).expect("tables");
+    tracer_fleet::session::add_tables(&session, &strict, &[]).expect("tables");
     let frame = session.sql("select count(args) from events").await.expect("a plan");
     let error = frame.collect().await.expect_err("it is strict").to_string();
     assert!(error.contains("block 7"), "{error}");

@@ -37,7 +37,7 @@ pub fn rows(opened: &Opened) -> anyhow::Result<Rows> {
         source,
         reads: &reads,
         threads: 1,
-        strict: opened.strict,
+        strict: opened.how.strict,
         cancellation: Cancellation::default(),
     };
     let (mut objects, mut left_out) = (Vec::new(), 0);
@@ -50,7 +50,7 @@ pub fn rows(opened: &Opened) -> anyhow::Result<Rows> {
             "{left_out} events are of more connections than are kept: ask fewer captures at a time"
         );
     }
-    opened.missing.add(gaps);
+    opened.how.missing.add(gaps);
     let mut rows = Rows::new(COLUMNS);
     // All captures of a group are of one host, but for those that were merged.
     let mut hosts: Vec<&str> =

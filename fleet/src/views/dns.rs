@@ -35,7 +35,7 @@ pub fn rows(opened: &Opened) -> anyhow::Result<Rows> {
     let source = &opened.source;
     let set = ScopeSet::parse(&[EVENTS]).map_err(|found| refused(&found))?;
     let asked = Asked::given(set, source).map_err(|found| refused(&found))?;
-    let question = Question { strict: opened.strict, ..Question::new(source, asked.matchers(source)) };
+    let question = Question { strict: opened.how.strict, ..Question::new(source, asked.matchers(source)) };
     let mut rows = Rows::new(COLUMNS);
     let stats = question.each(&mut |_, event| {
         let argument = |name: &str| {
@@ -75,6 +75,6 @@ pub fn rows(opened: &Opened) -> anyhow::Result<Rows> {
             }
         }
     })?;
-    opened.missing.add(stats.gaps);
+    opened.how.missing.add(stats.gaps);
     Ok(rows)
 }

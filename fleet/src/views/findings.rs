@@ -28,9 +28,9 @@ pub const COLUMNS: &[Column] = &[
 ];
 
 pub fn rows(opened: &Opened) -> anyhow::Result<Rows> {
-    let corpus = rule_files::corpus(&opened.rules)?;
+    let corpus = rule_files::corpus(&opened.how.rules)?;
     let scan = Scan::new(&corpus.rules, &opened.source);
-    let asking = Asking { strict: opened.strict, threads: 1, ..Asking::default() };
+    let asking = Asking { strict: opened.how.strict, threads: 1, ..Asking::default() };
     let mut rows = Rows::new(COLUMNS);
     let report = scan.run(asking, &mut |finding| {
         let Some(rule) = corpus.rules.get(finding.rule) else { return };
@@ -55,6 +55,6 @@ pub fn rows(opened: &Opened) -> anyhow::Result<Rows> {
             .int(last.map(|it| i64::from(it.row)))
             .text(finding.output.as_ref().map(|it| it.text.as_str()).unwrap_or_default());
     })?;
-    opened.missing.add(report.stats.gaps);
+    opened.how.missing.add(report.stats.gaps);
     Ok(rows)
 }

@@ -19,7 +19,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use pipeline::Source;
 use serde::{Deserialize, Serialize};
 
-use crate::captures::Opened;
+use crate::captures::{Asked, Opened};
 use crate::rule_files::RuleFile;
 use crate::tasks;
 pub use rows::{Column, Kind, Rows};
@@ -79,18 +79,22 @@ impl View {
 #[derive(Clone, Debug)]
 pub struct ViewTable {
     pub view: View,
-    pub captures: Vec<String>,
-    opened: Opened,
+    asked: Asked,
 }
 
 impl ViewTable {
     /// Rules that are asked beside those of the program.
     pub fn rules(&self) -> &[RuleFile] {
-        &self.opened.rules
+        &self.asked.how().rules
     }
 
-    pub fn new(view: View, captures: &[String], opened: Opened) -> ViewTable {
-        ViewTable { view, captures: captures.to_vec(), opened }
+    /// Paths and URLs of the captures.
+    pub fn captures(&self) -> &[String] {
+        self.asked.names()
+    }
+
+    pub fn new(view: View, asked: Asked) -> ViewTable {
+        ViewTable { view, asked }
     }
 }
 
@@ -134,15 +138,16 @@ impl TableProvider for ViewTable {
         _: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let all = || (0..self.view.columns().len()).collect();
-        let of = |files: Vec<usize>| files.iter().filter_map(|it| self.captures.get(*it).cloned()).collect();
-        let groups: Vec<Vec<String>> = groups(&self.opened.source).into_iter().map(of).collect();
+        let opened = self.asked.all()?;
+        let of = |files: Vec<usize>| files.iter().filter_map(|it| opened.names.get(*it).cloned()).collect();
+        let groups: Vec<Vec<String>> = groups(&opened.source).into_iter().map(of).collect();
         let scan = ViewScan {
             view: self.view,
-            captures: self.captures.len(),
+            captures: opened.names.len(),
             groups: groups.len(),
             projection: projection.cloned().unwrap_or_else(all),
-            rules: Arc::clone(&self.opened.rules),
+            rules: Arc::clone(&opened.how.rules),
         };
-        Ok(Arc::new(scan.exec(tasks::source(&groups)?, Some(self.opened.clone()))?))
+        Ok(Arc::new(scan.exec(tasks::source(&groups)?, Some(opened.how.clone()))?))
     }
 }

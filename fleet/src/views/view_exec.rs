@@ -3,20 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
-use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use datafusion::physical_plan::ExecutionPlan;
 use serde::{Deserialize, Serialize};
 
 use super::View;
-use crate::captures::{self, Opened};
+use crate::captures::{self, How};
 use crate::rule_files::RuleFile;
-use crate::tasks;
+use crate::task_exec::{Out, Reads, TaskExec};
 
 /// A view in words that another process can make.
 #[derive(Serialize, Deserialize, Clone, Debug)]
@@ -30,101 +25,32 @@ pub struct ViewScan {
     pub rules: Arc<Vec<RuleFile>>,
 }
 
+pub type ViewExec = TaskExec<ViewScan>;
+
 impl ViewScan {
-    /// `input`: groups of captures, as [`tasks::source`] makes them; `opened`: how this process reads captures, and where it says
-    /// what is missing.
-    pub fn exec(self, input: Arc<dyn ExecutionPlan>, opened: Option<Opened>) -> Result<ViewExec> {
+    /// `input`: groups of captures, as [`crate::tasks::source`] makes them; `how`: how this process reads captures, and where it
+    /// says what is missing.
+    pub fn exec(self, input: Arc<dyn ExecutionPlan>, how: Option<How>) -> Result<ViewExec> {
         let schema: SchemaRef = Arc::new(self.view.schema().project(&self.projection)?);
-        let properties = tasks::properties(&schema, &input);
-        Ok(ViewExec { scan: Arc::new(self), input, opened, schema, properties })
+        Ok(TaskExec::new(Arc::new(self), schema, input, how))
     }
 }
 
-#[derive(Clone, Debug)]
-pub struct ViewExec {
-    pub scan: Arc<ViewScan>,
-    /// The groups of each partition.
-    input: Arc<dyn ExecutionPlan>,
-    opened: Option<Opened>,
-    schema: SchemaRef,
-    properties: Arc<PlanProperties>,
-}
+impl Reads for ViewScan {
+    type Task = Vec<String>;
+    type Known = How;
+    const NAME: &'static str = "CaptureView";
 
-impl ViewScan {
-    /// The rows of a group.
-    fn batch(&self, group: &[String], known: Option<&Opened>) -> Result<RecordBatch> {
-        let opened = captures::open(group, known.and_then(|it| it.identity.as_deref()))?;
-        let opened = match known {
-            Some(known) => Opened { source: opened.source, ..known.clone() },
-            None => Opened { rules: Arc::clone(&self.rules), ..opened },
-        };
+    fn describe(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}, captures={}, groups={}", self.view.name(), self.captures, self.groups)
+    }
+
+    fn read(&self, group: Vec<String>, known: Option<&How>, out: &Out) -> Result<()> {
+        let others = || How { rules: Arc::clone(&self.rules), ..How::default() };
+        let how = known.cloned().unwrap_or_else(others);
+        let opened = captures::open(Arc::new(group), Vec::new(), &how)?;
         let rows = self.view.rows(&opened).map_err(|error| DataFusionError::External(error.into()))?;
-        Ok(rows.batch()?.project(&self.projection)?)
-    }
-}
-
-impl DisplayAs for ViewExec {
-    fn fmt_as(&self, _: DisplayFormatType, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            out,
-            "CaptureView: {}, captures={}, groups={}",
-            self.scan.view.name(),
-            self.scan.captures,
-            self.scan.groups
-        )
-    }
-}
-
-impl ExecutionPlan for ViewExec {
-    fn name(&self) -> &str {
-        "CaptureView"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    /// The groups are as many as they should be.
-    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![false]
-    }
-
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let input = tasks::only(children)?;
-        let properties = tasks::properties(&self.schema, &input);
-        Ok(Arc::new(ViewExec { input, properties, ..self.as_ref().clone() }))
-    }
-
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let mut stream = RecordBatchReceiverStreamBuilder::new(Arc::clone(&self.schema), 1);
-        let (sender, scan, known) = (stream.tx(), Arc::clone(&self.scan), self.opened.clone());
-        let groups = self.input.execute(partition, context)?;
-        stream.spawn(async move {
-            for group in tasks::read::<Vec<String>>(groups).await? {
-                let (scan, known) = (Arc::clone(&scan), known.clone());
-                let rows = tokio::task::spawn_blocking(move || scan.batch(&group, known.as_ref()));
-                let batch = rows.await.map_err(|error| DataFusionError::External(error.into()))??;
-                // Nobody waits for more.
-                if sender.send(Ok(batch)).await.is_err() {
-                    break;
-                }
-            }
-            Ok(())
-        });
-        Ok(stream.build())
+        out.send(rows.batch()?.project(&self.projection)?);
+        Ok(())
     }
 }

@@ -18,8 +18,7 @@ use replay::Asked;
 use scopes::ScopeSet;
 use serde_json::Value;
 use synthetic::{Event, Made, process};
-use tracer_fleet::captures::{self, Opened};
-use tracer_fleet::question::Spec;
+use tracer_fleet::captures::{self, Ask, How, Opened};
 use tracer_fleet::scan::ScanExec;
 use tracer_fleet::session;
 
@@ -107,15 +106,13 @@ pub fn save(made: Made, path: &Path) -> String {
 
 /// Captures as the tables of a session that runs here.
 pub fn tables(files: &[String], filters: &[&str], threads: usize) -> (SessionContext, Opened) {
-    let spec = Spec {
-        captures: captures::named(files).expect("captures"),
-        filters: filters.iter().map(|it| (*it).to_owned()).collect(),
-        scopes: Vec::new(),
-    };
-    let opened = Opened { strict: false, ..captures::open(&spec.captures, None).expect("they open") };
+    let captures = captures::named(files, &Ask::Anyone).expect("captures");
+    let how = How { strict: false, ..How::default() };
+    let asked = captures::Asked::new(captures, None, how).expect("they open");
+    let filters: Vec<String> = filters.iter().map(|it| (*it).to_owned()).collect();
     let session = session::embedded(threads);
-    session::add_tables(&session, &spec, &opened).expect("tables");
-    (session, opened)
+    session::add_tables(&session, &asked, &filters).expect("tables");
+    (session, asked.all().expect("they open").clone())
 }
 
 /// The rows of an answer, and the plan that gave them.
@@ -163,7 +160,7 @@ pub fn lines(batches: &[RecordBatch]) -> Vec<String> {
 pub fn blocks_read(plan: &Arc<dyn ExecutionPlan>) -> (usize, usize) {
     let own = plan.downcast_ref::<ScanExec>().map_or((0, 0), |scan| {
         let metrics = scan.metrics().expect("metrics");
-        (metrics.sum_by_name("blocks_read").map_or(0, |it| it.as_usize()), scan.scan.total_blocks)
+        (metrics.sum_by_name("blocks_read").map_or(0, |it| it.as_usize()), scan.reads.total_blocks)
     });
     plan.children().into_iter().map(blocks_read).fold(own, |sum, it| (sum.0 + it.0, sum.1 + it.1))
 }
