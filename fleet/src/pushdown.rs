@@ -221,7 +221,7 @@ impl Scope {
         let mut open = BTreeSet::new();
         let mut constrained = filters.clone();
         for (event, of) in uses {
-            if of.iter().any(|it| *it == Use::Any) {
+            if of.contains(&Use::Any) {
                 open.insert(event);
                 continue;
             }
