@@ -384,11 +384,8 @@ impl Assembler {
     /// The same, by the clocks that its rows have. What shares hold is as old, and goes first: a file that ends behind a block
     /// has all that is older than it.
     fn roll_at(&mut self, clock: Clock) -> bool {
-        if !self.is_sharing {
-            let lanes = &self.lanes;
-            if !self.shares.iter_mut().all(|share| share.rows.hand_over(lanes, clock)) {
-                return false;
-            }
+        if !self.is_sharing && !self.roll_shares(clock) {
+            return false;
         }
         if !self.rows.is_empty() {
             self.gather_sides();
@@ -402,6 +399,30 @@ impl Assembler {
         }
         self.opened = Instant::now();
         true
+    }
+
+    /// Hands over what shares hold. Behind the last block nothing older follows, so that a file may end there: that is the last
+    /// share's where nothing was read in order.
+    fn roll_shares(&mut self, clock: Clock) -> bool {
+        let has_rows = |share: &RowsOfShare| !share.rows.is_empty();
+        let last = self.shares.iter().rposition(has_rows).filter(|_| self.rows.is_empty());
+        let (lanes, others) = (&self.lanes, last.unwrap_or(self.shares.len()));
+        if !self.shares.iter_mut().take(others).all(|share| share.rows.hand_over(lanes, clock)) {
+            return false;
+        }
+        if last.is_some() {
+            self.gather_sides();
+            self.send_sides();
+        }
+        let Some(share) = last.and_then(|last| self.shares.get_mut(last)) else { return true };
+        let changes = std::mem::take(&mut self.changes);
+        match share.rows.hand_over_with(&self.lanes, clock, changes, false) {
+            Ok(()) => true,
+            Err(changes) => {
+                self.changes = changes;
+                false
+            }
+        }
     }
 
     /// What is to stand between the blocks. While there is no room for it, it stays where it is gathered, and losses of one

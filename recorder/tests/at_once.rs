@@ -101,6 +101,8 @@ struct World {
     places: [u64; 4],
     logins: [bool; 4],
     events: u64,
+    /// Nothing happens any more that has to be read in order.
+    only_closes: bool,
     /// Time and bytes of each write, by the CPU.
     written: Vec<(u64, usize, Vec<u8>)>,
 }
@@ -117,6 +119,7 @@ impl World {
             places: [0; 4],
             logins: [false; 4],
             events: 0,
+            only_closes: false,
             written: Vec::new(),
         }
     }
@@ -174,7 +177,7 @@ impl World {
             self.put(header, &words, &[(0, form::PATH, 0, b"x\0bin\0usr\0")]);
         }
         let context = self.tasks[at].context;
-        match self.noise.below(100) {
+        match if self.only_closes { 99 } else { self.noise.below(100) } {
             0..3 => {
                 let child = self.next_pid;
                 self.next_pid += 1;
@@ -465,4 +468,20 @@ fn files_of_a_set_do_not_overlap() {
         assert!(*first_ns > last_ns, "{}: {first_ns} after {last_ns}", file.display());
         last_ns = *end_ns;
     }
+}
+
+/// Rows of shares alone make files end as well.
+#[test]
+fn files_of_a_set_end_though_no_event_is_read_in_order() {
+    let mut world = World::new(78);
+    (0..100).for_each(|_| world.step());
+    world.only_closes = true;
+    (0..400_000).for_each(|_| world.step());
+    let dir = tempfile::tempdir().unwrap();
+    let mut setup = recording(&dir.path().join("c.trz"), 3);
+    setup.destination.rotation = Some(Rotation { every: Stretch::Time(Duration::from_nanos(1)), keep: None });
+    let summary = run(setup, Looks::of(&world, 12));
+    assert_eq!((summary.events, summary.lost), (world.events, 0));
+    // The first of them when the events before are written.
+    assert!(summary.files.len() > 2, "{:?}", summary.files);
 }
