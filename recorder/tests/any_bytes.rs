@@ -4,6 +4,8 @@
 //!     TRACER_SECONDS=300 cargo test --test any_bytes        tries for so long
 #![cfg(target_os = "linux")]
 
+mod noise;
+
 use std::time::{Duration, Instant};
 
 use events::{
@@ -11,6 +13,7 @@ use events::{
     abi::{BLOB_HEADER_BYTES, HEADER_BYTES, Slot, files, form, kind},
     catalogue,
 };
+use noise::Noise;
 use recorder::kernel::{Drain, Loss, Record, Records, SlotEvent};
 
 /// Events of all kinds of arguments, by their slots.
@@ -49,22 +52,6 @@ impl Records for Judge {
     }
 
     fn lost(&mut self, _: &Loss) {}
-}
-
-/// Numbers that are the same in each run.
-struct Noise(u64);
-
-impl Noise {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
-    }
 }
 
 fn slots() -> Vec<Option<SlotEvent>> {

@@ -2,6 +2,7 @@
 //! time and in blocks that overlap.
 #![cfg(target_os = "linux")]
 
+mod noise;
 mod synthetic;
 
 use std::{collections::BTreeMap, path::Path, thread, time::Duration};
@@ -11,6 +12,7 @@ use events::{
     catalogue,
 };
 use format::{Capture, Expected, Process, Scratch, facts::Facts};
+use noise::Noise;
 use recorder::{
     amount::Stretch,
     file::rotate::Rotation,
@@ -26,22 +28,6 @@ use synthetic::{Value, choice, setup};
 const CALLS: [&str; 6] = ["openat", "write", "close", "setpgid", "ioctl", "set_fs_pwd"];
 const CPUS: usize = 7;
 const SECOND: u64 = 1_000_000_000;
-
-/// Numbers that are the same in each run.
-struct Noise(u64);
-
-impl Noise {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
-    }
-}
 
 fn slots() -> Vec<Option<SlotEvent>> {
     let mut slots = vec![None; Slot::COUNT];
@@ -444,6 +430,15 @@ fn what_waits_for_a_hash_holds_all_drains_and_loses_nothing() {
     compare(6, 200, How { hashes: true, ..How::default() });
 }
 
+/// A set that three drains record, in which each block but the first makes a file too long.
+fn set(dir: &Path, world: &World, looks: usize) -> Summary {
+    let mut setup = recording(&dir.join("c.trz"), 3);
+    setup.destination.rotation = Some(Rotation { every: Stretch::Time(Duration::from_nanos(1)), keep: None });
+    let summary = run(setup, Looks::of(world, looks));
+    assert_eq!((summary.events, summary.lost), (world.events, 0));
+    summary
+}
+
 /// A file ends where nothing older follows, so that its beginning fits to what the next one has.
 #[test]
 fn files_of_a_set_do_not_overlap() {
@@ -451,11 +446,7 @@ fn files_of_a_set_do_not_overlap() {
     // More than one block for each of three.
     (0..300_000).for_each(|_| world.step());
     let dir = tempfile::tempdir().unwrap();
-    let mut setup = recording(&dir.path().join("c.trz"), 3);
-    // Each block but the first makes a file too long.
-    setup.destination.rotation = Some(Rotation { every: Stretch::Time(Duration::from_nanos(1)), keep: None });
-    let summary = run(setup, Looks::of(&world, 5));
-    assert_eq!((summary.events, summary.lost), (world.events, 0));
+    let summary = set(dir.path(), &world, 5);
     assert!((3..=6).contains(&summary.files.len()), "{:?}", summary.files);
     let mut last_ns = 0;
     for file in &summary.files {
@@ -478,10 +469,7 @@ fn files_of_a_set_end_though_no_event_is_read_in_order() {
     world.only_closes = true;
     (0..400_000).for_each(|_| world.step());
     let dir = tempfile::tempdir().unwrap();
-    let mut setup = recording(&dir.path().join("c.trz"), 3);
-    setup.destination.rotation = Some(Rotation { every: Stretch::Time(Duration::from_nanos(1)), keep: None });
-    let summary = run(setup, Looks::of(&world, 12));
-    assert_eq!((summary.events, summary.lost), (world.events, 0));
+    let summary = set(dir.path(), &world, 12);
     // The first of them when the events before are written.
     assert!(summary.files.len() > 2, "{:?}", summary.files);
 }

@@ -26,7 +26,7 @@ impl Records for Assembler {
         if self.waiting.is_empty() {
             let context = self.contexts.own(context);
             self.contexts.announce(id, context);
-            self.expect(id);
+            self.note_for_shares(id);
         } else {
             let context = self.contexts.own(context);
             self.waiting.push(Pending::Context(id, Box::new(context)));
@@ -246,7 +246,7 @@ impl Assembler {
                 Some(Pending::Begin { processes, start_ns }) => self.take_state(&processes, start_ns),
                 Some(Pending::Context(id, context)) => {
                     self.contexts.announce(id, *context);
-                    self.expect(id);
+                    self.note_for_shares(id);
                 }
                 Some(Pending::Forget(id)) => self.contexts.forget(id),
                 Some(Pending::Record(record)) => record.view(|record| self.take(record)),

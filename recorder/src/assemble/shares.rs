@@ -126,7 +126,7 @@ impl Assembler {
     }
 
     /// Notes a context that shares may meet.
-    pub(super) fn expect(&mut self, id: u32) {
+    pub(super) fn note_for_shares(&mut self, id: u32) {
         if !self.shares.is_empty() {
             self.unmet.push(id);
         }
