@@ -1,14 +1,21 @@
 //! A world to which all laws are held: captures, and what is asked of them.
 
+use std::cell::OnceCell;
+
+use crate::laws;
 use crate::program::{Folder, printed, text, tracer};
 use crate::questions;
 use crate::random::Random;
 use crate::rows::assert_same;
 use crate::world::{self, Shape};
 
+/// How many times a capture is cut into parts; laws about parts take one of these.
+const SPLITS: usize = 2;
+
 /// Captures, and what is asked of them.
 pub struct Case {
     folder: Folder,
+    parts: [OnceCell<Vec<String>>; SPLITS],
     pub shape: Shape,
     /// A capture of each host.
     pub files: Vec<String>,
@@ -36,34 +43,49 @@ pub fn ask(files: &[&str], filters: &[String], more: &[&str]) -> String {
 impl Case {
     pub fn new(seed: u64) -> Case {
         let mut random = Random::new(seed);
+        // By itself, so that worlds stay what they were.
+        let mut timing = Random::new(!seed);
         let folder = Folder::new();
-        let shape = Shape {
+        let mut shape = Shape {
             hosts: 1 + random.below(3),
             rows: 20 + random.below(500),
             steps: random.one_in(4),
             is_unordered: random.one_in(5),
+            is_timed: timing.one_in(2),
         };
         let mut files: Vec<String> = Vec::new();
         if random.one_in(6) {
             let name =
                 *random.of(&["tree.trz", "ls.trz", "scopes.trz", "ptrace.trz", "threads.trz", "id-ls.trz"]);
             files.push(format!("{}/fixtures/{name}", env!("CARGO_MANIFEST_DIR")));
+            shape.is_timed = false;
         } else {
             for (number, made) in world::world(&mut random, shape).into_iter().enumerate() {
                 files.push(folder.capture(&format!("host{number}.trz"), made));
             }
         }
+        // What can match nothing, or asks for what no file says, is refused: that is not tested here.
+        let is_taken = |filters: &[String]| {
+            tracer(&with(&["replay", "-q", "--count", &files[0]], filters)).status.success()
+        };
         let mut scope = || {
-            loop {
-                let filters = questions::scope(&mut random);
-                // What can match nothing, or asks for what no file says, is refused: that is not tested here.
-                if tracer(&with(&["replay", "-q", "--count", &files[0]], &filters)).status.success() {
-                    return filters;
+            let mut filters = questions::scope(&mut random);
+            while !is_taken(&filters) {
+                filters = questions::scope(&mut random);
+            }
+            if shape.is_timed && timing.one_in(2) {
+                let bound = questions::bound(&mut timing);
+                filters.push(format!("duration{}", questions::time(bound, &mut timing)));
+                // Some of these scopes could match nothing then.
+                if !is_taken(&filters) {
+                    filters.pop();
                 }
             }
+            filters
         };
         let (filters, others) = (scope(), scope());
-        let mut case = Case { folder, shape, files, filters, others, rows: String::new() };
+        let mut case =
+            Case { folder, parts: Default::default(), shape, files, filters, others, rows: String::new() };
         case.rows = ask(&case.files(), &case.filters, &[]);
         case
     }
@@ -79,6 +101,12 @@ impl Case {
     /// The first host's file; those of a fixture are the same.
     pub fn one(&self) -> &str {
         &self.files[0]
+    }
+
+    /// The first host's file cut into three parts, by time.
+    pub fn parts(&self, random: &mut Random) -> &[String] {
+        let number = random.below(SPLITS as u64) as usize;
+        self.parts[number].get_or_init(|| laws::in_parts(self, number, random))
     }
 
     /// Every file that is written verifies.

@@ -6,7 +6,6 @@ use std::fs;
 use serde_json::Value;
 
 use crate::case::{Case, as_strs, ask};
-use crate::laws::in_parts;
 use crate::program::tracer;
 use crate::random::Random;
 use crate::views::rows_of;
@@ -28,8 +27,7 @@ fn found(case: &Case, rules: &str, files: &[&str]) -> Vec<String> {
 
 /// The same in the parts of the first capture, in order and the other way round.
 fn assert_of_parts(case: &Case, rules: &str, asked: &str, random: &mut Random) -> Vec<String> {
-    let parts = in_parts(case, random);
-    let mut files = as_strs(&parts);
+    let mut files = as_strs(case.parts(random));
     let expected = found(case, rules, &[case.one()]);
     for how in ["in parts", "in parts, reversed"] {
         assert_eq!(found(case, rules, &files), expected, "scan {asked}, {how}, {}", case.told());

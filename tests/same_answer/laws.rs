@@ -5,6 +5,7 @@ mod arriving;
 mod artifacts;
 mod bounds;
 mod damage;
+mod durations;
 mod live;
 mod made;
 mod moments;
@@ -50,6 +51,8 @@ pub const LAWS: &[(&str, Law)] = &[
     ("executions before", findings::executions_before),
     ("states", moments::states),
     ("stories and uses", moments::uses),
+    ("durations", durations::durations),
+    ("durations in exports", durations::exports),
     ("memory", bounds::bounded),
     ("memory of tools", bounds::tools_bounded),
 ];

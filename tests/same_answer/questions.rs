@@ -119,6 +119,26 @@ pub fn filter(random: &mut Random) -> String {
     }
 }
 
+/// What durations are compared with, ns: `(">=", 5_000_000)` is `duration>=5ms`.
+pub type Bound = (&'static str, u64);
+
+pub fn bound(random: &mut Random) -> Bound {
+    let operator = *random.of(&["=", "!=", "<", ">", "<=", ">="]);
+    // What nothing can be below is refused.
+    let least = u64::from(operator == "<");
+    (operator, *random.of(&[least, 1, 999, 5_000, 5_000_000, 1_500_000_000, 3_600_000_000_000]))
+}
+
+/// A bound as people write it, in one of the units in which it has no more than three digits behind the point.
+pub fn time((operator, ns): Bound, random: &mut Random) -> String {
+    let units = [("us", 1_000), ("ms", 1_000_000), ("s", 1_000_000_000)];
+    let (unit, scale) = *random.of(&units);
+    match ns % (scale / 1_000) {
+        0 => format!("{operator}{}.{:03}{unit}", ns / scale, ns % scale / (scale / 1_000)),
+        _ => format!("{operator}{ns}ns"),
+    }
+}
+
 /// Filters of one scope. Not every mixture can match something, and some are refused.
 pub fn scope(random: &mut Random) -> Vec<String> {
     let count = 1 + random.below(3);

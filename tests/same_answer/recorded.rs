@@ -73,7 +73,7 @@ pub fn with_masks(path: &Path, filters: &[String]) -> Option<Vec<u8>> {
                     ret: block.rets().expect("results")[row],
                     scopes: mask.unwrap_or_default(),
                     marks: Marks(block.marks().expect("marks")[row]),
-                    duration_ns: None,
+                    duration_ns: block.durations().expect("durations").get(row),
                     args: &args,
                 })
                 .expect("a row");

@@ -83,3 +83,8 @@ pub fn scopes(line: &str) -> u64 {
     let row: Value = serde_json::from_str(line).expect("a row is JSON");
     row["matchedScopes"].as_u64().expect("a row has a mask")
 }
+
+/// Whether the row's call had not returned when the recording ended.
+pub fn is_unfinished(row: &Value) -> bool {
+    row["marks"]["event"].as_array().is_some_and(|marks| marks.contains(&"unfinished".into()))
+}

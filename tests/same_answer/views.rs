@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::case::{Case, ask, with};
 use crate::program::{printed, tracer};
 use crate::random::Random;
+use crate::rows::is_unfinished;
 
 pub fn rows_of(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
@@ -48,6 +49,7 @@ pub fn parquet(case: &Case, _: &mut Random) {
     assert_eq!(rows.len(), shown.len(), "export --to parquet, {}", case.told());
     let number = |field: &Field| match field {
         Field::Long(number) => Value::from(*number),
+        Field::Null => Value::Null,
         other => panic!("not a number: {other:?}"),
     };
     let text = |field: &Field| match field {
@@ -58,9 +60,12 @@ pub fn parquet(case: &Case, _: &mut Random) {
         let is = |column: &str, value: Value, member: &str| {
             assert_eq!(value, shown[member], "row {at} of a table, {column}, {}", case.told());
         };
+        // Of a call that has not returned there is no result.
+        let result = if is_unfinished(shown) { Value::Null } else { shown["returnValue"].clone() };
+        assert_eq!(number(&row["retval"]), result, "row {at} of a table, retval, {}", case.told());
         for (column, member) in [
             ("time", "timestamp"),
-            ("retval", "returnValue"),
+            ("duration_ns", "duration"),
             ("pid", "processId"),
             ("tid", "threadId"),
             ("host_pid", "hostProcessId"),

@@ -32,6 +32,8 @@ pub struct Shape {
     pub steps: bool,
     /// Blocks do not come in order of time.
     pub is_unordered: bool,
+    /// It was recorded how long calls took, but for the second host.
+    pub is_timed: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -101,6 +103,10 @@ fn host(random: &mut Random, shape: Shape, number: u64) -> Made {
     let ahead = random.below(1_000_000) * 1_000;
     made.clock = Clock { wall_ns: WALL + ahead, ..synthetic::clock() };
     made.header.clock = made.clock;
+    let is_timed = shape.is_timed && number != 1;
+    if is_timed {
+        made.header.recording.more.insert(format::recorded::TIMING.into(), "1".into());
+    }
     let start = |pid: u32| BOOT - 10_000_000_000 + u64::from(pid) * 10_000_000;
     let old = |pid, parent, comm, exe| Process {
         pid,
@@ -142,12 +148,37 @@ fn host(random: &mut Random, shape: Shape, number: u64) -> Made {
             made.end_block();
             made.clock.wall_ns += random.below(3_600_000_000_000);
         }
+        made.duration_ns = if is_timed { took(at) } else { None };
         row(random, &mut made, &mut live, &mut connections, &mut next_pid, at, hostname);
+    }
+    if is_timed {
+        in_flight(&mut made, &live, at + 1, hostname);
     }
     if shape.is_unordered {
         made.shuffle(|bound| random.below(bound as u64) as usize)
     }
     made
+}
+
+/// How long a call took that ended then: mostly anything, now and then the same, and of some it is not known.
+fn took(at: u64) -> Option<u64> {
+    match at % 8 {
+        0 => None,
+        1 => Some(0),
+        2 | 3 => Some(5_000_000),
+        _ => Some(at.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 10u64.pow((at % 11) as u32 + 1)),
+    }
+}
+
+/// Calls that had not returned when the recording ended.
+fn in_flight(made: &mut Made, live: &[Process], at: u64, hostname: &'static str) {
+    for (number, it) in (0..4).zip(live) {
+        made.duration_ns = Some(at >> number);
+        let read = [("fd", Raw::Number(3)), ("count", Raw::Number(16))];
+        let (name, args): (_, &[_]) = if number % 2 == 0 { ("read", &read) } else { ("pause", &[]) };
+        let marks = Marks(Marks::AT_ENTRY | Marks::UNFINISHED);
+        made.push(&Event { at, name, context: it.context(0, hostname), ret: 0, scopes: 1, marks, args });
+    }
 }
 
 /// What /proc said beside of the processes of the beginning.
@@ -301,6 +332,9 @@ fn row(
             )
         }
     };
+    // What is no call takes no time.
+    let is_call = events::catalogue::by_name(name).is_some_and(events::Event::is_syscall);
+    made.duration_ns = made.duration_ns.filter(|_| is_call);
     let ret = if failed { -(random.below(14) as i64) } else { random.below(9) as i64 };
     made.push(&Event { at, name, context, ret, scopes: 1, marks, args: &args });
     if at.is_multiple_of(7) {

@@ -50,6 +50,8 @@ pub struct Made {
     pub rows_per_block: usize,
     /// Of the blocks that begin from now on.
     pub clock: Clock,
+    /// How long the calls of the rows that come took, ns.
+    pub duration_ns: Option<u64>,
 }
 
 /// One row, by the names that people use.
@@ -82,6 +84,7 @@ impl Made {
             blocks: Vec::new(),
             rows_per_block: 16_384,
             clock: clock(),
+            duration_ns: None,
         }
     }
 
@@ -121,7 +124,8 @@ impl Made {
             self.builder.set_clock(self.clock);
         }
         let context = self.builder.intern(context);
-        let row = Row { time_ns, event, cpu, context, ret, scopes, marks, duration_ns: None, args };
+        let duration_ns = self.duration_ns;
+        let row = Row { time_ns, event, cpu, context, ret, scopes, marks, duration_ns, args };
         self.builder.push(&row).expect("a block with room");
         if self.builder.len() >= self.rows_per_block || self.builder.is_full() {
             self.end_block();

@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use super::parts::in_parts;
 use crate::case::{Case, as_strs, with};
 use crate::program::printed;
 use crate::random::Random;
@@ -45,8 +44,8 @@ pub fn artifacts(case: &Case, random: &mut Random) {
     assert_eq!(told(&[&cut], &case.filters), filtered, "cut, {}", case.told());
     assert!(is_in(&told(&[&cut], &[]), &all), "a cut has none of its own, {}", case.told());
     // Parts of time have them all together.
-    let parts = in_parts(case, random);
-    assert_eq!(told(&as_strs(&parts), &[]), all, "parts, {}", case.told());
+    let parts = as_strs(case.parts(random));
+    assert_eq!(told(&parts, &[]), all, "parts, {}", case.told());
     if case.files.len() > 1 {
         printed(&[&["merge"][..], &case.files(), &["-o", &merged]].concat());
         case.verify(&merged);

@@ -55,12 +55,13 @@ fn told(source: &Source, plan: &Plan, threads: usize) -> String {
                 (0..view.event.args.len()).map(|position| view.args.get(position)).collect();
             let is_derived = !matches!(view.args, Args::Row { .. });
             rows.push_str(&format!(
-                "{} {} {} {is_derived} {} {} {} {:?} {:?} {args:?}\n",
+                "{} {} {} {is_derived} {} {} {:?} {} {:?} {:?} {args:?}\n",
                 view.wall_ns,
                 view.event.name,
                 view.scopes,
                 view.cpu,
                 view.ret,
+                view.duration_ns,
                 view.marks.0,
                 view.container,
                 view.context

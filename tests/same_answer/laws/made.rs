@@ -26,7 +26,9 @@ pub fn redact(case: &Case, random: &mut Random) {
             let row: Value = serde_json::from_str(line).expect("a row is JSON");
             let name = row["eventName"].as_str().expect("an event").to_owned();
             let fact = |member: &str| row[member].to_string();
-            let facts = ["timestamp", "processId", "threadId", "userId", "returnValue", "cgroupId"].map(fact);
+            let facts =
+                ["timestamp", "processId", "threadId", "userId", "returnValue", "cgroupId", "duration"]
+                    .map(fact);
             let is_derived = events::catalogue::by_name(&name).is_some_and(events::Event::is_derived);
             (!is_derived).then(|| format!("{name} {}\n", facts.join(" ")))
         };

@@ -1,7 +1,7 @@
 //! What hosts were at a moment, stories, and what was done with files and over connections: the same of a capture in parts, in any
 //! order, and of what came before the moment alone.
 
-use super::parts::{in_parts, times};
+use super::parts::times;
 use crate::case::{Case, as_strs};
 use crate::program::{printed, tracer};
 use crate::random::Random;
@@ -16,8 +16,8 @@ fn state(kind: &str, files: &[&str], more: &[&str]) -> String {
 /// The state at a moment: of the whole, in parts, and of what came before it.
 pub fn states(case: &Case, random: &mut Random) {
     let [at, _] = times(case, random).map(|time| time.to_string());
-    let parts = in_parts(case, random);
-    let mut reversed: Vec<&str> = as_strs(&parts);
+    let parts = as_strs(case.parts(random));
+    let mut reversed = parts.clone();
     reversed.reverse();
     let mut others = case.files();
     others.reverse();
@@ -26,7 +26,7 @@ pub fn states(case: &Case, random: &mut Random) {
     for kind in KINDS {
         let what = |how: &str| format!("{kind} --at {at}, {how}, {}", case.told());
         let expected = state(kind, &[case.one()], &["--at", &at]);
-        assert_same(&state(kind, &as_strs(&parts), &["--at", &at]), &expected, &what("in parts"));
+        assert_same(&state(kind, &parts, &["--at", &at]), &expected, &what("in parts"));
         assert_same(&state(kind, &reversed, &["--at", &at]), &expected, &what("in parts, reversed"));
         assert_same(&state(kind, &[&before], &[]), &expected, &what("what came before"));
         let all = state(kind, &case.files(), &["--at", &at]);
@@ -37,8 +37,7 @@ pub fn states(case: &Case, random: &mut Random) {
 
 /// Stories, and what was done with files, by users and over connections.
 pub fn uses(case: &Case, random: &mut Random) {
-    let parts = in_parts(case, random);
-    let parts = as_strs(&parts);
+    let parts = as_strs(case.parts(random));
     let of = *random.of(&["pid=20", "pid=21", "path=/etc/passwd", "peer=10.0.0.2*", "path=*notes*"]);
     let path = *random.of(&["/etc/passwd", "/etc/*", "/tmp/*"]);
     let questions: [(&str, &[&str]); 4] =

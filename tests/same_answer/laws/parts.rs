@@ -73,23 +73,22 @@ pub fn cut(case: &Case, random: &mut Random) {
     }
 }
 
-/// A capture cut into three parts, by time.
-pub fn in_parts(case: &Case, random: &mut Random) -> Vec<String> {
+/// A capture cut into three parts, by time: [`Case::parts`].
+pub fn in_parts(case: &Case, number: usize, random: &mut Random) -> Vec<String> {
     let [first, second] = times(case, random).map(|time| time.to_string());
-    let paths = [0, 1, 2].map(|number| case.path(&format!("part-{first}-{second}-{number}.trz")));
+    let paths = [0, 1, 2].map(|part| case.path(&format!("split-{number}-part-{part}.trz")));
     let ranges: [&[&str]; 3] =
         [&["--to", &first], &["--from", &first, "--to", &second], &["--from", &second]];
     for (path, range) in paths.iter().zip(ranges) {
-        printed(&[&["cut", case.one(), "-o", path, "--force"], range].concat());
+        printed(&[&["cut", case.one(), "-o", path], range].concat());
     }
     paths.into()
 }
 
 /// A capture in parts of time answers as the whole does.
 pub fn parts(case: &Case, random: &mut Random) {
-    let paths = in_parts(case, random);
     let expected = ask(&[case.one()], &case.filters, &[]);
-    let mut files = as_strs(&paths);
+    let mut files = as_strs(case.parts(random));
     for how in ["in order", "reversed"] {
         let what = format!("{files:?} {how}, {}", case.told());
         assert_same(&ask(&files, &case.filters, &[]), &expected, &what);
