@@ -4,6 +4,7 @@ mod answers;
 mod arriving;
 mod artifacts;
 mod bounds;
+mod catalogues;
 mod damage;
 mod durations;
 mod live;
@@ -53,6 +54,7 @@ pub const LAWS: &[(&str, Law)] = &[
     ("stories and uses", moments::uses),
     ("durations", durations::durations),
     ("durations in exports", durations::exports),
+    ("catalogues", catalogues::catalogues),
     ("memory", bounds::bounded),
     ("memory of tools", bounds::tools_bounded),
 ];

@@ -44,7 +44,7 @@ pub struct Row {
     /// The head of the chain that the last seal holds, in hex, and who signed it.
     pub head: Option<String>,
     pub signer: Option<String>,
-    /// The same for captures that were recorded alike: the same events, filters, policies.
+    /// The same for captures that were recorded alike: the same events, filters, policies, with durations or without.
     pub alike: String,
     /// The same for captures that know the same users by the same names.
     pub users: String,
@@ -193,7 +193,7 @@ fn why_opened(capture: &Capture, header: &Header, sum: &Statistics, is_read: boo
     }
 }
 
-/// What sentences about a capture depend on beside its rows.
+/// What an answer depends on beside its rows: what there is to say of how they were recorded, and what can be asked of them.
 fn alike(header: &Header) -> String {
     let recording = &header.recording;
     let unavailable = recording.unavailable.iter().flat_map(|it| [&it.event, &it.reason]);
@@ -205,6 +205,10 @@ fn alike(header: &Header) -> String {
     }
     unavailable.for_each(|text| bytes.extend_from_slice(&[text.as_bytes(), b"\0"].concat()));
     bytes.push(recording.only_matched.into());
+    // Filters that ask how long calls took are refused where no capture knows.
+    if recording.has_durations() {
+        bytes.push(1);
+    }
     hex(&sha256(&bytes))
 }
 
