@@ -3,6 +3,7 @@
 mod answers;
 mod arriving;
 mod artifacts;
+mod audit;
 mod bounds;
 mod catalogues;
 mod damage;
@@ -55,6 +56,7 @@ pub const LAWS: &[(&str, Law)] = &[
     ("durations", durations::durations),
     ("durations in exports", durations::exports),
     ("catalogues", catalogues::catalogues),
+    ("lists of audit", audit::lists),
     ("memory", bounds::bounded),
     ("memory of tools", bounds::tools_bounded),
 ];

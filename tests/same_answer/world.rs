@@ -302,7 +302,8 @@ fn row(
             packet = entry;
             ("getdents64", vec![("fd", Raw::Bytes(&descriptor)), ("dirp", Raw::Bytes(&packet))])
         }
-        11 => ("security_file_open", vec![("pathname", Raw::Bytes(path)), ("flags", number(0))]),
+        // For reading, for writing, for both.
+        11 => ("security_file_open", vec![("pathname", Raw::Bytes(path)), ("flags", number(at % 3))]),
         12 => ("setsid", vec![]),
         13 => ("setpgid", vec![("pid", number(0)), ("pgid", number(*random.of(&[0, 1, 20])))]),
         14 => {
