@@ -48,6 +48,7 @@ mod requests;
 mod resync;
 mod socket_list;
 mod spares;
+mod specialize;
 mod stand_in;
 #[cfg(test)]
 mod stand_in_page;

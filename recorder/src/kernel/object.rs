@@ -6,6 +6,8 @@
 
 use events::abi::region::VALUE_SIZE_MARK;
 
+use super::specialize::{self, specialize};
+
 /// The kernel programs, as `cargo xtask ebpf` built them for this architecture.
 #[cfg(not(target_arch = "aarch64"))]
 const BYTES: &[u8] = include_bytes!("../../ebpf/tracer.bpf.o");
@@ -19,6 +21,13 @@ impl Object {
     /// As it was built.
     pub fn as_built() -> Object {
         Object(BYTES.to_vec())
+    }
+
+    /// Makes the programs what they come to where these globals of the read-only data have these values. Before calls of
+    /// marked helpers are made calls of functions.
+    pub fn specialize(&mut self, globals: &[(&str, &[u8])]) -> Result<(), specialize::Error> {
+        self.0 = specialize(&self.0, globals)?;
+        Ok(())
     }
 
     pub fn bytes(&self) -> &[u8] {

@@ -133,7 +133,24 @@ fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, Made), 
     for (place, tgid) in config.excluded.iter_mut().zip(excluded) {
         *place = tgid;
     }
+    let write_mask = [write_bytes as u64 - 1];
+    let slot_mask = [Slot::HOOK_BASE as u64 - 1];
+    let config = [config];
+    let scopes = [tables.scopes];
+    let globals: [(&str, &[u8]); 7] = [
+        ("LAYOUT", layout),
+        ("CONFIG", bytes_of(&config)),
+        ("SCOPES", bytes_of(&scopes)),
+        ("WRITE_MASK", bytes_of(&write_mask)),
+        ("SLOT_MASK", bytes_of(&slot_mask)),
+        ("SYSCALLS", bytes_of(&tables.syscalls)),
+        ("SAMPLES", bytes_of(&tables.samples)),
+    ];
     let mut object = Object::as_built();
+    object.specialize(&globals).map_err(|error| Error::Program {
+        program: "the object".into(),
+        reason: format!("{error}: rebuild it with `cargo xtask ebpf`"),
+    })?;
     if !object.set_region_bytes(region_bytes(data_bytes, write_bytes) as u32) {
         return Err(broken_object("REGIONS"));
     }
@@ -148,21 +165,15 @@ fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, Made), 
         return Err(broken_object("bpf_preempt_disable"));
     }
     plan.declare(&mut object);
-    let write_mask = [write_bytes as u64 - 1];
-    let slot_mask = [Slot::HOOK_BASE as u64 - 1];
     let cpu_entries = cpus as u32;
     let packet_bytes = if tables.wants(Hook::Packet) { packets::RING_BYTES } else { 4096 };
     let (sockets, listeners) = if tables.wants_owners() { packets::OWNERS } else { (64, 64) };
     let mut loader = EbpfLoader::new();
     early_drop::size(&mut loader, options.scopes.as_ref(), cpu_entries);
+    for (name, value) in globals {
+        loader.override_global(name, value, true);
+    }
     let ebpf = loader
-        .override_global("LAYOUT", layout, true)
-        .override_global("CONFIG", bytes_of(&[config]), true)
-        .override_global("SCOPES", bytes_of(&[tables.scopes]), true)
-        .override_global("WRITE_MASK", bytes_of(&write_mask), true)
-        .override_global("SLOT_MASK", bytes_of(&slot_mask), true)
-        .override_global("SYSCALLS", bytes_of(&tables.syscalls), true)
-        .override_global("SAMPLES", bytes_of(&tables.samples), true)
         .map_max_entries("REGIONS", cpu_entries)
         .map_max_entries("PACKETS", packet_bytes)
         .map_max_entries("OWNERS", sockets)

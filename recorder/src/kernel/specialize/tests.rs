@@ -1,0 +1,1 @@
+//! Whole functions, run before and after by an interpreter.
