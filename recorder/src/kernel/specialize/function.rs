@@ -9,7 +9,7 @@ pub struct Function {
 
 impl Function {
     /// Reads a function. `relocation_of` says which relocation is for an instruction, by its byte. `None` where these are
-    /// no instructions.
+    /// no instructions, or others than those that are known.
     pub fn read(bytes: &[u8], relocation_of: impl Fn(usize) -> Option<usize>) -> Option<Function> {
         let (slots, []) = bytes.as_chunks::<SLOT>() else { return None };
         let mut instructions = Vec::with_capacity(slots.len());
@@ -18,8 +18,15 @@ impl Function {
         let mut at = 0;
         while let Some(slot) = slots.get(at) {
             let mut instruction = Instruction::of_slot(*slot);
+            if !instruction.is_known() {
+                return None;
+            }
             if instruction.is_load_immediate() {
-                instruction.high = Instruction::of_slot(*slots.get(at + 1)?).imm;
+                let upper = Instruction::of_slot(*slots.get(at + 1)?);
+                instruction.high = upper.imm;
+                if upper != (Instruction { imm: upper.imm, ..Instruction::default() }) {
+                    return None;
+                }
             }
             instruction.relocation = relocation_of(at * SLOT);
             *of_slot.get_mut(at)? = Some(instructions.len());

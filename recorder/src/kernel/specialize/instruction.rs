@@ -54,6 +54,8 @@ pub mod jump {
     pub const LE: u8 = 0xb0;
     pub const SLT: u8 = 0xc0;
     pub const SLE: u8 = 0xd0;
+    /// `may_goto`: taken when the kernel says so.
+    pub const PERHAPS: u8 = 0xe0;
 }
 
 /// Set where the second operand is a register.
@@ -62,13 +64,19 @@ pub const BY_REGISTER: u8 = 0x08;
 pub const LOAD_IMMEDIATE: u8 = 0x18;
 /// The high three bits of a code of memory, of an ordinary access.
 pub const ORDINARY: u8 = 0x60;
+/// The same of a load that extends the sign.
+const SIGNED: u8 = 0x80;
 /// The same of an atomic one.
 const ATOMIC: u8 = 0xc0;
+/// The same of loads of packets, from a number on and from a number and a register on.
+const PACKET: u8 = 0x20;
+const PACKET_BY_REGISTER: u8 = 0x40;
 /// In the number of an atomic operation: the old value goes to a register.
 const FETCHES: i32 = 1;
 const COMPARES_AND_EXCHANGES: i32 = 0xf1;
-/// A load that comes before what follows it.
+/// A load that comes before what follows it, and a store that comes after what is before it.
 const LOADS: i32 = 0x100;
+const STORES: i32 = 0x110;
 /// As the source register of a call: of a function of the program's own.
 pub const OWN_FUNCTION: u8 = 1;
 
@@ -122,6 +130,40 @@ impl Instruction {
     /// A jump that is always taken.
     pub fn jump(target: usize) -> Instruction {
         Instruction { code: class::JMP | jump::ALWAYS, target: Some(target), ..Instruction::default() }
+    }
+
+    /// Whether it is one of the instructions of which is known here what they read and write. Others may be added to BPF: an
+    /// indirect jump goes elsewhere than an ordinary one of nearly the same code.
+    pub fn is_known(&self) -> bool {
+        let (mode, bytes) = (self.code & 0xe0, self.access_bytes());
+        let is_code = match self.class() {
+            class::LD => {
+                self.is_load_immediate() || matches!(mode, PACKET | PACKET_BY_REGISTER) && bytes < 8
+            }
+            class::LDX => mode == ORDINARY || mode == SIGNED && bytes < 8,
+            class::ST => mode == ORDINARY,
+            class::STX if mode == ATOMIC => match self.imm {
+                LOADS | STORES => true,
+                0xe1 | COMPARES_AND_EXCHANGES => bytes >= 4,
+                imm => matches!(imm & !FETCHES, 0x00 | 0x40 | 0x50 | 0xa0) && bytes >= 4,
+            },
+            class::STX => mode == ORDINARY,
+            class::ALU | class::ALU64 => match self.operation() {
+                alu::NEG => !self.is_by_register(),
+                alu::END => self.class() == class::ALU || !self.is_by_register(),
+                operation => operation < alu::END,
+            },
+            class::JMP => match self.operation() {
+                jump::ALWAYS | jump::CALL | jump::EXIT | jump::PERHAPS => !self.is_by_register(),
+                operation => operation < jump::PERHAPS,
+            },
+            _ => match self.operation() {
+                jump::ALWAYS => !self.is_by_register(),
+                jump::CALL | jump::EXIT => false,
+                operation => operation < jump::PERHAPS,
+            },
+        };
+        is_code && self.dst <= FRAME && self.src <= FRAME && self.writes() & bit(FRAME) == 0
     }
 
     pub fn class(&self) -> u8 {
@@ -211,7 +253,8 @@ impl Instruction {
         match self.class() {
             class::LD if self.is_load_immediate() => 0,
             // Of packets: the context is in the sixth.
-            class::LD => src | bit(6),
+            class::LD if self.code & 0xe0 == PACKET_BY_REGISTER => src | bit(6),
+            class::LD => bit(6),
             class::LDX => src,
             class::ST => dst,
             class::STX if self.code & 0xe0 == ATOMIC && self.imm == COMPARES_AND_EXCHANGES => {
@@ -225,7 +268,7 @@ impl Instruction {
             }
             _ if self.is_exit() => bit(0),
             _ if self.is_call() => (1..=self.arguments()).map(bit).fold(0, |set, one| set | one),
-            _ if self.is_always_taken() => 0,
+            _ if self.is_always_taken() || self.operation() == jump::PERHAPS => 0,
             _ => dst | if self.is_by_register() { src } else { 0 },
         }
     }

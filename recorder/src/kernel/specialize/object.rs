@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use object::{
     build::{
         self, Id as _,
-        elf::{Builder, Relocation, Section, SectionData, SectionId, SymbolId},
+        elf::{Builder, Relocation, Section, SectionData, SectionId, Symbol, SymbolId},
     },
     elf::{SHF_EXECINSTR, SHT_PROGBITS, SHT_STRTAB, STT_FUNC, STT_SECTION},
 };
@@ -25,9 +25,9 @@ pub enum Error {
     Elf(#[from] build::Error),
     #[error("it has no {0}")]
     Missing(String),
-    #[error("{0} is not made of whole functions with whole instructions")]
+    #[error("{0} is not made of whole functions with instructions that are known")]
     Code(String),
-    #[error("its BTF is cut off")]
+    #[error("its BTF is cut off, or has more in it than functions")]
     Btf,
 }
 
@@ -98,6 +98,7 @@ fn read_only_data(builder: &Builder<'_>, globals: &[(&str, &[u8])]) -> Result<Re
         let mut symbols = builder.symbols.iter();
         let place = symbols
             .find(|symbol| symbol.section == Some(section.id()) && symbol.name.as_slice() == name.as_bytes())
+            .filter(|symbol| symbol.st_size == value.len() as u64)
             .and_then(|symbol| {
                 let at = usize::try_from(symbol.st_value).ok()?;
                 bytes.get_mut(at..at.checked_add(value.len())?)
@@ -156,7 +157,7 @@ impl Code {
             .collect();
         symbols.sort_by_key(|symbol| symbol.st_value);
         let mut functions = Vec::new();
-        let mut end = 0;
+        let (mut end, mut found) = (0, 0);
         for symbol in symbols {
             if symbol.st_value != end {
                 return Err(malformed());
@@ -169,22 +170,25 @@ impl Code {
             let mut function = Function::read(body, relocation_of).ok_or_else(malformed)?;
             let places: Vec<usize> = function.placed().map(|(place, _)| place).collect();
             for (instruction, place) in function.instructions.iter_mut().zip(places) {
-                // Calls name where they lead to until it is known where that comes to lie.
-                let is_section =
-                    instruction.relocation.and_then(symbol_of).map(|symbol| symbol.st_type() == STT_SECTION);
-                match is_section {
-                    Some(true) if instruction.is_call() => instruction.imm += 1,
-                    None if is_own_call(instruction) => {
-                        let here = i32::try_from(start / SLOT as u64).map_err(|_| malformed())?;
-                        instruction.imm += here + (place / SLOT) as i32 + 1;
+                let symbol = instruction.relocation.and_then(symbol_of);
+                found += usize::from(instruction.relocation.is_some());
+                // What leads to a function names where that is until it is known where it comes to lie.
+                let slot = match Reference::of(builder, instruction, symbol).ok_or_else(malformed)? {
+                    None => continue,
+                    Some(Reference::Call(_)) => instruction.imm.checked_add(1),
+                    Some(Reference::Address(_)) => {
+                        (instruction.imm % SLOT as i32 == 0).then_some(instruction.imm / SLOT as i32)
                     }
-                    _ => {}
-                }
+                    Some(Reference::Near) => i32::try_from((start + place as u64) / SLOT as u64)
+                        .ok()
+                        .and_then(|here| here.checked_add(1)?.checked_add(instruction.imm)),
+                };
+                instruction.imm = slot.ok_or_else(malformed)?;
             }
             evaluate(&mut function, &Data { bytes: &data.bytes, symbols: &data_symbols });
             functions.push(Placed { symbol: symbol.id(), start, function });
         }
-        if end != bytes.len() as u64 {
+        if end != bytes.len() as u64 || found != old_relocations.len() {
             return Err(malformed());
         }
         Ok(Code {
@@ -205,24 +209,25 @@ impl Code {
             let places: Vec<usize> = function.placed().map(|(place, _)| place).collect();
             for (instruction, place) in function.instructions.iter_mut().zip(places) {
                 let at = start + place as u64;
-                let slot = |byte: u64| i32::try_from(byte / SLOT as u64).ok();
-                let callee = |section: SectionId, instruction: &Instruction| {
+                let old = instruction.relocation.and_then(|index| self.old_relocations.get(index));
+                relocations.extend(old.map(|old| Relocation { r_offset: at, ..*old }));
+                let symbol = old.and_then(|old| old.symbol).map(|symbol| builder.symbols.get(symbol));
+                let reference = Reference::of(builder, instruction, symbol).ok_or_else(malformed)?;
+                let begins = |section: SectionId, instruction: &Instruction| {
                     let old = u64::try_from(instruction.imm).ok()? * SLOT as u64;
-                    slot(starts.start(section, old)?)
+                    i32::try_from(starts.start(section, old)? / SLOT as u64).ok()
                 };
-                if let Some(old) = instruction.relocation.and_then(|index| self.old_relocations.get(index)) {
-                    relocations.push(Relocation { r_offset: at, ..*old });
-                    let symbol = old.symbol.map(|symbol| builder.symbols.get(symbol));
-                    if let Some(symbol) = symbol.filter(|symbol| symbol.st_type() == STT_SECTION)
-                        && instruction.is_call()
-                    {
-                        let section = symbol.section.ok_or_else(malformed)?;
-                        instruction.imm = callee(section, instruction).ok_or_else(malformed)? - 1;
+                let imm = match reference {
+                    None => continue,
+                    Some(Reference::Call(section)) => begins(section, instruction).map(|slot| slot - 1),
+                    Some(Reference::Address(section)) => {
+                        begins(section, instruction).and_then(|slot| slot.checked_mul(SLOT as i32))
                     }
-                } else if is_own_call(instruction) {
-                    let here = slot(at).ok_or_else(malformed)?;
-                    instruction.imm = callee(self.section, instruction).ok_or_else(malformed)? - here - 1;
-                }
+                    Some(Reference::Near) => begins(self.section, instruction)
+                        .zip(i32::try_from(at / SLOT as u64).ok())
+                        .map(|(slot, here)| slot - here - 1),
+                };
+                instruction.imm = imm.ok_or_else(malformed)?;
             }
             let written = function.write().ok_or_else(malformed)?;
             let symbol = builder.symbols.get_mut(placed.symbol);
@@ -239,9 +244,46 @@ impl Code {
     }
 }
 
-/// A call of a function of the program's own that no relocation is for.
-fn is_own_call(instruction: &Instruction) -> bool {
-    instruction.is_call() && instruction.src == OWN_FUNCTION && instruction.relocation.is_none()
+/// How an instruction says which function it is about: by where that begins, which changes. A relocation for the function's
+/// own symbol says it as well, and that symbol is moved.
+enum Reference {
+    /// A call: in slots from the beginning of a section, less one.
+    Call(SectionId),
+    /// A call of a function of the same section: in slots from the next instruction.
+    Near,
+    /// The address of a function, for a helper that calls it: in bytes from the beginning of a section.
+    Address(SectionId),
+}
+
+impl Reference {
+    /// `None` where the relocation is for something else than an instruction of its kind.
+    fn of(
+        builder: &Builder<'_>,
+        instruction: &Instruction,
+        symbol: Option<&Symbol<'_>>,
+    ) -> Option<Option<Reference>> {
+        let is_own = instruction.is_call() && instruction.src == OWN_FUNCTION;
+        if instruction.relocation.is_none() {
+            // Other addresses than those of relocations are a loader's.
+            let is_loaded = instruction.is_load_immediate() && instruction.src != 0;
+            return (!is_loaded).then_some(is_own.then_some(Reference::Near));
+        }
+        let symbol = symbol?;
+        let code = symbol.section.filter(|section| is_code(builder.sections.get(*section)));
+        let is_section = symbol.st_type() == STT_SECTION;
+        if is_own {
+            return match is_section {
+                true => Some(Some(Reference::Call(code?))),
+                false => (instruction.imm == -1).then_some(None),
+            };
+        }
+        match (instruction.is_load_immediate(), code) {
+            (true, None) => Some(None),
+            (true, Some(section)) if is_section => Some(Some(Reference::Address(section))),
+            (true, Some(_)) => (instruction.imm == 0).then_some(None),
+            (false, _) => None,
+        }
+    }
 }
 
 /// Where functions begin now, by where they began.
@@ -265,7 +307,8 @@ impl Starts {
     }
 }
 
-/// Moves what `.BTF.ext` says of functions. There are no lines in it: they are dropped when the object is built.
+/// Moves what `.BTF.ext` says of functions. There are no lines in it, which would have to be moved as well: they are dropped
+/// when the object is built. Nor is there anything to be relocated by it, since offsets of members are read-only data.
 fn move_function_info(builder: &mut Builder<'_>, starts: &Starts) -> Result<(), Error> {
     let names = section_named(builder, ".BTF")?;
     let names = bytes_of(names).and_then(strings).ok_or(Error::Btf)?.to_vec();
@@ -301,10 +344,18 @@ fn strings(btf: &[u8]) -> Option<&[u8]> {
 fn move_functions(ext: &mut [u8], new: impl Fn(usize, u64) -> Option<u64>) -> Option<()> {
     const HEADER_LENGTH: usize = 4;
     const FUNCTIONS: usize = 8;
+    const LINES: usize = 16;
+    const RELOCATIONS: usize = 24;
+    /// Of the functions that a section has: where it begins and what type it has.
+    const LEAST_RECORD: usize = 8;
     let header = number(ext, HEADER_LENGTH)?;
+    let is_none = |at: usize| header < at + 8 || number(ext, at + 4) == Some(0);
+    if !is_none(LINES) || !is_none(RELOCATIONS) {
+        return None;
+    }
     let start = header.checked_add(number(ext, FUNCTIONS)?)?;
     let end = start.checked_add(number(ext, FUNCTIONS + 4)?)?;
-    let record = number(ext, start)?;
+    let record = number(ext, start).filter(|record| *record >= LEAST_RECORD)?;
     let mut at = start + 4;
     while at < end {
         let (name, count) = (number(ext, at)?, number(ext, at + 4)?);

@@ -1,9 +1,14 @@
 //! Whole functions, run before and after by an interpreter.
 
+mod addresses;
+mod constants;
+mod function;
 mod interpreter;
 mod listing;
 mod make;
 mod random_function;
+mod unused;
+mod words;
 
 use self::{interpreter::Event, random_function::Made};
 use super::{constants::Data, evaluate, function::Function, instruction::SLOT};
