@@ -6,6 +6,8 @@ mod function;
 mod interpreter;
 mod listing;
 mod make;
+mod objects;
+mod parsed;
 mod random_function;
 mod unused;
 mod words;
@@ -68,9 +70,15 @@ fn is_well_formed(function: &Function) -> Result<(), String> {
 }
 
 /// Runs a function before and after on several memories.
-fn compare(before: &Function, after: &Function, data: &Data<'_>, steps: usize) -> Result<(), String> {
+fn compare(
+    before: &Function,
+    after: &Function,
+    data: &Data<'_>,
+    seeds: u64,
+    steps: usize,
+) -> Result<(), String> {
     is_well_formed(after)?;
-    for seed in 0..3 {
+    for seed in 0..seeds {
         let expected = interpreter::run(before, data, seed, steps)
             .unwrap_or_else(|error| panic!("{error} before it is evaluated:\n{}", listing::numbered(before)));
         let mut found = interpreter::run(after, data, seed, steps)?;
@@ -90,15 +98,20 @@ fn compare(before: &Function, after: &Function, data: &Data<'_>, steps: usize) -
     Ok(())
 }
 
+/// The seed, and whether a case is beyond the last: after so many, or after the seconds of the environment.
+fn extent(count: u64) -> (u64, impl Fn(u64) -> bool) {
+    let variable = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
+    let (seconds, begun) = (variable("TRACER_SECONDS"), std::time::Instant::now());
+    let is_over = move |case: u64| match seconds {
+        Some(seconds) => begun.elapsed().as_secs() >= seconds,
+        None => case >= count,
+    };
+    (variable("TRACER_SEED").unwrap_or(1), is_over)
+}
+
 #[test]
 fn random_functions_do_what_they_did() {
-    let seconds = std::env::var("TRACER_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
-    let seed: u64 = std::env::var("TRACER_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
-    let begun = std::time::Instant::now();
-    let is_over = |case: u64| match seconds {
-        Some(seconds) => begun.elapsed().as_secs() >= seconds,
-        None => case >= 3000,
-    };
+    let (seed, is_over) = extent(3000);
     let (mut before_bytes, mut after_bytes) = (0, 0);
     for case in (0..).take_while(|case| !is_over(*case)) {
         let Made { function, data, symbols } =
@@ -106,7 +119,7 @@ fn random_functions_do_what_they_did() {
         let data = Data { bytes: &data, symbols: &symbols };
         let mut after = function.clone();
         evaluate(&mut after, &data);
-        if let Err(error) = compare(&function, &after, &data, 100_000) {
+        if let Err(error) = compare(&function, &after, &data, 3, 100_000) {
             panic!(
                 "case {case}: {error}\nbefore:\n{}after:\n{}data: {:x?}",
                 listing::numbered(&function),

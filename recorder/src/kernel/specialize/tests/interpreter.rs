@@ -25,7 +25,7 @@ pub enum Event {
         bytes: usize,
         value: u64,
     },
-    /// `None` of a register with nothing in it, which a function of the program's own may leave alone.
+    /// `None` of a register with nothing in it, which is no argument then.
     Call {
         number: i32,
         arguments: Vec<Option<u64>>,
@@ -34,7 +34,8 @@ pub enum Event {
     Packet {
         at: u64,
     },
-    Return(u64),
+    /// The same of a function of the program's own that returns nothing.
+    Return(Option<u64>),
     /// It has been running for too long.
     Stopped,
 }
@@ -245,7 +246,8 @@ impl Run<'_> {
                 let read = (1..=5).filter(|register| read & bit(*register) != 0);
                 let arguments: Vec<Option<u64>> =
                     read.map(|register| self.registers[usize::from(register)]).collect();
-                if instruction.src == 0 && imm != 0 && arguments.contains(&None) {
+                // A helper that is not known here takes five at most.
+                if arguments.len() < 5 && arguments.contains(&None) {
                     return Err(format!("call {imm} has an argument with nothing in it"));
                 }
                 let given = arguments.iter().fold(imm as u64, |sum, argument| mix(sum ^ argument.unwrap_or(1)));
@@ -256,7 +258,7 @@ impl Run<'_> {
                 return Ok(Flow::Next);
             }
             jump::EXIT => {
-                self.events.push(Event::Return(self.get(0)?));
+                self.events.push(Event::Return(self.registers[0]));
                 return Ok(Flow::Return);
             }
             jump::ALWAYS => true,

@@ -115,7 +115,7 @@ fn what_is_between_the_shifts_must_leave_the_register_alone() {
         call(113),
         jump_if(jump::EQ, 3, 0, 4),
         jump_if(jump::EQ, 1, 0, 4),
-        goto(3),
+        goto(4),
     ] {
         assert!(stays(between), "{:?}", lines(&function(&[between])));
     }
