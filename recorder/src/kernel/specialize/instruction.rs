@@ -137,9 +137,7 @@ impl Instruction {
     pub fn is_known(&self) -> bool {
         let (mode, bytes) = (self.code & 0xe0, self.access_bytes());
         let is_code = match self.class() {
-            class::LD => {
-                self.is_load_immediate() || matches!(mode, PACKET | PACKET_BY_REGISTER) && bytes < 8
-            }
+            class::LD => self.is_load_immediate() || matches!(mode, PACKET | PACKET_BY_REGISTER) && bytes < 8,
             class::LDX => mode == ORDINARY || mode == SIGNED && bytes < 8,
             class::ST => mode == ORDINARY,
             class::STX if mode == ATOMIC => match self.imm {

@@ -27,6 +27,8 @@ pub enum Error {
     Missing(String),
     #[error("{0} is not made of whole functions with instructions that are known")]
     Code(String),
+    #[error("its section {0} is aligned to {1} bytes")]
+    Alignment(String, u64),
     #[error("its BTF is cut off, or has more in it than functions")]
     Btf,
 }
@@ -34,6 +36,7 @@ pub enum Error {
 /// The object with its functions made what they come to where these globals of the read-only data have these values.
 pub fn specialize(object: &[u8], globals: &[(&str, &[u8])]) -> Result<Vec<u8>, Error> {
     let mut builder = Builder::read64(object)?;
+    are_aligned(&builder)?;
     let data = read_only_data(&builder, globals)?;
     let mut sections = Vec::new();
     for section in builder.sections.iter().filter(|section| is_code(section)) {
@@ -48,6 +51,19 @@ pub fn specialize(object: &[u8], globals: &[(&str, &[u8])]) -> Result<Vec<u8>, E
     let mut written = Vec::new();
     builder.write(&mut written)?;
     Ok(written)
+}
+
+/// Whether sections are aligned as anything is: what writes the object puts as many bytes between them as they ask for.
+fn are_aligned(builder: &Builder<'_>) -> Result<(), Error> {
+    const MOST: u64 = 4096;
+    let is_odd = |section: &&Section<'_>| {
+        let align = section.sh_addralign;
+        align > MOST || align > 1 && !align.is_power_of_two()
+    };
+    match builder.sections.iter().find(is_odd) {
+        Some(section) => Err(Error::Alignment(name_of(section), section.sh_addralign)),
+        None => Ok(()),
+    }
 }
 
 /// The linker gives names of sections and of symbols one table; what writes the object wants one for each.

@@ -9,6 +9,7 @@ mod make;
 mod objects;
 mod parsed;
 mod random_function;
+mod small_object;
 mod unused;
 mod words;
 
@@ -43,7 +44,9 @@ fn is_well_formed(function: &Function) -> Result<(), String> {
             _ => false,
         };
         let is_unclean = is_number && instruction.src != 0
-            || instruction.is_arithmetic() && instruction.is_by_register() && instruction.imm != 0
+            || instruction.is_arithmetic()
+                && instruction.is_by_register()
+                && instruction.imm != 0
                 && instruction.operation() != alu::END
             || instruction.is_pure() && instruction.dst >= FRAME;
         if is_refused || is_unclean {
@@ -60,9 +63,11 @@ fn is_well_formed(function: &Function) -> Result<(), String> {
         Some(read) if read.instructions.len() == function.instructions.len() => {
             // Distances stand in the bytes only.
             let is_same = read.write().as_ref() == Some(&bytes)
-                && read.instructions.iter().zip(&function.instructions).all(|(read, one)| {
-                    (read.target, read.relocation) == (one.target, one.relocation)
-                });
+                && read
+                    .instructions
+                    .iter()
+                    .zip(&function.instructions)
+                    .all(|(read, one)| (read.target, read.relocation) == (one.target, one.relocation));
             is_same.then_some(()).ok_or_else(|| "it is read as another one".into())
         }
         _ => Err("it is not read back".into()),
@@ -87,7 +92,8 @@ fn compare(
             found.truncate(expected.len() - 1);
             found.push(Event::Stopped);
         }
-        if let Some(at) = (0..expected.len().max(found.len())).find(|at| expected.get(*at) != found.get(*at)) {
+        if let Some(at) = (0..expected.len().max(found.len())).find(|at| expected.get(*at) != found.get(*at))
+        {
             return Err(format!(
                 "memory {seed}, event {at}: {:x?} was {:x?}",
                 found.get(at),
@@ -130,5 +136,8 @@ fn random_functions_do_what_they_did() {
         before_bytes += function.bytes() / SLOT;
         after_bytes += after.bytes() / SLOT;
     }
-    assert!(after_bytes * 5 < before_bytes * 4, "{before_bytes} slots became {after_bytes}: too little is tried");
+    assert!(
+        after_bytes * 5 < before_bytes * 4,
+        "{before_bytes} slots became {after_bytes}: too little is tried"
+    );
 }

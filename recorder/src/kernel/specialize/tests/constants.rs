@@ -20,14 +20,8 @@ fn folded(instructions: &[Instruction]) -> Vec<String> {
 
 #[test]
 fn loads_of_settings_become_numbers() {
-    let code = [
-        address(1, 0, 0),
-        load(4, 0, 1, 0),
-        load(1, 2, 1, 17),
-        address(3, 1, 8),
-        load(2, 3, 3, -8),
-        exit(),
-    ];
+    let code =
+        [address(1, 0, 0), load(4, 0, 1, 0), load(1, 2, 1, 17), address(3, 1, 8), load(2, 3, 3, -8), exit()];
     assert_eq!(
         folded(&code),
         ["r1 = address 0 + 0", "r0 = 16", "r2 = 222", "r3 = address 1 + 8", "r3 = 65535", "exit"]
@@ -37,10 +31,7 @@ fn loads_of_settings_become_numbers() {
 #[test]
 fn numbers_of_32_bits_are_moved_without_a_sign_and_longer_ones_stay() {
     let code = [address(1, 0, 0), load(8, 0, 1, 8), load(8, 2, 1, 16), add(0, 1), exit()];
-    assert_eq!(
-        folded(&code),
-        ["r1 = address 0 + 0", "w0 = -1", "r2 = *u64(r1 + 16)", "r0 += 1", "exit"]
-    );
+    assert_eq!(folded(&code), ["r1 = address 0 + 0", "w0 = -1", "r2 = *u64(r1 + 16)", "r0 += 1", "exit"]);
 }
 
 #[test]
@@ -149,28 +140,14 @@ fn where_two_ways_meet_only_what_both_say_is_known() {
 
 #[test]
 fn a_way_that_is_never_taken_says_nothing() {
-    let code = [
-        set(1, 0),
-        set(6, 1),
-        jump_if(jump::EQ, 1, 0, 4),
-        set(6, 2),
-        copy(0, 6),
-        exit(),
-    ];
+    let code = [set(1, 0), set(6, 1), jump_if(jump::EQ, 1, 0, 4), set(6, 2), copy(0, 6), exit()];
     assert_eq!(folded(&code), ["r1 = 0", "r6 = 1", "r0 = 1", "exit"]);
 }
 
 #[test]
 fn what_a_loop_changes_is_not_known_in_it() {
-    let code = [
-        set(6, 0),
-        set(7, 4),
-        add(6, 1),
-        copy(8, 7),
-        jump_if_by(jump::LT, 6, 8, 2),
-        copy(0, 6),
-        exit(),
-    ];
+    let code =
+        [set(6, 0), set(7, 4), add(6, 1), copy(8, 7), jump_if_by(jump::LT, 6, 8, 2), copy(0, 6), exit()];
     assert_eq!(
         folded(&code),
         ["r6 = 0", "r7 = 4", "r6 += 1", "r8 = 4", "if r6 < 4 goto 2", "r0 = r6", "exit"]
@@ -207,8 +184,15 @@ fn operands_that_the_verifier_refuses_stay_in_registers() {
     assert_eq!(
         folded(&code)[4..],
         [
-            "r3 /= r1", "r3 %= r1", "r3 <<= r2", "r3 <<= 32", "w3 s>>= w4", "w3 /= w5", "r3 &= r5",
-            "w3 &= 64", "exit"
+            "r3 /= r1",
+            "r3 %= r1",
+            "r3 <<= r2",
+            "r3 <<= 32",
+            "w3 s>>= w4",
+            "w3 /= w5",
+            "r3 &= r5",
+            "w3 &= 64",
+            "exit"
         ]
     );
 }
@@ -235,10 +219,7 @@ fn what_is_not_reckoned_here_is_not_known() {
         copy(0, 5),
         exit(),
     ];
-    assert_eq!(
-        folded(&code)[7..],
-        ["r5 /= r6 signed 1", "r7 = r1", "r8 = r2", "r9 = r4", "r0 = r5", "exit"]
-    );
+    assert_eq!(folded(&code)[7..], ["r5 /= r6 signed 1", "r7 = r1", "r8 = r2", "r9 = r4", "r0 = r5", "exit"]);
 }
 
 #[test]

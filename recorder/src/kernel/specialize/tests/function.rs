@@ -128,7 +128,11 @@ fn a_jump_to_what_follows_goes_as_do_those_that_it_leaves() {
     let code = [goto(4), goto(3), set(1, 0), goto_far(4), jump_if(jump::EQ, 1, 0, 5), exit()];
     let mut function = function(&code);
     function.retain(vec![true, true, false, true, true, true]);
-    assert_eq!(lines(&function), ["if r1 == 0 goto 1", "exit"], "the first became one when the others had gone");
+    assert_eq!(
+        lines(&function),
+        ["if r1 == 0 goto 1", "exit"],
+        "the first became one when the others had gone"
+    );
     let mut endless = super::make::function(&[set(1, 0), goto(0), exit()]);
     endless.retain(vec![false, true, true]);
     assert_eq!(lines(&endless), ["goto 0", "exit"], "not one to itself");

@@ -250,7 +250,8 @@ impl Run<'_> {
                 if arguments.len() < 5 && arguments.contains(&None) {
                     return Err(format!("call {imm} has an argument with nothing in it"));
                 }
-                let given = arguments.iter().fold(imm as u64, |sum, argument| mix(sum ^ argument.unwrap_or(1)));
+                let given =
+                    arguments.iter().fold(imm as u64, |sum, argument| mix(sum ^ argument.unwrap_or(1)));
                 self.events.push(Event::Call { number: imm, arguments });
                 self.registers[..6].fill(None);
                 // As often nothing is found, or it is a small number.

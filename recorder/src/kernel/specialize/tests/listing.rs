@@ -23,7 +23,8 @@ fn line(instruction: &Instruction) -> String {
     let letter = if matches!(class, class::ALU | class::JMP32) { 'w' } else { 'r' };
     let second = if is_by_register { format!("{letter}{src}") } else { imm.to_string() };
     let bits = 8 * instruction.access_bytes();
-    let place = |register: u8| format!("(r{register} {} {})", if off < 0 { '-' } else { '+' }, off.unsigned_abs());
+    let place =
+        |register: u8| format!("(r{register} {} {})", if off < 0 { '-' } else { '+' }, off.unsigned_abs());
     if instruction.is_load_immediate() {
         return match instruction.relocation {
             Some(relocation) => format!("r{dst} = address {relocation} + {imm}"),

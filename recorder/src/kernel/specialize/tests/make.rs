@@ -83,13 +83,7 @@ pub fn atomic(bytes: u8, dst: u8, off: i16, src: u8, imm: i32) -> Instruction {
 }
 
 pub fn jump_if(operation: u8, dst: u8, imm: i32, target: usize) -> Instruction {
-    Instruction {
-        code: class::JMP | operation,
-        dst,
-        imm,
-        target: Some(target),
-        ..Instruction::default()
-    }
+    Instruction { code: class::JMP | operation, dst, imm, target: Some(target), ..Instruction::default() }
 }
 
 pub fn jump_if_by(operation: u8, dst: u8, src: u8, target: usize) -> Instruction {

@@ -61,8 +61,7 @@ pub fn parse(bytes: &[u8], names: &mut Names) -> Result<Parsed, String> {
         let place = (section.name().unwrap_or_default().to_owned(), symbol.address());
         starts.insert(place, symbol.name().unwrap_or_default().to_owned());
     }
-    let mut parsed =
-        Parsed { functions: BTreeMap::new(), others: BTreeMap::new(), types: Vec::new() };
+    let mut parsed = Parsed { functions: BTreeMap::new(), others: BTreeMap::new(), types: Vec::new() };
     for section in file.sections() {
         let name = section.name().map_err(|error| error.to_string())?.to_owned();
         let data = section.data().map_err(|error| error.to_string())?.to_vec();
@@ -105,7 +104,9 @@ pub fn parse(bytes: &[u8], names: &mut Names) -> Result<Parsed, String> {
         places.sort_unstable();
         for (start, size, symbol) in places {
             if start != next {
-                return Err(format!("{symbol} begins at {start:#x} of {name}, and what is before it ends at {next:#x}"));
+                return Err(format!(
+                    "{symbol} begins at {start:#x} of {name}, and what is before it ends at {next:#x}"
+                ));
             }
             next += size;
             let body = data.get(start..next).ok_or("a function is cut off")?;
@@ -123,7 +124,10 @@ pub fn parse(bytes: &[u8], names: &mut Names) -> Result<Parsed, String> {
             return Err(format!("{name} has more in it than functions"));
         }
         if used != relocations.len() {
-            return Err(format!("of {} relocations of {name} {used} are for an instruction", relocations.len()));
+            return Err(format!(
+                "of {} relocations of {name} {used} are for an instruction",
+                relocations.len()
+            ));
         }
     }
     let ext = file.section_by_name(".BTF.ext").and_then(|section| section.data().ok()).unwrap_or_default();

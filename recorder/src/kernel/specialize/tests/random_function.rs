@@ -314,7 +314,8 @@ impl Maker {
         }
         let class = self.random.pick(&[class::ALU, class::ALU | BY_REGISTER, class::ALU64]);
         let imm = self.random.pick(&[16, 32, 64]);
-        let instruction = Instruction { code: class | alu::END, dst: register, imm, ..Instruction::default() };
+        let instruction =
+            Instruction { code: class | alu::END, dst: register, imm, ..Instruction::default() };
         self.put(instruction, Kind::Number);
     }
 
