@@ -255,7 +255,7 @@ impl Run<'_> {
                 self.events.push(Event::Call { number: imm, arguments });
                 self.registers[..6].fill(None);
                 // As often nothing is found, or it is a small number.
-                self.set(0, given >> (given & 3) * 20)?;
+                self.set(0, given >> ((given & 3) * 20))?;
                 return Ok(Flow::Next);
             }
             jump::EXIT => {
