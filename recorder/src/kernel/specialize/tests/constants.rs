@@ -61,6 +61,25 @@ fn what_is_not_in_the_data_is_not_known() {
 }
 
 #[test]
+fn half_of_an_address_is_none_and_addresses_compare_with_nothing() {
+    let code = [
+        address(1, 0, 0),
+        narrow_by(alu::MOV, 2, 1),
+        load(4, 3, 2, 0),
+        copy(4, 1),
+        narrow(alu::ADD, 4, 0),
+        load(4, 4, 4, 0),
+        jump_if(jump::EQ, 1, 0, 7),
+        address(5, 1, -8),
+        wide_by(alu::SUB, 5, 1),
+        copy(0, 5),
+        exit(),
+    ];
+    let (was, all) = (lines(&function(&code)), folded(&code));
+    assert_eq!(all, was);
+}
+
+#[test]
 fn an_index_that_is_a_number_leads_into_the_data_and_another_does_not() {
     let code = [
         address(1, 0, 0),
