@@ -21,7 +21,7 @@ use clap::{Args, Parser, ValueEnum};
 use recorder::{
     amount::{self, Stretch},
     file::retention,
-    kernel::Lists,
+    kernel::{BUFFER_BYTES, Lists},
 };
 
 use crate::{filters::FilterOptions, outcome::Outcome, rule_files::RuleOptions, seal::Sealing};
@@ -94,8 +94,8 @@ pub struct Capturing {
     #[arg(long, value_enum, default_value_t = Hooks::Auto)]
     pub hooks: Hooks,
 
-    /// Buffer of each CPU [default: by the number of CPUs]
-    #[arg(long, value_name = "SIZE", value_parser = amount::size)]
+    /// Buffer of each CPU, a power of two up to 256M [default: by the number of CPUs]
+    #[arg(long, value_name = "SIZE", value_parser = buffer_bytes)]
     pub buffer: Option<u64>,
 
     /// CPUs that get a buffer, by number from 0 on; events of others are lost and counted [default: those that are online,
@@ -331,6 +331,15 @@ fn disk_bytes(text: &str) -> Result<u64, String> {
     Ok(bytes)
 }
 
+/// The argument of `--buffer`.
+fn buffer_bytes(text: &str) -> Result<u64, String> {
+    let bytes = amount::size(text).map_err(|error| error.to_string())?;
+    let is_fitting = usize::try_from(bytes).is_ok_and(|bytes| bytes <= *BUFFER_BYTES.end());
+    is_fitting.then_some(bytes).ok_or_else(|| {
+        format!("{text} is more than 256M: a CPU's buffer cannot be larger, kernels refuse the programs")
+    })
+}
+
 /// The argument of `--list-bytes`.
 fn list_bytes(text: &str) -> Result<u32, String> {
     let bytes = amount::size(text).map_err(|error| error.to_string())?;
@@ -356,6 +365,13 @@ mod tests {
         {
             assert!(store_url(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn buffers_are_no_larger_than_programs_may_write_in() {
+        assert_eq!(buffer_bytes("256M"), Ok(256 << 20));
+        assert!(buffer_bytes("512M").is_err_and(|error| error.contains("256M")));
+        assert!(buffer_bytes("257M").is_err() && buffer_bytes("much").is_err());
     }
 
     #[test]

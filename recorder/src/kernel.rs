@@ -62,6 +62,7 @@ use aya::maps::{MapData, RingBuf};
 use bell::Bell;
 /// For benchmarks: draining bytes that no kernel wrote.
 #[doc(hidden)]
+pub use cpus::BUFFER_BYTES;
 pub use drain::Drain;
 pub use early_drop::EarlyDrop;
 use events::{

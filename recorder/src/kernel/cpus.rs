@@ -3,11 +3,16 @@
 //! A virtual machine with 4 CPUs may say that 240 are possible, and a buffer for each would take the memory of those that
 //! never come.
 
+use std::ops::RangeInclusive;
+
 use super::Error;
 
 /// So many CPUs may come online, and be recorded, in any case; and one for so many that are there.
 const LEAST_SPARE: usize = 2;
 const ONE_SPARE_OF: usize = 4;
+
+/// How large a CPU's buffer may be. Above, verifiers do not believe any more that a place in it is within it.
+pub const BUFFER_BYTES: RangeInclusive<usize> = 256 << 10..=256 << 20;
 
 /// CPUs with buffers: numbers from 0 up to this one.
 pub fn with_buffers(asked: Option<usize>) -> Result<usize, Error> {

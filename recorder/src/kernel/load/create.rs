@@ -72,7 +72,8 @@ fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, Made), 
     let has_trampolines = matches!(plan.kind(), Some(Kind::Trampoline | Kind::Lsm));
     let is_ringbuf = options.transport == Transport::Ringbuf;
     let wanted = options.buffer_bytes.unwrap_or_else(|| cpus::default_buffer_bytes(cpus));
-    let buffer_bytes = wanted.clamp(256 << 10, 1 << 30).next_power_of_two();
+    let buffer_bytes =
+        wanted.clamp(*cpus::BUFFER_BYTES.start(), *cpus::BUFFER_BYTES.end()).next_power_of_two();
     let data_bytes = if is_ringbuf { 4096 } else { buffer_bytes };
     let ring_buffer_bytes = if is_ringbuf {
         (buffer_bytes * cpus).next_power_of_two().min(1 << 30)
