@@ -4,12 +4,13 @@
 //! Figures are medians with their least and greatest; ratios are of one run.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, bail};
 use clap::Args;
 
+use crate::bench_calls::{self, Least};
 use crate::bench_replay;
 use crate::bench_run::{Run, measure};
 use crate::bench_table::{Row, Table};
@@ -33,8 +34,8 @@ pub struct Options {
     /// Put the table into docs/performance.md, between its markers
     #[arg(long)]
     docs: bool,
-    /// Only recording, or only replay
-    #[arg(long, value_parser = ["record", "replay"])]
+    /// Only recording, only replay, or what is added to one system call, by kind of call
+    #[arg(long, value_parser = ["record", "replay", "calls"])]
     part: Option<String>,
 }
 
@@ -117,6 +118,9 @@ pub fn run(options: &Options) -> Result<()> {
         "--bin",
         "tracer",
     ]))?;
+    if options.part.as_deref() == Some("calls") {
+        return calls(options);
+    }
     let mut table = Table::default();
     let wants = |name: &str| options.only.as_deref().is_none_or(|part| name.contains(part));
     if options.part.as_deref() != Some("replay") {
@@ -144,6 +148,28 @@ pub fn run(options: &Options) -> Result<()> {
     if options.docs {
         into_docs(&markdown)?;
     }
+    Ok(())
+}
+
+/// What each recorder adds to a call.
+fn calls(options: &Options) -> Result<()> {
+    let work = tempfile::tempdir()?;
+    let (out, report) = (work.path().join("capture"), work.path().join("report"));
+    // Of strace a call is two stops of the process: not a matter of nanoseconds.
+    let tracers = TRACERS.iter().filter(|tracer| tracer.name != "strace -f" && can_run(tracer));
+    let mut costs: Vec<(&Tracer, Least)> = tracers.map(|tracer| (tracer, Least::default())).collect();
+    // What others are compared with comes last.
+    costs.sort_by_key(|(tracer, _)| tracer.name == "perf trace record");
+    for _ in 0..options.rounds {
+        for (tracer, least) in &mut costs {
+            measure(&mut workload_under(tracer, bench_calls::WORKLOAD, work.path(), &out, &report))?;
+            least.add(bench_calls::read(&report)?);
+            let _ = fs::remove_file(&out);
+        }
+    }
+    let named: Vec<_> = costs.into_iter().map(|(tracer, least)| (tracer.name, least)).collect();
+    println!("{}\n", bench_replay::host());
+    print!("{}", bench_calls::markdown(&named));
     Ok(())
 }
 
@@ -181,15 +207,8 @@ fn record(options: &Options, workload: &Workload, table: &mut Table) -> Result<(
             if tracer.name == "strace -f" && round > 0 {
                 continue;
             }
-            let prefix = fill(tracer.command(), &out);
-            let mut command = Command::new(prefix.first().map_or(workload_program(), String::as_str));
-            command.args(prefix.iter().skip(1));
-            if !prefix.is_empty() {
-                command.arg(workload_program());
-            }
             let report = work.path().join("report");
-            command.args(["workload", workload.name]).arg(work.path()).arg(&report);
-            let run = measure(&mut command)?;
+            let run = measure(&mut workload_under(tracer, workload.name, work.path(), &out, &report))?;
             let took_s: f64 = fs::read_to_string(&report)?.trim().parse()?;
             let bytes = fs::metadata(&out).map(|meta| meta.len()).ok();
             let (events, lost) = if tracer.name.starts_with("tracer") { counts(&out) } else { (None, None) };
@@ -203,15 +222,27 @@ fn record(options: &Options, workload: &Workload, table: &mut Table) -> Result<(
     Ok(())
 }
 
+/// The command that runs a workload under a tracer.
+fn workload_under(tracer: &Tracer, workload: &str, work: &Path, out: &Path, report: &Path) -> Command {
+    let prefix = fill(tracer.command(), out);
+    let mut command = Command::new(prefix.first().map_or(workload_program(), String::as_str));
+    command.args(prefix.iter().skip(1));
+    if !prefix.is_empty() {
+        command.arg(workload_program());
+    }
+    command.args(["workload", workload]).arg(work).arg(report);
+    command
+}
+
 /// Events and losses of one of our captures.
-pub fn counts(capture: &std::path::Path) -> (Option<u64>, Option<u64>) {
+pub fn counts(capture: &Path) -> (Option<u64>, Option<u64>) {
     let said = shell::text(Command::new(tracer_program()).arg("info").arg(capture).args(["-o", "json"]));
     let value: Option<serde_json::Value> = said.ok().and_then(|text| serde_json::from_str(&text).ok());
     let number = |key: &str| value.as_ref().and_then(|value| value.get(key)?.as_u64());
     (number("events"), number("lost"))
 }
 
-fn fill(line: &[&str], out: &std::path::Path) -> Vec<String> {
+fn fill(line: &[&str], out: &Path) -> Vec<String> {
     line.iter()
         .map(|word| match *word {
             "{tracer}" => tracer_program().display().to_string(),

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // a task's output is its report
 
 mod bench;
+mod bench_calls;
 mod bench_replay;
 mod bench_run;
 mod bench_table;
