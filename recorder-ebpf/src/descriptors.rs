@@ -73,6 +73,7 @@ impl Descriptors {
         if self.0 == 0 {
             return;
         }
+        let task = task.untrusted();
         if self.first() != 0 {
             let fd = one_of(&argument, self.first()) as u32;
             if self.is(descriptor::CLOSED) {

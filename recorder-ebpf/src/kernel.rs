@@ -141,6 +141,13 @@ impl<const TYPED: bool> File<TYPED> {
 }
 
 impl<const TYPED: bool> Task<TYPED> {
+    /// The same task, by a pointer that the verifier does not trust: of each pointer that is loaded from one that it
+    /// trusts it asks whether that is to be trusted too, by going through the names of all types of the kernel.
+    #[inline(always)]
+    pub fn untrusted(self) -> Task<TYPED> {
+        if TYPED && config!(task_type) != 0 { Task(cast(self.0, config!(task_type))) } else { self }
+    }
+
     /// Whether it is a 32-bit task, whose calls have numbers and arguments of their own.
     #[cfg(feature = "aarch64")]
     #[inline(always)]
@@ -211,7 +218,7 @@ impl<const TYPED: bool> Cred<TYPED> {
 }
 
 impl<const TYPED: bool> UtsNs<TYPED> {
-    /// A number that changes with the host's name, of which 64 bytes count.
+    /// A number that changes with the host's name, of which at most 64 bytes count.
     #[inline(always)]
     pub fn name_hash(self) -> u64 {
         if !TYPED {
@@ -220,10 +227,21 @@ impl<const TYPED: bool> UtsNs<TYPED> {
         let at = offset!(uts_ns.nodename);
         let mut hash = 0u64;
         for word in 0..8 {
-            hash = (hash ^ load::<TYPED, u64>(self.0, at + word * 8)).wrapping_mul(GOLDEN_RATIO);
+            let name = load::<TYPED, u64>(self.0, at + word * 8);
+            hash = (hash ^ name).wrapping_mul(GOLDEN_RATIO);
+            if has_zero(name) {
+                break;
+            }
         }
         hash
     }
+}
+
+/// Whether a byte of it is zero: a name ends there, and what stands behind is nobody's.
+#[inline(always)]
+fn has_zero(word: u64) -> bool {
+    const ONES: u64 = u64::MAX / 0xff;
+    word.wrapping_sub(ONES) & !word & (ONES << 7) != 0
 }
 
 /// The same by probing. A global function for its stack: nobody else has room for the name.
@@ -234,6 +252,9 @@ pub extern "C" fn host_name_hash(uts_ns: u64) -> u64 {
     let mut hash = 0u64;
     for word in words {
         hash = (hash ^ word).wrapping_mul(GOLDEN_RATIO);
+        if has_zero(word) {
+            break;
+        }
     }
     hash
 }

@@ -20,6 +20,7 @@ mod record;
 mod registers;
 mod scopes;
 mod spare;
+mod statics;
 mod strict;
 mod timing;
 mod user_memory;

@@ -16,7 +16,10 @@ pub struct RegionHeader {
     pub head: u64,
     /// Sum of `full`, `nested` and `forgotten`.
     pub dropped: u64,
-    pub pad0: [u64; 6],
+    /// What the recorder had read when a program last asked: it has read that much at least. Its own word lies in memory
+    /// that the recorder's CPU writes.
+    pub known_tail: u64,
+    pub pad0: [u64; 5],
     /// Who writes, where nothing but an interrupt can come between: 0 nobody, 1 a program at the head of the data, 2 one
     /// that interrupted it as well. Elsewhere [`WriteState::claims`] says it.
     pub nest: u32,

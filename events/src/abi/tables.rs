@@ -69,8 +69,8 @@ pub struct Config {
     pub strict: u32,
     /// Whether it is noted when calls begin.
     pub timing: u32,
-    /// Fills up to a multiple of eight bytes.
-    pub spare: u32,
+    /// The same of `struct task_struct`.
+    pub task_type: u32,
     /// Which hooks are wanted, a bit for each.
     pub hooks: [u64; 2],
     /// Which of them matter most: see [`Config::kept_back`].
@@ -109,7 +109,7 @@ impl Config {
         spares: 0,
         strict: 0,
         timing: 0,
-        spare: 0,
+        task_type: 0,
         hooks: [0; 2],
         vital_hooks: [0; 2],
         excluded: [0; 16],

@@ -106,25 +106,28 @@ pub fn look_up<const TYPED: bool>(entry: *mut ContextEntry, task: Task<TYPED>) -
     let found = Actor { entry, id, scopes, epoch };
     let unentry = Actor { entry, id: 0, scopes: 0, epoch: 0 };
     let [uid, euid] = field!(entry.ids);
-    let cred = task.cred();
+    let pointers = task.untrusted();
+    let cred = pointers.cred();
     let [now_uid, now_euid] = cred.ids();
     if field!(entry.task) != task.0 as u64
         || field!(entry.start) != task.start_boottime()
         || field!(entry.cred) != cred.0 as u64
         || uid != now_uid
         || euid != now_euid
-        || field!(entry.cgroups) != task.cgroups() as u64
-        || field!(entry.parent) != task.real_parent().0 as u64
+        || field!(entry.cgroups) != pointers.cgroups() as u64
+        || field!(entry.parent) != pointers.real_parent().0 as u64
     {
         return (false, unentry);
     }
     // A task that exits has given these back; what was sent still holds.
-    let mm = task.mm().0 as u64;
-    let nsproxy = task.nsproxy().0 as u64;
+    let mm = pointers.mm().0 as u64;
+    let nsproxy = pointers.nsproxy();
+    let host = if nsproxy.is_null() { 0 } else { nsproxy.uts_ns().name_hash() };
+    let nsproxy = nsproxy.0 as u64;
     if mm != field!(entry.mm) && mm != 0 || nsproxy != field!(entry.nsproxy) && nsproxy != 0 {
         return (false, unentry);
     }
-    if nsproxy != 0 && host_of(task) != field!(entry.host) {
+    if nsproxy != 0 && host != field!(entry.host) {
         return (false, unentry);
     }
     let [first, second] = field!(entry.comm);

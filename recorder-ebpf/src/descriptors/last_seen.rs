@@ -2,11 +2,10 @@
 
 use core::ptr::{read_volatile, write_volatile};
 
-use aya_ebpf::{macros::map, maps::Array};
 use events::abi::{files::DESCRIPTORS, tables::role};
 
 use super::table::field;
-use crate::{context::current, hash, user_memory::user_or_zero};
+use crate::{context::current, hash, statics, user_memory::user_or_zero};
 
 /// The last file that was seen at a number of a process.
 #[repr(C)]
@@ -17,12 +16,14 @@ struct Last {
     check: u64,
 }
 
-#[map]
-static LAST: Array<Last> = Array::with_max_entries(DESCRIPTORS, 0);
+impl Last {
+    const EMPTY: Last = Last { table: 0, whose: 0, id: 0, check: 0 };
+}
+
+static mut LAST: [Last; DESCRIPTORS as usize] = [const { Last::EMPTY }; DESCRIPTORS as usize];
 
 /// Counts, by table of descriptors, when many of them were closed at once: what was last seen there is not kept beyond that.
-#[map]
-static CLEARED: Array<u64> = Array::with_max_entries(TABLES, 0);
+static mut CLEARED: [u64; TABLES as usize] = [0; TABLES as usize];
 
 /// Tables that are told apart in [`CLEARED`]; those that share a place lose what they know together.
 const TABLES: u32 = 1024;
@@ -33,20 +34,20 @@ fn whose(tgid: u32, fd: u32) -> u64 {
 }
 
 #[inline(always)]
-fn last(table: u64, whose: u64) -> Option<*mut Last> {
+fn last(table: u64, whose: u64) -> *mut Last {
     let key = table ^ whose.wrapping_mul(hash::GOLDEN_RATIO);
-    LAST.get_ptr_mut(hash::bucket(key, DESCRIPTORS))
+    statics::element(&raw mut LAST, hash::bucket(key, DESCRIPTORS))
 }
 
 #[inline(always)]
 pub fn remember(table: u64, tgid: u32, fd: u32, id: u64) {
     let whose = whose(tgid, fd);
-    let Some(last) = last(table, whose) else { return };
+    let last = last(table, whose);
     let check = table ^ whose ^ id ^ cleared(table);
     if field!(last.check) == check {
         return;
     }
-    // SAFETY: a map value; what makes it valid is written last.
+    // SAFETY: an element of a static of the programs; what makes it valid is written last.
     unsafe {
         write_volatile(&raw mut (*last).check, 0);
         write_volatile(&raw mut (*last).table, table);
@@ -59,14 +60,13 @@ pub fn remember(table: u64, tgid: u32, fd: u32, id: u64) {
 /// How often many descriptors of a table were closed at once, where no bits of numbers and addresses are in its way.
 #[inline(always)]
 fn cleared(table: u64) -> u64 {
-    let Some(cleared) = cleared_of(table) else { return 0 };
-    // SAFETY: a map value.
-    unsafe { read_volatile(cleared) }.wrapping_mul(hash::GOLDEN_RATIO)
+    // SAFETY: an element of a static of the programs.
+    unsafe { read_volatile(cleared_of(table)) }.wrapping_mul(hash::GOLDEN_RATIO)
 }
 
 #[inline(always)]
-fn cleared_of(table: u64) -> Option<*mut u64> {
-    CLEARED.get_ptr_mut(hash::bucket(table, TABLES))
+fn cleared_of(table: u64) -> *mut u64 {
+    statics::element(&raw mut CLEARED, hash::bucket(table, TABLES))
 }
 
 /// The descriptors of the current task that a call has closed, or given anew, are not what was last seen at their numbers.
@@ -76,10 +76,9 @@ pub extern "C" fn descriptors_forget(role: u64, pair: u64) -> u64 {
     let task = current::<false>();
     let table = task.files().0 as u64;
     if role == role::CLOSES_RANGE as u64 {
-        if let Some(cleared) = cleared_of(table) {
-            // SAFETY: a map value; whichever of two increments is lost, the number changes.
-            unsafe { write_volatile(cleared, read_volatile(cleared).wrapping_add(1)) };
-        }
+        let cleared = cleared_of(table);
+        // SAFETY: an element of a static of the programs; whichever of two increments is lost, the number changes.
+        unsafe { write_volatile(cleared, read_volatile(cleared).wrapping_add(1)) };
         return 0;
     }
     let both: u64 = user_or_zero(pair);
@@ -92,12 +91,12 @@ pub extern "C" fn descriptors_forget(role: u64, pair: u64) -> u64 {
 #[inline(always)]
 pub fn take_last(table: u64, tgid: u32, fd: u32) -> u64 {
     let whose = whose(tgid, fd);
-    let Some(last) = last(table, whose) else { return 0 };
+    let last = last(table, whose);
     let id = field!(last.id);
     if field!(last.table) != table || field!(last.whose) != whose || field!(last.check) != table ^ whose ^ id ^ cleared(table) {
         return 0;
     }
-    // SAFETY: a map value.
+    // SAFETY: an element of a static of the programs.
     unsafe { write_volatile(&raw mut (*last).check, 0) };
     id
 }

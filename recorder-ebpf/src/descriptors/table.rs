@@ -2,7 +2,6 @@
 
 use core::ptr::{read_volatile, write_volatile};
 
-use aya_ebpf::{macros::map, maps::Array};
 use events::abi::files::{PLACES, found, id};
 
 use super::{
@@ -14,6 +13,7 @@ use crate::{
     emit::{Writer, config},
     hash,
     kernel::{Dentry, File, VfsMount},
+    statics,
 };
 
 /// What the last file sent for a place was made from. Pointers may be reused after a file is gone; then its mount, its
@@ -37,6 +37,21 @@ struct FileEntry {
     check: u64,
 }
 
+impl FileEntry {
+    const EMPTY: FileEntry = FileEntry {
+        file: 0,
+        dentry: 0,
+        mount: 0,
+        parent: 0,
+        name_hash: 0,
+        more: 0,
+        state: 0,
+        sent_ns: 0,
+        id: 0,
+        check: 0,
+    };
+}
+
 pub mod what {
     use events::abi::files::{id, log};
 
@@ -57,21 +72,28 @@ pub mod what {
     }
 }
 
-#[map]
-static FILES: Array<FileEntry> = Array::with_max_entries(PLACES, 0);
+static mut FILES: [FileEntry; PLACES as usize] = [const { FileEntry::EMPTY }; PLACES as usize];
 
 /// Counts what may have changed the paths of files that are open: renames and moves of mounts.
-#[map]
-static MOVES: Array<u64> = Array::with_max_entries(1, 0);
+static mut MOVES: u64 = 0;
+
+#[inline(always)]
+fn file_at(place: u32) -> *mut FileEntry {
+    statics::element(&raw mut FILES, place)
+}
+
+#[inline(always)]
+fn moves() -> u64 {
+    // SAFETY: a static of the programs.
+    unsafe { read_volatile(&raw const MOVES) }
+}
 
 /// Notes that paths of open files may be others now.
 #[inline(always)]
 pub fn names_moved() -> u32 {
-    if let Some(moves) = MOVES.get_ptr_mut(0) {
-        // An increment that two CPUs make at once still changes the number.
-        // SAFETY: a map value.
-        unsafe { write_volatile(moves, read_volatile(moves).wrapping_add(1) & what::MOVES) };
-    }
+    // An increment that two CPUs make at once still changes the number.
+    // SAFETY: a static of the programs.
+    unsafe { write_volatile(&raw mut MOVES, moves().wrapping_add(1) & what::MOVES) };
     0
 }
 
@@ -93,7 +115,7 @@ fn bucket_of(file: u64, dentry: u64) -> u32 {
 
 macro_rules! field {
     ($entry:ident.$field:ident) => {
-        // SAFETY: a map value.
+        // SAFETY: an element of a static of the programs.
         unsafe { read_volatile(&raw const (*$entry).$field) }
     };
 }
@@ -114,20 +136,15 @@ pub fn find<const TYPED: bool>(
     } else {
         (file.0 as u64, dentry.0 as u64, mount.0 as u64)
     };
-    let (Some(entry), Some(moves)) = (FILES.get_ptr(bucket_of(file_number, dentry_number)), MOVES.get_ptr(0)) else {
-        writer.notes().set_found(which, 0);
-        return true;
-    };
+    let entry = file_at(bucket_of(file_number, dentry_number));
     let (hashed, parent, name_hash) = dentry.identity();
     let (state, id) = (field!(entry.state), field!(entry.id));
-    // SAFETY: a map value.
-    let moves = unsafe { read_volatile(moves) };
     if field!(entry.file) == file_number
         && field!(entry.dentry) == dentry_number
         && field!(entry.mount) == mount_number
         && field!(entry.parent) as *const u8 == parent.0
         && field!(entry.name_hash) == name_hash
-        && state & what::MOVES == moves
+        && state & what::MOVES == moves()
         && field!(entry.sent_ns) <= writer.time_ns()
         && (state & what::UNLINKED != 0) == (hashed == 0)
         && !is_changed
@@ -160,9 +177,7 @@ pub extern "C" fn descriptors_send(room: u64, at: u64, fd: u64, which: u64) -> u
     let Some(mut writer) = Writer::resume(room, at) else { return at };
     let (file, dentry, mount) = writer.notes().file();
     let place = bucket_of(file, dentry);
-    let (Some(entry), Some(moves)) = (FILES.get_ptr_mut(place), MOVES.get_ptr(0)) else { return at };
-    // SAFETY: a map value.
-    let moves = unsafe { read_volatile(moves) };
+    let (entry, moves) = (file_at(place), moves());
     let (file, dentry) = (File::<false>(file as *const u8), Dentry::<false>(dentry as *const u8));
     let mount = VfsMount::<false>(mount as *const u8);
     let (hashed, parent, name_hash) = dentry.identity();
@@ -177,12 +192,12 @@ pub extern "C" fn descriptors_send(room: u64, at: u64, fd: u64, which: u64) -> u
         ($field:ident, $value:expr) => {{
             let value: u64 = $value;
             check ^= value;
-            // SAFETY: a map value.
+            // SAFETY: an element of a static of the programs.
             unsafe { write_volatile(&raw mut (*entry).$field, value) };
         }};
     }
     // What makes it valid is written last, from what was meant: what is there by then may be another CPU's.
-    // SAFETY: a map value.
+    // SAFETY: an element of a static of the programs.
     unsafe { write_volatile(&raw mut (*entry).check, 0) };
     set!(file, file.0 as u64);
     set!(dentry, dentry.0 as u64);
@@ -206,11 +221,9 @@ pub extern "C" fn descriptors_send(room: u64, at: u64, fd: u64, which: u64) -> u
 /// The write that sent this came to nothing.
 #[inline(always)]
 pub fn invalidate(id: u64) {
-    if id != 0
-        && let Some(entry) = FILES.get_ptr_mut(id::place(id))
-    {
-        // SAFETY: a map value.
-        unsafe { write_volatile(&raw mut (*entry).check, 0) };
+    if id != 0 {
+        // SAFETY: an element of a static of the programs.
+        unsafe { write_volatile(&raw mut (*file_at(id::place(id))).check, 0) };
     }
 }
 

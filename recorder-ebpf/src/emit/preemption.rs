@@ -29,6 +29,29 @@ impl Undisturbed {
     }
 }
 
+/// The same in programs on tracepoints, where the kernel itself does it before 7.0.
+#[must_use]
+pub struct UndisturbedTracepoint;
+
+impl UndisturbedTracepoint {
+    #[inline(always)]
+    pub fn begin() -> UndisturbedTracepoint {
+        if config!(spares) != 0 {
+            core::mem::forget(Undisturbed::begin());
+        }
+        UndisturbedTracepoint
+    }
+}
+
+impl Drop for UndisturbedTracepoint {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if config!(spares) != 0 {
+            drop(Undisturbed);
+        }
+    }
+}
+
 impl Drop for Undisturbed {
     #[inline(always)]
     fn drop(&mut self) {

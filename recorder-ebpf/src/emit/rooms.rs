@@ -186,22 +186,27 @@ impl Writer {
             let mask = config!(data_mask);
             let mut string_bound = config!(string_bound);
             if config!(ringbuf) == 0 {
-                let Some(tails) = TAILS.get_ptr_mut(cpu) else {
-                    give_back_data(region);
-                    return None;
-                };
-                let waiting = head.wrapping_sub(read_volatile(&raw const (*tails).tail));
-                let kept_back = if is_vital { 0 } else { config!(kept_back) };
-                if waiting + config!(write_bytes) + kept_back > mask + 1 {
-                    count_drop(region, slot, Refusal::Full);
-                    ring_when_asleep(tails);
-                    give_back_data(region);
-                    return None;
-                }
-                // What is compared with what it was at the entry has to be as long as there.
-                let may_be_short = !is_vital && config!(strict) == 0;
-                if may_be_short && waiting > mask / 2 && string_bound > SHORT_STRING {
-                    string_bound = SHORT_STRING;
+                // Below half of the data nothing depends on how much is waiting.
+                if head.wrapping_sub(read_volatile(&raw const (*region).known_tail)) > mask / 2 {
+                    let Some(tails) = TAILS.get_ptr_mut(cpu) else {
+                        give_back_data(region);
+                        return None;
+                    };
+                    let tail = read_volatile(&raw const (*tails).tail);
+                    write_volatile(&raw mut (*region).known_tail, tail);
+                    let waiting = head.wrapping_sub(tail);
+                    let kept_back = if is_vital { 0 } else { config!(kept_back) };
+                    if waiting + config!(write_bytes) + kept_back > mask + 1 {
+                        count_drop(region, slot, Refusal::Full);
+                        ring_when_asleep(tails);
+                        give_back_data(region);
+                        return None;
+                    }
+                    // What is compared with what it was at the entry has to be as long as there.
+                    let may_be_short = !is_vital && config!(strict) == 0;
+                    if may_be_short && waiting > mask / 2 && string_bound > SHORT_STRING {
+                        string_bound = SHORT_STRING;
+                    }
                 }
             }
             write_volatile(&raw mut (*state).string_bound, string_bound as u64);

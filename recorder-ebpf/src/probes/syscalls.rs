@@ -13,7 +13,7 @@ use crate::{
     capture::{self, Call, Tag},
     context::{Actor, current, invalidate_current},
     descriptors::{self, Descriptors},
-    emit::{Started, Writer, config, count_left_out_call, preemption::Undisturbed},
+    emit::{Started, Writer, config, count_left_out_call, preemption::UndisturbedTracepoint},
     kernel::Task,
     logs,
     probes::{credentials, files, multiplexed, owners, stand_ins},
@@ -30,12 +30,14 @@ use slots::{ENOSYS, is_passed_over};
 
 #[inline(always)]
 pub fn set_arguments<const TYPED: bool>(writer: &mut Writer, started: Started, regs: Regs<TYPED>, compat: bool) {
-    writer.set_word(started, 0, regs.argument(0, compat));
-    writer.set_word(started, 1, regs.argument(1, compat));
-    writer.set_word(started, 2, regs.argument(2, compat));
-    writer.set_word(started, 3, regs.argument(3, compat));
-    writer.set_word(started, 4, regs.argument(4, compat));
-    writer.set_word(started, 5, regs.argument(5, compat));
+    let words = writer.payload(started).cast::<u64>();
+    macro_rules! set {
+        ($($position:literal)*) => {
+            // SAFETY: within the write, whose slack takes what runs over.
+            $(unsafe { words.add($position).write(regs.argument($position, compat)) };)*
+        };
+    }
+    set!(0 1 2 3 4 5);
 }
 
 /// How a call's exit is recorded: what is noted beside the write.
@@ -203,7 +205,7 @@ fn on_exit<const TYPED: bool>(ctx: &BtfTracePointContext) -> Option<()> {
         }
         role = role::NONE;
     }
-    let _undisturbed = Undisturbed::begin();
+    let _undisturbed = UndisturbedTracepoint::begin();
     let actor = Actor::of(task)?;
     // SAFETY: as above.
     let word = unsafe { core::ptr::read_volatile(&raw const (*entry).scopes) };

@@ -16,6 +16,8 @@ pub(super) struct Cast {
     function: u32,
     /// BTF's id of `struct files_struct`.
     pub files_type: u32,
+    /// The same of `struct task_struct`.
+    pub task_type: u32,
 }
 
 impl Cast {
@@ -27,6 +29,7 @@ impl Cast {
         Some(Cast {
             function: btf.function_id("bpf_rdonly_cast")?,
             files_type: btf.struct_id("files_struct")?,
+            task_type: btf.struct_id("task_struct")?,
         })
     }
 

@@ -118,6 +118,7 @@ fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, Made), 
         tells_last: (btf.tracepoint_arguments("sched_process_exit").map(|bytes| bytes.len()) == Some(2))
             .into(),
         files_type: cast.map_or(0, |cast| cast.files_type),
+        task_type: cast.map_or(0, |cast| cast.task_type),
         spares: spares::are_needed().into(),
         disables_preemption: preemption.is_some().into(),
         strict: tables.compares().into(),
