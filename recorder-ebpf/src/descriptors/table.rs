@@ -16,11 +16,11 @@ use crate::{
     statics,
 };
 
-/// What the last file sent for a place was made from. Pointers may be reused after a file is gone; then its mount, its
-/// directory, the hash of its name, or what `more` holds has changed.
+/// What the last file sent for a place was made from: its name, which opening it again does not change, and of what has no
+/// name what it is. Pointers may be reused after a file is gone; then its mount, its directory, the hash of its name, or what
+/// `more` holds has changed.
 #[repr(C)]
 struct FileEntry {
-    file: u64,
     dentry: u64,
     /// A file that is mounted in two places has two paths.
     mount: u64,
@@ -39,7 +39,6 @@ struct FileEntry {
 
 impl FileEntry {
     const EMPTY: FileEntry = FileEntry {
-        file: 0,
         dentry: 0,
         mount: 0,
         parent: 0,
@@ -108,9 +107,8 @@ pub fn send(writer: &mut Writer, fd: u32, which: usize) {
 
 /// Where a file is kept.
 #[inline(always)]
-fn bucket_of(file: u64, dentry: u64) -> u32 {
-    let address = if file == 0 { dentry } else { file };
-    hash::bucket(address, PLACES)
+fn bucket_of(dentry: u64, mount: u64) -> u32 {
+    hash::bucket(dentry.wrapping_add(mount), PLACES)
 }
 
 macro_rules! field {
@@ -131,16 +129,15 @@ pub fn find<const TYPED: bool>(
     is_changed: bool,
     which: usize,
 ) -> bool {
-    let (file_number, dentry_number, mount_number) = if TYPED {
-        (writer.opaque(file.0 as u64), writer.opaque(dentry.0 as u64), writer.opaque(mount.0 as u64))
+    let (dentry_number, mount_number) = if TYPED {
+        (writer.opaque(dentry.0 as u64), writer.opaque(mount.0 as u64))
     } else {
-        (file.0 as u64, dentry.0 as u64, mount.0 as u64)
+        (dentry.0 as u64, mount.0 as u64)
     };
-    let entry = file_at(bucket_of(file_number, dentry_number));
+    let entry = file_at(bucket_of(dentry_number, mount_number));
     let (hashed, parent, name_hash) = dentry.identity();
     let (state, id) = (field!(entry.state), field!(entry.id));
-    if field!(entry.file) == file_number
-        && field!(entry.dentry) == dentry_number
+    if field!(entry.dentry) == dentry_number
         && field!(entry.mount) == mount_number
         && field!(entry.parent) as *const u8 == parent.0
         && field!(entry.name_hash) == name_hash
@@ -155,7 +152,7 @@ pub fn find<const TYPED: bool>(
         return true;
     }
     writer.notes().set_found(which, 0);
-    writer.notes().set_file(file_number, dentry_number, mount_number);
+    writer.notes().set_file(file.0 as u64, dentry_number, mount_number);
     false
 }
 
@@ -166,7 +163,7 @@ fn check(entry: *const FileEntry, id: u64) -> u64 {
     macro_rules! add {
         ($($field:ident)*) => { $(add_to(&mut sum, field!(entry.$field));)* };
     }
-    add!(file dentry mount parent name_hash more state sent_ns);
+    add!(dentry mount parent name_hash more state sent_ns);
     sum
 }
 
@@ -176,7 +173,7 @@ fn check(entry: *const FileEntry, id: u64) -> u64 {
 pub extern "C" fn descriptors_send(room: u64, at: u64, fd: u64, which: u64) -> u64 {
     let Some(mut writer) = Writer::resume(room, at) else { return at };
     let (file, dentry, mount) = writer.notes().file();
-    let place = bucket_of(file, dentry);
+    let place = bucket_of(dentry, mount);
     let (entry, moves) = (file_at(place), moves());
     let (file, dentry) = (File::<false>(file as *const u8), Dentry::<false>(dentry as *const u8));
     let mount = VfsMount::<false>(mount as *const u8);
@@ -199,7 +196,6 @@ pub extern "C" fn descriptors_send(room: u64, at: u64, fd: u64, which: u64) -> u
     // What makes it valid is written last, from what was meant: what is there by then may be another CPU's.
     // SAFETY: an element of a static of the programs.
     unsafe { write_volatile(&raw mut (*entry).check, 0) };
-    set!(file, file.0 as u64);
     set!(dentry, dentry.0 as u64);
     set!(mount, mount.0 as u64);
     set!(parent, parent.0 as u64);
