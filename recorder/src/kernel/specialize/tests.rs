@@ -6,6 +6,7 @@ mod function;
 mod interpreter;
 mod listing;
 mod make;
+mod marks;
 mod objects;
 mod parsed;
 mod random_function;
