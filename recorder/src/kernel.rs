@@ -108,6 +108,8 @@ pub struct KernelOptions {
     pub samples: BTreeMap<EventId, u32>,
     /// What no scope of these can want is dropped in the kernel, and counted ([`Records::left_out`]).
     pub scopes: Option<Lowered>,
+    /// Load the programs as they were built, not as what they come to on this kernel: a call costs some 20 ns more.
+    pub as_built: bool,
     /// Thread group ids whose events are not recorded, beside the recorder's own.
     pub exclude: Vec<u32>,
     /// Records younger than this are held back for slower CPUs, so that time order holds. See `transport.md`.
@@ -131,6 +133,7 @@ impl Default for KernelOptions {
             timing: false,
             samples: BTreeMap::new(),
             scopes: None,
+            as_built: false,
             exclude: Vec::new(),
             hold_back: Duration::from_millis(10),
         }
@@ -396,6 +399,11 @@ impl Kernel {
     /// Reads with these from now on, each having CPUs of its own.
     pub fn employ(&mut self, team: Team) {
         self.drain.employ(team);
+    }
+
+    /// Why the programs are loaded as they were built, where that was not asked for: what the kernel said to the others.
+    pub fn refused_evaluation(&self) -> Option<&str> {
+        self.loaded.refused_evaluation.as_deref()
     }
 
     /// Wanted events that this kernel cannot carry.

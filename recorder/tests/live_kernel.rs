@@ -157,11 +157,11 @@ fn a_program_is_seen_from_its_birth_to_its_end() {
     assert_eq!(log.out_of_order, 0);
 }
 
-fn dd_adds_up(name: &str, transport: Transport) {
+fn dd_adds_up(name: &str, transport: Transport, as_built: bool) {
     const COUNT: u64 = 1_000_000;
     let calls: Vec<_> =
         ["read", "write"].iter().filter_map(|name| catalogue::by_name(name)).map(|e| e.id).collect();
-    let options = KernelOptions { events: Some(calls), transport, ..KernelOptions::default() };
+    let options = KernelOptions { events: Some(calls), transport, as_built, ..KernelOptions::default() };
     let work = || {
         run("/bin/dd", &["if=/dev/zero", "of=/dev/null", "bs=1", "count=1000000"]);
     };
@@ -178,12 +178,17 @@ fn dd_adds_up(name: &str, transport: Transport) {
 
 #[test]
 fn what_is_recorded_and_what_is_lost_make_up_what_ran() {
-    dd_adds_up("what_is_recorded_and_what_is_lost_make_up_what_ran", Transport::Region);
+    dd_adds_up("what_is_recorded_and_what_is_lost_make_up_what_ran", Transport::Region, false);
+}
+
+#[test]
+fn the_programs_record_as_they_were_built_too() {
+    dd_adds_up("the_programs_record_as_they_were_built_too", Transport::Region, true);
 }
 
 #[test]
 fn the_ring_buffer_accounts_for_losses_too() {
-    dd_adds_up("the_ring_buffer_accounts_for_losses_too", Transport::Ringbuf);
+    dd_adds_up("the_ring_buffer_accounts_for_losses_too", Transport::Ringbuf, false);
 }
 
 #[test]

@@ -246,6 +246,12 @@ pub fn run(order: Order<'_>, attendant: &mut dyn Attendant) -> Result<Ended> {
     let cgroups = CgroupTable::of_host();
 
     tell_unavailable(kernel.unavailable(), !chosen.is_empty());
+    if let Some(reason) = kernel.refused_evaluation() {
+        stderr::note(format_args!(
+            "the programs are loaded as they were built, so that a call costs a little more: {}",
+            reason.lines().next().unwrap_or_default()
+        ));
+    }
     let mut unavailable = unavailable(&kernel);
     unavailable.extend(samples.iter().filter_map(|(id, every)| {
         Some(Unavailable { event: catalogue::by_id(*id)?.name.to_owned(), reason: sample::reason(*every) })

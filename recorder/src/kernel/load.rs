@@ -59,6 +59,8 @@ pub struct Loaded {
     /// The calls that tasks are in, where they are timed.
     begun: Option<HashMap<MapData, u64, [u64; Begun::WORDS]>>,
     timing: Option<BtfTracePointLinkId>,
+    /// What the kernel said to the programs as they are evaluated, where it took them as they were built.
+    pub refused_evaluation: Option<String>,
 }
 
 /// A program that is in the kernel, and what it records where that is one event.
@@ -151,7 +153,18 @@ fn probes(btf: &Btf) -> Vec<Probe> {
     probes
 }
 
+/// Loads the programs as they are evaluated for this kernel; where it refuses one of those as they were built.
 pub fn load(options: &KernelOptions) -> Result<Loaded, Error> {
+    match load_one_way(options) {
+        Err(refused @ Error::Program { .. }) if !options.as_built => {
+            let loaded = load_one_way(&KernelOptions { as_built: true, ..options.clone() })?;
+            Ok(Loaded { refused_evaluation: Some(refused.to_string()), ..loaded })
+        }
+        loaded => loaded,
+    }
+}
+
+fn load_one_way(options: &KernelOptions) -> Result<Loaded, Error> {
     refusals::refuse()?;
     let bytes = std::fs::read(BTF_PATH).map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => Error::NoBtf { path: PathBuf::from(BTF_PATH) },
@@ -233,6 +246,7 @@ pub fn load(options: &KernelOptions) -> Result<Loaded, Error> {
         tracepoints,
         begun,
         timing,
+        refused_evaluation: None,
     })
 }
 

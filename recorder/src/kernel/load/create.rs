@@ -149,10 +149,12 @@ fn create(options: &KernelOptions, making: &Making<'_>) -> Result<(Ebpf, Made), 
         ("SAMPLES", bytes_of(&tables.samples)),
     ];
     let mut object = Object::as_built();
-    object.specialize(&globals).map_err(|error| Error::Program {
-        program: "the object".into(),
-        reason: format!("{error}: rebuild it with `cargo xtask ebpf`"),
-    })?;
+    if !options.as_built {
+        object.specialize(&globals).map_err(|error| Error::Program {
+            program: "the object".into(),
+            reason: format!("{error}: rebuild it with `cargo xtask ebpf`"),
+        })?;
+    }
     if !object.set_region_bytes(region_bytes(data_bytes, write_bytes) as u32) {
         return Err(broken_object("REGIONS"));
     }
