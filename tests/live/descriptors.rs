@@ -18,7 +18,35 @@ pub const TESTS: &[Test] = &[
     ("asking_for_what_a_descriptor_stands_for_gives_the_recorded_masks", same_answer),
     ("paths_of_hooks_are_absolute_whatever_they_were_relative_to", absolute_paths),
     ("executable_mappings_and_memfds_are_seen", executable_mappings),
+    ("a_file_that_is_opened_again_has_the_name_by_which_it_was_opened", opened_again),
 ];
+
+/// One file by two mounts, again and again, so that open files and names come to lie where others were; then renamed,
+/// followed by another of its name, and removed while open. Each read has a length of its own.
+const OPENED_AGAIN: &str = r#"
+set -e
+cd "$1"; mkdir one two
+head -c 100 /dev/zero > one/file
+mount --bind one two
+get() { dd bs="$1" count=1 of=/dev/null status=none; }
+for round in 1 2 3 4; do
+    get 11 < one/file
+    get 12 < two/file
+done
+exec 3< one/file
+mv one/file one/renamed
+get 13 <&3
+head -c 100 /dev/zero > one/file
+exec 4< one/file
+get 14 <&4
+get 15 <&3
+get 16 < two/file
+rm one/file
+get 17 <&4
+head -c 100 /dev/zero > one/file
+get 18 < one/file
+get 19 <&4
+"#;
 
 /// Events of the program, as `"value"` of its arguments by their names.
 fn rows(file: &Path, event: &str) -> Result<Vec<Value>, Failed> {
@@ -190,6 +218,29 @@ fn absolute_paths() -> Result<(), Failed> {
         let filter = format!("{event}.{argument}={work}/{name}");
         let found = count(&file, &["-f", "comm=descriptors", "-f", &filter])?;
         ensure(found > 0, || format!("nothing matches {filter}"))?;
+    }
+    Ok(())
+}
+
+fn opened_again() -> Result<(), Failed> {
+    let dir = scratch()?;
+    let folder = std::fs::canonicalize(dir.path())?;
+    let folder = path(&folder)?;
+    let file = record(dir.path(), &[], &["unshare", "-m", "sh", "-c", OPENED_AGAIN, "sh", folder])?;
+    for (length, times, name) in [
+        (11, 4, "one/file"),
+        (12, 4, "two/file"),
+        (13, 1, "one/renamed"),
+        (14, 1, "one/file"),
+        (15, 1, "one/renamed"),
+        (16, 1, "two/file"),
+        (17, 1, "one/file (deleted)"),
+        (18, 1, "one/file"),
+        (19, 1, "one/file (deleted)"),
+    ] {
+        let (length, fd) = (format!("read.count={length}"), format!("read.fd={folder}/{name}"));
+        let found = count(&file, &["-f", "comm=dd", "-f", &length, "-f", &fd])?;
+        same(&format!("{length} {fd}"), found, times)?;
     }
     Ok(())
 }
