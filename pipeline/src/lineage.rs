@@ -192,9 +192,9 @@ impl Client for Lineages<'_> {
         if is_fork { self.fork(row, &context) } else { self.exit(row, &context) }
     }
 
-    fn forget(&mut self, before: u64) {
-        for state in self.states.iter_mut().filter(|state| state.lineage.is_any_older(before)) {
-            Arc::make_mut(&mut state.lineage).forget(before);
+    fn forget(&mut self, first: u64) {
+        for state in self.states.iter_mut().filter(|state| state.lineage.forgets_any(first)) {
+            Arc::make_mut(&mut state.lineage).forget(first);
         }
     }
 }

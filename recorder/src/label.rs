@@ -15,9 +15,6 @@ use crate::{
     kernel::Record,
 };
 
-/// Processes that ended are remembered this long: records of other CPUs may still be on the way.
-const REMEMBER_NS: u64 = 10_000_000_000;
-
 /// An answer and the version of the facts that it was given with.
 pub type Remembered = Option<(u64, u64)>;
 
@@ -87,7 +84,7 @@ impl Judge {
             }
             process::SCHED_PROCESS_EXIT if ends_process(record, context) => {
                 lineage.exit(context.process(), record.time_ns);
-                lineage.forget(record.time_ns.saturating_sub(REMEMBER_NS));
+                lineage.forget(record.time_ns);
             }
             _ => {}
         }

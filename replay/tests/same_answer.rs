@@ -196,13 +196,15 @@ struct Live {
     comm: &'static str,
 }
 
-/// Processes that fork, exit, outlive their parents and open files, in files that begin with whoever lives then.
+/// Processes that fork, exit, outlive their parents and open files, some of them after their end (files are closed then),
+/// in files that begin with whoever lives then.
 fn forking(seed: u64, events: usize, files: &[usize]) -> Vec<Vec<u8>> {
     const COMMS: [&str; 4] = ["sh", "cc1", "make", "sshd"];
     let mut random = Random(seed);
     let root = |pid, parent, comm| Live { pid, parent, comm };
     let mut live = vec![root(1, 0, "init"), root(20, 1, "sshd"), root(21, 20, "sh"), root(30, 1, "make")];
     let mut next_pid = 100;
+    let mut ended = None;
     let context = |live: &Live| process(live.pid, live.parent, live.pid % 3 * 500, live.comm, "/usr/bin/x");
     let (mut made, mut done) = (Vec::new(), Vec::new());
     for row in 0..events {
@@ -218,8 +220,8 @@ fn forking(seed: u64, events: usize, files: &[usize]) -> Vec<Vec<u8>> {
         let Some(part) = made.last_mut() else { continue };
         let at = row as u64 * 1_000_000;
         let chosen = 1 + random.below(live.len() as u64 - 1) as usize;
-        let it = live[chosen];
-        let (name, args) = match random.below(10) {
+        let mut it = live[chosen];
+        let (name, args) = match random.below(11) {
             0 | 1 => {
                 next_pid += 1;
                 let child = Live { pid: next_pid, parent: it.pid, comm: COMMS[random.below(4) as usize] };
@@ -230,9 +232,13 @@ fn forking(seed: u64, events: usize, files: &[usize]) -> Vec<Vec<u8>> {
                 ("sched_process_fork", args)
             }
             2 if live.len() > 4 => {
-                live.remove(chosen);
+                ended = Some(live.remove(chosen));
                 live.iter_mut().filter(|other| other.parent == it.pid).for_each(|other| other.parent = 1);
                 ("sched_process_exit", vec![("process_group_exit", Raw::Number(1))])
+            }
+            3 => {
+                it = ended.unwrap_or(it);
+                ("signal_generate", vec![("sig", Raw::Number(17))])
             }
             _ => ("openat", vec![("pathname", Raw::Bytes(b"/etc/passwd"))]),
         };

@@ -3,8 +3,10 @@
 //! Both are constant for a process from its fork on: `tree` because ancestry is, `follow` because a child takes what its
 //! parent had or was at that moment. So a process costs one entry of 32 bytes, and an event a look-up.
 //!
-//! Memory: an entry per live process. Those that ended stay until [`Lineage::forget`] says that nothing older than a
-//! time will be asked any more: rows of one block are judged after its forks were told and before its exits are.
+//! Memory: an entry per live process, and per process that ended within [`REMEMBERED_NS`] of what is asked: rows of one
+//! block are judged after its forks and exits were told, and a process that ended does more (its parent is told by a
+//! signal once all its files are closed, which waits for whoever they are of). Recorder and replay ask this one rule, for
+//! a process that one of them still knows and the other does not gets another mask.
 
 use std::collections::VecDeque;
 
@@ -19,6 +21,9 @@ use crate::predicate::{Asked, id};
 use crate::pruning::{Ancestry, NumberOf, Statistics};
 use crate::subject::{LineageBits, Subject};
 use crate::words::Words;
+
+/// How long a process is remembered after its end: longer than one takes for what it does after that.
+pub const REMEMBERED_NS: u64 = 60_000_000_000;
 
 impl TreeRoots {
     pub(crate) fn new(asked: &[Asked<'_>]) -> TreeRoots {
@@ -144,19 +149,15 @@ impl Lineage {
         self.ended.push_back((time_ns, id::pin(entity.pid, entity.start_ns)));
     }
 
-    /// Whether there is a process that ended before this time.
-    pub fn is_any_older(&self, before_ns: u64) -> bool {
-        self.ended.front().is_some_and(|(time, _)| *time < before_ns)
+    /// Whether [`Lineage::forget`] would forget something.
+    pub fn forgets_any(&self, first_ns: u64) -> bool {
+        self.ended.front().is_some_and(|(ended_ns, _)| is_over(*ended_ns, first_ns))
     }
 
-    /// Forgets processes that ended before this time. Nothing older may be asked afterwards.
-    pub fn forget(&mut self, before_ns: u64) {
-        while let Some((time, key)) = self.ended.front().copied() {
-            if time >= before_ns {
-                break;
-            }
+    /// Forgets processes that ended long before this time, the first that is still asked of.
+    pub fn forget(&mut self, first_ns: u64) {
+        while let Some((_, key)) = self.ended.pop_front_if(|(ended_ns, _)| is_over(*ended_ns, first_ns)) {
             self.processes.remove(&key);
-            self.ended.pop_front();
         }
     }
 
@@ -206,6 +207,10 @@ impl Lineage {
     }
 }
 
+fn is_over(ended_ns: u64, first_ns: u64) -> bool {
+    ended_ns.saturating_add(REMEMBERED_NS) < first_ns
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,15 +251,18 @@ mod tests {
     }
 
     #[test]
-    fn what_ended_is_forgotten_when_nothing_older_can_be_asked() {
+    fn what_ended_is_forgotten_when_nothing_comes_of_it_any_more() {
         let plan = plan(&["tree=5"]);
         let mut lineage = Lineage::new(&plan);
         let root = context(5, 1, b"a");
         lineage.snapshot(&plan, &[Subject::of(&root)]);
         lineage.exit(root.process(), 100);
-        lineage.forget(100);
-        assert_eq!(lineage.len(), 1);
-        lineage.forget(101);
+        let last = 100 + REMEMBERED_NS;
+        assert!(!lineage.forgets_any(last));
+        lineage.forget(last);
+        assert_eq!(lineage.bits(&root).tree, 1);
+        assert!(lineage.forgets_any(last + 1));
+        lineage.forget(last + 1);
         assert!(lineage.is_empty());
     }
 }
