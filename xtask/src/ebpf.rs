@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 
-use crate::ebpf_stack;
+use crate::{ebpf_rustc, ebpf_stack};
 
 /// An object for each architecture: where it is committed, and the feature that builds it.
 struct Variant {
@@ -71,7 +71,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
             let committed =
                 std::fs::read(root.join(object)).with_context(|| format!("cannot read {object}"))?;
             ensure!(
-                without_crate_hashes(&committed) == without_crate_hashes(&bytes),
+                committed == bytes,
                 "{object} ({} bytes) is not what its sources build to ({} bytes, {}): run `cargo xtask ebpf`",
                 committed.len(),
                 bytes.len(),
@@ -87,22 +87,6 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         std::fs::write(root.join(DIGEST), format!("{digest}\n"))?;
     }
     Ok(())
-}
-
-/// The object with the hash in each mangled symbol (`Cs<hash>_`) made equal: it depends on the checkout's path.
-fn without_crate_hashes(object: &[u8]) -> Vec<u8> {
-    let mut object = object.to_vec();
-    let mut at = 0;
-    while at + 2 < object.len() {
-        let rest = &object[at + 2..];
-        let hash = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
-        if object[at..].starts_with(b"Cs") && (8..=14).contains(&hash) && rest.get(hash) == Some(&b'_') {
-            object[at + 2..at + 2 + hash].fill(b'0');
-            at += 2 + hash;
-        }
-        at += 1;
-    }
-    object
 }
 
 fn workspace_root() -> anyhow::Result<PathBuf> {
@@ -159,7 +143,9 @@ fn build(root: &Path, options: &Options, variant: &Variant) -> anyhow::Result<()
         .iter()
         .map(|(from, to)| format!("\"--remap-path-prefix={}={to}\"", from.display()))
         .collect();
-    let status = Command::new(&options.cargo)
+    let mut cargo = Command::new(&options.cargo);
+    ebpf_rustc::wrap(&mut cargo, TARGET)?;
+    let status = cargo
         // Its output is looked for in its own workspace.
         .env_remove("CARGO_TARGET_DIR")
         .args(["build", "--release", "--locked", "--config"])

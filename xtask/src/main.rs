@@ -8,6 +8,7 @@ mod bench_run;
 mod bench_table;
 mod bench_workload;
 mod ebpf;
+mod ebpf_rustc;
 mod ebpf_stack;
 mod fixtures;
 mod shell;
@@ -39,6 +40,9 @@ enum Task {
 }
 
 fn main() -> anyhow::Result<()> {
+    if let Some(error) = ebpf_rustc::become_compiler() {
+        return Err(anyhow::Error::new(error).context("cannot run the compiler"));
+    }
     match Task::parse() {
         Task::Bench(options) => bench::run(&options),
         Task::Workload(options) => bench_workload::run(&options),
