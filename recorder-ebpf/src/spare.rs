@@ -35,7 +35,7 @@ fn run_of(kind: usize) -> Option<*mut u64> {
 /// What the first copy begins with.
 #[inline(always)]
 pub fn first_runs(kind: usize) {
-    if config!(spares) != 0
+    if config!(preempts_tracepoints) != 0
         && let Some(run) = run_of(kind)
     {
         // SAFETY: a map value, and a helper without arguments.

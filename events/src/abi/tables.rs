@@ -63,8 +63,9 @@ pub struct Config {
     /// Whether programs keep others from preempting them while they write: the kernel has functions for it, and lets
     /// global functions be called meanwhile (6.15 and later).
     pub disables_preemption: u32,
-    /// Whether the programs that matter most are attached twice, for the kernel leaves out runs of the first (7.0 and later).
-    pub spares: u32,
+    /// Whether the kernel lets programs on tracepoints be preempted (7.0 and later), and then leaves out runs of them: those
+    /// that matter most are attached twice.
+    pub preempts_tracepoints: u32,
     /// Whether what calls are given is compared at their entry and at their exit.
     pub strict: u32,
     /// Whether it is noted when calls begin.
@@ -106,7 +107,7 @@ impl Config {
         tells_last: 0,
         files_type: 0,
         disables_preemption: 0,
-        spares: 0,
+        preempts_tracepoints: 0,
         strict: 0,
         timing: 0,
         task_type: 0,

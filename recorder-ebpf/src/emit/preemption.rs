@@ -36,7 +36,7 @@ pub struct UndisturbedTracepoint;
 impl UndisturbedTracepoint {
     #[inline(always)]
     pub fn begin() -> UndisturbedTracepoint {
-        if config!(spares) != 0 {
+        if config!(preempts_tracepoints) != 0 {
             core::mem::forget(Undisturbed::begin());
         }
         UndisturbedTracepoint
@@ -46,7 +46,7 @@ impl UndisturbedTracepoint {
 impl Drop for UndisturbedTracepoint {
     #[inline(always)]
     fn drop(&mut self) {
-        if config!(spares) != 0 {
+        if config!(preempts_tracepoints) != 0 {
             drop(Undisturbed);
         }
     }
