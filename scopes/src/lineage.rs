@@ -3,10 +3,10 @@
 //! Both are constant for a process from its fork on: `tree` because ancestry is, `follow` because a child takes what its
 //! parent had or was at that moment. So a process costs one entry of 32 bytes, and an event a look-up.
 //!
-//! Memory: an entry per live process, and per process that ended within [`REMEMBERED_NS`] of what is asked: rows of one
-//! block are judged after its forks and exits were told, and a process that ended does more (its parent is told by a
-//! signal once all its files are closed, which waits for whoever they are of). Recorder and replay ask this one rule, for
-//! a process that one of them still knows and the other does not gets another mask.
+//! Memory: an entry per live process, and per process that ended within [`REMEMBERED_NS`] of what is asked, of the last
+//! [`REMEMBERED`] that did: rows of one block are judged after its forks and exits were told, and a process that ended does
+//! more (its parent is told by a signal once all its files are closed, which waits for whoever they are of). Recorder and
+//! replay ask this one rule, for a process that one of them still knows and the other does not gets another mask.
 
 use std::collections::VecDeque;
 
@@ -24,6 +24,13 @@ use crate::words::Words;
 
 /// How long a process is remembered after its end: longer than one takes for what it does after that.
 pub const REMEMBERED_NS: u64 = 60_000_000_000;
+
+/// So many that ended are remembered: of two thousand a second all.
+pub const REMEMBERED: usize = 131_072;
+
+/// Bytes that these take at most, in a table that is half full at worst.
+pub const REMEMBERED_BYTES: usize =
+    REMEMBERED * (2 * (size_of::<((u32, u64), LineageBits)>() + 1) + size_of::<(u64, (u32, u64))>());
 
 impl TreeRoots {
     pub(crate) fn new(asked: &[Asked<'_>]) -> TreeRoots {
@@ -151,12 +158,19 @@ impl Lineage {
 
     /// Whether [`Lineage::forget`] would forget something.
     pub fn forgets_any(&self, first_ns: u64) -> bool {
-        self.ended.front().is_some_and(|(ended_ns, _)| is_over(*ended_ns, first_ns))
+        self.oldest_to_forget(first_ns).is_some()
+    }
+
+    fn oldest_to_forget(&self, first_ns: u64) -> Option<(u32, u64)> {
+        let (ended_ns, key) = self.ended.front()?;
+        let is_over = ended_ns.saturating_add(REMEMBERED_NS) < first_ns;
+        (is_over || self.ended.len() > REMEMBERED).then_some(*key)
     }
 
     /// Forgets processes that ended long before this time, the first that is still asked of.
     pub fn forget(&mut self, first_ns: u64) {
-        while let Some((_, key)) = self.ended.pop_front_if(|(ended_ns, _)| is_over(*ended_ns, first_ns)) {
+        while let Some(key) = self.oldest_to_forget(first_ns) {
+            self.ended.pop_front();
             self.processes.remove(&key);
         }
     }
@@ -205,10 +219,6 @@ impl Lineage {
     pub fn is_empty(&self) -> bool {
         self.processes.is_empty()
     }
-}
-
-fn is_over(ended_ns: u64, first_ns: u64) -> bool {
-    ended_ns.saturating_add(REMEMBERED_NS) < first_ns
 }
 
 #[cfg(test)]
@@ -264,5 +274,20 @@ mod tests {
         assert!(lineage.forgets_any(last + 1));
         lineage.forget(last + 1);
         assert!(lineage.is_empty());
+    }
+
+    #[test]
+    fn a_flood_of_processes_that_end_costs_bounded_memory() {
+        let plan = plan(&["tree=5"]);
+        let mut lineage = Lineage::new(&plan);
+        let parent = context(1, 0, b"a");
+        for number in 0..2 * REMEMBERED as u32 {
+            let child = Entity { pid: 10 + number, start_ns: 0 };
+            lineage.fork(&plan, &Subject::of(&parent), child);
+            lineage.exit(child, 100);
+            lineage.forget(100);
+        }
+        assert_eq!(lineage.len(), REMEMBERED);
+        assert!(!lineage.forgets_any(100));
     }
 }

@@ -237,6 +237,7 @@ pub fn run(order: Order<'_>, attendant: &mut dyn Attendant) -> Result<Ended> {
         is_set: keeping.rotate.is_some(),
         flight_bytes: keeping.flight.map(|_| flight_bytes(keeping)),
         viewed_bytes: attendant.viewed_bytes(),
+        asks_ancestors: plan.needs().lineage,
     };
     let memory = kernel.memory();
     let kept_bytes = keeps.as_ref().map_or(0, Keeps::memory_bytes);

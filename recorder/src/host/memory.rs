@@ -20,6 +20,8 @@ pub struct Holds {
     pub viewed_bytes: u64,
     /// Threads that drain.
     pub drains: usize,
+    /// What a scope asks of ancestors is remembered of processes that ended.
+    pub asks_ancestors: bool,
 }
 
 /// Bytes that a process which records holds at most, beside the maps of the kernel.
@@ -30,6 +32,7 @@ pub fn bound_bytes(kernel: kernel::Memory, holds: Holds) -> u64 {
     let in_order = 3 * buffers;
     let texts = if holds.is_set || holds.flight_bytes.is_some() { process_table::TEXTS_BOUND } else { 0 };
     let cgroups = if holds.is_set { write::CGROUPS_BOUND } else { 0 };
+    let ended = if holds.asks_ancestors { scopes::lineage::REMEMBERED_BYTES } else { 0 };
     let own = [
         kernel::OWN_BOUND,
         assemble::BLOCK_BYTES * lanes::blocks(holds.drains),
@@ -38,6 +41,7 @@ pub fn bound_bytes(kernel: kernel::Memory, holds: Holds) -> u64 {
         standings::BYTES_BOUND,
         texts,
         cgroups,
+        ended,
     ];
     PROGRAM_BYTES
         + in_order
@@ -77,19 +81,15 @@ mod tests {
     #[test]
     fn what_is_held_for_later_is_in_the_sum() {
         let kernel = kernel::Memory { cpus: 2, buffer_bytes: 1 << 20, map_bytes: 0 };
-        let plain =
-            bound_bytes(kernel, Holds { is_set: false, flight_bytes: None, viewed_bytes: 0, drains: 1 });
-        let flight = bound_bytes(
-            kernel,
-            Holds { is_set: false, flight_bytes: Some(512 << 20), viewed_bytes: 0, drains: 1 },
-        );
-        let set = bound_bytes(kernel, Holds { is_set: true, flight_bytes: None, viewed_bytes: 0, drains: 1 });
+        let nothing =
+            Holds { is_set: false, flight_bytes: None, viewed_bytes: 0, drains: 1, asks_ancestors: false };
+        let plain = bound_bytes(kernel, nothing);
+        let flight = bound_bytes(kernel, Holds { flight_bytes: Some(512 << 20), ..nothing });
+        let set = bound_bytes(kernel, Holds { is_set: true, ..nothing });
+        assert!(bound_bytes(kernel, Holds { asks_ancestors: true, ..nothing }) > plain);
         assert_eq!(flight - plain, (512 + 64) << 20);
         assert_eq!(set - plain, (64 + 32) << 20);
         let larger = kernel::Memory { buffer_bytes: 2 << 20, ..kernel };
-        assert_eq!(
-            bound_bytes(larger, Holds { is_set: true, flight_bytes: None, viewed_bytes: 0, drains: 1 }) - set,
-            6 << 20
-        );
+        assert_eq!(bound_bytes(larger, Holds { is_set: true, ..nothing }) - set, 6 << 20);
     }
 }
