@@ -3,12 +3,9 @@
 //! Both are constant for a process from its fork on: `tree` because ancestry is, `follow` because a child takes what its
 //! parent had or was at that moment. So a process costs one entry of 32 bytes, and an event a look-up.
 //!
-//! Memory: an entry per live process, and per process that ended within [`REMEMBERED_NS`] of what is asked, of the last
-//! [`REMEMBERED`] that did: rows of one block are judged after its forks and exits were told, and a process that ended does
-//! more (its parent is told by a signal once all its files are closed, which waits for whoever they are of). Recorder and
-//! replay ask this one rule, for a process that one of them still knows and the other does not gets another mask.
+//! Memory: an entry per live process, and what [`Ended`] keeps of the others.
 
-use std::collections::VecDeque;
+mod ended;
 
 use events::Context;
 use events::context::Entity;
@@ -22,15 +19,8 @@ use crate::pruning::{Ancestry, NumberOf, Statistics};
 use crate::subject::{LineageBits, Subject};
 use crate::words::Words;
 
-/// How long a process is remembered after its end: longer than one takes for what it does after that.
-pub const REMEMBERED_NS: u64 = 60_000_000_000;
-
-/// So many that ended are remembered: of two thousand a second all.
-pub const REMEMBERED: usize = 131_072;
-
-/// Bytes that these take at most, in a table that is half full at worst.
-pub const REMEMBERED_BYTES: usize =
-    REMEMBERED * (2 * (size_of::<((u32, u64), LineageBits)>() + 1) + size_of::<(u64, (u32, u64))>());
+use ended::Ended;
+pub use ended::{REMEMBERED, REMEMBERED_BYTES, REMEMBERED_NS};
 
 impl TreeRoots {
     pub(crate) fn new(asked: &[Asked<'_>]) -> TreeRoots {
@@ -59,7 +49,7 @@ impl TreeRoots {
 pub struct Lineage {
     roots: HashMap<u32, Vec<(Option<u64>, Words)>>,
     processes: HashMap<(u32, u64), LineageBits>,
-    ended: VecDeque<(u64, (u32, u64))>,
+    ended: Ended,
 }
 
 impl Lineage {
@@ -68,7 +58,7 @@ impl Lineage {
         for (pid, start, words) in &plan.tree.roots {
             roots.entry(*pid).or_default().push((*start, *words));
         }
-        Lineage { roots, processes: HashMap::new(), ended: VecDeque::new() }
+        Lineage { roots, processes: HashMap::new(), ended: Ended::default() }
     }
 
     /// The processes that were there when a recording began, in any order. Of one boot there may be several recordings
@@ -80,10 +70,7 @@ impl Lineage {
     pub fn snapshot(&mut self, plan: &Plan, processes: &[Subject<'_>]) {
         let by_pid: HashMap<u32, usize> =
             processes.iter().enumerate().map(|(at, subject)| (subject.context.pid, at)).collect();
-        let is_known = |subject: &Subject<'_>| {
-            let entity = subject.context.process();
-            self.processes.contains_key(&id::pin(entity.pid, entity.start_ns))
-        };
+        let is_known = |subject: &Subject<'_>| self.known(subject.context.process()).is_some();
         // A damaged snapshot may hold circles: each process is told once.
         let mut told: Vec<bool> = processes.iter().map(is_known).collect();
         let mut chain = Vec::new();
@@ -115,7 +102,8 @@ impl Lineage {
     }
 
     fn known(&self, entity: Entity) -> Option<LineageBits> {
-        self.processes.get(&id::pin(entity.pid, entity.start_ns)).copied()
+        let key = id::pin(entity.pid, entity.start_ns);
+        self.processes.get(&key).copied().or_else(|| self.ended.get(key))
     }
 
     /// A process was forked. `parent` is the forking task as it was then; its `lineage` is looked up here. New threads
@@ -153,26 +141,20 @@ impl Lineage {
 
     /// The last thread of a process ended at this time (boot clock).
     pub fn exit(&mut self, entity: Entity, time_ns: u64) {
-        self.ended.push_back((time_ns, id::pin(entity.pid, entity.start_ns)));
+        let key = id::pin(entity.pid, entity.start_ns);
+        if let Some(bits) = self.processes.remove(&key) {
+            self.ended.insert(key, bits, time_ns);
+        }
     }
 
     /// Whether [`Lineage::forget`] would forget something.
     pub fn forgets_any(&self, first_ns: u64) -> bool {
-        self.oldest_to_forget(first_ns).is_some()
-    }
-
-    fn oldest_to_forget(&self, first_ns: u64) -> Option<(u32, u64)> {
-        let (ended_ns, key) = self.ended.front()?;
-        let is_over = ended_ns.saturating_add(REMEMBERED_NS) < first_ns;
-        (is_over || self.ended.len() > REMEMBERED).then_some(*key)
+        self.ended.forgets_any(first_ns)
     }
 
     /// Forgets processes that ended long before this time, the first that is still asked of.
     pub fn forget(&mut self, first_ns: u64) {
-        while let Some(key) = self.oldest_to_forget(first_ns) {
-            self.ended.pop_front();
-            self.processes.remove(&key);
-        }
+        self.ended.forget(first_ns);
     }
 
     /// What a task has of its ancestors. A process whose fork was lost is judged by its parent.
@@ -198,8 +180,8 @@ impl Lineage {
             let may_be = |of| rows.may_overlap(of, pid.into(), pid.into());
             may_be(NumberOf::Pid) || may_be(NumberOf::Ppid)
         };
-        let mut marked = self.processes.iter().filter(|(_, bits)| **bits != LineageBits::default());
-        if plan.may_begin_lineage(rows) != 0 || marked.any(|((pid, _), _)| is_there(*pid)) {
+        let mut marked = self.all().filter(|(_, bits)| *bits != LineageBits::default());
+        if plan.may_begin_lineage(rows) != 0 || marked.any(|((pid, _), _)| is_there(pid)) {
             Ancestry::Unknown
         } else {
             Ancestry::Unnamed
@@ -208,16 +190,20 @@ impl Lineage {
 
     /// The processes that are remembered: id, start (cut to what starts are told apart by), and bits. In no order.
     pub fn processes(&self) -> impl Iterator<Item = (u32, u64, LineageBits)> {
-        self.processes.iter().map(|(key, bits)| (key.0, id::unpinned(*key), *bits))
+        self.all().map(|(key, bits)| (key.0, id::unpinned(key), bits))
+    }
+
+    fn all(&self) -> impl Iterator<Item = ((u32, u64), LineageBits)> {
+        self.processes.iter().map(|(key, bits)| (*key, *bits)).chain(self.ended.iter())
     }
 
     /// Processes that are remembered.
     pub fn len(&self) -> usize {
-        self.processes.len()
+        self.all().count()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.processes.is_empty()
+        self.len() == 0
     }
 }
 
@@ -281,13 +267,14 @@ mod tests {
         let plan = plan(&["tree=5"]);
         let mut lineage = Lineage::new(&plan);
         let parent = context(1, 0, b"a");
+        let child = |number| Entity { pid: 10 + number, start_ns: 0 };
         for number in 0..2 * REMEMBERED as u32 {
-            let child = Entity { pid: 10 + number, start_ns: 0 };
-            lineage.fork(&plan, &Subject::of(&parent), child);
-            lineage.exit(child, 100);
+            lineage.fork(&plan, &Subject::of(&parent), child(number));
+            lineage.exit(child(number), 100);
             lineage.forget(100);
         }
         assert_eq!(lineage.len(), REMEMBERED);
-        assert!(!lineage.forgets_any(100));
+        assert!(lineage.known(child(2 * REMEMBERED as u32 - 1)).is_some());
+        assert!(lineage.known(child(0)).is_none() && !lineage.forgets_any(100));
     }
 }
