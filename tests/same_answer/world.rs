@@ -139,6 +139,7 @@ fn host(random: &mut Random, shape: Shape, number: u64) -> Made {
     }]));
     let mut at = 0;
     let mut next_pid = 100;
+    let mut ended = None;
     let mut connections: Vec<Connection> = (0..2).map(|number| Connection::new(number, random)).collect();
     for _ in 0..shape.rows {
         at += 1 + random.below(3_000_000);
@@ -149,7 +150,12 @@ fn host(random: &mut Random, shape: Shape, number: u64) -> Made {
             made.clock.wall_ns += random.below(3_600_000_000_000);
         }
         made.duration_ns = if is_timed { took(at) } else { None };
+        let before = live.clone();
         row(random, &mut made, &mut live, &mut connections, &mut next_pid, at, hostname);
+        ended = before.into_iter().find(|it| live.iter().all(|other| other.pid != it.pid)).or(ended);
+        if let Some(ended) = ended.filter(|_| at.is_multiple_of(9)) {
+            after_its_end(&mut made, ended, at, hostname);
+        }
     }
     if is_timed {
         in_flight(&mut made, &live, at + 1, hostname);
@@ -158,6 +164,21 @@ fn host(random: &mut Random, shape: Shape, number: u64) -> Made {
         made.shuffle(|bound| random.below(bound as u64) as usize)
     }
     made
+}
+
+/// A process tells its parent of its end, however much later.
+fn after_its_end(made: &mut Made, it: Process, at: u64, hostname: &'static str) {
+    made.duration_ns = None;
+    let (name, args) = ("signal_generate", &[("sig", Raw::Number(17))]);
+    made.push(&Event {
+        at,
+        name,
+        context: it.context(0, hostname),
+        ret: 0,
+        scopes: 1,
+        marks: Marks(0),
+        args,
+    });
 }
 
 /// How long a call took that ended then: mostly anything, now and then the same, and of some it is not known.
